@@ -1,0 +1,1 @@
+"""Sound in and out, no learning: waveforms, manifests, corpora, crops, alignments."""

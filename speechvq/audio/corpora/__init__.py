@@ -1,0 +1,1 @@
+"""One module a corpus, its oddities in the docstring; each finds its recordings under a root folder."""

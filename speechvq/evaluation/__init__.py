@@ -1,0 +1,1 @@
+"""Pure functions, arrays in and numbers out, for any discrete units."""

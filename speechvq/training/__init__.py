@@ -1,0 +1,1 @@
+"""One loop for every model, its checkpoints and its log."""
