@@ -1,7 +1,7 @@
 """Speech from eSpeak NG with the exact place of every phone (optional extra "mini"; robotic, but its truth is known).
 
 eSpeak NG is under GPL-3. It is not a part of this package: it is installed by the extra, found here by its path, and
-loaded only by `espeak_process.py`, a process of its own. Its voices are free to use for any purpose.
+loaded only by `espeak_process.py`, a process of its own.
 """
 
 import importlib.util
@@ -93,8 +93,10 @@ def _ask(request: dict[str, object]) -> Iterator[Speech]:
         yield from _answers(process.stdout)
         complaint = process.stderr.read().decode(errors="replace").strip()
     if process.returncode != 0:
-        last = complaint.splitlines()[-1] if complaint else f"exit code {process.returncode}"
-        raise (UserError if last.startswith("OSError") else RuntimeError)(f"eSpeak NG failed: {last}")
+        reason = complaint.splitlines()[-1] if complaint else f"exit code {process.returncode}"
+        if reason.startswith(("OSError", "FileNotFoundError")):
+            raise UserError(f"eSpeak NG cannot be loaded; install espeakng-loader again ({reason})")
+        raise RuntimeError(f"eSpeak NG failed: {reason}")
 
 
 def _answers(stream: BinaryIO) -> Iterator[Speech]:
@@ -109,7 +111,8 @@ def _phones(events: list[tuple[int, str]], symbols: list[tuple[int, str]]) -> li
     """Where each phone starts, silences joined, from sample 0.
 
     An event marks a stop at its burst and so leaves its closure to the phone before; the symbol marks it before the
-    closure. After a silence nobody can tell the closure from the silence, and it stays there.
+    closure. After a silence nobody can tell the closure from the silence, and it stays there. All other phones begin at
+    their events; a vowel after a nasal, up to 20 ms late: eSpeak joins the two, and the symbol would be far too early.
     """
     phones = [(0, SILENCE)]
     for sample, mnemonic in events:

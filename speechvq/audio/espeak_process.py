@@ -22,7 +22,8 @@ import zlib
 
 SYNCHRONOUS, NO_BUFFER_LENGTH = 2, 0
 PHONE_EVENTS, DO_NOT_EXIT = 0x0001, 0x8000
-RATE, PITCH = 1, 3
+RATE, VOLUME, PITCH = 1, 2, 3
+QUIET = 60  # of 100, at which many voices overflow and are then squeezed
 PHONE_EVENT, END_OF_EVENTS = 7, 0
 CHARACTER_POSITION, UTF8 = 1, 1
 
@@ -98,8 +99,8 @@ class Speaker:
 
     def _set_voice(self, voice: str, pitch: int, rate: int) -> None:
         refused = self.engine.espeak_SetVoiceByName(voice.encode())
-        refused |= self.engine.espeak_SetParameter(PITCH, pitch, 0)
-        refused |= self.engine.espeak_SetParameter(RATE, rate, 0)
+        for parameter, value in ((VOLUME, QUIET), (PITCH, pitch), (RATE, rate)):
+            refused |= self.engine.espeak_SetParameter(parameter, value, 0)
         if refused:
             raise RuntimeError(f"eSpeak NG refuses the voice {voice}, pitch {pitch}, rate {rate}")
 

@@ -1,7 +1,7 @@
 """English sentences for the built-in corpus, made from word lists: plain, varied, every English phone among them.
 
-Nothing is quoted from anywhere, so there is no licence to mind. A sentence has 6 to 11 words and takes about 2.5
-seconds to say. The words were chosen to hold the rare phones too: ZH (measure), OY (noise), UH (wood), TH, DH, NG.
+Nothing is quoted from anywhere, so there is no licence to mind. A sentence has 6 to 12 words and takes 2 to 4 seconds
+to say. The words were chosen to hold the rare phones too: ZH (measure), OY (noise), UH (wood), TH, DH, NG.
 """
 
 import random
@@ -65,6 +65,11 @@ PATTERNS = (
     "give the {person} {number} pieces of {material}",
     "I thought the {place} was too {adjective} for a {thing}",
     "nobody {transitive} the {thing} until the {person} {intransitive}",
+    "{opener} the {person} {adverb} {transitive} a {thing} of {adjective} {material}",
+    "the {person} who {transitive} the {thing} {intransitive} {preposition} the {adjective} {place}",
+    "if you {imperative} my {adjective} {thing}, I shall {imperative} your {thing}",
+    "neither the {adjective} {person} nor her {person} ever {transitive} the {thing}",
+    "we saw the {adjective} {thing} and the {thing} {preposition} the {place}",
     "his {person} could hear the {adjective} noise of the {thing}",
 )
 
@@ -109,5 +114,5 @@ def _sentence(draw: random.Random) -> str:
 
 def _articles_and_plurals(text: str) -> str:
     """"A old" becomes "an old", "watchs" becomes "watches"."""
-    text = re.sub(r"\b(a) (?=[aeio])", r"\1n ", text)
+    text = re.sub(r"\b(a) (?=[aeio]|uncle)", r"\1n ", text)
     return re.sub(r"(ch|sh|x)s\b", r"\1es", text)
