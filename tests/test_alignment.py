@@ -1,4 +1,4 @@
-"""Label files are read as they were written, mended by clear words, and asked half-open at the frame's centre."""
+"""Label files are read as written, refused in clear words, and asked half-open at the frame's centre."""
 
 import random
 

@@ -21,7 +21,8 @@ from speechvq.audio.phones import PHONES, STOPS
 from speechvq.errors import UserError
 
 needs_espeak = pytest.mark.skipif(
-    importlib.util.find_spec("espeakng_loader") is None, reason="eSpeak NG is missing: pip install 'speechvq[mini]'"
+    importlib.util.find_spec("espeakng_loader") is None,
+    reason="eSpeak NG is missing: pip install 'speechvq[mini]'",
 )
 SMALL = {"speakers": 2, "sentences": 3, "seed": 1}
 
@@ -120,7 +121,7 @@ def test_every_voice_speaks_in_known_phones_with_sound_at_its_labels():
 
 @needs_espeak
 def test_the_closure_of_a_stop_is_its_own():
-    """"A pet": the silence before the burst belongs to P, so its first third is far below the vowels."""
+    """The silence before a burst belongs to the stop, so its first third is far below the vowels."""
     [speech] = speak(Voice("gmw/en-US", "m3", 50, 150), [("x", "a packet, a happy cook")])
     starts = [at for at, _ in speech.phones] + [len(speech.samples)]
     vowel = _loudness(speech.samples)
@@ -133,7 +134,8 @@ def test_the_closure_of_a_stop_is_its_own():
 
 
 def test_a_symbol_moves_a_stop_only_and_not_into_a_silence():
-    events = [(100, "_"), (300, "t"), (400, "'a"), (600, "t"), (700, "t"), (760, "s"), (900, "_:"), (950, "_")]
+    speech = [(300, "t"), (400, "'a"), (600, "t"), (700, "t"), (760, "s")]
+    events = [(100, "_"), *speech, (900, "_:"), (950, "_")]
     symbols = [(110, "t"), (400, "'a"), (520, "t"), (520, "t"), (640, "t"), (720, "s")]
     expected = [(0, "SIL"), (300, "T"), (400, "AE"), (520, "T"), (640, "T"), (760, "S"), (900, "SIL")]
     assert _phones(events, symbols) == expected

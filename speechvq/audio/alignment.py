@@ -1,6 +1,6 @@
 """Where each phone lies in a recording: reading, writing, and asking which phone a code frame belongs to.
 
-Files are HTK labels, `UTT.lab`: a line "start end phone" an interval, in units of 100 ns. Intervals are half-open.
+Files are HTK labels, `UTT.lab`: a line "start end phone" for each half-open interval, in units of 100 ns.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,7 +26,8 @@ def read_lab(path: Path) -> list[Interval]:
     """Read an HTK label file; further columns, such as scores, are ignored, and so are empty lines.
 
     Raises:
-        UserError: the file cannot be read, or a line of it is not a label, is reversed, or begins before the last ends.
+        UserError: the file cannot be read, or a line is not a label, is reversed, or begins before the one
+            above ends.
     """
     intervals: list[Interval] = []
     for number, line in enumerate(_text(path).splitlines(), start=1):
@@ -102,7 +103,8 @@ def _text(path: Path) -> str:
 def _label(line: str, place: str) -> Interval:
     columns = line.split()
     if len(columns) < 3 or not (columns[0].isdecimal() and columns[1].isdecimal()):
-        raise UserError(f"{place}: expected 'start end phone' with times in units of 100 ns, found {line.strip()!r}")
+        expected = "expected 'start end phone' with times in units of 100 ns"
+        raise UserError(f"{place}: {expected}, found {line.strip()!r}")
     start, end = int(columns[0]), int(columns[1])
     if end < start:
         raise UserError(f"{place}: ends at {end}, before its start at {start}")

@@ -1,7 +1,7 @@
-"""Speech from eSpeak NG with the exact place of every phone (optional extra "mini"; robotic, but its truth is known).
+"""Speech from eSpeak NG with the exact place of every phone (the optional extra "mini").
 
-eSpeak NG is under GPL-3. It is not a part of this package: it is installed by the extra, found here by its path, and
-loaded only by `espeak_process.py`, a process of its own.
+eSpeak NG is under GPL-3. It is not a part of this package: it is installed by the extra, found here by its
+path, and loaded only by `espeak_process.py`, a process of its own.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -24,22 +24,22 @@ PROCESS = Path(__file__).with_name("espeak_process.py")
 
 @dataclass(frozen=True)
 class Voice:
-    """How to speak: an accent (eSpeak's identifier), a variant of the throat, pitch (0 to 100) and words a minute."""
+    """How to speak."""
 
-    accent: str
-    variant: str
-    pitch: int
-    rate: int
+    accent: str  # eSpeak's identifier, such as "gmw/en-US"
+    variant: str  # of the throat, such as "f2"
+    pitch: int  # 0 to 100; 50 is the variant's own
+    rate: int  # words a minute
 
 
 @dataclass(frozen=True)
 class Speech:
-    """One utterance: (T,) int16 samples, and (first sample, ARPABET phone) in order; a phone lasts to the next."""
+    """One utterance."""
 
     name: str
-    samples: np.ndarray
-    sample_rate: int
-    phones: list[tuple[int, str]]
+    samples: np.ndarray  # (T,), int16
+    sample_rate: int  # Hz
+    phones: list[tuple[int, str]]  # (first sample, ARPABET phone), in order; each lasts to the next
 
 
 def speak(voice: Voice, utterances: Sequence[tuple[str, str]]) -> Iterator[Speech]:
@@ -86,7 +86,8 @@ def _ask(request: dict[str, object]) -> Iterator[Speech]:
     """Run the eSpeak NG process on one request."""
     # -I: an isolated interpreter, so that no module beside the program can be taken for one of Python's own.
     command = [sys.executable, "-I", str(PROCESS)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.write(json.dumps(request).encode())
         process.stdin.close()
@@ -99,7 +100,7 @@ def _ask(request: dict[str, object]) -> Iterator[Speech]:
         raise RuntimeError(f"eSpeak NG failed: {reason}")
 
 
-def _answers(stream: BinaryIO) -> Iterator[Speech]:
+def _answers(stream: IO[bytes]) -> Iterator[Speech]:
     while line := stream.readline():
         answer = json.loads(line)
         samples = np.frombuffer(stream.read(2 * answer["samples"]), np.int16)
@@ -110,9 +111,10 @@ def _answers(stream: BinaryIO) -> Iterator[Speech]:
 def _phones(events: list[tuple[int, str]], symbols: list[tuple[int, str]]) -> list[tuple[int, str]]:
     """Where each phone starts, silences joined, from sample 0.
 
-    An event marks a stop at its burst and so leaves its closure to the phone before; the symbol marks it before the
-    closure. After a silence nobody can tell the closure from the silence, and it stays there. All other phones begin at
-    their events; a vowel after a nasal, up to 20 ms late: eSpeak joins the two, and the symbol would be far too early.
+    An event marks a stop at its burst and so leaves its closure to the phone before; the symbol marks it
+    before the closure. After a silence nobody can tell the closure from the silence, and it stays there. All
+    other phones begin at their events; a vowel after a nasal, up to 20 ms late: eSpeak joins the two, and the
+    symbol would be far too early.
     """
     phones = [(0, SILENCE)]
     for sample, mnemonic in events:

@@ -1,16 +1,17 @@
-"""The eSpeak NG process: reads one request on stdin, writes what was spoken to stdout. Run by path, never imported.
+"""The eSpeak NG process, run by path, never imported: a request on stdin, what was spoken on stdout.
 
-It needs nothing but Python's own library, so it starts in a few hundredths of a second, has no threads, and may fork.
-GPL-3 code (eSpeak NG) is loaded here, in a process of its own, and nowhere else in this package.
+It needs nothing but Python's own library, so it starts in a few hundredths of a second, has no threads, and
+may fork. GPL-3 code (eSpeak NG) is loaded here, in a process of its own, and nowhere else in this package.
 
 Request, JSON: library, data (paths), voice, pitch, rate, utterances ([name, text] each).
-Answer, for each utterance: a line of JSON (name, sample_rate, samples, phones, symbols), then that many 16-bit samples.
-`phones` and `symbols` are lists of [sample, mnemonic]: eSpeak's phone events, and the instants at which it took up each
-phone, which come before a stop's closure where the event comes after it.
+Answer, for each utterance: a line of JSON (name, sample_rate, samples, phones, symbols), then that many
+16-bit samples.
+`phones` and `symbols` are lists of [sample, mnemonic]: eSpeak's phone events, and the instants at which it
+took up each phone, which come before a stop's closure where the event comes after it.
 
-What eSpeak says depends on what it said before, so each utterance is spoken by a child forked from the same fresh
-state, with a seed of its own: the same bytes in any order and company. Where there is no fork, ask for one utterance at
-a time and the bytes are the same again.
+What eSpeak says depends on what it said before, so each utterance is spoken by a child forked from the same
+fresh state, with a seed of its own: the same bytes in any order and company. Where there is no fork, ask for
+one utterance at a time and the bytes are the same again.
 """
 
 import array
@@ -29,7 +30,7 @@ CHARACTER_POSITION, UTF8 = 1, 1
 
 
 class EventId(ctypes.Union):
-    """What an event is about; a phone's mnemonic has at most eight bytes and no end mark when it has eight."""
+    """What an event is about; a phone's mnemonic of eight bytes has no end mark."""
 
     _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
 
@@ -57,7 +58,12 @@ TakeSample = ctypes.CFUNCTYPE(None, ctypes.c_short)
 class Hooks(ctypes.Structure):
     """espeak_ng_OUTPUT_HOOKS: called for every phone taken up and every sample put out."""
 
-    _fields_ = [("symbol", TakeSymbol), ("silence", TakeSample), ("voiced", TakeSample), ("unvoiced", TakeSample)]
+    _fields_ = [
+        ("symbol", TakeSymbol),
+        ("silence", TakeSample),
+        ("voiced", TakeSample),
+        ("unvoiced", TakeSample),
+    ]
 
 
 class Speaker:
@@ -112,7 +118,7 @@ class Speaker:
         index = 0
         while events[index].type != END_OF_EVENTS:
             if events[index].type == PHONE_EVENT:
-                name = ctypes.string_at(ctypes.addressof(events[index].id), 8)  # .string would lose the last byte
+                name = ctypes.string_at(ctypes.addressof(events[index].id), 8)
                 self.phones.append((events[index].sample, name.split(b"\0")[0].decode()))
             index += 1
         return 0
@@ -125,7 +131,7 @@ class Speaker:
             spoken, ctypes.c_size_t(len(spoken) + 1), 0, CHARACTER_POSITION, 0, UTF8, None, None
         )
         if refused or not self.phones or self.phones[-1][0] > len(self.samples):
-            raise RuntimeError(f"eSpeak NG cannot speak {name}: its hooks do not see every sample of this voice")
+            raise RuntimeError(f"eSpeak NG's hooks do not see every sample of this voice, at {name}")
         answer = {
             "name": name,
             "sample_rate": self.sample_rate,

@@ -1,6 +1,6 @@
 """The 39 phones of CMUdict without stress (ARPABET), silence, and eSpeak NG's names for the same.
 
-A phone is a category, as in CMUdict: the vowel of "bottle" is AA in every accent, and the accent belongs to the voice.
+A phone is a category, as in CMUdict: the vowel of "bottle" is AA in every accent; accent is a part of voice.
 """
 
 SILENCE = "SIL"

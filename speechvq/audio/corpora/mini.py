@@ -1,15 +1,16 @@
-"""The built-in corpus: up to 50 robotic speakers of English, made in seconds, with every phone's place known exactly.
+"""The built-in corpus: up to 50 robotic speakers of English, made in seconds, the place of every phone known.
 
-Right for tests, tutorials and first experiments; no evidence about real speech. The voices are eSpeak NG's (GPL-3, the
-optional extra "mini"), which is loaded lazily in a process of its own and of which nothing is contained here. What is
-written has the layout of `folder.py`:
+Right for tests, tutorials and first experiments; no evidence about real speech. The voices are eSpeak NG's
+(GPL-3, the optional extra "mini"), which is loaded lazily in a process of its own and of which nothing is
+contained here. What is written has the layout of `folder.py`:
 
-    OUT/recordings/audio/SPEAKER/UTT.flac   mono, 16 kHz, 16 bits, at eSpeak's own level
+    OUT/recordings/audio/SPEAKER/UTT.flac   mono, 16 kHz, 16 bits, each voice at its own level
     OUT/recordings/txt/SPEAKER/UTT.txt
     OUT/recordings/lab/SPEAKER/UTT.lab      the phones of CMUdict and SIL; they tile the file without a gap
 
-The first tenth of the sentences is the same for all speakers, as the rainbow passage is in VCTK; the others are each
-speaker's own. The same parameters give the same bytes, whatever the number of jobs (with the same libraries).
+The first tenth of the sentences is the same for all speakers, as the rainbow passage is in VCTK; the others
+are each speaker's own. The same parameters give the same bytes, whatever the number of jobs (with the same
+libraries).
 """
 
 import json
@@ -36,7 +37,9 @@ SHARED_PART = 0.1  # of the sentences, rounded up
 VERSION = 1  # raise it when the same parameters give other bytes, so that what lies on disks is built again
 
 
-def build(out: Path, *, speakers: int = 10, sentences: int = 40, seed: int = 0, jobs: int | None = None) -> int:
+def build(
+    out: Path, *, speakers: int = 10, sentences: int = 40, seed: int = 0, jobs: int | None = None
+) -> int:
     """Make the corpus in `out`/recordings, unless it is there already; other parameters make it again.
 
     Args:
@@ -106,7 +109,7 @@ def _resampled(speech: Speech) -> np.ndarray:
 
 
 def intervals(speech: Speech, num_samples: int) -> Iterator[Interval]:
-    """The phones at 16 kHz, on whole samples, from 0 to `num_samples`; one that rounds to nothing is left out."""
+    """The phones at 16 kHz, on whole samples, from 0 to `num_samples`; one of no sample is left out."""
     starts = [round(at * SAMPLE_RATE / speech.sample_rate) for at, _ in speech.phones]
     ends = [*starts[1:], num_samples]
     for (_, phone), start, end in zip(speech.phones, starts, ends, strict=True):

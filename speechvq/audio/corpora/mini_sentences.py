@@ -1,47 +1,79 @@
-"""English sentences for the built-in corpus, made from word lists: plain, varied, every English phone among them.
+"""English sentences for the built-in corpus, made from word lists: plain, varied, all English phones in them.
 
-Nothing is quoted from anywhere, so there is no licence to mind. A sentence has 6 to 12 words and takes 2 to 4 seconds
-to say. The words were chosen to hold the rare phones too: ZH (measure), OY (noise), UH (wood), TH, DH, NG.
+Nothing is quoted from anywhere, so there is no licence to mind. A sentence has 6 to 12 words and takes 2 to 4
+seconds to say. The words hold the rare phones too: ZH (measure), OY (noise), UH (wood), TH, DH, NG.
 """
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-ADJECTIVES = """old quiet yellow broken heavy narrow clever thin gentle purple rough shallow bright frozen young dusty
-wooden hollow cheap royal noisy loose smooth curious foreign huge loyal crooked strange golden plain weary brown useful
-fresh hungry damp sharp distant annoyed joyful eager thick usual lonely busy cautious pure modern worthy beige""".split()
+ADJECTIVES = """
+    old quiet yellow broken heavy narrow clever thin gentle purple rough shallow bright frozen young dusty
+    wooden hollow cheap royal noisy loose smooth curious foreign huge loyal crooked strange golden plain
+    weary brown useful fresh hungry damp sharp distant annoyed joyful eager thick usual lonely busy
+    cautious pure modern worthy beige
+""".split()
 
-PEOPLE = """teacher sailor farmer judge neighbour captain child brother mother painter doctor cousin soldier thief
-baker singer author boy girl butcher father merchant cook driver pupil guard uncle nurse youth shepherd goldsmith
-joiner lawyer fisherman widow champion worker""".split()
+PEOPLE = """
+    teacher sailor farmer judge neighbour captain child brother mother painter doctor cousin soldier thief
+    baker singer author boy girl butcher father merchant cook driver pupil guard uncle nurse youth
+    shepherd goldsmith joiner lawyer fisherman widow champion worker
+""".split()
 
-THINGS = """bottle picture chair basket letter hammer blanket mirror engine window book treasure package jewel ladder
-kettle feather garden boat violin button cushion wheel lantern coin oyster bridge fence hook pebble shovel towel
-machine paper mushroom cage curtain thimble thread mouth watch toy voyage message pleasure
-saddle cloth bowl ring""".split()
+THINGS = """
+    bottle picture chair basket letter hammer blanket mirror engine window book treasure package jewel
+    ladder kettle feather boat violin button cushion wheel lantern coin oyster bridge fence hook
+    pebble shovel towel machine paper mushroom cage curtain thimble thread mouth watch toy voyage message
+    pleasure saddle cloth bowl ring
+""".split()
 
-PLACES = """kitchen valley harbour forest garage station church village office meadow attic castle market cellar museum
-river theatre prison barn island hospital school yard chapel desert town path house orchard shore pool""".split()
+PLACES = """
+    kitchen valley harbour forest garage station church village office meadow attic castle market cellar
+    museum river theatre prison barn island hospital school yard chapel desert town path house orchard
+    shore pool
+""".split()
 
-TRANSITIVE = """carried found pushed painted measured sold brought hid cooked noticed dropped lifted shook washed chose
-borrowed destroyed enjoyed watched judged caught loved bought joined gathered threw forgot
-covered avoided fetched changed held polished""".split()
+TRANSITIVE = """
+    carried found pushed painted measured sold brought hid cooked noticed dropped lifted shook washed
+    chose borrowed destroyed enjoyed watched judged caught loved bought joined gathered threw forgot
+    covered avoided fetched changed held polished
+""".split()
 
-INTRANSITIVE = """laughed waited slept vanished arrived shouted worked sang stood coughed paused stumbled rejoiced
-disappeared yawned breathed listened smiled argued decided""".split()
+INTRANSITIVE = """
+    laughed waited slept vanished arrived shouted worked sang stood coughed paused stumbled rejoiced
+    disappeared yawned breathed listened smiled argued decided
+""".split()
 
-IMPERATIVES = "carry find push measure bring hide drop choose join enjoy throw watch fetch cover polish take".split()
+IMPERATIVES = """
+    carry find push measure bring hide drop choose join enjoy throw watch fetch cover polish take
+""".split()
 
-ADVERBS = """slowly often usually quietly rarely gladly never always boldly casually rudely loudly once
-carefully""".split()
+ADVERBS = """
+    slowly often usually quietly rarely gladly never always boldly casually rudely loudly once carefully
+""".split()
 
 PREPOSITIONS = "near behind beyond beside above below across through outside towards".split()
 
-OPENERS = """yesterday, on Thursday, every morning, before lunch, after the voyage, last July, in the evening, at noon,
-this year, by good fortune, without warning, long ago, in August, for pleasure, at dusk""".replace("\n", " ").split(", ")
+OPENERS = (
+    "yesterday",
+    "on Thursday",
+    "every morning",
+    "before lunch",
+    "after the voyage",
+    "last July",
+    "in the evening",
+    "at noon",
+    "this year",
+    "by good fortune",
+    "without warning",
+    "long ago",
+    "in August",
+    "for pleasure",
+    "at dusk",
+)
 
-MATERIALS = "cloth, glass, sugar, wool, leather, smoke, thread, coffee, earth, ivory, juice, oil, wood, butter".split(", ")
+MATERIALS = "cloth glass sugar wool leather smoke thread coffee earth ivory juice oil wood butter".split()
 
 NUMBERS = "two three four five six seven eight nine eleven twelve thirteen twenty fifty".split()
 
@@ -73,7 +105,7 @@ PATTERNS = (
     "his {person} could hear the {adjective} noise of the {thing}",
 )
 
-WORDS = {
+WORDS: dict[str, Sequence[str]] = {
     "adjective": ADJECTIVES,
     "person": PEOPLE,
     "thing": THINGS,
@@ -113,6 +145,6 @@ def _sentence(draw: random.Random) -> str:
 
 
 def _articles_and_plurals(text: str) -> str:
-    """"A old" becomes "an old", "watchs" becomes "watches"."""
+    """Mend "a old" to "an old" and "watchs" to "watches"."""
     text = re.sub(r"\b(a) (?=[aeio]|uncle)", r"\1n ", text)
     return re.sub(r"(ch|sh|x)s\b", r"\1es", text)

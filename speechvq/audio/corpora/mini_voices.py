@@ -1,8 +1,9 @@
-"""The voices of the built-in corpus: 25 male, 25 female, and no two alike in accent, throat, pitch and rate together.
+"""The voices of the built-in corpus: 25 male, 25 female, differing in accent, throat, pitch and rate.
 
-The pitch of each was chosen for its median F0, since voice conversion is judged by it; what was measured stands beside
-it, in Hz. The first five of either sex are spread widely. Variants built on eSpeak's Klatt synthesiser are left out,
-as its sample hooks do not see them, and so are those that clip or sound like robots.
+The pitch of each was chosen for its median F0, since voice conversion is judged by it; what was measured
+stands beside it, in Hz. The first five of either sex are spread widely. Variants built on eSpeak's Klatt
+synthesiser are left out, as its sample hooks do not see them, and so are those that clip or sound like
+robots.
 """
 
 from speechvq.audio.espeak import Voice
