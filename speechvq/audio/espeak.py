@@ -113,8 +113,9 @@ def _phones(events: list[tuple[int, str]], symbols: list[tuple[int, str]]) -> li
 
     An event marks a stop at its burst and so leaves its closure to the phone before; the symbol marks it
     before the closure. After a silence nobody can tell the closure from the silence, and it stays there. All
-    other phones begin at their events; a vowel after a nasal, up to 20 ms late: eSpeak joins the two, and the
-    symbol would be far too early.
+    other phones begin at their events. eSpeak glides from nasals and liquids into vowels and into a final L
+    as if they were one: there the event comes 20 to 40 ms after the eye would put it, and the symbol, at
+    the start of the whole glide, is worse.
     """
     phones = [(0, SILENCE)]
     for sample, mnemonic in events:
