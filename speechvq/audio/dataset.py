@@ -1,0 +1,134 @@
+"""Crops of a corpus for training, each a pure function of its number, so that resuming needs to know nothing more."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from speechvq.audio.manifest import Utterance
+from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.errors import UserError
+
+
+class Crops(NamedTuple):
+    """A batch of the speech data."""
+
+    wave: Tensor  # (B, T), float32
+    speaker: Tensor  # (B,), int64
+
+
+class CropDataset(Dataset[tuple[Tensor, int]]):
+    """Crop number i of an endless shuffled walk through the utterances.
+
+    An epoch cuts every utterance into as many crops as fit (at least one, padded with silence), shuffles them with
+    the epoch's own seed and moves each by a random offset. Only the wanted samples are read from the file.
+    """
+
+    def __init__(self, utterances: Sequence[Utterance], speakers: Sequence[str], crop: int, seed: int) -> None:
+        """
+        Args:
+            utterances: what is cut.
+            speakers: names in the order of the model's speaker table.
+            crop: length in samples.
+            seed: of order and offsets.
+
+        Raises:
+            UserError: no utterances, or a speaker that is not among `speakers`.
+        """
+        if not utterances:
+            raise UserError("the manifest has no utterances in this split; prepare the corpus again")
+        number = {name: i for i, name in enumerate(speakers)}
+        strange = sorted({u.speaker for u in utterances} - set(number))
+        if strange:
+            raise UserError(f"speakers unknown to the model: {', '.join(strange)}; train with this manifest from the start")
+        self.crop, self.seed = crop, seed
+        self.paths = [str(u.path) for u in utterances]
+        self.speakers = np.array([number[u.speaker] for u in utterances])
+        self.lengths = np.array([round(u.seconds * SAMPLE_RATE) for u in utterances])
+        self.owner = np.repeat(np.arange(len(utterances)), np.maximum(self.lengths // crop, 1))
+        self._order: tuple[int, np.ndarray] = (-1, self.owner)
+
+    def __len__(self) -> int:
+        """Crops an epoch."""
+        return len(self.owner)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """Crop `index` of the walk, which may exceed the length: wave (T,) and speaker number."""
+        epoch, place = divmod(index, len(self))
+        if self._order[0] != epoch:
+            self._order = (epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(self.owner))
+        which = self._order[1][place]
+        spare = max(int(self.lengths[which]) - self.crop, 0)
+        start = int(np.random.default_rng((self.seed, 1, index)).integers(spare + 1))
+        wave = read_crop(self.paths[which], start, self.crop)
+        return torch.from_numpy(wave), int(self.speakers[which])
+
+
+def middle_crops(utterances: Sequence[Utterance], speakers: Sequence[str], crop: int, count: int) -> Crops:
+    """The middle of up to `count` utterances spread over the list: the same crops whenever a run is evaluated.
+
+    Raises:
+        UserError: fewer than two utterances, when another utterance's codes could not be tried.
+    """
+    if len(utterances) < 2:
+        raise UserError("fewer than two utterances in split 'dev'; prepare the corpus with a larger --dev-share")
+    chosen = [utterances[i] for i in np.linspace(0, len(utterances) - 1, min(count, len(utterances))).astype(int)]
+    starts = [max(round(u.seconds * SAMPLE_RATE) - crop, 0) // 2 for u in chosen]
+    waves = [torch.from_numpy(read_crop(str(u.path), start, crop)) for u, start in zip(chosen, starts)]
+    return Crops(torch.stack(waves), torch.tensor([list(speakers).index(u.speaker) for u in chosen]))
+
+
+def read_crop(path: str, start: int, length: int) -> np.ndarray:
+    """`length` samples from `start`, (T,) float32, padded with silence at the end of the file.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            file.seek(min(start, file.frames))
+            return file.read(length, dtype="float32", fill_value=0.0)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); prepare the corpus again") from None
+
+
+class _Walk(Sampler[int]):
+    """Numbers of this process's crops from a step on: of every global batch its equal share."""
+
+    def __init__(self, batch: int, step: int, rank: int, world_size: int) -> None:
+        self.batch, self.step, self.rank, self.share = batch, step, rank, batch // world_size
+
+    def __iter__(self) -> Iterator[int]:
+        step = self.step
+        while True:
+            first = step * self.batch + self.rank * self.share
+            yield from range(first, first + self.share)
+            step += 1
+
+
+def crop_loader(
+    dataset: CropDataset, batch: int, *, step: int = 0, rank: int = 0, world_size: int = 1, workers: int = 0
+) -> Iterator[Crops]:
+    """Endless batches from a training step on.
+
+    Args:
+        dataset: what to read.
+        batch: crops a step over all processes.
+        step: first step; the batches are those an unbroken run would see from there.
+        rank: number of this process.
+        world_size: how many processes share a batch.
+        workers: reading processes; the batches are the same for any number.
+
+    Raises:
+        UserError: the batch cannot be shared equally.
+    """
+    if batch % world_size:
+        raise UserError(f"data.batch = {batch} cannot be shared by {world_size} processes; take a multiple")
+    walk = _Walk(batch, step, rank, world_size)
+    loader = DataLoader(dataset, batch // world_size, sampler=walk, num_workers=workers)
+    for wave, speaker in loader:
+        yield Crops(wave, speaker)

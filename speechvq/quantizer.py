@@ -1,0 +1,157 @@
+"""The bottleneck: every vector is replaced by its nearest codebook entry (van den Oord et al. 2017, section 3)."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from speechvq import distributed
+from speechvq.config import QuantizerConfig
+
+
+class Quantized(NamedTuple):
+    """What the quantiser returns."""
+
+    vectors: Tensor  # (..., D), the nearest entries; the gradient passes straight through to the input
+    codes: Tensor  # (...), int64 in [0, K)
+    loss: Tensor  # (), codebook and commitment terms of eq. 3
+    usage: Tensor  # (K,), how often each code was chosen in this batch, over all processes
+
+
+def nearest_code(vectors: Tensor, codebook: Tensor, *, chunk: int = 512) -> Tensor:
+    """Index of the nearest codebook entry in squared L2 distance (van den Oord et al. 2017, eq. 1).
+
+    Args:
+        vectors: (..., D), float32.
+        codebook: (K, D), float32.
+        chunk: rows searched at once; bounds memory at chunk x K floats.
+
+    Returns:
+        (...), int64 in [0, K); ties go to the lower index.
+
+    Raises:
+        ValueError: the last axes differ, or either is not float32 (half precision flips 1 to 3 % of the codes).
+    """
+    if vectors.shape[-1] != codebook.shape[-1]:
+        raise ValueError(f"vectors have width {vectors.shape[-1]}, the codebook {codebook.shape[-1]}")
+    if vectors.dtype != torch.float32 or codebook.dtype != torch.float32:
+        raise ValueError(f"float32 is needed, got {vectors.dtype} and {codebook.dtype}")
+    # argmin |x - e|^2 = argmax x.e - |e|^2 / 2: one product, and |x|^2 is never formed.
+    offset, transposed = codebook.square().sum(-1).mul(-0.5), codebook.t()
+    rows = vectors.reshape(-1, vectors.shape[-1]).split(chunk)
+    best = [torch.addmm(offset, part, transposed).argmax(-1) for part in rows]
+    return torch.cat(best).view(vectors.shape[:-1])
+
+
+class VectorQuantizer(nn.Module):
+    """A codebook of K vectors of width D, learnt by loss (eq. 3) or by moving averages (appendix A.1).
+
+    The last axis is quantised, all others are free, so one module serves sound, images and video. It computes in
+    fp32 also under autocast. With several processes, usage and averages are those of the joined batch.
+
+    Buffers:
+        initialised: (), bool; the first training batch lays the codebook among the encoder's outputs (our choice).
+        counts: (K,), moving average of the usage; N_i of appendix A.1.
+        sums: (K, D), moving average of the vectors' sums; m_i of appendix A.1.
+        updates: (), int64, training steps seen; seeds the draw of revived codes.
+    """
+
+    codebook: Tensor
+    initialised: Tensor
+    counts: Tensor
+    sums: Tensor
+    updates: Tensor
+
+    def __init__(self, config: QuantizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        codebook = torch.randn(config.num_codes, config.dim)
+        if config.codebook == "loss":
+            self.codebook = nn.Parameter(codebook)
+        else:
+            self.register_buffer("codebook", codebook)
+        self.register_buffer("initialised", torch.tensor(False))
+        self.register_buffer("counts", torch.ones(config.num_codes))
+        self.register_buffer("sums", codebook.clone())
+        self.register_buffer("updates", torch.tensor(0))
+
+    def forward(self, vectors: Tensor) -> Quantized:
+        """Quantise, and in training mode learn.
+
+        Args:
+            vectors: (..., D), any float type.
+
+        Raises:
+            ValueError: the last axis is not D.
+        """
+        with torch.autocast(vectors.device.type, enabled=False):
+            vectors = vectors.float()
+            if self.training and not self.initialised:
+                self._initialise(vectors)
+            codes = nearest_code(vectors.detach(), self.codebook.detach())
+            quantised = F.embedding(codes, self.codebook)
+            loss = self._loss(vectors, quantised)
+            usage = distributed.sum_over_processes(torch.bincount(codes.flatten(), minlength=len(self.codebook)).float())
+            if self.training:
+                self._learn(vectors.detach(), codes, usage)
+            return Quantized(vectors + (quantised - vectors).detach(), codes, loss, usage)
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """The entries of codes: (...) int64 to (..., D)."""
+        return F.embedding(codes, self.codebook)
+
+    def _loss(self, vectors: Tensor, quantised: Tensor) -> Tensor:
+        """Second and third term of eq. 3: squared norms, averaged over the N vectors."""
+        commitment = self.config.commitment * _squared_distance(vectors, quantised.detach())
+        if self.config.codebook == "ema":
+            return commitment
+        return _squared_distance(quantised, vectors.detach()) + commitment
+
+    @torch.no_grad()
+    def _initialise(self, vectors: Tensor) -> None:
+        self._replace(torch.ones(len(self.codebook), dtype=torch.bool, device=vectors.device), vectors.detach())
+        self.initialised.fill_(True)
+
+    @torch.no_grad()
+    def _learn(self, vectors: Tensor, codes: Tensor, usage: Tensor) -> None:
+        """Moving averages, the EMA codebook, and revival; in this order, so that a revived code stays revived."""
+        decay, flat = self.config.ema_decay, vectors.reshape(-1, vectors.shape[-1])
+        self.updates += 1
+        self.counts.lerp_(usage, 1 - decay)
+        if self.config.codebook == "ema":
+            sums = torch.zeros_like(self.sums).index_add_(0, codes.flatten(), flat)
+            self.sums.lerp_(distributed.sum_over_processes(sums), 1 - decay)
+            self.codebook.copy_(self.sums / self.counts.clamp_min(1e-5)[:, None])
+        if self.config.revive_below > 0:
+            dead = self.counts < self.config.revive_below * self.counts.mean()
+            if dead.any():
+                self._replace(dead, flat)
+
+    def _replace(self, which: Tensor, vectors: Tensor) -> None:
+        """Draw the chosen codes anew from the vectors of all processes, and let them start with mean usage.
+
+        Count and sum are reset too: a revived entry with its old sum would be overwritten at the next average.
+        """
+        pool = distributed.gather_over_processes(vectors.reshape(-1, vectors.shape[-1]))
+        generator = torch.Generator().manual_seed(int(self.updates))
+        picks = torch.randint(len(pool), (int(which.sum()),), generator=generator).to(pool.device)
+        mean = distributed.sum_over_processes(torch.tensor(float(len(vectors.reshape(-1, vectors.shape[-1])))))
+        self.codebook.data[which] = pool[picks]
+        self.counts[which] = mean.to(self.counts.device) / len(self.codebook)
+        self.sums[which] = pool[picks] * self.counts[which][:, None]
+
+
+def _squared_distance(x: Tensor, y: Tensor) -> Tensor:
+    """Mean of |x - y|^2 over vectors: two (..., D) to ()."""
+    return (x - y).square().sum(-1).mean()
+
+
+def perplexity(usage: Tensor) -> Tensor:
+    """exp of the entropy of code usage, in codes: K when all are used alike, 1 when only one is.
+
+    Args:
+        usage: (K,), counts, not all zero.
+    """
+    share = usage.double() / usage.sum()
+    return torch.special.entr(share).sum().exp()

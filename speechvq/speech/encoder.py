@@ -1,0 +1,92 @@
+"""Waveform to one vector a code frame: the paper's strided convolutions."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from speechvq.config import EncoderConfig
+from speechvq.normalization import BatchRenorm
+from speechvq.speech.companding import Companding
+
+UNIT_SCALE = 10.0  # emphasised speech has an RMS of about 0.1; an encoder fed with less collapses at once
+
+
+class ResidualBlock(nn.Module):
+    """ReLU, convolution of width 3, ReLU, convolution of width 1, added to the input (our choice)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.wide = nn.Conv1d(channels, channels, 3, padding=1)
+        self.narrow = nn.Conv1d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, N) to (B, C, N)."""
+        return x + self.narrow(F.relu(self.wide(F.relu(x))))
+
+
+class Encoder(nn.Module):
+    """Strided convolutions, a projection to D and a normalisation (van den Oord et al. 2017, section 4.3).
+
+    A layer of stride s has a window of 2 s and is padded so that it divides the length by s exactly:
+
+        s = 2    |p 0 1 2|3 4 5 6|7 p       windows 0..3, 2..5, ... one pad on either side
+                    \\_/     \\_/            output n is centred on inputs 2n and 2n + 1
+
+    Our choices: the channels, ReLU, and the normalisation, without which all codes become one (see BatchRenorm).
+    """
+
+    def __init__(self, config: EncoderConfig, dim: int, companding: Companding) -> None:
+        super().__init__()
+        self.companding = companding
+        widths = [1] + [config.channels] * len(config.strides)
+        self.layers = nn.ModuleList(
+            nn.Conv1d(c_in, c_out, 2 * s, s, padding=(s + 1) // 2)
+            for c_in, c_out, s in zip(widths, widths[1:], config.strides)
+        )
+        self.blocks = nn.ModuleList(ResidualBlock(config.channels) for _ in range(config.blocks))
+        self.project = nn.Conv1d(config.channels, dim, 1)
+        self.norm = BatchRenorm(dim)
+        for layer in [*self.layers, self.project]:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+
+    @property
+    def margin(self) -> int:
+        """Code frames on either side that a code depends on, at most."""
+        reach, hop = 0, 1
+        for layer in self.layers:
+            reach, hop = reach + 2 * layer.stride[0] * hop, hop * layer.stride[0]
+        return -(-(reach + 1) // hop) + len(self.blocks)
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Encode a waveform.
+
+        Args:
+            wave: (B, T); T is a multiple of the hop.
+
+        Returns:
+            (B, N, D), N = T / hop.
+        """
+        x = UNIT_SCALE * self.companding.emphasise(wave).unsqueeze(1)
+        for layer in self.layers:
+            length = x.shape[-1] // layer.stride[0]
+            x = F.relu(layer(x))[..., :length]
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(self.project(F.relu(x)).transpose(1, 2))
+
+
+def jitter(vectors: Tensor, share: float) -> Tensor:
+    """Replace a share of the frames by the one before or after them (Chorowski et al. 2019, section II-C).
+
+    It forbids the decoder to rely on a single code, so that neighbouring codes come to mean the same sound.
+
+    Args:
+        vectors: (B, N, D).
+        share: probability for a frame to be replaced, half by either neighbour; the edges repeat themselves.
+    """
+    batch, frames, _ = vectors.shape
+    draw = torch.rand(batch, frames, device=vectors.device)
+    step = (draw < share / 2).long() - (draw > 1 - share / 2).long()
+    source = (torch.arange(frames, device=vectors.device) + step).clamp(0, frames - 1)
+    return vectors.gather(1, source.unsqueeze(-1).expand_as(vectors))

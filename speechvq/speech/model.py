@@ -1,0 +1,170 @@
+"""The whole speech model: a VQ-VAE with a waveform encoder and a WaveNet decoder, and the names of its voices."""
+
+import difflib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from speechvq.audio.waveform import normalise_level
+from speechvq.config import SpeechConfig
+from speechvq.errors import UserError
+from speechvq.quantizer import VectorQuantizer
+from speechvq.speech.companding import Companding
+from speechvq.speech.encoder import Encoder, jitter
+from speechvq.speech.sampler import sample
+from speechvq.speech.wavenet import WaveNet
+from speechvq.vqvae import VQVAE
+
+ENCODE_SECONDS = 20  # of sound encoded at once; bounds the memory of long files
+
+
+class Decoder(nn.Module):
+    """The WaveNet as a likelihood: codes and speaker in, nats of the waveform out."""
+
+    def __init__(self, config: SpeechConfig, speakers: int, companding: Companding) -> None:
+        super().__init__()
+        self.jitter, self.companding = config.jitter, companding
+        self.wavenet = WaveNet(config.wavenet, config.quantizer.dim, speakers)
+
+    def nats(self, wave: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
+        """-log p(levels | vectors, speaker), nats a sample, ().
+
+        Args:
+            wave: (B, T), T a multiple of the hop.
+            vectors: (B, N, D).
+            speaker: (B,), int64.
+        """
+        if self.training and self.jitter > 0:
+            vectors = jitter(vectors, self.jitter)
+        levels = self.companding.to_levels(self.companding.emphasise(wave))
+        logits = self.wavenet(levels, vectors, speaker)
+        return F.cross_entropy(logits.flatten(0, 1).float(), levels.flatten())
+
+
+class SpeechVQ(VQVAE):
+    """A speech VQ-VAE. As a VQVAE, x is a waveform (B, T) and the condition a speaker's number (B,).
+
+    The methods below take and give single utterances as numpy arrays at 16 kHz and of any length.
+    """
+
+    encoder: Encoder
+    decoder: Decoder
+
+    def __init__(self, config: SpeechConfig, speakers: Sequence[str]) -> None:
+        """
+        Args:
+            config: sizes and options.
+            speakers: the voices' names; a voice's number is its place here.
+        """
+        companding = Companding(config.emphasis, config.wavenet.levels)
+        super().__init__(
+            Encoder(config.encoder, config.quantizer.dim, companding),
+            VectorQuantizer(config.quantizer),
+            Decoder(config, len(speakers), companding),
+        )
+        self.config, self.speakers = config, tuple(speakers)
+
+    def speaker_number(self, name: str) -> int:
+        """Number of a voice.
+
+        Raises:
+            UserError: no such voice; lists the nearest names.
+        """
+        if name not in self.speakers:
+            near = difflib.get_close_matches(name, self.speakers, n=5, cutoff=0.0)
+            raise UserError(f"unknown speaker '{name}'; nearest: {', '.join(near)} (--list-speakers shows all)")
+        return self.speakers.index(name)
+
+    @torch.no_grad()
+    def encode_wave(self, wave: np.ndarray) -> np.ndarray:
+        """Codes of an utterance: (T,) float to (N,) int64, N = ceil(T / hop).
+
+        Its level does not matter. Long sound is encoded in pieces that overlap by what the encoder sees, so the codes
+        are those of the whole.
+        """
+        hop, device = self.config.hop, self.quantizer.codebook.device
+        padded = np.pad(normalise_level(wave), (0, -len(wave) % hop))
+        piece, margin = ENCODE_SECONDS * self.config.sample_rate // hop, self.encoder.margin
+        codes = []
+        for start in range(0, len(padded) // hop, piece):
+            first = max(start - margin, 0)
+            part = torch.from_numpy(padded[first * hop : (start + piece + margin) * hop]).to(device)
+            codes.append(self.encode(part[None])[0, start - first :][:piece])
+        return torch.cat(codes).cpu().numpy() if codes else np.empty(0, np.int64)
+
+    def speak(
+        self,
+        codes: Sequence[np.ndarray],
+        speakers: Sequence[str],
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        on_frame: Callable[[int], None] | None = None,
+    ) -> list[np.ndarray]:
+        """Speak several code strings side by side.
+
+        Args:
+            codes: one (N,) for each utterance.
+            speakers: a voice's name for each.
+            seed: of the chance in every utterance, so a sound does not depend on its neighbours.
+            temperature, top_p: sharpen the choice of every sample, see `sampler.draw`.
+            on_frame: told how many code frames are done.
+
+        Returns:
+            One (N x hop,) float32 for each, at the package's level.
+
+        Raises:
+            UserError: an unknown voice, or a code outside the codebook.
+        """
+        device, hop = self.quantizer.codebook.device, self.config.hop
+        numbers = torch.tensor([self.speaker_number(name) for name in speakers], device=device)
+        batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True).to(device)
+        if not batch.numel():
+            return [np.empty(0, np.float32) for _ in codes]
+        chance = torch.rand(batch.shape[1] * hop, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        levels = sample(
+            self.decoder.wavenet,
+            self.quantizer.lookup(batch),
+            numbers,
+            chance.to(device).expand(len(batch), -1),
+            temperature=temperature,
+            top_p=top_p,
+            on_frame=on_frame,
+        )
+        waves = self.decoder.companding.to_wave(levels).cpu().numpy()
+        return [wave[: len(each) * hop] for wave, each in zip(waves, codes)]
+
+    def convert(
+        self, wave: np.ndarray, speaker: str, *, seed: int = 0, temperature: float = 1.0, top_p: float = 1.0
+    ) -> np.ndarray:
+        """The same sentence in another voice.
+
+        Args:
+            wave: (T,), float, 16 kHz.
+            speaker: the target's name.
+            seed, temperature, top_p: as in `speak`.
+
+        Returns:
+            (T,), float32: as long as the source and as loud.
+
+        Raises:
+            UserError: an unknown voice.
+        """
+        codes = self.encode_wave(wave)
+        (spoken,) = self.speak([codes], [speaker], seed=seed, temperature=temperature, top_p=top_p)
+        return match_level(spoken[: len(wave)], wave)
+
+    def _checked(self, codes: np.ndarray) -> Tensor:
+        if len(codes) and not 0 <= codes.min() <= codes.max() < self.config.quantizer.num_codes:
+            raise UserError(f"codes from {codes.min()} to {codes.max()}: this model has {self.config.quantizer.num_codes}")
+        return torch.from_numpy(np.asarray(codes, np.int64))
+
+
+def match_level(wave: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Scale a sound to the RMS of another, never past full scale: (T,) and (T',) to (T,), float32."""
+    rms = float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))) if len(reference) else 0.0
+    return normalise_level(wave, rms).astype(np.float32) if rms > 0 else np.zeros_like(wave)

@@ -1,0 +1,114 @@
+"""Sample by sample with cached queues: what a WaveNet needs to speak.
+
+A layer of dilation d needs its own input of d samples ago and nothing else, so it keeps the last d inputs in a ring;
+a sample then costs one product a layer instead of a pass over the receptive field (Paine et al. 2016).
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from speechvq.speech.wavenet import WaveNet
+
+
+class CachedStep:
+    """One sample of all streams at a time; equals the parallel forward to rounding."""
+
+    def __init__(self, wavenet: WaveNet, streams: int) -> None:
+        """Gather the weights as products of rows; `streams` sounds are sampled side by side."""
+        residual = wavenet.config.residual
+        self.wavenet, self.residual = wavenet, residual
+        doubled = torch.cat([torch.full((residual, 1), 2.0), torch.ones(residual, 1)])
+        device = wavenet.embedding.device
+        self.gates = [(doubled.to(device) * layer.gate).t().contiguous() for layer in wavenet.layers]
+        self.outs = [(layer.out.t().contiguous(), layer.out_bias[:, 0]) for layer in wavenet.layers]
+        self.rings = [torch.zeros(layer.dilation, streams, residual, device=device) for layer in wavenet.layers]
+        self.time = 0
+
+    def __call__(self, before: Tensor, condition: Tensor) -> Tensor:
+        """Logits of the next sample.
+
+        Args:
+            before: (B,), int64, the level sampled last.
+            condition: (layers, B, 2 residual), the gates' biases in this code frame.
+
+        Returns:
+            (B, levels).
+        """
+        x, skips = self.wavenet.embedding[before], []
+        for ring, gate, (out, bias), local in zip(self.rings, self.gates, self.outs, condition):
+            slot = self.time % len(ring)
+            a = torch.addmm(local, torch.cat([ring[slot], x], dim=1), gate)
+            ring[slot] = x
+            soft, sigmoid = torch.sigmoid(a).chunk(2, dim=1)
+            both = torch.addmm(bias, (2 * soft - 1) * sigmoid, out)
+            x = x + both[:, : self.residual]
+            skips.append(both[:, self.residual :])
+        self.time += 1
+        total = torch.stack(skips).sum(0) / math.sqrt(len(skips))
+        return self.wavenet.logits(F.relu(self.wavenet.hidden(F.relu(total))))
+
+
+def draw(logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: float = 1.0) -> Tensor:
+    """Levels by inverse distribution function, so that equal uniforms give equal sound whatever computes the logits.
+
+    Args:
+        logits: (B, levels).
+        uniforms: (B,), in [0, 1).
+        temperature: below 1 sharpens; 0 takes the likeliest level.
+        top_p: keep the likeliest levels that together have this probability (Holtzman et al. 2020).
+
+    Returns:
+        (B,), int64.
+    """
+    if temperature == 0:
+        return logits.argmax(-1)
+    shares = torch.softmax(logits.double() / temperature, dim=-1)
+    if top_p < 1:
+        ordered, order = shares.sort(dim=-1, descending=True)
+        beyond = ordered.cumsum(-1) - ordered >= top_p
+        shares = shares.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), 0.0)
+    steps = shares.cumsum(-1)
+    threshold = uniforms.double().unsqueeze(-1) * steps[..., -1:]
+    return (steps <= threshold).sum(-1).clamp_max(logits.shape[-1] - 1)
+
+
+@torch.no_grad()
+def sample(
+    wavenet: WaveNet,
+    vectors: Tensor,
+    speaker: Tensor,
+    uniforms: Tensor,
+    *,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    on_frame: Callable[[int], None] | None = None,
+) -> Tensor:
+    """Speak codes: draw every sample given those drawn before.
+
+    Args:
+        wavenet: the decoder.
+        vectors: (B, N, D), quantised.
+        speaker: (B,), int64.
+        uniforms: (B, T), in [0, 1), one a sample, T a multiple of N; they are all of the chance there is.
+        temperature, top_p: as in `draw`.
+        on_frame: told after every code frame how many are done.
+
+    Returns:
+        (B, T), int64 levels.
+    """
+    streams, frames = vectors.shape[:2]
+    hop = uniforms.shape[1] // frames
+    conditions = wavenet.conditioning(vectors, speaker).permute(2, 0, 1)
+    conditions = conditions.unflatten(2, (len(wavenet.layers), -1)).transpose(1, 2).contiguous()
+    step, levels = CachedStep(wavenet, streams), torch.empty_like(uniforms, dtype=torch.long)
+    before = torch.full((streams,), wavenet.config.levels // 2, device=vectors.device)
+    for t in range(uniforms.shape[1]):
+        before = draw(step(before, conditions[t // hop]), uniforms[:, t], temperature, top_p)
+        levels[:, t] = before
+        if on_frame is not None and (t + 1) % hop == 0:
+            on_frame((t + 1) // hop)
+    return levels

@@ -1,0 +1,127 @@
+"""The decoder in parallel form, for training: a WaveNet over samples, told the codes and the speaker.
+
+van den Oord et al. 2016 (arXiv 1609.03499), conditioned locally on the codes and globally on the speaker.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from speechvq.config import WaveNetConfig
+
+
+class Conditioning(nn.Module):
+    """Codes and speaker to the bias of every gate, at the code rate (our choice of network).
+
+    The paper gives the speaker as a one-hot vector; a row of a table is the same product.
+    """
+
+    def __init__(self, config: WaveNetConfig, dim: int, speakers: int) -> None:
+        super().__init__()
+        self.speakers = nn.Embedding(speakers, config.speaker)
+        self.near = nn.Conv1d(dim + config.speaker, config.condition, 3, padding=1)
+        self.wide = nn.Conv1d(config.condition, config.condition, 3, padding=1)
+        gates = 2 * config.residual * config.stacks * config.layers
+        self.project = nn.Conv1d(config.condition, gates, 1)
+
+    def forward(self, vectors: Tensor, speaker: Tensor) -> Tensor:
+        """Biases of all layers' gates.
+
+        Args:
+            vectors: (B, N, D), quantised.
+            speaker: (B,), int64.
+
+        Returns:
+            (B, layers x 2 residual, N).
+        """
+        voice = self.speakers(speaker).unsqueeze(-1).expand(-1, -1, vectors.shape[1])
+        x = F.relu(self.near(torch.cat([vectors.transpose(1, 2), voice], dim=1)))
+        return self.project(F.relu(x + self.wide(x)))
+
+
+class GatedLayer(nn.Module):
+    """One dilated layer: tanh(filter) x sigmoid(gate) of the samples t and t - dilation, then residual and skip.
+
+    Filter and gate are one matrix, residual and skip another; the filter's rows are doubled on the way, because
+    tanh(a) = 2 sigmoid(2a) - 1 lets one sigmoid do both, four times faster on a CPU than tanh.
+    """
+
+    def __init__(self, dilation: int, residual: int, skip: int) -> None:
+        super().__init__()
+        self.dilation, self.residual = dilation, residual
+        self.gate = nn.Parameter(torch.randn(2 * residual, 2 * residual) / math.sqrt(2 * residual))
+        self.out = nn.Parameter(torch.randn(residual + skip, residual) / math.sqrt(residual))
+        self.out_bias = nn.Parameter(torch.zeros(residual + skip, 1))
+
+    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """One step up the stack.
+
+        Args:
+            x: (B, residual, T).
+            condition: (B, 2 residual, N), T a multiple of N.
+
+        Returns:
+            (B, residual, T) for the next layer and (B, skip, T) for the sum.
+        """
+        past = F.pad(x, (self.dilation, 0))[..., : x.shape[-1]]
+        weight = torch.cat([2 * self.gate[: self.residual], self.gate[self.residual :]]).expand(len(x), -1, -1)
+        a = weight[..., : self.residual].bmm(past).baddbmm(weight[..., self.residual :], x)
+        a = (a.unflatten(-1, (condition.shape[-1], -1)) + condition.unsqueeze(-1)).flatten(-2)
+        soft, gate = torch.sigmoid(a).chunk(2, dim=1)
+        out = torch.baddbmm(self.out_bias, self.out.expand(len(x), -1, -1), (2 * soft - 1) * gate)
+        return x + out[:, : self.residual], out[:, self.residual :]
+
+
+class WaveNet(nn.Module):
+    """Logits of every sample's mu-law level given the levels before it, the codes and the speaker."""
+
+    def __init__(self, config: WaveNetConfig, dim: int, speakers: int) -> None:
+        super().__init__()
+        self.config = config
+        self.conditioning = Conditioning(config, dim, speakers)
+        self.embedding = nn.Parameter(smooth_table(config.levels, config.residual))
+        dilations = [2**i for _ in range(config.stacks) for i in range(config.layers)]
+        self.layers = nn.ModuleList(GatedLayer(d, config.residual, config.skip) for d in dilations)
+        self.hidden = nn.Linear(config.skip, config.hidden)
+        self.logits = nn.Linear(config.hidden, config.levels)
+        nn.init.zeros_(self.logits.bias)
+        self.logits.weight.data = smooth_table(config.levels, config.hidden) / math.sqrt(config.hidden)
+
+    @property
+    def receptive_field(self) -> int:
+        """How many past samples a prediction sees: 1 + the sum of the dilations."""
+        return 1 + sum(layer.dilation for layer in self.layers)
+
+    def forward(self, levels: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
+        """Predict every sample from those before it.
+
+        Args:
+            levels: (B, T), int64 in [0, levels).
+            vectors: (B, N, D), quantised; T = N x hop.
+            speaker: (B,), int64.
+
+        Returns:
+            (B, T, levels), logits; those of sample t depend on levels before t alone.
+        """
+        before = F.pad(levels, (1, -1), value=self.config.levels // 2)
+        x = F.embedding(before, self.embedding).transpose(1, 2).contiguous()
+        conditions = self.conditioning(vectors, speaker).chunk(len(self.layers), dim=1)
+        total: Tensor | float = 0.0
+        for layer, condition in zip(self.layers, conditions):
+            x, skip = layer(x, condition)
+            total = total + skip
+        # relu((B, C, T)) transposed costs nothing inside the product, and leaves the classes contiguous.
+        scale = 1 / math.sqrt(len(self.layers))
+        return self.logits(F.relu(self.hidden(F.relu(total * scale).transpose(1, 2))))
+
+
+def smooth_table(levels: int, width: int) -> Tensor:
+    """A table (levels, width) of random smooth functions of the level, with unit variance (our choice).
+
+    Neighbouring levels start almost alike, so the network need not discover that 256 classes lie on a line.
+    """
+    position = torch.linspace(-1, 1, levels)[:, None]
+    frequency, phase = 4.0 * torch.randn(width), 2 * math.pi * torch.rand(width)
+    return math.sqrt(2) * torch.cos(frequency * position + phase)

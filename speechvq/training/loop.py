@@ -1,0 +1,201 @@
+"""The one training loop, for every model of the package."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from speechvq import distributed
+from speechvq.config import TrainConfig
+from speechvq.errors import UserError
+from speechvq.quantizer import perplexity
+from speechvq.training.average import WeightAverage
+from speechvq.training.checkpoint import TrainingState, list_checkpoints, load_checkpoint, save_checkpoint
+from speechvq.training.log import MetricsLog, say
+from speechvq.vqvae import Losses
+
+LOG_EVERY = 50  # steps
+BAD_STEPS = 3  # updates in a row that may be lost to NaN or Inf before the run stops
+
+Batches = Callable[[int], Iterator[tuple[Tensor, ...]]]
+Evaluate = Callable[[nn.Module], dict[str, float]]
+
+
+class Interrupted(Exception):
+    """A signal asked to stop; the state has been saved. The process should exit with 128 + `signum`."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}; the same command goes on from here")
+        self.signum = signum
+
+
+def fit(model: nn.Module, batches: Batches, evaluate: Evaluate, run: Path, config: TrainConfig) -> TrainingState:
+    """Train a model to `config.steps`, from the run's newest checkpoint if there is one.
+
+    Args:
+        model: called with a batch's tensors, returns Losses; it is trained in place.
+        batches: batches from a step on, endless; equal steps give equal batches.
+        evaluate: measures a model on held-out data.
+        run: run directory; gets `checkpoints/` and `metrics.jsonl`.
+        config: how to train.
+
+    Returns:
+        The final state; its averages are what should be exported.
+
+    Raises:
+        Interrupted: SIGTERM or SIGINT came; a checkpoint was written first. A second signal ends at once.
+        UserError: NaN or Inf in several updates running; a damaged checkpoint; a full disk.
+    """
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    state = TrainingState(model, optimizer, WeightAverage(model, config.average))
+    if checkpoints := list_checkpoints(run):
+        load_checkpoint(checkpoints[-1], state)
+        say(f"resuming from {checkpoints[-1]}")
+    log = MetricsLog(run, state.step) if distributed.rank() == 0 else None
+    meter = _Meter(config)
+    with _StopSignals() as stop:
+        stream = batches(state.step) if state.step < config.steps else iter(())
+        while state.step < config.steps:
+            losses, norm = _update(state, next(stream), config)
+            meter.count(losses, norm)
+            if state.step % LOG_EVERY == 0:
+                meter.report(state, log)
+            if state.step % config.evaluate_every == 0 or state.step == config.steps:
+                _evaluate(state, evaluate, log)
+            if stop.signum or state.step % config.save_every == 0 or state.step == config.steps:
+                if distributed.rank() == 0:
+                    save_checkpoint(run, state, config.keep)
+            if stop.signum and state.step < config.steps:
+                raise Interrupted(stop.signum)
+    return state
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """Rate of update `step` (from 0): a linear rise, a plateau, and a linear fall over the last `decay` of the steps."""
+    rise = (step + 1) / max(config.warmup, 1)
+    fall = (config.steps - step) / max(config.decay * config.steps, 1)
+    return config.learning_rate * min(1.0, rise, fall)
+
+
+def averaged(state: TrainingState) -> nn.Module:
+    """The model with the averaged weights swapped in; call again to swap back."""
+    live = {name: tensor.detach().clone() for name, tensor in state.model.state_dict().items()}
+    state.model.load_state_dict(state.average.tensors)
+    state.average.load(live)
+    return state.model
+
+
+def _update(state: TrainingState, batch: tuple[Tensor, ...], config: TrainConfig) -> tuple[Losses, float]:
+    """One step; all of its randomness is a function of the seed, the step and the process."""
+    torch.manual_seed(hash((config.seed, state.step, distributed.rank())))
+    device = next(state.model.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+        losses: Losses = state.model(*(tensor.to(device) for tensor in batch))
+    state.optimizer.zero_grad()
+    losses.total.backward()
+    _share_gradients(state.model)
+    norm = float(nn.utils.clip_grad_norm_(state.model.parameters(), config.clip))
+    if math.isfinite(norm):
+        for group in state.optimizer.param_groups:
+            group["lr"] = learning_rate(state.step, config)
+        state.optimizer.step()
+        state.average.update(state.model, state.step)
+    state.step += 1
+    return losses, norm
+
+
+def _share_gradients(model: nn.Module) -> None:
+    """Give every process the mean gradient, in one message."""
+    if distributed.world_size() == 1:
+        return
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = distributed.sum_over_processes(torch.cat([g.flatten() for g in gradients])) / distributed.world_size()
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients])):
+        gradient.copy_(part.view_as(gradient))
+
+
+def _evaluate(state: TrainingState, evaluate: Evaluate, log: MetricsLog | None) -> None:
+    """Measure the averaged weights on the first process, and say so."""
+    if log is None:
+        return
+    model = averaged(state).eval()
+    with torch.no_grad():
+        values = evaluate(model)
+    averaged(state).train()
+    log.write(state.step, values)
+    say(f"step {state.step}: " + ", ".join(f"{name} {value:.3f}" for name, value in values.items()))
+
+
+class _Meter:
+    """Sums between two log lines."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config, self.bad = config, 0
+        self._restart()
+
+    def _restart(self) -> None:
+        self.started, self.losses, self.norm = time.monotonic(), [], 0.0
+
+    def count(self, losses: Losses, norm: float) -> None:
+        """Add a step; stop the run when its updates keep being lost."""
+        self.bad = 0 if math.isfinite(norm) else self.bad + 1
+        if self.bad >= BAD_STEPS:
+            raise UserError(
+                f"NaN or Inf in {BAD_STEPS} updates running (none was applied); lower train.learning_rate, "
+                "look for damaged sound, or go on from the last checkpoint"
+            )
+        self.losses.append(losses)
+        self.norm = norm
+
+    def report(self, state: TrainingState, log: MetricsLog | None) -> None:
+        """Write the means since the last report."""
+        seconds, steps = time.monotonic() - self.started, len(self.losses)
+        usage = torch.stack([losses.usage for losses in self.losses]).sum(0)
+        values = {
+            "nats": float(torch.stack([losses.nats for losses in self.losses]).mean()),
+            "quantizer_loss": float(torch.stack([losses.quantizer for losses in self.losses]).mean()),
+            "gradient_norm": self.norm,
+            "learning_rate": state.optimizer.param_groups[0]["lr"],
+            "perplexity": float(perplexity(usage)),
+            "active_codes": float((usage > 0).sum()),
+            "steps_per_second": steps / seconds,
+        }
+        self._restart()
+        if log is None:
+            return
+        log.write(state.step, values)
+        left = (self.config.steps - state.step) * seconds / steps / 60
+        say(
+            f"step {state.step}/{self.config.steps}: {values['nats'] / math.log(2):.3f} bits, perplexity "
+            f"{values['perplexity']:.0f}, {values['steps_per_second']:.2f} steps/s, {left:.0f} min left"
+        )
+        if state.step > self.config.warmup and values["perplexity"] < 0.02 * len(usage):
+            say(
+                f"warning: the codebook has collapsed (perplexity {values['perplexity']:.1f} of {len(usage)} codes): "
+                "raise model.quantizer.revive_below or set model.quantizer.codebook=ema"
+            )
+
+
+class _StopSignals:
+    """Notes SIGTERM and SIGINT so that the loop can save first; the second one has its usual effect."""
+
+    signum: int = 0
+
+    def __enter__(self) -> "_StopSignals":
+        self._before: dict[int, Any] = {s: signal.signal(s, self._note) for s in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
+    def _note(self, signum: int, _: object) -> None:
+        self.signum = signum
+        for each in self._before:
+            signal.signal(each, signal.SIG_DFL)
+        say(f"{signal.Signals(signum).name}: saving after this step; once more to end at once")
