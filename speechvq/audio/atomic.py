@@ -13,8 +13,8 @@ from speechvq.errors import UserError
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, which takes its place when the block ends without an error.
 
-    The temporary is removed on any failure, an interruption from the keyboard included. Its name starts with a dot,
-    so what a power cut leaves behind is never taken for a sound.
+    The temporary is removed on any failure, an interruption from the keyboard included. Its name starts with
+    a dot, so what a power cut leaves behind is never taken for a sound.
 
     Raises:
         UserError: the disk is full, the folder cannot be made or written.
@@ -25,7 +25,9 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}); check the disk and --out") from error
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error}); check the disk and --out"
+        ) from error
     finally:
         _remove(temporary)
 

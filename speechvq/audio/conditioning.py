@@ -1,13 +1,14 @@
 """One recording as training reads it: edge silence cut, level made equal, 16 kHz, its labels moved along."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import soundfile
 
+from speechvq.audio.alignment import Interval, read_lab, write_lab
 from speechvq.audio.atomic import write_bytes
 from speechvq.audio.corpora.recording import Recording
-from speechvq.audio.labels import shifted_labels
 from speechvq.audio.waveform import (
     SAMPLE_RATE,
     describe_change,
@@ -55,13 +56,25 @@ def condition(recording: Recording, out: Path) -> Outcome:
     if len(samples) < SHORTEST_SECONDS * SAMPLE_RATE or not samples.any():
         reason = f"silent or shorter than {SHORTEST_SECONDS} s"
         return Outcome(recording, skipped=reason, complaint=f"{recording.audio}: {reason}; record it again")
-    labels, complaint = _labels(recording, offset, len(samples))
+    phones, complaint = _phones(recording, offset, len(samples))
     if recording.text:
         write_bytes(_beside(out, "txt", recording), f"{recording.text}\n".encode())
-    if labels:
-        write_bytes(_beside(out, "lab", recording), labels.encode())
+    if phones:
+        write_lab(_beside(out, "lab", recording), phones)
     write_waveform(sound_path(out, recording), normalise_level(samples))
     return Outcome(recording, len(samples) / SAMPLE_RATE, sound.change(), complaint=complaint)
+
+
+def shifted(intervals: Iterable[Interval], offset: float, seconds: float) -> list[Interval]:
+    """The intervals after `offset` seconds were cut from the front of a sound that now lasts `seconds`.
+
+    What reaches over an end is clipped; what lies outside goes.
+    """
+    moved = (
+        Interval(max(each.start - offset, 0.0), min(each.end - offset, seconds), each.phone)
+        for each in intervals
+    )
+    return [each for each in moved if each.start < each.end]
 
 
 def _beside(out: Path, kind: str, recording: Recording) -> Path:
@@ -83,12 +96,12 @@ def _kept(recording: Recording, out: Path) -> Outcome | None:
     return Outcome(recording, frames / SAMPLE_RATE, describe_change(source.samplerate, source.channels))
 
 
-def _labels(recording: Recording, offset: int, samples: int) -> tuple[str, str]:
-    """The alignment moved to the trimmed sound, and a complaint where it cannot be used; the sound stays either way."""
+def _phones(recording: Recording, offset: int, samples: int) -> tuple[list[Interval], str]:
+    """The alignment of the trimmed sound, and a complaint where the file is of no use; the sound stays."""
     if recording.alignment is None:
-        return "", ""
+        return [], ""
     try:
-        text = recording.alignment.read_text(encoding="utf-8-sig")
-        return shifted_labels(text, offset=offset, samples=samples), ""
-    except (OSError, ValueError) as error:  # UnicodeDecodeError and UserError are ValueErrors
-        return "", f"{recording.alignment}: {error}; left out, the sound is kept"
+        phones = read_lab(recording.alignment)
+    except UserError as error:
+        return [], f"{error}; the alignment is left out, the sound kept"
+    return shifted(phones, offset / SAMPLE_RATE, samples / SAMPLE_RATE), ""

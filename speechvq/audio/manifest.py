@@ -30,8 +30,8 @@ def read_manifest(path: str | Path) -> list[Utterance]:
         path: the file, or the folder that holds manifest.tsv; paths in it are relative to that folder.
 
     Raises:
-        UserError: the file is missing or unreadable, a column is missing, or a line has a bad number, a bad name or an
-            utterance seen before; the message names file and line.
+        UserError: the file is missing or unreadable, a column is missing, or a line has a bad number, a bad
+            name or an utterance seen before; the message names file and line.
     """
     path = Path(path)
     path = path / FILE_NAME if path.is_dir() else path
@@ -39,7 +39,9 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     columns = header.split("\t")
     missing = [column for column in COLUMNS if column not in columns]
     if missing:
-        raise UserError(f"{path}: line 1: no column {', '.join(missing)}; the header is {' '.join(COLUMNS)} (tabs)")
+        raise UserError(
+            f"{path}: line 1: no column {', '.join(missing)}; the header is {' '.join(COLUMNS)} (tabs)"
+        )
     utterances: dict[str, Utterance] = {}
     for number, row in enumerate(rows, start=2):
         if not row.strip():
@@ -91,8 +93,10 @@ def _lines(path: Path) -> list[str]:
 
 def _utterance(values: Sequence[str], columns: Sequence[str], *, where: str, folder: Path) -> Utterance:
     if len(values) != len(columns):
-        raise UserError(f"{where}: {len(values)} values for {len(columns)} columns; separate them by single tabs")
-    row = dict(zip(columns, values))
+        raise UserError(
+            f"{where}: {len(values)} values for {len(columns)} columns; separate them by single tabs"
+        )
+    row = dict(zip(columns, values, strict=True))
     if not is_file_name(row["utt"]):
         raise UserError(f"{where}: {row['utt']!r} cannot name a file; use letters, digits, - and _")
     seconds = _seconds(row["seconds"], where)

@@ -11,26 +11,24 @@ A call that was interrupted goes on where it stopped.
 """
 
 import json
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 from speechvq.audio.atomic import write_bytes
 from speechvq.audio.conditioning import Outcome, condition, sound_path
 from speechvq.audio.corpora.recording import Found, Recording
 from speechvq.audio.manifest import FILE_NAME, Utterance, write_manifest
+from speechvq.audio.parallel import in_order
 from speechvq.audio.split import SplitRule, choose_unseen, split_of
 from speechvq.audio.waveform import LEVEL, SAMPLE_RATE, TRIM_DB
 from speechvq.errors import UserError
 from speechvq.progress import progress
 
-FEW = 32  # recordings; fewer are done before another process has started
+COMPLAINTS = "complaints.txt"
+DEFAULT_RULE = SplitRule()
 SETTINGS = {"sample_rate": SAMPLE_RATE, "level": LEVEL, "trim_db": TRIM_DB}
 
 
@@ -46,7 +44,7 @@ class Summary:
 
 
 def prepare_corpus(
-    found: Found, out: Path, rule: SplitRule = SplitRule(), *, source: str = "", jobs: int | None = None
+    found: Found, out: Path, rule: SplitRule = DEFAULT_RULE, *, source: str = "", jobs: int | None = None
 ) -> Summary:
     """Write the prepared corpus, its manifest last.
 
@@ -58,22 +56,37 @@ def prepare_corpus(
         jobs: processes; None takes one for each core.
 
     Raises:
-        UserError: every recording failed, `out` was prepared from another source or holds the recordings, the rule
-            names unknown speakers, or the disk refuses.
+        UserError: every recording failed, `out` was prepared from another source or holds the recordings, the
+            rule names unknown speakers, or the disk refuses.
     """
     recordings = found.recordings
-    choose_unseen((recording.speaker for recording in recordings), rule)  # a wrong name is told before the work
+    choose_unseen([recording.speaker for recording in recordings], rule)  # told before the work, not after
     _check_apart(recordings, out)
-    _claim(out, source)
-    done = _each(partial(condition, out=out), recordings, jobs)
+    claim(out, source)
+    done = in_order(partial(condition, out=out), recordings, jobs)
     outcomes = list(progress(done, total=len(recordings), label="prepare", unit="utt"))
     summary = _summary(found, outcomes, out, rule)
-    write_bytes(out / "complaints.txt", "".join(f"{line}\n" for line in summary.complaints).encode(errors="replace"))
+    _list_complaints(out / COMPLAINTS, summary.complaints)
     if not summary.utterances:
         first = summary.complaints[0] if summary.complaints else "no recordings were found"
         raise UserError(f"{out}: none of {len(recordings)} recordings could be prepared; {first}")
     write_manifest(out / FILE_NAME, summary.utterances)
     return summary
+
+
+def claim(out: Path, source: str) -> None:
+    """Write into `out` what is prepared there, so that two corpora or settings never mix in one folder.
+
+    Raises:
+        UserError: something else was prepared there before.
+    """
+    path = out / "preparation.json"
+    content = json.dumps({"source": source, **SETTINGS}, indent=2).encode()
+    if path.exists() and path.read_bytes() != content:
+        raise UserError(
+            f"{out}: was prepared from another source or otherwise; remove it or choose another --out"
+        )
+    write_bytes(path, content)
 
 
 def _check_apart(recordings: Sequence[Recording], out: Path) -> None:
@@ -84,39 +97,11 @@ def _check_apart(recordings: Sequence[Recording], out: Path) -> None:
         raise UserError(f"{out}: holds the recordings themselves; give --out another folder")
 
 
-def _claim(out: Path, source: str) -> None:
-    path = out / "preparation.json"
-    claim = {"source": source, **SETTINGS}
-    if path.exists():
-        try:
-            earlier = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            earlier = None
-        if earlier != claim:
-            raise UserError(f"{out}: was prepared from another source or with other settings; remove it or choose another --out")
-    write_bytes(path, json.dumps(claim, indent=2).encode())
-
-
-def _each(
-    work: Callable[[Recording], Outcome], recordings: Sequence[Recording], jobs: int | None
-) -> Iterator[Outcome]:
-    """Outcomes in the order of the recordings; one recording a process is in memory at a time."""
-    jobs = min(jobs or _cores(), max(1, len(recordings) // FEW))
-    if jobs == 1:
-        yield from map(work, recordings)
-        return
-    # spawn: the same on every system, and safe beside the threads that numpy and torch start
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
-    try:
-        yield from pool.map(work, recordings, chunksize=8)
-    except BrokenProcessPool as error:
-        raise UserError("a process was killed, perhaps for want of memory; give fewer --jobs") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _list_complaints(path: Path, complaints: Sequence[str]) -> None:
+    """All of them; the terminal shows only the first."""
+    path.unlink(missing_ok=True)
+    if complaints:
+        write_bytes(path, "".join(f"{line}\n" for line in complaints).encode(errors="replace"))
 
 
 def _summary(found: Found, outcomes: Sequence[Outcome], out: Path, rule: SplitRule) -> Summary:
@@ -135,7 +120,9 @@ def _utterances(made: Sequence[Outcome], out: Path, rule: SplitRule) -> list[Utt
     if not made:
         return []
     splits = split_of({outcome.recording.utt: outcome.recording.speaker for outcome in made}, rule)
-    return [
-        Utterance(one.recording.utt, one.recording.speaker, splits[one.recording.utt], one.seconds, sound_path(out, one.recording))
-        for one in made
-    ]
+    return [_utterance(outcome, splits[outcome.recording.utt], out) for outcome in made]
+
+
+def _utterance(made: Outcome, split: str, out: Path) -> Utterance:
+    recording = made.recording
+    return Utterance(recording.utt, recording.speaker, split, made.seconds, sound_path(out, recording))

@@ -21,10 +21,12 @@ class SplitRule:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (0 <= self.dev_share < 1 and 0 <= self.test_share < 1 and self.dev_share + self.test_share < 1):
+        if not (
+            0 <= self.dev_share < 1 and 0 <= self.test_share < 1 and self.dev_share + self.test_share < 1
+        ):
             raise UserError(
-                f"--dev-share {self.dev_share} and --test-share {self.test_share}: give shares from 0 up that leave "
-                "something for training, for example 0.05"
+                f"--dev-share {self.dev_share} and --test-share {self.test_share}: give shares of at least 0 "
+                "that leave something for training, for example 0.05"
             )
 
 
@@ -50,7 +52,7 @@ def split_of(speaker_of: Mapping[str, str], rule: SplitRule) -> dict[str, str]:
 def choose_unseen(speakers: Iterable[str], rule: SplitRule) -> set[str]:
     """The speakers kept out of training.
 
-    A number is a count unless a speaker bears it as a name, as in LibriSpeech; "118," always names speaker 118.
+    A number is a count, unless a speaker bears it as a name as in LibriSpeech; "118," always names one.
 
     Raises:
         UserError: a name that is not a speaker, or nobody left for training.
@@ -64,9 +66,13 @@ def choose_unseen(speakers: Iterable[str], rule: SplitRule) -> set[str]:
         chosen = {name.strip() for name in wanted.split(",") if name.strip()}
         few = chosen >= present
     if strangers := sorted(chosen - present):
-        raise UserError(f"--unseen-speakers: no speaker {', '.join(strangers)}; there are {_some(sorted(present))}")
+        raise UserError(
+            f"--unseen-speakers: no speaker {', '.join(strangers)}; there are {_some(sorted(present))}"
+        )
     if few and present:
-        raise UserError(f"--unseen-speakers {wanted}: leaves none of {len(present)} speakers to train on; give fewer")
+        raise UserError(
+            f"--unseen-speakers {wanted}: leaves none of {len(present)} speakers to train on; give fewer"
+        )
     return chosen
 
 
@@ -76,7 +82,10 @@ def _shares(utterances: list[str], rule: SplitRule) -> dict[str, str]:
     ordered = _shuffled(utterances, rule.seed)
     dev = _count(rule.dev_share, len(ordered))
     test = min(_count(rule.test_share, len(ordered)), len(ordered) - dev - 1)  # one stays for training
-    return {utt: DEV if place < dev else TEST if place < dev + test else TRAIN for place, utt in enumerate(ordered)}
+    return {
+        utt: DEV if place < dev else TEST if place < dev + test else TRAIN
+        for place, utt in enumerate(ordered)
+    }
 
 
 def _count(share: float, total: int) -> int:

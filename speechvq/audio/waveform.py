@@ -20,7 +20,9 @@ MARGIN_SECONDS = 0.05  # kept on either side of the speech, so that a soft onset
 TRIM_DB = 40.0  # below the loudest frame; see trim_silence
 
 _BLOCK_VALUES = 1 << 20  # samples times channels read at once; bounds the memory of an hour of six channels
-_STREAMED_BYTES = 0x7FFF_F000  # a pipe cannot know its length and writes about this much or more into the header
+_STREAMED_BYTES = (
+    0x7FFF_F000  # a pipe cannot know its length and writes about this much or more into the header
+)
 
 
 class Sound(NamedTuple):
@@ -58,13 +60,14 @@ def read_waveform(path: str | Path) -> np.ndarray:
 
 
 def read_sound(path: str | Path) -> Sound:
-    """Like read_waveform, with the rate and channels the file had, so that a command can say what was changed.
+    """Like read_waveform, with the rate and channels the file had, for a command to say what was changed.
 
-    An Ogg or MP3 file that was cut off is read as far as it goes, because those formats do not say how long they are.
+    An Ogg or MP3 file that was cut off is read as far as it goes, because those formats do not say how long
+    they are.
 
     Raises:
-        UserError: the file is missing, no regular file, unreadable, empty, cut off, not a sound, without samples, or
-            holds NaN or infinite samples.
+        UserError: the file is missing, no regular file, unreadable, empty, cut off, not a sound, without
+            samples, or holds NaN or infinite samples.
     """
     path = Path(path)
     _check_regular_file(path)
@@ -76,9 +79,17 @@ def read_sound(path: str | Path) -> Sound:
         raise
     except PermissionError as error:
         raise UserError(f"{path}: no permission to read it; change its mode or owner") from error
-    except (OSError, RuntimeError, TypeError, ValueError, MemoryError) as error:  # LibsndfileError is a RuntimeError
+    except (
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        MemoryError,
+    ) as error:  # LibsndfileError is a RuntimeError
         reason = str(error).splitlines()[0].rpartition(": ")[2].rstrip(".") if str(error) else "out of memory"
-        raise UserError(f"{path}: not a readable sound ({reason}); give WAV, FLAC, Ogg, Opus or MP3") from error
+        raise UserError(
+            f"{path}: not a readable sound ({reason}); give WAV, FLAC, Ogg, Opus or MP3"
+        ) from error
     if not len(sound.samples):
         raise UserError(f"{path}: has no samples; record it again or leave it out")
     if not np.isfinite(sound.samples).all():
@@ -94,7 +105,8 @@ def write_waveform(path: str | Path, samples: np.ndarray) -> None:
         samples: (T,), float; clipped to [-1, 1].
 
     Raises:
-        UserError: the disk is full, the folder cannot be written, or the name ends neither in .wav nor in .flac.
+        UserError: the disk is full, the folder cannot be written, or the name ends neither in .wav nor in
+            .flac.
         ValueError: samples are not one-dimensional or not finite.
     """
     path = Path(path)

@@ -2,7 +2,8 @@
 
     ROOT/SPEAKER/UTT.wav               or ROOT/audio/SPEAKER/UTT.wav; also .flac .ogg .opus .mp3
     ROOT/txt/SPEAKER/UTT.txt           or UTT.txt beside the sound; optional
-    ROOT/lab/SPEAKER/UTT.lab           or UTT.lab beside the sound; optional, `start end phone` in units of 100 ns
+    ROOT/lab/SPEAKER/UTT.lab           or UTT.lab beside the sound; optional, `start end phone` in units of
+    100 ns
 
 An utterance is called by its file; where two speakers have files of the same name, by speaker and file.
 """
@@ -28,7 +29,9 @@ def recordings(root: str | Path) -> Found:
     skipped: Counter[str] = Counter()
     sounds = _sounds(base, skipped)
     if not sounds:
-        raise UserError(f"{base}: no sounds such as SPEAKER/UTT.wav in it; --root holds a folder for each speaker")
+        raise UserError(
+            f"{base}: no sounds such as SPEAKER/UTT.wav in it; --root holds a folder for each speaker"
+        )
     shared = {name for name, count in Counter(sound.stem for sound in sounds).items() if count > 1}
     found = [_recording(root, sound, shared) for sound in sounds]
     return Found(_unique(found, skipped), skipped)

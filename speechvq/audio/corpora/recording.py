@@ -43,7 +43,7 @@ def read_text(path: Path) -> str | None:
 
 
 def visible(folder: Path) -> list[Path]:
-    """What lies in a folder, sorted, but for hidden files such as macOS's `._` companions; [] where it is missing."""
+    """What lies in a folder, sorted, without hidden files such as macOS's `._` companions; [] if missing."""
     if not folder.is_dir():
         return []
     return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))

@@ -1,0 +1,58 @@
+"""The same work on many files, in as many processes as there are cores."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from threading import Thread
+from typing import TypeVar
+
+from speechvq.errors import UserError
+
+FEW = 32  # items; fewer are done before another process has started
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_order(
+    work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None = None
+) -> Iterator[Result]:
+    """The results in the order of the items; each process works on one item at a time.
+
+    Args:
+        work: a module's function, or a `partial` of one, so that it can be sent to another process.
+        jobs: processes; None takes one for each core. Few items are done in this process.
+
+    Raises:
+        UserError: what `work` raises, or a process was killed.
+    """
+    jobs = min(jobs or _cores(), max(1, len(items) // FEW))
+    if jobs == 1:
+        yield from map(work, items)
+        return
+    # spawn: the same on every system, and safe beside the threads that numpy and torch start
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_follow_parent)
+    try:
+        yield from pool.map(work, items, chunksize=8)
+    except BrokenProcessPool as error:
+        raise UserError("a process was killed, perhaps for want of memory; give fewer --jobs") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _follow_parent() -> None:
+    """Ctrl-C is the parent's to answer; and when the parent is killed, this process must not stay behind."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_after_parent, daemon=True).start()
+
+
+def _end_after_parent() -> None:
+    parent_process().join()
+    os._exit(1)
+
+
+def _cores() -> int:
+    """Those this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
