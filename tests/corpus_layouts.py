@@ -1,4 +1,4 @@
-"""Corpora in miniature, made on the fly: files of a few bytes where only finding them is tested, tones elsewhere."""
+"""Corpora in miniature, made on the fly: a few bytes where only finding them is tested, tones elsewhere."""
 
 from pathlib import Path
 

@@ -4,9 +4,10 @@ import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PureWindowsPath
 from stat import S_IFDIR, S_IFMT, S_IFREG
 from typing import IO
@@ -26,6 +27,7 @@ class _Member:
     size: int  # declared, bytes
     is_folder: bool
     is_file: bool
+    open: Callable[[], IO[bytes] | None]  # only once the member was found harmless
 
 
 def extract(archive: Path, folder: Path, *, most_bytes: int | None = None) -> None:
@@ -44,13 +46,13 @@ def extract(archive: Path, folder: Path, *, most_bytes: int | None = None) -> No
     limit = 4 * archive.stat().st_size + (64 << 20) if most_bytes is None else most_bytes
     walk = _zip_members if zipfile.is_zipfile(archive) else _tar_members
     members = unpacked = 0
-    with _damage_explained(archive):
-        for member, content in walk(archive):
+    with _damage_explained(archive), closing(walk(archive)) as found:
+        for member in found:
             members, unpacked = members + 1, unpacked + member.size
             _check(member, archive)
             if unpacked > limit or members > MOST_MEMBERS:
                 raise UserError(f"{archive}: would unpack to more than {limit} bytes; not unpacked further")
-            _write(member, content, folder)
+            _write(member, folder)
 
 
 @contextmanager
@@ -83,30 +85,29 @@ def _check(member: _Member, archive: Path) -> None:
         raise UserError(f"{archive}: member {member.name!r} is a link or device; do not use this archive")
 
 
-def _write(member: _Member, content: IO[bytes] | None, folder: Path) -> None:
+def _write(member: _Member, folder: Path) -> None:
     target = folder / member.name
     if member.is_folder:
         target.mkdir(parents=True, exist_ok=True)
-    elif content is not None:
-        with replacing(target) as temporary, content, open(temporary, "wb") as file:
+    elif content := member.open():
+        with content, replacing(target) as temporary, open(temporary, "wb") as file:
             shutil.copyfileobj(content, file, _PIECE)
 
 
-def _zip_members(archive: Path) -> Iterator[tuple[_Member, IO[bytes] | None]]:
+def _zip_members(archive: Path) -> Generator[_Member, None, None]:
     """zipfile reads no more of a member than it declares, and compares its checksum."""
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
             kind = S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
             is_folder = info.is_dir() and kind in (0, S_IFDIR)
             is_file = not info.is_dir() and kind in (0, S_IFREG)
-            member = _Member(info.filename, info.file_size, is_folder, is_file)
-            yield member, opened.open(info) if member.is_file else None
+            yield _Member(info.filename, info.file_size, is_folder, is_file, partial(opened.open, info))
 
 
-def _tar_members(archive: Path) -> Iterator[tuple[_Member, IO[bytes] | None]]:
+def _tar_members(archive: Path) -> Generator[_Member, None, None]:
     """Read as a stream, once: the larger subsets take minutes to decompress."""
     with tarfile.open(archive, "r|*") as opened:
         for info in opened:
-            member = _Member(info.name, info.size, info.isdir(), info.isreg())
-            yield member, opened.extractfile(info) if member.is_file else None
+            opener = partial(opened.extractfile, info)
+            yield _Member(info.name, info.size, info.isdir(), info.isreg(), opener)
             opened.members.clear()  # else the list grows with the archive

@@ -1,7 +1,7 @@
 """CSTR VCTK: 109 speakers of English, about 400 sentences each, 44 hours, 48 kHz; both releases.
 
     0.80    wav48/p225/p225_001.wav                          txt/p225/p225_001.txt
-    0.92    wav48_silence_trimmed/p225/p225_001_mic1.flac    txt/p225/p225_001.txt    (also _mic2, and speaker s5)
+    0.92    wav48_silence_trimmed/p225/p225_001_mic1.flac    txt/p225/p225_001.txt    (_mic2; a speaker s5)
 
 Holes, which are counted and never stop anything:
     p315 has no text: kept, codes are learnt from sound alone.
