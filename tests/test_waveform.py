@@ -49,6 +49,7 @@ BAD_SOUNDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "text.wav": (lambda path: path.write_text("not a sound\n" * 99), "not a readable sound"),
     "text.flac": (lambda path: path.write_text("not a sound\n" * 99), "not a readable sound"),
     "headerless.raw": (lambda path: path.write_bytes(bytes(999)), "not a readable sound"),
+    "slow.wav": (lambda path: soundfile.write(path, tone(), 1), "1 samples a second"),
     "nan.wav": (lambda path: write_float(path, np.nan), "NaN or infinite"),
     "infinite.wav": (lambda path: write_float(path, -np.inf), "NaN or infinite"),
 }

@@ -16,6 +16,7 @@ from speechvq.errors import UserError
 SAMPLE_RATE = 16_000  # Hz; the paper's rate is not stated, 16 kHz is what its DeepMind relatives used
 LEVEL = 0.06  # target RMS, about -24 dBFS: our choice, leaves speech room below the peak limit
 PEAK_LIMIT = 0.999
+SLOWEST, FASTEST = 4_000, 768_000  # Hz, rates of a file that can be speech
 MARGIN_SECONDS = 0.05  # kept on either side of the speech, so that a soft onset is not cut
 TRIM_DB = 40.0  # below the loudest frame; see trim_silence
 
@@ -73,7 +74,7 @@ def read_sound(path: str | Path) -> Sound:
     _check_regular_file(path)
     try:
         with soundfile.SoundFile(path) as file:
-            _check_complete(path, file)
+            _check_header(path, file)
             sound = Sound(_mono_16k(file), file.samplerate, file.channels)
     except UserError:
         raise
@@ -174,8 +175,12 @@ def _check_regular_file(path: Path) -> None:
         raise UserError(f"{path}: empty, 0 bytes; copy or record it again")
 
 
-def _check_complete(path: Path, file: soundfile.SoundFile) -> None:
-    """libsndfile reads a WAV that was cut off without a word; only its log tells."""
+def _check_header(path: Path, file: soundfile.SoundFile) -> None:
+    """A damaged rate could ask for any memory; a WAV that was cut off is read without a word but in the log."""
+    if not SLOWEST <= file.samplerate <= FASTEST:
+        raise UserError(
+            f"{path}: {file.samplerate} samples a second, not sound; export it again or leave it out"
+        )
     found = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
     if found and int(found[2]) < int(found[1]) < _STREAMED_BYTES:
         raise UserError(f"{path}: cut off after {found[2]} of {found[1]} bytes; copy it again")
