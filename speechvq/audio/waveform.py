@@ -176,7 +176,7 @@ def _check_regular_file(path: Path) -> None:
 
 
 def _check_header(path: Path, file: soundfile.SoundFile) -> None:
-    """A damaged rate could ask for any memory; a WAV that was cut off is read without a word but in the log."""
+    """A damaged rate could ask for any memory; of a WAV that was cut off only libsndfile's log tells."""
     if not SLOWEST <= file.samplerate <= FASTEST:
         raise UserError(
             f"{path}: {file.samplerate} samples a second, not sound; export it again or leave it out"
