@@ -13,7 +13,7 @@ import soundfile
 from speechvq.audio.atomic import write_bytes
 from speechvq.errors import UserError
 
-SAMPLE_RATE = 16_000  # Hz; the paper's rate is not stated, 16 kHz is what its DeepMind relatives used
+SAMPLE_RATE = 16_000  # Hz; our choice where the paper is silent, and the rate of LibriSpeech
 LEVEL = 0.06  # target RMS, about -24 dBFS: our choice, leaves speech room below the peak limit
 PEAK_LIMIT = 0.999
 SLOWEST, FASTEST = 4_000, 768_000  # Hz, rates of a file that can be speech
@@ -21,9 +21,7 @@ MARGIN_SECONDS = 0.05  # kept on either side of the speech, so that a soft onset
 TRIM_DB = 40.0  # below the loudest frame; see trim_silence
 
 _BLOCK_VALUES = 1 << 20  # samples times channels read at once; bounds the memory of an hour of six channels
-_STREAMED_BYTES = (
-    0x7FFF_F000  # a pipe cannot know its length and writes about this much or more into the header
-)
+_STREAMED_BYTES = 0x7FFF_F000  # a pipe does not know its length and puts this or more into the header
 
 
 class Sound(NamedTuple):
