@@ -1,0 +1,74 @@
+"""What `--src` may be: a sound file, a folder of them, or a manifest."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from speechvq.audio.manifest import FILE_NAME, read_manifest
+from speechvq.audio.waveform import describe_change, read_sound
+from speechvq.errors import UserError
+
+SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One sound to work on, and the name of what comes of it."""
+
+    name: str  # where it goes below --out, without ending
+    path: Path
+
+
+def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
+    """The sounds that `--src` names.
+
+    Args:
+        src: a sound file; a folder, searched through and through; a manifest, or a folder that holds one.
+        split: of a manifest, only this split.
+        limit: at most so many, spread evenly over all; 0 for all.
+
+    Raises:
+        UserError: nothing there.
+    """
+    if src.suffix == ".tsv" or (src / FILE_NAME).is_file():
+        chosen = [u for u in read_manifest(src) if split in ("", u.split)]
+        found = [Source(u.utt, u.path) for u in chosen]
+    elif src.is_dir():
+        paths = sorted(p for p in src.rglob("*") if p.suffix.lower() in SOUND_ENDINGS)
+        found = [Source(str(p.relative_to(src).with_suffix("")), p) for p in paths]
+    else:
+        found = [Source(src.stem, src)]
+    if not found:
+        where = f"in split '{split}'" if split else f"({', '.join(SOUND_ENDINGS)})"
+        raise UserError(f"{src}: no sounds {where}; give a file, a folder of sounds or a manifest")
+    if limit and limit < len(found):
+        found = [found[i] for i in np.linspace(0, len(found) - 1, limit).astype(int)]
+    return found
+
+
+def read_sources(sources: list[Source]) -> Iterator[tuple[Source, np.ndarray]]:
+    """Read one after the other: name and samples (T,) at 16 kHz; says on stderr what was changed.
+
+    A single bad file is an error; among several it is named and passed over, and if none is left that is one.
+
+    Raises:
+        UserError: no sound could be read.
+    """
+    good = 0
+    for source in sources:
+        try:
+            sound = read_sound(source.path)
+        except UserError as error:
+            if len(sources) == 1:
+                raise
+            print(f"skipped: {error}", file=sys.stderr)
+            continue
+        good += 1
+        if change := describe_change(sound.source_rate, sound.source_channels):
+            print(f"{source.path}: {change}", file=sys.stderr)
+        yield source, sound.samples
+    if not good:
+        raise UserError(f"none of {len(sources)} sounds could be read")
