@@ -16,7 +16,7 @@ class Quantized(NamedTuple):
     vectors: Tensor  # (..., D), the nearest entries; the gradient passes straight through to the input
     codes: Tensor  # (...), int64 in [0, K)
     loss: Tensor  # (), codebook and commitment terms of eq. 3
-    usage: Tensor  # (K,), how often each code was chosen in this batch, over all processes
+    usage: Tensor  # (K,), how often each code was chosen in this batch; in training over all processes
 
 
 def nearest_code(vectors: Tensor, codebook: Tensor, *, chunk: int = 512) -> Tensor:
@@ -92,8 +92,9 @@ class VectorQuantizer(nn.Module):
             codes = nearest_code(vectors.detach(), self.codebook.detach())
             quantised = F.embedding(codes, self.codebook)
             loss = self._loss(vectors, quantised)
-            usage = distributed.sum_over_processes(torch.bincount(codes.flatten(), minlength=len(self.codebook)).float())
+            usage = torch.bincount(codes.flatten(), minlength=len(self.codebook)).float()
             if self.training:
+                usage = distributed.sum_over_processes(usage)
                 self._learn(vectors.detach(), codes, usage)
             return Quantized(vectors + (quantised - vectors).detach(), codes, loss, usage)
 
@@ -110,12 +111,16 @@ class VectorQuantizer(nn.Module):
 
     @torch.no_grad()
     def _initialise(self, vectors: Tensor) -> None:
-        self._replace(torch.ones(len(self.codebook), dtype=torch.bool, device=vectors.device), vectors.detach())
+        if _broken(vectors):
+            return
+        self._replace(torch.ones(len(self.codebook), dtype=torch.bool, device=vectors.device), vectors)
         self.initialised.fill_(True)
 
     @torch.no_grad()
     def _learn(self, vectors: Tensor, codes: Tensor, usage: Tensor) -> None:
         """Moving averages, the EMA codebook, and revival; in this order, so that a revived code stays revived."""
+        if _broken(vectors):
+            return
         decay, flat = self.config.ema_decay, vectors.reshape(-1, vectors.shape[-1])
         self.updates += 1
         self.counts.lerp_(usage, 1 - decay)
@@ -136,10 +141,14 @@ class VectorQuantizer(nn.Module):
         pool = distributed.gather_over_processes(vectors.reshape(-1, vectors.shape[-1]))
         generator = torch.Generator().manual_seed(int(self.updates))
         picks = torch.randint(len(pool), (int(which.sum()),), generator=generator).to(pool.device)
-        mean = distributed.sum_over_processes(torch.tensor(float(len(vectors.reshape(-1, vectors.shape[-1])))))
         self.codebook.data[which] = pool[picks]
-        self.counts[which] = mean.to(self.counts.device) / len(self.codebook)
+        self.counts[which] = len(pool) / len(self.codebook)
         self.sums[which] = pool[picks] * self.counts[which][:, None]
+
+
+def _broken(vectors: Tensor) -> bool:
+    """Whether any process holds NaN or Inf, which would stay in the averages for ever."""
+    return bool(distributed.sum_over_processes((~vectors.isfinite()).any().float()) > 0)
 
 
 def _squared_distance(x: Tensor, y: Tensor) -> Tensor:

@@ -85,8 +85,6 @@ def _check(config: RunConfig) -> None:
     """Refuse settings that contradict one another."""
     if config.data.crop % config.model.hop:
         raise UserError(f"data.crop = {config.data.crop} is not a multiple of the hop, {config.model.hop} samples")
-    if min(config.train.steps, config.data.batch, config.train.evaluate_crops - 1) < 1:
-        raise UserError("train.steps and data.batch must be at least 1, train.evaluate_crops at least 2")
 
 
 def _device(name: str) -> torch.device:

@@ -42,9 +42,7 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
         if not utterances:
             raise UserError("the manifest has no utterances in this split; prepare the corpus again")
         number = {name: i for i, name in enumerate(speakers)}
-        strange = sorted({u.speaker for u in utterances} - set(number))
-        if strange:
-            raise UserError(f"speakers unknown to the model: {', '.join(strange)}; train with this manifest from the start")
+        _check_speakers(utterances, speakers)
         self.crop, self.seed = crop, seed
         self.paths = [str(u.path) for u in utterances]
         self.speakers = np.array([number[u.speaker] for u in utterances])
@@ -72,8 +70,10 @@ def middle_crops(utterances: Sequence[Utterance], speakers: Sequence[str], crop:
     """The middle of up to `count` utterances spread over the list: the same crops whenever a run is evaluated.
 
     Raises:
-        UserError: fewer than two utterances, when another utterance's codes could not be tried.
+        UserError: fewer than two utterances, when another utterance's codes could not be tried; a speaker that is
+            not among `speakers`.
     """
+    _check_speakers(utterances, speakers)
     if len(utterances) < 2:
         raise UserError("fewer than two utterances in split 'dev'; prepare the corpus with a larger --dev-share")
     chosen = [utterances[i] for i in np.linspace(0, len(utterances) - 1, min(count, len(utterances))).astype(int)]
@@ -86,14 +86,25 @@ def read_crop(path: str, start: int, length: int) -> np.ndarray:
     """`length` samples from `start`, (T,) float32, padded with silence at the end of the file.
 
     Raises:
-        UserError: the file is missing or damaged.
+        UserError: the file is missing or damaged, or not mono at 16 kHz.
     """
     try:
         with soundfile.SoundFile(path) as file:
+            if (file.samplerate, file.channels) != (SAMPLE_RATE, 1):
+                raise UserError(f"{path}: not mono at {SAMPLE_RATE} Hz; prepare the corpus again")
             file.seek(min(start, file.frames))
             return file.read(length, dtype="float32", fill_value=0.0)
     except (soundfile.LibsndfileError, OSError) as error:
         raise UserError(f"{path}: cannot be read ({error}); prepare the corpus again") from None
+
+
+def _check_speakers(utterances: Sequence[Utterance], speakers: Sequence[str]) -> None:
+    strange = sorted({u.speaker for u in utterances} - set(speakers))
+    if strange:
+        raise UserError(
+            f"speakers unknown to the model: {', '.join(strange)}; train with this manifest from the start, or put "
+            "those who are not in split 'train' into split 'unseen'"
+        )
 
 
 class _Walk(Sampler[int]):

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from speechvq.config import SpeechConfig, from_mapping, read_yaml, save
 from speechvq.errors import UserError
 from speechvq.speech.model import SpeechVQ
@@ -16,9 +18,12 @@ def save_model(folder: Path, model: SpeechVQ) -> None:
     Raises:
         UserError: the disk is full or not writable.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_tensors(folder / WEIGHTS, model.state_dict())
-    save(folder / CONFIG, model.config, speakers=list(model.speakers))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_tensors(folder / WEIGHTS, model.state_dict())
+        save(folder / CONFIG, model.config, speakers=list(model.speakers))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
 
 
 def load_model(folder: str | Path) -> SpeechVQ:
@@ -43,7 +48,9 @@ def load_model(folder: str | Path) -> SpeechVQ:
     except UserError as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None
     tensors = read_tensors(folder / WEIGHTS)
-    model = SpeechVQ(config, speakers)
+    with torch.device("meta"):  # sizes are compared before any memory is taken for them
+        model = SpeechVQ(config, speakers)
     check_tensors(folder / WEIGHTS, tensors, model.state_dict())
+    model = model.to_empty(device="cpu")
     model.load_state_dict(tensors)
     return model.eval()

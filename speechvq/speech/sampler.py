@@ -70,6 +70,7 @@ def draw(logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: floa
     if top_p < 1:
         ordered, order = shares.sort(dim=-1, descending=True)
         beyond = ordered.cumsum(-1) - ordered >= top_p
+        beyond[..., 0] = False  # the likeliest stays, however small top_p is
         shares = shares.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), 0.0)
     steps = shares.cumsum(-1)
     threshold = uniforms.double().unsqueeze(-1) * steps[..., -1:]
@@ -85,6 +86,7 @@ def sample(
     *,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    frames: Tensor | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Speak codes: draw every sample given those drawn before.
@@ -95,14 +97,15 @@ def sample(
         speaker: (B,), int64.
         uniforms: (B, T), in [0, 1), one a sample, T a multiple of N; they are all of the chance there is.
         temperature, top_p: as in `draw`.
+        frames: (B,), how many of the N are each stream's own; the others do not change its sound.
         on_frame: told after every code frame how many are done.
 
     Returns:
         (B, T), int64 levels.
     """
-    streams, frames = vectors.shape[:2]
-    hop = uniforms.shape[1] // frames
-    conditions = wavenet.conditioning(vectors, speaker).permute(2, 0, 1)
+    streams = len(vectors)
+    hop = uniforms.shape[1] // vectors.shape[1]
+    conditions = wavenet.conditioning(vectors, speaker, frames).permute(2, 0, 1)
     conditions = conditions.unflatten(2, (len(wavenet.layers), -1)).transpose(1, 2).contiguous()
     step, levels = CachedStep(wavenet, streams), torch.empty_like(uniforms, dtype=torch.long)
     before = torch.full((streams,), wavenet.config.levels // 2, device=vectors.device)

@@ -26,18 +26,23 @@ class Conditioning(nn.Module):
         gates = 2 * config.residual * config.stacks * config.layers
         self.project = nn.Conv1d(config.condition, gates, 1)
 
-    def forward(self, vectors: Tensor, speaker: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, speaker: Tensor, frames: Tensor | None = None) -> Tensor:
         """Biases of all layers' gates.
 
         Args:
             vectors: (B, N, D), quantised.
             speaker: (B,), int64.
+            frames: (B,), how many of the N are each string's own; what follows counts as the edge, where there is
+                nothing. None for all.
 
         Returns:
             (B, layers x 2 residual, N).
         """
         voice = self.speakers(speaker).unsqueeze(-1).expand(-1, -1, vectors.shape[1])
-        x = F.relu(self.near(torch.cat([vectors.transpose(1, 2), voice], dim=1)))
+        x = torch.cat([vectors.transpose(1, 2), voice], dim=1)
+        own = None if frames is None else torch.arange(x.shape[-1], device=x.device) < frames[:, None, None]
+        x = F.relu(self.near(x if own is None else x * own))
+        x = x if own is None else x * own
         return self.project(F.relu(x + self.wide(x)))
 
 

@@ -8,8 +8,9 @@ the one before it whole. The random state needs no place: it is a function of se
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,7 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     average: WeightAverage
     step: int = 0
+    window: dict[str, Tensor] = field(default_factory=dict)  # what the log has summed up since its last line
 
 
 def save_checkpoint(run: Path, state: TrainingState, keep: int) -> Path:
@@ -42,13 +44,14 @@ def save_checkpoint(run: Path, state: TrainingState, keep: int) -> Path:
         return folder
     temporary = folder.with_name(folder.name + ".part")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        for stale in [folder, *run.glob("checkpoints/step_*.part")]:  # left by a crash
+            shutil.rmtree(stale, ignore_errors=True)
         temporary.mkdir(parents=True)
         write_tensors(temporary / "model.safetensors", state.model.state_dict())
         write_tensors(temporary / "average.safetensors", state.average.tensors)
         write_tensors(temporary / "optimizer.safetensors", _optimizer_tensors(state))
-        (temporary / "state.json").write_text(json.dumps({"step": state.step}))
+        window = {name: total.tolist() for name, total in state.window.items()}
+        (temporary / "state.json").write_text(json.dumps({"step": state.step, "window": window}))
         (temporary / MARKER).touch()
         os.replace(temporary, folder)
     except OSError as error:
@@ -56,8 +59,14 @@ def save_checkpoint(run: Path, state: TrainingState, keep: int) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     for old in list_checkpoints(run)[:-keep]:
-        shutil.rmtree(old)
+        _remove(old)
     return folder
+
+
+def _remove(folder: Path) -> None:
+    """Delete a checkpoint, its marker first, so that one half deleted is not taken for whole."""
+    (folder / MARKER).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def list_checkpoints(run: Path) -> list[Path]:
@@ -75,17 +84,19 @@ def load_checkpoint(folder: Path, state: TrainingState) -> None:
     """
     remedy = f"delete {folder} to go on from the checkpoint before it"
     try:
-        step = int(json.loads((folder / "state.json").read_text())["step"])
+        progress = json.loads((folder / "state.json").read_text())
+        step, sums = int(progress["step"]), progress.get("window", {})
+        window = {name: torch.tensor(total, dtype=torch.float64) for name, total in sums.items()}
         tensors = {name: read_tensors(folder / f"{name}.safetensors") for name in ("model", "average", "optimizer")}
         for name in ("model", "average"):
             check_tensors(folder / f"{name}.safetensors", tensors[name], state.model.state_dict())
         moments = _optimizer_state(state, tensors["optimizer"])
-    except (UserError, ValueError, KeyError, TypeError, OSError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError) as error:
         raise UserError(f"{folder}: damaged checkpoint ({error}); {remedy}") from None
     state.model.load_state_dict(tensors["model"])
     state.average.load(tensors["average"])
     state.optimizer.load_state_dict(moments)
-    state.step = step
+    state.step, state.window = step, window
 
 
 def _optimizer_tensors(state: TrainingState) -> dict[str, Tensor]:
@@ -98,7 +109,7 @@ def _optimizer_tensors(state: TrainingState) -> dict[str, Tensor]:
     }
 
 
-def _optimizer_state(state: TrainingState, tensors: dict[str, Tensor]) -> dict:
+def _optimizer_state(state: TrainingState, tensors: dict[str, Tensor]) -> dict[str, Any]:
     """The optimiser's state_dict with moments taken from a file; checks every shape."""
     names = {id(p): name for name, p in state.model.named_parameters()}
     own = state.optimizer.state_dict()

@@ -28,7 +28,7 @@ def measure_heldout(model: SpeechVQ, crops: Crops) -> dict[str, float]:
     device = model.quantizer.codebook.device
     wave, speaker = crops.wave.to(device), crops.speaker.to(device)
     codes = torch.cat([model.encode(part) for part in wave.split(CROPS_AT_ONCE)])
-    others = (speaker + 1 + len(model.speakers) // 2) % len(model.speakers)
+    others = (speaker + _shift(len(model.speakers))) % len(model.speakers)
     right = _mean_nats(model, wave, codes, speaker)
     wrong_codes = _mean_nats(model, wave, codes.roll(len(codes) // 2, dims=0), speaker)
     wrong_speaker = _mean_nats(model, wave, codes, others)
@@ -41,6 +41,11 @@ def measure_heldout(model: SpeechVQ, crops: Crops) -> dict[str, float]:
         "heldout_perplexity": float(perplexity(usage)),
         "heldout_active_codes": float((usage > 0).sum()),
     }
+
+
+def _shift(speakers: int) -> int:
+    """How far another speaker's number lies; never a whole turn, so with two or more it is another's."""
+    return (1 + speakers // 2) % speakers or 1
 
 
 def _mean_nats(model: SpeechVQ, wave: Tensor, codes: Tensor, speaker: Tensor) -> float:

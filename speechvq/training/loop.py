@@ -1,6 +1,7 @@
 """The one training loop, for every model of the package."""
 
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from speechvq.vqvae import Losses
 
 LOG_EVERY = 50  # steps
 BAD_STEPS = 3  # updates in a row that may be lost to NaN or Inf before the run stops
+DEAF_BITS = 0.02  # a decoder that loses less by another utterance's codes does not listen to them
 
 Batches = Callable[[int], Iterator[tuple[Tensor, ...]]]
 Evaluate = Callable[[nn.Module], dict[str, float]]
@@ -57,7 +59,7 @@ def fit(model: nn.Module, batches: Batches, evaluate: Evaluate, run: Path, confi
         load_checkpoint(checkpoints[-1], state)
         say(f"resuming from {checkpoints[-1]}")
     log = MetricsLog(run, state.step) if distributed.rank() == 0 else None
-    meter = _Meter(config)
+    meter = _Meter(config, state.window)
     with _StopSignals() as stop:
         stream = batches(state.step) if state.step < config.steps else iter(())
         while state.step < config.steps:
@@ -66,12 +68,13 @@ def fit(model: nn.Module, batches: Batches, evaluate: Evaluate, run: Path, confi
             if state.step % LOG_EVERY == 0:
                 meter.report(state, log)
             if state.step % config.evaluate_every == 0 or state.step == config.steps:
-                _evaluate(state, evaluate, log)
-            if stop.signum or state.step % config.save_every == 0 or state.step == config.steps:
+                _evaluate(state, evaluate, log, config)
+            signum = stop.agreed(next(model.parameters()).device)
+            if signum or state.step % config.save_every == 0 or state.step == config.steps:
                 if distributed.rank() == 0:
                     save_checkpoint(run, state, config.keep)
-            if stop.signum and state.step < config.steps:
-                raise Interrupted(stop.signum)
+            if signum and state.step < config.steps:
+                raise Interrupted(signum)
     return state
 
 
@@ -119,7 +122,7 @@ def _share_gradients(model: nn.Module) -> None:
         gradient.copy_(part.view_as(gradient))
 
 
-def _evaluate(state: TrainingState, evaluate: Evaluate, log: MetricsLog | None) -> None:
+def _evaluate(state: TrainingState, evaluate: Evaluate, log: MetricsLog | None, config: TrainConfig) -> None:
     """Measure the averaged weights on the first process, and say so."""
     if log is None:
         return
@@ -129,17 +132,21 @@ def _evaluate(state: TrainingState, evaluate: Evaluate, log: MetricsLog | None) 
     averaged(state).train()
     log.write(state.step, values)
     say(f"step {state.step}: " + ", ".join(f"{name} {value:.3f}" for name, value in values.items()))
+    late = state.step >= config.warmup + 2 * config.evaluate_every
+    if late and values.get("codes_gap_bits", math.inf) < DEAF_BITS:
+        say(
+            f"WARNING: THE DECODER IGNORES THE CODES: another utterance's cost it {values['codes_gap_bits']:.3f} bits. "
+            "What it says will not be what was said. Lower train.learning_rate or data.batch (more, smaller steps), "
+            "raise model.quantizer.revive_below, or set model.quantizer.codebook=ema"
+        )
 
 
 class _Meter:
-    """Sums between two log lines."""
+    """Sums between two log lines; they live in the training state, so that a resumed run logs the same means."""
 
-    def __init__(self, config: TrainConfig) -> None:
-        self.config, self.bad = config, 0
-        self._restart()
-
-    def _restart(self) -> None:
-        self.started, self.losses, self.norm = time.monotonic(), [], 0.0
+    def __init__(self, config: TrainConfig, window: dict[str, Tensor]) -> None:
+        self.config, self.bad, self.window, self.norm = config, 0, window, 0.0
+        self.started, self.steps = time.monotonic(), 0
 
     def count(self, losses: Losses, norm: float) -> None:
         """Add a step; stop the run when its updates keep being lost."""
@@ -149,27 +156,29 @@ class _Meter:
                 f"NaN or Inf in {BAD_STEPS} updates running (none was applied); lower train.learning_rate, "
                 "look for damaged sound, or go on from the last checkpoint"
             )
-        self.losses.append(losses)
-        self.norm = norm
+        seen = {"steps": torch.ones(()), "nats": losses.nats, "quantizer": losses.quantizer, "usage": losses.usage}
+        for name, value in seen.items():
+            self.window[name] = value.double() + self.window.get(name, torch.zeros(())).to(value.device)
+        self.norm, self.steps = norm, self.steps + 1
 
     def report(self, state: TrainingState, log: MetricsLog | None) -> None:
         """Write the means since the last report."""
-        seconds, steps = time.monotonic() - self.started, len(self.losses)
-        usage = torch.stack([losses.usage for losses in self.losses]).sum(0)
+        seconds, usage, steps = time.monotonic() - self.started, self.window["usage"], float(self.window["steps"])
         values = {
-            "nats": float(torch.stack([losses.nats for losses in self.losses]).mean()),
-            "quantizer_loss": float(torch.stack([losses.quantizer for losses in self.losses]).mean()),
+            "nats": float(self.window["nats"]) / steps,
+            "quantizer_loss": float(self.window["quantizer"]) / steps,
             "gradient_norm": self.norm,
             "learning_rate": state.optimizer.param_groups[0]["lr"],
             "perplexity": float(perplexity(usage)),
             "active_codes": float((usage > 0).sum()),
-            "steps_per_second": steps / seconds,
+            "steps_per_second": self.steps / seconds,
         }
-        self._restart()
+        self.window.clear()
+        self.started, self.steps = time.monotonic(), 0
         if log is None:
             return
         log.write(state.step, values)
-        left = (self.config.steps - state.step) * seconds / steps / 60
+        left = (self.config.steps - state.step) / values["steps_per_second"] / 60
         say(
             f"step {state.step}/{self.config.steps}: {values['nats'] / math.log(2):.3f} bits, perplexity "
             f"{values['perplexity']:.0f}, {values['steps_per_second']:.2f} steps/s, {left:.0f} min left"
@@ -186,7 +195,16 @@ class _StopSignals:
 
     signum: int = 0
 
+    def agreed(self, device: torch.device) -> int:
+        """The signal that some process has noted, the same on each, so that all stop after the same step."""
+        if distributed.world_size() == 1:
+            return self.signum
+        noted = torch.zeros(distributed.world_size(), device=device)
+        noted[distributed.rank()] = self.signum
+        return int(distributed.sum_over_processes(noted).max())
+
     def __enter__(self) -> "_StopSignals":
+        self._process = os.getpid()
         self._before: dict[int, Any] = {s: signal.signal(s, self._note) for s in (signal.SIGTERM, signal.SIGINT)}
         return self
 
@@ -195,6 +213,8 @@ class _StopSignals:
             signal.signal(signum, handler)
 
     def _note(self, signum: int, _: object) -> None:
+        if os.getpid() != self._process:  # a reading process, forked from this one; it is ended by this one
+            return
         self.signum = signum
         for each in self._before:
             signal.signal(each, signal.SIG_DFL)
