@@ -1,6 +1,7 @@
 """The whole speech model: a VQ-VAE with a waveform encoder and a WaveNet decoder, and the names of its voices."""
 
 import difflib
+import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -78,6 +79,10 @@ class SpeechVQ(VQVAE):
             raise UserError(f"unknown speaker '{name}'; nearest: {', '.join(near)} (--list-speakers shows all)")
         return self.speakers.index(name)
 
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that tell this codebook from any other."""
+        return hashlib.sha256(self.quantizer.codebook.detach().cpu().numpy().tobytes()).hexdigest()[:16]
+
     @torch.no_grad()
     def encode_wave(self, wave: np.ndarray) -> np.ndarray:
         """Codes of an utterance: (T,) float to (N,) int64, N = ceil(T / hop).
@@ -86,8 +91,8 @@ class SpeechVQ(VQVAE):
         are those of the whole.
         """
         hop, device = self.config.hop, self.quantizer.codebook.device
-        padded = np.pad(normalise_level(wave), (0, -len(wave) % hop))
-        piece, margin = ENCODE_SECONDS * self.config.sample_rate // hop, self.encoder.margin
+        padded = np.pad(normalise_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
+        piece, margin = max(ENCODE_SECONDS * self.config.sample_rate // hop, 1), self.encoder.margin
         codes = []
         for start in range(0, len(padded) // hop, piece):
             first = max(start - margin, 0)
@@ -122,9 +127,9 @@ class SpeechVQ(VQVAE):
         """
         device, hop = self.quantizer.codebook.device, self.config.hop
         numbers = torch.tensor([self.speaker_number(name) for name in speakers], device=device)
-        batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True).to(device)
-        if not batch.numel():
+        if not any(len(each) for each in codes):
             return [np.empty(0, np.float32) for _ in codes]
+        batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True).to(device)
         chance = torch.rand(batch.shape[1] * hop, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         levels = sample(
             self.decoder.wavenet,
@@ -133,6 +138,7 @@ class SpeechVQ(VQVAE):
             chance.to(device).expand(len(batch), -1),
             temperature=temperature,
             top_p=top_p,
+            frames=torch.tensor([len(each) for each in codes], device=device),
             on_frame=on_frame,
         )
         waves = self.decoder.companding.to_wave(levels).cpu().numpy()
