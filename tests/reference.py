@@ -50,7 +50,11 @@ def convolution3(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndar
 
 
 def wavenet(
-    weights: dict[str, np.ndarray], levels: np.ndarray, vectors: np.ndarray, speaker: int, dilations: Sequence[int]
+    weights: dict[str, np.ndarray],
+    levels: np.ndarray,
+    vectors: np.ndarray,
+    speaker: int,
+    dilations: Sequence[int],
 ) -> np.ndarray:
     """Logits of one stream, sample by sample and layer by layer, from a WaveNet's weights by name.
 
@@ -66,7 +70,9 @@ def wavenet(
     """
     c = "conditioning."
     voice = np.tile(weights[c + "speakers.weight"][speaker], (len(vectors), 1))
-    near = convolution3(np.hstack([vectors, voice]), weights[c + "near.weight"], weights[c + "near.bias"]).clip(0)
+    near = convolution3(
+        np.hstack([vectors, voice]), weights[c + "near.weight"], weights[c + "near.bias"]
+    ).clip(0)
     wide = (near + convolution3(near, weights[c + "wide.weight"], weights[c + "wide.bias"])).clip(0)
     biases = wide @ weights[c + "project.weight"][:, :, 0].T + weights[c + "project.bias"]
     residual, hop = weights["embedding"].shape[1], len(levels) // len(vectors)
@@ -85,7 +91,9 @@ def wavenet(
             gated = np.tanh((2 * doubled + bias[:residual]) / 2) * sigmoid(a[residual:])
             out = weights[f"layers.{i}.out"] @ gated + weights[f"layers.{i}.out_bias"][:, 0]
             x, total = x + out[:residual], total + out[residual:]
-        hidden = weights["hidden.weight"] @ (total / math.sqrt(len(dilations))).clip(0) + weights["hidden.bias"]
+        hidden = (
+            weights["hidden.weight"] @ (total / math.sqrt(len(dilations))).clip(0) + weights["hidden.bias"]
+        )
         logits.append(weights["logits.weight"] @ hidden.clip(0) + weights["logits.bias"])
     return np.stack(logits)
 

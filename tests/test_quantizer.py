@@ -102,7 +102,11 @@ def test_codebook_term_moves_only_the_codebook_and_commitment_only_the_encoder(c
     """Second and third term of eq. 3 against finite differences of their definitions, with the codes held."""
     module, vectors = laid(commitment=commitment, revive_below=0), torch.randn(9, 3, requires_grad=True)
     quantised = module(vectors)
-    entries, x, codes = module.codebook.detach().double().numpy(), vectors.detach().double().numpy(), quantised.codes
+    entries, x, codes = (
+        module.codebook.detach().double().numpy(),
+        vectors.detach().double().numpy(),
+        quantised.codes,
+    )
     assert isinstance(module.codebook, torch.nn.Parameter)
     to_vectors, to_codebook = torch.autograd.grad(quantised.loss, [vectors, module.codebook])
     by_hand = numeric_gradient(lambda v: commitment * mean_squared_distance(v, entries[codes]), x)

@@ -32,7 +32,9 @@ def inputs(batch: int, frames: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("config", [WAVENET, dataclasses.replace(WAVENET, stacks=1, layers=5), WaveNetConfig(1, 7)])
+@pytest.mark.parametrize(
+    "config", [WAVENET, dataclasses.replace(WAVENET, stacks=1, layers=5), WaveNetConfig(1, 7)]
+)
 def test_cached_steps_equal_the_parallel_forward(config: WaveNetConfig) -> None:
     """Teacher-forced, for longer than the receptive field, so that every ring goes round."""
     model = wavenet(config)

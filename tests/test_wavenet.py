@@ -36,7 +36,8 @@ def dilations(config: WaveNetConfig) -> list[int]:
 
 @torch.no_grad()
 @pytest.mark.parametrize(
-    "config", [WAVENET, dataclasses.replace(WAVENET, stacks=1, layers=1), dataclasses.replace(WAVENET, stacks=3)]
+    "config",
+    [WAVENET, dataclasses.replace(WAVENET, stacks=1, layers=1), dataclasses.replace(WAVENET, stacks=3)],
 )
 def test_forward_equals_loops_over_time(config: WaveNetConfig) -> None:
     model, (levels, vectors, speaker) = wavenet(config), inputs(batch=2)
@@ -44,7 +45,9 @@ def test_forward_equals_loops_over_time(config: WaveNetConfig) -> None:
     assert logits.shape == (2, levels.shape[1], config.levels)
     weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
     for i in range(2):
-        slow = reference.wavenet(weights, levels[i].numpy(), vectors[i].numpy(), int(speaker[i]), dilations(config))
+        slow = reference.wavenet(
+            weights, levels[i].numpy(), vectors[i].numpy(), int(speaker[i]), dilations(config)
+        )
         assert np.abs(logits[i].numpy() - slow).max() < 1e-4
 
 

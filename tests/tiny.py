@@ -61,7 +61,9 @@ def make_corpus(folder: Path) -> Path:
             rng = np.random.default_rng((number, i))
             time = np.arange(4_800 + 800 * i) / SAMPLE_RATE
             pitch = 100 * (number + 1) * (1 + 0.2 * np.sin(9 * time))
-            wave = 0.08 * np.sin(2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE) + 0.01 * rng.standard_normal(len(time))
+            wave = 0.08 * np.sin(2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE) + 0.01 * rng.standard_normal(
+                len(time)
+            )
             path = folder / "audio" / f"{speaker}_{i}.flac"
             write_waveform(path, wave.astype(np.float32))
             split = "dev" if i == 4 else "train"
@@ -70,9 +72,17 @@ def make_corpus(folder: Path) -> Path:
     return folder
 
 
-def run_config(corpus: Path, codebook: str = "loss", model: dict[str, Any] | None = None, **train: Any) -> RunConfig:
+def run_config(
+    corpus: Path, codebook: str = "loss", model: dict[str, Any] | None = None, **train: Any
+) -> RunConfig:
     """A run of a few steps on the tiny corpus."""
-    settings = {"steps": 20, "warmup": 4, "learning_rate": 3e-3, "evaluate_every": 10, "evaluate_crops": 3} | train
+    settings = {
+        "steps": 20,
+        "warmup": 4,
+        "learning_rate": 3e-3,
+        "evaluate_every": 10,
+        "evaluate_crops": 3,
+    } | train
     return RunConfig(
         speech_config(codebook, **(model or {})),
         DataConfig(manifest=str(corpus), crop=320, batch=2),

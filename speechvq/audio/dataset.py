@@ -86,16 +86,19 @@ def read_crop(path: str, start: int, length: int) -> np.ndarray:
     """`length` samples from `start`, (T,) float32, padded with silence at the end of the file.
 
     Raises:
-        UserError: the file is missing or damaged, or not mono at 16 kHz.
+        UserError: the file is missing or damaged, not mono at 16 kHz, or holds NaN.
     """
     try:
         with soundfile.SoundFile(path) as file:
             if (file.samplerate, file.channels) != (SAMPLE_RATE, 1):
                 raise UserError(f"{path}: not mono at {SAMPLE_RATE} Hz; prepare the corpus again")
             file.seek(min(start, file.frames))
-            return file.read(length, dtype="float32", fill_value=0.0)
+            wave = file.read(length, dtype="float32", fill_value=0.0)
     except (soundfile.LibsndfileError, OSError) as error:
         raise UserError(f"{path}: cannot be read ({error}); prepare the corpus again") from None
+    if not np.isfinite(wave).all():
+        raise UserError(f"{path}: holds NaN or infinite samples; prepare the corpus again")
+    return wave
 
 
 def _check_speakers(utterances: Sequence[Utterance], speakers: Sequence[str]) -> None:
