@@ -92,7 +92,7 @@ class SpeechVQ(VQVAE):
         """
         hop, device = self.config.hop, self.quantizer.codebook.device
         padded = np.pad(normalise_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
-        piece, margin = max(ENCODE_SECONDS * self.config.sample_rate // hop, 1), self.encoder.margin
+        piece, margin = max(round(ENCODE_SECONDS * self.config.sample_rate) // hop, 1), self.encoder.margin
         codes = []
         for start in range(0, len(padded) // hop, piece):
             first = max(start - margin, 0)

@@ -1,0 +1,96 @@
+"""The speech model as its users meet it: names, silence, single samples, mistakes."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from speechvq.errors import UserError
+from speechvq.speech.model import SpeechVQ, match_level
+from speechvq.training.heldout import _shift
+from tiny import MODEL, VOICES, noise, speech_config, speech_model
+
+
+def test_an_unknown_voice_is_answered_with_the_nearest() -> None:
+    model = SpeechVQ(MODEL, [f"p{n}" for n in range(220, 320)])
+    assert model.speaker_number("p225") == 5
+    with pytest.raises(
+        UserError, match="unknown speaker 'p2240'; nearest: p240, p224, .*--list-speakers"
+    ) as caught:
+        model.speaker_number("p2240")
+    assert str(caught.value).count(", ") == 4
+    with pytest.raises(UserError, match="unknown speaker"):
+        model.convert(np.zeros(8, np.float32), "nobody")
+
+
+@pytest.mark.parametrize("codes", [[8], [-1], [0, 3, 99]])
+def test_codes_outside_the_codebook_are_refused(codes: list[int]) -> None:
+    with pytest.raises(UserError, match="this model has 8"):
+        speech_model().speak([np.array(codes)], ["ada"])
+
+
+def test_nothing_gives_nothing() -> None:
+    model, empty = speech_model(), np.empty(0, np.float32)
+    assert model.encode_wave(empty).shape == (0,)
+    assert model.convert(empty, "ada").shape == (0,)
+    assert model.speak([], []) == []
+    assert [len(wave) for wave in model.speak([np.empty(0, np.int64)] * 2, ["ada", "bob"])] == [0, 0]
+
+
+def test_silence_stays_silent_and_a_single_sample_is_a_sound() -> None:
+    model = speech_model()
+    assert not model.convert(np.zeros(100, np.float32), "ada").any()
+    assert len(np.unique(model.encode_wave(np.zeros(800, np.float32))[5:-5])) == 1
+    one = model.convert(np.array([0.5], np.float32), "ada")
+    assert one.shape == (1,) and np.isfinite(one).all()
+
+
+def test_a_conversion_is_as_loud_as_its_source() -> None:
+    model = speech_model()
+    for level in (0.001, 0.1):
+        wave = level * noise(1, 600)[0].numpy() / 0.06
+        converted = model.convert(wave, "bob", seed=1)
+        assert math.isclose(rms(converted), rms(wave), rel_tol=1e-3)
+
+
+def test_matching_a_level_never_passes_full_scale() -> None:
+    click = np.zeros(1_000, np.float32)
+    click[3] = 0.1
+    assert np.abs(match_level(click, np.full(10, 0.9, np.float32))).max() <= 1.0
+    assert not match_level(click, np.zeros(5, np.float32)).any()
+
+
+def rms(wave: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
+
+
+@pytest.mark.parametrize("mode", ["loss", "ema"])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_every_weight_learns(mode: str, precision: torch.dtype) -> None:
+    model = speech_model(speech_config(mode, jitter=0.1)).train()
+    with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        losses = model(noise(3, 320, seed=4), torch.tensor([0, 1, 2]))
+    losses.total.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert name.endswith("bias") or parameter.grad.any(), name
+
+
+def test_an_untrained_model_costs_about_the_uniform_distribution() -> None:
+    model = speech_model()
+    losses = model(noise(4, 640), torch.tensor([0, 1, 2, 0]))
+    assert abs(float(losses.nats) - math.log(MODEL.wavenet.levels)) < 1.0
+
+
+def test_the_other_speaker_is_another_speaker() -> None:
+    for speakers in range(2, 50):
+        assert all((number + _shift(speakers)) % speakers != number for number in range(speakers))
+    assert _shift(1) >= 1
+
+
+def test_jitter_is_for_training_alone() -> None:
+    model, wave = speech_model(speech_config(jitter=0.5)), noise(2, 320)
+    speakers = torch.tensor([0, 1])
+    assert model(wave, speakers).nats == model(wave, speakers).nats
+    assert tuple(model.speakers) == VOICES

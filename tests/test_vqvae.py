@@ -1,0 +1,46 @@
+"""The model of the paper, modality aside: eq. 3 with its weights, and codes in place of vectors."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from speechvq.config import QuantizerConfig
+from speechvq.quantizer import VectorQuantizer
+from speechvq.vqvae import VQVAE
+
+
+class Doubling(nn.Module):
+    """A decoder whose likelihood of x is a Gaussian around twice its vectors plus the condition."""
+
+    def nats(self, x: Tensor, vectors: Tensor, condition: Tensor) -> Tensor:
+        return (x - 2 * vectors - condition).square().mean()
+
+
+def model(codebook: str = "loss") -> VQVAE:
+    torch.manual_seed(0)
+    quantizer = VectorQuantizer(QuantizerConfig(6, 3, codebook))  # type: ignore[arg-type]
+    return VQVAE(nn.Linear(3, 3), quantizer, Doubling())
+
+
+@pytest.mark.parametrize("mode", ["loss", "ema"])
+def test_the_total_is_eq_3_divided_by_the_dimensions_of_x(mode: str) -> None:
+    vqvae, x, condition = model(mode), torch.randn(4, 5, 3), torch.randn(4, 1, 1)
+    vqvae.quantizer.initialised.fill_(True)
+    vectors, codebook = vqvae.encoder(x).detach(), vqvae.quantizer.codebook.detach().clone()
+    losses = vqvae(x, condition)
+    codes = ((vectors[..., None, :] - codebook) ** 2).sum(-1).argmin(-1)
+    distance = ((vectors - codebook[codes]) ** 2).sum(-1).mean()
+    quantizer = (1.25 if mode == "loss" else 0.25) * distance
+    nats = (x - 2 * codebook[codes] - condition).square().mean()
+    assert torch.allclose(losses.nats, nats) and torch.allclose(losses.quantizer, quantizer)
+    assert torch.allclose(losses.total, nats + quantizer / 15)
+    assert losses.usage.tolist() == torch.bincount(codes.flatten(), minlength=6).tolist()
+    assert losses.total.requires_grad and not losses.nats.requires_grad and not losses.quantizer.requires_grad
+
+
+def test_nats_of_its_own_codes_are_those_of_the_forward_pass() -> None:
+    vqvae, x, condition = model().eval(), torch.randn(4, 5, 3), torch.randn(4, 1, 1)
+    codes = vqvae.encode(x)
+    assert codes.shape == (4, 5)
+    assert torch.allclose(vqvae.nats(x, codes, condition), vqvae(x, condition).nats)
+    assert vqvae.nats(x, codes.roll(1, 0), condition) != vqvae.nats(x, codes, condition)
