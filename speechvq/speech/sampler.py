@@ -5,7 +5,8 @@ a sample then costs one product a layer instead of a pass over the receptive fie
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -88,6 +89,7 @@ def sample(
     top_p: float = 1.0,
     frames: Tensor | None = None,
     on_frame: Callable[[int], None] | None = None,
+    engine: Literal["auto", "numba", "torch"] = "auto",
 ) -> Tensor:
     """Speak codes: draw every sample given those drawn before.
 
@@ -98,20 +100,41 @@ def sample(
         uniforms: (B, T), in [0, 1), one a sample, T a multiple of N; they are all of the chance there is.
         temperature, top_p: as in `draw`.
         frames: (B,), how many of the N are each stream's own; the others do not change its sound.
-        on_frame: told after every code frame how many are done.
+        on_frame: told now and then how many code frames are done.
+        engine: the compiled kernels or the step above; auto takes the kernels on a CPU.
 
     Returns:
-        (B, T), int64 levels.
+        (B, T), int64 levels; the same from either engine, but where rounding makes a tie fall the other way.
     """
-    streams = len(vectors)
-    hop = uniforms.shape[1] // vectors.shape[1]
-    conditions = wavenet.conditioning(vectors, speaker, frames).permute(2, 0, 1)
-    conditions = conditions.unflatten(2, (len(wavenet.layers), -1)).transpose(1, 2).contiguous()
-    step, levels = CachedStep(wavenet, streams), torch.empty_like(uniforms, dtype=torch.long)
-    before = torch.full((streams,), wavenet.config.levels // 2, device=vectors.device)
-    for t in range(uniforms.shape[1]):
-        before = draw(step(before, conditions[t // hop]), uniforms[:, t], temperature, top_p)
-        levels[:, t] = before
-        if on_frame is not None and (t + 1) % hop == 0:
-            on_frame((t + 1) // hop)
+    features = wavenet.conditioning.features(vectors, speaker, frames)
+    numba = engine == "numba" or (engine == "auto" and vectors.device.type == "cpu")
+    speaking = _compiled if numba else _stepwise
+    levels = torch.empty(uniforms.shape, dtype=torch.long, device=uniforms.device)
+    for done in speaking(wavenet, features, uniforms, levels, temperature, top_p):
+        if on_frame is not None:
+            on_frame(done)
     return levels
+
+
+def _compiled(
+    wavenet: WaveNet, features: Tensor, uniforms: Tensor, levels: Tensor, temperature: float, top_p: float
+) -> Iterator[int]:
+    from speechvq.speech.compiled import speak  # numba takes a second to import
+
+    yield from speak(wavenet, features, uniforms, levels, temperature, top_p)
+
+
+def _stepwise(
+    wavenet: WaveNet, features: Tensor, uniforms: Tensor, levels: Tensor, temperature: float, top_p: float
+) -> Iterator[int]:
+    """Fill `levels` with the torch step; yields the code frames done."""
+    streams, hop = len(levels), levels.shape[1] // features.shape[-1]
+    step = CachedStep(wavenet, streams)
+    before = torch.full((streams,), wavenet.config.levels // 2, device=levels.device)
+    for frame in range(features.shape[-1]):
+        biases = wavenet.conditioning.project(features[..., frame : frame + 1])[..., 0]
+        condition = biases.unflatten(1, (len(wavenet.layers), -1)).transpose(0, 1).contiguous()
+        for t in range(frame * hop, (frame + 1) * hop):
+            before = draw(step(before, condition), uniforms[:, t], temperature, top_p)
+            levels[:, t] = before
+        yield frame + 1

@@ -27,7 +27,11 @@ class Conditioning(nn.Module):
         self.project = nn.Conv1d(config.condition, gates, 1)
 
     def forward(self, vectors: Tensor, speaker: Tensor, frames: Tensor | None = None) -> Tensor:
-        """Biases of all layers' gates.
+        """Biases of all layers' gates, (B, layers x 2 residual, N); arguments as in `features`."""
+        return self.project(self.features(vectors, speaker, frames))
+
+    def features(self, vectors: Tensor, speaker: Tensor, frames: Tensor | None = None) -> Tensor:
+        """What every layer's biases are projected from; far smaller than they are.
 
         Args:
             vectors: (B, N, D), quantised.
@@ -36,14 +40,14 @@ class Conditioning(nn.Module):
                 nothing. None for all.
 
         Returns:
-            (B, layers x 2 residual, N).
+            (B, C, N).
         """
         voice = self.speakers(speaker).unsqueeze(-1).expand(-1, -1, vectors.shape[1])
         x = torch.cat([vectors.transpose(1, 2), voice], dim=1)
         own = None if frames is None else torch.arange(x.shape[-1], device=x.device) < frames[:, None, None]
         x = F.relu(self.near(x if own is None else x * own))
         x = x if own is None else x * own
-        return self.project(F.relu(x + self.wide(x)))
+        return F.relu(x + self.wide(x))
 
 
 class GatedLayer(nn.Module):
