@@ -1,0 +1,65 @@
+# What every recipe shares: the environment, the flags --stage and --stop-stage, and the headings. Source it from the
+# repository root.
+
+set -euo pipefail
+
+# Make .venv unless a virtual environment is active, and install the package with the extras named (for example
+# "mini"); nothing is done when that was done before for this pyproject.toml.
+setup() {
+    local extras=$1 stamp
+    if [ -z "${VIRTUAL_ENV:-}" ]; then
+        [ -x .venv/bin/python ] || find_python -m venv .venv || {
+            echo "cannot make .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2
+            exit 2
+        }
+        export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH"
+    fi
+    stamp="$VIRTUAL_ENV/.speechvq-$extras-$(cksum <pyproject.toml | cut -d' ' -f1)"
+    [ -f "$stamp" ] && return
+    echo "installing speechvq[$extras] into $VIRTUAL_ENV (PyTorch is several GB: some minutes)"
+    python -m pip install --quiet --disable-pip-version-check --editable ".[$extras]"
+    touch "$stamp"
+}
+
+# Run the newest Python that the package supports.
+find_python() {
+    local candidate
+    for candidate in python3.13 python3.12 python3.11 python3.10 python3; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null; then
+            "$candidate" "$@"
+            return
+        fi
+    done
+    echo "Python 3.10 to 3.13 is needed and was not found" >&2
+    exit 2
+}
+
+# Read --stage N, --stop-stage N and the recipe's own flags, which are given as "flag=variable" words.
+stage=0 stop_stage=99
+parse_flags() {
+    local known=$1
+    shift
+    while [ $# -gt 0 ]; do
+        local variable="" word
+        for word in stage=stage stop-stage=stop_stage $known; do
+            [ "--${word%%=*}" = "$1" ] && variable=${word#*=}
+        done
+        if [ -z "$variable" ] || [ $# -lt 2 ]; then
+            echo "unknown flag or missing value: $1; known: --stage N --stop-stage N $(flags_of $known)" >&2
+            exit 2
+        fi
+        printf -v "$variable" '%s' "$2"
+        shift 2
+    done
+}
+
+flags_of() {
+    local word
+    for word in "$@"; do printf -- '--%s VALUE ' "${word%%=*}"; done
+}
+
+# `if stage 2 "train"; then ...`: true when stage 2 was asked for, and says so.
+stage() {
+    [ "$1" -ge "$stage" ] && [ "$1" -le "$stop_stage" ] || return 1
+    echo "== stage $1: $2"
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# The whole toolkit in a quarter of an hour, from nothing: install, make a corpus, train, encode, convert, measure.
+#
+#   bash recipes/mini/run.sh [--stage N] [--stop-stage N] [--exp exp/mini] [--data data/mini] [--steps N] [--sentences N]
+#
+# A second call does not repeat what is done. --steps and --sentences shorten it (for a test of the plumbing; then the
+# last stage does not ask whether the model learnt).
+cd "$(dirname "$0")/../.."
+. recipes/common.sh
+exp=exp/mini data=data/mini steps="" sentences=4
+parse_flags "exp=exp data=data steps=steps sentences=sentences" "$@"
+voices=m01,f03,m05
+
+setup mini
+
+if stage 1 "make the corpus with eSpeak NG: 10 speakers, 40 sentences each"; then
+    python -m speechvq.prepare mini --out "$data"
+fi
+
+if stage 2 "train"; then
+    python -m speechvq.train --config recipes/mini/mini.yaml --out "$exp" --set data.manifest="$data" \
+        ${steps:+--set train.steps="$steps"}
+fi
+
+if stage 3 "encode the held-out sentences"; then
+    python -m speechvq.encode --model "$exp" --src "$data" --split test --out "$exp/codes"
+fi
+
+if stage 4 "convert held-out sentences into the voices $voices"; then
+    python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
+        --target-speaker "$voices" --out "$exp/converted"
+fi
+
+if stage 5 "measure, and draw"; then
+    python -m speechvq.evaluate conversion --converted "$exp/converted" --manifest "$data" --json "$exp/conversion.json"
+    python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
+        --scores "$exp/conversion.json" --out "$exp/report.html"
+    python recipes/mini/verdict.py "$exp" ${steps:+--short}
+fi
