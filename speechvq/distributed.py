@@ -1,5 +1,7 @@
 """The few collective operations that several `torchrun` processes need; with one process they do nothing."""
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -20,6 +22,23 @@ def sum_over_processes(tensor: Tensor) -> Tensor:
     if world_size() > 1:
         dist.all_reduce(tensor)
     return tensor
+
+
+class _DifferentiableSum(torch.autograd.Function):
+    """What one process adds moves the losses of all, so the gradient is a sum over processes too."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        return sum_over_processes(tensor.clone())
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return sum_over_processes(gradient.clone())
+
+
+def differentiable_sum(tensor: Tensor) -> Tensor:
+    """The sum over all processes, which gradients flow back through; any shape."""
+    return _DifferentiableSum.apply(tensor)
 
 
 def gather_over_processes(tensor: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """Unit scale for what is quantised."""
 
 import torch
-import torch.distributed.nn.functional as dist_functional
 from torch import Tensor, nn
 
 from speechvq import distributed
@@ -62,4 +61,4 @@ def _mean_over_processes(x: Tensor) -> Tensor:
     """Mean over processes that gradients flow back through; any shape."""
     if distributed.world_size() == 1:
         return x
-    return dist_functional.all_reduce(x) / distributed.world_size()
+    return distributed.differentiable_sum(x) / distributed.world_size()
