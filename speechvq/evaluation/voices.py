@@ -6,7 +6,7 @@ did. Those two and this one lost most of the voices at the slightest hiss, 20 dB
 hiss in training; so half of what it learns from is noisy. Pitch is left out on purpose: it is measured apart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -33,22 +33,24 @@ class VoiceClassifier:
         self.names, self.weights, self.biases = tuple(names), weights, biases
 
     @classmethod
-    def fit(cls, waves: Sequence[np.ndarray], names: Sequence[str], *, seed: int = 0) -> "VoiceClassifier":
+    def fit(cls, waves: Iterable[np.ndarray], names: Sequence[str], *, seed: int = 0) -> "VoiceClassifier":
         """Learn the voices of labelled sounds; equal arguments give equal classifiers.
 
         Args:
-            waves: (T,) each, float, 16 kHz.
+            waves: (T,) each, float, 16 kHz; taken one by one, so they need not fit into memory together.
             names: whose voice each is.
             seed: of the hiss.
 
         Raises:
             ValueError: fewer than two voices, or not one name a sound.
         """
-        if len(waves) != len(names) or len(set(names)) < 2:
-            raise ValueError(f"{len(waves)} sounds of {len(set(names))} voices: need a name each, and two voices")
+        if len(set(names)) < 2:
+            raise ValueError(f"{len(set(names))} voices to tell apart; give two or more")
         rng = np.random.default_rng(seed)
-        pieces = [_pieces(sound) for wave in waves for sound in (wave, _with_hiss(wave, rng))]
-        labels = np.repeat([name for name in names for _ in range(2)], [len(each) for each in pieces])
+        pieces = [np.concatenate([_pieces(wave), _pieces(_with_hiss(wave, rng))]) for wave in waves]
+        if len(pieces) != len(names):
+            raise ValueError(f"{len(pieces)} sounds and {len(names)} names; give one for each")
+        labels = np.repeat(names, [len(each) for each in pieces])
         return cls(*_discriminants(np.concatenate(pieces), labels))
 
     def scores(self, wave: np.ndarray) -> dict[str, float]:

@@ -1,0 +1,22 @@
+"""`python -m speechvq.evaluate SUBJECT`: measure something; a module a subject, which says what its numbers mean."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+SUBJECTS = {
+    "conversion": "did the voice change, and did the sentence stay?",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure a subject by its name; without one, list them. Exit code 0, or 2 for a user's mistake."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: speechvq.evaluate SUBJECT ...   (SUBJECT --help shows its flags)\n")
+        print("\n".join(f"  {name:<12}{what}" for name, what in SUBJECTS.items()))
+        return 0
+    if arguments[0] not in SUBJECTS:
+        print(f"speechvq.evaluate: error: no subject '{arguments[0]}'; there are {', '.join(SUBJECTS)}", file=sys.stderr)
+        return 2
+    return importlib.import_module(f"speechvq.evaluate.{arguments[0]}").main(arguments[1:])

@@ -1,0 +1,70 @@
+"""Numbers as text: a row a conversion, and the summary with what to compare it with."""
+
+import math
+from collections.abc import Sequence
+
+from speechvq.evaluate.jobs import Job
+from speechvq.evaluation.conversion import Conversion
+from speechvq.evaluation.summary import Figure
+
+
+def conversion_table(jobs: Sequence[Job], measured: Sequence[Conversion]) -> str:
+    """A row a conversion: medians of pitch, voicing, and whose voice it is."""
+    header = ["sentence", "from", "to", "Hz source", "Hz converted", "Hz target", "voiced", "was", "heard as", "mel dB"]
+    rows = [
+        [
+            job.utterance.utt,
+            job.utterance.speaker,
+            job.target,
+            number(c.source_pitch, 0),
+            number(c.converted_pitch, 0),
+            number(c.target_speaker_pitch, 0),
+            percent(c.converted_voiced),
+            percent(c.source_voiced),
+            c.vote,
+            number(c.mel_distance, 1),
+        ]
+        for job, c in zip(jobs, measured)
+    ]
+    return align([header, *rows], left=3)
+
+
+def summary_table(figures: Sequence[Figure], count: int) -> str:
+    """A row a figure: what was measured, its interval of 95 %, and the three baselines."""
+    header = ["", "measured", "95 % interval", "n", "chance", "sources as they are", "targets' own recordings"]
+    rows = [[figure.label, *summary_cells(figure)] for figure in figures]
+    title = f"mean of {count} conversion{'s' * (count != 1)}"
+    notes = (
+        "chance: voices or sentences drawn at random, white noise for voicing and harmonics",
+        "sources as they are: the recordings handed in unconverted; targets' own: other sentences by the targets",
+    )
+    return "\n".join([title, align([header, *rows], left=1), *notes])
+
+
+def summary_cells(figure: Figure) -> list[str]:
+    """Six cells of a summary's row: mean, interval, count and the three baselines."""
+    show = percent if figure.unit == "%" else (lambda value: number(value, 1))
+    unit = "" if figure.unit == "%" else f" {figure.unit}"
+    interval = f"{show(figure.low)} to {show(figure.high)}" if math.isfinite(figure.mean) else "-"
+    baselines = [show(figure.chance), show(figure.unchanged), show(figure.own)]
+    return [f"{show(figure.mean)}{unit}", interval, str(figure.count), *baselines]
+
+
+def number(value: float, digits: int) -> str:
+    """A number, or "-" for NaN."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
+
+
+def percent(share: float) -> str:
+    """A share as "62 %", or "-" for NaN."""
+    return f"{100 * share:.0f} %" if math.isfinite(share) else "-"
+
+
+def align(rows: Sequence[Sequence[str]], *, left: int) -> str:
+    """Columns of equal width, two blanks apart; the first `left` begin together, the others end together."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = (
+        "  ".join(cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,99 @@
+"""Many conversions together: each figure with an interval, and beside it what chance and two plain cheats would score."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.evaluation.conversion import Conversion
+from speechvq.evaluation.pitch import harmonicity, track_pitch, voiced_share
+
+RESAMPLINGS = 2000
+
+
+class Figure(NamedTuple):
+    """One line of a summary; NaN where there is nothing to say."""
+
+    name: str
+    label: str  # for people
+    unit: str  # "%" for shares, otherwise of the number
+    mean: float
+    low: float  # of the interval of 95 %
+    high: float
+    count: int  # sounds that had a value
+    chance: float  # what no skill scores
+    unchanged: float  # what the sources score, handed in as they are
+    own: float  # what other recordings of the targets score: the most that can be hoped for
+
+
+def summarise(
+    measured: Sequence[Conversion],
+    unchanged: Sequence[Conversion],
+    own: Sequence[Conversion],
+    *,
+    voices: int,
+    strangers: Sequence[float],
+) -> list[Figure]:
+    """Means over all conversions and what to compare them with.
+
+    Args:
+        measured: of the converted sounds.
+        unchanged: of the sources in place of the converted sounds.
+        own: of recordings of the targets in their place; may be empty.
+        voices: how many the classifier chose from.
+        strangers: mel distances of converted sounds from sources of other sentences.
+    """
+    noise = track_pitch(np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE))
+    vote = 1 / voices
+
+    def figure(
+        name: str, label: str, unit: str, chance: float, value: Callable[[Conversion], float], *, ceiling: bool = True
+    ) -> Figure:
+        values = [value(each) for each in measured]
+        count = sum(map(math.isfinite, values))
+        plain = mean([value(each) for each in unchanged])
+        best = mean([value(each) for each in own]) if ceiling else math.nan
+        return Figure(name, label, unit, *bootstrap(values), count, chance, plain, best)
+
+    return [
+        figure("pitch_nearer_target", "pitch nearer to the target's", "%", 0.5, lambda c: c.pitch_nearer_target),
+        figure("pitch_distance", "pitch away from the target's", "semitones", _wrong_pitch(measured), lambda c: c.pitch_distance),
+        figure("target_wins", "target likelier than source", "%", 0.5, lambda c: c.target_wins),
+        figure("target_votes", f"target likeliest of {voices} voices", "%", vote, lambda c: float(c.vote == "target")),
+        figure("source_votes", f"source likeliest of {voices} voices", "%", vote, lambda c: float(c.vote == "source")),
+        figure("voiced_share", "voiced share of the sound", "%", voiced_share(noise), lambda c: c.converted_voiced),
+        figure("harmonicity", "harmonics over noise", "dB", harmonicity(noise), lambda c: c.converted_harmonicity),
+        figure("mel_distance", "spectra away from the source's", "dB", mean(strangers), lambda c: c.mel_distance, ceiling=False),
+    ]
+
+
+def mean(values: Sequence[float]) -> float:
+    """Mean of the values that are not NaN; NaN where none is left."""
+    kept = [value for value in values if math.isfinite(value)]
+    return sum(kept) / len(kept) if kept else math.nan
+
+
+def bootstrap(values: Sequence[float], *, seed: int = 0) -> tuple[float, float, float]:
+    """Mean of the values that are not NaN, and the interval that holds it in 95 % of 2000 resamplings.
+
+    The sounds are resampled, not the speakers, so this says what other sentences of the same voices would give. NaN
+    three times where no value is left.
+    """
+    kept = np.array([value for value in values if math.isfinite(value)])
+    if not len(kept):
+        return math.nan, math.nan, math.nan
+    rng = np.random.default_rng(seed)
+    means = [float(rng.choice(kept, len(kept)).mean()) for _ in range(RESAMPLINGS)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(kept.mean()), float(low), float(high)
+
+
+def _wrong_pitch(measured: Sequence[Conversion]) -> float:
+    """Mean distance in semitones of converted pitches from the targets of other conversions, with another pitch."""
+    converted = np.array([each.converted_pitch for each in measured])
+    targets = np.array([each.target_speaker_pitch for each in measured])
+    others = targets[:, None] != targets
+    distances = np.abs(12 * np.log2(converted[:, None] / targets))[others]
+    return mean(distances.tolist())
