@@ -20,12 +20,13 @@ SILENCE_DB = 35.0  # a frame so far below the loudest is silent
 
 _FFT, _FINER = 2048, 2  # points of the spectrum, and by how much the autocorrelation is interpolated
 _ENVELOPE = 400.0  # Hz, the width of what counts as a formant rather than a harmonic
+_RUMBLE = 150.0  # Hz; what lies below is no sign of speech: even the lowest voice has harmonics above
 _BAND = 2400.0  # Hz; above it, breath outweighs the harmonics of many voices
 _CANDIDATES = 6  # maxima kept of each frame
 _BLOCK = 500  # frames analysed at once; bounds the memory of long sound
 
 # Costs of the path, in units of correlation: Boersma's, but that his thresholds are for spectra as they are. These
-# call 0.50 of read speech voiced and 0.01 of the same speech whispered (noise through its LPC filters).
+# call 0.57 of read speech voiced and 0.005 of the same speech whispered (noise through its LPC filters).
 _VOICING, _OCTAVE, _JUMP, _SWITCH = 0.40, 0.02, 0.35, 0.14
 
 
@@ -34,7 +35,7 @@ class Pitch(NamedTuple):
 
     hertz: np.ndarray  # (F,), NaN where unvoiced
     periodicity: np.ndarray  # (F,), the highest normalised autocorrelation, 0 (noise) to 1 (a perfect period)
-    sounding: np.ndarray  # (F,), bool: within 35 dB of the loudest frame
+    sounding: np.ndarray  # (F,), bool: above 150 Hz within 35 dB of the loudest frame
 
 
 def track_pitch(wave: np.ndarray) -> Pitch:
@@ -60,7 +61,7 @@ def median_pitch(pitch: Pitch) -> float:
 
 
 def voiced_share(pitch: Pitch) -> float:
-    """Share of the frames that are not silent that are voiced: near 0.5 for speech, 0 for whispers and noise."""
+    """Share of the frames that are not silent that are voiced: near 0.6 for speech, 0 for whispers and noise."""
     return float(np.isfinite(pitch.hertz).sum() / max(int(pitch.sounding.sum()), 1))
 
 
@@ -84,7 +85,9 @@ def semitones(high: float, low: float) -> float:
 
 def _analyse(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Loudness (F,), and of each frame's best maxima the lags (F, M) in samples and the correlations (F, M)."""
-    parts = [(np.sqrt(np.mean(f**2, axis=1)), *_maxima(_correlation(f))) for f in _frames(wave)]
+    above = int(_RUMBLE * _FFT / SAMPLE_RATE)
+    spectra = (np.abs(np.fft.rfft(frames, _FFT)) ** 2 for frames in _frames(wave))
+    parts = [(np.sqrt(power[:, above:].mean(axis=1)), *_maxima(_correlation(power))) for power in spectra]
     empty = (np.empty(0), np.ones((0, _CANDIDATES)), np.empty((0, _CANDIDATES)))
     loudness, lags, strengths = (np.concatenate(each) for each in zip(empty, *parts))
     return loudness, lags, strengths
@@ -99,9 +102,11 @@ def _frames(wave: np.ndarray) -> Iterator[np.ndarray]:
         yield (block - block.mean(axis=1, keepdims=True)) * np.hanning(WINDOW)
 
 
-def _correlation(frames: np.ndarray) -> np.ndarray:
-    """Autocorrelation of flattened frames, 1 at lag 0: (F, 640) to (F, lags up to 20 ms and one, in half samples)."""
-    power = np.abs(np.fft.rfft(frames, _FFT)) ** 2
+def _correlation(power: np.ndarray) -> np.ndarray:
+    """Autocorrelation of the flattened signal, 1 at lag 0, from power spectra.
+
+    (F, bins) to (F, lags), the lags in half samples, up to 20 ms and one more.
+    """
     weight = _flattening(power)
     lags = np.arange(int(_FINER * SAMPLE_RATE / LOWEST) + 2)
     correlation = np.fft.irfft(power * weight, _FFT * _FINER)[:, lags]

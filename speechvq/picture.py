@@ -1,0 +1,190 @@
+"""Pictures of a run: what the codes of a sentence are and what other voices make of them, and how training went."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from speechvq.audio.atomic import replacing
+from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.evaluation.pitch import HIGHEST, HOP, median_pitch, track_pitch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SECONDS = 4.0  # shown of a sentence; more and a code is narrower than a pixel
+SHOWN = 32  # codes that are written as numbers
+TOP = 6000  # Hz, of the spectrograms
+PIXELS, DPI = 1600, 100
+
+_STFT_HOP = 40  # samples; smooth at this width
+_DECIBELS = 65  # between the darkest and the brightest colour
+_INK, _PITCH, _FAINT = "#1b2733", "#48e0e4", "#8a96a3"
+
+
+def draw_conversion(
+    path: Path,
+    source: np.ndarray,
+    codes: np.ndarray | None,
+    converted: Mapping[str, np.ndarray],
+    *,
+    title: str,
+    frame_rate: float = 250.0,
+    num_codes: int = 512,
+) -> None:
+    """Draw a sentence, its codes, and the sentence in other voices below one another, on one axis of time.
+
+    Args:
+        path: of the PNG, 1600 pixels wide; replaced when it exists.
+        source: (T,), float, 16 kHz; the first four seconds are shown.
+        codes: (N,), integers of the source, or None where there is no model to ask.
+        converted: (T',) each, by the name of the voice.
+        title: of the source's panel, for example "p225, sentence 001".
+        frame_rate: codes a second.
+        num_codes: size of the codebook.
+
+    Raises:
+        UserError: the disk is full or not writable.
+    """
+    from matplotlib.figure import Figure
+
+    seconds = min(len(source) / SAMPLE_RATE, SECONDS)
+    heights = [3.0, *([0.45, 0.75] if codes is not None else []), *(3.0 for _ in converted)]
+    figure = Figure(figsize=(PIXELS / DPI, 0.9 + sum(h + 0.62 for h in heights) * 0.82), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(hspace=0.06)
+    panels = iter(figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
+    _spectrogram(next(panels), source, f"Source: {title}", seconds)
+    if codes is not None:
+        shown = codes[: round(seconds * frame_rate)]
+        strip, numbers = next(panels), next(panels)
+        _code_strip(strip, shown, frame_rate, num_codes, seconds)
+        _code_numbers(figure, strip, numbers, shown, frame_rate)
+    for name, wave in converted.items():
+        _spectrogram(next(panels), wave, f"Spoken again from these codes, in the voice of {name}", seconds)
+    figure.axes[len(heights) - 1].set_xlabel("seconds")
+    _save(figure, path)
+
+
+def draw_curve(path: Path, metrics: Sequence[Mapping[str, float]]) -> None:
+    """Draw the course of training from the lines of metrics.jsonl: loss, what wrong codes and names cost, codes in use.
+
+    Args:
+        path: of the PNG, 1600 pixels wide; replaced when it exists.
+        metrics: one mapping a line, each with "step".
+
+    Raises:
+        UserError: the disk is full or not writable.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(PIXELS / DPI, 9), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(hspace=0.08, wspace=0.05)
+    loss, use, codes, voice = figure.subplots(2, 2, sharex=True).flat
+    bits = [{**line, "bits": line["nats"] / np.log(2)} for line in metrics if "nats" in line]
+    _curve(loss, bits, "bits", "training", _FAINT)
+    _curve(loss, metrics, "heldout_bits", "held-out sentences", "#c2410c")
+    _dress(loss, "Loss: bits to guess each sample of sound (lower is better)", "bits a sample", zero=False)
+    _curve(use, metrics, "perplexity", "training", _FAINT)
+    _curve(use, metrics, "heldout_perplexity", "held-out sentences", "#1d4ed8")
+    _dress(use, "Perplexity: how many codes are in use (higher is better)", "codes")
+    _curve(codes, metrics, "codes_gap_bits", "", "#047857")
+    _dress(codes, "What another sentence's codes cost: at 0 the codes say nothing", "bits a sample")
+    _curve(voice, metrics, "speaker_gap_bits", "", "#7e22ce")
+    _dress(voice, "What another speaker's name costs: at 0 the voice cannot change", "bits a sample")
+    for axes in (codes, voice):
+        axes.set_xlabel("training step")
+        axes.set_xlim(left=0)
+    _save(figure, path)
+
+
+def code_colours(codes: np.ndarray, num_codes: int) -> np.ndarray:
+    """A colour for each code, far from that of its neighbours in number: (N,) to (N, 3), RGB in [0, 1]."""
+    from matplotlib.colors import hsv_to_rgb
+
+    turn = np.arange(num_codes) * 0.6180339887 % 1.0  # the golden section spreads any range evenly
+    palette = hsv_to_rgb(np.stack([turn, 0.3 + 0.35 * (turn * 7 % 1), 0.97 - 0.17 * (turn * 11 % 1)], axis=-1))
+    return palette[np.asarray(codes)]
+
+
+def _spectrogram(axes: "Axes", wave: np.ndarray, title: str, seconds: float) -> None:
+    """Energy over time and frequency, with the pitch track on an axis of its own."""
+    from librosa import power_to_db, stft
+
+    wave = np.asarray(wave, np.float32)[: round(seconds * SAMPLE_RATE)]
+    padded = np.pad(wave, (0, max(0, 512 - len(wave))))
+    power = np.abs(stft(padded, n_fft=512, hop_length=_STFT_HOP)) ** 2
+    decibels = power_to_db(power, ref=max(float(power.max()), 1e-10), top_db=_DECIBELS)
+    end = power.shape[1] * _STFT_HOP / SAMPLE_RATE
+    axes.imshow(
+        decibels, origin="lower", aspect="auto", cmap="magma", extent=(0, end, 0, SAMPLE_RATE / 2), vmin=-_DECIBELS, vmax=0
+    )
+    axes.set(xlim=(0, seconds), ylim=(0, TOP), yticks=range(0, TOP + 1, 2000), ylabel="frequency, Hz")
+    axes.set_facecolor("black")
+    track = track_pitch(wave)
+    right = axes.twinx()
+    right.plot(np.arange(len(track.hertz)) * HOP / SAMPLE_RATE, track.hertz, color="black", linewidth=5)
+    right.plot(np.arange(len(track.hertz)) * HOP / SAMPLE_RATE, track.hertz, color=_PITCH, linewidth=2.5)
+    right.set(ylim=(0, HIGHEST), yticks=range(0, int(HIGHEST) + 1, 100))
+    right.set_ylabel("pitch, Hz", color="#0e8f94")
+    median = median_pitch(track)
+    said = f"median pitch {median:.0f} Hz" if np.isfinite(median) else "no pitch found"
+    _title(axes, title)
+    axes.set_title(said, loc="right", fontsize=12, color="#0e8f94")
+
+
+def _code_strip(axes: "Axes", codes: np.ndarray, frame_rate: float, num_codes: int, seconds: float) -> None:
+    """Every code as a coloured cell at its time."""
+    cells = code_colours(codes, num_codes)[None]
+    axes.imshow(cells, aspect="auto", interpolation="nearest", extent=(0, len(codes) / frame_rate, 0, 1))
+    axes.set(xlim=(0, seconds), xticks=[], yticks=[])
+    _title(axes, f"Its codes: {len(codes)} numbers from 0 to {num_codes - 1}, {frame_rate:g} a second, a colour for each")
+
+
+def _code_numbers(figure: "Figure", strip: "Axes", axes: "Axes", codes: np.ndarray, frame_rate: float) -> None:
+    """Some codes from the middle, large enough to read, and lines to where they are in the strip."""
+    from matplotlib.patches import ConnectionPatch
+
+    count = min(SHOWN, len(codes))
+    first = (len(codes) - count) // 2
+    part = codes[first : first + count]
+    colours = code_colours(part, int(codes.max(initial=0)) + 1)
+    axes.imshow(colours[None], aspect="auto", interpolation="nearest", extent=(0, max(count, 1), 0, 1))
+    for i, code in enumerate(part):
+        axes.text(i + 0.5, 0.5, str(code), ha="center", va="center", fontsize=11, color=_INK)
+    axes.set(xticks=[], yticks=[])
+    for edge, x in ((first, 0), (first + count, max(count, 1))):
+        ends = {"xyA": (edge / frame_rate, 0), "coordsA": strip.transData, "xyB": (x, 1), "coordsB": axes.transData}
+        figure.add_artist(ConnectionPatch(**ends, color=_INK, linewidth=1.2))
+    axes.set_xlabel(f"{count} of them, {1000 * count / frame_rate:.0f} ms, enlarged", color=_INK)
+
+
+def _curve(axes: "Axes", metrics: Sequence[Mapping[str, float]], key: str, label: str, colour: str) -> None:
+    points = [(line["step"], line[key]) for line in metrics if key in line]
+    if points:
+        few = "o" if len(points) < 40 else ""
+        axes.plot(*zip(*points), marker=few, markersize=4, color=colour, linewidth=2, label=label or None)
+
+
+def _dress(axes: "Axes", title: str, unit: str, *, zero: bool = True) -> None:
+    """Title, grid, legend; the axis from zero where zero means something; a word where there is nothing yet."""
+    _title(axes, title)
+    axes.set_ylabel(unit)
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    if not axes.lines:
+        axes.text(0.5, 0.5, "not measured yet", transform=axes.transAxes, ha="center", color=_FAINT, fontsize=14)
+    elif zero:
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(frameon=False, fontsize=11)
+
+
+def _title(axes: "Axes", text: str) -> None:
+    axes.set_title(text, loc="left", fontsize=13, color=_INK, fontweight="bold")
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png")
