@@ -1,8 +1,9 @@
 """A model on disk: `config.yaml` with the voices' names, and `model.safetensors`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-import torch
+from torch import Tensor
 
 from speechvq.config import SpeechConfig, from_mapping, read_yaml, save
 from speechvq.errors import UserError
@@ -48,9 +49,31 @@ def load_model(folder: str | Path) -> SpeechVQ:
     except UserError as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None
     tensors = read_tensors(folder / WEIGHTS)
-    with torch.device("meta"):  # sizes are compared before any memory is taken for them
-        model = SpeechVQ(config, speakers)
+    _check_sizes(folder / WEIGHTS, tensors, config, len(speakers))
+    model = SpeechVQ(config, speakers)
     check_tensors(folder / WEIGHTS, tensors, model.state_dict())
-    model = model.to_empty(device="cpu")
     model.load_state_dict(tensors)
     return model.eval()
+
+
+def _check_sizes(path: Path, tensors: Mapping[str, Tensor], config: SpeechConfig, speakers: int) -> None:
+    """Find every size of a configuration in some tensor of the file, before memory is taken for a model so large.
+
+    Raises:
+        UserError: names the first that is not there.
+    """
+    wavenet, channels, dim = config.wavenet, config.encoder.channels, config.quantizer.dim
+    decoder, layers = "decoder.wavenet", wavenet.stacks * wavenet.layers
+    sizes = {
+        f"encoder.layers.{len(config.encoder.strides) - 1}.bias": (channels,),
+        f"encoder.blocks.{config.encoder.blocks - 1}.wide.bias": (channels,),
+        "quantizer.codebook": (config.quantizer.num_codes, dim),
+        f"{decoder}.conditioning.speakers.weight": (speakers, wavenet.speaker),
+        f"{decoder}.conditioning.near.weight": (wavenet.condition, dim + wavenet.speaker, 3),
+        f"{decoder}.layers.{layers - 1}.out": (wavenet.residual + wavenet.skip, wavenet.residual),
+        f"{decoder}.logits.weight": (wavenet.levels, wavenet.hidden),
+    }
+    for name, shape in sizes.items():
+        found = tuple(tensors[name].shape) if name in tensors else "missing"
+        if found != shape and not name.startswith("encoder.blocks.-1"):
+            raise UserError(f"{path}: tensor '{name}' is {found}, the configuration asks for {shape}")
