@@ -1,7 +1,7 @@
 """Every setting of every part, as frozen dataclasses; YAML in and out, and no key that nobody reads.
 
-The defaults of the model are the paper's where the paper states them (van den Oord et al. 2017, section 4.3 and
-appendix); a field whose comment says "our choice" is left open there.
+The defaults of the model are the paper's where the paper states them (van den Oord et al. 2017, section 4.3
+and appendix); a field whose comment says "our choice" is left open there.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ Config = TypeVar("Config")
 
 
 def within(low: float, high: float, default: float) -> Any:
-    """A number with bounds, both allowed; no file can ask for more memory or another meaning than they leave."""
+    """A number with bounds, both allowed, so that no file can ask for boundless memory."""
     return field(default=default, metadata={"bounds": (low, high)})
 
 
@@ -34,7 +34,7 @@ LARGEST = 2.0**63  # no setting is as large
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Strided convolutions over the waveform; a layer of stride s has a window of 2 s samples, as in the paper."""
+    """Strided convolutions over the waveform; stride s has a window of 2 s samples, as in the paper."""
 
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)  # 64x: 250 codes a second
     channels: int = within(1, 8192, 128)  # our choice
@@ -56,8 +56,10 @@ class QuantizerConfig:
     dim: int = within(1, 4096, 64)  # D, our choice
     codebook: Literal["loss", "ema"] = "loss"  # by eq. 3's second term, or by moving averages (appendix A.1)
     commitment: float = within(0, 1000, 0.25)  # beta of eq. 3
-    ema_decay: float = within(0, 1, 0.99)  # gamma of appendix A.1; also the memory of the usage that revival looks at
-    revive_below: float = within(0, 1, 0.1)  # our choice: a code used less than this share of the mean is drawn anew; 0 never
+    # gamma of appendix A.1; also the memory of the usage that revival looks at
+    ema_decay: float = within(0, 1, 0.99)
+    # our choice: a code used less than this share of the mean is drawn anew; 0 never
+    revive_below: float = within(0, 1, 0.1)
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,10 @@ class SpeechConfig:
 
     kind: Literal["speech"] = "speech"
     sample_rate: int = within(16_000, 16_000, 16_000)  # Hz; sound of any other rate is resampled
-    emphasis: float = within(0, 0.99, 0.85)  # our choice: coefficient of the pre-emphasis before mu-law; 0 for none
-    jitter: float = within(0, 1, 0.0)  # share of code frames replaced by a neighbour in training (Chorowski et al. 2019)
+    # our choice: coefficient of the pre-emphasis before mu-law; 0 for none
+    emphasis: float = within(0, 0.99, 0.85)
+    # share of code frames replaced by a neighbour in training (Chorowski et al. 2019)
+    jitter: float = within(0, 1, 0.0)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     wavenet: WaveNetConfig = field(default_factory=WaveNetConfig)
@@ -184,7 +188,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def save(path: Path, config: Any, **more: Any) -> None:
-    """Write a configuration dataclass as YAML, with further keys of the caller's after it; whole or not at all.
+    """Write a configuration as YAML, with further keys of the caller's after it; whole or not at all.
 
     Raises:
         OSError: the disk is full or not writable; nothing is left behind.
@@ -284,7 +288,7 @@ def _parse(text: str) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """A value in an error line: short, and on one line, also when it is a list of lists of a million items."""
+    """A value in an error line: short, on one line, also when it is a million lists of lists."""
     shortener = reprlib.Repr()
     shortener.maxlevel, shortener.maxstring, shortener.maxother = 2, 80, 80
     try:

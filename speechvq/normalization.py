@@ -9,12 +9,13 @@ FLOOR = 1e-5  # smallest variance
 
 
 class BatchRenorm(nn.Module):
-    """Batch renormalisation (Ioffe 2017, arXiv 1702.03275) of the last axis, without weights and without bounds.
+    """Batch renormalisation (Ioffe 2017, arXiv 1702.03275) of the last axis, without weights or bounds.
 
-    Forward it subtracts the running mean and divides by the running deviation, in training as in use; backward it is
-    batch normalisation. Our choice before the quantiser (batch normalisation there: Lancucki et al. 2020). A decoder
-    that does not understand the codes yet pushes all of the encoder's outputs the same way, and without this within
-    ten steps they are one point and all codes are one code. This takes the common part out of the gradient.
+    Forward it subtracts the running mean and divides by the running deviation, in training as in use;
+    backward it is batch normalisation. Our choice before the quantiser (batch normalisation there: Lancucki
+    et al. 2020). A decoder that does not understand the codes yet pushes all of the encoder's outputs the
+    same way, and without this within ten steps they are one point and all codes are one code. This takes the
+    common part out of the gradient.
 
     With several processes the statistics are those of the joined batch.
 

@@ -1,4 +1,4 @@
-"""The bottleneck: every vector is replaced by its nearest codebook entry (van den Oord et al. 2017, section 3)."""
+"""The bottleneck: every vector becomes its nearest codebook entry (van den Oord et al. 2017, section 3)."""
 
 from typing import NamedTuple
 
@@ -31,7 +31,8 @@ def nearest_code(vectors: Tensor, codebook: Tensor, *, chunk: int = 512) -> Tens
         (...), int64 in [0, K); ties go to the lower index.
 
     Raises:
-        ValueError: the last axes differ, or either is not float32 (half precision flips 1 to 3 % of the codes).
+        ValueError: the last axes differ, or either is not float32 (half precision flips 1 to 3 % of the
+            codes).
     """
     if vectors.shape[-1] != codebook.shape[-1]:
         raise ValueError(f"vectors have width {vectors.shape[-1]}, the codebook {codebook.shape[-1]}")
@@ -47,11 +48,12 @@ def nearest_code(vectors: Tensor, codebook: Tensor, *, chunk: int = 512) -> Tens
 class VectorQuantizer(nn.Module):
     """A codebook of K vectors of width D, learnt by loss (eq. 3) or by moving averages (appendix A.1).
 
-    The last axis is quantised, all others are free, so one module serves sound, images and video. It computes in
-    fp32 also under autocast. With several processes, usage and averages are those of the joined batch.
+    The last axis is quantised, all others are free, so one module serves sound, images and video. It computes
+    in fp32 also under autocast. With several processes, usage and averages are those of the joined batch.
 
     Buffers:
-        initialised: (), bool; the first training batch lays the codebook among the encoder's outputs (our choice).
+        initialised: (), bool; the first training batch lays the codebook among the encoder's outputs (our
+            choice).
         counts: (K,), moving average of the usage; N_i of appendix A.1.
         sums: (K, D), moving average of the vectors' sums; m_i of appendix A.1.
         updates: (), int64, training steps seen; seeds the draw of revived codes.
@@ -118,7 +120,7 @@ class VectorQuantizer(nn.Module):
 
     @torch.no_grad()
     def _learn(self, vectors: Tensor, codes: Tensor, usage: Tensor) -> None:
-        """Moving averages, the EMA codebook, and revival; in this order, so that a revived code stays revived."""
+        """Moving averages, the EMA codebook, and revival: in this order a revived code stays revived."""
         if _broken(vectors):
             return
         decay, flat = self.config.ema_decay, vectors.reshape(-1, vectors.shape[-1])
@@ -136,7 +138,8 @@ class VectorQuantizer(nn.Module):
     def _replace(self, which: Tensor, vectors: Tensor) -> None:
         """Draw the chosen codes anew from the vectors of all processes, and let them start with mean usage.
 
-        Count and sum are reset too: a revived entry with its old sum would be overwritten at the next average.
+        Count and sum are reset too: a revived entry with its old sum would be overwritten at the next
+        average.
         """
         pool = distributed.gather_over_processes(vectors.reshape(-1, vectors.shape[-1]))
         generator = torch.Generator().manual_seed(int(self.updates))

@@ -1,4 +1,4 @@
-"""`python -m speechvq.train`: learn a model from a prepared corpus; on an existing run it goes on where that stopped."""
+"""`python -m speechvq.train`: learn a model from a prepared corpus, or go on where a run stopped."""
 
 import argparse
 import os
@@ -27,15 +27,19 @@ CONFIG = "config.yaml"
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.train", description=__doc__)
-    parser.add_argument("--config", type=Path, required=True, help="YAML file, for example recipes/vctk/vctk64.yaml")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="YAML file, for example recipes/vctk/vctk64.yaml"
+    )
     parser.add_argument("--out", type=Path, required=True, help="run directory, for example exp/vctk64")
-    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="lay a setting over the file")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="A.B=C", help="lay a setting over the file"
+    )
     parser.add_argument("--device", default="", help="cpu or cuda; the default is a GPU where there is one")
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0 after the last step; 2 for a user's mistake; 128 + signal when stopped, with a checkpoint saved."""
+    """Exit code 0 after the last step; 2 for a user's mistake; 128 + signal when stopped, then saved."""
     try:
         return run(build_parser(), _work, argv)
     except Interrupted as stop:
@@ -84,7 +88,9 @@ def _of(utterances: Sequence[Utterance], split: str) -> list[Utterance]:
 def _check(config: RunConfig) -> None:
     """Refuse settings that contradict one another."""
     if config.data.crop % config.model.hop:
-        raise UserError(f"data.crop = {config.data.crop} is not a multiple of the hop, {config.model.hop} samples")
+        raise UserError(
+            f"data.crop = {config.data.crop} is not a multiple of the hop, {config.model.hop} samples"
+        )
 
 
 def _device(name: str) -> torch.device:
@@ -108,7 +114,9 @@ def _claim(out: Path, config: RunConfig) -> None:
         before = configuration.load(path, RunConfig)
         for part in ("model", "data"):
             if getattr(before, part) != getattr(config, part):
-                raise UserError(f"{path}: this run has other '{part}' settings; choose another --out or the same settings")
+                raise UserError(
+                    f"{path}: this run has other '{part}' settings; choose another --out or the same settings"
+                )
     try:
         out.mkdir(parents=True, exist_ok=True)
         configuration.save(path, config)

@@ -19,8 +19,8 @@ class Losses(NamedTuple):
 class VQVAE(nn.Module):
     """Encoder, quantiser and decoder as three visible parts.
 
-    A modality brings an encoder, x to (B, ..., D), and a decoder with `nats(x, vectors, condition)`, the negative
-    log-likelihood of x in nats a dimension; the rest is here.
+    A modality brings an encoder, x to (B, ..., D), and a decoder with `nats(x, vectors, condition)`, the
+    negative log-likelihood of x in nats a dimension; the rest is here.
     """
 
     def __init__(self, encoder: nn.Module, quantizer: VectorQuantizer, decoder: nn.Module) -> None:
@@ -30,9 +30,10 @@ class VQVAE(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Losses:
         """The loss of eq. 3 for a batch: x (B, ...) and what the decoder is told besides, (B, ...).
 
-        In eq. 3 the likelihood is of all of x and the quantiser's terms are means over its vectors. Nats a dimension
-        therefore go with the terms divided by the dimensions. It matters: with their full weight beside nats a
-        dimension, the commitment draws all vectors together before the decoder has found a use for them.
+        In eq. 3 the likelihood is of all of x and the quantiser's terms are means over its vectors. Nats a
+        dimension therefore go with the terms divided by the dimensions. It matters: with their full weight
+        beside nats a dimension, the commitment draws all vectors together before the decoder has found a use
+        for them.
         """
         quantised = self.quantizer(self.encoder(x))
         nats = self.decoder.nats(x, quantised.vectors, condition)

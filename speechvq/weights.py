@@ -58,12 +58,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     metadata = header.get("__metadata__")
     wanted = metadata.get(CHECKSUM) if isinstance(metadata, dict) else None
     if wanted is not None and wanted != _checksum(tensors):
-        raise UserError(f"{path}: damaged, its bytes do not have the checksum they were written with; {REMEDY}")
+        raise UserError(
+            f"{path}: damaged, its bytes do not have the checksum they were written with; {REMEDY}"
+        )
     return tensors
 
 
 def _read_header(path: Path) -> dict[str, Any]:
-    """Refuse what cannot be safetensors before a library sees it: a pickle or a header larger than the file."""
+    """Refuse what cannot be safetensors before a library sees it: a pickle, a header beyond the file."""
     with open(path, "rb") as file:
         start = file.read(8)
         size = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
@@ -76,7 +78,7 @@ def _read_header(path: Path) -> dict[str, Any]:
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    """CRC-32 over names, types, shapes and bytes, which notices a flipped bit and the zeros a power cut leaves."""
+    """CRC-32 over names, types, shapes and bytes: notices a flipped bit and the zeros of a power cut."""
     sum_so_far = 0
     for name, tensor in sorted(tensors.items()):
         sum_so_far = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), sum_so_far)

@@ -90,13 +90,6 @@ def test_the_level_of_a_sound_does_not_change_its_codes(gain: float) -> None:
     assert same == 1.0
 
 
-def test_integers_and_doubles_are_sounds_too() -> None:
-    model, wave = model_of("8x"), noise(1, 800)[0].numpy()
-    codes = model.encode_wave(wave)
-    assert np.array_equal(model.encode_wave(wave.astype(np.float64)), codes)
-    assert np.mean(model.encode_wave((wave * 32767).round().astype(np.int16)) == codes) > 0.95
-
-
 def test_jitter_takes_a_neighbour_or_leaves_the_frame() -> None:
     torch.manual_seed(0)
     vectors = torch.arange(50.0).view(1, 50, 1).expand(40, 50, 3)

@@ -1,4 +1,4 @@
-"""Crops of a corpus for training, each a pure function of its number, so that resuming needs to know nothing more."""
+"""Crops of a corpus for training, each a pure function of its number, so that resuming needs no more."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -24,11 +24,14 @@ class Crops(NamedTuple):
 class CropDataset(Dataset[tuple[Tensor, int]]):
     """Crop number i of an endless shuffled walk through the utterances.
 
-    An epoch cuts every utterance into as many crops as fit (at least one, padded with silence), shuffles them with
-    the epoch's own seed and moves each by a random offset. Only the wanted samples are read from the file.
+    An epoch cuts every utterance into as many crops as fit (at least one, padded with silence), shuffles them
+    with the epoch's own seed and moves each by a random offset. Only the wanted samples are read from the
+    file.
     """
 
-    def __init__(self, utterances: Sequence[Utterance], speakers: Sequence[str], crop: int, seed: int) -> None:
+    def __init__(
+        self, utterances: Sequence[Utterance], speakers: Sequence[str], crop: int, seed: int
+    ) -> None:
         """
         Args:
             utterances: what is cut.
@@ -67,16 +70,20 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
 
 
 def middle_crops(utterances: Sequence[Utterance], speakers: Sequence[str], crop: int, count: int) -> Crops:
-    """The middle of up to `count` utterances spread over the list: the same crops whenever a run is evaluated.
+    """The middle of up to `count` utterances spread over the list: the same at every evaluation.
 
     Raises:
-        UserError: fewer than two utterances, when another utterance's codes could not be tried; a speaker that is
-            not among `speakers`.
+        UserError: fewer than two utterances, when another utterance's codes could not be tried; a speaker
+            that is not among `speakers`.
     """
     _check_speakers(utterances, speakers)
     if len(utterances) < 2:
-        raise UserError("fewer than two utterances in split 'dev'; prepare the corpus with a larger --dev-share")
-    chosen = [utterances[i] for i in np.linspace(0, len(utterances) - 1, min(count, len(utterances))).astype(int)]
+        raise UserError(
+            "fewer than two utterances in split 'dev'; prepare the corpus with a larger --dev-share"
+        )
+    chosen = [
+        utterances[i] for i in np.linspace(0, len(utterances) - 1, min(count, len(utterances))).astype(int)
+    ]
     starts = [max(round(u.seconds * SAMPLE_RATE) - crop, 0) // 2 for u in chosen]
     waves = [torch.from_numpy(read_crop(str(u.path), start, crop)) for u, start in zip(chosen, starts)]
     return Crops(torch.stack(waves), torch.tensor([list(speakers).index(u.speaker) for u in chosen]))
@@ -105,8 +112,8 @@ def _check_speakers(utterances: Sequence[Utterance], speakers: Sequence[str]) ->
     strange = sorted({u.speaker for u in utterances} - set(speakers))
     if strange:
         raise UserError(
-            f"speakers unknown to the model: {', '.join(strange)}; train with this manifest from the start, or put "
-            "those who are not in split 'train' into split 'unseen'"
+            f"speakers unknown to the model: {', '.join(strange)}; train with this manifest from the start, "
+            "or put those who are not in split 'train' into split 'unseen'"
         )
 
 

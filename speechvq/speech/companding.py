@@ -9,12 +9,12 @@ from torch import Tensor, nn
 class Companding(nn.Module):
     """Pre-emphasis, a fixed gain, and mu-law companding to classes; and all the way back.
 
-    Without pre-emphasis the rounding noise of mu-law is louder than the upper half of the spectrum; with it the noise
-    is shaped like speech and hides behind it (Valin and Skoglund 2019, section 3.2).
+    Without pre-emphasis the rounding noise of mu-law is louder than the upper half of the spectrum; with it
+    the noise is shaped like speech and hides behind it (Valin and Skoglund 2019, section 3.2).
     """
 
     def __init__(self, emphasis: float, levels: int) -> None:
-        """The gain brings speech of the package's level (RMS 0.06) to an RMS of about 0.1, with or without emphasis."""
+        """The gain brings speech of the package's level to an RMS of about 0.1, with or without emphasis."""
         super().__init__()
         self.emphasis, self.levels = emphasis, levels
         self.gain = 4.0 if emphasis > 0 else 1.6
@@ -24,7 +24,7 @@ class Companding(nn.Module):
         return self.gain * (wave - self.emphasis * F.pad(wave, (1, -1)))
 
     def to_levels(self, emphasised: Tensor) -> Tensor:
-        """mu-law classes of an emphasised wave, clipped to [-1, 1]: (B, T) to (B, T), int64 in [0, levels)."""
+        """mu-law classes of an emphasised wave clipped to [-1, 1]: (B, T) to (B, T), int64."""
         return TAF.mu_law_encoding(emphasised.clamp(-1, 1), self.levels)
 
     def to_wave(self, levels: Tensor) -> Tensor:

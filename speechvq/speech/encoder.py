@@ -32,7 +32,8 @@ class Encoder(nn.Module):
         s = 2    |p 0 1 2|3 4 5 6|7 p       windows 0..3, 2..5, ... one pad on either side
                     \\_/     \\_/            output n is centred on inputs 2n and 2n + 1
 
-    Our choices: the channels, ReLU, and the normalisation, without which all codes become one (see BatchRenorm).
+    Our choices: the channels, ReLU, and the normalisation, without which all codes become one (see
+    BatchRenorm).
     """
 
     def __init__(self, config: EncoderConfig, dim: int, companding: Companding) -> None:

@@ -53,7 +53,7 @@ def _cut_tail(shares, top_p):  # type: ignore[no-untyped-def]
     """Zero all but the likeliest levels that together reach top_p of the total."""
     order, total, kept = np.argsort(-shares), shares.sum(), 0.0
     for place in order:
-        if kept >= top_p * total:
+        if kept > 0.0 and kept >= top_p * total:  # the likeliest stays
             shares[place] = 0.0
         else:
             kept += shares[place]

@@ -1,4 +1,4 @@
-"""The whole speech model: a VQ-VAE with a waveform encoder and a WaveNet decoder, and the names of its voices."""
+"""The whole speech model: a VQ-VAE with a waveform encoder, a WaveNet decoder and named voices."""
 
 import difflib
 import hashlib
@@ -76,7 +76,9 @@ class SpeechVQ(VQVAE):
         """
         if name not in self.speakers:
             near = difflib.get_close_matches(name, self.speakers, n=5, cutoff=0.0)
-            raise UserError(f"unknown speaker '{name}'; nearest: {', '.join(near)} (--list-speakers shows all)")
+            raise UserError(
+                f"unknown speaker '{name}'; nearest: {', '.join(near)} (--list-speakers shows all)"
+            )
         return self.speakers.index(name)
 
     def fingerprint(self) -> str:
@@ -87,8 +89,8 @@ class SpeechVQ(VQVAE):
     def encode_wave(self, wave: np.ndarray) -> np.ndarray:
         """Codes of an utterance: (T,) float to (N,) int64, N = ceil(T / hop).
 
-        Its level does not matter. Long sound is encoded in pieces that overlap by what the encoder sees, so the codes
-        are those of the whole.
+        Its level does not matter. Long sound is encoded in pieces that overlap by what the encoder sees, so
+        the codes are those of the whole.
         """
         hop, device = self.config.hop, self.quantizer.codebook.device
         padded = np.pad(normalise_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
@@ -129,8 +131,12 @@ class SpeechVQ(VQVAE):
         numbers = torch.tensor([self.speaker_number(name) for name in speakers], device=device)
         if not any(len(each) for each in codes):
             return [np.empty(0, np.float32) for _ in codes]
-        batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True).to(device)
-        chance = torch.rand(batch.shape[1] * hop, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True).to(
+            device
+        )
+        chance = torch.rand(
+            batch.shape[1] * hop, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+        )
         levels = sample(
             self.decoder.wavenet,
             self.quantizer.lookup(batch),
@@ -166,7 +172,9 @@ class SpeechVQ(VQVAE):
 
     def _checked(self, codes: np.ndarray) -> Tensor:
         if len(codes) and not 0 <= codes.min() <= codes.max() < self.config.quantizer.num_codes:
-            raise UserError(f"codes from {codes.min()} to {codes.max()}: this model has {self.config.quantizer.num_codes}")
+            raise UserError(
+                f"codes from {codes.min()} to {codes.max()}: this model has {self.config.quantizer.num_codes}"
+            )
         return torch.from_numpy(np.asarray(codes, np.int64))
 
 

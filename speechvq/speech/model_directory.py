@@ -39,7 +39,9 @@ def load_model(folder: str | Path) -> SpeechVQ:
     folder = Path(folder)
     folder = folder / "model" if (folder / "model" / CONFIG).exists() else folder
     if not (folder / CONFIG).is_file():
-        raise UserError(f"{folder}: no model here ({CONFIG} is missing); give what `train --out` made, or its model/")
+        raise UserError(
+            f"{folder}: no model here ({CONFIG} is missing); give what `train --out` made, or its model/"
+        )
     mapping = read_yaml(folder / CONFIG)
     speakers = mapping.pop("speakers", None)
     if not isinstance(speakers, list) or not speakers or not all(isinstance(name, str) for name in speakers):
@@ -57,7 +59,7 @@ def load_model(folder: str | Path) -> SpeechVQ:
 
 
 def _check_sizes(path: Path, tensors: Mapping[str, Tensor], config: SpeechConfig, speakers: int) -> None:
-    """Find every size of a configuration in some tensor of the file, before memory is taken for a model so large.
+    """Find every size of a configuration in some tensor of the file, before memory is taken for a model.
 
     Raises:
         UserError: names the first that is not there.

@@ -1,7 +1,8 @@
 """Sample by sample with cached queues: what a WaveNet needs to speak.
 
-A layer of dilation d needs its own input of d samples ago and nothing else, so it keeps the last d inputs in a ring;
-a sample then costs one product a layer instead of a pass over the receptive field (Paine et al. 2016).
+A layer of dilation d needs its own input of d samples ago and nothing else, so it keeps the last d inputs in
+a ring; a sample then costs one product a layer instead of a pass over the receptive field (Paine et al.
+2016).
 """
 
 import math
@@ -26,7 +27,9 @@ class CachedStep:
         device = wavenet.embedding.device
         self.gates = [(doubled.to(device) * layer.gate).t().contiguous() for layer in wavenet.layers]
         self.outs = [(layer.out.t().contiguous(), layer.out_bias[:, 0]) for layer in wavenet.layers]
-        self.rings = [torch.zeros(layer.dilation, streams, residual, device=device) for layer in wavenet.layers]
+        self.rings = [
+            torch.zeros(layer.dilation, streams, residual, device=device) for layer in wavenet.layers
+        ]
         self.time = 0
 
     def __call__(self, before: Tensor, condition: Tensor) -> Tensor:
@@ -54,7 +57,7 @@ class CachedStep:
 
 
 def draw(logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: float = 1.0) -> Tensor:
-    """Levels by inverse distribution function, so that equal uniforms give equal sound whatever computes the logits.
+    """Levels by inverse distribution function: equal uniforms, equal sound, whatever computes the logits.
 
     Args:
         logits: (B, levels).

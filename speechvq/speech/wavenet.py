@@ -36,8 +36,8 @@ class Conditioning(nn.Module):
         Args:
             vectors: (B, N, D), quantised.
             speaker: (B,), int64.
-            frames: (B,), how many of the N are each string's own; what follows counts as the edge, where there is
-                nothing. None for all.
+            frames: (B,), how many of the N are each string's own; what follows counts as the edge, where
+                there is nothing. None for all.
 
         Returns:
             (B, C, N).
@@ -51,10 +51,10 @@ class Conditioning(nn.Module):
 
 
 class GatedLayer(nn.Module):
-    """One dilated layer: tanh(filter) x sigmoid(gate) of the samples t and t - dilation, then residual and skip.
+    """One dilated layer: tanh(filter) x sigmoid(gate) of samples t and t - dilation, then residual and skip.
 
-    Filter and gate are one matrix, residual and skip another; the filter's rows are doubled on the way, because
-    tanh(a) = 2 sigmoid(2a) - 1 lets one sigmoid do both, four times faster on a CPU than tanh.
+    Filter and gate are one matrix, residual and skip another; the filter's rows are doubled on the way,
+    because tanh(a) = 2 sigmoid(2a) - 1 lets one sigmoid do both, four times faster on a CPU than tanh.
     """
 
     def __init__(self, dilation: int, residual: int, skip: int) -> None:
@@ -75,7 +75,9 @@ class GatedLayer(nn.Module):
             (B, residual, T) for the next layer and (B, skip, T) for the sum.
         """
         past = F.pad(x, (self.dilation, 0))[..., : x.shape[-1]]
-        weight = torch.cat([2 * self.gate[: self.residual], self.gate[self.residual :]]).expand(len(x), -1, -1)
+        weight = torch.cat([2 * self.gate[: self.residual], self.gate[self.residual :]]).expand(
+            len(x), -1, -1
+        )
         a = weight[..., : self.residual].bmm(past).baddbmm(weight[..., self.residual :], x)
         a = (a.unflatten(-1, (condition.shape[-1], -1)) + condition.unsqueeze(-1)).flatten(-2)
         soft, gate = torch.sigmoid(a).chunk(2, dim=1)

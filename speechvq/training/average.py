@@ -9,7 +9,8 @@ from torch import Tensor, nn
 class WeightAverage:
     """Exponential moving average of every floating tensor of a model; other buffers are copied.
 
-    The memory grows with the steps, min(decay, (1 + t) / (10 + t)), so that early evaluations are not of noise.
+    The memory grows with the steps, min(decay, (1 + t) / (10 + t)), so that early evaluations are not of
+    noise.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:

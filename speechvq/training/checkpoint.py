@@ -1,8 +1,9 @@
 """Checkpoints: complete or ignored, safetensors and JSON, enough to continue bit by bit.
 
-A checkpoint is a folder `checkpoints/step_N` with `model`, `average` and `optimizer` (.safetensors), `state.json`
-and, written last, the marker `COMPLETE`. It is made under another name and renamed, so a crash at any moment leaves
-the one before it whole. The random state needs no place: it is a function of seed and step.
+A checkpoint is a folder `checkpoints/step_N` with `model`, `average` and `optimizer` (.safetensors),
+`state.json` and, written last, the marker `COMPLETE`. It is made under another name and renamed, so a crash
+at any moment leaves the one before it whole. The random state needs no place: it is a function of seed and
+step.
 """
 
 import json
@@ -55,7 +56,9 @@ def save_checkpoint(run: Path, state: TrainingState, keep: int) -> Path:
         (temporary / MARKER).touch()
         os.replace(temporary, folder)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}); free some space and start again") from None
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror}); free some space and start again"
+        ) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     for old in list_checkpoints(run)[:-keep]:
@@ -87,7 +90,9 @@ def load_checkpoint(folder: Path, state: TrainingState) -> None:
         progress = json.loads((folder / "state.json").read_text())
         step, sums = int(progress["step"]), progress.get("window", {})
         window = {name: torch.tensor(total, dtype=torch.float64) for name, total in sums.items()}
-        tensors = {name: read_tensors(folder / f"{name}.safetensors") for name in ("model", "average", "optimizer")}
+        tensors = {
+            name: read_tensors(folder / f"{name}.safetensors") for name in ("model", "average", "optimizer")
+        }
         for name in ("model", "average"):
             check_tensors(folder / f"{name}.safetensors", tensors[name], state.model.state_dict())
         moments = _optimizer_state(state, tensors["optimizer"])
@@ -122,6 +127,8 @@ def _optimizer_state(state: TrainingState, tensors: dict[str, Tensor]) -> dict[s
     for key, tensor in tensors.items():
         name, _, moment = key.rpartition("/")
         if tensor.dim() and tensor.shape != shapes[name]:
-            raise UserError(f"moment '{key}' has shape {tuple(tensor.shape)}, its weight {tuple(shapes[name])}")
+            raise UserError(
+                f"moment '{key}' has shape {tuple(tensor.shape)}, its weight {tuple(shapes[name])}"
+            )
         moments.setdefault(numbers[name], {})[moment] = tensor
     return {"state": moments, "param_groups": own["param_groups"]}

@@ -14,16 +14,16 @@ CROPS_AT_ONCE = 4  # bounds memory
 
 @torch.no_grad()
 def measure_heldout(model: SpeechVQ, crops: Crops) -> dict[str, float]:
-    """Held-out loss with the right codes and speaker, with another utterance's codes, and with another's name.
+    """Held-out loss with the right codes and speaker, with another utterance's codes, with another's name.
 
     Args:
         model: in evaluation mode.
         crops: one crop of each of several utterances.
 
     Returns:
-        `heldout_bits` and `heldout_nats` a sample; `codes_gap_bits` and `speaker_gap_bits`, what is lost by wrong
-        codes and by a wrong name (near zero: the decoder does not listen to them); `heldout_perplexity` and
-        `heldout_active_codes` over all crops.
+        `heldout_bits` and `heldout_nats` a sample; `codes_gap_bits` and `speaker_gap_bits`, what is lost by
+        wrong codes and by a wrong name (near zero: the decoder does not listen to them); `heldout_perplexity`
+        and `heldout_active_codes` over all crops.
     """
     device = model.quantizer.codebook.device
     wave, speaker = crops.wave.to(device), crops.speaker.to(device)

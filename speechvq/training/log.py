@@ -10,10 +10,10 @@ from speechvq.errors import UserError
 
 
 class MetricsLog:
-    """Appends one JSON object a line to `metrics.jsonl`, and mirrors it to TensorBoard when that is installed."""
+    """Appends one JSON object a line to `metrics.jsonl`, and to TensorBoard where that is installed."""
 
     def __init__(self, run: Path, step: int) -> None:
-        """Open the log of a run that (re)starts at `step`; later lines, of work that was lost, are dropped."""
+        """Open the log of a run that (re)starts at `step`; lines of later, lost work are dropped."""
         self.path = run / "metrics.jsonl"
         lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
         write_bytes(self.path, b"".join(line for line in lines if _step(line) <= step))

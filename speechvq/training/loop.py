@@ -36,7 +36,9 @@ class Interrupted(Exception):
         self.signum = signum
 
 
-def fit(model: nn.Module, batches: Batches, evaluate: Evaluate, run: Path, config: TrainConfig) -> TrainingState:
+def fit(
+    model: nn.Module, batches: Batches, evaluate: Evaluate, run: Path, config: TrainConfig
+) -> TrainingState:
     """Train a model to `config.steps`, from the run's newest checkpoint if there is one.
 
     Args:
@@ -79,7 +81,7 @@ def fit(model: nn.Module, batches: Batches, evaluate: Evaluate, run: Path, confi
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Rate of update `step` (from 0): a linear rise, a plateau, and a linear fall over the last `decay` of the steps."""
+    """Rate of update `step` (from 0): a linear rise, a plateau, a linear fall over the last `decay`."""
     rise = (step + 1) / max(config.warmup, 1)
     fall = (config.steps - step) / max(config.decay * config.steps, 1)
     return config.learning_rate * min(1.0, rise, fall)
@@ -117,7 +119,8 @@ def _share_gradients(model: nn.Module) -> None:
     if distributed.world_size() == 1:
         return
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    flat = distributed.sum_over_processes(torch.cat([g.flatten() for g in gradients])) / distributed.world_size()
+    flat = distributed.sum_over_processes(torch.cat([g.flatten() for g in gradients]))
+    flat /= distributed.world_size()
     for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients])):
         gradient.copy_(part.view_as(gradient))
 
@@ -135,14 +138,15 @@ def _evaluate(state: TrainingState, evaluate: Evaluate, log: MetricsLog | None, 
     late = state.step >= config.warmup + 2 * config.evaluate_every
     if late and values.get("codes_gap_bits", math.inf) < DEAF_BITS:
         say(
-            f"WARNING: THE DECODER IGNORES THE CODES: another utterance's cost it {values['codes_gap_bits']:.3f} bits. "
-            "What it says will not be what was said. Lower train.learning_rate or data.batch (more, smaller steps), "
-            "raise model.quantizer.revive_below, or set model.quantizer.codebook=ema"
+            "WARNING: THE DECODER IGNORES THE CODES: another utterance's cost it "
+            f"{values['codes_gap_bits']:.3f} bits. What it says will not be what was said. Lower "
+            "train.learning_rate or data.batch (more, smaller steps), raise model.quantizer.revive_below, "
+            "or set model.quantizer.codebook=ema"
         )
 
 
 class _Meter:
-    """Sums between two log lines; they live in the training state, so that a resumed run logs the same means."""
+    """Sums between two log lines; they live in the training state, so a resumed run logs the same means."""
 
     def __init__(self, config: TrainConfig, window: dict[str, Tensor]) -> None:
         self.config, self.bad, self.window, self.norm = config, 0, window, 0.0
@@ -156,14 +160,20 @@ class _Meter:
                 f"NaN or Inf in {BAD_STEPS} updates running (none was applied); lower train.learning_rate, "
                 "look for damaged sound, or go on from the last checkpoint"
             )
-        seen = {"steps": torch.ones(()), "nats": losses.nats, "quantizer": losses.quantizer, "usage": losses.usage}
+        seen = {
+            "steps": torch.ones(()),
+            "nats": losses.nats,
+            "quantizer": losses.quantizer,
+            "usage": losses.usage,
+        }
         for name, value in seen.items():
             self.window[name] = value.double() + self.window.get(name, torch.zeros(())).to(value.device)
         self.norm, self.steps = norm, self.steps + 1
 
     def report(self, state: TrainingState, log: MetricsLog | None) -> None:
         """Write the means since the last report."""
-        seconds, usage, steps = time.monotonic() - self.started, self.window["usage"], float(self.window["steps"])
+        seconds, usage = time.monotonic() - self.started, self.window["usage"]
+        steps = float(self.window["steps"])
         values = {
             "nats": float(self.window["nats"]) / steps,
             "quantizer_loss": float(self.window["quantizer"]) / steps,
@@ -185,8 +195,8 @@ class _Meter:
         )
         if state.step > self.config.warmup and values["perplexity"] < 0.02 * len(usage):
             say(
-                f"warning: the codebook has collapsed (perplexity {values['perplexity']:.1f} of {len(usage)} codes): "
-                "raise model.quantizer.revive_below or set model.quantizer.codebook=ema"
+                f"warning: the codebook has collapsed (perplexity {values['perplexity']:.1f} of {len(usage)} "
+                "codes): raise model.quantizer.revive_below or set model.quantizer.codebook=ema"
             )
 
 
@@ -205,7 +215,9 @@ class _StopSignals:
 
     def __enter__(self) -> "_StopSignals":
         self._process = os.getpid()
-        self._before: dict[int, Any] = {s: signal.signal(s, self._note) for s in (signal.SIGTERM, signal.SIGINT)}
+        self._before: dict[int, Any] = {
+            s: signal.signal(s, self._note) for s in (signal.SIGTERM, signal.SIGINT)
+        }
         return self
 
     def __exit__(self, *_: object) -> None:

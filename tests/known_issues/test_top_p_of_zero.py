@@ -1,0 +1,10 @@
+"""With top_p of 0 no level was left, and the loudest was drawn for ever."""
+
+import torch
+
+from speechvq.speech.sampler import draw
+
+
+def test_the_likeliest_level_always_stays() -> None:
+    logits = torch.randn(50, 9)
+    assert torch.equal(draw(logits, torch.rand(50), top_p=0.0), logits.argmax(-1))

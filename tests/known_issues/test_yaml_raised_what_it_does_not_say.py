@@ -1,0 +1,15 @@
+"""PyYAML lets its constructors' ValueError and KeyError out: a traceback for a mistyped date."""
+
+from pathlib import Path
+
+import pytest
+
+from speechvq.config import RunConfig, load
+from speechvq.errors import UserError
+
+
+@pytest.mark.parametrize("value", ["2024-99-99", "!!timestamp x", "!!bool x", "!!int ''", "9" * 9000])
+def test_it_is_one_line(tmp_path: Path, value: str) -> None:
+    (tmp_path / "run.yaml").write_text(f"train: {{steps: {value}}}")
+    with pytest.raises(UserError, match="not valid YAML"):
+        load(tmp_path / "run.yaml", RunConfig)
