@@ -3,14 +3,14 @@
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from speechvq.audio.atomic import write_bytes
-from speechvq.audio.manifest import read_manifest
+from speechvq.audio.manifest import Utterance, read_manifest
 from speechvq.audio.waveform import read_waveform
 from speechvq.command import run
 from speechvq.errors import UserError
@@ -69,7 +69,7 @@ def _work(arguments: argparse.Namespace) -> None:
 class _Scale:
     """What conversions are held against: a classifier of all voices, and the pitches of those that occur."""
 
-    def __init__(self, references: dict, jobs: Sequence[Job]) -> None:
+    def __init__(self, references: Mapping[str, Sequence[Utterance]], jobs: Sequence[Job]) -> None:
         labelled = [(u, speaker) for speaker, each in references.items() for u in each]
         sounds = progress(
             read_references([u for u, _ in labelled]), total=len(labelled), label="learn the voices", unit="recordings"

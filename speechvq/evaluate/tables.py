@@ -44,8 +44,9 @@ def summary_table(figures: Sequence[Figure], count: int) -> str:
 def summary_cells(figure: Figure) -> list[str]:
     """Six cells of a summary's row: mean, interval, count and the three baselines."""
     show = percent if figure.unit == "%" else (lambda value: number(value, 1))
-    unit = "" if figure.unit == "%" else f" {figure.unit}"
-    interval = f"{show(figure.low)} to {show(figure.high)}" if math.isfinite(figure.mean) else "-"
+    known = math.isfinite(figure.mean)
+    unit = f" {figure.unit}" if known and figure.unit != "%" else ""
+    interval = f"{show(figure.low)} to {show(figure.high)}" if known else "-"
     baselines = [show(figure.chance), show(figure.unchanged), show(figure.own)]
     return [f"{show(figure.mean)}{unit}", interval, str(figure.count), *baselines]
 

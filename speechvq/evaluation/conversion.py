@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from speechvq.audio.pitch import Pitch, harmonicity, median_pitch, semitones, track_pitch, voiced_share
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.evaluation.pitch import Pitch, harmonicity, median_pitch, semitones, track_pitch, voiced_share
 from speechvq.evaluation.voices import VoiceClassifier
 
 APART = 2.0  # semitones between source and target from which on it is asked to whom the new pitch is nearer
@@ -16,7 +16,7 @@ Vote = Literal["target", "source", "other"]
 
 
 class Conversion(NamedTuple):
-    """What is measured of one converted sound; pitches are medians in Hz, NaN where nothing is voiced."""
+    """What is measured of one converted sound; pitches are medians in Hz, NaN for whispers, see median_pitch."""
 
     source_pitch: float  # of the source sentence
     converted_pitch: float
@@ -52,16 +52,15 @@ def measure_conversion(
         classifier: fitted on references that hold neither sound.
     """
     before, after = track_pitch(source), track_pitch(converted)
+    pitch, new_pitch = median_pitch(before), median_pitch(after)
     scores, same_voice = classifier.scores(converted), speakers[0] == speakers[1]
     return Conversion(
-        source_pitch=median_pitch(before),
-        converted_pitch=median_pitch(after),
+        source_pitch=pitch,
+        converted_pitch=new_pitch,
         source_speaker_pitch=pitches[0],
         target_speaker_pitch=pitches[1],
-        pitch_nearer_target=math.nan
-        if same_voice
-        else nearer_target(median_pitch(before), median_pitch(after), pitches[1]),
-        pitch_distance=abs(semitones(median_pitch(after), pitches[1])),
+        pitch_nearer_target=math.nan if same_voice else nearer_target(pitch, new_pitch, pitches[1]),
+        pitch_distance=abs(semitones(new_pitch, pitches[1])),
         source_voiced=voiced_share(before),
         converted_voiced=voiced_share(after),
         source_harmonicity=harmonicity(before),
@@ -73,7 +72,7 @@ def measure_conversion(
 
 
 def speaker_pitch(references: Iterable[np.ndarray]) -> float:
-    """Median pitch of all voiced frames of a speaker's sounds, (T,) each; Hz, NaN where none is voiced."""
+    """Median pitch of all voiced frames of a speaker's sounds, (T,) each; Hz, NaN for whispers."""
     tracks = [track_pitch(wave) for wave in references]
     return median_pitch(Pitch(*(np.concatenate(part) for part in zip(*tracks)))) if tracks else math.nan
 

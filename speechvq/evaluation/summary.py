@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from speechvq.audio.pitch import harmonicity, track_pitch, voiced_share
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.evaluation.conversion import Conversion
-from speechvq.evaluation.pitch import harmonicity, track_pitch, voiced_share
 
 RESAMPLINGS = 2000
 
@@ -55,7 +55,7 @@ def summarise(
         count = sum(map(math.isfinite, values))
         plain = mean([value(each) for each in unchanged])
         best = mean([value(each) for each in own]) if ceiling else math.nan
-        return Figure(name, label, unit, *bootstrap(values), count, chance, plain, best)
+        return Figure(name, label, unit, *interval(values), count, chance, plain, best)
 
     return [
         figure("pitch_nearer_target", "pitch nearer to the target's", "%", 0.5, lambda c: c.pitch_nearer_target),
@@ -75,19 +75,30 @@ def mean(values: Sequence[float]) -> float:
     return sum(kept) / len(kept) if kept else math.nan
 
 
-def bootstrap(values: Sequence[float], *, seed: int = 0) -> tuple[float, float, float]:
-    """Mean of the values that are not NaN, and the interval that holds it in 95 % of 2000 resamplings.
+def interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float, float]:
+    """Mean of the values that are not NaN, and the interval of 95 % for it; NaN three times where none is left.
 
-    The sounds are resampled, not the speakers, so this says what other sentences of the same voices would give. NaN
-    three times where no value is left.
+    Of yes and no (1 and 0) Wilson's interval (1927), which is honest about 8 out of 8; of other numbers the bootstrap's,
+    from 2000 resamplings. The sounds are resampled, not the speakers, so it says what other sentences of the same
+    voices would give.
     """
     kept = np.array([value for value in values if math.isfinite(value)])
     if not len(kept):
         return math.nan, math.nan, math.nan
+    if set(kept.tolist()) <= {0.0, 1.0}:
+        return (float(kept.mean()), *_wilson(float(kept.mean()), len(kept)))
     rng = np.random.default_rng(seed)
     means = [float(rng.choice(kept, len(kept)).mean()) for _ in range(RESAMPLINGS)]
     low, high = np.percentile(means, [2.5, 97.5])
     return float(kept.mean()), float(low), float(high)
+
+
+def _wilson(share: float, count: int) -> tuple[float, float]:
+    """Wilson's score interval of 95 % for a share of `count`."""
+    z = 1.96
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def _wrong_pitch(measured: Sequence[Conversion]) -> float:
