@@ -74,6 +74,14 @@ class WaveNetConfig:
     condition: int = within(1, 4096, 128)  # units of the network over the codes and the speaker
     speaker: int = within(1, 4096, 32)  # width of a speaker's vector
     levels: int = within(2, 65_536, 256)  # mu-law levels
+    pitch: bool = False  # a pitch contour as a further condition (Polyak et al. 2021); the paper has none
+    short_taps: int = within(0, 64, 0)  # samples that a linear first guess is made from; the paper has none
+    long_taps: int = within(0, 15, 0)  # samples around one pitch period ago in that guess
+
+    def __post_init__(self) -> None:
+        """Raises UserError for long taps without what they need."""
+        if self.long_taps and not (self.pitch and self.short_taps):
+            raise UserError("wavenet.long_taps: need wavenet.pitch=true and wavenet.short_taps over 0")
 
 
 WAVENET_SIZES = {

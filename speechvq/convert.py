@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from speechvq.audio.waveform import write_waveform
+from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 from speechvq.command import run
 from speechvq.errors import UserError
 from speechvq.sources import Source, find_sources, read_sources
-from speechvq.speech.model import SpeechVQ, match_level
+from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import load_model
 
 STREAMS = 16  # sentences spoken side by side
@@ -69,19 +69,17 @@ def _convert(
     model: SpeechVQ, batch: list[tuple[Source, np.ndarray, str]], arguments: argparse.Namespace
 ) -> list[np.ndarray]:
     """Sounds as long and as loud as their sources, spoken side by side."""
-    codes = [model.encode_wave(wave) for _, wave, _ in batch]
-    frames = max(map(len, codes), default=0)
-    seconds = frames * model.config.hop / model.config.sample_rate
-    with tqdm(total=round(seconds, 2), unit="s of sound", desc=f"{len(batch)} sounds", leave=False) as bar:
-        spoken = model.speak(
-            codes,
-            [target for _, _, target in batch],
+    waves, targets = [wave for _, wave, _ in batch], [target for _, _, target in batch]
+    seconds = max(map(len, waves)) / SAMPLE_RATE
+    with tqdm(total=round(seconds, 1), unit="s of sound", desc=f"{len(batch)} sounds", leave=False) as bar:
+        return model.convert_all(
+            waves,
+            targets,
             seed=arguments.seed,
             temperature=arguments.temperature,
             top_p=arguments.top_p,
-            on_frame=lambda done: bar.update(round(done / model.config.frame_rate - bar.n, 2)),
+            on_frame=lambda done: bar.update(round(min(done / model.config.frame_rate, seconds) - bar.n, 2)),
         )
-    return [match_level(new[: len(wave)], wave) for new, (_, wave, _) in zip(spoken, batch)]
 
 
 def _destination(arguments: argparse.Namespace, source: Source, target: str, *, single: bool) -> Path:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.distributed as dist
 
@@ -12,9 +13,11 @@ from speechvq import config as configuration
 from speechvq import distributed
 from speechvq.audio.dataset import CropDataset, crop_loader, middle_crops
 from speechvq.audio.manifest import Utterance, read_manifest
+from speechvq.audio.waveform import read_waveform
 from speechvq.command import run
 from speechvq.config import RunConfig
 from speechvq.errors import UserError
+from speechvq.speech.contour import contour, mean_pitch
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import save_model
 from speechvq.training.heldout import measure_heldout
@@ -22,6 +25,7 @@ from speechvq.training.log import say
 from speechvq.training.loop import Interrupted, averaged, fit
 
 CONFIG = "config.yaml"
+PITCH_UTTERANCES = 5  # that a voice's mean pitch is taken from
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,8 +64,11 @@ def _work(arguments: argparse.Namespace) -> None:
     torch.manual_seed(config.train.seed)
     speakers = sorted({u.speaker for u in utterances if u.split == "train"})
     model = SpeechVQ(config.model, speakers).to(device)
-    dataset = CropDataset(_of(utterances, "train"), speakers, config.data.crop, config.train.seed)
-    heldout = middle_crops(_of(utterances, "dev"), speakers, config.data.crop, config.train.evaluate_crops)
+    crop, pitch = config.data.crop, config.model.wavenet.pitch
+    dataset = CropDataset(_of(utterances, "train"), speakers, crop, config.train.seed, pitch)
+    heldout = middle_crops(_of(utterances, "dev"), speakers, crop, config.train.evaluate_crops, pitch)
+    if pitch:
+        model.voice_pitch.copy_(torch.tensor(voice_pitches(_of(utterances, "train"), speakers)))
     state = fit(
         model,
         lambda step: crop_loader(
@@ -79,6 +86,12 @@ def _work(arguments: argparse.Namespace) -> None:
     if distributed.rank() == 0:
         save_model(arguments.out / "model", averaged(state))
         say(f"the model is in {arguments.out / 'model'}")
+
+
+def voice_pitches(utterances: Sequence[Utterance], speakers: Sequence[str]) -> list[float]:
+    """Mean pitch of each voice, Hz, from a few of its utterances; 0 for one without voiced sound."""
+    chosen = [[u for u in utterances if u.speaker == name][:PITCH_UTTERANCES] for name in speakers]
+    return [mean_pitch(np.concatenate([contour(read_waveform(u.path)) for u in few])) for few in chosen]
 
 
 def _of(utterances: Sequence[Utterance], split: str) -> list[Utterance]:

@@ -19,7 +19,7 @@ class Losses(NamedTuple):
 class VQVAE(nn.Module):
     """Encoder, quantiser and decoder as three visible parts.
 
-    A modality brings an encoder, x to (B, ..., D), and a decoder with `nats(x, vectors, condition)`, the
+    A modality brings an encoder, x to (B, ..., D), and a decoder with `nats(x, vectors, *condition)`, the
     negative log-likelihood of x in nats a dimension; the rest is here.
     """
 
@@ -27,8 +27,8 @@ class VQVAE(nn.Module):
         super().__init__()
         self.encoder, self.quantizer, self.decoder = encoder, quantizer, decoder
 
-    def forward(self, x: Tensor, condition: Tensor) -> Losses:
-        """The loss of eq. 3 for a batch: x (B, ...) and what the decoder is told besides, (B, ...).
+    def forward(self, x: Tensor, *condition: Tensor) -> Losses:
+        """The loss of eq. 3 for a batch: x (B, ...) and what the decoder is told besides, (B, ...) each.
 
         In eq. 3 the likelihood is of all of x and the quantiser's terms are means over its vectors. Nats a
         dimension therefore go with the terms divided by the dimensions. It matters: with their full weight
@@ -36,7 +36,7 @@ class VQVAE(nn.Module):
         for them.
         """
         quantised = self.quantizer(self.encoder(x))
-        nats = self.decoder.nats(x, quantised.vectors, condition)
+        nats = self.decoder.nats(x, quantised.vectors, *condition)
         total = nats + quantised.loss / x[0].numel()
         return Losses(total, nats.detach(), quantised.loss.detach(), quantised.usage)
 
@@ -44,6 +44,6 @@ class VQVAE(nn.Module):
         """Codes of x: (B, ...) to (B, N...), int64."""
         return self.quantizer(self.encoder(x)).codes
 
-    def nats(self, x: Tensor, codes: Tensor, condition: Tensor) -> Tensor:
+    def nats(self, x: Tensor, codes: Tensor, *condition: Tensor) -> Tensor:
         """-log p(x | codes, condition) a dimension of x, (): also of codes that are not x's own."""
-        return self.decoder.nats(x, self.quantizer.lookup(codes), condition)
+        return self.decoder.nats(x, self.quantizer.lookup(codes), *condition)

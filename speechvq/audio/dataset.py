@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from speechvq.audio.manifest import Utterance
+from speechvq.audio.pitch import HOP, track_pitch
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.errors import UserError
 
@@ -19,9 +20,10 @@ class Crops(NamedTuple):
 
     wave: Tensor  # (B, T), float32
     speaker: Tensor  # (B,), int64
+    pitch: Tensor  # (B, F), float32, Hz, 0 where unvoiced, 10 ms apart; all 0 where it was not asked for
 
 
-class CropDataset(Dataset[tuple[Tensor, int]]):
+class CropDataset(Dataset[tuple[Tensor, int, Tensor]]):
     """Crop number i of an endless shuffled walk through the utterances.
 
     An epoch cuts every utterance into as many crops as fit (at least one, padded with silence), shuffles them
@@ -30,7 +32,7 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
     """
 
     def __init__(
-        self, utterances: Sequence[Utterance], speakers: Sequence[str], crop: int, seed: int
+        self, utterances: Sequence[Utterance], speakers: Sequence[str], crop: int, seed: int, pitch: bool = False
     ) -> None:
         """
         Args:
@@ -38,6 +40,7 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
             speakers: names in the order of the model's speaker table.
             crop: length in samples.
             seed: of order and offsets.
+            pitch: whether to track the pitch of every crop.
 
         Raises:
             UserError: no utterances, or a speaker that is not among `speakers`.
@@ -46,7 +49,7 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
             raise UserError("the manifest has no utterances in this split; prepare the corpus again")
         number = {name: i for i, name in enumerate(speakers)}
         _check_speakers(utterances, speakers)
-        self.crop, self.seed = crop, seed
+        self.crop, self.seed, self.pitch = crop, seed, pitch
         self.paths = [str(u.path) for u in utterances]
         self.speakers = np.array([number[u.speaker] for u in utterances])
         self.lengths = np.array([round(u.seconds * SAMPLE_RATE) for u in utterances])
@@ -57,8 +60,8 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
         """Crops an epoch."""
         return len(self.owner)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Crop `index` of the walk, which may exceed the length: wave (T,) and speaker number."""
+    def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
+        """Crop `index` of the walk, which may exceed the length: wave (T,), speaker number, pitch (F,)."""
         epoch, place = divmod(index, len(self))
         if self._order[0] != epoch:
             self._order = (epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(self.owner))
@@ -66,10 +69,19 @@ class CropDataset(Dataset[tuple[Tensor, int]]):
         spare = max(int(self.lengths[which]) - self.crop, 0)
         start = int(np.random.default_rng((self.seed, 1, index)).integers(spare + 1))
         wave = read_crop(self.paths[which], start, self.crop)
-        return torch.from_numpy(wave), int(self.speakers[which])
+        return torch.from_numpy(wave), int(self.speakers[which]), crop_pitch(wave, self.pitch)
 
 
-def middle_crops(utterances: Sequence[Utterance], speakers: Sequence[str], crop: int, count: int) -> Crops:
+def crop_pitch(wave: np.ndarray, track: bool) -> Tensor:
+    """Pitch of a crop in Hz, 0 where unvoiced or when it is not to be tracked: (T,) to (F,), F = ceil(T / 160)."""
+    if not track:
+        return torch.zeros(-(-len(wave) // HOP))
+    return torch.from_numpy(np.nan_to_num(track_pitch(wave).hertz)).float()
+
+
+def middle_crops(
+    utterances: Sequence[Utterance], speakers: Sequence[str], crop: int, count: int, pitch: bool = False
+) -> Crops:
     """The middle of up to `count` utterances spread over the list: the same at every evaluation.
 
     Raises:
@@ -85,8 +97,12 @@ def middle_crops(utterances: Sequence[Utterance], speakers: Sequence[str], crop:
         utterances[i] for i in np.linspace(0, len(utterances) - 1, min(count, len(utterances))).astype(int)
     ]
     starts = [max(round(u.seconds * SAMPLE_RATE) - crop, 0) // 2 for u in chosen]
-    waves = [torch.from_numpy(read_crop(str(u.path), start, crop)) for u, start in zip(chosen, starts)]
-    return Crops(torch.stack(waves), torch.tensor([list(speakers).index(u.speaker) for u in chosen]))
+    waves = [read_crop(str(u.path), start, crop) for u, start in zip(chosen, starts)]
+    return Crops(
+        torch.from_numpy(np.stack(waves)),
+        torch.tensor([list(speakers).index(u.speaker) for u in chosen]),
+        torch.stack([crop_pitch(wave, pitch) for wave in waves]),
+    )
 
 
 def read_crop(path: str, start: int, length: int) -> np.ndarray:
@@ -151,5 +167,5 @@ def crop_loader(
         raise UserError(f"data.batch = {batch} cannot be shared by {world_size} processes; take a multiple")
     walk = _Walk(batch, step, rank, world_size)
     loader = DataLoader(dataset, batch // world_size, sampler=walk, num_workers=workers)
-    for wave, speaker in loader:
-        yield Crops(wave, speaker)
+    for crops in loader:
+        yield Crops(*crops)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from speechvq.config import WaveNetConfig
 from speechvq.speech import kernels
+from speechvq.speech.sampler import PAST
 from speechvq.speech.wavenet import WaveNet
 
 PIECE = 4096  # samples a kernel call, about: bounds the memory of the biases, and how long Ctrl-C waits
@@ -34,6 +35,11 @@ class Packed(NamedTuple):
     hidden_bias: np.ndarray
     last: np.ndarray
     last_bias: np.ndarray
+    short: int
+    refine: np.ndarray
+    refine_bias: np.ndarray
+    centres: np.ndarray
+    log_widths: np.ndarray
 
 
 def pack(wavenet: WaveNet) -> Packed:
@@ -53,20 +59,37 @@ def pack(wavenet: WaveNet) -> Packed:
         "last": wavenet.logits.weight,
         "last_bias": wavenet.logits.bias[:, None],
     }
-    return Packed(**{name: np.ascontiguousarray(t.detach().cpu().numpy()) for name, t in tensors.items()})
+    if (predictor := wavenet.predictor) is not None:
+        tensors |= {"refine": predictor.refine.weight, "refine_bias": predictor.refine.bias}
+        tensors |= {"centres": predictor.centres, "log_widths": predictor.log_widths}
+    else:
+        tensors |= {"refine": torch.zeros(2, 1), "refine_bias": torch.zeros(2)}
+        tensors |= {"centres": torch.zeros(1), "log_widths": torch.zeros(1)}
+    arrays = {name: np.ascontiguousarray(t.detach().cpu().numpy()) for name, t in tensors.items()}
+    return Packed(short=wavenet.config.short_taps, **arrays)
 
 
 def speak(
-    wavenet: WaveNet, features: Tensor, uniforms: Tensor, levels: Tensor, temperature: float, top_p: float
+    wavenet: WaveNet,
+    features: Tensor,
+    lags: Tensor | None,
+    uniforms: Tensor,
+    levels: Tensor,
+    temperature: float,
+    top_p: float,
 ) -> Iterator[int]:
-    """Fill `levels` (B, T) from the conditioning's features (B, C, N); yields the code frames done."""
+    """Fill `levels` (B, T) from the conditioning's features (B, C, N) and the pitch periods (B, T).
+
+    Yields the code frames done.
+    """
     _compile()
     streams, frames = len(levels), features.shape[-1]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     groups = max(min(cores, streams), -(-streams // STREAMS_A_CORE))
+    lags = torch.zeros_like(levels) if lags is None else lags
+    parts = [slice(i * streams // groups, (i + 1) * streams // groups) for i in range(groups)]
     workers = [
-        _Group(wavenet, features[part], uniforms[part].double().numpy(), levels[part].numpy(), temperature, top_p)
-        for part in (slice(i * streams // groups, (i + 1) * streams // groups) for i in range(groups))
+        _Group(wavenet, *(t[part] for t in (features, lags, uniforms, levels)), temperature, top_p) for part in parts
     ]
     piece = max(PIECE * frames // levels.shape[1], 1)
     # One thread in BLAS: the groups are the threads.
@@ -84,16 +107,18 @@ class _Group:
         self,
         wavenet: WaveNet,
         features: Tensor,
-        uniforms: np.ndarray,
-        levels: np.ndarray,
+        lags: Tensor,
+        uniforms: Tensor,
+        levels: Tensor,
         temperature: float,
         top_p: float,
     ) -> None:
-        self.packed, self.project, self.features = pack(wavenet), wavenet.conditioning.project, features
-        self.uniforms, self.levels = uniforms, levels
+        self.wavenet, self.packed, self.features = wavenet, pack(wavenet), features
+        self.lags, self.uniforms, self.levels = lags.numpy(), uniforms.double().numpy(), levels.numpy()
         self.temperature, self.top_p = float(temperature), float(top_p)
         self.hop = levels.shape[1] // features.shape[-1]
         self.before = np.full(len(levels), wavenet.config.levels // 2, np.int64)
+        self.past = np.zeros((len(levels), PAST), np.float32)
         self.rings = np.zeros((int(self.packed.dilations.sum()), wavenet.config.residual, len(levels)), np.float32)
 
     def advance(self, first: int, last: int) -> None:
@@ -108,18 +133,23 @@ class _Group:
             np.ascontiguousarray(self.uniforms[:, part]),
             self.temperature,
             self.top_p,
-            self._conditions(first, last),
+            *self._conditions(first, last),
+            np.ascontiguousarray(self.lags[:, part]),
             self.rings,
+            self.past,
             *self.packed,
         )
         self.levels[:, part] = levels
 
     @torch.no_grad()
-    def _conditions(self, first: int, last: int) -> np.ndarray:
-        """(frames, layers, 2 R, B), with the factor of 2^x folded in."""
-        biases = -LOG2_E * self.project(self.features[..., first:last])
-        biases = biases.unflatten(1, (len(self.packed.dilations), -1))
-        return np.ascontiguousarray(biases.permute(3, 1, 2, 0).numpy())
+    def _conditions(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+        """The gates' biases (frames, layers, 2 R, B), with the factor of 2^x folded in, and the predictor's weights."""
+        features = self.features[..., first:last]
+        biases = -LOG2_E * self.wavenet.conditioning(features)
+        biases = biases.unflatten(1, (len(self.packed.dilations), -1)).permute(3, 1, 2, 0)
+        predictor = self.wavenet.predictor
+        weights = torch.zeros(1, len(features), 1) if predictor is None else predictor.weights(features).permute(2, 0, 1)
+        return np.ascontiguousarray(biases.numpy()), np.ascontiguousarray(weights.numpy())
 
 
 @functools.cache
@@ -127,7 +157,8 @@ def _compile() -> None:
     """Load or make the machine code on a model of nothing, and say why the first sound on a machine takes longer."""
     said = threading.Timer(2.0, print, ["compiling the sampler, once for this machine ..."], {"file": sys.stderr})
     said.start()
+    whole = torch.zeros(1, 1, dtype=torch.long)
     tiny = WaveNet(WaveNetConfig(1, 1, 8, 8, 8, 8, 8, 8), dim=8, speakers=1)
     with threadpool_limits(1):
-        _Group(tiny, torch.zeros(1, 8, 1), np.zeros((1, 1)), np.zeros((1, 1), np.int64), 1.0, 1.0).advance(0, 1)
+        _Group(tiny, torch.zeros(1, 8, 1), whole, torch.zeros(1, 1), whole.clone(), 1.0, 1.0).advance(0, 1)
     said.cancel()

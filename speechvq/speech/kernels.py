@@ -10,6 +10,8 @@ tanh(a) sigmoid(b) = (1 - u) / ((1 + u) (1 + v)).
 import numpy as np
 from numba import njit
 
+from speechvq.speech.predictor import SHARPEST
+
 _FAST = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "nogil": True, "cache": True, "error_model": "numpy"}
 
 
@@ -99,9 +101,30 @@ def _layers(  # type: ignore[no-untyped-def]
 
 
 @njit(**_FAST)
+def _predict(  # type: ignore[no-untyped-def]
+    logits, past, at, lag, weights, short, refine, refine_bias, hidden, centres, log_widths
+):
+    """Add one stream's linear guess to its logits, as LinearPredictor; `at` is where the newest sample is in `past`."""
+    mask, taps = len(past) - 1, len(weights) - 1
+    centre, shift, sharpness = np.float32(0.0), refine_bias[0], weights[taps] + refine_bias[1]
+    for k in range(short):
+        centre += weights[k] * past[(at - short + 1 + k) & mask]
+    for k in range(taps - short):
+        centre += weights[short + k] * past[(at + 1 - lag + k - (taps - short) // 2) & mask]
+    for k in range(len(hidden)):
+        shift += refine[0, k] * hidden[k]
+        sharpness += refine[1, k] * hidden[k]
+    sharpness = np.exp(min(sharpness, SHARPEST))
+    centre += shift / sharpness
+    for n in range(len(logits)):
+        logits[n] += log_widths[n] - abs(centres[n] - centre) * sharpness
+
+
+@njit(**_FAST)
 def step_streams(  # type: ignore[no-untyped-def]
-    start, hop, before, levels, uniforms, temperature, top_p, conditions, rings, dilations, table, gates, outs,
-    out_biases, hidden, hidden_bias, last, last_bias,
+    start, hop, before, levels, uniforms, temperature, top_p, conditions, weights, lags, rings, past, dilations,
+    table, gates, outs, out_biases, hidden, hidden_bias, last, last_bias, short, refine, refine_bias, centres,
+    log_widths,
 ):
     """Sample all streams through some code frames.
 
@@ -113,10 +136,14 @@ def step_streams(  # type: ignore[no-untyped-def]
         uniforms: (B, T), float64.
         temperature, top_p: as in sampler.draw.
         conditions: (frames, layers, 2 R, B), the gates' biases.
+        weights: (frames, B, taps + 1), the linear predictor's; no taps for a decoder without one.
+        lags: (B, T), int64, pitch periods in samples.
         rings: (sum of dilations, R, B), each layer's last inputs; updated.
+        past: (B, P), the last samples, P a power of two; updated.
         dilations: (layers,), powers of two.
         table: (levels, R). gates: (layers, 2 R, 2 R), past and present. outs: (layers, R + S, R).
         out_biases: (layers, R + S, 1). hidden: (H, S), its bias (H, 1). last: (levels, H), its bias (levels, 1).
+        short: how many of the taps are short. refine: (2, H), its bias (2,). centres, log_widths: (levels,).
     """
     streams, residual = len(before), table.shape[1]
     x, both = np.empty((residual, streams), np.float32), np.empty((2 * residual, streams), np.float32)
@@ -138,6 +165,12 @@ def step_streams(  # type: ignore[no-untyped-def]
         _rectify(wide.reshape(-1))
         np.dot(last, wide, logits)
         logits += last_bias
+        at = (start + t) & (past.shape[1] - 1)
         for b in range(streams):
-            before[b] = _draw(logits[:, b].copy(), shares, uniforms[b, t], temperature, top_p)
+            own = logits[:, b].copy()
+            if weights.shape[2] > 1:
+                past[b, at] = centres[before[b]]
+                _predict(own, past[b], at, lags[b, t], weights[t // hop, b], short, refine, refine_bias,
+                         wide[:, b].copy(), centres, log_widths)
+            before[b] = _draw(own, shares, uniforms[b, t], temperature, top_p)
             levels[b, t] = before[b]

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
 from speechvq.quantizer import VectorQuantizer
 from speechvq.speech.companding import Companding
+from speechvq.speech.contour import at_code_rate, contour, shift_pitch
 from speechvq.speech.encoder import Encoder, jitter
 from speechvq.speech.sampler import sample
 from speechvq.speech.wavenet import WaveNet
@@ -30,26 +32,35 @@ class Decoder(nn.Module):
         self.jitter, self.companding = config.jitter, companding
         self.wavenet = WaveNet(config.wavenet, config.quantizer.dim, speakers)
 
-    def nats(self, wave: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
+    def nats(self, wave: Tensor, vectors: Tensor, speaker: Tensor, pitch: Tensor | None = None) -> Tensor:
         """-log p(levels | vectors, speaker), nats a sample, ().
 
         Args:
             wave: (B, T), T a multiple of the hop.
             vectors: (B, N, D).
             speaker: (B,), int64.
+            pitch: (B, F), Hz, 0 where unvoiced, 10 ms apart; for a decoder that is told the pitch.
         """
+        if pitch is not None and self.wavenet.config.pitch:
+            pitch = at_code_rate(pitch, vectors.shape[1], wave.shape[1] // vectors.shape[1])
         if self.training and self.jitter > 0:
             vectors = jitter(vectors, self.jitter)
         levels = self.companding.to_levels(self.companding.emphasise(wave))
-        logits = self.wavenet(levels, vectors, speaker)
+        logits = self.wavenet(levels, vectors, speaker, pitch)
         return F.cross_entropy(logits.flatten(0, 1).float(), levels.flatten())
 
 
 class SpeechVQ(VQVAE):
     """A speech VQ-VAE. As a VQVAE, x is a waveform (B, T) and the condition a speaker's number (B,).
 
-    The methods below take and give single utterances as numpy arrays at 16 kHz and of any length.
+    A decoder that is told the pitch has the contour as a second condition. The methods below take and give single
+    utterances as numpy arrays at 16 kHz and of any length.
+
+    Buffers:
+        voice_pitch: (S,), Hz, the voices' mean pitch; 0 where unknown.
     """
+
+    voice_pitch: Tensor
 
     encoder: Encoder
     decoder: Decoder
@@ -67,6 +78,7 @@ class SpeechVQ(VQVAE):
             Decoder(config, len(speakers), companding),
         )
         self.config, self.speakers = config, tuple(speakers)
+        self.register_buffer("voice_pitch", torch.zeros(len(speakers)))
 
     def speaker_number(self, name: str) -> int:
         """Number of a voice.
@@ -107,6 +119,7 @@ class SpeechVQ(VQVAE):
         codes: Sequence[np.ndarray],
         speakers: Sequence[str],
         *,
+        pitch: Sequence[np.ndarray] | None = None,
         seed: int = 0,
         temperature: float = 1.0,
         top_p: float = 1.0,
@@ -117,6 +130,8 @@ class SpeechVQ(VQVAE):
         Args:
             codes: one (N,) for each utterance.
             speakers: a voice's name for each.
+            pitch: for each a contour (F,) in Hz, 0 where unvoiced, 10 ms apart, for a decoder that is told the
+                pitch; without it every voice speaks at its own mean.
             seed: of the chance in every utterance, so a sound does not depend on its neighbours.
             temperature, top_p: sharpen the choice of every sample, see `sampler.draw`.
             on_frame: told how many code frames are done.
@@ -144,21 +159,20 @@ class SpeechVQ(VQVAE):
             chance.to(device).expand(len(batch), -1),
             temperature=temperature,
             top_p=top_p,
+            pitch=self._pitch(codes, numbers, pitch),
             frames=torch.tensor([len(each) for each in codes], device=device),
             on_frame=on_frame,
         )
         waves = self.decoder.companding.to_wave(levels).cpu().numpy()
         return [wave[: len(each) * hop] for wave, each in zip(waves, codes)]
 
-    def convert(
-        self, wave: np.ndarray, speaker: str, *, seed: int = 0, temperature: float = 1.0, top_p: float = 1.0
-    ) -> np.ndarray:
+    def convert(self, wave: np.ndarray, speaker: str, **options: Any) -> np.ndarray:
         """The same sentence in another voice.
 
         Args:
             wave: (T,), float, 16 kHz.
             speaker: the target's name.
-            seed, temperature, top_p: as in `speak`.
+            options: seed, temperature, top_p and on_frame as in `speak`.
 
         Returns:
             (T,), float32: as long as the source and as loud.
@@ -166,9 +180,32 @@ class SpeechVQ(VQVAE):
         Raises:
             UserError: an unknown voice.
         """
-        codes = self.encode_wave(wave)
-        (spoken,) = self.speak([codes], [speaker], seed=seed, temperature=temperature, top_p=top_p)
-        return match_level(spoken[: len(wave)], wave)
+        return self.convert_all([wave], [speaker], **options)[0]
+
+    def convert_all(
+        self, waves: Sequence[np.ndarray], speakers: Sequence[str], **options: Any
+    ) -> list[np.ndarray]:
+        """Like `convert`, several sentences side by side, each into its own target."""
+        codes = [self.encode_wave(wave) for wave in waves]
+        if self.config.wavenet.pitch:
+            targets = [float(self.voice_pitch[self.speaker_number(name)]) for name in speakers]
+            options["pitch"] = [shift_pitch(contour(wave), hertz) for wave, hertz in zip(waves, targets)]
+        spoken = self.speak(codes, speakers, **options)
+        return [match_level(new[: len(wave)], wave) for new, wave in zip(spoken, waves)]
+
+    def _pitch(
+        self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None
+    ) -> Tensor | None:
+        """Contours at the code rate, (B, N), or None for a decoder that is not told the pitch."""
+        if not self.config.wavenet.pitch:
+            return None
+        if pitch is None:
+            return self.voice_pitch[numbers, None].expand(-1, max(map(len, codes)))
+        rows = [
+            at_code_rate(torch.from_numpy(one)[None], len(each), self.config.hop)[0] if len(one) else torch.zeros(len(each))
+            for one, each in zip(pitch, codes)
+        ]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(numbers.device)
 
     def _checked(self, codes: np.ndarray) -> Tensor:
         if len(codes) and not 0 <= codes.min() <= codes.max() < self.config.quantizer.num_codes:

@@ -7,13 +7,17 @@ a ring; a sample then costs one product a layer instead of a pass over the recep
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from speechvq.speech.contour import periods
+from speechvq.speech.predictor import Guess
 from speechvq.speech.wavenet import WaveNet
+
+PAST = 512  # samples kept for the linear predictor: more than the longest pitch period, 320, and its taps
 
 
 class CachedStep:
@@ -30,14 +34,19 @@ class CachedStep:
         self.rings = [
             torch.zeros(layer.dilation, streams, residual, device=device) for layer in wavenet.layers
         ]
+        self.past = torch.zeros(streams, PAST, device=device)
         self.time = 0
 
-    def __call__(self, before: Tensor, condition: Tensor) -> Tensor:
+    def __call__(
+        self, before: Tensor, condition: Tensor, weights: Tensor | None = None, lag: Tensor | None = None
+    ) -> Tensor:
         """Logits of the next sample.
 
         Args:
             before: (B,), int64, the level sampled last.
             condition: (layers, B, 2 residual), the gates' biases in this code frame.
+            weights: (B, taps + 1), the linear predictor's in this code frame; None without one.
+            lag: (B,), int64, pitch period in samples; for long taps.
 
         Returns:
             (B, levels).
@@ -53,7 +62,21 @@ class CachedStep:
             skips.append(both[:, self.residual :])
         self.time += 1
         total = torch.stack(skips).sum(0) / math.sqrt(len(skips))
-        return self.wavenet.logits(F.relu(self.wavenet.hidden(F.relu(total))))
+        hidden = F.relu(self.wavenet.hidden(F.relu(total)))
+        if weights is None:
+            return self.wavenet.logits(hidden)
+        return self.wavenet.logits(hidden) + self._predict(before, weights, lag, hidden)
+
+    def _predict(self, before: Tensor, weights: Tensor, lag: Tensor | None, hidden: Tensor) -> Tensor:
+        """The linear predictor's share of the logits, (B, levels); it keeps the last samples."""
+        predictor = self.wavenet.predictor
+        self.past = torch.cat([self.past[:, 1:], predictor.centres[before, None]], dim=1)
+        window = self.past[:, PAST - predictor.short :]
+        if lag is not None:
+            reach = torch.arange(predictor.long, device=lag.device) - predictor.long // 2
+            window = torch.cat([window, self.past.gather(1, PAST - lag[:, None] + reach)], dim=1)
+        guess = Guess((window * weights[:, :-1]).sum(1, keepdim=True), weights[:, -1:])
+        return predictor.logits(guess, hidden.unsqueeze(1))[:, 0]
 
 
 def draw(logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: float = 1.0) -> Tensor:
@@ -90,6 +113,7 @@ def sample(
     *,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    pitch: Tensor | None = None,
     frames: Tensor | None = None,
     on_frame: Callable[[int], None] | None = None,
     engine: Literal["auto", "numba", "torch"] = "auto",
@@ -102,6 +126,7 @@ def sample(
         speaker: (B,), int64.
         uniforms: (B, T), in [0, 1), one a sample, T a multiple of N; they are all of the chance there is.
         temperature, top_p: as in `draw`.
+        pitch: (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch.
         frames: (B,), how many of the N are each stream's own; the others do not change its sound.
         on_frame: told now and then how many code frames are done.
         engine: the compiled kernels or the step above; auto takes the kernels on a CPU.
@@ -109,35 +134,45 @@ def sample(
     Returns:
         (B, T), int64 levels; the same from either engine, but where rounding makes a tie fall the other way.
     """
-    features = wavenet.conditioning.features(vectors, speaker, frames)
+    features = wavenet.conditioning.features(vectors, speaker, pitch, frames)
+    lags = None
+    if wavenet.config.long_taps and pitch is not None:
+        lags = periods(pitch, uniforms.shape[1])
     numba = engine == "numba" or (engine == "auto" and vectors.device.type == "cpu")
     speaking = _compiled if numba else _stepwise
     levels = torch.empty(uniforms.shape, dtype=torch.long, device=uniforms.device)
-    for done in speaking(wavenet, features, uniforms, levels, temperature, top_p):
+    for done in speaking(wavenet, features, lags, uniforms, levels, temperature, top_p):
         if on_frame is not None:
             on_frame(done)
     return levels
 
 
-def _compiled(
-    wavenet: WaveNet, features: Tensor, uniforms: Tensor, levels: Tensor, temperature: float, top_p: float
-) -> Iterator[int]:
+def _compiled(wavenet: WaveNet, *rest: Any) -> Iterator[int]:
     from speechvq.speech.compiled import speak  # numba takes a second to import
 
-    yield from speak(wavenet, features, uniforms, levels, temperature, top_p)
+    yield from speak(wavenet, *rest)
 
 
 def _stepwise(
-    wavenet: WaveNet, features: Tensor, uniforms: Tensor, levels: Tensor, temperature: float, top_p: float
+    wavenet: WaveNet,
+    features: Tensor,
+    lags: Tensor | None,
+    uniforms: Tensor,
+    levels: Tensor,
+    temperature: float,
+    top_p: float,
 ) -> Iterator[int]:
     """Fill `levels` with the torch step; yields the code frames done."""
     streams, hop = len(levels), levels.shape[1] // features.shape[-1]
     step = CachedStep(wavenet, streams)
     before = torch.full((streams,), wavenet.config.levels // 2, device=levels.device)
     for frame in range(features.shape[-1]):
-        biases = wavenet.conditioning.project(features[..., frame : frame + 1])[..., 0]
+        here = features[..., frame : frame + 1]
+        biases = wavenet.conditioning(here)[..., 0]
         condition = biases.unflatten(1, (len(wavenet.layers), -1)).transpose(0, 1).contiguous()
+        weights = wavenet.predictor.weights(here)[..., 0] if wavenet.predictor is not None else None
         for t in range(frame * hop, (frame + 1) * hop):
-            before = draw(step(before, condition), uniforms[:, t], temperature, top_p)
+            lag = lags[:, t] if lags is not None else None
+            before = draw(step(before, condition, weights, lag), uniforms[:, t], temperature, top_p)
             levels[:, t] = before
         yield frame + 1

@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechvq.config import WaveNetConfig
+from speechvq.speech.contour import periods, pitch_features
+from speechvq.speech.predictor import LinearPredictor
 
 
 class Conditioning(nn.Module):
@@ -21,29 +23,37 @@ class Conditioning(nn.Module):
     def __init__(self, config: WaveNetConfig, dim: int, speakers: int) -> None:
         super().__init__()
         self.speakers = nn.Embedding(speakers, config.speaker)
-        self.near = nn.Conv1d(dim + config.speaker, config.condition, 3, padding=1)
+        self.pitch = config.pitch
+        width = dim + config.speaker + (2 if config.pitch else 0)
+        self.near = nn.Conv1d(width, config.condition, 3, padding=1)
         self.wide = nn.Conv1d(config.condition, config.condition, 3, padding=1)
         gates = 2 * config.residual * config.stacks * config.layers
         self.project = nn.Conv1d(config.condition, gates, 1)
 
-    def forward(self, vectors: Tensor, speaker: Tensor, frames: Tensor | None = None) -> Tensor:
-        """Biases of all layers' gates, (B, layers x 2 residual, N); arguments as in `features`."""
-        return self.project(self.features(vectors, speaker, frames))
+    def forward(self, features: Tensor) -> Tensor:
+        """Biases of all layers' gates from the features: (B, C, N) to (B, layers x 2 residual, N)."""
+        return self.project(features)
 
-    def features(self, vectors: Tensor, speaker: Tensor, frames: Tensor | None = None) -> Tensor:
-        """What every layer's biases are projected from; far smaller than they are.
+    def features(
+        self, vectors: Tensor, speaker: Tensor, pitch: Tensor | None = None, frames: Tensor | None = None
+    ) -> Tensor:
+        """What the decoder is told, as one vector a code frame.
 
         Args:
             vectors: (B, N, D), quantised.
             speaker: (B,), int64.
-            frames: (B,), how many of the N are each string's own; what follows counts as the edge, where
-                there is nothing. None for all.
+            pitch: (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch.
+            frames: (B,), how many of the N are each string's own; what follows counts as the edge, where there is
+                nothing. None for all.
 
         Returns:
             (B, C, N).
         """
-        voice = self.speakers(speaker).unsqueeze(-1).expand(-1, -1, vectors.shape[1])
-        x = torch.cat([vectors.transpose(1, 2), voice], dim=1)
+        parts = [vectors.transpose(1, 2), self.speakers(speaker).unsqueeze(-1).expand(-1, -1, vectors.shape[1])]
+        if self.pitch:
+            assert pitch is not None, "this decoder needs a pitch contour"
+            parts.append(pitch_features(pitch))
+        x = torch.cat(parts, dim=1)
         own = None if frames is None else torch.arange(x.shape[-1], device=x.device) < frames[:, None, None]
         x = F.relu(self.near(x if own is None else x * own))
         x = x if own is None else x * own
@@ -97,6 +107,7 @@ class WaveNet(nn.Module):
         self.layers = nn.ModuleList(GatedLayer(d, config.residual, config.skip) for d in dilations)
         self.hidden = nn.Linear(config.skip, config.hidden)
         self.logits = nn.Linear(config.hidden, config.levels)
+        self.predictor = LinearPredictor(config) if config.short_taps else None
         nn.init.zeros_(self.logits.bias)
         self.logits.weight.data = smooth_table(config.levels, config.hidden) / math.sqrt(config.hidden)
 
@@ -105,27 +116,32 @@ class WaveNet(nn.Module):
         """How many past samples a prediction sees: 1 + the sum of the dilations."""
         return 1 + sum(layer.dilation for layer in self.layers)
 
-    def forward(self, levels: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
+    def forward(self, levels: Tensor, vectors: Tensor, speaker: Tensor, pitch: Tensor | None = None) -> Tensor:
         """Predict every sample from those before it.
 
         Args:
             levels: (B, T), int64 in [0, levels).
             vectors: (B, N, D), quantised; T = N x hop.
             speaker: (B,), int64.
+            pitch: (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch.
 
         Returns:
             (B, T, levels), logits; those of sample t depend on levels before t alone.
         """
         before = F.pad(levels, (1, -1), value=self.config.levels // 2)
+        features = self.conditioning.features(vectors, speaker, pitch)
         x = F.embedding(before, self.embedding).transpose(1, 2).contiguous()
-        conditions = self.conditioning(vectors, speaker).chunk(len(self.layers), dim=1)
         total: Tensor | float = 0.0
-        for layer, condition in zip(self.layers, conditions):
+        for layer, condition in zip(self.layers, self.conditioning(features).chunk(len(self.layers), dim=1)):
             x, skip = layer(x, condition)
             total = total + skip
         # relu((B, C, T)) transposed costs nothing inside the product, and leaves the classes contiguous.
         scale = 1 / math.sqrt(len(self.layers))
-        return self.logits(F.relu(self.hidden(F.relu(total * scale).transpose(1, 2))))
+        hidden = F.relu(self.hidden(F.relu(total * scale).transpose(1, 2)))
+        if self.predictor is None:
+            return self.logits(hidden)
+        lags = periods(pitch, levels.shape[1]) if pitch is not None and self.config.long_taps else None
+        return self.logits(hidden) + self.predictor(before, features, hidden, lags)
 
 
 def smooth_table(levels: int, width: int) -> Tensor:

@@ -1,0 +1,67 @@
+"""A pitch contour as the decoder is told it: one value a code frame."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speechvq.audio.pitch import HOP, track_pitch
+from speechvq.audio.waveform import SAMPLE_RATE
+
+MIDDLE = 150.0  # Hz; the feature is octaves from here
+
+
+def contour(wave: np.ndarray) -> np.ndarray:
+    """Pitch of a sound in Hz, 0 where unvoiced: (T,) to (F,), float32, F = ceil(T / 160), 10 ms apart."""
+    return np.nan_to_num(track_pitch(wave).hertz).astype(np.float32)
+
+
+def at_code_rate(pitch: Tensor, frames: int, hop: int) -> Tensor:
+    """The value nearest to each code frame's centre: (B, F), 10 ms apart, to (B, N)."""
+    place = ((torch.arange(frames, device=pitch.device) + 0.5) * hop / HOP).round().long()
+    return pitch[:, place.clamp_max(pitch.shape[1] - 1)]
+
+
+def pitch_features(pitch: Tensor) -> Tensor:
+    """Octaves from 150 Hz, held where unvoiced, and whether it is voiced: (B, N) in Hz to (B, 2, N)."""
+    return torch.stack([(hold_unvoiced(pitch) / MIDDLE).log2(), (pitch > 0).float()], dim=1)
+
+
+def periods(pitch: Tensor, samples: int) -> Tensor:
+    """Pitch periods in samples, on straight lines between the frames' centres, held where unvoiced.
+
+    Args:
+        pitch: (B, N), Hz, 0 where unvoiced.
+        samples: T, a multiple of N.
+
+    Returns:
+        (B, T), int64.
+    """
+    held, frames = hold_unvoiced(pitch), pitch.shape[1]
+    place = ((torch.arange(samples, device=pitch.device) + 0.5) * frames / samples - 0.5).clamp(0, frames - 1)
+    left = place.long()
+    right = (left + 1).clamp_max(frames - 1)
+    return (SAMPLE_RATE / torch.lerp(held[:, left], held[:, right], place - left)).round().long()
+
+
+def hold_unvoiced(pitch: Tensor) -> Tensor:
+    """Fill zeros with the last value before them, else the first after them, else 150 Hz: (B, N) to (B, N)."""
+    frames = torch.arange(pitch.shape[1], device=pitch.device).expand_as(pitch)
+    last = torch.where(pitch > 0, frames, -1).cummax(1).values
+    first = torch.where(pitch > 0, frames, pitch.shape[1] - 1).amin(1, keepdim=True)
+    held = pitch.gather(1, torch.where(last < 0, first, last))
+    return torch.where(held > 0, held, MIDDLE)
+
+
+def mean_pitch(pitch: np.ndarray) -> float:
+    """Geometric mean of the voiced frames, Hz; 0 where none is voiced: (F,) to a number."""
+    voiced = pitch[pitch > 0]
+    return float(np.exp(np.log(voiced).mean())) if len(voiced) else 0.0
+
+
+def shift_pitch(pitch: np.ndarray, target: float) -> np.ndarray:
+    """Move a contour's mean to another voice's, `target` in Hz: (F,) to (F,); zeros stay.
+
+    Only the middle moves; how lively the sentence is stays the source's.
+    """
+    mean = mean_pitch(pitch)
+    return pitch * np.float32(target / mean) if mean > 0 and target > 0 else pitch
