@@ -31,7 +31,7 @@ def test_a_crop_is_a_pure_function_of_its_number(corpus: Path) -> None:
     numbers = [0, 5, len(one), 3 * len(one) + 2, 5, 1]
     expected = {number: one[number] for number in sorted(numbers)}
     for number in numbers:
-        wave, speaker = other[number]
+        wave, speaker, *_ = other[number]
         assert torch.equal(wave, expected[number][0]) and speaker == expected[number][1]
         assert wave.shape == (CROP,) and wave.dtype == torch.float32
     assert not torch.equal(one[0][0], dataset(corpus, seed=1)[0][0]), "another seed, another walk"
@@ -62,7 +62,7 @@ def test_crops_lie_inside_their_utterances(corpus: Path) -> None:
     for utterance in utterances(corpus):
         waves[utterance.speaker].append(soundfile.read(utterance.path, dtype="float32")[0])
     for number in range(30):
-        wave, speaker = data[number]
+        wave, speaker, *_ = data[number]
         found = [
             np.array_equal(whole[start : start + CROP], wave.numpy())
             for whole in waves[VOICES[speaker]]
@@ -87,6 +87,7 @@ def test_batches_from_a_step_on_are_those_of_an_unbroken_walk(corpus: Path) -> N
         assert torch.equal(resumed.wave, unbroken[step].wave)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker")  # on a machine of one core
 def test_reading_processes_do_not_change_the_batches(corpus: Path) -> None:
     alone = itertools.islice(crop_loader(dataset(corpus), 3), 8)
     helped = itertools.islice(crop_loader(dataset(corpus), 3, workers=2), 8)
@@ -99,7 +100,7 @@ def test_a_short_utterance_is_padded_with_silence(corpus: Path) -> None:
     data = dataset(corpus, crop=10_000)
     assert len(data) == len(utterances(corpus)), "each comes once"
     for number in range(len(data)):
-        wave, _ = data[number]
+        wave, *_ = data[number]
         assert wave.shape == (10_000,) and wave[:4_800].any() and not wave[7_200:].any()
 
 

@@ -129,6 +129,7 @@ def test_a_run_stopped_while_it_evaluates_ends_like_an_unbroken_one(
     assert_same_end(unbroken[1], tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker")  # on a machine of one core
 def test_reading_processes_change_nothing(
     corpus: Path, unbroken: tuple[RunConfig, Path], tmp_path: Path
 ) -> None:
