@@ -1,8 +1,10 @@
 """Model directories: what is saved speaks the same, and no file from a stranger does harm."""
 
+import dataclasses
 import pickle
 import resource
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import yaml
 
 from speechvq.config import to_mapping
 from speechvq.errors import UserError
+from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import CONFIG, WEIGHTS, load_model, save_model
 from speechvq.weights import read_tensors, write_tensors
 from tiny import MODEL, VOICES, noise, speech_config, speech_model
@@ -48,6 +51,18 @@ def test_what_is_saved_encodes_and_speaks_the_same(tmp_path: Path, mode: str) ->
         assert np.array_equal(model.convert(wave, "cyd", seed=2), saved.convert(wave, "cyd", seed=2))
         assert all(parameter.requires_grad for parameter in model.parameters())
     assert sorted(path.name for path in (tmp_path / "run" / "model").iterdir()) == [CONFIG, WEIGHTS]
+
+
+@pytest.mark.parametrize(
+    "options", [{"pitch": True}, {"short_taps": 4}, {"pitch": True, "short_taps": 4, "long_taps": 3}]
+)
+def test_every_option_of_the_decoder_comes_back(tmp_path: Path, options: dict[str, Any]) -> None:
+    config = dataclasses.replace(MODEL, wavenet=dataclasses.replace(MODEL.wavenet, **options))
+    saved = SpeechVQ(config, VOICES)
+    save_model(tmp_path, saved)
+    model = load_model(tmp_path)
+    assert model.config == config
+    assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in saved.state_dict().items())
 
 
 def test_a_folder_without_a_model_is_said(tmp_path: Path, folder: Path) -> None:

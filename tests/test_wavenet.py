@@ -110,9 +110,9 @@ def test_codes_and_speaker_are_heard() -> None:
 def test_frames_beyond_a_string_count_as_its_edge() -> None:
     conditioning, (_, vectors, speaker) = wavenet().conditioning, inputs(batch=3)
     frames = torch.tensor([6, 4, 1])
-    together = conditioning(vectors, speaker, frames)
+    together = conditioning(conditioning.features(vectors, speaker, frames=frames))
     for i, own in enumerate(frames.tolist()):
-        alone = conditioning(vectors[i : i + 1, :own], speaker[i : i + 1])
+        alone = conditioning(conditioning.features(vectors[i : i + 1, :own], speaker[i : i + 1]))
         assert torch.allclose(together[i : i + 1, :, :own], alone, atol=1e-6)
 
 

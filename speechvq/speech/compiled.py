@@ -15,7 +15,7 @@ from torch import Tensor
 
 from speechvq.config import WaveNetConfig
 from speechvq.speech import kernels
-from speechvq.speech.sampler import PAST
+from speechvq.speech.predictor import PAST
 from speechvq.speech.wavenet import WaveNet
 
 PIECE = 4096  # samples a kernel call, about: bounds the memory of the biases, and how long Ctrl-C waits

@@ -71,7 +71,7 @@ def _check_sizes(path: Path, tensors: Mapping[str, Tensor], config: SpeechConfig
         f"encoder.blocks.{config.encoder.blocks - 1}.wide.bias": (channels,),
         "quantizer.codebook": (config.quantizer.num_codes, dim),
         f"{decoder}.conditioning.speakers.weight": (speakers, wavenet.speaker),
-        f"{decoder}.conditioning.near.weight": (wavenet.condition, dim + wavenet.speaker, 3),
+        f"{decoder}.conditioning.near.bias": (wavenet.condition,),
         f"{decoder}.layers.{layers - 1}.out": (wavenet.residual + wavenet.skip, wavenet.residual),
         f"{decoder}.logits.weight": (wavenet.levels, wavenet.hidden),
     }

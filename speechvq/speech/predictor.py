@@ -13,6 +13,7 @@ from speechvq.config import WaveNetConfig
 SHARPEST = 8.0  # ln of the largest sharpness, 1 / 3e-4 of full scale
 SPEED = 10.0  # Adam moves every parameter alike; the taps' weights are of size one and have far to go
 FIRST_SHARPNESS = 3.0  # ln; a spread of 0.05 of full scale
+PAST = 512  # samples kept for it when sampling: more than the longest pitch period, 320, and its taps
 
 
 class Guess(NamedTuple):

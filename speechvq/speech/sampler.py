@@ -14,10 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from speechvq.speech.contour import periods
-from speechvq.speech.predictor import Guess
+from speechvq.speech.predictor import PAST, Guess
 from speechvq.speech.wavenet import WaveNet
-
-PAST = 512  # samples kept for the linear predictor: more than the longest pitch period, 320, and its taps
 
 
 class CachedStep:
