@@ -48,7 +48,8 @@ def write_page(path: Path, page: Page) -> None:
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     voices = sorted({voice for example in page.examples for voice in example.converted})
     rows = [
-        (example, _sound(example.source), [_voice(example, voice) for voice in voices]) for example in page.examples
+        (example, _sound(example.source), [_voice(example, voice) for voice in voices])
+        for example in page.examples
     ]
     text = environment.from_string(TEMPLATE).render(
         page=page,
@@ -89,15 +90,19 @@ TEMPLATE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>{{ page.name }}: speechvq report</title>
 <style>
-body { font: 16px/1.5 system-ui, sans-serif; color: #1b2733; max-width: 1100px; margin: 2rem auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1b2733; max-width: 1100px;
+  margin: 2rem auto; padding: 0 1rem }
 h1 { margin-bottom: 0 } h2 { margin-top: 2.5rem; border-bottom: 1px solid #d8dee4 }
 img { width: 100% } p { max-width: 46rem }
 .scroll { overflow-x: auto }
-table { border-collapse: collapse } th, td { padding: .35rem .8rem .35rem 0; text-align: left; vertical-align: middle }
-th { font-weight: 600 } tbody tr { border-top: 1px solid #e6eaee } .number { text-align: right; white-space: nowrap }
+table { border-collapse: collapse }
+th, td { padding: .35rem .8rem .35rem 0; text-align: left; vertical-align: middle }
+th { font-weight: 600 } tbody tr { border-top: 1px solid #e6eaee }
+.number { text-align: right; white-space: nowrap }
 audio { width: 15rem; height: 2.4rem }
 pre { background: #f5f7f9; padding: 1rem; overflow-x: auto }
-.facts { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; margin: 1rem 0 } .facts dt { color: #66727f; font-size: .85rem }
+.facts { display: flex; flex-wrap: wrap; gap: .5rem 2.5rem; margin: 1rem 0 }
+.facts dt { color: #66727f; font-size: .85rem }
 .facts dd { margin: 0; font-size: 1.3rem }
 </style>
 </head>
@@ -132,18 +137,20 @@ pre { background: #f5f7f9; padding: 1rem; overflow-x: auto }
 {% if scores %}
 <h2>Measured</h2>
 <div class="scroll"><table>
-<thead><tr><th></th><th class="number">measured</th><th class="number">95 % interval</th><th class="number">n</th>
-<th class="number">chance</th><th class="number">sources as they are</th><th class="number">targets' own</th></tr></thead>
+<thead><tr><th></th><th class="number">measured</th><th class="number">95 % interval</th>
+<th class="number">n</th>
+<th class="number">chance</th><th class="number">sources as they are</th>
+<th class="number">targets' own</th></tr></thead>
 <tbody>
 {% for label, cells in scores %}
 <tr><td>{{ label }}</td>{% for cell in cells %}<td class="number">{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody></table></div>
-<p>Chance: voices or sentences drawn at random, and white noise for voicing and harmonics. Sources as they are: the
-recordings handed in unconverted. Targets' own: other sentences by the target speakers, the most to be hoped for.</p>
+<p>Chance: voices or sentences drawn at random, and white noise for voicing and harmonics. Sources as they
+are: the recordings, unconverted. Targets' own: other sentences by the targets, the most to be hoped for.</p>
 {% endif %}
 <h2>Training</h2>
-<img src="{{ curve }}" alt="Loss, perplexity, and what wrong codes and wrong names cost, against the training step">
+<img src="{{ curve }}" alt="Loss, perplexity, and what wrong codes and wrong names cost, by step">
 <h2>Configuration</h2>
 <pre>{{ page.config }}</pre>
 </body>

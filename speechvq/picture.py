@@ -1,4 +1,4 @@
-"""Pictures of a run: what the codes of a sentence are and what other voices make of them, and how training went."""
+"""Pictures of a run: how training went, the codes of a sentence, and what other voices make of them."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -52,8 +52,11 @@ def draw_conversion(
     from matplotlib.figure import Figure
 
     seconds = min(len(source) / SAMPLE_RATE, SECONDS)
+    codes = None if codes is None or not len(codes) else codes
     heights = [3.0, *([0.45, 0.75] if codes is not None else []), *(3.0 for _ in converted)]
-    figure = Figure(figsize=(PIXELS / DPI, 0.9 + sum(h + 0.62 for h in heights) * 0.82), dpi=DPI, layout="constrained")
+    figure = Figure(
+        figsize=(PIXELS / DPI, 0.9 + sum(h + 0.62 for h in heights) * 0.82), dpi=DPI, layout="constrained"
+    )
     figure.get_layout_engine().set(h_pad=0.08, w_pad=0.08, hspace=0.04)
     panels = iter(figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
     _spectrogram(next(panels), source, f"Source: {title}", seconds)
@@ -69,7 +72,7 @@ def draw_conversion(
 
 
 def draw_curve(path: Path, metrics: Sequence[Mapping[str, float]]) -> None:
-    """Draw the course of training from the lines of metrics.jsonl: loss, what wrong codes and names cost, codes in use.
+    """Draw the course of training: loss, codes in use, and what wrong codes and names cost.
 
     Args:
         path: of the PNG, 1600 pixels wide; replaced when it exists.
@@ -104,7 +107,9 @@ def code_colours(codes: np.ndarray, num_codes: int) -> np.ndarray:
     """A colour for each code, far from that of its neighbours in number: (N,) to (N, 3), RGB in [0, 1]."""
     from matplotlib.colors import hsv_to_rgb
 
-    spread = np.arange(num_codes)[:, None] * (0.8191725134, 0.6710436067, 0.5497004779) % 1.0  # evenly, of any number
+    spread = (
+        np.arange(num_codes)[:, None] * (0.8191725134, 0.6710436067, 0.5497004779) % 1.0
+    )  # evenly, of any number
     palette = hsv_to_rgb(spread * (1.0, 0.45, 0.25) + (0.0, 0.2, 0.75))
     return palette[np.asarray(codes)]
 
@@ -119,7 +124,13 @@ def _spectrogram(axes: "Axes", wave: np.ndarray, title: str, seconds: float) -> 
     decibels = power_to_db(power, ref=max(float(power.max()), 1e-10), top_db=_DECIBELS)
     end = power.shape[1] * _STFT_HOP / SAMPLE_RATE
     axes.imshow(
-        decibels, origin="lower", aspect="auto", cmap="magma", extent=(0, end, 0, SAMPLE_RATE / 2), vmin=-_DECIBELS, vmax=0
+        decibels,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        extent=(0, end, 0, SAMPLE_RATE / 2),
+        vmin=-_DECIBELS,
+        vmax=0,
     )
     axes.set(xlim=(0, seconds), ylim=(0, TOP), yticks=range(0, TOP + 1, 2000), ylabel="frequency, Hz")
     axes.set_facecolor("black")
@@ -140,10 +151,15 @@ def _code_strip(axes: "Axes", codes: np.ndarray, frame_rate: float, num_codes: i
     cells = code_colours(codes, num_codes)[None]
     axes.imshow(cells, aspect="auto", interpolation="nearest", extent=(0, len(codes) / frame_rate, 0, 1))
     axes.set(xlim=(0, seconds), xticks=[], yticks=[], xlabel=" ")  # room for the lines of _code_numbers
-    _title(axes, f"Its codes: {len(codes)} numbers from 0 to {num_codes - 1}, {frame_rate:g} a second, a colour for each")
+    _title(
+        axes,
+        f"Its codes: {len(codes)} numbers below {num_codes}, {frame_rate:g} a second, a colour for each",
+    )
 
 
-def _code_numbers(figure: "Figure", strip: "Axes", axes: "Axes", codes: np.ndarray, frame_rate: float) -> None:
+def _code_numbers(
+    figure: "Figure", strip: "Axes", axes: "Axes", codes: np.ndarray, frame_rate: float
+) -> None:
     """Some codes from the middle, large enough to read, and lines to where they are in the strip."""
     from matplotlib.patches import ConnectionPatch
 
@@ -157,7 +173,12 @@ def _code_numbers(figure: "Figure", strip: "Axes", axes: "Axes", codes: np.ndarr
     axes.set(xticks=[], yticks=[])
     strip.axvspan(first / frame_rate, (first + count) / frame_rate, fill=False, edgecolor=_INK, linewidth=3)
     for edge, x in ((first, 0), (first + count, max(count, 1))):
-        ends = {"xyA": (edge / frame_rate, 0), "coordsA": strip.transData, "xyB": (x, 1), "coordsB": axes.transData}
+        ends = {
+            "xyA": (edge / frame_rate, 0),
+            "coordsA": strip.transData,
+            "xyB": (x, 1),
+            "coordsB": axes.transData,
+        }
         figure.add_artist(ConnectionPatch(**ends, color=_INK, linewidth=1.2))
     axes.set_xlabel(f"{count} of them, {1000 * count / frame_rate:.0f} ms, enlarged", color=_INK)
 
@@ -170,13 +191,15 @@ def _curve(axes: "Axes", metrics: Sequence[Mapping[str, float]], key: str, label
 
 
 def _dress(axes: "Axes", title: str, unit: str, *, zero: bool = True) -> None:
-    """Title, grid, legend; the axis from zero where zero means something; a word where there is nothing yet."""
+    """Title, grid, legend; an axis from zero where zero means something; a word where nothing is."""
     _title(axes, title)
     axes.set_ylabel(unit)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if not axes.lines:
-        axes.text(0.5, 0.5, "not measured yet", transform=axes.transAxes, ha="center", color=_FAINT, fontsize=14)
+        axes.text(
+            0.5, 0.5, "not measured yet", transform=axes.transAxes, ha="center", color=_FAINT, fontsize=14
+        )
     elif zero:
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     if axes.get_legend_handles_labels()[1]:
@@ -184,7 +207,8 @@ def _dress(axes: "Axes", title: str, unit: str, *, zero: bool = True) -> None:
 
 
 def _title(axes: "Axes", text: str) -> None:
-    axes.set_title(text, loc="left", fontsize=13, color=_INK, fontweight="bold")
+    # A name may hold dollar signs, which would begin a formula.
+    axes.set_title(text, loc="left", fontsize=13, color=_INK, fontweight="bold", parse_math=False)
 
 
 def _save(figure: "Figure", path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`python -m speechvq.report`: one page that shows a run: how it learnt, what its codes are, and how it sounds."""
+"""`python -m speechvq.report`: a page that shows how a run learnt, what its codes are and how it sounds."""
 
 import argparse
 import json
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.manifest import Utterance, read_manifest
 from speechvq.audio.waveform import read_waveform
 from speechvq.command import run
@@ -25,11 +24,17 @@ PANELS = 2  # voices in the picture
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.report", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="what train --out made, for example exp/vctk64")
-    parser.add_argument("--converted", type=Path, help="DIR/TARGET/UTT.wav, as convert makes it: sounds for the page")
+    parser.add_argument(
+        "--run", type=Path, required=True, help="what train --out made, for example exp/vctk64"
+    )
+    parser.add_argument(
+        "--converted", type=Path, help="DIR/TARGET/UTT.wav, as convert makes it: sounds for the page"
+    )
     parser.add_argument("--manifest", type=Path, help="of the sources (default: what the run was trained on)")
     parser.add_argument("--scores", type=Path, help="what `evaluate conversion --json` wrote")
-    parser.add_argument("--out", type=Path, help="the page (default RUN/report.html); its pictures go beside it")
+    parser.add_argument(
+        "--out", type=Path, help="the page (default RUN/report.html); its pictures go beside it"
+    )
     parser.add_argument("--examples", type=int, default=6, help="sentences to listen to (default 6)")
     return parser
 
@@ -65,13 +70,15 @@ def _work(arguments: argparse.Namespace) -> None:
 
 
 def read_run(run: Path) -> tuple[dict[str, Any], list[dict[str, float]]]:
-    """A run directory's configuration and the lines of its metrics; a line that a crash cut short is left out.
+    """A run's configuration and the lines of its metrics; a line that a crash cut short is left out.
 
     Raises:
         UserError: no run there, or nothing measured yet.
     """
     if not (run / CONFIG).is_file():
-        raise UserError(f"{run}: no run here ({CONFIG} is missing); give what `python -m speechvq.train --out` made")
+        raise UserError(
+            f"{run}: no run here ({CONFIG} is missing); give what `python -m speechvq.train --out` made"
+        )
     config = read_yaml(run / CONFIG)
     try:
         text = (run / METRICS).read_text(encoding="utf-8", errors="replace")
@@ -91,15 +98,21 @@ def read_scores(path: Path) -> list[Figure]:
     """
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))["summary"]
-        figures = [Figure(**{k: math.nan if v is None else v for k, v in each.items()}) for each in summary.values()]
+        figures = [
+            Figure(**{k: math.nan if v is None else v for k, v in each.items()}) for each in summary.values()
+        ]
         for figure in figures:
             if not isinstance(figure.label, str) or not isinstance(figure.unit, str):
                 raise TypeError
             sum(figure[3:])  # numbers, all of them
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; write it with `evaluate conversion --json {path}`") from None
+        raise UserError(
+            f"{path}: {error.strerror}; write it with `evaluate conversion --json {path}`"
+        ) from None
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        raise UserError(f"{path}: not the numbers that `evaluate conversion --json` writes; write it again") from None
+        raise UserError(
+            f"{path}: not the numbers that `evaluate conversion --json` writes; write it again"
+        ) from None
     return figures
 
 
@@ -153,7 +166,9 @@ def _draw_first(run: Path, jobs: Sequence[Job], path: Path) -> None:
 
     model = load_model(run)
     codes, rate = model.encode_wave(source), model.config.frame_rate
-    draw_conversion(path, source, codes, some, title=title, frame_rate=rate, num_codes=model.config.quantizer.num_codes)
+    draw_conversion(
+        path, source, codes, some, title=title, frame_rate=rate, num_codes=model.config.quantizer.num_codes
+    )
 
 
 def _examples(jobs: Sequence[Job], count: int) -> list[Example]:

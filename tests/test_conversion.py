@@ -5,7 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from speechvq.evaluation.conversion import Conversion, measure_conversion, mel_distance, nearer_target, speaker_pitch
+from speechvq.evaluation.conversion import (
+    Conversion,
+    measure_conversion,
+    mel_distance,
+    nearer_target,
+    speaker_pitch,
+)
 from speechvq.evaluation.summary import Figure, interval, mean, summarise
 from speechvq.evaluation.voices import VoiceClassifier
 from voices import VOICES, speech
@@ -30,7 +36,12 @@ def test_a_perfect_conversion() -> None:
 def test_a_source_left_as_it_is() -> None:
     wave = speech("ann", 501)
     found = measure(wave, wave, ("ann", "ben"))
-    assert (found.vote, found.target_wins, found.pitch_nearer_target, found.mel_distance) == ("source", 0, 0, 0)
+    assert (found.vote, found.target_wins, found.pitch_nearer_target, found.mel_distance) == (
+        "source",
+        0,
+        0,
+        0,
+    )
 
 
 def test_a_third_voice() -> None:
@@ -51,7 +62,8 @@ def test_in_its_own_voice_nothing_can_be_won() -> None:
 @pytest.mark.parametrize(
     ("source", "converted", "target", "expected"),
     [(100, 190, 200, 1), (100, 110, 200, 0), (200, 105, 100, 1), (100, math.nan, 200, 0), (100, 141, 200, 0),
-     (100, 142, 200, 1), (100, 105, 110, math.nan), (math.nan, 100, 200, math.nan), (100, 100, math.nan, math.nan)],
+     (100, 142, 200, 1), (100, 105, 110, math.nan),
+     (math.nan, 100, 200, math.nan), (100, 100, math.nan, math.nan)],
 )  # fmt: skip
 def test_nearer_target(source: float, converted: float, target: float, expected: float) -> None:
     assert nearer_target(source, converted, target) == pytest.approx(expected, nan_ok=True)
@@ -101,7 +113,10 @@ def test_summary_of_perfect_conversions() -> None:
         assert (found.mean, found.unchanged, found.own, found.count, found.unit) == (1, 0, 1, 3, "%")
     assert figures["target_votes"].chance == pytest.approx(1 / 3) and figures["target_wins"].chance == 0.5
     assert figures["voiced_share"].chance < 0.02 and figures["harmonicity"].chance < -1
-    assert figures["mel_distance"].mean < figures["mel_distance"].chance and figures["mel_distance"].unchanged == 0
+    assert (
+        figures["mel_distance"].mean < figures["mel_distance"].chance
+        and figures["mel_distance"].unchanged == 0
+    )
     assert math.isnan(figures["mel_distance"].own) and math.isnan(figures["pitch_distance"].chance)
 
 

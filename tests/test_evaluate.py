@@ -25,7 +25,7 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def convert(voices: Path, folder: Path) -> Path:
-    """Perfect conversions to cay of the test sentences of ann and ben: the same vowels in the target's throat."""
+    """Perfect conversions to cay of the test sentences of ann and ben: the same vowels in cay's throat."""
     for voice, seed in (("ann", 6), ("ben", 106)):
         write_waveform(folder / "cay" / f"{voice}_6.wav", speech("cay", seed))
     return folder
@@ -49,7 +49,11 @@ def test_flags_are_pinned() -> None:
 
 @pytest.mark.parametrize(("make", "wins"), [(convert, 1), (copy_sources, 0)])
 def test_fakes_score_as_they_should(
-    make: Callable[[Path, Path], Path], wins: int, voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make: Callable[[Path, Path], Path],
+    wins: int,
+    voices: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder, file = make(voices, tmp_path / "converted"), tmp_path / "scores.json"
     assert run("--converted", folder, "--manifest", voices, "--json", file) == 0
@@ -89,7 +93,11 @@ def test_one_conversion_is_enough(voices: Path, tmp_path: Path, capsys: pytest.C
     ],
 )
 def test_mistakes_cost_one_line(
-    make: Callable[[Path], None], message: str, voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make: Callable[[Path], None],
+    message: str,
+    voices: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     make(tmp_path / "c")
     assert run("--converted", tmp_path / "c", "--manifest", voices, "--references", "1") == 2
@@ -131,7 +139,10 @@ def test_references_are_of_training_and_never_converted() -> None:
     known = [utterance("a", i) for i in range(9)] + [utterance("b", i, "unseen") for i in range(3)]
     jobs = [Job("a", known[0], Path()), Job("a", known[9], Path())]
     chosen = choose_references(known, jobs, 3)
-    assert [u.utt for u in chosen["a"]] == ["a_1", "a_4", "a_8"] and [u.utt for u in chosen["b"]] == ["b_1", "b_2"]
+    assert [u.utt for u in chosen["a"]] == ["a_1", "a_4", "a_8"] and [u.utt for u in chosen["b"]] == [
+        "b_1",
+        "b_2",
+    ]
     own = own_recordings(jobs, [*known, utterance("a", 9, "test")], chosen)
     assert [u and u.utt for u in own] == ["a_9", "a_9"]
     assert own_recordings([Job("b", known[0], Path())], known, {"b": known[9:]}) == [None]
@@ -152,5 +163,10 @@ def test_jobs_pass_over_what_an_interrupted_command_left(voices: Path, tmp_path:
 
 
 def test_text() -> None:
-    assert (percent(0.625), percent(float("nan")), number(2.345, 1), number(float("nan"), 1)) == ("62 %", "-", "2.3", "-")
+    assert (percent(0.625), percent(float("nan")), number(2.345, 1), number(float("nan"), 1)) == (
+        "62 %",
+        "-",
+        "2.3",
+        "-",
+    )
     assert align([["a", "bb"], ["ccc", "d"]], left=1) == "a    bb\nccc   d"

@@ -78,7 +78,9 @@ def test_blocks_leave_no_seam() -> None:
     np.testing.assert_allclose(track_pitch(wave).hertz[105:-5], later, rtol=1e-6)
 
 
-@pytest.mark.parametrize("wave", [np.zeros(0), np.zeros(5000), np.full(5000, 0.3)], ids=["empty", "silent", "constant"])
+@pytest.mark.parametrize(
+    "wave", [np.zeros(0), np.zeros(5000), np.full(5000, 0.3)], ids=["empty", "silent", "constant"]
+)
 def test_nothing_to_hear(wave: np.ndarray) -> None:
     track = track_pitch(wave)
     assert not track.sounding[3:-3].any() and voiced_share(track) == 0 and math.isnan(median_pitch(track))

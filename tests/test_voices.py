@@ -40,7 +40,9 @@ def test_fitting_is_deterministic_and_takes_an_iterator() -> None:
     assert not np.array_equal(fitted(seed=1).weights, again.weights)
 
 
-@pytest.mark.parametrize("wave", [np.zeros(0), np.zeros(10), np.full(100, 0.5)], ids=["empty", "silent", "short"])
+@pytest.mark.parametrize(
+    "wave", [np.zeros(0), np.zeros(10), np.full(100, 0.5)], ids=["empty", "silent", "short"]
+)
 def test_any_sound_has_scores(wave: np.ndarray) -> None:
     assert np.isfinite(list(fitted().scores(wave).values())).all()
 

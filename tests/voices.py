@@ -10,7 +10,12 @@ from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 
 # Of each voice: median pitch in Hz, and how much its throat stretches the formants.
 VOICES = {"ann": (210.0, 1.15), "ben": (110.0, 0.9), "cay": (165.0, 1.0)}
-FORMANTS = ((700, 1200, 2600), (300, 2200, 3000), (350, 800, 2400), (500, 1500, 2500))  # Hz, of a, i, u and schwa
+FORMANTS = (
+    (700, 1200, 2600),
+    (300, 2200, 3000),
+    (350, 800, 2400),
+    (500, 1500, 2500),
+)  # Hz, of a, i, u and schwa
 
 
 def speech(voice: str, seed: int = 0, *, seconds: float = 1.5, whispered: bool = False) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Pitch of speech, and whether there is any: a whisper must come out unvoiced.
 
-Boersma (1993), "Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of a
-sampled sound": the autocorrelation of a windowed frame, divided by that of the window, and the cheapest path through
-its maxima. One step is ours: the spectrum is flattened first, because the ringing of a sharp formant would make a
-whisper look periodic.
+Boersma (1993), "Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of
+a sampled sound": the autocorrelation of a windowed frame, divided by that of the window, and the cheapest
+path through its maxima. One step is ours: the spectrum is flattened first, because the ringing of a sharp
+formant would make a whisper look periodic.
 """
 
 from collections.abc import Iterator
@@ -27,9 +27,10 @@ _CANDIDATES = 6  # maxima kept of each frame
 _MIDDLE = (LOWEST * HIGHEST) ** 0.5  # Hz; a candidate above it is preferred, one below it is held back
 _BLOCK = 500  # frames analysed at once; bounds the memory of long sound
 
-# Costs of the path, in units of correlation. Boersma's but for two, which are for flattened spectra: the threshold calls
-# 0.56 of read speech voiced and 0.01 of the same speech whispered (noise through its LPC filters); and at an octave
-# cost of 0.02, still twice his, 4 % of the voiced frames were octaves too low in noise 10 dB below the speech; now 0.6 %.
+# Costs of the path, in units of correlation. Boersma's but for two, which are for flattened spectra: the
+# threshold calls 0.56 of read speech voiced and 0.01 of the same speech whispered (noise through its LPC
+# filters); and at an octave cost of 0.02, still twice his, 4 % of the voiced frames were octaves too low in
+# noise 10 dB below the speech; now 0.6 %.
 _VOICING, _OCTAVE, _JUMP, _SWITCH = 0.40, 0.06, 0.35, 0.14
 
 
@@ -58,22 +59,22 @@ def track_pitch(wave: np.ndarray) -> Pitch:
 
 
 def median_pitch(pitch: Pitch) -> float:
-    """Median pitch of the voiced frames, Hz; NaN where less than a tenth is voiced: in a whisper, pitch is chance."""
+    """Median pitch of the voiced frames, Hz; NaN where less than a tenth is voiced, as in a whisper."""
     if voiced_share(pitch) < LEAST_VOICED:
         return float("nan")
     return float(np.nanmedian(pitch.hertz))
 
 
 def voiced_share(pitch: Pitch) -> float:
-    """Share of the frames that are not silent that are voiced: near 0.6 for speech, 0 for whispers and noise."""
+    """Share of the sounding frames that are voiced: near 0.6 for speech, 0 for whispers and noise."""
     return float(np.isfinite(pitch.hertz).sum() / max(int(pitch.sounding.sum()), 1))
 
 
 def harmonicity(pitch: Pitch) -> float:
-    """Harmonics-to-noise ratio, dB: 10 lg(r / (1 - r)) of the mean periodicity of the more periodic half of speech.
+    """Harmonics-to-noise ratio, dB: 10 lg(r / (1 - r)) of the more periodic half's mean periodicity r.
 
-    Periodicity is measured on a flattened spectrum below 2.4 kHz, so values are lower than Praat's. Half of the
-    frames are looked at because the rest are consonants. NaN for silence.
+    Periodicity is measured on a flattened spectrum below 2.4 kHz, so values are lower than Praat's. Half of
+    the frames are looked at because the rest are consonants. NaN for silence.
     """
     sounding = np.sort(pitch.periodicity[pitch.sounding])
     if not len(sounding):
@@ -88,7 +89,7 @@ def semitones(high: float, low: float) -> float:
 
 
 def _analyse(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Loudness (F,), and of each frame's best maxima the lags (F, M) in samples and the correlations (F, M)."""
+    """Loudness (F,), and of the best maxima the lags in samples and the correlations, (F, M) each."""
     above = int(_RUMBLE * _FFT / SAMPLE_RATE)
     spectra = (np.abs(np.fft.rfft(frames, _FFT)) ** 2 for frames in _frames(wave))
     parts = [(np.sqrt(power[:, above:].mean(axis=1)), *_maxima(_correlation(power))) for power in spectra]
@@ -130,7 +131,7 @@ def _flattening(power: np.ndarray) -> np.ndarray:
 
 
 def _maxima(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lags in samples and heights of the highest local maxima: (F, lags) to twice (F, 6); no maximum has height 0."""
+    """Lags in samples and heights of the highest maxima: (F, lags) to twice (F, 6); no maximum, height 0."""
     before, here, after = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
     lag = np.arange(1, correlation.shape[1] - 1)
     peak = (here > before) & (here >= after) & (here > 0) & (lag >= _FINER * SAMPLE_RATE / HIGHEST)

@@ -1,4 +1,4 @@
-"""`python -m speechvq.evaluate SUBJECT`: measure something; a module a subject, which says what its numbers mean."""
+"""`python -m speechvq.evaluate SUBJECT`: measure something; a module for each subject."""
 
 import importlib
 import sys
@@ -17,6 +17,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n".join(f"  {name:<12}{what}" for name, what in SUBJECTS.items()))
         return 0
     if arguments[0] not in SUBJECTS:
-        print(f"speechvq.evaluate: error: no subject '{arguments[0]}'; there are {', '.join(SUBJECTS)}", file=sys.stderr)
+        print(
+            f"speechvq.evaluate: error: no subject '{arguments[0]}'; there are {', '.join(SUBJECTS)}",
+            file=sys.stderr,
+        )
         return 2
     return importlib.import_module(f"speechvq.evaluate.{arguments[0]}").main(arguments[1:])

@@ -25,10 +25,16 @@ from speechvq.progress import progress
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate conversion", description=__doc__)
-    parser.add_argument("--converted", type=Path, required=True, help="DIR/TARGET/UTT.wav, as convert makes it")
+    parser.add_argument(
+        "--converted", type=Path, required=True, help="DIR/TARGET/UTT.wav, as convert makes it"
+    )
     parser.add_argument("--manifest", type=Path, required=True, help="of the sources, for example data/mini")
-    parser.add_argument("--references", type=int, default=10, help="recordings by which a voice is known (default 10)")
-    parser.add_argument("--json", type=Path, help="write every number to this file, for example for report --scores")
+    parser.add_argument(
+        "--references", type=int, default=10, help="recordings by which a voice is known (default 10)"
+    )
+    parser.add_argument(
+        "--json", type=Path, help="write every number to this file, for example for report --scores"
+    )
     return parser
 
 
@@ -72,11 +78,16 @@ class _Scale:
     def __init__(self, references: Mapping[str, Sequence[Utterance]], jobs: Sequence[Job]) -> None:
         labelled = [(u, speaker) for speaker, each in references.items() for u in each]
         sounds = progress(
-            read_references([u for u, _ in labelled]), total=len(labelled), label="learn the voices", unit="recordings"
+            read_references([u for u, _ in labelled]),
+            total=len(labelled),
+            label="learn the voices",
+            unit="recordings",
         )
         self.classifier = VoiceClassifier.fit(sounds, [speaker for _, speaker in labelled])
         speakers = {job.target for job in jobs} | {job.utterance.speaker for job in jobs}
-        self.pitch = {speaker: speaker_pitch(read_references(references[speaker])) for speaker in sorted(speakers)}
+        self.pitch = {
+            speaker: speaker_pitch(read_references(references[speaker])) for speaker in sorted(speakers)
+        }
 
     def measure(self, job: Job, source: np.ndarray, sound: np.ndarray) -> Conversion:
         """Measure a sound (T',) as if it were the job's conversion of the source (T,)."""

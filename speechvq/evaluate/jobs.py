@@ -39,7 +39,9 @@ def find_jobs(folder: Path, utterances: Sequence[Utterance]) -> list[Job]:
             continue
         target = path.parent.name
         if target not in speakers:
-            raise UserError(f"{path.parent}: no speaker '{target}' in the manifest{_nearest(target, speakers)}")
+            raise UserError(
+                f"{path.parent}: no speaker '{target}' in the manifest{_nearest(target, speakers)}"
+            )
         if path.stem not in known:
             raise UserError(f"{path}: no utterance '{path.stem}' in the manifest{_nearest(path.stem, known)}")
         jobs.append(Job(target, known[path.stem], path))
@@ -48,8 +50,10 @@ def find_jobs(folder: Path, utterances: Sequence[Utterance]) -> list[Job]:
     return jobs
 
 
-def choose_references(utterances: Sequence[Utterance], jobs: Sequence[Job], count: int) -> dict[str, list[Utterance]]:
-    """Recordings by which each voice is known: of the training split, spread over it, never a converted sentence.
+def choose_references(
+    utterances: Sequence[Utterance], jobs: Sequence[Job], count: int
+) -> dict[str, list[Utterance]]:
+    """Recordings by which each voice is known: from all over the training split, never a converted one.
 
     A speaker without training split is known by the other recordings; one without any is left out.
 
@@ -66,9 +70,13 @@ def choose_references(utterances: Sequence[Utterance], jobs: Sequence[Job], coun
             chosen[speaker] = [pool[i] for i in picks]
     for speaker in sorted({job.target for job in jobs} | {job.utterance.speaker for job in jobs}):
         if speaker not in chosen:
-            raise UserError(f"speaker '{speaker}' has no recordings but the converted ones; convert fewer of them")
+            raise UserError(
+                f"speaker '{speaker}' has no recordings but the converted ones; convert fewer of them"
+            )
     if len(chosen) < 2:
-        raise UserError("the manifest has a single speaker, so there is nothing to tell apart; give one with two or more")
+        raise UserError(
+            "the manifest has a single speaker, so there is nothing to tell apart; give one with two or more"
+        )
     return chosen
 
 
@@ -79,9 +87,16 @@ def own_recordings(
     used = {u.utt for each in references.values() for u in each}
     pools: dict[str, list[Utterance]] = {}
     for job in jobs:
-        free = [u for u in utterances if u.speaker == job.target and u.utt not in used and u.utt != job.utterance.utt]
+        free = [
+            u
+            for u in utterances
+            if u.speaker == job.target and u.utt not in used and u.utt != job.utterance.utt
+        ]
         pools.setdefault(job.target, [u for u in free if u.split != "train"] or free)
-    return [pools[job.target][i % len(pools[job.target])] if pools[job.target] else None for i, job in enumerate(jobs)]
+    return [
+        pools[job.target][i % len(pools[job.target])] if pools[job.target] else None
+        for i, job in enumerate(jobs)
+    ]
 
 
 def read_references(utterances: Sequence[Utterance]) -> Iterator[np.ndarray]:

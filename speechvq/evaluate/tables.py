@@ -10,7 +10,18 @@ from speechvq.evaluation.summary import Figure
 
 def conversion_table(jobs: Sequence[Job], measured: Sequence[Conversion]) -> str:
     """A row a conversion: medians of pitch, voicing, and whose voice it is."""
-    header = ["sentence", "from", "to", "Hz source", "Hz converted", "Hz target", "voiced", "was", "heard as", "mel dB"]
+    header = [
+        "sentence",
+        "from",
+        "to",
+        "Hz source",
+        "Hz converted",
+        "Hz target",
+        "voiced",
+        "was",
+        "heard as",
+        "mel dB",
+    ]
     rows = [
         [
             job.utterance.utt,
@@ -31,12 +42,20 @@ def conversion_table(jobs: Sequence[Job], measured: Sequence[Conversion]) -> str
 
 def summary_table(figures: Sequence[Figure], count: int) -> str:
     """A row a figure: what was measured, its interval of 95 %, and the three baselines."""
-    header = ["", "measured", "95 % interval", "n", "chance", "sources as they are", "targets' own recordings"]
+    header = [
+        "",
+        "measured",
+        "95 % interval",
+        "n",
+        "chance",
+        "sources as they are",
+        "targets' own recordings",
+    ]
     rows = [[figure.label, *summary_cells(figure)] for figure in figures]
     title = f"mean of {count} conversion{'s' * (count != 1)}"
     notes = (
         "chance: voices or sentences drawn at random, white noise for voicing and harmonics",
-        "sources as they are: the recordings handed in unconverted; targets' own: other sentences by the targets",
+        "sources as they are: the recordings, unconverted; targets' own: other sentences by the targets",
     )
     return "\n".join([title, align([header, *rows], left=1), *notes])
 
@@ -65,7 +84,9 @@ def align(rows: Sequence[Sequence[str]], *, left: int) -> str:
     """Columns of equal width, two blanks apart; the first `left` begin together, the others end together."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = (
-        "  ".join(cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
+        "  ".join(
+            cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))
+        )
         for row in rows
     )
     return "\n".join(line.rstrip() for line in lines)

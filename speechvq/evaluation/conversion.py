@@ -1,4 +1,4 @@
-"""Did a conversion change the voice and keep the sentence? What one sound tells, and what many tell together."""
+"""Did a conversion change the voice and keep the sentence? What a single sound tells."""
 
 import math
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ Vote = Literal["target", "source", "other"]
 
 
 class Conversion(NamedTuple):
-    """What is measured of one converted sound; pitches are medians in Hz, NaN for whispers, see median_pitch."""
+    """What is measured of one sound; pitches are medians in Hz, NaN for whispers, see median_pitch."""
 
     source_pitch: float  # of the source sentence
     converted_pitch: float
@@ -29,7 +29,7 @@ class Conversion(NamedTuple):
     source_harmonicity: float  # dB
     converted_harmonicity: float
     vote: Vote  # whose voice the classifier hears
-    target_wins: float  # 1 where the classifier finds the target likelier than the source, else 0; NaN in its own voice
+    target_wins: float  # 1 where the target is likelier than the source, else 0; NaN where they are one
     mel_distance: float  # dB, see mel_distance
 
 
@@ -46,8 +46,8 @@ def measure_conversion(
     Args:
         source: (T,), float, 16 kHz: the sentence.
         converted: (T',): the same in another voice; T' may differ, what is longer is ignored by mel_distance.
-        speakers: names of source and target, which the classifier knows; equal where a sentence was spoken again in
-            its own voice.
+        speakers: names of source and target, which the classifier knows; equal where a sentence was spoken
+            again in its own voice.
         pitches: their median pitches, see speaker_pitch.
         classifier: fitted on references that hold neither sound.
     """
@@ -78,10 +78,10 @@ def speaker_pitch(references: Iterable[np.ndarray]) -> float:
 
 
 def nearer_target(source: float, converted: float, target: float) -> float:
-    """1 where the converted pitch is nearer to the target speaker's than to the source sentence's, in semitones.
+    """1 where the converted pitch is nearer, in semitones, to the target speaker's than to the source's.
 
-    An unvoiced conversion counts as 0. NaN where the question has no answer: source and target are less than two
-    semitones apart, or one of them is NaN.
+    An unvoiced conversion counts as 0. NaN where the question has no answer: source and target are less than
+    two semitones apart, or one of them is NaN.
     """
     if not abs(semitones(source, target)) >= APART:  # NaN too
         return math.nan
@@ -91,8 +91,8 @@ def nearer_target(source: float, converted: float, target: float) -> float:
 def mel_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Root mean square difference of two log-mel spectrograms, dB, frame by frame.
 
-    Of each band its mean over time is taken away, and with it level, microphone and much of the voice, so that mainly
-    what is said remains.
+    Of each band its mean over time is taken away, and with it level, microphone and much of the voice, so
+    that mainly what is said remains.
 
     Args:
         first: (T,), float, 16 kHz.

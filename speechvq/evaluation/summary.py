@@ -1,4 +1,4 @@
-"""Many conversions together: each figure with an interval, and beside it what chance and two plain cheats would score."""
+"""Many conversions together: figures with intervals, and beside each what chance and no conversion score."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -46,26 +46,36 @@ def summarise(
         strangers: mel distances of converted sounds from sources of other sentences.
     """
     noise = track_pitch(np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE))
-    vote = 1 / voices
+    votes = f"likeliest of {voices} voices"
+    chance = {
+        "pitch_nearer_target": 0.5,
+        "pitch_distance": _wrong_pitch(measured),
+        "target_wins": 0.5,
+        "target_votes": 1 / voices,
+        "source_votes": 1 / voices,
+        "voiced_share": voiced_share(noise),
+        "harmonicity": harmonicity(noise),
+        "mel_distance": mean(strangers),
+    }
 
-    def figure(
-        name: str, label: str, unit: str, chance: float, value: Callable[[Conversion], float], *, ceiling: bool = True
-    ) -> Figure:
+    def figure(name: str, label: str, unit: str, value: Callable[[Conversion], float]) -> Figure:
         values = [value(each) for each in measured]
         count = sum(map(math.isfinite, values))
-        plain = mean([value(each) for each in unchanged])
-        best = mean([value(each) for each in own]) if ceiling else math.nan
-        return Figure(name, label, unit, *interval(values), count, chance, plain, best)
+        baselines = (chance[name], mean(list(map(value, unchanged))), mean(list(map(value, own))))
+        return Figure(name, label, unit, *interval(values), count, *baselines)
 
+    # Recordings of the target say other sentences, so their spectra are no goal.
     return [
-        figure("pitch_nearer_target", "pitch nearer to the target's", "%", 0.5, lambda c: c.pitch_nearer_target),
-        figure("pitch_distance", "pitch away from the target's", "semitones", _wrong_pitch(measured), lambda c: c.pitch_distance),
-        figure("target_wins", "target likelier than source", "%", 0.5, lambda c: c.target_wins),
-        figure("target_votes", f"target likeliest of {voices} voices", "%", vote, lambda c: float(c.vote == "target")),
-        figure("source_votes", f"source likeliest of {voices} voices", "%", vote, lambda c: float(c.vote == "source")),
-        figure("voiced_share", "voiced share of the sound", "%", voiced_share(noise), lambda c: c.converted_voiced),
-        figure("harmonicity", "harmonics over noise", "dB", harmonicity(noise), lambda c: c.converted_harmonicity),
-        figure("mel_distance", "spectra away from the source's", "dB", mean(strangers), lambda c: c.mel_distance, ceiling=False),
+        figure("pitch_nearer_target", "pitch nearer to the target's", "%", lambda c: c.pitch_nearer_target),
+        figure("pitch_distance", "pitch away from the target's", "semitones", lambda c: c.pitch_distance),
+        figure("target_wins", "target likelier than source", "%", lambda c: c.target_wins),
+        figure("target_votes", f"target {votes}", "%", lambda c: float(c.vote == "target")),
+        figure("source_votes", f"source {votes}", "%", lambda c: float(c.vote == "source")),
+        figure("voiced_share", "voiced share of the sound", "%", lambda c: c.converted_voiced),
+        figure("harmonicity", "harmonics over noise", "dB", lambda c: c.converted_harmonicity),
+        figure("mel_distance", "spectra away from the source's", "dB", lambda c: c.mel_distance)._replace(
+            own=math.nan
+        ),
     ]
 
 
@@ -76,11 +86,11 @@ def mean(values: Sequence[float]) -> float:
 
 
 def interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float, float]:
-    """Mean of the values that are not NaN, and the interval of 95 % for it; NaN three times where none is left.
+    """Mean of the values that are not NaN, and its interval of 95 %; three NaN where none is left.
 
-    Of yes and no (1 and 0) Wilson's interval (1927), which is honest about 8 out of 8; of other numbers the bootstrap's,
-    from 2000 resamplings. The sounds are resampled, not the speakers, so it says what other sentences of the same
-    voices would give.
+    Of yes and no (1 and 0) Wilson's interval (1927), which is honest about 8 out of 8; of other numbers the
+    bootstrap's, from 2000 resamplings. The sounds are resampled, not the speakers, so it says what other
+    sentences of the same voices would give.
     """
     kept = np.array([value for value in values if math.isfinite(value)])
     if not len(kept):
@@ -88,7 +98,7 @@ def interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float, f
     if set(kept.tolist()) <= {0.0, 1.0}:
         return (float(kept.mean()), *_wilson(float(kept.mean()), len(kept)))
     rng = np.random.default_rng(seed)
-    means = [float(rng.choice(kept, len(kept)).mean()) for _ in range(RESAMPLINGS)]
+    means = [float(kept[rng.integers(len(kept), size=len(kept))].mean()) for _ in range(RESAMPLINGS)]
     low, high = np.percentile(means, [2.5, 97.5])
     return float(kept.mean()), float(low), float(high)
 
@@ -102,7 +112,7 @@ def _wilson(share: float, count: int) -> tuple[float, float]:
 
 
 def _wrong_pitch(measured: Sequence[Conversion]) -> float:
-    """Mean distance in semitones of converted pitches from the targets of other conversions, with another pitch."""
+    """Mean distance in semitones of converted pitches from other pitches than their own targets'."""
     converted = np.array([each.converted_pitch for each in measured])
     targets = np.array([each.target_speaker_pitch for each in measured])
     others = targets[:, None] != targets
