@@ -17,7 +17,7 @@ from speechvq.errors import UserError
 from speechvq.evaluate.jobs import Job, choose_references, find_jobs, own_recordings, read_references
 from speechvq.evaluate.tables import conversion_table, summary_table
 from speechvq.evaluation.conversion import Conversion, measure_conversion, mel_distance, speaker_pitch
-from speechvq.evaluation.summary import summarise
+from speechvq.evaluation.summary import Figure, summarise
 from speechvq.evaluation.voices import VoiceClassifier
 from speechvq.progress import progress
 
@@ -63,13 +63,21 @@ def _work(arguments: argparse.Namespace) -> None:
     figures = summarise(converted, unchanged, own, voices=len(references), strangers=strangers)
     print(conversion_table(jobs, converted), summary_table(figures, len(jobs)), sep="\n\n")
     if arguments.json:
-        rows = [
-            {"utterance": j.utterance.utt, "source": j.utterance.speaker, "target": j.target} | c._asdict()
-            for j, c in zip(jobs, converted)
-        ]
-        summary = {figure.name: figure._asdict() for figure in figures}
-        content = {"voices": len(references), "conversions": rows, "summary": summary}
-        write_bytes(arguments.json, json.dumps(_without_nan(content), indent=1).encode())
+        _write_json(arguments.json, jobs, converted, figures, voices=len(references))
+
+
+def _write_json(
+    path: Path, jobs: Sequence[Job], measured: Sequence[Conversion], figures: Sequence[Figure], *, voices: int
+) -> None:
+    """Every number that was printed, and more."""
+    rows = [
+        {"utterance": job.utterance.utt, "source": job.utterance.speaker, "target": job.target}
+        | each._asdict()
+        for job, each in zip(jobs, measured)
+    ]
+    summary = {figure.name: figure._asdict() for figure in figures}
+    content = _without_nan({"voices": voices, "conversions": rows, "summary": summary})
+    write_bytes(path, json.dumps(content, indent=1, allow_nan=False).encode())
 
 
 class _Scale:
