@@ -1,6 +1,7 @@
 """Trainings in processes of their own that can be killed, without paying for the imports each time.
 
-One process imports everything, then forks a child for every line of arguments it reads, and tells the child's number
+One process imports everything, then forks a child for every line of arguments it reads, and tells the child's
+number
 and how it ended.
 """
 

@@ -12,7 +12,8 @@ FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-# From the ground up. A file imports from floors below its own and from its own room, the folder it lies in; files
+# From the ground up. A file imports from floors below its own and from its own room, the folder it lies in;
+# files
 # of the top floor may help one another.
 FLOORS = [
     {"speechvq.errors", "speechvq.progress"},

@@ -58,7 +58,8 @@ def test_the_levels_of_their_own_wave_are_themselves(emphasis: float) -> None:
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.85])
 def test_the_way_there_and_back_errs_by_mu_laws_rounding_at_most(emphasis: float) -> None:
-    """A step of mu-law at x is ln(256) (1 + 255 |x|) / 255 high in 255 steps from -1 to 1; half of it is lost."""
+    """A step of mu-law at x is ln(256) (1 + 255 |x|) / 255 high in 255 steps from -1 to 1; half of it is
+    lost."""
     companding, wave = Companding(emphasis, 256), noise(1, 4_000) / 2  # never clipped
     emphasised = companding.emphasise(wave)
     back = companding.to_wave(companding.to_levels(emphasised))

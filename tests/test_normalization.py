@@ -60,7 +60,8 @@ def test_backward_is_batch_normalisation_times_the_ratio_of_deviations() -> None
 
 
 def test_what_pushes_all_outputs_the_same_way_is_taken_out() -> None:
-    """Neither a shift nor a stretch of all vectors comes back as a gradient: they cannot be driven to one point."""
+    """Neither a shift nor a stretch of all vectors comes back as a gradient: they cannot be driven to one
+    point."""
     module, x = settled(), outputs(9).requires_grad_()
     (gradient,) = torch.autograd.grad(module(x).sum(), x)
     assert gradient.abs().max() < 1e-5

@@ -1,4 +1,5 @@
-"""The linear first guess and the pitch keep the promises of the decoder: causal, and cached equals parallel."""
+"""The linear first guess and the pitch keep the promises of the decoder: causal, and cached equals
+parallel."""
 
 import dataclasses
 

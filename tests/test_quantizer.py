@@ -44,7 +44,8 @@ def test_nearest_code_equals_brute_force(num_codes: int, dim: int, chunk: int) -
 
 @pytest.mark.parametrize("seed", range(5))
 def test_of_equally_near_codes_the_lower_index_wins(seed: int) -> None:
-    """On small integers every product is exact, so that ties are ties; half the codebook is a copy of the rest."""
+    """On small integers every product is exact, so that ties are ties; half the codebook is a copy of the
+    rest."""
     rng = np.random.default_rng(seed)
     vectors = rng.integers(-2, 3, (60, 2)).astype(np.float32)
     codebook = np.tile(rng.integers(-2, 3, (9, 2)), (2, 1)).astype(np.float32)

@@ -1,4 +1,5 @@
-"""The loop: an interrupted run ends like an unbroken one, to the bit; what goes wrong is said and does no harm."""
+"""The loop: an interrupted run ends like an unbroken one, to the bit; what goes wrong is said and does no
+harm."""
 
 import dataclasses
 import json
@@ -109,7 +110,8 @@ def unbroken(
 def test_a_resumed_run_ends_like_an_unbroken_one(
     corpus: Path, unbroken: tuple[RunConfig, Path], stops: list[int], tmp_path: Path
 ) -> None:
-    """Stopped after the first step, between log lines, at an evaluation, at the epoch's end, and again and again."""
+    """Stopped after the first step, between log lines, at an evaluation, at the epoch's end, and again and
+    again."""
     config, before = unbroken
     for number, stop in enumerate(stops):
         with pytest.raises(Interrupted) as stopped:
@@ -148,7 +150,8 @@ def test_a_finished_run_is_left_as_it_is(corpus: Path, unbroken: tuple[RunConfig
     assert all(torch.equal(before[0][name], tensor) for name, tensor in final(run).items())
 
 
-# -- killed from outside ------------------------------------------------------------------------------------------
+# -- killed from outside
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +225,8 @@ def test_a_second_signal_ends_at_once(corpus: Path, tmp_path: Path, launcher: La
     assert list_checkpoints(tmp_path / "run") == []
 
 
-# -- what goes wrong ----------------------------------------------------------------------------------------------
+# -- what goes wrong
+# ----------------------------------------------------------------------------------------------
 
 
 def test_a_broken_update_is_not_applied_and_three_stop_the_run(tmp_path: Path) -> None:
@@ -361,7 +365,8 @@ def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         log.write(1, {})
 
 
-# -- the command --------------------------------------------------------------------------------------------------
+# -- the command
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_run_of_other_settings_is_refused_and_other_training_allowed(

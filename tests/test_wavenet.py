@@ -66,7 +66,8 @@ def test_a_future_sample_changes_no_past_prediction() -> None:
 
 @pytest.mark.parametrize("stacks, layers", [(1, 1), (1, 4), (2, 3), (3, 3)])
 def test_the_receptive_field_is_its_formula_and_its_measure(stacks: int, layers: int) -> None:
-    """The gradient of a logit reaches back exactly as many samples as the formula says, in double precision."""
+    """The gradient of a logit reaches back exactly as many samples as the formula says, in double
+    precision."""
     config = dataclasses.replace(WAVENET, stacks=stacks, layers=layers)
     model = wavenet(config).double()
     field = 1 + stacks * (2**layers - 1)

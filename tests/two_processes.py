@@ -1,4 +1,5 @@
-"""What test_distributed.py lets two processes do; started by torchrun with a folder, a configuration and "train" flags.
+"""What test_distributed.py lets two processes do; started by torchrun with a folder, a configuration and
+"train" flags.
 
 All of it is in one start, because the imports take longer than the work.
 """
@@ -27,7 +28,8 @@ BATCH, STEPS = 4, 3
 
 
 def steps_on_share(mode: str, rank: int, world_size: int) -> dict[str, Tensor]:
-    """A few updates on this process's share of the batches; plain gradient steps, which do not blow up rounding."""
+    """A few updates on this process's share of the batches; plain gradient steps, which do not blow up
+    rounding."""
     torch.manual_seed(0)
     model = SpeechVQ(speech_config(mode), VOICES)
     state = TrainingState(model, torch.optim.SGD(model.parameters(), lr=1.0), WeightAverage(model, 0.9))
