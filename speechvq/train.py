@@ -23,6 +23,7 @@ from speechvq.speech.model_directory import save_model
 from speechvq.training.heldout import measure_heldout
 from speechvq.training.log import say
 from speechvq.training.loop import Interrupted, averaged, fit
+from speechvq.training.memory import keep_freed_memory
 
 CONFIG = "config.yaml"
 PITCH_UTTERANCES = 5  # that a voice's mean pitch is taken from
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
+    keep_freed_memory()
     config = configuration.load(arguments.config, RunConfig, arguments.set)
     device = _device(arguments.device)
     utterances = read_manifest(config.data.manifest)
