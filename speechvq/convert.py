@@ -70,15 +70,15 @@ def _convert(
 ) -> list[np.ndarray]:
     """Sounds as long and as loud as their sources, spoken side by side."""
     waves, targets = [wave for _, wave, _ in batch], [target for _, _, target in batch]
-    seconds = max(map(len, waves)) / SAMPLE_RATE
-    with tqdm(total=round(seconds, 1), unit="s of sound", desc=f"{len(batch)} sounds", leave=False) as bar:
+    seconds = round(max(map(len, waves)) / SAMPLE_RATE, 2)
+    with tqdm(total=seconds, unit="s of sound", desc=f"{len(batch)} sounds", leave=False) as bar:
         return model.convert_all(
             waves,
             targets,
             seed=arguments.seed,
             temperature=arguments.temperature,
             top_p=arguments.top_p,
-            on_frame=lambda done: bar.update(round(min(done / model.config.frame_rate, seconds) - bar.n, 2)),
+            on_frame=lambda done: bar.update(min(round(done / model.config.frame_rate, 2), seconds) - bar.n),
         )
 
 

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import math
+import statistics
 from pathlib import Path
 
-CODES_GAP_BITS = 0.3  # a sample; less means the decoder hardly listens to the codes
+CODES_GAP_BITS = 0.3  # a sample; less means that the decoder hardly listens to the codes
 
 
 def main() -> int:
@@ -27,9 +29,26 @@ def main() -> int:
 
 def learnt(gap: float, scores: dict) -> bool:
     """Print each expectation and whether it holds."""
-    passed = gap > CODES_GAP_BITS
-    print(f"{'yes' if passed else 'NO '}  codes gap over {CODES_GAP_BITS} bits: {gap:.3f}")
-    return passed
+    expected = {f"codes gap over {CODES_GAP_BITS} bits: {gap:.3f}": gap > CODES_GAP_BITS}
+    for target in sorted({each["target"] for each in scores["conversions"]}):
+        to_target, to_source = distances(scores["conversions"], target)
+        line = f"{target}: converted pitch {to_target:.1f} semitones from the target's, {to_source:.1f} from the source's"
+        expected[line] = to_target < to_source
+    for line, holds in expected.items():
+        print(f"{'yes' if holds else 'NO '}  {line}")
+    return all(expected.values())
+
+
+def distances(conversions: list[dict], target: str) -> tuple[float, float]:
+    """Median distance of the sentences' median pitch to the target speaker's and to the source's, in semitones."""
+    rows = [each for each in conversions if each["target"] == target != each["source"] and each["converted_pitch"]]
+    if not rows:
+        return math.inf, 0.0  # no sentence has a pitch
+
+    def distance(to: str) -> float:
+        return statistics.median(abs(12 * math.log2(each["converted_pitch"] / each[to])) for each in rows)
+
+    return distance("target_speaker_pitch"), distance("source_pitch")
 
 
 if __name__ == "__main__":
