@@ -17,14 +17,14 @@ setup() {
     stamp="$VIRTUAL_ENV/.speechvq-$extras-$(cksum <pyproject.toml | cut -d' ' -f1)"
     [ -f "$stamp" ] && return
     echo "installing speechvq[$extras] into $VIRTUAL_ENV (PyTorch is several GB: some minutes)"
-    python -m pip install --quiet --disable-pip-version-check --editable ".[$extras]"
+    python -m pip install --quiet --disable-pip-version-check --editable ".${extras:+[$extras]}"
     touch "$stamp"
 }
 
-# Run the newest Python that the package supports.
+# Run the first Python found that the package supports.
 find_python() {
     local candidate
-    for candidate in python3.13 python3.12 python3.11 python3.10 python3; do
+    for candidate in python3 python3.13 python3.12 python3.11 python3.10; do
         if "$candidate" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null; then
             "$candidate" "$@"
             return
