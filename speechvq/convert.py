@@ -2,20 +2,22 @@
 
 import argparse
 import itertools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 from speechvq.command import run
 from speechvq.errors import UserError
 from speechvq.sources import Source, find_sources, read_sources
-from speechvq.speech.model import SpeechVQ
-from speechvq.speech.model_directory import load_model
 
 STREAMS = 16  # sentences spoken side by side
+ENDINGS = (".wav", ".flac")  # that can be written
+Place = tuple[Source, str]  # a sound and its target
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -35,38 +37,40 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 2 for a user's mistake."""
+    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C."""
     return run(build_parser(), _work, argv)
 
 
 def _work(arguments: argparse.Namespace) -> None:
-    model = load_model(arguments.model)
     if arguments.list_speakers:
-        print("\n".join(model.speakers))
+        print("\n".join(speechvq.load(arguments.model).speakers))
         return
     _check(arguments)
     sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
-    targets = arguments.target_speaker.split(",")
+    targets = [name.strip() for name in arguments.target_speaker.split(",")]
+    places = _places(arguments, sources, targets)
+    model = speechvq.load(arguments.model)
     for target in targets:
         model.speaker_number(target)
     jobs = ((source, wave, target) for source, wave in read_sources(sources) for target in targets)
     while batch := list(itertools.islice(jobs, STREAMS)):
         for (source, _, target), spoken in zip(batch, _convert(model, batch, arguments)):
-            path = _destination(arguments, source, target, single=len(sources) * len(targets) == 1)
-            write_waveform(path, spoken)
-            print(path)
+            write_waveform(places[source, target], spoken)
+            print(places[source, target])
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Mistakes that need no file to be seen."""
     if not arguments.src or not arguments.target_speaker:
         raise UserError("--src and --target-speaker are needed (--list-speakers shows the voices)")
-    if arguments.temperature < 0 or not 0 < arguments.top_p <= 1:
+    if not 0 <= arguments.seed < 2**63:
+        raise UserError(f"--seed {arguments.seed}: give a whole number from 0 to 2^63 - 1")
+    if not 0 <= arguments.temperature < math.inf or not 0 < arguments.top_p <= 1:
         raise UserError("--temperature must not be negative, and --top-p lies in (0, 1]")
 
 
 def _convert(
-    model: SpeechVQ, batch: list[tuple[Source, np.ndarray, str]], arguments: argparse.Namespace
+    model: "speechvq.SpeechVQ", batch: list[tuple[Source, np.ndarray, str]], arguments: argparse.Namespace
 ) -> list[np.ndarray]:
     """Sounds as long and as loud as their sources, spoken side by side."""
     waves, targets = [wave for _, wave, _ in batch], [target for _, _, target in batch]
@@ -82,13 +86,25 @@ def _convert(
         )
 
 
-def _destination(arguments: argparse.Namespace, source: Source, target: str, *, single: bool) -> Path:
-    """One sound: --out, or SOURCE_TARGET.wav here. Several: OUT/TARGET/NAME.wav."""
-    if single:
-        return arguments.out or Path(f"{source.name}_{target}.wav")
-    if arguments.out is None:
-        raise UserError("several sounds need a folder: give --out DIR")
-    return arguments.out / target / f"{source.name}.wav"
+def _places(arguments: argparse.Namespace, sources: list[Source], targets: list[str]) -> dict[Place, Path]:
+    """Where everything goes. A sound file: --out, or SOURCE_TARGET.wav here. Several: OUT/TARGET/NAME.wav.
+
+    Raises:
+        UserError: --out is missing, or does not fit what is to be written.
+    """
+    out: Path | None = arguments.out
+    if [source.path for source in sources] == [arguments.src] and len(targets) == 1 and not _is_folder(out):
+        path = out or Path(f"{sources[0].name}_{targets[0]}.wav")
+        if path.suffix.lower() not in ENDINGS:
+            raise UserError(f"{path}: only .wav and .flac are written; name it {path.stem}.wav")
+        return {(sources[0], targets[0]): path}
+    if out is None or (out.suffix.lower() in ENDINGS and not _is_folder(out)):
+        raise UserError("a folder of sounds, or several voices, need a folder: give --out DIR")
+    return {(source, target): out / target / f"{source.name}.wav" for source in sources for target in targets}
+
+
+def _is_folder(out: Path | None) -> bool:
+    return out is not None and out.is_dir()
 
 
 if __name__ == "__main__":

@@ -5,16 +5,16 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+import speechvq
 from speechvq.audio.atomic import replacing, write_bytes
 from speechvq.command import run
 from speechvq.errors import UserError
 from speechvq.progress import progress
 from speechvq.sources import Source, find_sources, read_sources
-from speechvq.speech.model import SpeechVQ
-from speechvq.speech.model_directory import load_model
 
 META = "meta.json"
 
@@ -32,25 +32,39 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 2 for a user's mistake."""
-    return run(build_parser(), _work, argv)
+    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C (call again to go on)."""
+    return run(build_parser(), _work, argv, resumes=True)
 
 
 def _work(arguments: argparse.Namespace) -> None:
     index, count = _shard(arguments.shard)
-    model = load_model(arguments.model)
-    _claim(arguments.out, model)
     every = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
     mine = every[index::count]
-    left = [source for source in mine if not _codes_path(arguments.out, source).exists()]
-    for source, wave in progress(read_sources(left) if left else (), total=len(left), label="encode", unit="sounds"):
+    left = [source for source in mine if not _is_complete(_codes_path(arguments.out, source))]
+    model = speechvq.load(arguments.model)
+    meta = _meta(model)
+    _check_owner(arguments.out / META, meta)
+    sounds, encoded = read_sources(left, required=bool(left) and left == every), 0
+    for source, wave in progress(sounds, total=len(left), label="encode", unit="sounds"):
+        if not encoded:
+            write_bytes(arguments.out / META, json.dumps(meta, indent=1).encode())
         with replacing(_codes_path(arguments.out, source)) as temporary:
             np.save(temporary, model.encode_wave(wave), allow_pickle=False)
-    print(f"{arguments.out}: {len(left)} sounds encoded, {len(mine) - len(left)} were there")
+        encoded += 1
+    print(f"{arguments.out}: {encoded} sounds encoded, {len(mine) - len(left)} were there")
 
 
 def _codes_path(out: Path, source: Source) -> Path:
     return out / f"{source.name}.npy"
+
+
+def _is_complete(path: Path) -> bool:
+    """Whether codes are there and whole; a power cut can leave a file shorter than it was written."""
+    try:
+        np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, EOFError, ValueError):
+        return False
+    return True
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -65,17 +79,23 @@ def _shard(text: str) -> tuple[int, int]:
     raise UserError(f"--shard {text}: expected i/n with 0 <= i < n, for example 0/4")
 
 
-def _claim(out: Path, model: SpeechVQ) -> None:
-    """Write meta.json, or check that the codes there are of the same model."""
-    meta = {
+def _meta(model: "speechvq.SpeechVQ") -> dict[str, Any]:
+    """What a reader of the codes must know, and whose they are."""
+    return {
         "frame_rate_hz": model.config.frame_rate,
         "num_codes": model.config.quantizer.num_codes,
         "codebook": model.fingerprint(),
     }
-    path = out / META
-    if path.exists() and json.loads(path.read_text()) != meta:
+
+
+def _check_owner(path: Path, meta: dict[str, Any]) -> None:
+    """Refuse a folder whose meta.json tells of another model, or of nothing."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else meta
+    except (OSError, ValueError, RecursionError):
+        raise UserError(f"{path}: damaged; remove it if the codes beside it are of this model") from None
+    if found != meta:
         raise UserError(f"{path}: these codes were made by another model; choose another --out")
-    write_bytes(path, json.dumps(meta, indent=1).encode())
 
 
 if __name__ == "__main__":

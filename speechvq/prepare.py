@@ -14,7 +14,6 @@ from speechvq.command import run
 from speechvq.errors import UserError
 
 COMPLAINTS_SHOWN = 10
-INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,14 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0, 2 after a user's mistake, 130 after Ctrl-C (call again to go on).
     """
-    try:
-        return run(_parser(), _prepare, argv)
-    except KeyboardInterrupt:
-        print("speechvq.prepare: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        return INTERRUPTED
+    return run(build_parser(), _prepare, argv, resumes=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
     parser = argparse.ArgumentParser("speechvq.prepare", description=__doc__)
     parser.add_argument("corpus", choices=("vctk", "librispeech", "folder", "mini"))
     parser.add_argument("--root", type=Path, help="where the corpus is, or is downloaded to; not for mini")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from speechvq.audio.corpora.recording import SOUND_SUFFIXES
 from speechvq.audio.manifest import FILE_NAME, read_manifest
 from speechvq.audio.waveform import describe_change, read_sound
 from speechvq.errors import UserError
 
-SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".opus", ".mp3")
 
 
 @dataclass(frozen=True)
@@ -26,33 +26,52 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
     """The sounds that `--src` names.
 
     Args:
-        src: a sound file; a folder, searched through and through; a manifest, or a folder that holds one.
+        src: a sound file; a folder, searched through and through but for what is hidden; a manifest, or a folder
+            that holds one.
         split: of a manifest, only this split.
         limit: at most so many, spread evenly over all; 0 for all.
 
     Raises:
-        UserError: nothing there.
+        UserError: nothing there, or two sounds of one name.
     """
+    if limit < 0:
+        raise UserError(f"--limit {limit}: give the number of sounds, or 0 for all")
     if src.suffix == ".tsv" or (src / FILE_NAME).is_file():
         chosen = [u for u in read_manifest(src) if split in ("", u.split)]
         found = [Source(u.utt, u.path) for u in chosen]
     elif src.is_dir():
-        paths = sorted(p for p in src.rglob("*") if p.suffix.lower() in SOUND_ENDINGS)
-        found = [Source(str(p.relative_to(src).with_suffix("")), p) for p in paths]
+        found = _in_folder(src)
     else:
         found = [Source(src.stem, src)]
     if not found:
-        where = f"in split '{split}'" if split else f"({', '.join(SOUND_ENDINGS)})"
+        where = f"in split '{split}'" if split else f"({', '.join(sorted(SOUND_SUFFIXES))})"
         raise UserError(f"{src}: no sounds {where}; give a file, a folder of sounds or a manifest")
     if limit and limit < len(found):
         found = [found[i] for i in np.linspace(0, len(found) - 1, limit).astype(int)]
     return found
 
 
-def read_sources(sources: list[Source]) -> Iterator[tuple[Source, np.ndarray]]:
+def _in_folder(folder: Path) -> list[Source]:
+    """Every sound in a folder and the folders in it; hidden ones, such as macOS's `._` companions, are none."""
+    found: dict[str, Source] = {}
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SOUND_SUFFIXES):
+        inside = path.relative_to(folder)
+        if any(part.startswith(".") for part in inside.parts):
+            continue
+        source = Source(str(inside.with_suffix("")), path)
+        if (other := found.setdefault(source.name, source)) is not source:
+            raise UserError(f"{path} and {other.path.name}: what comes of them would have one name; rename one")
+    return list(found.values())
+
+
+def read_sources(sources: list[Source], *, required: bool = True) -> Iterator[tuple[Source, np.ndarray]]:
     """Read one after the other: name and samples (T,) at 16 kHz; says on stderr what was changed.
 
-    A single bad file is an error; among several it is named and passed over, and if none is left that is one.
+    A bad file among several is named and passed over.
+
+    Args:
+        sources: what to read.
+        required: whether it is an error when none can be read.
 
     Raises:
         UserError: no sound could be read.
@@ -62,7 +81,7 @@ def read_sources(sources: list[Source]) -> Iterator[tuple[Source, np.ndarray]]:
         try:
             sound = read_sound(source.path)
         except UserError as error:
-            if len(sources) == 1:
+            if required and len(sources) == 1:
                 raise
             print(f"skipped: {error}", file=sys.stderr)
             continue
@@ -70,5 +89,5 @@ def read_sources(sources: list[Source]) -> Iterator[tuple[Source, np.ndarray]]:
         if change := describe_change(sound.source_rate, sound.source_channels):
             print(f"{source.path}: {change}", file=sys.stderr)
         yield source, sound.samples
-    if not good:
+    if required and not good:
         raise UserError(f"none of {len(sources)} sounds could be read")

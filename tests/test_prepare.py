@@ -13,6 +13,7 @@ from corpus_layouts import write_files, write_tone
 
 from speechvq import prepare
 from speechvq.audio.manifest import read_manifest
+from speechvq.command import INTERRUPTED
 
 FLAGS = {
     "--help", "--root", "--out", "--jobs", "--mic", "--download", "--seed", "--dev-share", "--test-share",
@@ -34,7 +35,7 @@ def run(*arguments: str | Path) -> int:
 
 
 def test_flags_are_pinned() -> None:
-    options = {text for action in prepare._parser()._actions for text in action.option_strings}
+    options = {text for action in prepare.build_parser()._actions for text in action.option_strings}
     assert options - {"-h"} == FLAGS
 
 
@@ -123,7 +124,7 @@ def test_interruption_leaves_whole_files_and_nobody_behind(tmp_path: Path) -> No
     )
     wait_until(lambda: len(list(out.rglob("*.flac"))) > 4 or process.poll() is not None)
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(timeout=20) == prepare.INTERRUPTED
+    assert process.wait(timeout=20) == INTERRUPTED
     assert process.stderr is not None and "interrupted; the same command goes on" in process.stderr.read()
     process.stderr.close()
     assert not (out / "manifest.tsv").exists() and not list(out.rglob(".part-*"))

@@ -1,0 +1,193 @@
+"""The command: where conversions go, how long and loud they are, and one clear line for every mistake."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import speechvq
+from odd_sounds import BAD, names, save_tiny_model, write_bad, write_samples, write_tone
+from speechvq import convert
+from speechvq.audio.waveform import read_waveform
+from tiny import VOICES
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("run"))
+
+
+def run(model: Path, *arguments: str | Path) -> int:
+    return convert.main(["--model", str(model), *map(str, arguments)])
+
+
+def rms(wave: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
+
+
+def test_list_speakers(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(model, "--list-speakers") == 0
+    assert tuple(capsys.readouterr().out.split()) == VOICES
+
+
+def test_one_sound_is_as_long_and_as_loud_as_its_source(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = write_tone(tmp_path / "ä b.wav"), tmp_path / "new föl der/b.wav"
+    assert run(model, "--src", source, "--target-speaker", "bob", "--out", out) == 0
+    assert capsys.readouterr().out == f"{out}\n" and names(out.parent) == {"b.wav"}
+    wave, before = read_waveform(out), read_waveform(source)
+    assert len(wave) == len(before) and 0.5 * rms(before) < rms(wave) < 1.05 * rms(before)
+    assert np.abs(wave).max() <= 1
+
+
+def test_the_package_converts_as_the_command_does(model: Path, tmp_path: Path) -> None:
+    source = write_tone(tmp_path / "a.wav")
+    run(model, "--src", source, "--target-speaker", "cyd", "--out", tmp_path / "b.wav")
+    wave = speechvq.load(model).convert(read_waveform(source), "cyd")
+    assert wave.dtype == np.float32 and np.allclose(wave, read_waveform(tmp_path / "b.wav"), atol=1e-4)
+
+
+def test_a_seed_decides(model: Path, tmp_path: Path) -> None:
+    source = write_tone(tmp_path / "a.wav", samples=400)
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run(model, "--src", source, "--target-speaker", "bob", "--out", tmp_path / f"out/{name}.wav", "--seed", seed)
+    first, again, other = (read_waveform(tmp_path / f"out/{name}.wav") for name in "abc")
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(1_000), np.ones(1), np.zeros(1)])
+def test_silence_and_single_samples(samples: np.ndarray, model: Path, tmp_path: Path) -> None:
+    source = write_samples(tmp_path / "a.wav", samples)
+    assert run(model, "--src", source, "--target-speaker", "ada", "--out", tmp_path / "b.wav") == 0
+    wave = read_waveform(tmp_path / "b.wav")
+    assert wave.shape == samples.shape and bool(wave.any()) <= bool(samples.any())
+
+
+def test_stereo_at_another_rate_keeps_its_length_in_seconds(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_tone(tmp_path / "a.wav", samples=4_800, rate=48_000, channels=2)
+    assert run(model, "--src", source, "--target-speaker", "ada", "--out", tmp_path / "b.wav") == 0
+    assert "2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz" in capsys.readouterr().err
+    assert len(read_waveform(tmp_path / "b.wav")) == 1_600
+
+
+def test_the_default_name(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tone(tmp_path / "in/a.wav", samples=100)
+    monkeypatch.chdir(tmp_path)
+    assert run(model, "--src", "in/a.wav", "--target-speaker", "bob") == 0
+    assert names(tmp_path) == {"in/a.wav", "a_bob.wav"}
+
+
+def test_several_go_into_a_folder_for_each_voice(model: Path, tmp_path: Path) -> None:
+    for name in ("a.wav", "sub ü/b.flac"):
+        write_tone(tmp_path / "in" / name, samples=100)
+    assert run(model, "--src", tmp_path / "in", "--target-speaker", "bob, ada", "--out", tmp_path / "out") == 0
+    assert names(tmp_path / "out") == {f"{voice}/{name}.wav" for voice in ("ada", "bob") for name in ("a", "sub ü/b")}
+
+
+def test_one_sound_into_two_voices_or_into_a_folder_there(model: Path, tmp_path: Path) -> None:
+    source = write_tone(tmp_path / "a.wav", samples=100)
+    assert run(model, "--src", source, "--target-speaker", "bob,cyd", "--out", tmp_path / "two") == 0
+    assert names(tmp_path / "two") == {"bob/a.wav", "cyd/a.wav"}
+    (tmp_path / "there").mkdir()
+    assert run(model, "--src", source, "--target-speaker", "bob", "--out", tmp_path / "there") == 0
+    assert names(tmp_path / "there") == {"bob/a.wav"}
+
+
+def test_split_and_limit_of_a_manifest(model: Path, corpus: Path, tmp_path: Path) -> None:
+    arguments = ("--src", corpus, "--target-speaker", "cyd", "--split", "dev", "--limit", "2", "--out", tmp_path)
+    assert run(model, *arguments) == 0
+    assert names(tmp_path) == {"cyd/ada_4.wav", "cyd/cyd_4.wav"}
+
+
+def test_a_conversion_does_not_depend_on_its_neighbours(model: Path, corpus: Path, tmp_path: Path) -> None:
+    run(model, "--src", corpus, "--target-speaker", "cyd", "--split", "dev", "--out", tmp_path)
+    source = corpus / "audio/bob_4.flac"
+    run(model, "--src", source, "--target-speaker", "cyd", "--out", tmp_path / "alone.wav")
+    assert np.array_equal(read_waveform(tmp_path / "alone.wav"), read_waveform(tmp_path / "cyd/bob_4.wav"))
+
+
+def test_the_rest_goes_on(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    write_bad(folder, "nan.wav")
+    write_tone(folder / "good.wav", samples=100)
+    assert run(model, "--src", folder, "--target-speaker", "bob", "--out", out) == 0
+    assert f"skipped: {folder / 'nan.wav'}: " in capsys.readouterr().err and names(out) == {"bob/good.wav"}
+
+
+def is_one_line(error: str, *said: str) -> bool:
+    return error.startswith("speechvq.convert: error: ") and error.count("\n") == 1 and all(s in error for s in said)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_sound_costs_one_line_and_leaves_nothing(
+    name: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_bad(tmp_path / "in", name)
+    assert run(model, "--src", path, "--target-speaker", "bob", "--out", tmp_path / "out/b.wav") == 2
+    line = "no sounds" if name == "folder.wav" else BAD[name]
+    assert is_one_line(capsys.readouterr().err, str(path), line) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("--src SRC --target-speaker bop --out out/b.wav", "unknown speaker 'bop'; nearest: bob"),
+        ("--src SRC --target-speaker bob,, --out out", "unknown speaker ''; nearest: "),
+        ("--src SRC --out out/b.wav", "--src and --target-speaker are needed (--list-speakers shows the voices)"),
+        ("--target-speaker bob", "--src and --target-speaker are needed"),
+        ("--src SRC --target-speaker bob --out out/b.mp3", "only .wav and .flac are written; name it b.wav"),
+        ("--src SRC --target-speaker bob,cyd", "several voices, need a folder: give --out DIR"),
+        ("--src SRC --target-speaker bob,cyd --out out/b.wav", "several voices, need a folder: give --out DIR"),
+        ("--src FOLDER --target-speaker bob", "a folder of sounds, or several voices, need a folder"),
+        ("--src FOLDER --target-speaker bob --out out --limit -2", "--limit -2: give the number of sounds"),
+        ("--src SRC --target-speaker bob --out out/b.wav --temperature -1", "--temperature must not be negative"),
+        ("--src SRC --target-speaker bob --out out/b.wav --temperature nan", "--temperature must not be negative"),
+        ("--src SRC --target-speaker bob --out out/b.wav --top-p 0", "--top-p lies in (0, 1]"),
+        ("--src SRC --target-speaker bob --out out/b.wav --seed -1", "--seed -1: give a whole number from 0"),
+        (f"--src SRC --target-speaker bob --out out/b.wav --seed {10**30}", "give a whole number from 0"),
+    ],
+)
+def test_a_mistake_costs_one_line(
+    arguments: str,
+    line: str,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tone(tmp_path / "in/a.wav", samples=100)
+    words = {"SRC": "in/a.wav", "FOLDER": "in"}
+    assert run(model, *(words.get(word, word) for word in arguments.split())) == 2
+    assert is_one_line(capsys.readouterr().err, line) and names(tmp_path) == {"in/a.wav"}
+
+
+def spoil(folder: Path, how: str) -> Path:
+    weights = folder / "model/model.safetensors"
+    match how:
+        case "truncated":
+            weights.write_bytes(weights.read_bytes()[:500])
+        case "pickle":
+            weights.write_bytes(b"\x80\x04\x95\x1e\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system" * 9)
+        case "no weights":
+            weights.unlink()
+        case "no configuration":
+            (folder / "model/config.yaml").unlink()
+        case "tag":
+            (folder / "model/config.yaml").write_text("!!python/object/apply:os.system ['touch ran']")
+    return folder
+
+
+@pytest.mark.parametrize("how", ["truncated", "pickle", "no weights", "no configuration", "tag", "missing"])
+def test_no_model(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "nowhere" if how == "missing" else spoil(save_tiny_model(tmp_path / "run"), how)
+    source = write_tone(tmp_path / "a.wav", samples=100)
+    before = names(tmp_path)
+    assert run(folder, "--src", source, "--target-speaker", "bob", "--out", tmp_path / "b.wav") == 2
+    assert is_one_line(capsys.readouterr().err, str(folder)) and names(tmp_path) == before
