@@ -1,0 +1,148 @@
+"""The interface as users' scripts know it: names of commands and flags, exit codes, and no traceback."""
+
+import argparse
+import io
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from speechvq import UserError, __main__, command, convert, encode, prepare, report, train
+from speechvq import evaluate as evaluate_command
+from speechvq.evaluate import conversion
+from tiny import python
+
+PARSERS = {
+    "prepare": prepare.build_parser,
+    "train": train.build_parser,
+    "encode": encode.build_parser,
+    "convert": convert.build_parser,
+    "evaluate conversion": conversion.build_parser,
+    "report": report.build_parser,
+}
+FLAGS = {
+    "prepare": "--dev-share --download --help --jobs --mic --out --root --seed --sentences --speakers --test-share "
+    "--unseen-speakers",
+    "train": "--config --device --help --out --set",
+    "encode": "--help --limit --model --out --shard --split --src",
+    "convert": "--help --limit --list-speakers --model --out --seed --split --src --target-speaker --temperature "
+    "--top-p",
+    "evaluate conversion": "--converted --help --json --manifest --references",
+    "report": "--converted --examples --help --manifest --out --run --scores",
+}
+LIGHT = [name for name in __main__.COMMANDS if name != "train"]  # what training needs is torch through and through
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags_are_pinned(name: str) -> None:
+    """Whoever changes a flag changes it here too, and in the README."""
+    options = {text for action in PARSERS[name]()._actions for text in action.option_strings}
+    assert options == {"-h", *FLAGS[name].split()}
+
+
+def test_every_command_is_pinned() -> None:
+    subjects = {f"evaluate {subject}" for subject in evaluate_command.SUBJECTS}
+    assert set(FLAGS) == set(__main__.COMMANDS) - {"evaluate"} | subjects
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
+def test_the_commands_are_listed(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(argv) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == list(__main__.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["transmogrify"], "speechvq: error: no command 'transmogrify'; there are prepare, train, encode,"),
+        (["evaluate", "taste"], "speechvq.evaluate: error: no subject 'taste'; there are conversion"),
+        (["convert", "--model", "nowhere", "--list-speakers"], "speechvq.convert: error: nowhere: no model here"),
+        (["encode", "--model", "m", "--src", "nowhere.tsv", "--out", "o"], "speechvq.encode: error: nowhere.tsv: no"),
+        (["train", "--config", "nowhere.yaml", "--out", "o"], "speechvq.train: error: nowhere.yaml: No such file"),
+        (["report", "--run", "nowhere"], "speechvq.report: error: nowhere: no run here"),
+        (["prepare", "folder", "--out", "o"], "speechvq.prepare: error: --root is missing"),
+        (
+            ["evaluate", "conversion", "--converted", "x", "--manifest", "nowhere"],
+            "speechvq.evaluate conversion: error: nowhere: no such manifest",
+        ),
+    ],
+)
+def test_a_mistake_costs_one_line_and_exit_code_2(
+    argv: list[str],
+    line: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert __main__.main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(line) and error.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_help_and_wrong_flags(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        __main__.main([*name.split(), "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: speechvq.{name}")
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main([*name.split(), "--no-such-flag"])
+    assert f"usage: speechvq.{name}" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    """All of them in one fresh process; a mistake that needs no model answers as fast."""
+    script = (
+        "import contextlib, io, sys\n"
+        "from speechvq.__main__ import main\n"
+        f"for name in {LIGHT}:\n"
+        "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "        main([name, '--help'])\n"
+        "assert main(['convert', '--model', 'm']) == 2\n"
+        "print([name for name in ('torch', 'librosa', 'numba', 'matplotlib', 'sklearn') if name in sys.modules])\n"
+    )
+    printed, error = python("-c", script).communicate(timeout=60)
+    assert printed == "[]\n" and error.count("\n") == 1
+
+
+def test_as_a_program() -> None:
+    process = python("-m", "speechvq", "transmogrify")
+    printed, error = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (2, "") and error.count("\n") == 1
+
+
+def parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser("speechvq.test")
+
+
+def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(_: argparse.Namespace) -> None:
+        raise UserError("a\nb.wav: no such file")
+
+    def break_down(_: argparse.Namespace) -> None:
+        raise ZeroDivisionError
+
+    assert command.run(parser(), lambda _: None, []) == 0
+    assert command.run(parser(), refuse, []) == 2
+    assert capsys.readouterr().err == "speechvq.test: error: a b.wav: no such file\n"
+    with pytest.raises(ZeroDivisionError):  # ours to mend, so its traceback is wanted
+        command.run(parser(), break_down, [])
+
+
+@pytest.mark.parametrize(("resumes", "more"), [(False, ""), (True, "; the same command goes on where it stopped")])
+def test_ctrl_c(resumes: bool, more: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(_: argparse.Namespace) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    assert command.run(parser(), interrupt, [], resumes=resumes) == 130
+    assert capsys.readouterr().err == f"speechvq.test: interrupted{more}\n"
+
+
+def test_a_name_in_another_encoding_can_be_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "utf-8"))
+    assert command.run(parser(), lambda _: print("b\udce9.wav", flush=True), []) == 0
+    assert written.getvalue() == b"b\\udce9.wav\n"
+    monkeypatch.undo()
