@@ -8,7 +8,8 @@ set -euo pipefail
 setup() {
     local extras=$1 stamp
     if [ -z "${VIRTUAL_ENV:-}" ]; then
-        [ -x .venv/bin/python ] || find_python -m venv .venv || {
+        # Without pip it was begun on a system that lacks python3-venv; Python then leaves it half made.
+        [ -x .venv/bin/pip ] || find_python -m venv .venv || {
             echo "cannot make .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2
             exit 2
         }
@@ -51,6 +52,10 @@ parse_flags() {
         printf -v "$variable" '%s' "$2"
         shift 2
     done
+    if ! [[ $stage =~ ^[0-9]+$ && $stop_stage =~ ^[0-9]+$ ]]; then
+        echo "--stage $stage, --stop-stage $stop_stage: give whole numbers" >&2
+        exit 2
+    fi
 }
 
 flags_of() {

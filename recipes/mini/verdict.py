@@ -41,7 +41,9 @@ def learnt(gap: float, scores: dict) -> bool:
 
 def distances(conversions: list[dict], target: str) -> tuple[float, float]:
     """Median distance of the sentences' median pitch to the target speaker's and to the source's, in semitones."""
-    rows = [each for each in conversions if each["target"] == target != each["source"] and each["converted_pitch"]]
+    pitches = ("converted_pitch", "target_speaker_pitch", "source_pitch")
+    others = [each for each in conversions if each["target"] == target != each["source"]]
+    rows = [each for each in others if all(each[name] for name in pitches)]
     if not rows:
         return math.inf, 0.0  # no sentence has a pitch
 
