@@ -1,5 +1,6 @@
 """The command: where conversions go, how long and loud they are, and one clear line for every mistake."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import speechvq
 from odd_sounds import BAD, names, save_tiny_model, write_bad, write_samples, write_tone
 from speechvq import convert
 from speechvq.audio.waveform import read_waveform
-from tiny import VOICES
+from tiny import VOICES, WAVENET, speech_config
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,14 @@ def test_silence_and_single_samples(samples: np.ndarray, model: Path, tmp_path: 
     assert run(model, "--src", source, "--target-speaker", "ada", "--out", tmp_path / "b.wav") == 0
     wave = read_waveform(tmp_path / "b.wav")
     assert wave.shape == samples.shape and bool(wave.any()) <= bool(samples.any())
+
+
+@pytest.mark.parametrize("samples", [0, 1, 7, 1_000])
+def test_a_decoder_that_is_told_the_pitch_takes_short_sounds_too(samples: int) -> None:
+    told = dataclasses.replace(WAVENET, pitch=True, short_taps=4, long_taps=3)
+    model = speechvq.SpeechVQ(speech_config(wavenet=told), VOICES).eval()
+    for wave in (np.zeros(samples, np.float32), np.ones(samples, np.float32)):
+        assert model.convert(wave, "bob").shape == wave.shape
 
 
 def test_stereo_at_another_rate_keeps_its_length_in_seconds(
