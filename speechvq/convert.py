@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 from speechvq.command import run
 from speechvq.errors import UserError
+from speechvq.progress import counter
 from speechvq.sources import Source, find_sources, read_sources
 
 STREAMS = 16  # sentences spoken side by side
@@ -75,14 +75,14 @@ def _convert(
     """Sounds as long and as loud as their sources, spoken side by side."""
     waves, targets = [wave for _, wave, _ in batch], [target for _, _, target in batch]
     seconds = round(max(map(len, waves)) / SAMPLE_RATE, 2)
-    with tqdm(total=seconds, unit="s of sound", desc=f"{len(batch)} sounds", leave=False) as bar:
+    with counter(seconds, label=f"{len(batch)} sounds", unit="s of sound") as count:
         return model.convert_all(
             waves,
             targets,
             seed=arguments.seed,
             temperature=arguments.temperature,
             top_p=arguments.top_p,
-            on_frame=lambda done: bar.update(min(round(done / model.config.frame_rate, 2), seconds) - bar.n),
+            on_frame=lambda done: count(round(done / model.config.frame_rate, 2)),
         )
 
 

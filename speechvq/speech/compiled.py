@@ -156,9 +156,11 @@ class _Group:
 def _compile() -> None:
     """Load or make the machine code on a model of nothing, and say why the first sound on a machine takes longer."""
     said = threading.Timer(2.0, print, ["compiling the sampler, once for this machine ..."], {"file": sys.stderr})
-    said.start()
     whole = torch.zeros(1, 1, dtype=torch.long)
     tiny = WaveNet(WaveNetConfig(1, 1, 8, 8, 8, 8, 8, 8), dim=8, speakers=1)
-    with threadpool_limits(1):
-        _Group(tiny, torch.zeros(1, 8, 1), whole, torch.zeros(1, 1), whole.clone(), 1.0, 1.0).advance(0, 1)
-    said.cancel()
+    said.start()
+    try:
+        with threadpool_limits(1):
+            _Group(tiny, torch.zeros(1, 8, 1), whole, torch.zeros(1, 1), whole.clone(), 1.0, 1.0).advance(0, 1)
+    finally:  # Ctrl-C too
+        said.cancel()
