@@ -26,7 +26,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--src", type=Path, help="a sound file, a folder of them, or a manifest")
     parser.add_argument("--target-speaker", help="name of a voice, or several between commas")
     parser.add_argument("--out", type=Path, help="a .wav for one sound, otherwise a folder")
-    parser.add_argument("--model", type=Path, required=True, help="model or run directory, for example exp/vctk64")
+    parser.add_argument(
+        "--model", type=Path, required=True, help="model or run directory, for example exp/vctk64"
+    )
     parser.add_argument("--list-speakers", action="store_true", help="print the model's voices and end")
     parser.add_argument("--split", default="", help="of a manifest, only this split")
     parser.add_argument("--limit", type=int, default=0, help="at most so many sounds, spread over all")

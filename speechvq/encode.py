@@ -22,12 +22,20 @@ META = "meta.json"
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.encode", description=__doc__)
-    parser.add_argument("--src", type=Path, required=True, help="a sound file, a folder of them, or a manifest")
-    parser.add_argument("--out", type=Path, required=True, help="codes directory; what is there already is kept")
-    parser.add_argument("--model", type=Path, required=True, help="model or run directory, for example exp/vctk64")
+    parser.add_argument(
+        "--src", type=Path, required=True, help="a sound file, a folder of them, or a manifest"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="codes directory; what is there already is kept"
+    )
+    parser.add_argument(
+        "--model", type=Path, required=True, help="model or run directory, for example exp/vctk64"
+    )
     parser.add_argument("--split", default="", help="of a manifest, only this split")
     parser.add_argument("--limit", type=int, default=0, help="at most so many sounds, spread over all")
-    parser.add_argument("--shard", default="", metavar="i/n", help="part i (from 0) of n; default from RANK, WORLD_SIZE")
+    parser.add_argument(
+        "--shard", default="", metavar="i/n", help="part i (from 0) of n; default from RANK, WORLD_SIZE"
+    )
     return parser
 
 

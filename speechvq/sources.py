@@ -13,7 +13,6 @@ from speechvq.audio.waveform import describe_change, read_sound
 from speechvq.errors import UserError
 
 
-
 @dataclass(frozen=True)
 class Source:
     """One sound to work on, and the name of what comes of it."""
@@ -26,8 +25,8 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
     """The sounds that `--src` names.
 
     Args:
-        src: a sound file; a folder, searched through and through but for what is hidden; a manifest, or a folder
-            that holds one.
+        src: a sound file; a folder, searched through and through but for what is hidden; a manifest, or a
+            folder that holds one.
         split: of a manifest, only this split.
         limit: at most so many, spread evenly over all; 0 for all.
 
@@ -52,7 +51,7 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
 
 
 def _in_folder(folder: Path) -> list[Source]:
-    """Every sound in a folder and the folders in it; hidden ones, such as macOS's `._` companions, are none."""
+    """Every sound in a folder and the folders in it, but for hidden ones such as macOS's `._` companions."""
     found: dict[str, Source] = {}
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SOUND_SUFFIXES):
         inside = path.relative_to(folder)
@@ -60,7 +59,9 @@ def _in_folder(folder: Path) -> list[Source]:
             continue
         source = Source(str(inside.with_suffix("")), path)
         if (other := found.setdefault(source.name, source)) is not source:
-            raise UserError(f"{path} and {other.path.name}: what comes of them would have one name; rename one")
+            raise UserError(
+                f"{path} and {other.path.name}: what comes of them would have one name; rename one"
+            )
     return list(found.values())
 
 

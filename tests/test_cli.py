@@ -22,16 +22,18 @@ PARSERS = {
     "report": report.build_parser,
 }
 FLAGS = {
-    "prepare": "--dev-share --download --help --jobs --mic --out --root --seed --sentences --speakers --test-share "
-    "--unseen-speakers",
+    "prepare": "--dev-share --download --help --jobs --mic --out --root --seed --sentences --speakers "
+    "--test-share --unseen-speakers",
     "train": "--config --device --help --out --set",
     "encode": "--help --limit --model --out --shard --split --src",
-    "convert": "--help --limit --list-speakers --model --out --seed --split --src --target-speaker --temperature "
-    "--top-p",
+    "convert": "--help --limit --list-speakers --model --out --seed --split --src --target-speaker "
+    "--temperature --top-p",
     "evaluate conversion": "--converted --help --json --manifest --references",
     "report": "--converted --examples --help --manifest --out --run --scores",
 }
-LIGHT = [name for name in __main__.COMMANDS if name != "train"]  # what training needs is torch through and through
+LIGHT = [
+    name for name in __main__.COMMANDS if name != "train"
+]  # what training needs is torch through and through
 
 
 @pytest.mark.parametrize("name", FLAGS)
@@ -58,9 +60,18 @@ def test_the_commands_are_listed(argv: list[str], capsys: pytest.CaptureFixture[
     [
         (["transmogrify"], "speechvq: error: no command 'transmogrify'; there are prepare, train, encode,"),
         (["evaluate", "taste"], "speechvq.evaluate: error: no subject 'taste'; there are conversion"),
-        (["convert", "--model", "nowhere", "--list-speakers"], "speechvq.convert: error: nowhere: no model here"),
-        (["encode", "--model", "m", "--src", "nowhere.tsv", "--out", "o"], "speechvq.encode: error: nowhere.tsv: no"),
-        (["train", "--config", "nowhere.yaml", "--out", "o"], "speechvq.train: error: nowhere.yaml: No such file"),
+        (
+            ["convert", "--model", "nowhere", "--list-speakers"],
+            "speechvq.convert: error: nowhere: no model here",
+        ),
+        (
+            ["encode", "--model", "m", "--src", "nowhere.tsv", "--out", "o"],
+            "speechvq.encode: error: nowhere.tsv: no",
+        ),
+        (
+            ["train", "--config", "nowhere.yaml", "--out", "o"],
+            "speechvq.train: error: nowhere.yaml: No such file",
+        ),
         (["report", "--run", "nowhere"], "speechvq.report: error: nowhere: no run here"),
         (["prepare", "folder", "--out", "o"], "speechvq.prepare: error: --root is missing"),
         (
@@ -101,7 +112,8 @@ def test_help_does_not_wait_for_torch() -> None:
         "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
         "        main([name, '--help'])\n"
         "assert main(['convert', '--model', 'm']) == 2\n"
-        "print([name for name in ('torch', 'librosa', 'numba', 'matplotlib', 'sklearn') if name in sys.modules])\n"
+        "slow = {'torch', 'librosa', 'numba', 'matplotlib', 'sklearn'}\n"
+        "print(sorted(slow & set(sys.modules)))\n"
     )
     printed, error = python("-c", script).communicate(timeout=60)
     assert printed == "[]\n" and error.count("\n") == 1
@@ -131,7 +143,9 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
         command.run(parser(), break_down, [])
 
 
-@pytest.mark.parametrize(("resumes", "more"), [(False, ""), (True, "; the same command goes on where it stopped")])
+@pytest.mark.parametrize(
+    ("resumes", "more"), [(False, ""), (True, "; the same command goes on where it stopped")]
+)
 def test_ctrl_c(resumes: bool, more: str, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt(_: argparse.Namespace) -> None:
         signal.raise_signal(signal.SIGINT)

@@ -87,7 +87,10 @@ def test_codes_of_another_model_are_not_mixed_in(
     before = names(out)
     assert run(other, corpus, out) == 2
     error = capsys.readouterr().err
-    assert error.endswith("these codes were made by another model; choose another --out\n") and names(out) == before
+    assert (
+        error.endswith("these codes were made by another model; choose another --out\n")
+        and names(out) == before
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in BAD])

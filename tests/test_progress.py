@@ -25,7 +25,9 @@ def test_a_log_gets_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     clock = iter(range(0, 1_000, 10))
     monkeypatch.setattr(shown.time, "monotonic", lambda: next(clock))
     list(progress("abcd", total=4, label="spell", unit="letters"))
-    assert capsys.readouterr().err == "spell: 2/4 letters, about 20 s left\nspell: 4/4 letters, about 0 s left\n"
+    assert (
+        capsys.readouterr().err == "spell: 2/4 letters, about 20 s left\nspell: 4/4 letters, about 0 s left\n"
+    )
 
 
 def test_what_counts_for_itself_stays_within_its_length(
@@ -37,7 +39,10 @@ def test_what_counts_for_itself_stays_within_its_length(
         for done in (0, 1.0, 2.52):
             count(done)
     lines = capsys.readouterr().err.splitlines()
-    assert lines == ["2 sounds: 1.0/2.5 s of sound, about 60 s left", "2 sounds: 2.5/2.5 s of sound, about 0 s left"]
+    assert lines == [
+        "2 sounds: 1.0/2.5 s of sound, about 60 s left",
+        "2 sounds: 2.5/2.5 s of sound, about 0 s left",
+    ]
 
 
 def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:

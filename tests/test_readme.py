@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,10 @@ def test_settings_named_can_be_laid_over() -> None:
 
 def test_extras_named_exist() -> None:
     project = (ROOT / "pyproject.toml").read_text()
-    assert all(re.search(rf"^{extra} = \[", project, re.MULTILINE) for extra in re.findall(r"speechvq\[(\w+)\]", README))
+    assert all(
+        re.search(rf"^{extra} = \[", project, re.MULTILINE)
+        for extra in re.findall(r"speechvq\[(\w+)\]", README)
+    )
 
 
 def run(line: str, more: list[str]) -> int:
@@ -145,15 +149,20 @@ def record(folder: Path) -> None:
 def test_your_own_speech(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The commands word by word, but for a training of two steps; then the lines of Python, then the measures."""
+    """The commands word by word, but for a training of two steps; then the Python, then the measures."""
     monkeypatch.chdir(tmp_path)
     record(tmp_path)
     shrunk = [word for key, value in SHRUNK.items() for word in ("--set", f"{key}={value}")]
     for line in filter(is_ours, COMMANDS):
-        assert run(line, shrunk if "speechvq.train" in line else []) == command.SUCCESS, capsys.readouterr().err
+        assert run(line, shrunk if "speechvq.train" in line else []) == command.SUCCESS, (
+            capsys.readouterr().err
+        )
     printed = capsys.readouterr().out
     assert "10 utterances, 2 speakers" in printed and "\np225\np226\n" in printed
-    assert len(read_waveform(tmp_path / "b.wav")) == 2_000 and names(tmp_path / "codes") == {"meta.json", "a.npy"}
+    assert len(read_waveform(tmp_path / "b.wav")) == 2_000 and names(tmp_path / "codes") == {
+        "meta.json",
+        "a.npy",
+    }
     check_python(tmp_path)
     check_measures(tmp_path / "exp/mine/metrics.jsonl")
 
@@ -161,7 +170,7 @@ def test_your_own_speech(
 def check_python(folder: Path) -> None:
     """The block of Python, run where `exp/mine` is."""
     [block] = [block for kind, block in FENCED if kind == "python"]
-    scope = {"wave": read_waveform(folder / "a.wav")}
+    scope: dict[str, Any] = {"wave": read_waveform(folder / "a.wav")}
     exec(block, scope)
     assert scope["converted"].shape == (2_000,) and scope["codes"].shape == (-(-2_000 // 64),)
     assert scope["model"].speakers == ("p225", "p226")

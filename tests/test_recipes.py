@@ -1,4 +1,4 @@
-"""The recipes: scripts that bash can read, flags that commands know, an environment made once, an honest verdict."""
+"""The recipes: scripts bash can read, flags commands know, an environment made once, an honest verdict."""
 
 import importlib.util
 import itertools
@@ -92,14 +92,19 @@ def test_stages_are_chosen(arguments: str, stages: str, tmp_path: Path) -> None:
 
 
 def test_flags_are_read_whole(tmp_path: Path) -> None:
-    done = shell(FLAGS_AND_STAGES, "--exp", "a folder; $(touch x)", "--steps", "7", "--stage", "4", cwd=tmp_path)
+    done = shell(
+        FLAGS_AND_STAGES, "--exp", "a folder; $(touch x)", "--steps", "7", "--stage", "4", cwd=tmp_path
+    )
     assert done.stdout.endswith("\na folder; $(touch x) 7\n") and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--cake", "1"], "unknown flag or missing value: --cake; known: --stage N --stop-stage N --exp VALUE --steps VALUE"),
+        (
+            ["--cake", "1"],
+            "missing value: --cake; known: --stage N --stop-stage N --exp VALUE --steps VALUE",
+        ),
         (["--exp"], "unknown flag or missing value: --exp; known: --stage N"),
         (["exp", "x"], "unknown flag or missing value: exp;"),
         (["--help"], "known: --stage N --stop-stage N --exp VALUE"),
@@ -194,7 +199,9 @@ def judge(
     lines = [{"step": 1, "heldout_bits": 6.0, "codes_gap_bits": 9.9}, {"step": 2, "nats": 1.0}]
     lines += [{"step": 2, "heldout_bits": 4.0, "codes_gap_bits": gap}]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "conversion.json").write_text(json.dumps({"voices": 2, "conversions": conversions, "summary": {}}))
+    (folder / "conversion.json").write_text(
+        json.dumps({"voices": 2, "conversions": conversions, "summary": {}})
+    )
     monkeypatch.setattr("sys.argv", ["verdict.py", str(folder), *flags])
     return int(verdict().main())
 
@@ -205,9 +212,17 @@ def judge(
         (0.5, [conversion(190.0), conversion(210.0), conversion(90.0)], 0),  # by the median
         (0.2, [conversion(190.0)], 1),  # hardly listens to the codes
         (0.5, [conversion(110.0), conversion(190.0), conversion(100.0)], 1),  # keeps the source's pitch
-        (0.5, [conversion(190.0), conversion(300.0, target="m05", target_speaker_pitch=90.0)], 1),  # one voice of two
+        (
+            0.5,
+            [conversion(190.0), conversion(300.0, target="m05", target_speaker_pitch=90.0)],
+            1,
+        ),  # one voice of two
         (0.5, [conversion(None)], 1),  # nothing has a pitch
-        (0.5, [conversion(190.0), conversion(None), conversion(190.0, source_pitch=None)], 0),  # some have none
+        (
+            0.5,
+            [conversion(190.0), conversion(None), conversion(190.0, source_pitch=None)],
+            0,
+        ),  # some have none
         (0.5, [conversion(190.0), conversion(100.0, source="f03")], 0),  # into its own voice: says nothing
     ],
 )
@@ -221,7 +236,9 @@ def test_the_verdict(
 ) -> None:
     assert judge(tmp_path, monkeypatch, gap, conversions) == code
     printed = capsys.readouterr().out
-    assert f"held-out  4.000 bits a sample, codes gap {gap:.3f} bits" in printed and ("NO " in printed) == bool(code)
+    assert f"held-out  4.000 bits a sample, codes gap {gap:.3f} bits" in printed and (
+        "NO " in printed
+    ) == bool(code)
 
 
 def test_a_shortened_run_is_not_judged(

@@ -40,7 +40,11 @@ def test_a_limit_spreads_over_all(corpus: Path) -> None:
 @pytest.mark.parametrize(
     ("src", "options", "line"),
     [
-        (".", {}, r"no sounds \(.flac, .mp3, .ogg, .opus, .wav\); give a file, a folder of sounds or a manifest"),
+        (
+            ".",
+            {},
+            r"no sounds \(.flac, .mp3, .ogg, .opus, .wav\); give a file, a folder of sounds or a manifest",
+        ),
         ("corpus", {"split": "test"}, "no sounds in split 'test'"),
         ("corpus", {"limit": -1}, "--limit -1: give the number of sounds, or 0 for all"),
         ("nowhere.tsv", {}, "no such manifest; make one with"),
@@ -57,7 +61,9 @@ def test_what_was_changed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
     path = write_tone(tmp_path / "a.wav", samples=4_800, rate=48_000, channels=2)
     [(source, wave)] = read_sources(find_sources(path))
     assert source.name == "a" and wave.shape == (1_600,) and wave.dtype == np.float32
-    assert capsys.readouterr().err == f"{path}: 2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz\n"
+    assert (
+        capsys.readouterr().err == f"{path}: 2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz\n"
+    )
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -10,6 +10,13 @@ from speechvq import convert
 
 def test_a_log_stays_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write_tone(tmp_path / "a.wav", samples=800)
-    argv = ["--model", str(save_tiny_model(tmp_path / "run")), "--src", str(source), "--target-speaker", "bob"]
+    argv = [
+        "--model",
+        str(save_tiny_model(tmp_path / "run")),
+        "--src",
+        str(source),
+        "--target-speaker",
+        "bob",
+    ]
     assert convert.main([*argv, "--out", str(tmp_path / "b.wav")]) == 0
     assert "s of sound" not in capsys.readouterr().err  # a first call may say that it compiles

@@ -1,4 +1,4 @@
-"""A negative --limit and a --seed of thirty digits ended `convert` with a traceback; NaN was a temperature."""
+"""A negative --limit and a --seed of thirty digits were tracebacks in `convert`; NaN was a temperature."""
 
 from pathlib import Path
 

@@ -8,7 +8,9 @@ from odd_sounds import write_tone
 from speechvq import convert
 
 
-@pytest.mark.parametrize("more", [["--target-speaker", "ada,bob"], ["--target-speaker", "ada", "--out", "b.mp3"]])
+@pytest.mark.parametrize(
+    "more", [["--target-speaker", "ada,bob"], ["--target-speaker", "ada", "--out", "b.mp3"]]
+)
 def test_it_is_refused_before(more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """There is no model to speak with."""
     source = write_tone(tmp_path / "a.wav")
