@@ -23,7 +23,6 @@ INLINE = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", PROSE)]
 COMMANDS = [line for kind, block in FENCED if kind == "bash" for line in block.splitlines() if line.strip()]
 LINKS = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
 MAINS = {"prepare": prepare, "train": train, "encode": encode, "convert": convert, "report": report}
-MADE_BY_LONG_RUNS = {"docs/mini.png", "recipes/vctk/RESULTS.md"}
 WAVENET = "{stacks: 1, layers: 3, residual: 4, skip: 4, hidden: 4, condition: 4, speaker: 2, levels: 32}"
 SHRUNK = {
     "train.steps": "2",
@@ -79,8 +78,6 @@ def test_flags_within_sentences_exist() -> None:
 
 @pytest.mark.parametrize("link", [*dict.fromkeys(LINKS)])
 def test_links_lead_somewhere(link: str) -> None:
-    if link in MADE_BY_LONG_RUNS and not (ROOT / link).exists():
-        pytest.xfail("made by a long run, and not there yet")
     assert (ROOT / link).exists()
 
 
