@@ -13,11 +13,12 @@ from speechvq import config as configuration
 from speechvq import distributed
 from speechvq.audio.dataset import CropDataset, crop_loader, middle_crops
 from speechvq.audio.manifest import Utterance, read_manifest
+from speechvq.audio.pitch import contour
 from speechvq.audio.waveform import read_waveform
 from speechvq.command import run
 from speechvq.config import RunConfig
 from speechvq.errors import UserError
-from speechvq.speech.contour import contour, mean_pitch
+from speechvq.speech.contour import mean_pitch
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import save_model
 from speechvq.training.heldout import measure_heldout

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from speechvq.audio.manifest import Utterance
-from speechvq.audio.pitch import HOP, track_pitch
+from speechvq.audio.pitch import HOP, contour
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.errors import UserError
 
@@ -76,7 +76,7 @@ def crop_pitch(wave: np.ndarray, track: bool) -> Tensor:
     """Pitch of a crop in Hz, 0 where unvoiced or when it is not to be tracked: (T,) to (F,), F = ceil(T / 160)."""
     if not track:
         return torch.zeros(-(-len(wave) // HOP))
-    return torch.from_numpy(np.nan_to_num(track_pitch(wave).hertz)).float()
+    return torch.from_numpy(contour(wave))
 
 
 def middle_crops(

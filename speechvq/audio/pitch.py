@@ -58,6 +58,11 @@ def track_pitch(wave: np.ndarray) -> Pitch:
     return Pitch(_path(SAMPLE_RATE / lags, strengths), strengths.max(1, initial=0.0), sounding)
 
 
+def contour(wave: np.ndarray) -> np.ndarray:
+    """Pitch of a sound in Hz, 0 where unvoiced: (T,) to (F,), float32, F = ceil(T / 160), 10 ms apart."""
+    return np.nan_to_num(track_pitch(wave).hertz).astype(np.float32)
+
+
 def median_pitch(pitch: Pitch) -> float:
     """Median pitch of the voiced frames, Hz; NaN where less than a tenth is voiced, as in a whisper."""
     if voiced_share(pitch) < LEAST_VOICED:

@@ -88,9 +88,8 @@ def speak(
     groups = max(min(cores, streams), -(-streams // STREAMS_A_CORE))
     lags = torch.zeros_like(levels) if lags is None else lags
     parts = [slice(i * streams // groups, (i + 1) * streams // groups) for i in range(groups)]
-    workers = [
-        _Group(wavenet, *(t[part] for t in (features, lags, uniforms, levels)), temperature, top_p) for part in parts
-    ]
+    packed, streamed = pack(wavenet), (features, lags, uniforms, levels)
+    workers = [_Group(wavenet, packed, *(t[part] for t in streamed), temperature, top_p) for part in parts]
     piece = max(PIECE * frames // levels.shape[1], 1)
     # One thread in BLAS: the groups are the threads.
     with threadpool_limits(1), ThreadPoolExecutor(min(cores, groups)) as pool:
@@ -106,6 +105,7 @@ class _Group:
     def __init__(
         self,
         wavenet: WaveNet,
+        packed: Packed,
         features: Tensor,
         lags: Tensor,
         uniforms: Tensor,
@@ -113,7 +113,7 @@ class _Group:
         temperature: float,
         top_p: float,
     ) -> None:
-        self.wavenet, self.packed, self.features = wavenet, pack(wavenet), features
+        self.wavenet, self.packed, self.features = wavenet, packed, features
         self.lags, self.uniforms, self.levels = lags.numpy(), uniforms.double().numpy(), levels.numpy()
         self.temperature, self.top_p = float(temperature), float(top_p)
         self.hop = levels.shape[1] // features.shape[-1]
@@ -161,6 +161,7 @@ def _compile() -> None:
     said.start()
     try:
         with threadpool_limits(1):
-            _Group(tiny, torch.zeros(1, 8, 1), whole, torch.zeros(1, 1), whole.clone(), 1.0, 1.0).advance(0, 1)
+            group = _Group(tiny, pack(tiny), torch.zeros(1, 8, 1), whole, torch.zeros(1, 1), whole.clone(), 1.0, 1.0)
+            group.advance(0, 1)
     finally:  # Ctrl-C too
         said.cancel()

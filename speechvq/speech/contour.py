@@ -4,15 +4,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speechvq.audio.pitch import HOP, track_pitch
+from speechvq.audio.pitch import HOP
 from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.speech.predictor import PAST
 
 MIDDLE = 150.0  # Hz; the feature is octaves from here
-
-
-def contour(wave: np.ndarray) -> np.ndarray:
-    """Pitch of a sound in Hz, 0 where unvoiced: (T,) to (F,), float32, F = ceil(T / 160), 10 ms apart."""
-    return np.nan_to_num(track_pitch(wave).hertz).astype(np.float32)
+SHORTEST, LONGEST = 16, PAST - 16  # samples; periods beyond would look into the future or further than is kept
 
 
 def at_code_rate(pitch: Tensor, frames: int, hop: int) -> Tensor:
@@ -29,6 +26,8 @@ def pitch_features(pitch: Tensor) -> Tensor:
 def periods(pitch: Tensor, samples: int) -> Tensor:
     """Pitch periods in samples, on straight lines between the frames' centres, held where unvoiced.
 
+    They stay within 16 and 496 samples (32 Hz to 1 kHz) however far a contour was shifted.
+
     Args:
         pitch: (B, N), Hz, 0 where unvoiced.
         samples: T, a multiple of N.
@@ -40,7 +39,8 @@ def periods(pitch: Tensor, samples: int) -> Tensor:
     place = ((torch.arange(samples, device=pitch.device) + 0.5) * frames / samples - 0.5).clamp(0, frames - 1)
     left = place.long()
     right = (left + 1).clamp_max(frames - 1)
-    return (SAMPLE_RATE / torch.lerp(held[:, left], held[:, right], place - left)).round().long()
+    hertz = torch.lerp(held[:, left], held[:, right], place - left)
+    return (SAMPLE_RATE / hertz).round().clamp(SHORTEST, LONGEST).long()
 
 
 def hold_unvoiced(pitch: Tensor) -> Tensor:

@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from speechvq.audio.pitch import contour
 from speechvq.audio.waveform import normalise_level
 from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
 from speechvq.quantizer import VectorQuantizer
 from speechvq.speech.companding import Companding
-from speechvq.speech.contour import at_code_rate, contour, shift_pitch
+from speechvq.speech.contour import at_code_rate, shift_pitch
 from speechvq.speech.encoder import Encoder, jitter
 from speechvq.speech.sampler import sample
 from speechvq.speech.wavenet import WaveNet

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from speechvq.audio.manifest import is_file_name
 from speechvq.config import SpeechConfig, from_mapping, read_yaml, save
 from speechvq.errors import UserError
 from speechvq.speech.model import SpeechVQ
@@ -46,6 +47,8 @@ def load_model(folder: str | Path) -> SpeechVQ:
     speakers = mapping.pop("speakers", None)
     if not isinstance(speakers, list) or not speakers or not all(isinstance(name, str) for name in speakers):
         raise UserError(f"{folder / CONFIG}: 'speakers' must list the voices' names")
+    if not all(map(is_file_name, speakers)):  # conversions go into a folder of the voice's name
+        raise UserError(f"{folder / CONFIG}: 'speakers' holds a name that cannot name a folder; do not use this model")
     try:
         config = from_mapping(SpeechConfig, mapping)
     except UserError as error:
