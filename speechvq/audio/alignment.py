@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from speechvq.audio.atomic import write_bytes
 from speechvq.errors import UserError
 
@@ -50,6 +52,26 @@ def write_lab(path: Path, intervals: Iterable[Interval]) -> None:
     write_bytes(path, "".join(lines).encode())
 
 
+def intervals_at_frames(
+    intervals: Sequence[Interval], num_frames: int, frame_rate_hz: float
+) -> np.ndarray:
+    """The interval that holds the centre of each code frame: (N,), int64, -1 where none does.
+
+    Args:
+        intervals: in order of time and not overlapping, as `read_lab` gives them.
+        num_frames: N.
+        frame_rate_hz: frames a second; frame i has its centre at (i + 0.5) / frame_rate_hz seconds.
+    """
+    if not intervals:
+        return np.full(num_frames, -1)
+    starts = np.array([each.start for each in intervals])
+    ends = np.array([each.end for each in intervals])
+    centres = (np.arange(num_frames) + 0.5) / frame_rate_hz
+    index = np.searchsorted(ends, centres, side="right")  # of the first that has not ended
+    inside = starts[np.minimum(index, len(starts) - 1)] <= centres
+    return np.where(inside & (index < len(starts)), index, -1)
+
+
 def phones_at_frames(
     intervals: Sequence[Interval], num_frames: int, frame_rate_hz: float
 ) -> list[str | None]:
@@ -60,15 +82,8 @@ def phones_at_frames(
         num_frames: N.
         frame_rate_hz: frames a second; frame i has its centre at (i + 0.5) / frame_rate_hz seconds.
     """
-    phones: list[str | None] = []
-    index = 0
-    for frame in range(num_frames):
-        centre = (frame + 0.5) / frame_rate_hz
-        while index < len(intervals) and intervals[index].end <= centre:
-            index += 1
-        inside = index < len(intervals) and intervals[index].start <= centre
-        phones.append(intervals[index].phone if inside else None)
-    return phones
+    found = intervals_at_frames(intervals, num_frames, frame_rate_hz)
+    return [intervals[i].phone if i >= 0 else None for i in found]
 
 
 READERS = {".lab": read_lab}  # by a file's ending

@@ -4,6 +4,9 @@ A phone is a category, as in CMUdict: the vowel of "bottle" is AA in every accen
 """
 
 SILENCE = "SIL"
+# What else stands for it: in MFA ("sil", "sp", an empty label), MAUS, TIMIT, Festival and eSpeak NG. Noise, such as
+# MFA's "spn", is something that was said.
+SILENT_LABELS = frozenset({"", "sil", "sp", "<sil>", "<p:>", "<p>", "h#", "pau", "_", "#", "[silence]"})
 VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
 STOPS = ("B", "CH", "D", "G", "JH", "K", "P", "T")  # with the affricates: phones that begin with a closure
 CONTINUANTS = ("DH", "F", "HH", "L", "M", "N", "NG", "R", "S", "SH", "TH", "V", "W", "Y", "Z", "ZH")
@@ -54,6 +57,11 @@ ESPEAK_NAMES = {
 }
 _CATEGORY = {name: phone for phone, names in ESPEAK_NAMES.items() for name in names.split()}
 _STRESS_MARKS = "',%="
+
+
+def is_silence(phone: str) -> bool:
+    """Whether a label, of whatever alignment, stands for silence."""
+    return phone.strip().lower() in SILENT_LABELS
 
 
 def arpabet(mnemonic: str) -> str:
