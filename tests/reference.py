@@ -142,3 +142,47 @@ def deemphasise(emphasised: np.ndarray, emphasis: float, gain: float) -> np.ndar
         before = value / gain + emphasis * before
         wave.append(before)
     return np.array(wave)
+
+
+def phone_scores(phones: Sequence[str], codes: Sequence[int]) -> dict[str, float]:
+    """Prior, phone purity, cluster purity, PNMI and entropy in bits of frames, each counted by loops."""
+    pairs = list(zip(phones, codes))
+    right = kept = 0
+    for code in set(codes):
+        right += max(sum(pair == (phone, code) for pair in pairs) for phone in set(phones))
+    for phone in set(phones):
+        kept += max(sum(pair == (phone, code) for pair in pairs) for code in set(codes))
+    entropy = {"phone": 0.0, "code": 0.0}
+    shared = 0.0
+    for name, values in (("phone", list(phones)), ("code", list(codes))):
+        for value in set(values):
+            share = values.count(value) / len(values)
+            entropy[name] -= share * math.log2(share)
+    for phone, code in set(pairs):
+        share = pairs.count((phone, code)) / len(pairs)
+        apart = list(phones).count(phone) / len(pairs) * list(codes).count(code) / len(pairs)
+        shared += share * math.log2(share / apart)
+    return {
+        "majority_prior": max(list(phones).count(phone) for phone in set(phones)) / len(pairs),
+        "phone_purity": right / len(pairs),
+        "cluster_purity": kept / len(pairs),
+        "pnmi": shared / entropy["phone"] if entropy["phone"] else 1.0,
+        "perplexity": 2 ** entropy["code"],
+    }
+
+
+def held_out_purity(
+    fit: Sequence[tuple[str, int]], score: Sequence[tuple[str, int]]
+) -> float:
+    """How many (phone, code) pairs of `score` the map of `fit` gets right: frame by frame, ties shared."""
+    frequency: dict[str, int] = {}
+    for phone, _ in fit:
+        frequency[phone] = frequency.get(phone, 0) + 1
+    right = 0.0
+    for phone, code in score:
+        counts = {name: fit.count((name, code)) for name in frequency}
+        most = max(counts.values())
+        tied = [name for name in counts if counts[name] == most]
+        tied = [name for name in tied if frequency[name] == max(frequency[other] for other in tied)]
+        right += (phone in tied) / len(tied)
+    return right

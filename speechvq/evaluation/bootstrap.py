@@ -4,12 +4,12 @@ Each utterance keeps a sparse table of its own, some hundred cells, so that the 
 utterances and not frames: neighbouring frames are of one phone and tell little new.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 CAPACITY = 8_000_000  # cells kept, 16 bytes each; 100 million frames then score within 1 GB
-RESAMPLINGS = 1000
+RESAMPLINGS = 400
 _CELLS_AT_ONCE = 4_000_000  # of resampled tables
 
 Parts = Callable[[str], int]
@@ -72,7 +72,8 @@ class UtteranceTables:
         """
         total = np.zeros((num_parts, len(order) * self.num_codes), np.int64)
         for cells, counts, group in zip(self._cells, self._counts, self._groups):
-            total[parts(group), order[cells // self.num_codes] * self.num_codes + cells % self.num_codes] += counts
+            labels, codes = np.divmod(cells, self.num_codes)
+            total[parts(group), order[labels] * self.num_codes + codes] += counts
         return total.reshape(num_parts, len(order), self.num_codes)
 
     def resample(
@@ -145,22 +146,23 @@ def _sum(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> 
 
 
 def centred_interval(
-    values: np.ndarray, estimate: float, bounds: tuple[float, float]
+    values: Sequence[np.ndarray], estimate: float, bounds: tuple[float, float]
 ) -> tuple[float, float] | None:
-    """Interval of 95 % from resampled values (b,), moved so that their mean is the estimate.
+    """Interval of 95 % from resampled values, moved so that their mean is the estimate.
 
     A resampled corpus holds fewer different utterances, so purity and mutual information come out a little
     higher in it; the move takes that bias away, and the interval holds its estimate.
 
     Args:
-        values: (b,), the figure of each resampling; NaN are left out.
+        values: (b,) each, the figure of each resampling; NaN are left out.
         estimate: the figure of the corpus.
         bounds: between which the figure can lie.
 
     Returns:
         Low and high; None where there is no figure.
     """
-    kept = values[np.isfinite(values)]
+    every = np.concatenate([np.empty(0), *values])
+    kept = every[np.isfinite(every)]
     if not len(kept) or not np.isfinite(estimate):
         return None
     low, high = np.percentile(kept, [2.5, 97.5]) - kept.mean() + estimate

@@ -48,10 +48,10 @@ def held_out_purity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _correct(fitted: np.ndarray, scored: np.ndarray) -> np.ndarray:
     """How many frames of `scored` the map fitted on `fitted` gets right; (..., P, K) each to (...)."""
-    best = fitted == fitted.max(axis=-2, keepdims=True)
+    best = fitted == fitted.max(axis=-2, keepdims=True, initial=0)
     frequency = np.where(best, fitted.sum(axis=-1, keepdims=True), -1)
-    best = frequency == frequency.max(axis=-2, keepdims=True)
-    return (np.where(best, scored, 0).sum(axis=-2) / best.sum(axis=-2)).sum(axis=-1)
+    best = frequency == frequency.max(axis=-2, keepdims=True, initial=-1)
+    return (np.where(best, scored, 0).sum(axis=-2) / best.sum(axis=-2).clip(min=1)).sum(axis=-1)
 
 
 def pnmi(tables: np.ndarray) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Are the codes phonemes? Purity, PNMI and bit rate of anybody's units against phone alignments.
 
-Definitions: phone purity and PNMI as HuBERT has them (Hsu et al. 2021); phone purity is the mapping accuracy of
-van den Oord et al. 2017, section 4.2, every code standing for its likeliest phone. A frame has the phone at
-its centre; frames without one are dropped and counted. There are two protocols, because a corpus is silent for
-up to 40 % of its time and the paper does not say what became of that: `all` frames, and `edges_trimmed`, which
-leaves out the silence that begins and ends an utterance.
+Phone purity and PNMI are those of HuBERT (Hsu et al. 2021); phone purity is the mapping accuracy of van den
+Oord et al. 2017, section 4.3, where every code stands for its likeliest phone. A frame has the phone at its
+centre; frames without one are dropped and counted. There are two protocols, because up to 40 % of a corpus is
+silence and the paper does not say what became of it: `all` frames, and `edges_trimmed`, which leaves out the
+silence that begins and ends an utterance.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -56,8 +57,8 @@ def score_units(
     `contingency` defines them; `phone_purity_heldout`, the map fitted on every second speaker by name and
     scored on the others, and the other way round, all frames together, None for fewer than two speakers;
     `shuffled_phone_purity` and `shuffled_pnmi`, the same after a permutation of all frames' codes;
-    `perplexity`, 2 to the entropy of the codes; `bitrate_entropy` and `bitrate_max` in bit/s, frame rate times
-    that entropy and times log2 K.
+    `perplexity`, 2 to the entropy of the codes; `bitrate_entropy` and `bitrate_max` in bit/s, the frame rate
+    times that entropy and times log2 K.
 
     Args:
         utterances: taken one by one.
@@ -114,22 +115,21 @@ class _Counts:
         tables = self.tables.table(order, half, num_parts=3)
         measured = _measured(tables, frame_rate)
         draws = self.tables.resample(order, half, num_parts=3, resamplings=resamplings, seed=seed)
-        drawn = [_measured(each, frame_rate) for each in draws] if tables.any() else [measured]
-        most = frame_rate * np.log2(self.tables.num_codes)
-        bounds = {"perplexity": (1.0, float(self.tables.num_codes)), "bitrate_entropy": (0.0, float(most))}
+        drawn = [_measured(each, frame_rate) for each in draws] if tables.any() else []
+        most = frame_rate * math.log2(self.tables.num_codes)
+        bounds = {"perplexity": (1.0, float(self.tables.num_codes)), "bitrate_entropy": (0.0, most)}
         intervals = {
-            name: centred_interval(
-                np.concatenate([np.atleast_1d(each[name]) for each in drawn]),
-                float(value),
-                bounds.get(name, (0.0, 1.0)),
-            )
+            name: centred_interval([each[name] for each in drawn], value, bounds.get(name, (0.0, 1.0)))
             for name, value in measured.items()
         }
         table = tables.sum(axis=0)
-        figures = _figures(table, measured, dropped=self.dropped, most=float(most), seed=seed)
         spoken = table.any(axis=1)
-        names_spoken = tuple(phone for phone, occurs in zip(phones, spoken) if occurs)
-        return Score(figures, intervals, names_spoken, table[spoken])
+        return Score(
+            _figures(table, measured, dropped=self.dropped, most=most, seed=seed),
+            intervals,
+            tuple(phone for phone, occurs in zip(phones, spoken) if occurs),
+            table[spoken],
+        )
 
 
 def _measured(tables: np.ndarray, frame_rate: float) -> dict[str, np.ndarray]:
