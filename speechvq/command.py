@@ -13,7 +13,7 @@ INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 def run(
     parser: argparse.ArgumentParser,
-    work: Callable[[argparse.Namespace], None],
+    work: Callable[[argparse.Namespace], int | None],
     argv: Sequence[str] | None,
     *,
     resumes: bool = False,
@@ -22,17 +22,17 @@ def run(
 
     Args:
         parser: its `prog` names the command in the line.
-        work: does the job; raises UserError for what the user can mend.
+        work: does the job; raises UserError for what the user can mend; may return an exit code of its own.
         argv: arguments without the program's name; None takes them from the command line.
         resumes: whether a second call goes on where the first was interrupted.
 
     Returns:
-        0, 2 after a UserError, 130 after Ctrl-C.
+        0 or what `work` returned, 2 after a UserError, 130 after Ctrl-C.
     """
     arguments = parser.parse_args(argv)
     _let_any_name_be_printed()
     try:
-        work(arguments)
+        return work(arguments) or SUCCESS
     except UserError as error:
         line = " ".join(str(error).splitlines())  # the name of a file may hold line breaks
         print(f"{parser.prog}: error: {line}", file=sys.stderr)
@@ -41,7 +41,6 @@ def run(
         more = "; the same command goes on where it stopped" if resumes else ""
         print(f"{parser.prog}: interrupted{more}", file=sys.stderr)
         return INTERRUPTED
-    return SUCCESS
 
 
 def _let_any_name_be_printed() -> None:

@@ -13,7 +13,7 @@ from speechvq.config import (
     WAVENET_SIZES,
     EncoderConfig,
     QuantizerConfig,
-    RunConfig,
+    SpeechRun,
     SpeechConfig,
     TrainConfig,
     WaveNetConfig,
@@ -26,9 +26,9 @@ from speechvq.errors import UserError
 from tiny import MODEL, ROOT, run_config
 
 
-def loaded(folder: Path, text: str, *overrides: str) -> RunConfig:
+def loaded(folder: Path, text: str, *overrides: str) -> SpeechRun:
     (folder / "run.yaml").write_text(text, encoding="utf-8")
-    return load(folder / "run.yaml", RunConfig, overrides)
+    return load(folder / "run.yaml", SpeechRun, overrides)
 
 
 def refusal(folder: Path, text: str, *overrides: str) -> str:
@@ -41,24 +41,24 @@ def refusal(folder: Path, text: str, *overrides: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "config", [RunConfig(), RunConfig(model=MODEL), run_config(Path("/somewhere"), "ema", seed=3)]
+    "config", [SpeechRun(), SpeechRun(model=MODEL), run_config(Path("/somewhere"), "ema", seed=3)]
 )
-def test_there_and_back(config: RunConfig, tmp_path: Path) -> None:
+def test_there_and_back(config: SpeechRun, tmp_path: Path) -> None:
     configuration.save(tmp_path / "run.yaml", config)
-    assert load(tmp_path / "run.yaml", RunConfig) == config
-    assert from_mapping(RunConfig, to_mapping(config)) == config
+    assert load(tmp_path / "run.yaml", SpeechRun) == config
+    assert from_mapping(SpeechRun, to_mapping(config)) == config
     assert [path.name for path in tmp_path.iterdir()] == ["run.yaml"]
 
 
 def test_an_empty_mapping_is_all_defaults(tmp_path: Path) -> None:
-    assert loaded(tmp_path, "{}") == RunConfig()
+    assert loaded(tmp_path, "{}") == SpeechRun()
     assert loaded(tmp_path, "train: {learning_rate: 1e-4}").train.learning_rate == 1e-4
     assert loaded(tmp_path, "train: {clip: 5}").train.clip == 5.0
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/*/*.yaml")), ids=lambda path: path.name)
 def test_every_recipe_loads(path: Path) -> None:
-    config = load(path, RunConfig)
+    config = load(path, SpeechRun)
     assert config.data.crop % config.model.hop == 0 and config.data.manifest
 
 
@@ -179,7 +179,7 @@ def test_aliases_cannot_grow(tmp_path: Path) -> None:
         bomb = "\n".join(lines).replace("a0: ", "zz0: ")
         refusal(tmp_path, f"{bomb}\n{key}: {value}")
         with pytest.raises(UserError):
-            from_mapping(RunConfig, {key: yaml.safe_load(f"{bomb}\n{key}: {value}")[key]})
+            from_mapping(SpeechRun, {key: yaml.safe_load(f"{bomb}\n{key}: {value}")[key]})
     assert time.monotonic() - started < 5
 
 
@@ -195,7 +195,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.yaml"
-    configuration.save(path, RunConfig())
+    configuration.save(path, SpeechRun())
     before = path.read_text()
 
     def full(*_: object) -> None:
@@ -203,6 +203,6 @@ def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(OSError, match="space"):
-        configuration.save(path, RunConfig(model=MODEL))
+        configuration.save(path, SpeechRun(model=MODEL))
     assert path.read_text() == before and [each.name for each in tmp_path.iterdir()] == ["run.yaml"]
     assert sys.getrecursionlimit() >= 1000

@@ -12,7 +12,7 @@ from odd_sounds import names, write_tone
 from speechvq import __main__, command, convert, encode, evaluate, prepare, report, train
 from speechvq import config as configuration
 from speechvq.audio.waveform import read_waveform
-from speechvq.config import RunConfig
+from speechvq.config import SpeechRun
 from test_cli import FLAGS, PARSERS
 from tiny import ROOT
 
@@ -105,7 +105,7 @@ def test_the_map_is_right() -> None:
 
 @pytest.mark.parametrize("path", [link for link in dict.fromkeys(LINKS) if link.endswith(".yaml")])
 def test_configurations_are_as_the_table_says(path: str) -> None:
-    config = configuration.load(ROOT / path, RunConfig)
+    config = configuration.load(ROOT / path, SpeechRun)
     row = next(line for line in README.splitlines() if f"({path})" in line and line.startswith("|"))
     _, _, codes, number, decoder, _ = (cell.strip() for cell in row.split("|"))
     assert codes == f"{config.model.frame_rate:g} a second ({config.model.hop}x)"
@@ -116,7 +116,7 @@ def test_configurations_are_as_the_table_says(path: str) -> None:
 def test_settings_named_can_be_laid_over() -> None:
     settings = [span.removeprefix("--set ") for span in INLINE if span.startswith("--set ")]
     assert settings
-    configuration.load(ROOT / "recipes/vctk/vctk64.yaml", RunConfig, settings)
+    configuration.load(ROOT / "recipes/vctk/vctk64.yaml", SpeechRun, settings)
 
 
 def test_extras_named_exist() -> None:

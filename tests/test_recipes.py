@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from speechvq import config as configuration
-from speechvq import train
-from speechvq.config import RunConfig
+from speechvq.config import SpeechRun
+from speechvq.train.speech import check
 from test_cli import FLAGS
 from tiny import ROOT
 
@@ -56,7 +56,7 @@ def test_the_head_tells_every_flag(script: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/**/*.yaml")), ids=named)
 def test_every_configuration_is_one(path: Path) -> None:
-    train._check(configuration.load(path, RunConfig))
+    check(configuration.load(path, SpeechRun))
 
 
 def shell(script: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ from launcher import Launcher
 from speechvq import train
 from speechvq.audio.dataset import CropDataset, crop_loader, middle_crops
 from speechvq.audio.manifest import read_manifest
-from speechvq.config import RunConfig, TrainConfig
+from speechvq.config import SpeechRun, TrainConfig
 from speechvq.errors import UserError
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import loop
@@ -37,7 +37,7 @@ CROP = 2_400  # makes 27 crops an epoch, two a step: epoch 0 ends in the middle 
 
 
 def train_in_process(
-    corpus: Path, run: Path, config: RunConfig, stop_at: int = -1, stop_in_evaluation: int = -1, seed: int = 0
+    corpus: Path, run: Path, config: SpeechRun, stop_at: int = -1, stop_in_evaluation: int = -1, seed: int = 0
 ) -> TrainingState:
     """What the command does, with a SIGTERM at a chosen step or while the evaluation of a step goes on."""
     utterances, evaluations = read_manifest(corpus), 0
@@ -96,7 +96,7 @@ def frequent_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module", params=["loss", "ema"])
 def unbroken(
     request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[RunConfig, Path]:
+) -> tuple[SpeechRun, Path]:
     """Configuration and run directory of a run that nothing stopped."""
     config = run_config(corpus, request.param, steps=STEPS, save_every=100, model={"jitter": 0.12})
     run = tmp_path_factory.mktemp("unbroken")
@@ -108,7 +108,7 @@ def unbroken(
 
 @pytest.mark.parametrize("stops", [[1], [7], [10], [14], [1, 2, 19]])
 def test_a_resumed_run_ends_like_an_unbroken_one(
-    corpus: Path, unbroken: tuple[RunConfig, Path], stops: list[int], tmp_path: Path
+    corpus: Path, unbroken: tuple[SpeechRun, Path], stops: list[int], tmp_path: Path
 ) -> None:
     """Stopped after the first step, between log lines, at an evaluation, at the epoch's end, and again and
     again."""
@@ -123,7 +123,7 @@ def test_a_resumed_run_ends_like_an_unbroken_one(
 
 
 def test_a_run_stopped_while_it_evaluates_ends_like_an_unbroken_one(
-    corpus: Path, unbroken: tuple[RunConfig, Path], tmp_path: Path
+    corpus: Path, unbroken: tuple[SpeechRun, Path], tmp_path: Path
 ) -> None:
     with pytest.raises(Interrupted):
         train_in_process(corpus, tmp_path, unbroken[0], stop_in_evaluation=1)
@@ -133,7 +133,7 @@ def test_a_run_stopped_while_it_evaluates_ends_like_an_unbroken_one(
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker")  # on a machine of one core
 def test_reading_processes_change_nothing(
-    corpus: Path, unbroken: tuple[RunConfig, Path], tmp_path: Path
+    corpus: Path, unbroken: tuple[SpeechRun, Path], tmp_path: Path
 ) -> None:
     config = dataclasses.replace(unbroken[0], data=dataclasses.replace(unbroken[0].data, workers=2))
     with pytest.raises(Interrupted):
@@ -142,7 +142,7 @@ def test_reading_processes_change_nothing(
     assert_same_end(unbroken[1], tmp_path)
 
 
-def test_a_finished_run_is_left_as_it_is(corpus: Path, unbroken: tuple[RunConfig, Path]) -> None:
+def test_a_finished_run_is_left_as_it_is(corpus: Path, unbroken: tuple[SpeechRun, Path]) -> None:
     config, run = unbroken
     before = final(run), metrics(run)
     state = train_in_process(corpus, run, config, seed=99)
@@ -161,7 +161,7 @@ def launcher() -> Iterator[Launcher]:
     started.close()
 
 
-def arguments(folder: Path, config: RunConfig, run: str = "run") -> list[str]:
+def arguments(folder: Path, config: SpeechRun, run: str = "run") -> list[str]:
     return ["--config", str(write_config(folder, config)), "--out", str(folder / run), "--device", "cpu"]
 
 

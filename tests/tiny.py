@@ -14,10 +14,10 @@ from speechvq import config as configuration
 from speechvq.audio.manifest import Utterance, write_manifest
 from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 from speechvq.config import (
-    DataConfig,
+    SpeechDataConfig,
     EncoderConfig,
     QuantizerConfig,
-    RunConfig,
+    SpeechRun,
     SpeechConfig,
     TrainConfig,
     WaveNetConfig,
@@ -74,7 +74,7 @@ def make_corpus(folder: Path) -> Path:
 
 def run_config(
     corpus: Path, codebook: str = "loss", model: dict[str, Any] | None = None, **train: Any
-) -> RunConfig:
+) -> SpeechRun:
     """A run of a few steps on the tiny corpus."""
     settings = {
         "steps": 20,
@@ -83,14 +83,14 @@ def run_config(
         "evaluate_every": 10,
         "evaluate_crops": 3,
     } | train
-    return RunConfig(
+    return SpeechRun(
         speech_config(codebook, **(model or {})),
-        DataConfig(manifest=str(corpus), crop=320, batch=2),
+        SpeechDataConfig(manifest=str(corpus), crop=320, batch=2),
         TrainConfig(**settings),
     )
 
 
-def write_config(folder: Path, config: RunConfig) -> Path:
+def write_config(folder: Path, config: SpeechRun) -> Path:
     """The YAML file of a run."""
     configuration.save(folder / "run.yaml", config)
     return folder / "run.yaml"

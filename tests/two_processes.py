@@ -19,6 +19,7 @@ from torch import Tensor
 from speechvq import distributed, train
 from speechvq.config import TrainConfig
 from speechvq.speech.model import SpeechVQ
+from speechvq.train import lesson, speech
 from speechvq.training.average import WeightAverage
 from speechvq.training.checkpoint import TrainingState
 from speechvq.training.loop import _update
@@ -46,13 +47,13 @@ def main(folder: Path, argv: list[str]) -> None:
     """Train to the end; train, stop and go on; and take single steps; keep what came of it by rank."""
     torch.set_num_threads(1)
     ends: list[dict[str, Tensor]] = []
-    train.fit = keep(train.fit, ends)  # type: ignore[assignment]
+    lesson.fit = keep(lesson.fit, ends)  # type: ignore[assignment]
     destroy, dist.destroy_process_group = dist.destroy_process_group, lambda: None
     codes = [train.main([*argv, "--out", str(folder / "unbroken")])]
     dist.init_process_group = lambda *_: None  # joined once is enough
-    loader, train.crop_loader = train.crop_loader, stop_second_process_at_step_5
+    loader, speech.crop_loader = speech.crop_loader, stop_second_process_at_step_5
     codes.append(train.main([*argv, "--out", str(folder / "stopped")]))
-    train.crop_loader = loader
+    speech.crop_loader = loader
     dist.barrier()  # the first process may still be saving
     codes.append(train.main([*argv, "--out", str(folder / "stopped")]))
     rank = distributed.rank()

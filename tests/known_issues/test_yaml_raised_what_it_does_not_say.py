@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from speechvq.config import RunConfig, load
+from speechvq.config import SpeechRun, load
 from speechvq.errors import UserError
 
 
@@ -12,4 +12,4 @@ from speechvq.errors import UserError
 def test_it_is_one_line(tmp_path: Path, value: str) -> None:
     (tmp_path / "run.yaml").write_text(f"train: {{steps: {value}}}")
     with pytest.raises(UserError, match="not valid YAML"):
-        load(tmp_path / "run.yaml", RunConfig)
+        load(tmp_path / "run.yaml", SpeechRun)

@@ -1,0 +1,27 @@
+"""Every setting of every part, as frozen dataclasses; YAML in and out, and no key that nobody reads."""
+
+from speechvq.config.document import read_yaml
+from speechvq.config.mapping import from_mapping, to_mapping
+from speechvq.config.quantizer import QuantizerConfig
+from speechvq.config.reading import load, save
+from speechvq.config.runs import Run, SpeechRun, read_run
+from speechvq.config.speech import WAVENET_SIZES, EncoderConfig, SpeechConfig, SpeechDataConfig, WaveNetConfig
+from speechvq.config.training import TrainConfig
+
+__all__ = [
+    "WAVENET_SIZES",
+    "EncoderConfig",
+    "QuantizerConfig",
+    "Run",
+    "SpeechConfig",
+    "SpeechDataConfig",
+    "SpeechRun",
+    "TrainConfig",
+    "WaveNetConfig",
+    "from_mapping",
+    "load",
+    "read_run",
+    "read_yaml",
+    "save",
+    "to_mapping",
+]

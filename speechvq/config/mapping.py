@@ -1,0 +1,112 @@
+"""Plain data to dataclasses and back; every key and type is checked."""
+
+import dataclasses
+import difflib
+import reprlib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from speechvq.errors import UserError
+
+Config = TypeVar("Config")
+LARGEST = 2.0**63  # no setting is as large
+
+
+def to_mapping(config: Any) -> dict[str, Any]:
+    """The dataclass as plain dicts, lists and scalars."""
+    return _plain(dataclasses.asdict(config))
+
+
+def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
+    """Build a dataclass from a mapping and check every key and type.
+
+    Raises:
+        UserError: names the key and what is expected there.
+    """
+    if isinstance(mapping, str) and (sizes := sizes_of(cls)):
+        if mapping not in sizes:
+            raise UserError(f"{where}: expected a size ({', '.join(sizes)}) or its settings, got {shown(mapping)}")
+        return sizes[mapping]
+    if not isinstance(mapping, Mapping):
+        raise UserError(f"{where or 'configuration'}: expected keys and values, got {shown(mapping)}")
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(cls)
+    for key in mapping:
+        if key not in fields:
+            raise UserError(f"unknown key {shown(_join(where, key))}{_nearest(str(key)[:80], fields)}")
+    values = {key: _value(hints[key], value, _join(where, key)) for key, value in mapping.items()}
+    for key, value in values.items():
+        bounds = fields[key].metadata.get("bounds")
+        if bounds and not bounds[0] <= value <= bounds[1]:
+            raise UserError(f"{_join(where, key)}: expected {bounds[0]} to {bounds[1]}, got {shown(value)}")
+    return cls(**values)
+
+
+def sizes_of(cls: type[Config]) -> Mapping[str, Config]:
+    """Instances of a dataclass that have a name; a file may give the name instead of the settings."""
+    return getattr(cls, "SIZES", {})
+
+
+def shown(value: Any) -> str:
+    """A value in an error line: short, on one line, also when it is a million lists of lists."""
+    shortener = reprlib.Repr()
+    shortener.maxlevel, shortener.maxstring, shortener.maxother = 2, 80, 80
+    try:
+        return " ".join(shortener.repr(value).split())
+    except ValueError:  # Python refuses to print integers of thousands of digits
+        return f"a huge {type(value).__name__}"
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    """Check one value against its type hint; YAML writes 1e-3 as a string and whole floats as integers."""
+    if dataclasses.is_dataclass(kind):
+        return from_mapping(typing.cast(type, kind), value, where)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        if value not in arguments:
+            raise UserError(f"{where}: expected one of {', '.join(map(str, arguments))}, got {shown(value)}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)) or not value:
+            raise UserError(f"{where}: expected a list, got {shown(value)}")
+        return tuple(_value(arguments[0], item, where) for item in value)
+    if origin is types.UnionType:
+        return None if value is None else _value(arguments[0], value, where)
+    return _number(kind, value, where) if kind in (int, float) else _exactly(kind, value, where)
+
+
+def _number(kind: type, value: Any, where: str) -> Any:
+    if isinstance(value, str) and kind is float:
+        try:
+            value = float(value)
+        except ValueError:
+            raise UserError(f"{where}: expected a number, got {shown(value)}") from None
+    if isinstance(value, bool) or not isinstance(value, (int, kind)):
+        wanted = "a whole number" if kind is int else "a number"
+        raise UserError(f"{where}: expected {wanted}, got {shown(value)}")
+    if not -LARGEST < value < LARGEST:  # false for NaN too
+        raise UserError(f"{where}: expected a finite number, got {shown(value)}")
+    return kind(value)
+
+
+def _exactly(kind: type, value: Any, where: str) -> Any:
+    if not isinstance(value, kind):
+        raise UserError(f"{where}: expected {kind.__name__}, got {shown(value)}")
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _join(where: str, key: object) -> str:
+    return f"{where}.{key}" if where else str(key)
+
+
+def _nearest(key: str, names: Sequence[str] | Mapping[str, Any]) -> str:
+    match = difflib.get_close_matches(key, list(names), n=1)
+    return f"; did you mean '{match[0]}'?" if match else f"; known: {', '.join(names)}"

@@ -1,0 +1,61 @@
+"""A configuration from its file, with the settings of `--set` laid over it."""
+
+import dataclasses
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from speechvq.config.document import parse_yaml, read_yaml, write_yaml
+from speechvq.config.mapping import Config, from_mapping, sizes_of, to_mapping
+from speechvq.errors import UserError
+
+
+def load(path: Path, cls: type[Config], overrides: Sequence[str] = ()) -> Config:
+    """Read a configuration from YAML.
+
+    Args:
+        path: the YAML file.
+        cls: the dataclass it describes.
+        overrides: settings "a.b=c" laid over the file, c in YAML.
+
+    Raises:
+        UserError: unreadable file, broken YAML, unknown key, wrong type; names the file and the key.
+    """
+    mapping = read_yaml(path)
+    try:
+        for override in overrides:
+            _override(mapping, cls, override)
+        return from_mapping(cls, mapping)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def save(path: Path, config: Any, **more: Any) -> None:
+    """Write a configuration as YAML, with further keys of the caller's after it; whole or not at all.
+
+    Raises:
+        OSError: the disk is full or not writable; nothing is left behind.
+    """
+    write_yaml(path, to_mapping(config) | more)
+
+
+def _override(mapping: dict[str, Any], cls: type, text: str) -> None:
+    """Lay one "a.b=c" over a nested mapping of a dataclass, in place."""
+    path, equals, raw = text.partition("=")
+    if not equals or not path:
+        raise UserError(f"--set {text}: expected key.key=value")
+    try:
+        value = parse_yaml(raw)
+    except ValueError:
+        raise UserError(f"--set {text}: the value is not valid YAML") from None
+    *parents, last = path.split(".")
+    node, kind = mapping, cls
+    for key in parents:
+        kind = typing.get_type_hints(kind).get(key) if dataclasses.is_dataclass(kind) else None
+        inner = node.get(key)
+        if isinstance(inner, str) and inner in sizes_of(kind):  # a size by name, changed further
+            inner = to_mapping(sizes_of(kind)[inner])
+        node[key] = inner if isinstance(inner, dict) else {}
+        node = node[key]
+    node[last] = value

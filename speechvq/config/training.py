@@ -1,0 +1,24 @@
+"""How long and how fast to learn, the same for every model."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from speechvq.config.bounds import within
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How long and how fast to learn; all our choice."""
+
+    steps: int = within(1, 10**9, 20_000)
+    learning_rate: float = within(0, 10, 1e-3)
+    warmup: int = within(0, 10**9, 200)  # steps of rising rate
+    decay: float = within(0, 1, 0.3)  # last share of the steps, over which the rate falls linearly to zero
+    clip: float = within(1e-9, 1e9, 1.0)  # largest gradient norm
+    average: float = within(0, 1, 0.999)  # decay of the averaged weights that are evaluated and exported
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: int = within(0, 2**62, 0)
+    evaluate_every: int = within(1, 10**9, 500)  # steps
+    evaluate_crops: int = within(2, 65_536, 32)
+    save_every: int = within(1, 10**9, 500)  # steps
+    keep: int = within(1, 10**6, 2)  # checkpoints kept

@@ -1,0 +1,5 @@
+"""Starts `python -m speechvq.train`."""
+
+from speechvq.train import main
+
+raise SystemExit(main())
