@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -303,6 +303,26 @@ def test_a_collapsed_codebook_is_warned_about_after_warm_up(
     )
     fit(Toy(used=300), toy_batches, lambda _: {}, tmp_path / "good", toy_config())
     assert "collapsed" not in capsys.readouterr().err
+
+
+class Codeless(Toy):
+    """A model without a codebook, such as a prior: what it shows besides is a number of its own."""
+
+    class Losses(NamedTuple):
+        total: Tensor
+        nats: Tensor
+        surprise: Tensor
+
+    def forward(self, x: Tensor) -> "Codeless.Losses":  # type: ignore[override]
+        loss = (self.weight * x).square().mean()
+        return Codeless.Losses(loss, loss.detach(), torch.tensor(3.0))
+
+
+def test_a_model_without_codebook_logs_what_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit(Codeless(), toy_batches, lambda _: {}, tmp_path, toy_config())
+    assert [line["surprise"] for line in metrics(tmp_path)] == [3.0] * 4
+    assert set(metrics(tmp_path)[0]) == {"step", "nats", "surprise", "gradient_norm", "learning_rate"}
+    assert "bits, " in (error := capsys.readouterr().err) and "perplexity" not in error and "codebook" not in error
 
 
 def test_a_decoder_that_ignores_the_codes_is_said_loudly(

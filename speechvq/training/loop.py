@@ -3,25 +3,21 @@
 import math
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from speechvq import distributed
 from speechvq.config import TrainConfig
-from speechvq.errors import UserError
-from speechvq.quantizer import perplexity
 from speechvq.training.average import WeightAverage
 from speechvq.training.checkpoint import TrainingState, list_checkpoints, load_checkpoint, save_checkpoint
 from speechvq.training.log import MetricsLog, say
-from speechvq.vqvae import Losses
+from speechvq.training.meter import Losses, Meter
 
 LOG_EVERY = 50  # steps
-BAD_STEPS = 3  # updates in a row that may be lost to NaN or Inf before the run stops
 DEAF_BITS = 0.02  # a decoder that loses less by another utterance's codes does not listen to them
 
 Batches = Callable[[int], Iterator[tuple[Tensor, ...]]]
@@ -61,7 +57,7 @@ def fit(
         load_checkpoint(checkpoints[-1], state)
         say(f"resuming from {checkpoints[-1]}")
     log = MetricsLog(run, state.step) if distributed.rank() == 0 else None
-    meter = _Meter(config, state.window)
+    meter = Meter(config, state.window)
     with _StopSignals() as stop:
         stream = batches(state.step) if state.step < config.steps else iter(())
         while state.step < config.steps:
@@ -143,61 +139,6 @@ def _evaluate(state: TrainingState, evaluate: Evaluate, log: MetricsLog | None, 
             "train.learning_rate or data.batch (more, smaller steps), raise model.quantizer.revive_below, "
             "or set model.quantizer.codebook=ema"
         )
-
-
-class _Meter:
-    """Sums between two log lines; they live in the training state, so a resumed run logs the same means."""
-
-    def __init__(self, config: TrainConfig, window: dict[str, Tensor]) -> None:
-        self.config, self.bad, self.window, self.norm = config, 0, window, 0.0
-        self.started, self.steps = time.monotonic(), 0
-
-    def count(self, losses: Losses, norm: float) -> None:
-        """Add a step; stop the run when its updates keep being lost."""
-        self.bad = 0 if math.isfinite(norm) else self.bad + 1
-        if self.bad >= BAD_STEPS:
-            raise UserError(
-                f"NaN or Inf in {BAD_STEPS} updates running (none was applied); lower train.learning_rate, "
-                "look for damaged sound, or go on from the last checkpoint"
-            )
-        seen = {
-            "steps": torch.ones(()),
-            "nats": losses.nats,
-            "quantizer": losses.quantizer,
-            "usage": losses.usage,
-        }
-        for name, value in seen.items():
-            self.window[name] = value.double() + self.window.get(name, torch.zeros(())).to(value.device)
-        self.norm, self.steps = norm, self.steps + 1
-
-    def report(self, state: TrainingState, log: MetricsLog | None) -> None:
-        """Write the means since the last report."""
-        seconds, usage = time.monotonic() - self.started, self.window["usage"]
-        steps = float(self.window["steps"])
-        values = {
-            "nats": float(self.window["nats"]) / steps,
-            "quantizer_loss": float(self.window["quantizer"]) / steps,
-            "gradient_norm": self.norm,
-            "learning_rate": state.optimizer.param_groups[0]["lr"],
-            "perplexity": float(perplexity(usage)),
-            "active_codes": float((usage > 0).sum()),
-            "steps_per_second": self.steps / seconds,
-        }
-        self.window.clear()
-        self.started, self.steps = time.monotonic(), 0
-        if log is None:
-            return
-        log.write(state.step, values)
-        left = (self.config.steps - state.step) / values["steps_per_second"] / 60
-        say(
-            f"step {state.step}/{self.config.steps}: {values['nats'] / math.log(2):.3f} bits, perplexity "
-            f"{values['perplexity']:.0f}, {values['steps_per_second']:.2f} steps/s, {left:.0f} min left"
-        )
-        if state.step > self.config.warmup and values["perplexity"] < 0.02 * len(usage):
-            say(
-                f"warning: the codebook has collapsed (perplexity {values['perplexity']:.1f} of {len(usage)} "
-                "codes): raise model.quantizer.revive_below or set model.quantizer.codebook=ema"
-            )
 
 
 class _StopSignals:
