@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 import speechvq
-from speechvq.audio.atomic import replacing, write_bytes
+from speechvq.audio.atomic import write_bytes
+from speechvq.audio.codes_directory import FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.command import run
 from speechvq.errors import UserError
 from speechvq.progress import progress
 from speechvq.sources import Source, find_sources, read_sources
-
-META = "meta.json"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -56,8 +55,7 @@ def _work(arguments: argparse.Namespace) -> None:
     for source, wave in progress(sounds, total=len(left), label="encode", unit="sounds"):
         if not encoded:
             write_bytes(arguments.out / META, json.dumps(meta, indent=1).encode())
-        with replacing(_codes_path(arguments.out, source)) as temporary:
-            np.save(temporary, model.encode_wave(wave), allow_pickle=False)
+        write_codes(_codes_path(arguments.out, source), model.encode_wave(wave))
         encoded += 1
     print(f"{arguments.out}: {encoded} sounds encoded, {len(mine) - len(left)} were there")
 
@@ -90,8 +88,8 @@ def _shard(text: str) -> tuple[int, int]:
 def _meta(model: "speechvq.SpeechVQ") -> dict[str, Any]:
     """What a reader of the codes must know, and whose they are."""
     return {
-        "frame_rate_hz": model.config.frame_rate,
-        "num_codes": model.config.quantizer.num_codes,
+        FRAME_RATE: model.config.frame_rate,
+        NUM_CODES: model.config.quantizer.num_codes,
         "codebook": model.fingerprint(),
     }
 
