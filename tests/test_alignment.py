@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from speechvq.audio.alignment import Interval, phones_at_frames, read_alignments, read_lab, write_lab
+from speechvq.audio.alignment import Interval, phones_at_frames, read_lab, write_lab
 from speechvq.errors import UserError
 
 TWO = [Interval(0.0, 0.1, "AA"), Interval(0.1, 0.25, "SIL")]
@@ -28,6 +28,14 @@ def test_scores_empty_lines_byte_order_mark_and_windows_lines_are_tolerated(tmp_
     assert read_lab(tmp_path / "a.lab") == TWO
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_encodings_and_line_ends(tmp_path, encoding, ending):
+    text = "0 1000000 ɑː\u2028x\n1000000 2500000 SIL\n".replace("\n", ending)
+    (tmp_path / "a.lab").write_bytes(text.encode(encoding))
+    assert [each.phone for each in read_lab(tmp_path / "a.lab")] == ["ɑː", "SIL"]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -36,7 +44,11 @@ def test_scores_empty_lines_byte_order_mark_and_windows_lines_are_tolerated(tmp_
         (b"-5 10 AA\n", "line 1: expected"),
         (b"0 20 AA\n30 25 B\n", "line 2: ends at 25, before its start at 30"),
         (b"0 20 AA\n19 30 B\n", "line 2: begins before the interval above it ends"),
-        (b"0 20 AA\n20 30 \xff\n", "line 2: not UTF-8"),
+        (b"0 20 AA\n20 30 \xff\n", "line 2: not UTF-8; save it as UTF-8"),
+        (b"\xff\xfe0\x00 \x001", "line 1: not UTF-16; save it as UTF-8"),
+        (b"0 20 AA\n20 30 B\0\n", "line 2: binary, not text"),
+        (b"0 " + b"9" * 5000 + b" AA\n", "line 1: expected 'start end phone'"),
+        (b"0 nan AA\n", "line 1: expected"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, content, words):
@@ -76,22 +88,3 @@ def test_many_frames_equal_a_search_through_all_intervals():
     cuts = sorted(draw.uniform(0, 5) for _ in range(200))
     spoken = [Interval(a, b, str(n)) for n, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False)) if n % 5]
     assert phones_at_frames(spoken, 300, 62.5) == _by_search(spoken, 300, 62.5)
-
-
-def test_a_folder_is_read_by_utterance_at_any_depth(tmp_path):
-    write_lab(tmp_path / "s1" / "a.lab", TWO)
-    write_lab(tmp_path / "s2" / "deeper" / "b.lab", TWO[:1])
-    (tmp_path / "s1" / "notes.txt").write_text("not an alignment")
-    assert read_alignments(tmp_path) == {"a": TWO, "b": TWO[:1]}
-
-
-def test_two_files_of_one_utterance_are_refused(tmp_path):
-    write_lab(tmp_path / "s1" / "a.lab", TWO)
-    write_lab(tmp_path / "s2" / "a.lab", TWO)
-    with pytest.raises(UserError, match="both of the utterance a"):
-        read_alignments(tmp_path)
-
-
-def test_a_folder_without_alignments_is_named(tmp_path):
-    with pytest.raises(UserError, match="no alignments below"):
-        read_alignments(tmp_path / "missing")

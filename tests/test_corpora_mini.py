@@ -12,7 +12,8 @@ import pytest
 import soundfile
 
 from speechvq.audio import espeak
-from speechvq.audio.alignment import read_alignments, read_lab
+from speechvq.audio.alignment import read_lab
+from speechvq.audio.alignment_directory import read_alignments
 from speechvq.audio.corpora import folder, mini
 from speechvq.audio.corpora.mini_sentences import sentences
 from speechvq.audio.corpora.mini_voices import VOICES

@@ -1,9 +1,12 @@
 """Where each phone lies in a recording: reading, writing, and asking which phone a code frame belongs to.
 
-Files are HTK labels, `UTT.lab`: a line "start end phone" for each half-open interval, in units of 100 ns.
+Files are HTK labels, `UTT.lab`: a line "start end phone" for each half-open interval, in units of 100 ns; for
+other people's see `textgrid` and `ctm`.
 """
 
-from collections.abc import Iterable, Sequence
+import codecs
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,10 @@ from speechvq.audio.atomic import write_bytes
 from speechvq.errors import UserError
 
 UNITS_PER_SECOND = 10_000_000
+ROUNDING = 5e-8  # seconds by which intervals may seem to overlap, because times are decimal
+
+_MOST_BYTES = 1 << 28  # of a file of one utterance; more is something else
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,10 @@ def read_lab(path: Path) -> list[Interval]:
             above ends.
     """
     intervals: list[Interval] = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
-        if not line.strip():
-            continue
-        interval = _label(line, f"{path}, line {number}")
-        if intervals and interval.start < intervals[-1].end:
-            raise UserError(f"{path}, line {number}: begins before the interval above it ends")
-        intervals.append(interval)
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            place = f"{path}, line {number}"
+            append_interval(intervals, _label(line, place), lambda: place)
     return intervals
 
 
@@ -86,44 +90,72 @@ def phones_at_frames(
     return [intervals[i].phone if i >= 0 else None for i in found]
 
 
-READERS = {".lab": read_lab}  # by a file's ending
+def append_interval(intervals: list[Interval], interval: Interval, place: Callable[[], str]) -> None:
+    """Append what is the next in time; an overlap within ROUNDING is taken away.
 
-
-def read_alignments(directory: Path) -> dict[str, list[Interval]]:
-    """Read every alignment file below a directory, by utterance (the file's name without its ending).
+    Args:
+        intervals: those before; changed.
+        interval: the next.
+        place: says where it stands, for the message.
 
     Raises:
-        UserError: there is none, two are of the same utterance, or one cannot be read.
+        UserError: its times are not finite, negative or reversed, or it overlaps the one before.
     """
-    found: dict[str, Path] = {}
-    for path in sorted(path for ending in READERS for path in directory.rglob(f"*{ending}")):
-        if path.stem in found:
-            raise UserError(f"{path} and {found[path.stem]} are both of the utterance {path.stem}; keep one")
-        found[path.stem] = path
-    if not found:
-        raise UserError(f"no alignments below {directory}: expected files ending in {', '.join(READERS)}")
-    return {utt: READERS[path.suffix](path) for utt, path in found.items()}
+    start, end = interval.start, interval.end
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise UserError(f"{place()}: times from {start} to {end}; expected numbers of seconds")
+    if start < -ROUNDING:
+        raise UserError(f"{place()}: begins at {start:g} s, before the sound does; align again")
+    if end < start:
+        raise UserError(f"{place()}: ends at {end:g} s, before its start at {start:g} s; exchange them")
+    least = intervals[-1].end if intervals else 0.0
+    if start < least - ROUNDING:
+        raise UserError(f"{place()}: begins before the interval above it ends; they may not overlap")
+    if start < least:
+        interval = Interval(least, max(end, least), interval.phone)
+    intervals.append(interval)
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of an alignment, with lines ended by line feeds: UTF-8, or UTF-16 with a byte order mark.
+
+    Raises:
+        UserError: the file cannot be read, is binary or in another encoding.
+    """
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise UserError(f"{path}, line {line}: not UTF-8; save it as UTF-8") from error
+        if path.stat().st_size > _MOST_BYTES:
+            raise UserError(f"{path}: {_MOST_BYTES >> 20} MB and more, so not the alignment of one utterance")
+        content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
+    encoding = "UTF-16" if content.startswith(_UTF_16) else "UTF-8"
+    try:
+        text = content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}, line {line}: not {encoding}; save it as UTF-8") from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UserError(f"{path}, line {line}: binary, not text; save it as text in UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _label(line: str, place: str) -> Interval:
     columns = line.split()
-    if len(columns) < 3 or not (columns[0].isdecimal() and columns[1].isdecimal()):
+    times = [column for column in columns[:2] if column.isdecimal() and len(column) < 20]
+    if len(columns) < 3 or len(times) < 2:
         expected = "expected 'start end phone' with times in units of 100 ns"
-        raise UserError(f"{place}: {expected}, found {line.strip()!r}")
-    start, end = int(columns[0]), int(columns[1])
+        raise UserError(f"{place}: {expected}, found {shorten(line)}")
+    start, end = map(int, times)
     if end < start:
-        raise UserError(f"{place}: ends at {end}, before its start at {start}")
+        raise UserError(f"{place}: ends at {end}, before its start at {start}; exchange them")
     return Interval(start / UNITS_PER_SECOND, end / UNITS_PER_SECOND, columns[2])
+
+
+def shorten(text: str) -> str:
+    """Text as a message shows it: quoted, in one line, its first 60 letters."""
+    text = text.strip()
+    return repr(text if len(text) <= 60 else text[:60] + "...")
 
 
 def _units(seconds: float) -> int:

@@ -4,8 +4,8 @@ A phone is a category, as in CMUdict: the vowel of "bottle" is AA in every accen
 """
 
 SILENCE = "SIL"
-# What else stands for it: in MFA ("sil", "sp", an empty label), MAUS, TIMIT, Festival and eSpeak NG. Noise, such
-# as MFA's "spn", is no silence.
+# What else stands for it: in MFA ("sil", "sp", an empty label), MAUS, TIMIT, Festival and eSpeak NG. Noise,
+# such as MFA's "spn", is no silence.
 SILENT_LABELS = frozenset({"", "sil", "sp", "<sil>", "<p:>", "<p>", "h#", "pau", "_", "#", "[silence]"})
 VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
 STOPS = ("B", "CH", "D", "G", "JH", "K", "P", "T")  # with the affricates: phones that begin with a closure
