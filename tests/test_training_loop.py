@@ -320,8 +320,9 @@ class Codeless(Toy):
 
 def test_a_model_without_codebook_logs_what_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fit(Codeless(), toy_batches, lambda _: {}, tmp_path, toy_config())
-    assert [line["surprise"] for line in metrics(tmp_path)] == [3.0] * 4
-    assert set(metrics(tmp_path)[0]) == {"step", "nats", "surprise", "gradient_norm", "learning_rate"}
+    lines = [line for line in metrics(tmp_path) if "nats" in line]
+    assert [line["surprise"] for line in lines] == [3.0] * 4
+    assert set(lines[0]) == {"step", "nats", "surprise", "gradient_norm", "learning_rate"}
     assert "bits, " in (error := capsys.readouterr().err) and "perplexity" not in error and "codebook" not in error
 
 
