@@ -14,6 +14,7 @@ from speechvq.errors import UserError
 
 META = "meta.json"
 FRAME_RATE, NUM_CODES = "frame_rate_hz", "num_codes"  # what it must say
+CODEBOOK = "codebook"  # what `encode` says besides
 
 _EXAMPLE = f'{{"{FRAME_RATE}": 50, "{NUM_CODES}": 100}}'
 _MOST_CODES = 2**31
@@ -27,6 +28,7 @@ class CodesDirectory:
     frame_rate_hz: float  # codes a second
     num_codes: int  # K
     files: Mapping[str, Path]  # by utterance
+    codebook: str = ""  # fingerprint of the codebook they were made with; "" where nobody said
 
     def read(self, utterance: str) -> np.ndarray:
         """The codes of an utterance, (N,), int64 in [0, K).
@@ -51,7 +53,7 @@ def open_codes(directory: Path) -> CodesDirectory:
         raise UserError(f"{place}: {FRAME_RATE} is {rate!r}; expected codes a second, as in {_EXAMPLE}")
     if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= _MOST_CODES:
         raise UserError(f"{place}: {NUM_CODES} is {count!r}; expected the codebook's size, as in {_EXAMPLE}")
-    return CodesDirectory(directory, float(rate), count, files)
+    return CodesDirectory(directory, float(rate), count, files, str(meta.get(CODEBOOK, "")))
 
 
 def read_codes(path: Path, num_codes: int) -> np.ndarray:
