@@ -1,15 +1,24 @@
 """Pictures of a run: how training went, the codes of a sentence, and what other voices make of them."""
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechvq.audio.atomic import replacing
 from speechvq.audio.pitch import HIGHEST, HOP, median_pitch, track_pitch
 from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.panels import (
+    DPI,
+    FAINT,
+    INK,
+    PIXELS,
+    code_colours,
+    draw_codes,
+    draw_spectrogram,
+    save_picture,
+    write_title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,12 +26,7 @@ if TYPE_CHECKING:
 
 SECONDS = 4.0  # shown of a sentence; more and a code is narrower than a pixel
 SHOWN = 32  # codes that are written as numbers
-TOP = 6000  # Hz, of the spectrograms
-PIXELS, DPI = 1600, 100
-
-_STFT_HOP = 40  # samples; smooth at this width
-_DECIBELS = 65  # between the darkest and the brightest colour
-_INK, _PITCH, _FAINT = "#1b2733", "#48e0e4", "#8a96a3"
+_PITCH = "#48e0e4"
 
 
 def draw_conversion(
@@ -63,12 +67,12 @@ def draw_conversion(
     if codes is not None:
         shown = codes[: round(seconds * frame_rate)]
         strip, numbers = next(panels), next(panels)
-        _code_strip(strip, shown, frame_rate, num_codes, seconds)
+        draw_codes(strip, shown, frame_rate, num_codes, seconds)
         _code_numbers(figure, strip, numbers, shown, frame_rate)
     for name, wave in converted.items():
         _spectrogram(next(panels), wave, f"Spoken again from its codes, in the voice of {name}", seconds)
     figure.axes[len(heights) - 1].set_xlabel("seconds")
-    _save(figure, path)
+    save_picture(figure, path)
 
 
 def draw_curve(path: Path, metrics: Sequence[Mapping[str, float]]) -> None:
@@ -87,10 +91,10 @@ def draw_curve(path: Path, metrics: Sequence[Mapping[str, float]]) -> None:
     figure.get_layout_engine().set(h_pad=0.12, w_pad=0.12, hspace=0.06, wspace=0.04)
     loss, use, codes, voice = figure.subplots(2, 2, sharex=True).flat
     bits = [{**line, "bits": line["nats"] / np.log(2)} for line in metrics if "nats" in line]
-    _curve(loss, bits, "bits", "training", _FAINT)
+    _curve(loss, bits, "bits", "training", FAINT)
     _curve(loss, metrics, "heldout_bits", "held-out sentences", "#c2410c")
     _dress(loss, "Loss: bits to guess each sample of sound (lower is better)", "bits a sample", zero=False)
-    _curve(use, metrics, "perplexity", "training", _FAINT)
+    _curve(use, metrics, "perplexity", "training", FAINT)
     _curve(use, metrics, "heldout_perplexity", "held-out sentences", "#1d4ed8")
     _dress(use, "Perplexity: how many codes are in use (higher is better)", "codes")
     _curve(codes, metrics, "codes_gap_bits", "", "#047857")
@@ -100,40 +104,13 @@ def draw_curve(path: Path, metrics: Sequence[Mapping[str, float]]) -> None:
     for axes in (codes, voice):
         axes.set_xlabel("training step")
         axes.set_xlim(left=0)
-    _save(figure, path)
-
-
-def code_colours(codes: np.ndarray, num_codes: int) -> np.ndarray:
-    """A colour for each code, far from that of its neighbours in number: (N,) to (N, 3), RGB in [0, 1]."""
-    from matplotlib.colors import hsv_to_rgb
-
-    spread = (
-        np.arange(num_codes)[:, None] * (0.8191725134, 0.6710436067, 0.5497004779) % 1.0
-    )  # evenly, of any number
-    palette = hsv_to_rgb(spread * (1.0, 0.45, 0.25) + (0.0, 0.2, 0.75))
-    return palette[np.asarray(codes)]
+    save_picture(figure, path)
 
 
 def _spectrogram(axes: "Axes", wave: np.ndarray, title: str, seconds: float) -> None:
     """Energy over time and frequency, with the pitch track on an axis of its own."""
-    from librosa import power_to_db, stft
-
     wave = np.asarray(wave, np.float32)[: round(seconds * SAMPLE_RATE)]
-    padded = np.pad(wave, (0, max(0, 512 - len(wave))))
-    power = np.abs(stft(padded, n_fft=512, hop_length=_STFT_HOP)) ** 2
-    decibels = power_to_db(power, ref=max(float(power.max()), 1e-10), top_db=_DECIBELS)
-    end = power.shape[1] * _STFT_HOP / SAMPLE_RATE
-    axes.imshow(
-        decibels,
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        extent=(0, end, 0, SAMPLE_RATE / 2),
-        vmin=-_DECIBELS,
-        vmax=0,
-    )
-    axes.set(xlim=(0, seconds), ylim=(0, TOP), yticks=range(0, TOP + 1, 2000), ylabel="frequency, Hz")
-    axes.set_facecolor("black")
+    draw_spectrogram(axes, wave, seconds)
     track = track_pitch(wave)
     right = axes.twinx()
     right.plot(np.arange(len(track.hertz)) * HOP / SAMPLE_RATE, track.hertz, color="black", linewidth=5)
@@ -142,19 +119,8 @@ def _spectrogram(axes: "Axes", wave: np.ndarray, title: str, seconds: float) -> 
     right.set_ylabel("pitch, Hz", color="#0e8f94")
     median = median_pitch(track)
     said = f"median pitch {median:.0f} Hz" if np.isfinite(median) else "no pitch found"
-    _title(axes, title)
+    write_title(axes, title)
     axes.set_title(said, loc="right", fontsize=12, color="#0e8f94")
-
-
-def _code_strip(axes: "Axes", codes: np.ndarray, frame_rate: float, num_codes: int, seconds: float) -> None:
-    """Every code as a coloured cell at its time."""
-    cells = code_colours(codes, num_codes)[None]
-    axes.imshow(cells, aspect="auto", interpolation="nearest", extent=(0, len(codes) / frame_rate, 0, 1))
-    axes.set(xlim=(0, seconds), xticks=[], yticks=[], xlabel=" ")  # room for the lines of _code_numbers
-    _title(
-        axes,
-        f"Its codes: {len(codes)} numbers below {num_codes}, {frame_rate:g} a second, a colour for each",
-    )
 
 
 def _code_numbers(
@@ -169,9 +135,9 @@ def _code_numbers(
     colours = code_colours(part, int(codes.max(initial=0)) + 1)
     axes.imshow(colours[None], aspect="auto", interpolation="nearest", extent=(0, max(count, 1), 0, 1))
     for i, code in enumerate(part):
-        axes.text(i + 0.5, 0.5, str(code), ha="center", va="center", fontsize=11, color=_INK)
+        axes.text(i + 0.5, 0.5, str(code), ha="center", va="center", fontsize=11, color=INK)
     axes.set(xticks=[], yticks=[])
-    strip.axvspan(first / frame_rate, (first + count) / frame_rate, fill=False, edgecolor=_INK, linewidth=3)
+    strip.axvspan(first / frame_rate, (first + count) / frame_rate, fill=False, edgecolor=INK, linewidth=3)
     for edge, x in ((first, 0), (first + count, max(count, 1))):
         ends = {
             "xyA": (edge / frame_rate, 0),
@@ -179,8 +145,8 @@ def _code_numbers(
             "xyB": (x, 1),
             "coordsB": axes.transData,
         }
-        figure.add_artist(ConnectionPatch(**ends, color=_INK, linewidth=1.2))
-    axes.set_xlabel(f"{count} of them, {1000 * count / frame_rate:.0f} ms, enlarged", color=_INK)
+        figure.add_artist(ConnectionPatch(**ends, color=INK, linewidth=1.2))
+    axes.set_xlabel(f"{count} of them, {1000 * count / frame_rate:.0f} ms, enlarged", color=INK)
 
 
 def _curve(axes: "Axes", metrics: Sequence[Mapping[str, float]], key: str, label: str, colour: str) -> None:
@@ -192,31 +158,15 @@ def _curve(axes: "Axes", metrics: Sequence[Mapping[str, float]], key: str, label
 
 def _dress(axes: "Axes", title: str, unit: str, *, zero: bool = True) -> None:
     """Title, grid, legend; an axis from zero where zero means something; a word where nothing is."""
-    _title(axes, title)
+    write_title(axes, title)
     axes.set_ylabel(unit)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if not axes.lines:
         axes.text(
-            0.5, 0.5, "not measured yet", transform=axes.transAxes, ha="center", color=_FAINT, fontsize=14
+            0.5, 0.5, "not measured yet", transform=axes.transAxes, ha="center", color=FAINT, fontsize=14
         )
     elif zero:
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     if axes.get_legend_handles_labels()[1]:
         axes.legend(frameon=False, fontsize=11)
-
-
-def _title(axes: "Axes", text: str) -> None:
-    # A name may hold dollar signs, which would begin a formula.
-    axes.set_title(text, loc="left", fontsize=13, color=_INK, fontweight="bold", parse_math=False)
-
-
-def _save(figure: "Figure", path: Path) -> None:
-    """Write a PNG of few colours, a third of the size; it goes into a page and perhaps into a repository."""
-    from PIL import Image
-
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    few = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    with replacing(path) as temporary:
-        few.save(temporary, format="PNG", optimize=True)

@@ -6,7 +6,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from speechvq.picture import code_colours, draw_conversion, draw_curve
+from speechvq.panels import code_colours
+from speechvq.picture import draw_conversion, draw_curve
 from voices import speech
 
 SOURCE = speech("ann", seconds=0.6)
