@@ -17,3 +17,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a prepared corpus: three synthetic voices, five utterances each; read only."""
     return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="session")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of sentences by eSpeak NG: two voices, four each, in `audio`, `txt` and `lab`; read only."""
+    from speechvq.audio.corpora import mini
+
+    folder = tmp_path_factory.mktemp("spoken")
+    mini.build(folder, speakers=2, sentences=4, jobs=1)
+    return folder / "recordings"

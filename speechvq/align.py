@@ -1,0 +1,132 @@
+"""`python -m speechvq.align`: where each phone lies in recordings whose words are known, by PocketSphinx."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+from speechvq.audio.atomic import write_bytes
+from speechvq.audio.forced_alignment import Outcome, Spoken, align_recording
+from speechvq.audio.parallel import in_order
+from speechvq.audio.pronunciation import read_dictionary
+from speechvq.command import run
+from speechvq.errors import UserError
+from speechvq.progress import progress
+from speechvq.sources import Source, find_sources
+
+COMPLAINTS, UNKNOWN = "complaints.txt", "unknown.dict"
+COMPLAINTS_SHOWN = 10
+_REMARK = """\
+;;; Words that no dictionary had, and how they were read. Correct what is wrong, remove the .lab files of the
+;;; sentences, and align again with --dictionary.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(prog="speechvq.align", description=__doc__)
+    parser.add_argument(
+        "--audio", type=Path, required=True, help="a folder of sounds, a manifest, or a sound file"
+    )
+    parser.add_argument("--text", type=Path, required=True, help="folder of UTT.txt, at any depth")
+    parser.add_argument("--out", type=Path, required=True, help="folder for UTT.lab; what is there is kept")
+    parser.add_argument("--jobs", type=int, help="processes; default: one for each core")
+    parser.add_argument("--dictionary", type=Path, help="more words, a line 'word PH PH' as in CMUdict")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C (call again to go on)."""
+    return run(build_parser(), _work, argv, resumes=True)
+
+
+def _work(arguments: argparse.Namespace) -> None:
+    if find_spec("pocketsphinx") is None:
+        raise UserError("alignment needs PocketSphinx: pip install 'speechvq[align]'")
+    if arguments.jobs is not None and arguments.jobs < 1:
+        raise UserError(f"--jobs {arguments.jobs}: give at least one process")
+    dictionary = read_dictionary(arguments.dictionary) if arguments.dictionary else {}
+    sources = find_sources(arguments.audio)
+    spoken, complaints = match_texts(sources, arguments.text, arguments.out)
+    if not spoken:
+        raise UserError(f"{arguments.text}: no UTT.txt for any of {len(sources)} sounds; {complaints[0]}")
+    without = len(complaints)
+    started = time.monotonic()
+    done = in_order(partial(align_recording, dictionary=dictionary), spoken, arguments.jobs)
+    outcomes = list(progress(done, total=len(spoken), label="align", unit="sounds"))
+    complaints += [outcome.complaint for outcome in outcomes if outcome.complaint]
+    unknown = _list_unknown(arguments.out / UNKNOWN, outcomes)
+    _list_complaints(arguments.out / COMPLAINTS, complaints)
+    _report(arguments.out, outcomes, without=without, seconds=time.monotonic() - started)
+    if unknown:
+        print(f"words of no dictionary, read by guess: {unknown}, see {arguments.out / UNKNOWN}")
+    if not any(outcome.attempt for outcome in outcomes):
+        raise UserError(f"{arguments.out}: none of {len(spoken)} sounds could be aligned; {complaints[-1]}")
+
+
+def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[list[Spoken], list[str]]:
+    """The sounds that have a text, and a line for each that has none.
+
+    A sound's text lies at the same place below `folder` as the sound below its own, or anywhere by its name.
+
+    Raises:
+        UserError: no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give the folder of the texts, UTT.txt for UTT.wav")
+    texts: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*.txt")):
+        texts.setdefault(path.stem, []).append(path)
+    spoken, complaints = [], []
+    for source in sources:
+        place = Path(source.name)
+        found = [folder / f"{source.name}.txt"]
+        if not found[0].is_file():
+            found = texts.get(place.name, [])
+        if len(found) == 1:
+            spoken.append(Spoken(source.path, found[0], out / f"{source.name}.lab"))
+        else:
+            fault = f"{len(found)} texts are called" if found else "there is no"
+            complaints.append(f"{source.path}: {fault} {place.name}.txt; write {folder / place}.txt")
+    return spoken, complaints
+
+
+def _list_complaints(path: Path, complaints: Sequence[str]) -> None:
+    """All of them in a file; the first on the terminal."""
+    path.unlink(missing_ok=True)
+    if complaints:
+        write_bytes(path, "".join(f"{line}\n" for line in complaints).encode(errors="replace"))
+    for line in complaints[:COMPLAINTS_SHOWN]:
+        print(line, file=sys.stderr)
+    if len(complaints) > COMPLAINTS_SHOWN:
+        print(f"and {len(complaints) - COMPLAINTS_SHOWN} more in {path}", file=sys.stderr)
+
+
+def _list_unknown(path: Path, outcomes: Sequence[Outcome]) -> int:
+    """Write the unknown words of this call and those before it; how many they are."""
+    words: Mapping[str, str] = read_dictionary(path) if path.is_file() else {}
+    words = {**words, **{word: phones for each in outcomes for word, phones in each.unknown.items()}}
+    if words:
+        lines = [f"{word} {phones}\n" for word, phones in sorted(words.items())]
+        write_bytes(path, (_REMARK + "".join(lines)).encode())
+    return len(words)
+
+
+def _report(out: Path, outcomes: Sequence[Outcome], *, without: int, seconds: float) -> None:
+    count = Counter(outcome.attempt for outcome in outcomes)
+    made = count["words"] + count["softer"] + count["phones"]
+    heard = sum(outcome.seconds for outcome in outcomes if outcome.attempt != "kept")
+    print(
+        f"{out}: {made} sounds aligned ({count['softer']} at a lower level, {count['phones']} phone by "
+        f"phone), {count['kept']} were there, {count['']} failed, {without} without text"
+    )
+    if heard:
+        print(f"{heard:.0f} s of sound in {seconds:.0f} s: {heard / seconds:.0f} x real time")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
