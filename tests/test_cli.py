@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from speechvq import UserError, __main__, command, convert, encode, prepare, report, train
+from speechvq import UserError, __main__, align, command, convert, encode, prepare, report, train
 from speechvq import evaluate as evaluate_command
-from speechvq.evaluate import conversion
+from speechvq.evaluate import alignments, baselines, conversion
 from tiny import python
 
 PARSERS = {
@@ -18,7 +18,10 @@ PARSERS = {
     "train": train.build_parser,
     "encode": encode.build_parser,
     "convert": convert.build_parser,
+    "align": align.build_parser,
+    "evaluate baselines": baselines.build_parser,
     "evaluate conversion": conversion.build_parser,
+    "evaluate alignments": alignments.build_parser,
     "report": report.build_parser,
 }
 FLAGS = {
@@ -28,6 +31,10 @@ FLAGS = {
     "encode": "--help --limit --model --out --shard --split --src",
     "convert": "--help --limit --list-speakers --model --out --seed --split --src --target-speaker "
     "--temperature --top-p",
+    "align": "--audio --dictionary --help --jobs --out --text",
+    "evaluate alignments": "--alignments --help --json --reference",
+    "evaluate baselines": "--alignments --codes --config --corpus --frame-rate --help --json --num-codes --out --seeds "
+    "--split --tier",
     "evaluate conversion": "--converted --help --json --manifest --references",
     "report": "--converted --examples --help --manifest --out --run --scores",
 }
@@ -109,7 +116,7 @@ def test_help_does_not_wait_for_torch() -> None:
         "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
         "        main([name, '--help'])\n"
         "assert main(['convert', '--model', 'm']) == 2\n"
-        "slow = {'torch', 'librosa', 'numba', 'matplotlib', 'sklearn'}\n"
+        "slow = {'torch', 'librosa', 'numba', 'matplotlib', 'sklearn', 'pocketsphinx'}\n"
         "print(sorted(slow & set(sys.modules)))\n"
     )
     printed, error = python("-c", script).communicate(timeout=60)
