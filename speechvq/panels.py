@@ -71,8 +71,13 @@ def write_title(axes: "Axes", text: str) -> None:
     axes.set_title(text, loc="left", fontsize=13, color=INK, fontweight="bold", parse_math=False)
 
 
-def save_picture(figure: "Figure", path: Path) -> None:
-    """Write a PNG of few colours, a third of the size; it goes into a page and perhaps into a repository.
+def save_picture(figure: "Figure", path: Path, *, colours: int = 256) -> None:
+    """Write a PNG; it goes into a page and perhaps into a repository.
+
+    Args:
+        figure: what is drawn.
+        path: of the PNG; replaced when it exists.
+        colours: at most so many, which makes a file of a third of the size; 0 for all.
 
     Raises:
         UserError: the disk is full or not writable.
@@ -81,6 +86,7 @@ def save_picture(figure: "Figure", path: Path) -> None:
 
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
-    few = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    image = Image.open(drawn).convert("RGB")
+    image = image.quantize(colours, dither=Image.Dither.NONE) if colours else image
     with replacing(path) as temporary:
-        few.save(temporary, format="PNG", optimize=True)
+        image.save(temporary, format="PNG", optimize=True)

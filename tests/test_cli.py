@@ -10,7 +10,7 @@ import pytest
 
 from speechvq import UserError, __main__, align, command, convert, encode, prepare, report, train
 from speechvq import evaluate as evaluate_command
-from speechvq.evaluate import alignments, baselines, conversion
+from speechvq.evaluate import alignments, baselines, conversion, purity
 from tiny import python
 
 PARSERS = {
@@ -21,6 +21,7 @@ PARSERS = {
     "align": align.build_parser,
     "evaluate baselines": baselines.build_parser,
     "evaluate conversion": conversion.build_parser,
+    "evaluate purity": purity.build_parser,
     "evaluate alignments": alignments.build_parser,
     "report": report.build_parser,
 }
@@ -36,6 +37,7 @@ FLAGS = {
     "evaluate baselines": "--alignments --codes --config --corpus --frame-rate --help --json --num-codes --out --seeds "
     "--split --tier",
     "evaluate conversion": "--converted --help --json --manifest --references",
+    "evaluate purity": "--alignments --codes --help --json --manifest --plot --tier",
     "report": "--converted --examples --help --manifest --out --run --scores",
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 SUBJECTS = {
     "conversion": "did the voice change, and did the sentence stay?",
+    "purity": "are the codes phonemes?",
     "alignments": "how near are the phones' boundaries to those of a reference?",
     "baselines": "what units must beat, at one number of codes and one rate",
 }

@@ -1,0 +1,207 @@
+"""A picture of units: which code stands for which phone, and one utterance as sound, phones and codes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from speechvq.audio.alignment import phones_at_frames
+from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.evaluation.purity import LabelledUnits, Score
+from speechvq.panels import DPI, FAINT, INK, PIXELS, code_colours, draw_spectrogram, save_picture, write_title
+from speechvq.phone_colours import by_manner, phone_colours
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SECONDS = 2.5  # shown of the utterance: its phones can still be read
+MOST_PHONES = 60  # rows of the matrix that still have room for names
+
+_SHADES = ("#ffffff", "#e3edf7", "#a9cbe6", "#5899cc", "#1f5f9f", "#0a2f5c")
+_NAME = {"ha": "center", "va": "center", "fontsize": 10, "color": INK, "parse_math": False}
+_RIGHT, _WRONG = "#1f5f9f", "#c9d3dc"
+
+
+class _Matrix(NamedTuple):
+    """A table in the order in which it is drawn."""
+
+    table: np.ndarray  # (P, A), frames; A codes that occur
+    phones: tuple[str, ...]  # P
+    best: np.ndarray  # (A,), row of each code's likeliest phone
+
+
+def draw_units(
+    path: Path,
+    score: Score,
+    example: LabelledUnits,
+    wave: np.ndarray | None,
+    *,
+    title: str,
+    frame_rate: float,
+) -> None:
+    """Draw the matrix of phones by codes, and below it a piece of one utterance.
+
+    Args:
+        path: of the PNG, 1600 pixels wide; replaced when it exists.
+        score: whose table is drawn.
+        example: codes (N,) and phones of the utterance.
+        wave: (T,), float, 16 kHz, its sound; None leaves the spectrogram out.
+        title: the name of the utterance.
+        frame_rate: codes a second.
+
+    Raises:
+        UserError: the disk is full or not writable.
+    """
+    from matplotlib.figure import Figure
+
+    matrix = _in_order(score)
+    upper = 2.2 + max(0.2 * min(len(matrix.phones), MOST_PHONES), 1.5)
+    lower = 3.0 + (2.8 if wave is not None else 0.0)
+    figure = Figure(figsize=(PIXELS / DPI, upper + lower), dpi=DPI, layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.08, w_pad=0.1, hspace=0.02, wspace=0.01)
+    above, below = figure.subfigures(2, 1, height_ratios=[upper, lower])
+    _draw_matrix(above, matrix, score)
+    _draw_utterance(below, score, example, wave, title=title, frame_rate=frame_rate)
+    save_picture(figure, path, colours=0)  # fewer would blur what is dark and what is darker
+
+
+def _in_order(score: Score) -> _Matrix:
+    """Phones by manner of speaking; codes by the phone they stand for, the surest first."""
+    order = np.array(by_manner(score.phones, score.table.sum(axis=1)))
+    table = score.table[order]
+    table = table[:, table.any(axis=0)]
+    best = table.argmax(axis=0)
+    codes = np.lexsort((-table.max(axis=0) / table.sum(axis=0), best))
+    return _Matrix(table[:, codes], tuple(score.phones[i] for i in order), best[codes])
+
+
+def _draw_matrix(figure: "Figure", matrix: _Matrix, score: Score) -> None:
+    """Share of each phone in each code, with how often both occur along the edges."""
+    axes = figure.subplots(2, 2, height_ratios=[1.0, 6.0], width_ratios=[12.0, 1.0])
+    (above, corner), (middle, beside) = axes
+    corner.axis("off")
+    kept = np.sort(np.argsort(-matrix.table.sum(axis=1), kind="stable")[:MOST_PHONES])
+    right = np.where(np.arange(len(matrix.phones))[:, None] == matrix.best, matrix.table, 0)
+    _bars(above, np.arange(matrix.table.shape[1]), matrix.table.sum(axis=0), right.sum(axis=0))
+    count, size = matrix.table.shape[1], score.table.shape[1]
+    purity = f"phone purity {100 * right.sum() / matrix.table.sum():.1f} %"
+    write_title(above, f"Which phone does a code stand for? {count} of {size} codes occur, {purity}")
+    above.set_title("frames of each code; the blue part is right", loc="right", color=FAINT)
+    _shares(middle, (matrix.table / matrix.table.sum(axis=0))[kept])
+    middle.set_yticks(range(len(kept)), [matrix.phones[i] for i in kept], fontsize=10, parse_math=False)
+    left_out = len(matrix.phones) - len(kept)
+    rare = f"; {left_out} rare phones are left out" if left_out else ""
+    middle.set_xlabel(f"codes, by their likeliest phone; dark: most frames of the code are of that phone{rare}")
+    _bars(beside, np.arange(len(kept)), matrix.table.sum(axis=1)[kept], right.sum(axis=1)[kept], flat=True)
+    beside.set_ylim(middle.get_ylim())
+    beside.set_xlabel("frames")
+
+
+def _shares(axes: "Axes", shares: np.ndarray) -> None:
+    """Shares in [0, 1] from white to dark blue, with thin lines between the phones."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("shares", _SHADES)
+    axes.imshow(shares, aspect="auto", cmap=colours, vmin=0, vmax=1, interpolation="nearest")
+    axes.set_yticks(np.arange(len(shares) + 1) - 0.5, minor=True)
+    axes.grid(axis="y", which="minor", color="#eef2f5", linewidth=0.8)
+    axes.tick_params(which="both", length=0)
+    axes.set_xticks([])
+
+
+def _bars(axes: "Axes", at: np.ndarray, total: np.ndarray, right: np.ndarray, *, flat: bool = False) -> None:
+    """Frames as bars, the right ones in blue; `flat` lays them on their side."""
+    draw = axes.barh if flat else axes.bar
+    draw(at, total, 1.0 if not flat else 0.8, color=_WRONG)
+    draw(at, right, 1.0 if not flat else 0.8, color=_RIGHT)
+    axes.margins(0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_yticks([]) if flat else axes.set_xticks([])
+    axes.locator_params(axis="x" if flat else "y", nbins=2 if flat else 3)
+
+
+def _draw_utterance(
+    figure: "Figure",
+    score: Score,
+    example: LabelledUnits,
+    wave: np.ndarray | None,
+    *,
+    title: str,
+    frame_rate: float,
+) -> None:
+    """Spectrogram, phones, codes, and the phones that the codes stand for, on one axis of time."""
+    heights = [*([2.8] if wave is not None else []), 0.5, 0.5, 0.5]
+    panels = figure.subplots(len(heights), 1, height_ratios=heights, sharex=True, squeeze=False)[:, 0]
+    start = _liveliest(example)
+    first, last = np.round((np.array([start, start + SECONDS])) * frame_rate).astype(int)
+    codes = example.codes[first:last]
+    if wave is not None:
+        from_sample, to_sample = np.round(np.array([first, last]) / frame_rate * SAMPLE_RATE).astype(int)
+        draw_spectrogram(panels[0], wave[from_sample:to_sample], SECONDS)
+    spoken = phones_at_frames(example.intervals, len(example.codes), frame_rate)[first:last]
+    guessed = _likeliest(score, codes)
+    right = sum(a is not None and a == b for a, b in zip(spoken, guessed))
+    known = sum(a is not None for a in spoken)
+    colours = phone_colours(score.phones)
+    said, numbers, read = panels[-3:]
+    _cells(said, spoken, colours, frame_rate, "phones")
+    _code_cells(numbers, codes, score.table.shape[1], frame_rate)
+    _cells(read, guessed, colours, frame_rate, "read off\nthe codes")
+    where = f"{title}, from {first / frame_rate:.2f} s"
+    write_title(panels[0], f"{where}: its phones, its codes, and what those stand for")
+    said_right = f"{right} of the {known} codes shown stand for the phone they are in"
+    panels[0].set_title(said_right, loc="right", color=FAINT)
+    read.set(xlim=(0, SECONDS), xlabel="seconds")
+
+
+def _liveliest(example: LabelledUnits) -> float:
+    """Where the piece with the most phones begins, in seconds."""
+    starts = np.array([each.start for each in example.intervals])
+    latest = max(example.intervals[-1].end - SECONDS, 0.0)
+    candidates = np.append(starts[starts <= latest], latest)
+    within = np.searchsorted(starts, candidates + SECONDS) - np.searchsorted(starts, candidates)
+    return float(candidates[within.argmax()])
+
+
+def _likeliest(score: Score, codes: np.ndarray) -> list[str | None]:
+    """The phone that each code (N,) stands for; None for a code that was never within a phone."""
+    known, best = score.table.any(axis=0), score.table.argmax(axis=0)
+    return [score.phones[best[code]] if known[code] else None for code in codes]
+
+
+def _cells(
+    axes: "Axes",
+    names: Sequence[str | None],
+    colours: dict[str, tuple[float, float, float]],
+    frame_rate: float,
+    label: str,
+) -> None:
+    """A coloured cell for each run of equal names, with the name where there is room."""
+    begin = 0
+    for i in range(1, len(names) + 1):
+        if i < len(names) and names[i] == names[begin]:
+            continue
+        left, width, name = begin / frame_rate, (i - begin) / frame_rate, names[begin]
+        if name is not None:
+            line = 0.8 if width > 0.01 * SECONDS else 0.0
+            axes.axvspan(left, left + width, facecolor=colours[name], edgecolor="white", linewidth=line)
+            if width > SECONDS * (0.008 + 0.0055 * len(name)):
+                axes.text(left + width / 2, 0.5, name, **_NAME)
+        begin = i
+    _bare(axes, label)
+
+
+def _code_cells(axes: "Axes", codes: np.ndarray, num_codes: int, frame_rate: float) -> None:
+    """A coloured cell for each code."""
+    cells = code_colours(codes, num_codes)[None]
+    axes.imshow(cells, aspect="auto", interpolation="nearest", extent=(0, len(codes) / frame_rate, 0, 1))
+    _bare(axes, "codes")
+
+
+def _bare(axes: "Axes", label: str) -> None:
+    axes.set(yticks=[], ylim=(0, 1))
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_ylabel(label, rotation=0, ha="right", va="center", color=INK)
