@@ -7,10 +7,11 @@ import numpy as np
 import soundfile
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from speechvq.audio.manifest import Utterance
 from speechvq.audio.pitch import HOP, contour
+from speechvq.audio.walk import batches
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.errors import UserError
 
@@ -133,20 +134,6 @@ def _check_speakers(utterances: Sequence[Utterance], speakers: Sequence[str]) ->
         )
 
 
-class _Walk(Sampler[int]):
-    """Numbers of this process's crops from a step on: of every global batch its equal share."""
-
-    def __init__(self, batch: int, step: int, rank: int, world_size: int) -> None:
-        self.batch, self.step, self.rank, self.share = batch, step, rank, batch // world_size
-
-    def __iter__(self) -> Iterator[int]:
-        step = self.step
-        while True:
-            first = step * self.batch + self.rank * self.share
-            yield from range(first, first + self.share)
-            step += 1
-
-
 def crop_loader(
     dataset: CropDataset, batch: int, *, step: int = 0, rank: int = 0, world_size: int = 1, workers: int = 0
 ) -> Iterator[Crops]:
@@ -163,9 +150,5 @@ def crop_loader(
     Raises:
         UserError: the batch cannot be shared equally.
     """
-    if batch % world_size:
-        raise UserError(f"data.batch = {batch} cannot be shared by {world_size} processes; take a multiple")
-    walk = _Walk(batch, step, rank, world_size)
-    loader = DataLoader(dataset, batch // world_size, sampler=walk, num_workers=workers)
-    for crops in loader:
+    for crops in batches(dataset, batch, step=step, rank=rank, world_size=world_size, workers=workers):
         yield Crops(*crops)

@@ -17,25 +17,26 @@ Result = TypeVar("Result")
 
 
 def in_order(
-    work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None = None
+    work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None = None, *, few: int = FEW
 ) -> Iterator[Result]:
     """The results in the order of the items; each process works on one item at a time.
 
     Args:
         work: a module's function, or a `partial` of one, so that it can be sent to another process.
         jobs: processes; None takes one for each core. Few items are done in this process.
+        few: items for which another process is worth starting.
 
     Raises:
         UserError: what `work` raises, or a process was killed.
     """
-    jobs = min(jobs or _cores(), max(1, len(items) // FEW))
+    jobs = min(jobs or _cores(), max(1, len(items) // few))
     if jobs == 1:
         yield from map(work, items)
         return
     # spawn: the same on every system, and safe beside the threads that numpy and torch start
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_follow_parent)
     try:
-        yield from pool.map(work, items, chunksize=8)
+        yield from pool.map(work, items, chunksize=max(1, few // 4))
     except BrokenProcessPool as error:
         raise UserError("a process was killed, perhaps for want of memory; give fewer --jobs") from error
     finally:

@@ -1,21 +1,24 @@
 """What an eye in a maze sees: one ray a column, as in Wolfenstein 3D, and four samples a pixel, in numba.
 
-The image plane stands at distance 1 before the eye and reaches SPREAD to each side, up and down. A ray's depth
-is measured along the direction of the view, not along the ray, so walls are straight. Walls are 1 high and the
-eye is in the middle, so a row of height h, -1 at the top to 1, meets ceiling or floor at depth
-0.5 / (SPREAD |h|), unless a wall is nearer. Light and colours are whole numbers, so frames are equal to the byte
-wherever the geometry is.
+The image plane stands at distance 1 before the eye and reaches SPREAD to each side, up and down. A ray's
+depth is measured along the direction of the view, not along the ray, so walls are straight. Walls are 1 high
+and the eye is in the middle, so a row of height h, -1 at the top to 1, meets ceiling or floor at depth
+0.5 / (SPREAD |h|), unless a wall is nearer. Light and colours are whole numbers, so frames are equal to the
+byte wherever the geometry is.
 """
 
+import functools
+import sys
+import threading
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from speechvq.video.textures import CEILING, FLOOR, SHARPNESSES, SIZE
+from speechvq.video.world import PIXELS
 
 # numba's cache on disk notices changes of this file only: touch it after changing a constant of another.
-PIXELS = 84  # a side, as in the paper's DeepMind Lab
 SAMPLES = 2  # a pixel, each way
 SPREAD = 0.75  # tan of half the field of view, 73.7 degrees
 FULL_LIGHT = 256
@@ -89,6 +92,21 @@ def look(mazes: np.ndarray, eyes: np.ndarray, headings: np.ndarray, packed: np.n
     frames = np.empty((len(mazes), PIXELS, PIXELS, 3), np.uint8)
     _draw(frames, mazes, eyes, headings, packed.reshape(-1), _TABLES)
     return frames
+
+
+@functools.cache
+def compile_camera() -> None:
+    """Load or make the machine code on a closet, and say why the first frame on a machine takes longer."""
+    words = "compiling the camera, once for this machine ..."
+    said = threading.Timer(2.0, print, [words], {"file": sys.stderr})
+    closet = np.full((1, 3, 3), FLOOR + 1, np.uint8)
+    closet[0, 1, 1] = 0
+    said.start()
+    try:
+        blank = np.zeros((2, SHARPNESSES, SIZE, SIZE), np.int64)
+        look(closet, np.full((1, 2), 1.5), np.eye(1, 2), blank)
+    finally:  # Ctrl-C too
+        said.cancel()
 
 
 @njit(**_COMPILED)

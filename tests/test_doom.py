@@ -1,0 +1,78 @@
+"""Doom as a world like the built-in one; skipped where ViZDoom is not installed."""
+
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from speechvq.errors import UserError
+from speechvq.video.doom import TURN, DoomWorld
+from speechvq.video.recording import Recording, record
+from speechvq.video.world import ACTIONS
+
+
+def test_without_vizdoom_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vizdoom", None)
+    with pytest.raises(UserError, match=r"Doom needs ViZDoom: pip install 'speechvq\[doom\]'"):
+        record(tmp_path / "out", Recording("doom", 0, 1, 2))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DoomWorld:
+    pytest.importorskip("vizdoom", reason="the extra `doom` is not installed")
+    monkeypatch.chdir(tmp_path)
+    return DoomWorld(0)
+
+
+def test_an_episode_is_the_same_every_time_and_leaves_nothing_behind(
+    world: DoomWorld, tmp_path: Path
+) -> None:
+    def played(numbers: list[int]) -> list[np.ndarray]:
+        frames = [world.reset(numbers)]
+        for action in [0, 0, 3, 4, 1, 5, 2]:
+            frames.append(world.step(np.full(len(numbers), action)))
+        return [np.stack(frames), world.poses]
+
+    first, poses = played([5])
+    assert first.shape == (8, 1, 84, 84, 3) and first.dtype == np.uint8 and first.std() > 10
+    assert not np.array_equal(first, played([6])[0])
+    both, both_poses = played([6, 5])
+    assert np.array_equal(both[:, 1:], first) and np.array_equal(both_poses[1:], poses)
+    world.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_actions_do_what_they_say(world: DoomWorld) -> None:
+    """Each starts from the same place; Doom has inertia, so ways are compared by their direction."""
+    ways = {"forward": 0, "back": 180, "strafe-right": 90, "strafe-left": -90}
+    free = 0
+    for number in range(3):
+        for action, direction in ways.items():
+            world.reset([number])
+            before = world.poses[0].astype(float)
+            world.step(np.array([ACTIONS.index(action)]))
+            x, y, turned = world.poses[0] - before
+            assert turned == pytest.approx(0, abs=1e-3)
+            if not world.blocked[0]:
+                off = math.degrees(math.atan2(y, x)) - before[2] - direction
+                free += abs((off + 180) % 360 - 180) < 1
+        for action, turn in {"left": -TURN, "right": TURN}.items():
+            world.reset([number])
+            before = world.poses[0].astype(float)
+            world.step(np.array([ACTIONS.index(action)]))
+            assert (world.poses[0, 2] - before[2] + 180) % 360 - 180 == pytest.approx(turn, abs=0.1)
+            assert not world.blocked[0]
+    assert free >= 9, "of 12; a wall turns the others aside"
+    world.close()
+
+
+def test_recordings_are_reproduced(world: DoomWorld, tmp_path: Path) -> None:
+    world.close()
+    for name in ("one", "two"):
+        assert record(Path(name), Recording("doom", 1, 2, 8), jobs=1) == 2
+    one, two = (sorted((tmp_path / name).rglob("*.npz")) for name in ("one", "two"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two] and len(one) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
