@@ -118,14 +118,15 @@ def _list_unknown(path: Path, outcomes: Sequence[Outcome]) -> int:
 
 def _report(out: Path, outcomes: Sequence[Outcome], *, without: int, seconds: float) -> None:
     count = Counter(outcome.attempt for outcome in outcomes)
-    made = count["words"] + count["softer"] + count["phones"]
+    made = len(outcomes) - count["kept"] - count[""]
     heard = sum(outcome.seconds for outcome in outcomes if outcome.attempt != "kept")
     print(
-        f"{out}: {made} sounds aligned ({count['softer']} at a lower level, {count['phones']} phone by "
-        f"phone), {count['kept']} were there, {count['']} failed, {without} without text"
+        f"{out}: {made} sounds aligned ({count['softer']} at a lower level, {count['wider']} in a wider "
+        f"search, {count['phones']} phone by phone), {count['kept']} were there, {count['']} failed, "
+        f"{without} without text"
     )
     if heard:
-        print(f"{heard:.0f} s of sound in {seconds:.0f} s: {heard / seconds:.0f} x real time")
+        print(f"{heard:.0f} s of sound in {seconds:.0f} s: {heard / seconds:.3g} x real time")
 
 
 if __name__ == "__main__":

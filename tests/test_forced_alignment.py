@@ -72,20 +72,24 @@ def test_what_is_whole_is_kept_and_what_is_not_is_made_again(spoken: Path, tmp_p
 
 def test_fall_backs_come_in_turn(spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, asked = [*HELLO], []
-    answers: dict[str, list[Interval]] = {"softer": found, "phones": found}
+    answers: dict[str, list[Interval]] = {"softer": found, "wider": found, "phones": found}
+    kinds = {(1.0, False): "words", (SOFTER, False): "softer", (1.0, True): "wider"}
 
-    def align(_: ForcedAligner, __: np.ndarray, names: list[str], *, level: float = 1.0) -> list[Interval]:
-        kind = "phones" if names[0].isupper() else {1.0: "words", SOFTER: "softer"}[level]
+    def align(
+        _: ForcedAligner, __: np.ndarray, names: list[str], *, level: float = 1.0, wide: bool = False
+    ) -> list[Interval]:
+        kind = "phones" if names[0].isupper() else kinds[level, wide]
         asked.append(kind)
         return answers.get(kind, [])
 
     monkeypatch.setattr(ForcedAligner, "align", align)
     monkeypatch.setattr(ForcedAligner, "align_phones", align)
-    for expected in ("softer", "phones", ""):
+    order = ["words", "softer", "wider", "phones"]
+    for expected in ("softer", "wider", "phones", ""):
         asked.clear()
         done = align_recording(one(spoken, tmp_path / f"to_{expected}"), {})
         assert done.attempt == expected and ("not found" in done.complaint) == (not expected)
-        assert asked == ["words", "softer", "phones"][: 2 if expected == "softer" else 3]
+        assert asked == (order[: order.index(expected) + 1] if expected else order)
         answers.pop(expected, None)
 
 

@@ -56,6 +56,14 @@ def test_words_that_are_not_there_are_not_found(aligner: ForcedAligner) -> None:
     assert aligner.align(noise, []) == [] and aligner.align(noise, ["zzxq"]) == []
 
 
+def test_a_wider_search_finds_the_same_words(aligner: ForcedAligner, spoken: Path) -> None:
+    samples, said = sentences(spoken)[0]
+    if aligner.pronunciation("zork") is None:
+        aligner.teach("zork", aligner.pronunciation(said[0]) or "AH")
+    narrow, wide = aligner.align(samples, said), aligner.align(samples, ["zork", *said[1:]], wide=True)
+    assert distance([each.phone for each in narrow], [each.phone for each in wide]) <= 3
+
+
 def test_words_are_taught(aligner: ForcedAligner) -> None:
     assert aligner.pronunciation("hello") == "HH AH L OW" and aligner.pronunciation("blorft") is None
     aligner.teach("blorft", "B L AO R F T")

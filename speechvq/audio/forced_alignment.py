@@ -36,7 +36,7 @@ class Outcome:
     """What became of one recording."""
 
     seconds: float = 0.0
-    attempt: str = ""  # "kept" from an earlier call, "words", "softer" or "phones"; empty where all failed
+    attempt: str = ""  # "kept" from before, "words", "softer", "wider" or "phones"; "" where all failed
     unknown: dict[str, str] = field(default_factory=dict)  # words of no dictionary, and how they were read
     complaint: str = ""  # names file and remedy
 
@@ -64,6 +64,7 @@ def align_recording(spoken: Spoken, dictionary: Mapping[str, str]) -> Outcome:
     attempts = {
         "words": lambda: aligner.align(samples, names),
         "softer": lambda: aligner.align(samples, names, level=SOFTER),
+        "wider": lambda: aligner.align(samples, names, wide=True),
         "phones": lambda: aligner.align_phones(samples, phones),
     }
     for attempt, align in attempts.items():
