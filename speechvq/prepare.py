@@ -1,4 +1,4 @@
-"""`python -m speechvq.prepare`: a corpus as it was published becomes one that training reads."""
+"""`python -m speechvq.prepare`: a corpus as it was published, or a world, becomes what training reads."""
 
 import argparse
 import sys
@@ -13,6 +13,7 @@ from speechvq.audio.split import SplitRule
 from speechvq.command import run
 from speechvq.errors import UserError
 
+CORPORA, WORLDS = ("vctk", "librispeech", "folder", "mini"), ("maze", "doom")
 COMPLAINTS_SHOWN = 10
 
 
@@ -28,8 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser("speechvq.prepare", description=__doc__)
-    parser.add_argument("corpus", choices=("vctk", "librispeech", "folder", "mini"))
-    parser.add_argument("--root", type=Path, help="where the corpus is, or is downloaded to; not for mini")
+    parser.add_argument("corpus", choices=(*CORPORA, *WORLDS))
+    parser.add_argument(
+        "--root", type=Path, help="where the corpus is, or is downloaded to; not for mini, maze, doom"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to make, for example data/vctk")
     parser.add_argument("--jobs", type=_whole, help="processes; default: one for each core")
     parser.add_argument("--mic", type=int, choices=(1, 2), default=1, help="vctk 0.92: which microphone")
@@ -50,6 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
     mini = parser.add_argument_group("mini, the built-in corpus")
     mini.add_argument("--speakers", type=_whole, default=10)
     mini.add_argument("--sentences", type=_whole, default=40, help="of each speaker")
+    worlds = parser.add_argument_group("maze and doom, worlds that are recorded")
+    worlds.add_argument("--episodes", type=_whole, default=400, help="more can be added later")
+    worlds.add_argument("--frames", type=_whole, default=100, help="of each episode")
     return parser
 
 
@@ -61,6 +67,9 @@ def _whole(text: str) -> int:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
+    if arguments.corpus in WORLDS:
+        _record(arguments)
+        return
     rule = SplitRule(arguments.dev_share, arguments.test_share, arguments.unseen_speakers, arguments.seed)
     found, source = _find(arguments)
     summary = prepare_corpus(found, arguments.out, rule, source=source, jobs=arguments.jobs)
@@ -104,6 +113,17 @@ def _mini(arguments: argparse.Namespace) -> tuple[Found, str]:
     claim(arguments.out, source)  # before another corpus is spoken over the first
     mini.build(arguments.out, **counts, jobs=arguments.jobs)
     return folder.recordings(arguments.out / "recordings"), source
+
+
+def _record(arguments: argparse.Namespace) -> None:
+    from speechvq.video.recording import Recording, record, split_of
+
+    episodes, frames = arguments.episodes, arguments.frames
+    recording = Recording(arguments.corpus, arguments.seed, episodes, frames)
+    recorded = record(arguments.out, recording, jobs=arguments.jobs)
+    splits = Counter(split_of(number) for number in range(episodes))
+    print(f"{arguments.out}: {episodes} episodes of {frames} frames, {recorded} recorded now")
+    print("splits: " + ", ".join(f"{split} {count}" for split, count in sorted(splits.items())))
 
 
 def _report(summary: Summary, out: Path) -> None:

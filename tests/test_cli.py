@@ -10,7 +10,7 @@ import pytest
 
 from speechvq import UserError, __main__, align, command, convert, encode, prepare, report, train
 from speechvq import evaluate as evaluate_command
-from speechvq.evaluate import alignments, baselines, conversion, purity
+from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, purity, speakers
 from tiny import python
 
 PARSERS = {
@@ -19,25 +19,32 @@ PARSERS = {
     "encode": encode.build_parser,
     "convert": convert.build_parser,
     "align": align.build_parser,
+    "evaluate abx": abx.build_parser,
     "evaluate baselines": baselines.build_parser,
     "evaluate conversion": conversion.build_parser,
     "evaluate purity": purity.build_parser,
+    "evaluate codebook": codebook.build_parser,
+    "evaluate speakers": speakers.build_parser,
     "evaluate alignments": alignments.build_parser,
     "report": report.build_parser,
 }
 FLAGS = {
-    "prepare": "--dev-share --download --help --jobs --mic --out --root --seed --sentences --speakers "
-    "--test-share --unseen-speakers",
+    "prepare": "--dev-share --download --episodes --frames --help --jobs --mic --out --root --seed --sentences "
+    "--speakers --test-share --unseen-speakers",
     "train": "--config --device --help --out --set",
     "encode": "--help --limit --model --out --shard --split --src",
     "convert": "--help --limit --list-speakers --model --out --seed --split --src --target-speaker "
     "--temperature --top-p",
     "align": "--audio --dictionary --help --jobs --out --text",
     "evaluate alignments": "--alignments --help --json --reference",
-    "evaluate baselines": "--alignments --codes --config --corpus --frame-rate --help --json --num-codes --out --seeds "
-    "--split --tier",
+    "evaluate abx": "--alignments --codes --context --features --help --items --json --manifest --max-across "
+    "--max-group --model --seed --split --tier",
+    "evaluate baselines": "--alignments --codes --config --corpus --frame-rate --help --json --num-codes "
+    "--out --seeds --split --tier",
     "evaluate conversion": "--converted --help --json --manifest --references",
     "evaluate purity": "--alignments --codes --help --json --manifest --plot --tier",
+    "evaluate codebook": "--codes --help --json",
+    "evaluate speakers": "--codes --help --json --manifest",
     "report": "--converted --examples --help --manifest --out --run --scores",
 }
 

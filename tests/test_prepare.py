@@ -17,7 +17,7 @@ from speechvq.command import INTERRUPTED
 
 FLAGS = {
     "--help", "--root", "--out", "--jobs", "--mic", "--download", "--seed", "--dev-share", "--test-share",
-    "--unseen-speakers", "--speakers", "--sentences",
+    "--unseen-speakers", "--speakers", "--sentences", "--episodes", "--frames",
 }  # fmt: skip
 
 
@@ -78,9 +78,22 @@ def test_mini_speaks_and_aligns(tmp_path: Path) -> None:
     assert run("mini", "--out", out, "--speakers", "3", "--sentences", "5") == 2
 
 
+def test_maze_is_recorded_and_more_can_be_added(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    for episodes, recorded in ((3, 3), (4, 1)):
+        assert run("maze", "--out", out, "--episodes", str(episodes), "--frames", "3", "--jobs", "1") == 0
+        printed = capsys.readouterr().out
+        assert f"{out}: {episodes} episodes of 3 frames, {recorded} recorded now" in printed
+        assert f"splits: dev 1, test 1, train {episodes - 2}" in printed
+    assert len(list((out / "episodes").iterdir())) == 4
+    assert run("maze", "--out", out, "--episodes", "4", "--frames", "3", "--seed", "1") == 2
+    assert "holds another recording" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
+        (["maze", "--seed", "-1"], "--seed -1 is negative; take 0 or more"),
         (["vctk"], "--root is missing; give the folder of the vctk corpus"),
         (["librispeech"], "--root is missing; give the folder of the librispeech corpus"),
         (["vctk", "--root", "nowhere"], "nowhere: no such folder; --root is the unpacked VCTK corpus"),

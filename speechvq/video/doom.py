@@ -2,8 +2,8 @@
 
 An optional extra (`pip install 'speechvq[doom]'`), imported only here. Each game is an engine in a process of
 its own, which leaves settings in the folder where it starts: that is a temporary one. The vest that ends the
-scenario is taken away, so an episode lasts as long as it is played. The map is the same in all episodes; where
-they begin is drawn.
+scenario is taken away, so an episode lasts as long as it is played. The map is the same in all episodes;
+where they begin is drawn.
 """
 
 import os
