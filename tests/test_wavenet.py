@@ -1,6 +1,8 @@
 """The parallel decoder: causal, of the stated reach, and equal to loops over time."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from torch import Tensor
 
 import reference
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
+from speechvq.speech.gated_stack import gated_stack
+from speechvq.speech.linear_stack import linear_stack
 from speechvq.speech.wavenet import GatedLayer, WaveNet, smooth_table
 from tiny import WAVENET
 
@@ -144,3 +148,90 @@ def test_the_smooth_table_is_smooth_and_of_unit_variance() -> None:
     table = smooth_table(256, 512)
     assert float(table.square().mean()) == pytest.approx(1, abs=0.1)
     assert (table[1:] - table[:-1]).square().mean() < 0.01
+
+
+def convolutions(x: Tensor, condition: Tensor, gates: Tensor, outs: Tensor, biases: Tensor, dilations: list[int]) -> Tensor:
+    """The stack as the paper's formulas have it: dilated convolutions, tanh, sigmoid, a sum of skips."""
+    width, total = x.shape[1], torch.zeros(())
+    upsampled = condition.repeat_interleave(x.shape[-1] // condition.shape[-1], dim=-1).chunk(len(gates), dim=1)
+    for gate, out, bias, dilation, local in zip(gates, outs, biases, dilations, upsampled):
+        kernel = gate.unflatten(1, (2, width)).transpose(1, 2)
+        a = torch.conv1d(torch.nn.functional.pad(x, (dilation, 0)), kernel, dilation=dilation)
+        z = torch.tanh(a[:, :width] + local[:, :width] / 2) * torch.sigmoid(a[:, width:] + local[:, width:])
+        both = torch.conv1d(z, out.unsqueeze(-1), bias[:, 0])
+        x, total = x + both[:, :width], total + both[:, width:]
+    return total.transpose(0, 1)
+
+
+def rows(x: Tensor, *rest: Any) -> Tensor:
+    return linear_stack(x.transpose(1, 2), *rest)
+
+
+def stack_inputs(batch: int, frames: int, hop: int, dtype: torch.dtype) -> list[Tensor]:
+    """Of three layers with R = 3 and S = 2; the numbers are of unit size, so that sigmoids bend."""
+    generator = torch.Generator().manual_seed(batch * frames)
+    shapes = [(batch, 3, frames * hop), (batch, 3 * 6, frames), (3, 6, 6), (3, 5, 3), (3, 5, 1)]
+    return [torch.randn(s, generator=generator, dtype=dtype).requires_grad_() for s in shapes]
+
+
+@pytest.mark.parametrize("form", [gated_stack, rows])
+@pytest.mark.parametrize("batch, frames, hop", [(1, 1, 1), (1, 5, 1), (2, 3, 4), (3, 1, 7)])
+def test_every_form_of_the_stack_equals_convolutions_and_their_gradients(
+    form: Callable[..., Tensor], batch: int, frames: int, hop: int
+) -> None:
+    """Also where a dilation is longer than the sound."""
+    given, dilations = stack_inputs(batch, frames, hop, torch.float64), [1, 2, 16]
+    fast, slow = form(*given, dilations), convolutions(*given, dilations)
+    assert fast.shape == slow.shape and torch.allclose(fast, slow, atol=1e-12)
+    weights = torch.randn(slow.shape, dtype=torch.float64)
+    for ours, theirs in zip(torch.autograd.grad(fast, given, weights), torch.autograd.grad(slow, given, weights)):
+        assert torch.allclose(ours, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize("form", [gated_stack, rows])
+def test_every_form_is_as_exact_in_float32(form: Callable[..., Tensor]) -> None:
+    given, dilations = stack_inputs(2, 20, 8, torch.float32), [1, 2, 4]
+    exact = [tensor.detach().double().requires_grad_() for tensor in given]
+    fast, slow = form(*given, dilations), convolutions(*exact, dilations)
+    assert torch.allclose(fast.double(), slow, atol=1e-5)
+    weights = torch.randn(slow.shape)
+    gradients = torch.autograd.grad(fast, given, weights), torch.autograd.grad(slow, exact, weights.double())
+    for ours, theirs in zip(*gradients):
+        assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
+
+
+def test_the_stack_remembers_nothing_that_no_gradient_needs() -> None:
+    given = stack_inputs(1, 2, 3, torch.float32)
+    with torch.no_grad():
+        silent = gated_stack(*given, [1, 2, 4])
+    loud = gated_stack(*given, [1, 2, 4])
+    assert silent.grad_fn is None and torch.equal(silent, loud)
+    first, second = (torch.autograd.grad(loud.sum(), given, retain_graph=True) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second)), "what is remembered is not overwritten"
+
+
+def test_under_autocast_the_products_are_of_bfloat16_and_the_logits_near() -> None:
+    model, (levels, vectors, speaker) = wavenet(), inputs(batch=2)
+    exact = model(levels, vectors, speaker)
+    with torch.autocast("cpu", torch.bfloat16):
+        near = model(levels, vectors, speaker)
+    assert near.dtype == torch.bfloat16
+    assert 0 < (near - exact).abs().max() < 0.05 * exact.abs().max()
+
+
+def test_the_layers_one_by_one_give_the_same_logits_and_gradients() -> None:
+    """The layer is the plain form of the paper's formulas, the stack what training runs."""
+    model, (levels, vectors, speaker) = wavenet(), inputs(batch=2)
+    features = model.conditioning.features(vectors, speaker)
+    x = model.embedding[torch.nn.functional.pad(levels, (1, -1), value=WAVENET.levels // 2)].transpose(1, 2)
+    total = torch.zeros(())
+    for layer, condition in zip(model.layers, model.conditioning(features).chunk(len(model.layers), dim=1)):
+        x, skip = layer(x, condition)
+        total = total + skip / len(model.layers) ** 0.5
+    plain = model.logits(torch.relu(model.hidden(torch.relu(total).transpose(1, 2))))
+    fast = model(levels, vectors, speaker)
+    assert torch.allclose(fast, plain, atol=1e-5)
+    weights, parameters = torch.randn(plain.shape), list(model.parameters())
+    gradients = (torch.autograd.grad((y * weights).sum(), parameters) for y in (fast, plain))
+    for ours, theirs in zip(*gradients):
+        assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()

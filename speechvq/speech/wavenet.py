@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from speechvq.config import WaveNetConfig
 from speechvq.speech.contour import periods, pitch_features
+from speechvq.speech.gated_stack import gated_stack
+from speechvq.speech.linear_stack import linear_stack
 from speechvq.speech.predictor import LinearPredictor
 
 
@@ -63,6 +65,7 @@ class Conditioning(nn.Module):
 class GatedLayer(nn.Module):
     """One dilated layer: tanh(filter) x sigmoid(gate) of samples t and t - dilation, then residual and skip.
 
+    This is the layer as its formula; the whole network runs all of them at once, see `gated_stack`.
     Filter and gate are one matrix, residual and skip another; the filter's rows are doubled on the way,
     because tanh(a) = 2 sigmoid(2a) - 1 lets one sigmoid do both, four times faster on a CPU than tanh.
     """
@@ -130,18 +133,25 @@ class WaveNet(nn.Module):
         """
         before = F.pad(levels, (1, -1), value=self.config.levels // 2)
         features = self.conditioning.features(vectors, speaker, pitch)
-        x = F.embedding(before, self.embedding).transpose(1, 2).contiguous()
-        total: Tensor | float = 0.0
-        for layer, condition in zip(self.layers, self.conditioning(features).chunk(len(self.layers), dim=1)):
-            x, skip = layer(x, condition)
-            total = total + skip
-        # relu((B, C, T)) transposed costs nothing inside the product, and leaves the classes contiguous.
-        scale = 1 / math.sqrt(len(self.layers))
-        hidden = F.relu(self.hidden(F.relu(total * scale).transpose(1, 2)))
+        total = self._skips(F.embedding(before, self.embedding), self.conditioning(features))
+        # (S, B, T) with all samples in a row, transposed, costs nothing inside the product and leaves the classes
+        # contiguous; the scale is laid upon the weights, which are smaller.
+        scaled = self.hidden.weight / math.sqrt(len(self.layers))
+        hidden = F.relu(F.linear(F.relu(total).flatten(1).t(), scaled, self.hidden.bias)).view(*levels.shape, -1)
         if self.predictor is None:
             return self.logits(hidden)
         lags = periods(pitch, levels.shape[1]) if pitch is not None and self.config.long_taps else None
         return self.logits(hidden) + self.predictor(before, features, hidden, lags)
+
+    def _skips(self, x: Tensor, condition: Tensor) -> Tensor:
+        """The skips of all layers, summed, by the form that is fastest where it is: (B, T, R) to (S, B, T)."""
+        dilations = [layer.dilation for layer in self.layers]
+        gates = torch.stack([layer.gate for layer in self.layers])
+        outs = torch.stack([layer.out for layer in self.layers])
+        biases = torch.stack([layer.out_bias for layer in self.layers])
+        if torch.is_autocast_enabled(x.device.type):
+            return linear_stack(x, condition, gates, outs, biases, dilations)
+        return gated_stack(x.transpose(1, 2), condition, gates, outs, biases, dilations)
 
 
 def smooth_table(levels: int, width: int) -> Tensor:
