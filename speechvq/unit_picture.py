@@ -93,7 +93,7 @@ def _draw_matrix(figure: "Figure", matrix: _Matrix, score: Score) -> None:
     middle.set_yticks(range(len(kept)), [matrix.phones[i] for i in kept], fontsize=10, parse_math=False)
     left_out = len(matrix.phones) - len(kept)
     rare = f"; {left_out} rare phones are left out" if left_out else ""
-    middle.set_xlabel(f"codes, by their likeliest phone; dark: most frames of the code are of that phone{rare}")
+    middle.set_xlabel(f"codes, by their likeliest phone; dark: most frames of a code are of that phone{rare}")
     _bars(beside, np.arange(len(kept)), matrix.table.sum(axis=1)[kept], right.sum(axis=1)[kept], flat=True)
     beside.set_ylim(middle.get_ylim())
     beside.set_xlabel("frames")

@@ -1,4 +1,4 @@
-"""The command: codes made by other means score as scikit-learn does by hand; a mistake costs one clear line."""
+"""The command: codes made by other means score as by scikit-learn by hand; mistakes cost one clear line."""
 
 import json
 from pathlib import Path
@@ -144,7 +144,7 @@ def test_what_is_missing_is_counted(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     ("rate", "words"),
-    [(10, ""), (4, "60 % of the codes are in no phone; is frame_rate_hz right?"), (100, "go on after the last")],
+    [(10, ""), (4, "60 % of the codes are in no phone; is frame_rate_hz right?"), (99, "go on after the")],
 )
 def test_a_wrong_rate_is_suspected(
     rate: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -160,7 +160,7 @@ def test_a_wrong_rate_is_suspected(
         ({"a": [1]}, {"b.lab": ONE}, [], "no utterance is in both, for example 'a' and 'b'; name them alike"),
         ({"a": [1.5]}, {"a.lab": ONE}, [], "a.npy: float64 in place of integers"),
         ({"a": [9]}, {"a.lab": ONE}, [], "a.npy: code 9 at frame 0; meta.json allows 0 to 8"),
-        ({"a": [1]}, {"a.lab": "0 5 A\n3 9 B\n"}, [], "a.lab, line 2: begins before the interval above it ends"),
+        ({"a": [1]}, {"a.lab": "0 5 A\n3 9 B\n"}, [], "a.lab, line 2: begins before the interval above it"),
         ({"a": [1]}, {"a.lab": ""}, [], "a.lab: holds no intervals"),
         ({"a": [1]}, {"a.TextGrid": long_form({"x": [], "y": []})}, [], "name the one of phones by --tier"),
         ({"a": [1]}, {"a.TextGrid": long_form({"x": []})}, ["--tier", "p"], "no tier of intervals named 'p'"),

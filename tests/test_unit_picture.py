@@ -1,4 +1,4 @@
-"""Pictures of units are made of whatever there is: with sound and without, few codes, many phones, odd names."""
+"""Pictures of units are made of whatever there is: few codes, many phones, odd names."""
 
 from pathlib import Path
 

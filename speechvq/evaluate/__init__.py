@@ -7,6 +7,8 @@ from collections.abc import Sequence
 SUBJECTS = {
     "conversion": "did the voice change, and did the sentence stay?",
     "purity": "are the codes phonemes?",
+    "codebook": "which codes are used, for how long, and what they cost",
+    "speakers": "how much of a voice is left in the codes?",
     "alignments": "how near are the phones' boundaries to those of a reference?",
     "baselines": "what units must beat, at one number of codes and one rate",
 }

@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 from speechvq.evaluate.tables import align
 from speechvq.evaluation import contingency
+from speechvq.evaluation.codebook import CodebookScore
 from speechvq.evaluation.purity import Score
+from speechvq.evaluation.speakers import SpeakerScore
 
 PURITY_NOTES = (
     "phone purity: frames that are right when each code stands for its likeliest phone (the paper's mapping",
-    "  accuracy: 49.3 %, one guess 7.2 %); other speakers' map: learnt on half of the speakers, tried on the rest",
+    "  accuracy: 49.3 %, one guess 7.2 %); other speakers' map: learnt on half of them, tried on the others",
     "cluster purity: the same with codes and phones exchanged; PNMI: what a code tells of its phone, of 1",
     "shuffled: the same codes in random order over the frames; one guess: the most frequent phone everywhere",
     "intervals: 95 %, by resampling the utterances",
@@ -39,16 +41,77 @@ def purity_table(scores: Mapping[str, Score]) -> str:
     return "\n\n".join([*parts, "\n".join(PURITY_NOTES)])
 
 
+def codebook_table(name: str, frame_rate: float, score: CodebookScore) -> str:
+    """How a codebook is used, beside what random order and equal use would give."""
+    figures = score.figures
+    counts = f"{figures['utterances']} utterances, {figures['frames']} codes, {frame_rate:g} a second"
+
+    def row(label: str, key: str, baseline: str, share: bool = False) -> Row:
+        value = percent(figures[key]) if share else decimal(figures[key])
+        return Row(label, value, interval(score.intervals.get(key), share), (baseline,))
+
+    most, alike = decimal(figures["bitrate_max"]), 100 / (figures["num_codes"] or 1)
+    rows = [
+        row("codes that occur", "active_codes", f"{figures['num_codes']} at most"),
+        row("most frequent code", "commonest_share", f"{alike:.1f} % alike", True),
+        row("perplexity", "perplexity", f"{figures['num_codes']} alike"),
+        row("bit/s", "bitrate_entropy", f"{most} alike"),
+        row("a code stays, ms", "run_ms", f"{decimal(figures['shuffled_run_ms']) or '-'} shuffled"),
+        row("  median", "run_ms_median", ""),
+        row("  longest", "run_ms_longest", ""),
+        row("codes a second, repeats left out", "collapsed_rate_hz", _shuffled_rate(figures)),
+        row("bit/s, repeats left out", "collapsed_bitrate", ""),
+    ]
+    notes = (
+        "alike: if every code were equally frequent; shuffled: the same codes in random order",
+        "perplexity and codes that occur are of all utterances together; intervals: 95 %, by resampling them",
+    )
+    return "\n".join([figure_table(f"{name}: {counts}", ("baseline",), rows), "", *notes])
+
+
+def _shuffled_rate(figures: Mapping[str, float | int | None]) -> str:
+    return f"{decimal(figures['shuffled_collapsed_rate_hz'])} shuffled"
+
+
+def speakers_table(name: str, score: SpeakerScore) -> str:
+    """What the codes tell of the speaker, beside chance."""
+    figures, bounds = score.figures, score.intervals
+    counts = f"{figures['utterances']} utterances of {figures['num_speakers']} speakers"
+    probe = f"speaker named by a linear probe, {figures['probe_utterances']} utterances"
+    rows = [
+        Row(
+            "PNMI of codes and speakers",
+            decimal(figures["speaker_pnmi"]),
+            interval(bounds["speaker_pnmi"], False),
+            (decimal(figures["shuffled_speaker_pnmi"]),),
+        ),
+        Row(
+            probe,
+            percent(figures["probe_accuracy"]),
+            interval(bounds["probe_accuracy"], True),
+            (percent(figures["probe_chance"]),),
+        ),
+    ]
+    notes = (
+        "PNMI: what a code tells of its speaker, of 1; by chance: the speakers dealt out anew to utterances",
+        "probe: logistic regression on how often an utterance has each code, every utterance held out once;",
+        "  by chance: always the most frequent speaker; intervals: 95 %; low: little of the voice is left",
+    )
+    return "\n".join([figure_table(f"{name}: {counts}", ("by chance",), rows), "", *notes])
+
+
 def percent(share: float | None) -> str:
     """A share as "26.8 %", or "" for None."""
     return "" if share is None else f"{100 * share:.1f} %"
 
 
 def decimal(value: float | None) -> str:
-    """A number as "0.340", as "67.6" from 10 on, as "608" from 100 on, or "" for None."""
+    """A number in three or more digits, as "0.340", "3.40", "34.0" and "3400"; "" for None."""
     if value is None:
         return ""
-    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 3}f}"
+    if isinstance(value, int):
+        return str(value)
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3}f}"
 
 
 def interval(bounds: tuple[float, float] | None, percentage: bool) -> str:

@@ -1,0 +1,53 @@
+"""`python -m speechvq.evaluate speakers`: how much of a voice is left in the codes?"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from speechvq.audio.atomic import write_bytes
+from speechvq.audio.codes_directory import open_codes
+from speechvq.audio.manifest import read_manifest
+from speechvq.command import run
+from speechvq.errors import UserError
+from speechvq.evaluate.unit_tables import speakers_table
+from speechvq.evaluation.speakers import score_speakers
+from speechvq.progress import progress
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(prog="speechvq.evaluate speakers", description=__doc__)
+    parser.add_argument(
+        "--codes", type=Path, required=True, help="meta.json and UTT.npy, as encode makes them; anybody's"
+    )
+    parser.add_argument("--manifest", type=Path, required=True, help="whose each utterance is")
+    parser.add_argument("--json", type=Path, help="write every number to this file")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for a user's mistake."""
+    return run(build_parser(), _work, argv)
+
+
+def _work(arguments: argparse.Namespace) -> None:
+    codes = open_codes(arguments.codes)
+    speakers = {u.utt: u.speaker for u in read_manifest(arguments.manifest)}
+    names = sorted(set(codes.files) & set(speakers))
+    strangers = sorted(set(codes.files) - set(speakers))
+    if not names:
+        raise UserError(f"{arguments.manifest}: lists no utterance of {codes.path}; give the one of its corpus")
+    found = progress(names, total=len(names), label="count", unit="utterances")
+    try:
+        score = score_speakers(((codes.read(name), speakers[name]) for name in found), codes.num_codes)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise UserError(f"{codes.path}: {error}") from error
+    print(speakers_table(str(codes.path), score))
+    if strangers:
+        print(f"left out: {len(strangers)} utterances not in the manifest, for example {strangers[0]}")
+    if arguments.json:
+        content = {**score.figures, "intervals": score.intervals, "not_in_manifest": strangers}
+        write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())
