@@ -25,8 +25,6 @@ PARSERS = {
     "evaluate purity": purity.build_parser,
     "evaluate codebook": codebook.build_parser,
     "evaluate speakers": speakers.build_parser,
-    "evaluate codebook": codebook.build_parser,
-    "evaluate speakers": speakers.build_parser,
     "evaluate alignments": alignments.build_parser,
     "report": report.build_parser,
 }
@@ -45,8 +43,6 @@ FLAGS = {
     "--out --seeds --split --tier",
     "evaluate conversion": "--converted --help --json --manifest --references",
     "evaluate purity": "--alignments --codes --help --json --manifest --plot --tier",
-    "evaluate codebook": "--codes --help --json",
-    "evaluate speakers": "--codes --help --json --manifest",
     "evaluate codebook": "--codes --help --json",
     "evaluate speakers": "--codes --help --json --manifest",
     "report": "--converted --examples --help --manifest --out --run --scores",
