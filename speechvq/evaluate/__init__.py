@@ -10,6 +10,7 @@ SUBJECTS = {
     "codebook": "which codes are used, for how long, and what they cost",
     "speakers": "how much of a voice is left in the codes?",
     "alignments": "how near are the phones' boundaries to those of a reference?",
+    "abx": "are sounds of one phone nearer to one another than to another's?",
     "baselines": "what units must beat, at one number of codes and one rate",
 }
 
