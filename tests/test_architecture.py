@@ -19,7 +19,7 @@ FLOORS = [
     {"speechvq.errors", "speechvq.progress"},
     {"speechvq.config"},
     {"speechvq.distributed", "speechvq.weights", "speechvq.audio"},
-    {"speechvq.quantizer", "speechvq.normalization"},
+    {"speechvq.quantizer", "speechvq.normalization", "speechvq.categorical"},
     {"speechvq.vqvae", "speechvq.priors"},
     {"speechvq.speech", "speechvq.images", "speechvq.video"},
     {"speechvq.training", "speechvq.evaluation"},

@@ -10,7 +10,7 @@ import pytest
 
 from speechvq import UserError, __main__, align, command, convert, encode, prepare, report, train
 from speechvq import evaluate as evaluate_command
-from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, purity, speakers
+from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, prior, purity, speakers
 from tiny import python
 
 PARSERS = {
@@ -22,6 +22,7 @@ PARSERS = {
     "evaluate abx": abx.build_parser,
     "evaluate baselines": baselines.build_parser,
     "evaluate conversion": conversion.build_parser,
+    "evaluate prior": prior.build_parser,
     "evaluate purity": purity.build_parser,
     "evaluate codebook": codebook.build_parser,
     "evaluate speakers": speakers.build_parser,
@@ -42,6 +43,7 @@ FLAGS = {
     "evaluate baselines": "--alignments --codes --config --corpus --frame-rate --help --json --num-codes "
     "--out --seeds --split --tier",
     "evaluate conversion": "--converted --help --json --manifest --references",
+    "evaluate prior": "--codes --help --json --manifest --prior --split",
     "evaluate purity": "--alignments --codes --help --json --manifest --plot --tier",
     "evaluate codebook": "--codes --help --json",
     "evaluate speakers": "--codes --help --json --manifest",

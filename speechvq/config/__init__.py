@@ -2,17 +2,28 @@
 
 from speechvq.config.document import read_yaml
 from speechvq.config.mapping import from_mapping, to_mapping
+from speechvq.config.priors import (
+    CodesDataConfig,
+    DilatedStackConfig,
+    RecurrentStackConfig,
+    SequencePriorConfig,
+)
 from speechvq.config.quantizer import QuantizerConfig
 from speechvq.config.reading import load, save
-from speechvq.config.runs import Run, SpeechRun, read_run
+from speechvq.config.runs import Run, SequencePriorRun, SpeechRun, read_run
 from speechvq.config.speech import WAVENET_SIZES, EncoderConfig, SpeechConfig, SpeechDataConfig, WaveNetConfig
 from speechvq.config.training import TrainConfig
 
 __all__ = [
     "WAVENET_SIZES",
+    "CodesDataConfig",
+    "DilatedStackConfig",
     "EncoderConfig",
     "QuantizerConfig",
+    "RecurrentStackConfig",
     "Run",
+    "SequencePriorConfig",
+    "SequencePriorRun",
     "SpeechConfig",
     "SpeechDataConfig",
     "SpeechRun",

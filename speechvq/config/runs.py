@@ -6,6 +6,7 @@ from pathlib import Path
 
 from speechvq.config.document import read_yaml
 from speechvq.config.mapping import shown
+from speechvq.config.priors import CodesDataConfig, SequencePriorConfig
 from speechvq.config.reading import load
 from speechvq.config.speech import SpeechConfig, SpeechDataConfig
 from speechvq.config.training import TrainConfig
@@ -21,8 +22,17 @@ class SpeechRun:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
-Run = SpeechRun
-RUNS: dict[str, type[Run]] = {"speech": SpeechRun}  # by model.kind
+@dataclass(frozen=True)
+class SequencePriorRun:
+    """A training run of a prior over code strings."""
+
+    model: SequencePriorConfig = field(default_factory=SequencePriorConfig)
+    data: CodesDataConfig = field(default_factory=CodesDataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+Run = SpeechRun | SequencePriorRun
+RUNS: dict[str, type[Run]] = {"speech": SpeechRun, "sequence": SequencePriorRun}  # by model.kind
 
 
 def read_run(path: Path, overrides: Sequence[str] = ()) -> Run:

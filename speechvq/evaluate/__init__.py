@@ -11,6 +11,7 @@ SUBJECTS = {
     "speakers": "how much of a voice is left in the codes?",
     "alignments": "how near are the phones' boundaries to those of a reference?",
     "abx": "are sounds of one phone nearer to one another than to another's?",
+    "prior": "bits a code of a prior, beside n-grams",
     "baselines": "what units must beat, at one number of codes and one rate",
 }
 

@@ -11,7 +11,7 @@ from speechvq.config import Run, read_run
 from speechvq.errors import UserError
 
 CONFIG = "config.yaml"
-LESSONS = {"speech": "speech"}  # by model.kind, the module that knows its data and its measures
+LESSONS = {"speech": "speech", "sequence": "sequence"}  # by model.kind, the module that knows its data and its measures
 
 
 def build_parser() -> argparse.ArgumentParser:
