@@ -1,23 +1,26 @@
 """`python -m speechvq.convert`: the same sentence in another voice."""
 
 import argparse
-import itertools
 import math
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import speechvq
-from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
+from speechvq.audio.waveform import SAMPLE_RATE, sound_seconds, write_waveform
 from speechvq.command import run
 from speechvq.errors import UserError
 from speechvq.progress import counter
 from speechvq.sources import Source, find_sources, read_sources
 
-STREAMS = 16  # sentences spoken side by side
+STREAMS, SECONDS = 64, 1800.0  # spoken side by side, at most: sounds, and seconds of them; bounds the memory
 ENDINGS = (".wav", ".flac")  # that can be written
 Place = tuple[Source, str]  # a sound and its target
+Job = tuple[Source, np.ndarray, str]  # with its samples
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -35,6 +38,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the chance in sampling (default 0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 is calmer, 0 the likeliest")
     parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest levels")
+    parser.add_argument(
+        "--precision", choices=("fp32", "bf16"), default="fp32", help="of the weights: bf16 is faster, nearly the same"
+    )
+    parser.add_argument(
+        "--engine", choices=("auto", "numba", "torch"), default="auto", help="torch is slow and needs no compiler"
+    )
+    parser.add_argument(
+        "--chunked", action="store_true", help="cut each sound into overlapping streams: an approximation, faster"
+    )
     return parser
 
 
@@ -54,11 +66,33 @@ def _work(arguments: argparse.Namespace) -> None:
     model = speechvq.load(arguments.model)
     for target in targets:
         model.speaker_number(target)
-    jobs = ((source, wave, target) for source, wave in read_sources(sources) for target in targets)
-    while batch := list(itertools.islice(jobs, STREAMS)):
-        for (source, _, target), spoken in zip(batch, _convert(model, batch, arguments)):
+    started, seconds = time.monotonic(), 0.0
+    sounds = read_sources(_longest_first(sources))
+    for batch in _batches((source, wave, target) for source, wave in sounds for target in targets):
+        for (source, wave, target), spoken in zip(batch, _convert(model, batch, arguments)):
             write_waveform(places[source, target], spoken)
             print(places[source, target])
+            seconds += len(wave) / SAMPLE_RATE
+    spent = time.monotonic() - started
+    print(f"{seconds:.1f} s of sound in {spent:.1f} s, {seconds / spent:.2f} x real time", file=sys.stderr)
+
+
+def _longest_first(sources: list[Source]) -> list[Source]:
+    """Sounds of like length side by side; the batch that takes most memory and time comes first."""
+    return sorted(sources, key=lambda source: -sound_seconds(source.path))
+
+
+def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+    """As many jobs at a time as are spoken side by side."""
+    batch: list[Job] = []
+    for job in jobs:
+        longest = max(len(wave) for _, wave, _ in [*batch, job]) / SAMPLE_RATE
+        if batch and (len(batch) == STREAMS or longest * (len(batch) + 1) > SECONDS):
+            yield batch
+            batch = []
+        batch.append(job)
+    if batch:
+        yield batch
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -71,21 +105,28 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError("--temperature must not be negative, and --top-p lies in (0, 1]")
 
 
-def _convert(
-    model: "speechvq.SpeechVQ", batch: list[tuple[Source, np.ndarray, str]], arguments: argparse.Namespace
-) -> list[np.ndarray]:
+def _convert(model: "speechvq.SpeechVQ", batch: list[Job], arguments: argparse.Namespace) -> list[np.ndarray]:
     """Sounds as long and as loud as their sources, spoken side by side."""
     waves, targets = [wave for _, wave, _ in batch], [target for _, _, target in batch]
-    seconds = round(max(map(len, waves)) / SAMPLE_RATE, 2)
-    with counter(seconds, label=f"{len(batch)} sounds", unit="s of sound") as count:
-        return model.convert_all(
-            waves,
-            targets,
-            seed=arguments.seed,
-            temperature=arguments.temperature,
-            top_p=arguments.top_p,
-            on_frame=lambda done: count(round(done / model.config.frame_rate, 2)),
-        )
+    options = {name: getattr(arguments, name) for name in ("seed", "temperature", "top_p", "engine", "precision")}
+    if arguments.chunked:
+        return [_convert_chunked(model, *job, options) for job in batch]
+    lengths = np.array([len(wave) for wave in waves]) / SAMPLE_RATE
+    with counter(round(float(lengths.sum()), 1), label=f"{len(batch)} sounds", unit="s of sound") as count:
+
+        def show(frames: int) -> None:
+            count(round(float(np.minimum(lengths, frames / model.config.frame_rate).sum()), 1))
+
+        return model.convert_all(waves, targets, on_frame=show, **options)
+
+
+def _convert_chunked(
+    model: "speechvq.SpeechVQ", source: Source, wave: np.ndarray, target: str, options: dict[str, Any]
+) -> np.ndarray:
+    """One sound, cut into streams; all of them grow at the same time."""
+    with counter(100, label=source.name, unit="%") as count:
+        longest = model.frames_of_chunks(len(wave))
+        return model.convert(wave, target, chunked=True, on_frame=lambda done: count(100 * done // longest), **options)
 
 
 def _places(arguments: argparse.Namespace, sources: list[Source], targets: list[str]) -> dict[Place, Path]:

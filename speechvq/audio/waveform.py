@@ -96,6 +96,15 @@ def read_sound(path: str | Path) -> Sound:
     return sound
 
 
+def sound_seconds(path: str | Path) -> float:
+    """How long a file says it is, without reading it; 0 for one that cannot be read."""
+    try:
+        _check_regular_file(Path(path))
+        return float(soundfile.info(path).duration)
+    except (UserError, OSError, RuntimeError, TypeError, ValueError):
+        return 0.0
+
+
 def write_waveform(path: str | Path, samples: np.ndarray) -> None:
     """Write 16 kHz 16-bit mono sound, WAV or, where the name ends so, FLAC; atomic, parents are made.
 

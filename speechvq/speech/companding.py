@@ -27,10 +27,20 @@ class Companding(nn.Module):
         """mu-law classes of an emphasised wave clipped to [-1, 1]: (B, T) to (B, T), int64."""
         return TAF.mu_law_encoding(emphasised.clamp(-1, 1), self.levels)
 
-    def to_wave(self, levels: Tensor) -> Tensor:
-        """Waveform of classes: mu-law expansion, then the exact inverse of `emphasise`; (B, T) to (B, T)."""
+    def to_wave(self, levels: Tensor, before: Tensor | None = None) -> Tensor:
+        """Waveform of classes: mu-law expansion, then the exact inverse of `emphasise`.
+
+        Args:
+            levels: (B, T).
+            before: (B,), the waveform's last sample before these; None at the beginning.
+
+        Returns:
+            (B, T), float32.
+        """
         expanded = TAF.mu_law_decoding(levels, self.levels) / self.gain
         if self.emphasis == 0:
             return expanded
+        if before is not None:
+            expanded[:, 0] += self.emphasis * before
         feedback = torch.tensor([1.0, -self.emphasis], device=expanded.device)
         return TAF.lfilter(expanded, feedback, torch.tensor([1.0, 0.0], device=expanded.device), clamp=False)

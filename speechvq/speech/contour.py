@@ -35,8 +35,8 @@ def periods(pitch: Tensor, samples: int) -> Tensor:
     Returns:
         (B, T), int64.
     """
-    held, frames = hold_unvoiced(pitch), pitch.shape[1]
-    place = ((torch.arange(samples, device=pitch.device) + 0.5) * frames / samples - 0.5).clamp(0, frames - 1)
+    held, frames = hold_unvoiced(pitch).double(), pitch.shape[1]  # so that long sounds' places are exact
+    place = ((torch.arange(samples, device=pitch.device, dtype=torch.float64) + 0.5) * frames / samples - 0.5).clamp(0, frames - 1)
     left = place.long()
     right = (left + 1).clamp_max(frames - 1)
     hertz = torch.lerp(held[:, left], held[:, right], place - left)

@@ -1,176 +1,260 @@
 """The WaveNet's step in numba: the inner loop of sampling, for one stream or many side by side.
 
-Every array has the streams as its last axis, so a layer is two matrix products for all streams at once. The products
-go to BLAS through numba's `np.dot`; what is between them is here. tanh and the sigmoid are made of 2^x by a
-polynomial, which the compiler turns into vector instructions where it would call libm for the originals. With the
-factors folded into weights and biases beforehand, u = 2^(-2a / ln 2) and v = 2^(-b / ln 2) give
+A sample costs two products a layer and three at the end; what is between them is here. tanh and the sigmoid are made of
+2^x by a polynomial, which the compiler turns into vector instructions where it would call libm for the originals. With
+the factors folded into weights and biases beforehand, u = 2^(-2a / ln 2) and v = 2^(-b / ln 2) give
 tanh(a) sigmoid(b) = (1 - u) / ((1 + u) (1 + v)).
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core.extending import intrinsic
 
 from speechvq.speech.predictor import SHARPEST
+from speechvq.speech.products import OPTIONS, WIDE, add_product, keep_apart
 
-_FAST = {"fastmath": {"contract", "reassoc", "nsz", "arcp"}, "nogil": True, "cache": True, "error_model": "numpy"}
-
-
-@njit(**_FAST)
-def _exp2(x, bits, power):  # type: ignore[no-untyped-def]
-    """x <- 2^x for flat float32 x in [-126, 126], 1e-7 relative; `bits` and `power` view the same scratch."""
-    for n in range(len(x)):
-        value = min(max(x[n], np.float32(-126.0)), np.float32(126.0))
-        whole = np.floor(value)
-        bits[n] = (np.int32(whole) + np.int32(127)) << np.int32(23)
-        f = value - whole
-        p = np.float32(1.5353362e-4)
-        p = p * f + np.float32(1.3398874e-3)
-        p = p * f + np.float32(9.6184370e-3)
-        p = p * f + np.float32(5.5503324e-2)
-        p = p * f + np.float32(2.4022648e-1)
-        p = p * f + np.float32(6.9314720e-1)
-        x[n] = p * f + np.float32(1.0)
-    for n in range(len(x)):
-        x[n] *= power[n]
+LOG2_E = np.float32(1.4426950408889634)
+START = np.int64(0)  # a plain 0 is a type of its own to numba, and every mixture would be compiled
 
 
-@njit(**_FAST)
-def _gate(a, z, bits, power):  # type: ignore[no-untyped-def]
-    """z (n,) = tanh x sigmoid of the two halves of a (2 n,), which hold the exponents of u and v."""
-    half = len(z)
-    _exp2(a, bits, power)
-    u, v = a[:half], a[half:]
-    for n in range(half):
-        z[n] = (np.float32(1.0) - u[n]) / ((np.float32(1.0) + u[n]) * (np.float32(1.0) + v[n]))
+class Weights(NamedTuple):
+    """A WaveNet laid out for the kernels; panels are those of `products`, all of them flat."""
+
+    dilations: np.ndarray  # (layers,), int64, powers of two
+    table: np.ndarray  # (levels, R)
+    past: np.ndarray  # panels of (R, 2 R), a layer after the other: of the sample `dilation` ago
+    now: np.ndarray  # the same of the newest sample
+    out: np.ndarray  # panels of (R, R + S)
+    out_bias: np.ndarray  # (layers, R + S)
+    hidden: np.ndarray  # panels of (S, H)
+    hidden_bias: np.ndarray  # (H,)
+    last: np.ndarray  # panels of (H, levels)
+    last_bias: np.ndarray  # (levels,)
+    width: int  # of the panels: WIDE for one stream, NARROW otherwise
+    paired: int  # inputs a row of the panels: 1, or 2 as bfloat16
+    short: int  # taps of the linear predictor that are short
+    refine: np.ndarray  # (2, H)
+    refine_bias: np.ndarray  # (2,)
+    centres: np.ndarray  # (levels,)
+    log_widths: np.ndarray  # (levels,)
 
 
-@njit(**_FAST)
-def _rectify(x):  # type: ignore[no-untyped-def]
-    for n in range(len(x)):
-        x[n] = max(x[n], np.float32(0.0))
+class Streams(NamedTuple):
+    """Where the streams stand between two calls."""
+
+    before: np.ndarray  # (B,), int64, the level sampled last
+    rings: np.ndarray  # flat: a layer's last inputs after the other's, (dilation, B, R) each
+    past: np.ndarray  # (B, P), the last samples, P a power of two
 
 
-@njit(**_FAST)
-def _cut_tail(shares, top_p):  # type: ignore[no-untyped-def]
-    """Zero all but the likeliest levels that together reach top_p of the total."""
-    order, total, kept = np.argsort(-shares), shares.sum(), 0.0
-    for place in order:
-        if kept > 0.0 and kept >= top_p * total:  # the likeliest stays
-            shares[place] = 0.0
-        else:
-            kept += shares[place]
+class Told(NamedTuple):
+    """What the streams are told in some code frames, and their chance."""
+
+    biases: np.ndarray  # (frames, layers, B, 2 R), of the gates
+    taps: np.ndarray  # (frames, B, taps + 1), the linear predictor's weights; no taps for a decoder without one
+    lags: np.ndarray  # (B, T), int64, pitch periods in samples
+    uniforms: np.ndarray  # (B, T), float64
 
 
-@njit(**_FAST)
-def _draw(logits, shares, uniform, temperature, top_p):  # type: ignore[no-untyped-def]
-    """The level at which the distribution function passes `uniform`; as sampler.draw."""
-    if temperature == 0.0:
-        return np.argmax(logits)
-    highest = logits.max()
-    for n in range(len(logits)):
-        shares[n] = np.exp((np.float64(logits[n]) - highest) / temperature)
-    if top_p < 1.0:
-        _cut_tail(shares, top_p)
-    threshold, passed = uniform * shares.sum(), 0.0
+@intrinsic
+def _as_float(typing, bits):  # type: ignore[no-untyped-def]
+    """The float32 that has these 32 bits."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+@njit(**OPTIONS)
+def _exp2(value):  # type: ignore[no-untyped-def]
+    """2^x of a float32 in [-126, 126], 1e-7 relative; a polynomial between whole powers, those by their bits."""
+    value = min(max(value, np.float32(-126.0)), np.float32(126.0))
+    whole = np.floor(value)
+    f = value - whole
+    p = np.float32(1.5353362e-4)
+    p = p * f + np.float32(1.3398874e-3)
+    p = p * f + np.float32(9.6184370e-3)
+    p = p * f + np.float32(5.5503324e-2)
+    p = p * f + np.float32(2.4022648e-1)
+    p = p * f + np.float32(6.9314720e-1)
+    p = p * f + np.float32(1.0)
+    return p * _as_float(np.int32(np.int32(whole) + np.int32(127)) << np.int32(23))
+
+
+@njit(**OPTIONS)
+def _gate(a, z, units):  # type: ignore[no-untyped-def]
+    """z (units,) = tanh x sigmoid of the halves of a (2 units,), which hold the exponents of u and v."""
+    keep_apart()
+    for n in range(units):
+        u, v = _exp2(a[n]), _exp2(a[units + n])
+        z[n] = (np.float32(1.0) - u) / ((np.float32(1.0) + u) * (np.float32(1.0) + v))
+
+
+@njit(**OPTIONS)
+def _likeliest(shares, count):  # type: ignore[no-untyped-def]
+    best = 0
+    for n in range(1, count):
+        if shares[n] > shares[best]:
+            best = n
+    return best
+
+
+@njit(**OPTIONS)
+def _cut_tail(shares, rest, most):  # type: ignore[no-untyped-def]
+    """Zero all but the likeliest levels that together reach `most`; the likeliest stays. `rest` is scratch."""
+    kept = np.float64(0.0)
     for n in range(len(shares)):
-        passed += shares[n]
+        rest[n], shares[n] = shares[n], np.float32(0.0)
+    while kept == 0.0 or kept < most:
+        best = _likeliest(rest, len(rest))
+        if rest[best] < 0.0:
+            break
+        shares[best], rest[best] = rest[best], np.float32(-1.0)
+        kept += shares[best]
+
+
+@njit(**OPTIONS)
+def _draw(logits, shares, rest, uniform, temperature, top_p):  # type: ignore[no-untyped-def]
+    """The level at which the distribution function passes `uniform`; as sampler.draw."""
+    keep_apart()
+    best = _likeliest(logits, len(shares))
+    if temperature == 0.0:
+        return best
+    highest = logits[best]
+    scale, total = np.float32(LOG2_E / temperature), np.float64(0.0)
+    for n in range(len(shares)):
+        shares[n] = _exp2((logits[n] - highest) * scale)
+    for n in range(len(shares)):
+        total += np.float64(shares[n])
+    if top_p < 1.0:
+        _cut_tail(shares, rest, top_p * total)
+        total = np.float64(0.0)
+        for n in range(len(shares)):
+            total += np.float64(shares[n])
+    threshold, passed = uniform * total, np.float64(0.0)
+    for n in range(len(shares)):
+        passed += np.float64(shares[n])
         if passed > threshold:
             return n
     return len(shares) - 1
 
 
-@njit(**_FAST)
-def _layers(  # type: ignore[no-untyped-def]
-    time, x, both, a, z, out, total, bits, power, condition, rings, dilations, gates, outs, out_biases
-):
-    """All layers for one sample: x (R, B) in, total (S, B) out; `both`, `a`, `z`, `out`, `bits` are scratch."""
-    residual, offset = len(x), 0
-    for layer in range(len(dilations)):
-        ring = rings[offset + (time & (dilations[layer] - 1))]
-        offset += dilations[layer]
-        both[:residual] = ring
-        both[residual:] = x
-        ring[:] = x
-        np.dot(gates[layer], both, a)
-        a += condition[layer]
-        _gate(a.reshape(-1), z.reshape(-1), bits, power)
-        np.dot(outs[layer], z, out)
-        out += out_biases[layer]
-        x += out[:residual]
-        total += out[residual:]
-
-
-@njit(**_FAST)
-def _predict(  # type: ignore[no-untyped-def]
-    logits, past, at, lag, weights, short, refine, refine_bias, hidden, centres, log_widths
-):
+@njit(**OPTIONS)
+def _predict(logits, past, at, lag, taps, wide, weights):  # type: ignore[no-untyped-def]
     """Add one stream's linear guess to its logits, as LinearPredictor; `at` is where the newest sample is in `past`."""
-    mask, taps = len(past) - 1, len(weights) - 1
-    centre, shift, sharpness = np.float32(0.0), refine_bias[0], weights[taps] + refine_bias[1]
+    keep_apart()
+    mask, count, short = len(past) - 1, len(taps) - 1, weights.short
+    centre, shift = np.float32(0.0), weights.refine_bias[0]
+    sharpness = taps[count] + weights.refine_bias[1]
     for k in range(short):
-        centre += weights[k] * past[(at - short + 1 + k) & mask]
-    for k in range(taps - short):
-        centre += weights[short + k] * past[(at + 1 - lag + k - (taps - short) // 2) & mask]
-    for k in range(len(hidden)):
-        shift += refine[0, k] * hidden[k]
-        sharpness += refine[1, k] * hidden[k]
-    sharpness = np.exp(min(sharpness, SHARPEST))
+        centre += taps[k] * past[(at - short + 1 + k) & mask]
+    for k in range(count - short):
+        centre += taps[short + k] * past[(at + 1 - lag + k - (count - short) // 2) & mask]
+    for k in range(weights.refine.shape[1]):
+        shift += weights.refine[0, k] * wide[k]
+        sharpness += weights.refine[1, k] * wide[k]
+    sharpness = np.exp(min(sharpness, np.float32(SHARPEST)))
     centre += shift / sharpness
-    for n in range(len(logits)):
-        logits[n] += log_widths[n] - abs(centres[n] - centre) * sharpness
+    for n in range(len(weights.centres)):
+        logits[n] += weights.log_widths[n] - abs(weights.centres[n] - centre) * sharpness
 
 
-@njit(**_FAST)
-def step_streams(  # type: ignore[no-untyped-def]
-    start, hop, before, levels, uniforms, temperature, top_p, conditions, weights, lags, rings, past, dilations,
-    table, gates, outs, out_biases, hidden, hidden_bias, last, last_bias, short, refine, refine_bias, centres,
-    log_widths,
-):
-    """Sample all streams through some code frames.
+@njit(**OPTIONS)
+def _layers(time, live, x, x_step, a, a_step, z, biases, streams, weights):  # type: ignore[no-untyped-def]
+    """All layers for one sample: a row of x holds the embedded sample and the sum of skips (R + S,); updated."""
+    keep_apart()
+    count, residual = len(streams.before), weights.table.shape[1]
+    width, depth, outputs = weights.width, residual // weights.paired, weights.out_bias.shape[1]
+    gate_size = depth * ((2 * residual + width - 1) // width) * width
+    out_size = depth * ((outputs + width - 1) // width) * width
+    ring, rows = 0, 2 * residual
+    for layer in range(len(weights.dilations)):
+        dilation = weights.dilations[layer]
+        slot = (ring + (time & (dilation - 1))) * count * residual
+        ring += dilation
+        for b in range(live):
+            for r in range(rows):
+                a[b * a_step + r] = biases[layer, b, r]
+        place = layer * gate_size
+        add_product(a, START, a_step, streams.rings, slot, residual, weights.past, place, depth, rows, live, width)
+        add_product(a, START, a_step, x, START, x_step, weights.now, place, depth, rows, live, width)
+        for b in range(live):
+            for r in range(residual):
+                streams.rings[slot + b * residual + r] = x[b * x_step + r]
+                x[b * x_step + r] += weights.out_bias[layer, r]
+            _gate(a[b * a_step :], z[b * residual :], residual)
+        add_product(x, START, x_step, z, START, residual, weights.out, layer * out_size, depth, outputs, live, width)
+
+
+@njit(**OPTIONS)
+def _head(live, x, x_step, wide, wide_step, logits, logits_step, weights):  # type: ignore[no-untyped-def]
+    """From the sums of skips in x to the logits, a row a stream; the last units stay in `wide`."""
+    keep_apart()
+    residual, outputs = weights.table.shape[1], weights.out_bias.shape[1]
+    units, levels, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
+    for b in range(live):
+        for n in range(residual, outputs):
+            x[b * x_step + n] = max(x[b * x_step + n], np.float32(0.0))
+        for n in range(units):
+            wide[b * wide_step + n] = weights.hidden_bias[n]
+        for n in range(levels):
+            logits[b * logits_step + n] = weights.last_bias[n]
+    depth = (outputs - residual) // weights.paired
+    add_product(wide, START, wide_step, x, residual, x_step, weights.hidden, START, depth, units, live, width)
+    for n in range(live * wide_step):
+        wide[n] = max(wide[n], np.float32(0.0))
+    depth = units // weights.paired
+    add_product(logits, START, logits_step, wide, START, wide_step, weights.last, START, depth, levels, live, width)
+
+
+@njit(**OPTIONS)
+def _row(length):  # type: ignore[no-untyped-def]
+    """Floats that a row of scratch takes: the products write whole panels."""
+    return (length + WIDE - 1) // WIDE * WIDE
+
+
+@njit(**OPTIONS)
+def step_streams(start, hop, live, levels, temperature, top_p, told, streams, weights):  # type: ignore[no-untyped-def]
+    """Sample streams through some code frames.
 
     Args:
         start: number of the first sample, for the rings.
         hop: samples a frame.
-        before: (B,), int64, the level sampled last; updated.
+        live: how many of the streams, from the first; the others have ended.
         levels: (B, T), int64, written; T = frames x hop.
-        uniforms: (B, T), float64.
         temperature, top_p: as in sampler.draw.
-        conditions: (frames, layers, 2 R, B), the gates' biases.
-        weights: (frames, B, taps + 1), the linear predictor's; no taps for a decoder without one.
-        lags: (B, T), int64, pitch periods in samples.
-        rings: (sum of dilations, R, B), each layer's last inputs; updated.
-        past: (B, P), the last samples, P a power of two; updated.
-        dilations: (layers,), powers of two.
-        table: (levels, R). gates: (layers, 2 R, 2 R), past and present. outs: (layers, R + S, R).
-        out_biases: (layers, R + S, 1). hidden: (H, S), its bias (H, 1). last: (levels, H), its bias (levels, 1).
-        short: how many of the taps are short. refine: (2, H), its bias (2,). centres, log_widths: (levels,).
+        told: what they are told.
+        streams: where they stand; updated.
+        weights: the decoder.
     """
-    streams, residual = len(before), table.shape[1]
-    x, both = np.empty((residual, streams), np.float32), np.empty((2 * residual, streams), np.float32)
-    a, z = np.empty_like(both), np.empty_like(x)
-    out = np.empty((outs.shape[1], streams), np.float32)
-    total = np.empty((hidden.shape[1], streams), np.float32)
-    wide, logits = np.empty((len(hidden), streams), np.float32), np.empty((len(last), streams), np.float32)
-    shares, bits = np.empty(len(last), np.float64), np.empty(a.size, np.int32)
-    power = bits.view(np.float32)
+    residual, outputs, classes = weights.table.shape[1], weights.out_bias.shape[1], len(weights.last_bias)
+    units, taps, count = len(weights.hidden_bias), told.taps.shape[2] - 1, len(streams.before)
+    x_step, a_step, wide_step, logits_step = _row(outputs), _row(2 * residual), _row(units), _row(classes)
+    x, a = np.zeros(count * x_step, np.float32), np.zeros(count * a_step, np.float32)
+    z, wide = np.zeros(count * residual, np.float32), np.zeros(count * wide_step, np.float32)
+    logits, skips = np.zeros(count * logits_step, np.float32), np.zeros(outputs, np.float32)
+    shares, rest = np.zeros(classes, np.float32), np.zeros(classes, np.float32)
+    for layer in range(len(weights.dilations)):
+        for n in range(residual, outputs):
+            skips[n] += weights.out_bias[layer, n]
     for t in range(levels.shape[1]):
-        for b in range(streams):
-            x[:, b] = table[before[b]]
-        total[:] = np.float32(0.0)
-        _layers(start + t, x, both, a, z, out, total, bits, power, conditions[t // hop], rings, dilations, gates, outs,
-                out_biases)
-        _rectify(total.reshape(-1))
-        np.dot(hidden, total, wide)
-        wide += hidden_bias
-        _rectify(wide.reshape(-1))
-        np.dot(last, wide, logits)
-        logits += last_bias
-        at = (start + t) & (past.shape[1] - 1)
-        for b in range(streams):
-            own = logits[:, b].copy()
-            if weights.shape[2] > 1:
-                past[b, at] = centres[before[b]]
-                _predict(own, past[b], at, lags[b, t], weights[t // hop, b], short, refine, refine_bias,
-                         wide[:, b].copy(), centres, log_widths)
-            before[b] = _draw(own, shares, uniforms[b, t], temperature, top_p)
-            levels[b, t] = before[b]
+        for b in range(live):
+            for n in range(residual):
+                x[b * x_step + n] = weights.table[streams.before[b], n]
+            for n in range(residual, outputs):
+                x[b * x_step + n] = skips[n]
+        _layers(start + t, live, x, x_step, a, a_step, z, told.biases[t // hop], streams, weights)
+        _head(live, x, x_step, wide, wide_step, logits, logits_step, weights)
+        at = (start + t) & (streams.past.shape[1] - 1)
+        for b in range(live):
+            own = logits[b * logits_step :]
+            if taps > 0:
+                streams.past[b, at] = weights.centres[streams.before[b]]
+                lag, own_taps = told.lags[b, t], told.taps[t // hop, b]
+                _predict(own, streams.past[b], at, lag, own_taps, wide[b * wide_step :], weights)
+            level = _draw(own, shares, rest, told.uniforms[b, t], temperature, top_p)
+            streams.before[b] = levels[b, t] = level

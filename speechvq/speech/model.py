@@ -10,15 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechvq.audio.pitch import contour
+from speechvq.audio.pitch import HOP, contour
 from speechvq.audio.waveform import normalise_level
 from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
 from speechvq.quantizer import VectorQuantizer
+from speechvq.speech.chunks import Joined, cut, join
 from speechvq.speech.companding import Companding
 from speechvq.speech.contour import at_code_rate, shift_pitch
 from speechvq.speech.encoder import Encoder, jitter
-from speechvq.speech.sampler import sample
+from speechvq.speech.script import Script
+from speechvq.speech.speaking import Sampling, speak_script
 from speechvq.speech.wavenet import WaveNet
 from speechvq.vqvae import VQVAE
 
@@ -121,10 +123,9 @@ class SpeechVQ(VQVAE):
         speakers: Sequence[str],
         *,
         pitch: Sequence[np.ndarray] | None = None,
-        seed: int = 0,
-        temperature: float = 1.0,
-        top_p: float = 1.0,
+        offsets: Sequence[int] | None = None,
         on_frame: Callable[[int], None] | None = None,
+        **sampling: Any,
     ) -> list[np.ndarray]:
         """Speak several code strings side by side.
 
@@ -133,9 +134,9 @@ class SpeechVQ(VQVAE):
             speakers: a voice's name for each.
             pitch: for each a contour (F,) in Hz, 0 where unvoiced, 10 ms apart, for a decoder that is told the
                 pitch; without it every voice speaks at its own mean.
-            seed: of the chance in every utterance, so a sound does not depend on its neighbours.
-            temperature, top_p: sharpen the choice of every sample, see `sampler.draw`.
+            offsets: for each the sample of a longer sound at which it begins, and its chance with it.
             on_frame: told how many code frames are done.
+            sampling: the fields of `speaking.Sampling`: seed, temperature, top_p, engine, precision.
 
         Returns:
             One (N x hop,) float32 for each, at the package's level.
@@ -143,37 +144,29 @@ class SpeechVQ(VQVAE):
         Raises:
             UserError: an unknown voice, or a code outside the codebook.
         """
-        device, hop = self.quantizer.codebook.device, self.config.hop
+        device = self.quantizer.codebook.device
         numbers = torch.tensor([self.speaker_number(name) for name in speakers], device=device)
         if not any(len(each) for each in codes):
             return [np.empty(0, np.float32) for _ in codes]
-        batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True).to(
-            device
-        )
-        chance = torch.rand(
-            batch.shape[1] * hop, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
-        )
-        levels = sample(
-            self.decoder.wavenet,
-            self.quantizer.lookup(batch),
+        batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True)
+        script = Script(
+            self.quantizer.lookup(batch.to(device)),
             numbers,
-            chance.to(device).expand(len(batch), -1),
-            temperature=temperature,
-            top_p=top_p,
-            pitch=self._pitch(codes, numbers, pitch),
-            frames=torch.tensor([len(each) for each in codes], device=device),
-            on_frame=on_frame,
+            self.config.hop,
+            self._pitch(codes, numbers, pitch),
+            torch.tensor([len(each) for each in codes], device=device),
         )
-        waves = self.decoder.companding.to_wave(levels).cpu().numpy()
-        return [wave[: len(each) * hop] for wave, each in zip(waves, codes)]
+        wavenet, companding = self.decoder.wavenet, self.decoder.companding
+        return speak_script(wavenet, companding, script, Sampling(**sampling), offsets=offsets, on_frame=on_frame)
 
-    def convert(self, wave: np.ndarray, speaker: str, **options: Any) -> np.ndarray:
+    def convert(self, wave: np.ndarray, speaker: str, *, chunked: bool = False, **options: Any) -> np.ndarray:
         """The same sentence in another voice.
 
         Args:
             wave: (T,), float, 16 kHz.
             speaker: the target's name.
-            options: seed, temperature, top_p and on_frame as in `speak`.
+            chunked: cut a long sound into overlapping streams: faster, and an approximation, see `chunks`.
+            options: on_frame and the fields of Sampling, as in `speak`.
 
         Returns:
             (T,), float32: as long as the source and as loud.
@@ -181,18 +174,44 @@ class SpeechVQ(VQVAE):
         Raises:
             UserError: an unknown voice.
         """
-        return self.convert_all([wave], [speaker], **options)[0]
+        if not chunked:
+            return self.convert_all([wave], [speaker], **options)[0]
+        return match_level(self.speak_in_chunks(wave, speaker, **options).wave[: len(wave)], wave)
 
     def convert_all(
         self, waves: Sequence[np.ndarray], speakers: Sequence[str], **options: Any
     ) -> list[np.ndarray]:
         """Like `convert`, several sentences side by side, each into its own target."""
         codes = [self.encode_wave(wave) for wave in waves]
-        if self.config.wavenet.pitch:
-            targets = [float(self.voice_pitch[self.speaker_number(name)]) for name in speakers]
-            options["pitch"] = [shift_pitch(contour(wave), hertz) for wave, hertz in zip(waves, targets)]
-        spoken = self.speak(codes, speakers, **options)
+        pitch = [self._target_pitch(wave, name) for wave, name in zip(waves, speakers)]
+        spoken = self.speak(codes, speakers, pitch=pitch, **options)
         return [match_level(new[: len(wave)], wave) for new, wave in zip(spoken, waves)]
+
+    def speak_in_chunks(self, wave: np.ndarray, speaker: str, **options: Any) -> Joined:
+        """A conversion at the package's level, spoken as overlapping chunks side by side, and how well they join."""
+        codes, pitch, hop = self.encode_wave(wave), self._target_pitch(wave, speaker), self.config.hop
+        if not len(codes):
+            return Joined(np.empty(0, np.float32), np.empty(0))
+        chunks = cut(len(codes), hop)
+        sounds = self.speak(
+            [codes[chunk.first : chunk.last] for chunk in chunks],
+            [speaker] * len(chunks),
+            pitch=[pitch[chunk.first * hop // HOP : -(-chunk.last * hop // HOP)] for chunk in chunks],
+            offsets=[chunk.first * hop for chunk in chunks],
+            **options,
+        )
+        return join(sounds, chunks, hop)
+
+    def frames_of_chunks(self, samples: int) -> int:
+        """Code frames of the longest chunk that a sound of so many samples is cut into; at least 1."""
+        chunks = cut(-(-samples // self.config.hop), self.config.hop)
+        return max([chunk.last - chunk.first for chunk in chunks] + [1])
+
+    def _target_pitch(self, wave: np.ndarray, speaker: str) -> np.ndarray:
+        """Contour of a sound (T,), moved to a voice: (F,), Hz; of no frames for a decoder that is not told."""
+        if not self.config.wavenet.pitch:
+            return np.empty(0, np.float32)
+        return shift_pitch(contour(wave), float(self.voice_pitch[self.speaker_number(speaker)]))
 
     def _pitch(
         self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None

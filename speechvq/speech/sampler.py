@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechvq.speech.contour import periods
 from speechvq.speech.predictor import PAST, Guess
+from speechvq.speech.script import Script
 from speechvq.speech.wavenet import WaveNet
 
 
@@ -102,19 +102,16 @@ def draw(logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: floa
     return (steps <= threshold).sum(-1).clamp_max(logits.shape[-1] - 1)
 
 
-@torch.no_grad()
 def sample(
     wavenet: WaveNet,
     vectors: Tensor,
     speaker: Tensor,
     uniforms: Tensor,
     *,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
     pitch: Tensor | None = None,
     frames: Tensor | None = None,
     on_frame: Callable[[int], None] | None = None,
-    engine: Literal["auto", "numba", "torch"] = "auto",
+    **options: Any,
 ) -> Tensor:
     """Speak codes: draw every sample given those drawn before.
 
@@ -123,54 +120,80 @@ def sample(
         vectors: (B, N, D), quantised.
         speaker: (B,), int64.
         uniforms: (B, T), in [0, 1), one a sample, T a multiple of N; they are all of the chance there is.
-        temperature, top_p: as in `draw`.
         pitch: (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch.
         frames: (B,), how many of the N are each stream's own; the others do not change its sound.
         on_frame: told now and then how many code frames are done.
-        engine: the compiled kernels or the step above; auto takes the kernels on a CPU.
+        options: temperature, top_p, engine and precision as in `sample_pieces`.
 
     Returns:
-        (B, T), int64 levels; the same from either engine, but where rounding makes a tie fall the other way.
+        (B, T), int64 levels; 0 in frames that are not a stream's own.
     """
-    features = wavenet.conditioning.features(vectors, speaker, pitch, frames)
-    lags = None
-    if wavenet.config.long_taps and pitch is not None:
-        lags = periods(pitch, uniforms.shape[1])
-    numba = engine == "numba" or (engine == "auto" and vectors.device.type == "cpu")
-    speaking = _compiled if numba else _stepwise
-    levels = torch.empty(uniforms.shape, dtype=torch.long, device=uniforms.device)
-    for done in speaking(wavenet, features, lags, uniforms, levels, temperature, top_p):
+    script = Script(vectors, speaker, uniforms.shape[1] // vectors.shape[1], pitch, frames)
+    levels = torch.zeros(uniforms.shape, dtype=torch.long, device=uniforms.device)
+    done = 0
+    for piece in sample_pieces(wavenet, script, lambda start, stop: uniforms[:, start:stop], **options):
+        levels[:, done : done + piece.shape[1]] = piece
+        done += piece.shape[1]
         if on_frame is not None:
-            on_frame(done)
+            on_frame(done // script.hop)
     return levels
 
 
-def _compiled(wavenet: WaveNet, *rest: Any) -> Iterator[int]:
-    from speechvq.speech.compiled import speak  # numba takes a second to import
-
-    yield from speak(wavenet, *rest)
-
-
-def _stepwise(
+def sample_pieces(
     wavenet: WaveNet,
-    features: Tensor,
-    lags: Tensor | None,
-    uniforms: Tensor,
-    levels: Tensor,
-    temperature: float,
-    top_p: float,
-) -> Iterator[int]:
-    """Fill `levels` with the torch step; yields the code frames done."""
-    streams, hop = len(levels), levels.shape[1] // features.shape[-1]
+    script: Script,
+    uniforms: Callable[[int, int], Tensor],
+    *,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    engine: Literal["auto", "numba", "torch"] = "auto",
+    precision: Literal["fp32", "bf16"] = "fp32",
+) -> Iterator[Tensor]:
+    """Speak a script piece by piece, so that long sound needs little memory.
+
+    Args:
+        wavenet: the decoder.
+        script: what the streams say.
+        uniforms: gives those of samples start to stop, (B, stop - start), float64 in [0, 1): all the chance there is.
+        temperature, top_p: as in `draw`.
+        engine: the compiled kernels, or the step above; auto takes the kernels on a CPU, and on a GPU the step as a
+            CUDA graph.
+        precision: of the kernels' weights. bf16 reads half as much memory, and moves the logits by about 0.01.
+
+    Yields:
+        Levels (B, n), int64, 0 where a stream has ended: the same from either engine and in any company, but where
+        rounding makes a tie fall the other way.
+    """
+    device = script.vectors.device
+    chosen = engine if engine != "auto" else "numba" if device.type == "cpu" else "torch"
+    if chosen == "numba":
+        from speechvq.speech.compiled import speak  # numba takes a second to import
+
+        yield from speak(wavenet, script, uniforms, temperature, top_p, precision)
+    elif device.type == "cuda":
+        from speechvq.speech.cuda_graph import speak_on_gpu
+
+        yield from speak_on_gpu(wavenet, script, uniforms, temperature, top_p)
+    else:
+        yield from _stepwise(wavenet, script, uniforms, temperature, top_p)
+
+
+@torch.no_grad()
+def _stepwise(
+    wavenet: WaveNet, script: Script, uniforms: Callable[[int, int], Tensor], temperature: float, top_p: float
+) -> Iterator[Tensor]:
+    """The torch step, a code frame after the other."""
+    streams, hop = len(script.vectors), script.hop
+    own = torch.tensor(script.lengths(), device=script.vectors.device)
     step = CachedStep(wavenet, streams)
-    before = torch.full((streams,), wavenet.config.levels // 2, device=levels.device)
-    for frame in range(features.shape[-1]):
-        here = features[..., frame : frame + 1]
-        biases = wavenet.conditioning(here)[..., 0]
-        condition = biases.unflatten(1, (len(wavenet.layers), -1)).transpose(0, 1).contiguous()
-        weights = wavenet.predictor.weights(here)[..., 0] if wavenet.predictor is not None else None
-        for t in range(frame * hop, (frame + 1) * hop):
+    before = torch.full((streams,), wavenet.config.levels // 2, device=own.device)
+    for frame in range(int(own.max())):
+        biases, taps, lags = script.read(wavenet, frame, frame + 1)
+        condition = biases[..., 0].unflatten(1, (len(wavenet.layers), -1)).transpose(0, 1).contiguous()
+        weights, chance = None if taps is None else taps[..., 0], uniforms(frame * hop, (frame + 1) * hop)
+        levels = torch.empty(streams, hop, dtype=torch.long, device=own.device)
+        for t in range(hop):
             lag = lags[:, t] if lags is not None else None
-            before = draw(step(before, condition, weights, lag), uniforms[:, t], temperature, top_p)
+            before = draw(step(before, condition, weights, lag), chance[:, t], temperature, top_p)
             levels[:, t] = before
-        yield frame + 1
+        yield levels * (frame < own)[:, None]

@@ -1,0 +1,195 @@
+"""Matrix products of a few rows as numba intrinsics: y += x W with the sums held in vector registers.
+
+Sampling multiplies every weight with one number a stream, so what counts is how the weights are read. They lie in
+panels, some outputs wide and all inputs deep, and are read once from end to end; LLVM's vectoriser would keep the sums
+in memory instead. BLAS reaches a third of this for less than 16 rows.
+
+    W (I, O) for O = 4, panels of 2:     w00 w01 | w02 w03          w00 w01 w10 w11 w02 w03 w12 w13
+                                         w10 w11 | w12 w13    ->
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.extending import intrinsic
+
+LANES = 8  # of a vector; LLVM splits or joins them where the machine has others
+WIDE = 64  # outputs of a panel for one stream: 8 sums, enough to hide the latency of a product
+NARROW = 16  # outputs of a panel for several: 6 streams x 2 sums leave registers for weights and inputs
+STREAMS = 6
+AHEAD = 512  # bytes; weights are asked for before they are needed, or the cache's latency shows
+
+_FLOAT, _INT = ir.FloatType(), ir.IntType(32)
+_VECTOR, _WORDS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
+
+
+def pack_panels(weight: np.ndarray, width: int) -> np.ndarray:
+    """Lay a matrix out in panels, the last one filled up with zeros: (I, O) to (I x ceil(O / width) x width,)."""
+    rows, columns = weight.shape
+    padded = np.pad(np.asarray(weight, np.float32), ((0, 0), (0, -columns % width)))
+    return np.ascontiguousarray(padded.reshape(rows, -1, width).transpose(1, 0, 2)).ravel()
+
+
+def pack_pairs(weight: np.ndarray, width: int) -> np.ndarray:
+    """Panels with two inputs' weights in a word, as bfloat16: (I, O), I even, to (I / 2 x ...,), uint32.
+
+    The first weight is used as it stands, the second's bits and all, so it is rounded with them in mind: of the numbers
+    that a first half can make with that second half, the nearest.
+    """
+    second = _rounded(weight[1::2]).view(np.uint32) >> 16
+    exact = np.ascontiguousarray(weight[0::2], np.float32).view(np.uint32)
+    first = (exact.astype(np.int64) - second + 0x8000) >> 16
+    words = (np.clip(first, 0, 0xFFFF).astype(np.uint32) << 16) | second
+    return pack_panels(words.view(np.float32), width).view(np.uint32)
+
+
+def _rounded(weight: np.ndarray) -> np.ndarray:
+    """The nearest bfloat16, as float32 with empty lower halves; ties to even."""
+    bits = np.ascontiguousarray(weight, np.float32).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def _product(streams: int, width: int) -> Callable[..., None]:
+    """An intrinsic that adds x W to some rows of y, for one panel, of floats or of pairs.
+
+    Its arguments: y, where the first row begins, the rows' distance; the same of x; the panels, where this one begins,
+    its depth. All arrays are flat.
+    """
+    vectors = width // LANES
+
+    @intrinsic
+    def product(typing, y, y_at, y_step, x, x_at, x_step, w, w_at, depth):  # type: ignore[no-untyped-def]
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+            base = [context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 3, 6)]
+            y_at, y_step, x_at, x_step, w_at, depth = (arguments[i] for i in (1, 2, 4, 5, 7, 8))
+            machine = _Machine(builder, vectors, paired=w.dtype == types.uint32)
+            outputs = [builder.add(y_at, builder.mul(y_step, y_step.type(s))) for s in range(streams)]
+            inputs = [builder.add(x_at, builder.mul(x_step, x_step.type(s))) for s in range(streams)]
+            sums = [machine.load_sums(base[0], at) for at in outputs]
+            with cgutils.for_range(builder, depth) as loop:
+                row = builder.add(w_at, builder.mul(loop.index, w_at.type(vectors * LANES)))
+                weights = machine.load_weights(base[2], row)
+                for own, at in zip(sums, inputs):
+                    machine.multiply(own, base[1], at, loop.index, weights)
+            for own, at in zip(sums, outputs):
+                machine.store_sums(own, base[0], at)
+            return context.get_dummy_value()
+
+        return types.void(y, y_at, y_step, x, x_at, x_step, w, w_at, depth), generate
+
+    return product  # type: ignore[no-any-return]
+
+
+class _Machine:
+    """The instructions of a product."""
+
+    def __init__(self, builder: ir.IRBuilder, vectors: int, *, paired: bool) -> None:
+        self.builder, self.vectors, self.paired = builder, vectors, paired
+
+    def load_sums(self, y: ir.Value, at: ir.Value) -> list[ir.Value]:
+        """Places for a row's sums, holding what is in y; LLVM makes registers of them."""
+        places = [cgutils.alloca_once(self.builder, _VECTOR) for _ in range(self.vectors)]
+        for i, place in enumerate(places):
+            self.builder.store(self.builder.load(self._vector(y, at, i, _VECTOR), align=4), place)
+        return places
+
+    def store_sums(self, places: list[ir.Value], y: ir.Value, at: ir.Value) -> None:
+        for i, place in enumerate(places):
+            self.builder.store(self.builder.load(place), self._vector(y, at, i, _VECTOR), align=4)
+
+    def load_weights(self, w: ir.Value, row: ir.Value) -> list[tuple[ir.Value, ...]]:
+        """The weights of one input, or of a pair of them, for all outputs of the panel."""
+        if self.vectors > 2:
+            self._prefetch(w, row)
+        if not self.paired:
+            return [(self.builder.load(self._vector(w, row, i, _VECTOR), align=4),) for i in range(self.vectors)]
+        words = [self.builder.load(self._vector(w, row, i, _WORDS), align=4) for i in range(self.vectors)]
+        low = ir.Constant(_WORDS, [16] * LANES)
+        return [
+            (self.builder.bitcast(word, _VECTOR), self.builder.bitcast(self.builder.shl(word, low), _VECTOR))
+            for word in words
+        ]
+
+    def multiply(
+        self, sums: list[ir.Value], x: ir.Value, at: ir.Value, index: ir.Value, weights: list[tuple[ir.Value, ...]]
+    ) -> None:
+        """Add input times weights to one row's sums."""
+        count = len(weights[0])
+        for k in range(count):
+            place = self.builder.add(at, self.builder.add(self.builder.mul(index, index.type(count)), index.type(k)))
+            value = self._everywhere(self.builder.load(self.builder.gep(x, [place])))
+            for place, weight in zip(sums, weights):
+                term = self.builder.fmul(value, weight[k], flags=("contract",))  # fused where the machine can
+                self.builder.store(self.builder.fadd(self.builder.load(place), term, flags=("contract",)), place)
+
+    def _vector(self, base: ir.Value, at: ir.Value, number: int, kind: ir.Type) -> ir.Value:
+        place = self.builder.gep(base, [self.builder.add(at, at.type(number * LANES))])
+        return self.builder.bitcast(place, kind.as_pointer())
+
+    def _everywhere(self, value: ir.Value) -> ir.Value:
+        nothing = ir.Constant(_VECTOR, ir.Undefined)
+        first = self.builder.insert_element(nothing, value, _INT(0))
+        return self.builder.shuffle_vector(first, nothing, ir.Constant(_WORDS, [0] * LANES))
+
+    def _prefetch(self, w: ir.Value, row: ir.Value) -> None:
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
+        prefetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
+        for line in range(self.vectors // 2):  # of 64 bytes
+            place = self.builder.gep(w, [self.builder.add(row, row.type(AHEAD // 4 + 16 * line))])
+            self.builder.call(prefetch, [self.builder.bitcast(place, byte), _INT(0), _INT(3), _INT(1)])
+
+
+@intrinsic
+def keep_apart(typing):  # type: ignore[no-untyped-def]
+    """Keep the function this stands in from being copied into its callers: it would be compiled anew in each."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+_one = _product(1, WIDE)
+_1, _2, _3, _4, _5, _6 = (_product(streams, NARROW) for streams in range(1, STREAMS + 1))
+OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
+
+
+@njit(**OPTIONS)
+def add_product(y, y_at, y_step, x, x_at, x_step, w, w_at, depth, outputs, streams, width):  # type: ignore[no-untyped-def]
+    """y += x W for every stream; all arrays are flat, and `_at` is where the first row or panel begins.
+
+    Args:
+        y: float32, rows of `outputs`, y_step apart, with room for whole panels.
+        x: float32, rows of `depth` (twice that in pairs), x_step apart.
+        w: from `pack_panels` or `pack_pairs`.
+        depth: inputs, or pairs of them.
+        width: of the panels; WIDE for one stream, NARROW otherwise.
+    """
+    keep_apart()
+    if width == WIDE:
+        for panel in range((outputs + WIDE - 1) // WIDE):
+            at = w_at + panel * depth * WIDE
+            _one(y, y_at + panel * WIDE, y_step, x, x_at, x_step, w, at, depth)
+        return
+    for panel in range((outputs + NARROW - 1) // NARROW):
+        at = w_at + panel * depth * NARROW
+        for first in range(0, streams, STREAMS):  # the panel stays in the nearest cache meanwhile
+            rows, out, x_row = streams - first, y_at + first * y_step + panel * NARROW, x_at + first * x_step
+            if rows >= 6:
+                _6(y, out, y_step, x, x_row, x_step, w, at, depth)
+            elif rows == 5:
+                _5(y, out, y_step, x, x_row, x_step, w, at, depth)
+            elif rows == 4:
+                _4(y, out, y_step, x, x_row, x_step, w, at, depth)
+            elif rows == 3:
+                _3(y, out, y_step, x, x_row, x_step, w, at, depth)
+            elif rows == 2:
+                _2(y, out, y_step, x, x_row, x_step, w, at, depth)
+            else:
+                _1(y, out, y_step, x, x_row, x_step, w, at, depth)
