@@ -51,9 +51,8 @@ class CachedStep:
         """
         x, skips = self.wavenet.embedding[before], []
         for ring, gate, (out, bias), local in zip(self.rings, self.gates, self.outs, condition):
-            slot = self.time % len(ring)
-            a = torch.addmm(local, torch.cat([ring[slot], x], dim=1), gate)
-            ring[slot] = x
+            a = torch.addmm(local, torch.cat([self.recall(ring), x], dim=1), gate)
+            self.remember(ring, x)
             soft, sigmoid = torch.sigmoid(a).chunk(2, dim=1)
             both = torch.addmm(bias, (2 * soft - 1) * sigmoid, out)
             x = x + both[:, : self.residual]
@@ -65,10 +64,18 @@ class CachedStep:
             return self.wavenet.logits(hidden)
         return self.wavenet.logits(hidden) + self._predict(before, weights, lag, hidden)
 
+    def recall(self, ring: Tensor) -> Tensor:
+        """A layer's input of `dilation` samples ago: (dilation, B, R) to (B, R)."""
+        return ring[self.time % len(ring)]
+
+    def remember(self, ring: Tensor, x: Tensor) -> None:
+        """Keep a layer's newest input (B, R) in the place of its oldest."""
+        ring[self.time % len(ring)] = x
+
     def _predict(self, before: Tensor, weights: Tensor, lag: Tensor | None, hidden: Tensor) -> Tensor:
         """The linear predictor's share of the logits, (B, levels); it keeps the last samples."""
         predictor = self.wavenet.predictor
-        self.past = torch.cat([self.past[:, 1:], predictor.centres[before, None]], dim=1)
+        self.past.copy_(torch.cat([self.past[:, 1:], predictor.centres[before, None]], dim=1))
         window = self.past[:, PAST - predictor.short :]
         if lag is not None:
             reach = torch.arange(predictor.long, device=lag.device) - predictor.long // 2
@@ -170,7 +177,7 @@ def sample_pieces(
         from speechvq.speech.compiled import speak  # numba takes a second to import
 
         yield from speak(wavenet, script, uniforms, temperature, top_p, precision)
-    elif device.type == "cuda":
+    elif device.type == "cuda" and engine == "auto":
         from speechvq.speech.cuda_graph import speak_on_gpu
 
         yield from speak_on_gpu(wavenet, script, uniforms, temperature, top_p)
