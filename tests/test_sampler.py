@@ -10,7 +10,9 @@ from torch import Tensor
 
 import reference
 from speechvq.config import WaveNetConfig
-from speechvq.speech.sampler import CachedStep, draw, sample
+from speechvq.speech import compiled
+from speechvq.speech.sampler import CachedStep, draw, sample, sample_pieces
+from speechvq.speech.script import Script
 from speechvq.speech.wavenet import WaveNet
 from tiny import WAVENET, noise, speech_model
 
@@ -73,6 +75,22 @@ def test_a_stream_sounds_the_same_in_any_company(engine: Engine) -> None:
         chance = uniforms[i : i + 1, : own * HOP]
         alone = sample(model, vectors[i : i + 1, :own], speaker[i : i + 1], chance, engine=engine)
         assert torch.equal(together[i : i + 1, : own * HOP], alone)
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+def test_pieces_of_any_length_make_one_sound(streams: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also such that end between the samples for which one stream's far pasts are known."""
+    model, (vectors, speaker, uniforms) = wavenet(WaveNetConfig(1, 6)), inputs(streams, 30)
+    script = Script(vectors, speaker, 5)  # samples a frame, so that pieces end anywhere
+
+    def spoken(piece: int) -> Tensor:
+        monkeypatch.setattr(compiled, "PIECE", piece)
+        chance = uniforms[:, : 30 * 5]
+        return torch.cat(list(sample_pieces(model, script, lambda a, b: chance[:, a:b], engine="numba")), dim=1)
+
+    whole = spoken(10_000)
+    assert torch.equal(whole, spoken(5)) and torch.equal(whole, spoken(35))
+    assert torch.equal(whole, sample(model, vectors, speaker, uniforms[:, : 30 * 5], engine="torch"))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

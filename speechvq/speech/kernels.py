@@ -14,9 +14,10 @@ from numba import njit, types
 from numba.core.extending import intrinsic
 
 from speechvq.speech.predictor import SHARPEST
-from speechvq.speech.products import OPTIONS, WIDE, add_product, keep_apart
+from speechvq.speech.products import NARROW, OPTIONS, WIDE, add_product, keep_apart
 
 LOG2_E = np.float32(1.4426950408889634)
+AHEAD = 8  # samples for which one stream's far pasts are multiplied at once: their weights are read an eighth as often
 START = np.int64(0)  # a plain 0 is a type of its own to numba, and every mixture would be compiled
 
 
@@ -26,6 +27,7 @@ class Weights(NamedTuple):
     dilations: np.ndarray  # (layers,), int64, powers of two
     table: np.ndarray  # (levels, R)
     past: np.ndarray  # panels of (R, 2 R), a layer after the other: of the sample `dilation` ago
+    early: np.ndarray  # the same, NARROW, for one stream: of layers whose past is known AHEAD samples before; or nothing
     now: np.ndarray  # the same of the newest sample
     out: np.ndarray  # panels of (R, R + S)
     out_bias: np.ndarray  # (layers, R + S)
@@ -164,7 +166,26 @@ def _predict(logits, past, at, lag, taps, wide, weights):  # type: ignore[no-unt
 
 
 @njit(**OPTIONS)
-def _layers(time, live, x, x_step, a, a_step, z, biases, streams, weights):  # type: ignore[no-untyped-def]
+def _far_pasts(time, early, a_step, streams, weights):  # type: ignore[no-untyped-def]
+    """Of one stream, the products with the pasts of the next AHEAD samples: early (layers x AHEAD, a_step), flat."""
+    keep_apart()
+    residual, depth, ring = weights.table.shape[1], weights.table.shape[1] // weights.paired, 0
+    size = depth * ((2 * residual + NARROW - 1) // NARROW) * NARROW
+    for layer in range(len(weights.dilations)):
+        dilation = weights.dilations[layer]
+        if dilation >= AHEAD:
+            first, slot = layer * AHEAD * a_step, (ring + (time & (dilation - 1))) * residual
+            for n in range(AHEAD * a_step):
+                early[first + n] = np.float32(0.0)
+            place, rows = layer * size, 2 * residual
+            add_product(
+                early, first, a_step, streams.rings, slot, residual, weights.early, place, depth, rows, AHEAD, NARROW
+            )
+        ring += dilation
+
+
+@njit(**OPTIONS)
+def _layers(time, live, x, x_step, a, a_step, z, early, biases, streams, weights):  # type: ignore[no-untyped-def]
     """All layers for one sample: a row of x holds the embedded sample and the sum of skips (R + S,); updated."""
     keep_apart()
     count, residual = len(streams.before), weights.table.shape[1]
@@ -180,7 +201,12 @@ def _layers(time, live, x, x_step, a, a_step, z, biases, streams, weights):  # t
             for r in range(rows):
                 a[b * a_step + r] = biases[layer, b, r]
         place = layer * gate_size
-        add_product(a, START, a_step, streams.rings, slot, residual, weights.past, place, depth, rows, live, width)
+        if len(weights.early) > 0 and dilation >= AHEAD:
+            first = (layer * AHEAD + (time & (AHEAD - 1))) * a_step
+            for r in range(rows):
+                a[r] += early[first + r]
+        else:
+            add_product(a, START, a_step, streams.rings, slot, residual, weights.past, place, depth, rows, live, width)
         add_product(a, START, a_step, x, START, x_step, weights.now, place, depth, rows, live, width)
         for b in range(live):
             for r in range(residual):
@@ -237,6 +263,7 @@ def step_streams(start, hop, live, levels, temperature, top_p, told, streams, we
     x, a = np.zeros(count * x_step, np.float32), np.zeros(count * a_step, np.float32)
     z, wide = np.zeros(count * residual, np.float32), np.zeros(count * wide_step, np.float32)
     logits, skips = np.zeros(count * logits_step, np.float32), np.zeros(outputs, np.float32)
+    early = np.zeros(len(weights.dilations) * AHEAD * a_step if len(weights.early) > 0 else 0, np.float32)
     shares, rest = np.zeros(classes, np.float32), np.zeros(classes, np.float32)
     for layer in range(len(weights.dilations)):
         for n in range(residual, outputs):
@@ -247,7 +274,10 @@ def step_streams(start, hop, live, levels, temperature, top_p, told, streams, we
                 x[b * x_step + n] = weights.table[streams.before[b], n]
             for n in range(residual, outputs):
                 x[b * x_step + n] = skips[n]
-        _layers(start + t, live, x, x_step, a, a_step, z, told.biases[t // hop], streams, weights)
+        gone = (start + t) & (AHEAD - 1)  # of the samples that the far pasts are known for; a call may begin between
+        if len(weights.early) > 0 and (gone == 0 or t == 0):
+            _far_pasts(start + t - gone, early, a_step, streams, weights)
+        _layers(start + t, live, x, x_step, a, a_step, z, early, told.biases[t // hop], streams, weights)
         _head(live, x, x_step, wide, wide_step, logits, logits_step, weights)
         at = (start + t) & (streams.past.shape[1] - 1)
         for b in range(live):

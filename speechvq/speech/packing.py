@@ -32,11 +32,13 @@ def pack(wavenet: WaveNet, streams: int, precision: Literal["fp32", "bf16"] = "f
     scale[residual:] = len(layers) ** -0.5
     width = WIDE if streams == 1 else NARROW
     panels = _panels(width, paired=precision == "bf16")
+    far = _panels(NARROW, paired=precision == "bf16")
     gates = [(exponent * layer.gate.detach().cpu()).t() for layer in layers]
     return Weights(
         dilations=np.array([layer.dilation for layer in layers]),
         table=_plain(wavenet.embedding),
         past=panels(*(gate[:residual] for gate in gates)),
+        early=far(*(gate[:residual] for gate in gates)) if streams == 1 else panels(),
         now=panels(*(gate[residual:] for gate in gates)),
         out=panels(*((scale * layer.out.detach().cpu()).t() for layer in layers)),
         out_bias=_plain(torch.stack([scale[:, 0] * layer.out_bias.detach().cpu()[:, 0] for layer in layers])),
@@ -53,7 +55,8 @@ def pack(wavenet: WaveNet, streams: int, precision: Literal["fp32", "bf16"] = "f
 def _panels(width: int, *, paired: bool) -> Callable[..., np.ndarray]:
     """What lays matrices (I, O) out, one after the other."""
     lay = pack_pairs if paired else pack_panels
-    return lambda *matrices: np.concatenate([lay(_plain(matrix), width) for matrix in matrices])
+    none = [np.empty(0, np.uint32 if paired else np.float32)]
+    return lambda *matrices: np.concatenate(none + [lay(_plain(matrix), width) for matrix in matrices])
 
 
 def _predictor(wavenet: WaveNet) -> dict[str, np.ndarray | int]:
