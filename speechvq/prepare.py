@@ -12,6 +12,7 @@ from speechvq.audio.preparation import COMPLAINTS, Summary, claim, prepare_corpu
 from speechvq.audio.split import SplitRule
 from speechvq.command import run
 from speechvq.errors import UserError
+from speechvq.prepare_pictures import PICTURES, prepare_pictures
 
 CORPORA, WORLDS = ("vctk", "librispeech", "folder", "mini"), ("maze", "doom")
 COMPLAINTS_SHOWN = 10
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser("speechvq.prepare", description=__doc__)
-    parser.add_argument("corpus", choices=(*CORPORA, *WORLDS))
+    parser.add_argument("corpus", choices=(*CORPORA, *WORLDS, *PICTURES))
     parser.add_argument(
         "--root", type=Path, help="where the corpus is, or is downloaded to; not for mini, maze, doom"
     )
@@ -56,6 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
     worlds = parser.add_argument_group("maze and doom, worlds that are recorded")
     worlds.add_argument("--episodes", type=_whole, default=400, help="more can be added later")
     worlds.add_argument("--frames", type=_whole, default=100, help="of each episode")
+    pictures = parser.add_argument_group("cifar10, pictures (any folder), frames (of a recorded world)")
+    pictures.add_argument("--size", type=_whole, default=128, help="pictures: pixels of a side; smaller ones are skipped")
     return parser
 
 
@@ -69,6 +72,9 @@ def _whole(text: str) -> int:
 def _prepare(arguments: argparse.Namespace) -> None:
     if arguments.corpus in WORLDS:
         _record(arguments)
+        return
+    if arguments.corpus in PICTURES:
+        prepare_pictures(arguments)
         return
     rule = SplitRule(arguments.dev_share, arguments.test_share, arguments.unseen_speakers, arguments.seed)
     found, source = _find(arguments)

@@ -10,7 +10,7 @@ from speechvq.config.priors import (
 )
 from speechvq.config.quantizer import QuantizerConfig
 from speechvq.config.reading import load, save
-from speechvq.config.runs import Run, SequencePriorRun, SpeechRun, read_run
+from speechvq.config.runs import ImageRun, Run, SequencePriorRun, SpeechRun, read_run
 from speechvq.config.speech import WAVENET_SIZES, EncoderConfig, SpeechConfig, SpeechDataConfig, WaveNetConfig
 from speechvq.config.training import TrainConfig
 
@@ -19,6 +19,7 @@ __all__ = [
     "CodesDataConfig",
     "DilatedStackConfig",
     "EncoderConfig",
+    "ImageRun",
     "QuantizerConfig",
     "RecurrentStackConfig",
     "Run",

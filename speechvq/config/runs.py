@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechvq.config.document import read_yaml
+from speechvq.config.images import ImageDataConfig, ImageVAEConfig, ImageVimcoConfig, ImageVQConfig
 from speechvq.config.mapping import shown
+from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStageConfig
 from speechvq.config.priors import CodesDataConfig, SequencePriorConfig
 from speechvq.config.reading import load
 from speechvq.config.speech import SpeechConfig, SpeechDataConfig
@@ -31,8 +33,62 @@ class SequencePriorRun:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
-Run = SpeechRun | SequencePriorRun
-RUNS: dict[str, type[Run]] = {"speech": SpeechRun, "sequence": SequencePriorRun}  # by model.kind
+@dataclass(frozen=True)
+class ImageVQRun:
+    """A training run of the VQ-VAE of pictures."""
+
+    model: ImageVQConfig = field(default_factory=ImageVQConfig)
+    data: ImageDataConfig = field(default_factory=ImageDataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
+class ImageVAERun:
+    """A training run of the Gaussian VAE of pictures."""
+
+    model: ImageVAEConfig = field(default_factory=ImageVAEConfig)
+    data: ImageDataConfig = field(default_factory=ImageDataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
+class ImageVimcoRun:
+    """A training run of the model of pictures with drawn codes."""
+
+    model: ImageVimcoConfig = field(default_factory=ImageVimcoConfig)
+    data: ImageDataConfig = field(default_factory=ImageDataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
+class PixelCNNRun:
+    """A training run of a prior over grids of codes."""
+
+    model: PixelCNNConfig = field(default_factory=PixelCNNConfig)
+    data: GridDataConfig = field(default_factory=GridDataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+@dataclass(frozen=True)
+class SecondStageRun:
+    """A training run of the second stage over grids of codes."""
+
+    model: SecondStageConfig = field(default_factory=SecondStageConfig)
+    data: GridDataConfig = field(default_factory=GridDataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+ImageRun = ImageVQRun | ImageVAERun | ImageVimcoRun
+Run = SpeechRun | SequencePriorRun | ImageRun | PixelCNNRun | SecondStageRun
+RUNS: dict[str, type[Run]] = {  # by model.kind
+    "speech": SpeechRun,
+    "sequence": SequencePriorRun,
+    "image_vqvae": ImageVQRun,
+    "image_vae": ImageVAERun,
+    "image_vimco": ImageVimcoRun,
+    "pixelcnn": PixelCNNRun,
+    "second_stage": SecondStageRun,
+}
 
 
 def read_run(path: Path, overrides: Sequence[str] = ()) -> Run:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from speechvq.config import ImageRun, read_run
 from speechvq.errors import UserError
 from speechvq.images.preparation import read_meta
 
@@ -37,6 +38,31 @@ def read_images(root: str | Path, split: str) -> ImageSet:
     count = meta.splits[split]
     pixels = _load(root / f"{split}.npy", (count, 3, meta.size, meta.size), np.uint8)
     return ImageSet(pixels, np.array(_load(root / f"{split}_labels.npy", (count,), np.int64)), meta.classes)
+
+
+def pictures_of(run: Path) -> str:
+    """The folder of prepared pictures that an image model's run was trained on.
+
+    Raises:
+        UserError: no run of an image model.
+    """
+    config = read_run(run / "config.yaml")
+    if not isinstance(config, ImageRun):
+        raise UserError(f"{run}: no run of an image model, so it knows no pictures; say which")
+    return config.data.root
+
+
+def check_size(images: ImageSet, size: int, where: str) -> None:
+    """Refuse pictures of another size than a model's.
+
+    Raises:
+        UserError: names both sizes, and where the pictures are.
+    """
+    if images.pixels.shape[-1] != size:
+        raise UserError(
+            f"{where}: pictures of {images.pixels.shape[-1]} pixels, and the model's have {size}; prepare them with "
+            f"--size {size}, or set model.autoencoder.size"
+        )
 
 
 def walk(

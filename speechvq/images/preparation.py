@@ -38,7 +38,7 @@ def prepare_cifar10(root: Path, out: Path) -> Prepared:
             yield from zip(pixels, labels.tolist())
 
     source = f"cifar10 {root.resolve()}"
-    return _prepare(out, source, cifar10.SIZE, cifar10.CLASSES, {"train": read, "test": read})
+    return prepare(out, source, cifar10.SIZE, cifar10.CLASSES, {"train": read, "test": read})
 
 
 def prepare_folder(root: Path, out: Path, size: int, report: folder.Report) -> Prepared:
@@ -55,13 +55,24 @@ def prepare_folder(root: Path, out: Path, size: int, report: folder.Report) -> P
         return folder.read_pictures(root, paths, classes, size, report)
 
     source = f"pictures {root.resolve()} {size}"
-    return _prepare(out, source, size, classes, {split: read for split in found})
+    return prepare(out, source, size, classes, {split: read for split in found})
 
 
-def _prepare(
+def prepare(
     out: Path, source: str, size: int, classes: Sequence[str], splits: Mapping[str, Callable[[str], Pictures]]
 ) -> Prepared:
-    """Write every split and then the description; a folder from the same source is left as it is."""
+    """Write every split and then the description; a folder from the same source is left as it is.
+
+    Args:
+        out: made when missing.
+        source: words that tell what it is made from.
+        size: H = W, pixels.
+        classes: their names.
+        splits: what gives a split's pictures, by its name.
+
+    Raises:
+        UserError: `out` holds something else or cannot be written; a split without a usable picture.
+    """
     if (out / META).exists():
         before = read_meta(out)
         if before.source != source:

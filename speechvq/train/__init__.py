@@ -11,7 +11,15 @@ from speechvq.config import Run, read_run
 from speechvq.errors import UserError
 
 CONFIG = "config.yaml"
-LESSONS = {"speech": "speech", "sequence": "sequence"}  # by model.kind, the module that knows its data and its measures
+LESSONS = {  # by model.kind, the module that knows its data and its measures
+    "speech": "speech",
+    "sequence": "sequence",
+    "image_vqvae": "images",
+    "image_vae": "images",
+    "image_vimco": "images",
+    "pixelcnn": "pixelcnn",
+    "second_stage": "second_stage",
+}
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,0 +1,101 @@
+"""`python -m speechvq.draw`: what an image model makes of held-out pictures, and pictures out of nothing, as PNG."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speechvq.command import run
+from speechvq.errors import UserError
+from speechvq.images_picture import draw_rows, in_rows
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from speechvq.images.model_directory import ImageModel
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(prog="speechvq.draw", description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="of an image model, for example exp/cifar10/vqvae")
+    parser.add_argument("--prior", type=Path, help="run of a PixelCNN over that model's codes, to draw samples from")
+    parser.add_argument("--second-stage", type=Path, help="run of a second stage over that model's codes")
+    parser.add_argument("--data", type=Path, help="prepared pictures; default: those the model was trained on")
+    parser.add_argument("--out", type=Path, required=True, help="folder for reconstructions.png and samples.png")
+    parser.add_argument("--count", type=int, default=16, help="pictures of each kind (default 16)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 draws likelier codes")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for a user's mistake."""
+    return run(build_parser(), _work, argv)
+
+
+def _work(arguments: argparse.Namespace) -> None:
+    if not 1 <= arguments.count <= 1024:
+        raise UserError(f"--count {arguments.count}: give 1 to 1024")
+    if not 0 <= arguments.temperature <= 100:
+        raise UserError(f"--temperature {arguments.temperature}: give 0 to 100")
+    import torch
+
+    from speechvq.images.dataset import check_size, pictures_of, read_images
+    from speechvq.images.model_directory import load_image_model
+
+    model = load_image_model(arguments.run).to(arguments.device)
+    images = read_images(arguments.data or pictures_of(arguments.run), "test")
+    check_size(images, model.config.autoencoder.size, "--data")
+    pixels = images.batch(slice(arguments.count)).to(arguments.device)
+    with torch.no_grad():
+        rows = [pixels, model.reconstruct(pixels)]
+        if arguments.second_stage:
+            rows.append(_through_second_stage(arguments, model, pixels))
+        samples = _samples(arguments, model)
+    arrays = [row.cpu().numpy() for row in rows]
+    columns = min(arguments.count, 16)
+    parts = [part for group in zip(*(in_rows(array, columns) for array in arrays)) for part in group]
+    draw_rows(arguments.out / "reconstructions.png", parts)
+    print(f"{arguments.out / 'reconstructions.png'}: held-out pictures, and below them what the model keeps of them")
+    if samples is not None:
+        draw_rows(arguments.out / "samples.png", in_rows(samples.cpu().numpy(), columns))
+        print(f"{arguments.out / 'samples.png'}: {arguments.count} pictures out of nothing")
+
+
+def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | None":
+    """Pictures drawn from the prior; None for a model of codes without one, whose uniform prior gives noise."""
+    import torch
+
+    from speechvq.images.codes import fingerprint
+    from speechvq.images.vae import ImageVAE
+    from speechvq.priors.grid_prior import load_grid_prior
+
+    torch.manual_seed(arguments.seed)
+    if isinstance(model, ImageVAE):
+        return model.draw(arguments.count)
+    if not arguments.prior:
+        return None
+    prior = load_grid_prior(arguments.prior).to(arguments.device)
+    _check_source(arguments.prior, prior.source, fingerprint(arguments.run))
+    labels = torch.arange(arguments.count, device=arguments.device) % len(prior.classes) if prior.classes else None
+    codes = prior.sample(arguments.count, labels, seed=arguments.seed, temperature=arguments.temperature)
+    return model.decode(codes)
+
+
+def _through_second_stage(arguments: argparse.Namespace, model: "ImageModel", pixels: "Tensor") -> "Tensor":
+    """Pictures through the second stage's few latents: a grid is drawn for each, and decoded."""
+    from speechvq.images.codes import fingerprint, grid_of
+    from speechvq.images.second_stage_directory import load_second_stage
+
+    grid_of(model)  # refuses a model without codes
+    second = load_second_stage(arguments.second_stage).to(arguments.device)
+    _check_source(arguments.second_stage, second.source, fingerprint(arguments.run))
+    latents = second.encode(model.encode(pixels))  # type: ignore[union-attr]
+    return model.decode(second.decode(latents, seed=arguments.seed))  # type: ignore[union-attr]
+
+
+def _check_source(folder: Path, found: str, wanted: str) -> None:
+    if found != wanted:
+        raise UserError(f"{folder}: fitted to another model's codes; train it with data.model of this run")

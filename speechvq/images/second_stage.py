@@ -1,0 +1,103 @@
+"""The paper's second stage (van den Oord et al. 2017, section 4.2): a grid of codes into a few more codes.
+
+The whole of a 21x21 grid becomes three latents of 512 values, each with an embedding space of its own: 27 bits. The
+decoder is a PixelCNN over the grid, which could do without latents; that it uses them is what the experiment shows.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from speechvq.config.pixelcnn import SecondStageConfig
+from speechvq.images.autoencoder import ResidualBlock
+from speechvq.images.codebooks import Codebooks
+from speechvq.normalization import BatchRenorm
+from speechvq.priors.grid_sampling import sample_grids
+from speechvq.priors.pixelcnn import CodeTables, Grid, PixelCNN
+from speechvq.vqvae import VQVAE
+
+
+class GridEncoder(nn.Module):
+    """A grid of codes to a few vectors without a place. The layers are our choice; the paper says nothing of them."""
+
+    def __init__(self, grid: Grid, units: int, latents: int, dim: int) -> None:
+        super().__init__()
+        self.read = CodeTables(grid, units)
+        down = [nn.Conv2d(units, units, 4, stride=2, padding=1), ResidualBlock(units), nn.ReLU()]
+        self.convolutions = nn.Sequential(*down, nn.Conv2d(units, units, 4, stride=2, padding=1), ResidualBlock(units))
+        positions = (grid.height // 4) * (grid.width // 4)
+        self.project = nn.Linear(units * positions, latents * dim)
+        self.normalise = BatchRenorm(latents * dim)
+        self.shape = (latents, dim)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """(B, H, W, G) int64 to (B, latents, D)."""
+        x = self.convolutions(self.read(codes).sum(3).permute(0, 3, 1, 2))
+        return self.normalise(self.project(x.relu().flatten(1))).unflatten(-1, self.shape)
+
+
+class GridDecoder(nn.Module):
+    """A PixelCNN that is told the latents' vectors, as a likelihood of grids."""
+
+    def __init__(self, grid: Grid, config: SecondStageConfig) -> None:
+        super().__init__()
+        self.pixelcnn = PixelCNN(config.pixelcnn, grid, config.latents * config.quantizer.dim)
+
+    def nats(self, codes: Tensor, vectors: Tensor) -> Tensor:
+        """-log p(codes | vectors), nats a code, (): what a VQVAE asks of its decoder."""
+        return self.nats_each(codes, vectors).mean() / codes[0].numel()
+
+    def nats_each(self, codes: Tensor, vectors: Tensor) -> Tensor:
+        """-log p(codes | vectors), nats a grid: (B, H, W, G) and (B, latents, D) to (B,)."""
+        return self.pixelcnn.nats(codes, vectors.flatten(1))
+
+
+class SecondStage(VQVAE):
+    """A VQVAE whose x are grids of codes, (B, H, W, G) int64, and whose codes are (B, latents)."""
+
+    encoder: GridEncoder
+    decoder: GridDecoder
+
+    def __init__(self, config: SecondStageConfig, grid: Grid, source: str) -> None:
+        """
+        Args:
+            config: sizes and options.
+            grid: the shape of a picture's codes.
+            source: fingerprint of the model whose codes these are.
+        """
+        super().__init__(
+            GridEncoder(grid, config.units, config.latents, config.quantizer.dim),
+            Codebooks(config.quantizer, config.latents),
+            GridDecoder(grid, config),
+        )
+        self.config, self.grid, self.source = config, grid, source
+
+    def decode(self, latents: Tensor, *, seed: int = 0) -> Tensor:
+        """Draw a grid for each set of latents: (B, latents) to (B, H, W, G), int64."""
+        shape = (len(latents), self.grid.height, self.grid.width, self.grid.per_position)
+        uniforms = torch.rand(shape, generator=torch.Generator().manual_seed(seed)).to(latents.device)
+        return sample_grids(self.decoder.pixelcnn, uniforms, self.quantizer.lookup(latents).flatten(1))
+
+
+def shuffled(latents: Tensor) -> Tensor:
+    """Every grid gets the latents of another one, by going round: (B, latents) to the same."""
+    return latents.roll(1, 0)
+
+
+@torch.no_grad()
+def latents_used(model: SecondStage, codes: Tensor, *, at_once: int = 32) -> tuple[float, float]:
+    """Whether the decoder listens: nats a code with each grid's own latents, and with another grid's.
+
+    Args:
+        model: in evaluation mode.
+        codes: (B, H, W, G), int64, of two grids at least.
+        at_once: grids measured at once; bounds memory.
+    """
+    device = next(model.parameters()).device
+    parts = codes.to(device).split(at_once)
+    latents = torch.cat([model.encode(part) for part in parts])
+    sums = []
+    for chosen in (latents, shuffled(latents)):
+        vectors = model.quantizer.lookup(chosen).split(at_once)
+        nats = torch.cat([model.decoder.nats_each(part, some) for part, some in zip(parts, vectors)])
+        sums.append(float(nats.mean()) / codes[0].numel())
+    return sums[0], sums[1]

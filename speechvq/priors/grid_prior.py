@@ -1,0 +1,133 @@
+"""A PixelCNN as a prior over a model's grids of codes, perhaps told the class; and such a prior on disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from speechvq.config import from_mapping, read_yaml, save
+from speechvq.config.pixelcnn import PixelCNNConfig
+from speechvq.errors import UserError
+from speechvq.priors.grid_sampling import sample_grids
+from speechvq.priors.pixelcnn import Grid, PixelCNN
+from speechvq.priors.sequence import PriorLosses
+from speechvq.weights import check_tensors, read_tensors, write_tensors
+
+CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+_LARGEST = Grid(1024, 1024, 256, 65_536)
+
+
+class GridPrior(nn.Module):
+    """p(codes) or p(codes | class), in nats, and grids drawn from it."""
+
+    def __init__(self, config: PixelCNNConfig, grid: Grid, classes: Sequence[str], source: str) -> None:
+        """
+        Args:
+            config: sizes and options.
+            grid: the shape of a picture's codes.
+            classes: their names, for a prior that is told the class.
+            source: fingerprint of the model whose codes these are.
+        """
+        super().__init__()
+        if config.classes and not classes:
+            raise UserError("model.classes=true, and these pictures have no classes; leave it out")
+        self.config, self.grid, self.source = config, grid, source
+        self.classes = tuple(classes) if config.classes else ()
+        self.table = nn.Embedding(len(self.classes), config.channels) if self.classes else None
+        self.pixelcnn = PixelCNN(config, grid, config.channels if self.classes else 0)
+
+    def forward(self, codes: Tensor, labels: Tensor) -> PriorLosses:
+        """The loss of a batch: codes (B, H, W, G) int64 and classes (B,), which a prior without does not look at."""
+        nats = self.nats(codes, labels).mean() / codes[0].numel()
+        return PriorLosses(nats, nats.detach())
+
+    def nats(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
+        """-log p(codes), or of codes given classes (B,), nats a grid: (B, H, W, G) to (B,)."""
+        return self.pixelcnn.nats(codes, self._condition(labels))
+
+    def sample(
+        self, count: int, labels: Tensor | None = None, *, seed: int = 0, temperature: float = 1.0, top_p: float = 1.0
+    ) -> Tensor:
+        """Draw grids, (count, H, W, G); grid i depends on the seed and on i alone.
+
+        Args:
+            count: how many.
+            labels: (count,), their classes, for a prior that is told them.
+            seed: of the draws.
+            temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
+        """
+        shape = (self.grid.height, self.grid.width, self.grid.per_position)
+        each = [torch.rand(shape, generator=torch.Generator().manual_seed(hash((seed, i)))) for i in range(count)]
+        uniforms = torch.stack(each).to(self.pixelcnn.head.bias.device)
+        return sample_grids(
+            self.pixelcnn, uniforms, self._condition(labels), temperature=temperature, top_p=top_p
+        )
+
+    def _condition(self, labels: Tensor | None) -> Tensor | None:
+        if self.table is None:
+            return None
+        if labels is None:
+            raise ValueError("this prior must be told the classes")
+        return self.table(labels)
+
+
+def save_grid_prior(folder: Path, prior: GridPrior) -> None:
+    """Write a model directory; the weights first, so that a folder with a configuration is complete.
+
+    Raises:
+        UserError: the disk is full or not writable.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_tensors(folder / WEIGHTS, prior.state_dict())
+        more = {"grid": prior.grid._asdict(), "class_names": list(prior.classes), "source": prior.source}
+        save(folder / CONFIG, prior.config, **more)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
+
+
+def load_grid_prior(folder: str | Path) -> GridPrior:
+    """Read a prior, in evaluation mode.
+
+    Args:
+        folder: the directory, or a run directory that has one in `model/`.
+
+    Raises:
+        UserError: no prior over grids; a damaged or hostile file; configuration and weights that differ.
+    """
+    folder = Path(folder)
+    folder = folder / "model" if (folder / "model" / CONFIG).is_file() else folder
+    place = folder / CONFIG
+    mapping = read_yaml(place)
+    if mapping.get("kind") != "pixelcnn":
+        raise UserError(f"{place}: no prior over grids; give what `train --out` made with model.kind: pixelcnn")
+    grid, classes, source = (mapping.pop(key, None) for key in ("grid", "class_names", "source"))
+    try:
+        config = from_mapping(PixelCNNConfig, mapping)
+        with torch.device("meta"):  # a configuration that asks for more than the file has costs no memory
+            prior = GridPrior(config, read_grid(grid), _classes(classes), str(source))
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None
+    tensors = read_tensors(folder / WEIGHTS)
+    check_tensors(folder / WEIGHTS, tensors, prior.state_dict())
+    prior.load_state_dict(tensors, assign=True)
+    return prior.eval()
+
+
+def read_grid(fields: object) -> Grid:
+    """A grid from a file's fields, checked as if a stranger had written them.
+
+    Raises:
+        UserError: they are no sizes.
+    """
+    sizes = [fields.get(name) for name in Grid._fields] if isinstance(fields, dict) else []
+    if len(sizes) != 4 or not all(type(s) is int and 1 <= s <= most for s, most in zip(sizes, _LARGEST)):
+        raise UserError(f"grid: expected {', '.join(Grid._fields)}, whole numbers of at most {tuple(_LARGEST)}")
+    return Grid(*sizes)
+
+
+def _classes(names: object) -> list[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError("class_names: expected a list of names")
+    return names

@@ -1,0 +1,128 @@
+"""A gated PixelCNN over grids of codes (van den Oord et al. 2016b, "Conditional image generation with PixelCNN decoders").
+
+Two stacks of convolutions, so that nothing is in a blind spot: the vertical one sees all rows above, the horizontal one
+the row so far and, through it, the vertical one. There are no masks: each stack's input is shifted by a row or a place,
+and each window ends where it stands, so no weight ever meets a code that comes later. Several codes at a position
+follow one another after the position's context is known, by running sums over those before (as in NADE, Uria et al. 2016).
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from speechvq.config.pixelcnn import PixelCNNConfig
+
+
+class Grid(NamedTuple):
+    """The shape of what is modelled: (height, width, per_position) codes below num_codes."""
+
+    height: int
+    width: int
+    per_position: int  # G
+    num_codes: int  # K
+
+
+class GatedLayer(nn.Module):
+    """One layer of both stacks (figure 2 of that paper), with a condition added before the gates (eq. 4)."""
+
+    def __init__(self, channels: int, reach: int, condition: int) -> None:
+        super().__init__()
+        self.reach = reach
+        self.vertical = nn.Conv2d(channels, 2 * channels, (reach + 1, 2 * reach + 1))
+        self.horizontal = nn.Conv2d(channels, 2 * channels, (1, reach + 1))
+        self.across = nn.Conv2d(2 * channels, 2 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+        self.told = nn.Linear(condition, 4 * channels, bias=False) if condition else None
+
+    def forward(self, above: Tensor, left: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Both stacks' values, (B, C, H, W) each, and (B, F) or None, to the next layer's."""
+        reach = self.reach
+        down = self.vertical(F.pad(above, (reach, reach, reach, 0)))
+        right = self.horizontal(F.pad(left, (reach, 0, 0, 0))) + self.across(down)
+        if self.told is not None and condition is not None:
+            for_down, for_right = self.told(condition)[:, :, None, None].chunk(2, dim=1)
+            down, right = down + for_down, right + for_right
+        return gate(down), left + self.out(gate(right))
+
+
+def gate(x: Tensor) -> Tensor:
+    """tanh of one half of the channels times sigmoid of the other: (B, 2 C, ...) to (B, C, ...)."""
+    shape, opening = x.chunk(2, dim=1)
+    return shape.tanh() * opening.sigmoid()
+
+
+class PixelCNN(nn.Module):
+    """p(codes | condition), code by code: rows from above, positions from the left, codes of a position in order."""
+
+    def __init__(self, config: PixelCNNConfig, grid: Grid, condition: int = 0) -> None:
+        """
+        Args:
+            config: sizes.
+            grid: what is modelled.
+            condition: F, width of a vector that all of a grid's codes are told; 0 for none.
+        """
+        super().__init__()
+        self.config, self.grid = config, grid
+        channels = config.channels
+        self.read = CodeTables(grid, channels)
+        self.layers = nn.ModuleList(GatedLayer(channels, config.reach, condition) for _ in range(config.layers))
+        self.head = Head(grid, channels, config.hidden)
+
+    def forward(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Logits of every code given those before it: (B, H, W, G) int64 and (B, F) or None to (B, H, W, G, K)."""
+        read = self.read(codes).sum(3).permute(0, 3, 1, 2)
+        above = F.pad(read, (0, 0, 1, -1))
+        left = F.pad(read, (1, -1))
+        for layer in self.layers:
+            above, left = layer(above, left, condition)
+        return self.head(left.permute(0, 2, 3, 1), codes)
+
+    def nats(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
+        """-log p(codes | condition), nats a grid: (B, H, W, G) int64 and (B, F) or None to (B,)."""
+        logits = self(codes, condition).flatten(0, -2).float()
+        return F.cross_entropy(logits, codes.flatten(), reduction="none").view(len(codes), -1).sum(1)
+
+
+class CodeTables(nn.Module):
+    """A vector for every code, of every one of a position's G codes its own table."""
+
+    def __init__(self, grid: Grid, width: int) -> None:
+        super().__init__()
+        self.num_codes = grid.num_codes
+        self.table = nn.Embedding(grid.per_position * grid.num_codes, width)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """(..., G) int64 to (..., G, C)."""
+        places = torch.arange(codes.shape[-1], device=codes.device)
+        return self.table(codes + places * self.num_codes)
+
+    def one(self, codes: Tensor, place: int) -> Tensor:
+        """The vectors of a position's code number `place`: (...) int64 to (..., C)."""
+        return self.table(codes + place * self.num_codes)
+
+
+class Head(nn.Module):
+    """From a position's context to the logits of its codes, each told those before it at that position."""
+
+    def __init__(self, grid: Grid, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.read = CodeTables(grid, channels) if grid.per_position > 1 else None
+        self.place = nn.Parameter(torch.randn(grid.per_position, channels))
+        self.hidden = nn.Linear(channels, hidden)
+        self.weight = nn.Parameter(torch.randn(grid.per_position, hidden, grid.num_codes) / hidden**0.5)
+        self.bias = nn.Parameter(torch.zeros(grid.per_position, grid.num_codes))
+
+    def forward(self, context: Tensor, codes: Tensor) -> Tensor:
+        """(..., C) and all codes of the position, (..., G), to (..., G, K)."""
+        said = context.unsqueeze(-2) + self.place
+        if self.read is not None:
+            said = said + F.pad(self.read(codes)[..., :-1, :], (0, 0, 1, 0)).cumsum(-2)
+        hidden = self.hidden(said.relu()).relu()
+        return torch.einsum("...gh,ghk->...gk", hidden, self.weight) + self.bias
+
+    def one(self, context: Tensor, so_far: Tensor, place: int) -> Tensor:
+        """Logits of one code: contexts (B, C), sums of the vectors before it (B, C), its place, to (B, K)."""
+        hidden = self.hidden((context + self.place[place] + so_far).relu()).relu()
+        return hidden @ self.weight[place] + self.bias[place]
