@@ -42,9 +42,9 @@ def pack_pairs(weight: np.ndarray, width: int) -> np.ndarray:
     """
     second = _rounded(weight[1::2]).view(np.uint32) >> 16
     exact = np.ascontiguousarray(weight[0::2], np.float32).view(np.uint32)
-    first = (exact.astype(np.int64) - second + 0x8000) >> 16
-    words = (np.clip(first, 0, 0xFFFF).astype(np.uint32) << 16) | second
-    return pack_panels(words.view(np.float32), width).view(np.uint32)
+    size = ((exact & 0x7FFFFFFF).astype(np.int64) - second + 0x8000) >> 16
+    first = (exact >> 31 << 15) | np.clip(size, 0, 0x7F7F).astype(np.uint32)  # past those bits lie infinity and NaN
+    return pack_panels(((first << 16) | second).view(np.float32), width).view(np.uint32)
 
 
 def _rounded(weight: np.ndarray) -> np.ndarray:

@@ -1,0 +1,33 @@
+"""The sampler's panels of weights, taken apart again number by number."""
+
+import struct
+
+import numpy as np
+
+
+def unpacked(panels: np.ndarray, shape: tuple[int, int], width: int) -> np.ndarray:
+    """The matrix (I, O) that panels stand for, as the kernels use its weights: float64."""
+    inputs, outputs = shape
+    paired = panels.dtype == np.uint32
+    rows = inputs // 2 if paired else inputs
+    matrix = np.empty(shape)
+    for row in range(rows):
+        for output in range(outputs):
+            entry = panels[(output // width * rows + row) * width + output % width]
+            if paired:
+                matrix[2 * row, output] = _float(int(entry))
+                matrix[2 * row + 1, output] = _float(int(entry) << 16 & 0xFFFFFFFF)
+            else:
+                matrix[row, output] = entry
+    return matrix
+
+
+def _float(bits: int) -> float:
+    """The number that 32 bits stand for."""
+    return float(struct.unpack("<f", struct.pack("<I", bits))[0])
+
+
+def half_step(weight: np.ndarray) -> np.ndarray:
+    """Half the distance of neighbouring bfloat16 numbers there: 7 binary places follow the leading one."""
+    _, exponent = np.frexp(weight)  # the leading one counts 2^(exponent - 1)
+    return np.ldexp(1.0, exponent - 1 - 7 - 1)
