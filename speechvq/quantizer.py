@@ -1,6 +1,6 @@
 """The bottleneck: every vector becomes its nearest codebook entry (van den Oord et al. 2017, section 3)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from speechvq import distributed
 from speechvq.config import QuantizerConfig
 
+BLOCK = 64  # scores whose maximum is taken at once
 
 class Quantized(NamedTuple):
     """What the quantiser returns."""
@@ -41,8 +42,23 @@ def nearest_code(vectors: Tensor, codebook: Tensor, *, chunk: int = 512) -> Tens
     # argmin |x - e|^2 = argmax x.e - |e|^2 / 2: one product, and |x|^2 is never formed.
     offset, transposed = codebook.square().sum(-1).mul(-0.5), codebook.t()
     rows = vectors.reshape(-1, vectors.shape[-1]).split(chunk)
-    best = [torch.addmm(offset, part, transposed).argmax(-1) for part in rows]
+    best = [_first_highest(torch.addmm(offset, part, transposed)) for part in rows]
     return torch.cat(best).view(vectors.shape[:-1])
+
+
+def _first_highest(scores: Tensor) -> Tensor:
+    """Index of the highest score, of equals the first: (n, K) to (n,).
+
+    torch's argmax takes number after number, but its maximum many at once: so first the best block, then the best in
+    it. That halves the time for K = 512 and more.
+    """
+    rows, width = scores.shape
+    if width % BLOCK or scores.device.type != "cpu":
+        return scores.argmax(-1)
+    blocks = scores.reshape(rows * (width // BLOCK), BLOCK)
+    best = blocks.amax(-1).view(rows, -1).argmax(-1)
+    chosen = blocks.index_select(0, best + torch.arange(0, len(blocks), width // BLOCK))
+    return chosen.argmax(-1).add_(best, alpha=BLOCK)
 
 
 class VectorQuantizer(nn.Module):
@@ -98,7 +114,7 @@ class VectorQuantizer(nn.Module):
             if self.training:
                 usage = distributed.sum_over_processes(usage)
                 self._learn(vectors.detach(), codes, usage)
-            return Quantized(vectors + (quantised - vectors).detach(), codes, loss, usage)
+            return Quantized(_StraightThrough.apply(quantised.detach(), vectors), codes, loss, usage)
 
     def lookup(self, codes: Tensor) -> Tensor:
         """The entries of codes: (...) int64 to (..., D)."""
@@ -149,14 +165,30 @@ class VectorQuantizer(nn.Module):
         self.sums[which] = pool[picks] * self.counts[which][:, None]
 
 
+class _StraightThrough(torch.autograd.Function):
+    """The entries forward; backward the gradient goes to the vectors as if they had been passed on."""
+
+    @staticmethod
+    def forward(ctx: Any, entries: Tensor, vectors: Tensor) -> Tensor:  # type: ignore[override]
+        return entries.view_as(entries)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]
+        return None, gradient
+
+
 def _broken(vectors: Tensor) -> bool:
     """Whether any process holds NaN or Inf, which would stay in the averages for ever."""
-    return bool(distributed.sum_over_processes((~vectors.isfinite()).any().float()) > 0)
+    # One of them makes the sum NaN or Inf; a sum alone may also be too large, and then every number is looked at.
+    broken = ~vectors.sum().isfinite()
+    if broken:
+        broken = (~vectors.isfinite()).any()
+    return bool(distributed.sum_over_processes(broken.float()) > 0)
 
 
 def _squared_distance(x: Tensor, y: Tensor) -> Tensor:
     """Mean of |x - y|^2 over vectors: two (..., D) to ()."""
-    return (x - y).square().sum(-1).mean()
+    return F.mse_loss(x, y) * x.shape[-1]
 
 
 def perplexity(usage: Tensor) -> Tensor:

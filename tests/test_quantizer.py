@@ -33,7 +33,7 @@ def state(module: torch.nn.Module) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 512])
-@pytest.mark.parametrize("num_codes, dim", [(1, 1), (5, 3), (67, 16), (513, 64)])
+@pytest.mark.parametrize("num_codes, dim", [(1, 1), (5, 3), (64, 2), (67, 16), (512, 8), (513, 64)])
 def test_nearest_code_equals_brute_force(num_codes: int, dim: int, chunk: int) -> None:
     rng = np.random.default_rng(num_codes)
     vectors = rng.standard_normal((40, dim)).astype(np.float32)
@@ -52,6 +52,28 @@ def test_of_equally_near_codes_the_lower_index_wins(seed: int) -> None:
     codes = nearest_code(torch.from_numpy(vectors), torch.from_numpy(codebook), chunk=16)
     assert np.array_equal(codes.numpy(), reference.nearest_code(vectors, codebook))
     assert codes.max() < 9
+
+
+@pytest.mark.parametrize("copies", [2, 7])
+def test_of_equally_near_codes_in_different_blocks_the_lower_index_wins(copies: int) -> None:
+    rng = np.random.default_rng(copies)
+    vectors = rng.integers(-3, 4, (60, 2)).astype(np.float32)
+    codebook = np.tile(rng.integers(-3, 4, (64, 2)), (copies, 1)).astype(np.float32)
+    codes = nearest_code(torch.from_numpy(vectors), torch.from_numpy(codebook), chunk=16)
+    assert np.array_equal(codes.numpy(), reference.nearest_code(vectors, codebook))
+
+
+def test_codes_of_broken_vectors_are_codes() -> None:
+    vectors = torch.tensor([[float("nan")], [float("inf")], [float("-inf")]])
+    for num_codes in (5, 64, 128):
+        codes = nearest_code(vectors, torch.randn(num_codes, 1))
+        assert 0 <= codes.min() and codes.max() < num_codes
+
+
+def test_vectors_whose_sum_is_too_large_are_not_broken() -> None:
+    module = laid("ema")
+    module(torch.full((4, 3), 1e38))
+    assert module.updates == 1
 
 
 def test_any_leading_axes() -> None:
