@@ -10,6 +10,7 @@ from speechvq.evaluation.conversion import (
     measure_conversion,
     mel_distance,
     nearer_target,
+    pitch_shift,
     speaker_pitch,
 )
 from speechvq.evaluation.summary import Figure, interval, mean, summarise
@@ -67,6 +68,16 @@ def test_in_its_own_voice_nothing_can_be_won() -> None:
 )  # fmt: skip
 def test_nearer_target(source: float, converted: float, target: float, expected: float) -> None:
     assert nearer_target(source, converted, target) == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("source", "converted", "target", "expected"),
+    [(100, 200, 200, 1), (100, 100, 200, 0), (200, 100, 100, 1), (100, 100 * 2**0.5, 200, 0.5),
+     (100, 400, 200, 2), (200, 400, 100, -1), (100, 105, 110, math.nan),
+     (100, math.nan, 200, math.nan), (math.nan, 9, 9, math.nan)],
+)  # fmt: skip
+def test_pitch_shift(source: float, converted: float, target: float, expected: float) -> None:
+    assert pitch_shift(source, converted, target) == pytest.approx(expected, nan_ok=True)
 
 
 def test_mel_distance_hears_the_sentence_and_neither_level_nor_colour() -> None:

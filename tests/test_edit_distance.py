@@ -1,11 +1,12 @@
 """Distances and pairs equal the textbook's recursion."""
 
+import math
 from functools import cache
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechvq.evaluation.edit_distance import distance, matched
+from speechvq.evaluation.edit_distance import distance, error_rate, matched
 
 PHONES = st.lists(st.sampled_from("abc"), max_size=8)
 
@@ -32,4 +33,6 @@ def test_distance_and_pairs(first: list[str], second: list[str]) -> None:
 
 def test_by_hand() -> None:
     assert distance("kitten", "sitting") == 3 and distance("", "") == 0
+    assert error_rate("abcd", "abd") == 0.25 and error_rate("a", "bcd") == 3
+    assert error_rate("a", "") == 1 and math.isnan(error_rate("", "a"))
     assert matched("abcd", "xabd") == [(0, 1), (1, 2), (3, 3)]

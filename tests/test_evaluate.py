@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,12 +17,19 @@ from speechvq.evaluate.tables import align, number, percent
 from tiny import python
 from voices import make_voices, speech
 
-FLAGS = {"--help", "--converted", "--manifest", "--references", "--json"}
+FLAGS = {"--help", "--converted", "--manifest", "--references", "--resynthesis", "--wer", "--json"}
 
 
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_voices(tmp_path_factory.mktemp("voices"), sentences=7)
+
+
+@pytest.fixture(autouse=True)
+def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other judges are left out, as where no extra is installed; `test_judges` has them."""
+    for module in ("pocketsphinx", "resemblyzer", "speechmos"):
+        monkeypatch.setitem(sys.modules, module, None)
 
 
 def convert(voices: Path, folder: Path) -> Path:
@@ -60,6 +68,7 @@ def test_fakes_score_as_they_should(
     printed, _ = capsys.readouterr()
     assert "mean of 2 conversions" in printed and "target likeliest of 3 voices" in printed
     assert printed.splitlines()[1].split()[:3] == ["ann_6", "ann", "cay"]
+    assert printed.count("left out: ") == 3
     found = json.loads(file.read_text())
     assert found["voices"] == 3 and [row["target"] for row in found["conversions"]] == ["cay", "cay"]
     for name in ("target_wins", "pitch_nearer_target"):

@@ -14,7 +14,9 @@ from speechvq.audio.manifest import Utterance, read_manifest
 from speechvq.audio.waveform import read_waveform
 from speechvq.command import run
 from speechvq.errors import UserError
+from speechvq.evaluate.hearing import Heard
 from speechvq.evaluate.jobs import Job, choose_references, find_jobs, own_recordings, read_references
+from speechvq.evaluate.judges import choose_judges
 from speechvq.evaluate.tables import conversion_table, summary_table
 from speechvq.evaluation.conversion import Conversion, measure_conversion, mel_distance, speaker_pitch
 from speechvq.evaluation.summary import Figure, summarise
@@ -33,6 +35,15 @@ def build_parser() -> argparse.ArgumentParser:
         "--references", type=int, default=10, help="recordings by which a voice is known (default 10)"
     )
     parser.add_argument(
+        "--resynthesis", type=Path, help="the sources in their own voices: DIR/UTT.wav or DIR/SPEAKER/UTT.wav"
+    )
+    parser.add_argument(
+        "--wer",
+        type=Path,
+        metavar="TEXTS",
+        help="words misheard, against UTT.txt in this folder; downloads a recogniser of 360 MB",
+    )
+    parser.add_argument(
         "--json", type=Path, help="write every number to this file, for example for report --scores"
     )
     return parser
@@ -49,6 +60,9 @@ def _work(arguments: argparse.Namespace) -> None:
     utterances = read_manifest(arguments.manifest)
     jobs = find_jobs(arguments.converted, utterances)
     references = choose_references(utterances, jobs, arguments.references)
+    judges, left_out = choose_judges(
+        jobs, references, resynthesis=arguments.resynthesis, texts=arguments.wer
+    )
     scale = _Scale(references, jobs)
     converted, unchanged, own, strangers = [], [], [], []
     others = own_recordings(jobs, utterances, references)
@@ -56,12 +70,16 @@ def _work(arguments: argparse.Namespace) -> None:
         source, new = read_waveform(job.utterance.path), read_waveform(job.path)
         converted.append(scale.measure(job, source, new))
         unchanged.append(scale.measure(job, source, source))
-        if (other := others[i]) is not None:
-            own.append(scale.measure(job, source, read_waveform(other.path)))
-        if (stranger := _another_sentence(jobs, i)) is not None:
-            strangers.append(mel_distance(read_waveform(stranger.utterance.path), new))
+        if (other := _read(others[i])) is not None:
+            own.append(scale.measure(job, source, other))
+        if (stranger := _read(_another_sentence(jobs, i))) is not None:
+            strangers.append(mel_distance(stranger, new))
+        for judge in judges:
+            judge.hear(Heard(job, source, new, other, stranger))
     figures = summarise(converted, unchanged, own, voices=len(references), strangers=strangers)
+    figures += [figure for judge in judges for figure in judge.figures()]
     print(conversion_table(jobs, converted), summary_table(figures, len(jobs)), sep="\n\n")
+    print("\n".join(left_out), end="\n" * bool(left_out))
     if arguments.json:
         _write_json(arguments.json, jobs, converted, figures, voices=len(references))
 
@@ -104,9 +122,14 @@ class _Scale:
         return measure_conversion(source, sound, speakers=pair, pitches=pitches, classifier=self.classifier)
 
 
-def _another_sentence(jobs: Sequence[Job], i: int) -> Job | None:
-    """The next job, going round, with another source than job i; None where all have the same."""
-    return next((job for job in [*jobs[i:], *jobs[:i]] if job.utterance != jobs[i].utterance), None)
+def _another_sentence(jobs: Sequence[Job], i: int) -> Utterance | None:
+    """The source of the next job, going round, that has another than job i; None where all have the same."""
+    going_round = [job.utterance for job in [*jobs[i:], *jobs[:i]]]
+    return next((utterance for utterance in going_round if utterance != jobs[i].utterance), None)
+
+
+def _read(utterance: Utterance | None) -> np.ndarray | None:
+    return None if utterance is None else read_waveform(utterance.path)
 
 
 def _without_nan(value: Any) -> Any:

@@ -62,7 +62,8 @@ def summary_table(figures: Sequence[Figure], count: int) -> str:
 
 def summary_cells(figure: Figure) -> list[str]:
     """Six cells of a summary's row: mean, interval, count and the three baselines."""
-    show = percent if figure.unit == "%" else (lambda value: number(value, 1))
+    digits = 2 if figure.unit in ("cosine", "of 5") else 1
+    show = percent if figure.unit == "%" else (lambda value: number(value, digits))
     known = math.isfinite(figure.mean)
     unit = f" {figure.unit}" if known and figure.unit != "%" else ""
     interval = f"{show(figure.low)} to {show(figure.high)}" if known else "-"

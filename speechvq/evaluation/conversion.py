@@ -23,6 +23,7 @@ class Conversion(NamedTuple):
     source_speaker_pitch: float  # of all the speaker's references together
     target_speaker_pitch: float
     pitch_nearer_target: float  # 1 or 0; NaN where there is no answer, see nearer_target
+    pitch_shift: float  # share of the way, see pitch_shift
     pitch_distance: float  # semitones from the target speaker's pitch, without sign
     source_voiced: float  # share of the frames that are not silent
     converted_voiced: float
@@ -60,6 +61,7 @@ def measure_conversion(
         source_speaker_pitch=pitches[0],
         target_speaker_pitch=pitches[1],
         pitch_nearer_target=math.nan if same_voice else nearer_target(pitch, new_pitch, pitches[1]),
+        pitch_shift=pitch_shift(pitch, new_pitch, pitches[1]),
         pitch_distance=abs(semitones(new_pitch, pitches[1])),
         source_voiced=voiced_share(before),
         converted_voiced=voiced_share(after),
@@ -86,6 +88,15 @@ def nearer_target(source: float, converted: float, target: float) -> float:
     if not abs(semitones(source, target)) >= APART:  # NaN too
         return math.nan
     return float(abs(semitones(converted, target)) < abs(semitones(converted, source)))
+
+
+def pitch_shift(source: float, converted: float, target: float) -> float:
+    """How much of the way from source to target a pitch went, in semitones: 0 none, 1 all, 2 twice as far.
+
+    NaN for unvoiced conversions, and where nearer_target has no answer.
+    """
+    way = semitones(target, source)
+    return semitones(converted, source) / way if abs(way) >= APART else math.nan
 
 
 def mel_distance(first: np.ndarray, second: np.ndarray) -> float:

@@ -1,5 +1,6 @@
 """How one string of phones becomes another (Levenshtein 1966): pairs, insertions and deletions."""
 
+import math
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -27,6 +28,11 @@ def matched(first: Sequence[Hashable], second: Sequence[Hashable]) -> list[tuple
 def distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
     """How many insertions, deletions and substitutions lead from one sequence to the other, at least."""
     return int(_costs(first, second)[-1, -1])
+
+
+def error_rate(reference: Sequence[Hashable], found: Sequence[Hashable]) -> float:
+    """Their distance by the length of the reference, as in word error rate; NaN for an empty reference."""
+    return distance(reference, found) / len(reference) if len(reference) else math.nan
 
 
 def _costs(first: Sequence[Hashable], second: Sequence[Hashable]) -> np.ndarray:

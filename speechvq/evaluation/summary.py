@@ -59,14 +59,15 @@ def summarise(
     }
 
     def figure(name: str, label: str, unit: str, value: Callable[[Conversion], float]) -> Figure:
-        values = [value(each) for each in measured]
-        count = sum(map(math.isfinite, values))
-        baselines = (chance[name], mean(list(map(value, unchanged))), mean(list(map(value, own))))
-        return Figure(name, label, unit, *interval(values), count, *baselines)
+        values, before, others = (list(map(value, each)) for each in (measured, unchanged, own))
+        return make_figure(
+            name, label, unit, values, chance=[chance.get(name, math.nan)], unchanged=before, own=others
+        )
 
     # Recordings of the target say other sentences, so their spectra are no goal.
     return [
         figure("pitch_nearer_target", "pitch nearer to the target's", "%", lambda c: c.pitch_nearer_target),
+        figure("pitch_shift", "pitch shifted, of the way there", "%", lambda c: c.pitch_shift),
         figure("pitch_distance", "pitch away from the target's", "semitones", lambda c: c.pitch_distance),
         figure("target_wins", "target likelier than source", "%", lambda c: c.target_wins),
         figure("target_votes", f"target {votes}", "%", lambda c: float(c.vote == "target")),
@@ -77,6 +78,21 @@ def summarise(
             own=math.nan
         ),
     ]
+
+
+def make_figure(
+    name: str,
+    label: str,
+    unit: str,
+    values: Sequence[float],
+    *,
+    chance: Sequence[float] = (),
+    unchanged: Sequence[float] = (),
+    own: Sequence[float] = (),
+) -> Figure:
+    """A line of a summary from what each sound scored, and each sound of the baselines; NaN are left out."""
+    count = sum(map(math.isfinite, values))
+    return Figure(name, label, unit, *interval(values), count, mean(chance), mean(unchanged), mean(own))
 
 
 def mean(values: Sequence[float]) -> float:

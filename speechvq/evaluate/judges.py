@@ -1,0 +1,56 @@
+"""The judges of conversions that can be asked here: some need an extra library, a folder or the network."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from speechvq.audio.manifest import Utterance
+from speechvq.errors import UserError
+from speechvq.evaluate.hearing import Judge
+from speechvq.evaluate.jobs import Job
+from speechvq.evaluate.sentence_judges import PhoneJudge, Phones, ResynthesisJudge, WordJudge
+from speechvq.evaluate.voice_judges import EmbeddingJudge, OpinionJudge
+
+
+def choose_judges(
+    jobs: Sequence[Job],
+    references: Mapping[str, Sequence[Utterance]],
+    *,
+    resynthesis: Path | None = None,
+    texts: Path | None = None,
+) -> tuple[list[Judge], list[str]]:
+    """The judges, and a line for each that is left out for want of an optional library.
+
+    Args:
+        jobs: what they will hear.
+        references: recordings by which each voice is known.
+        resynthesis: folder of the sources spoken again in their own voices, or None.
+        texts: folder of UTT.txt, for words that are misheard; or None.
+
+    Raises:
+        UserError: a folder is missing or incomplete, or the recogniser of words cannot be downloaded.
+    """
+    judges: list[Judge] = []
+    left_out: list[str] = []
+
+    def ask(make: Callable[[], Judge]) -> None:
+        try:
+            judges.append(make())
+        except UserError as error:
+            left_out.append(f"left out: {error}")
+
+    phones = _phones()
+    ask(lambda: PhoneJudge(phones or Phones()))  # the second call says what is missing
+    if resynthesis is not None:
+        judges.append(ResynthesisJudge(resynthesis, phones=phones))
+    ask(lambda: EmbeddingJudge(references))
+    ask(OpinionJudge)
+    if texts is not None:
+        judges.append(WordJudge(texts, jobs))
+    return judges, left_out
+
+
+def _phones() -> Phones | None:
+    try:
+        return Phones()
+    except UserError:
+        return None

@@ -1,0 +1,75 @@
+"""Whose voice is it, and how good does it sound? Judged by networks that others have trained."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from speechvq.audio.manifest import Utterance
+from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.evaluate.hearing import Heard
+from speechvq.evaluate.jobs import read_references
+from speechvq.evaluation.speaker_embedding import SpeakerEncoder
+from speechvq.evaluation.speech_quality import QualityJudge
+from speechvq.evaluation.summary import Figure, make_figure
+
+
+class EmbeddingJudge:
+    """Whose voice is it, by an embedding; voices are the middles of their references."""
+
+    def __init__(self, references: Mapping[str, Sequence[Utterance]]) -> None:
+        self._encoder = SpeakerEncoder()
+        self._voices = {
+            name: self._encoder.voice(read_references(each)) for name, each in references.items()
+        }
+        self._wins: dict[str, list[float]] = {kind: [] for kind in ("converted", "unchanged", "own")}
+        self._cosines: dict[str, list[float]] = {kind: [] for kind in self._wins}
+
+    def hear(self, heard: Heard) -> None:
+        """Compare conversion, source and the target's own recording with both voices."""
+        source, target = (self._voices[name] for name in (heard.job.utterance.speaker, heard.job.target))
+        same_voice = heard.job.utterance.speaker == heard.job.target
+        sounds = {"converted": heard.converted, "unchanged": heard.source, "own": heard.own}
+        for kind, wave in sounds.items():
+            if wave is None:
+                continue
+            point = self._encoder.embed(wave)
+            self._cosines[kind].append(float(point @ target))
+            self._wins[kind].append(np.nan if same_voice else float(point @ target > point @ source))
+
+    def figures(self) -> list[Figure]:
+        """How often the target wins, and the cosine of conversion and target; chance: of two other voices."""
+        voices = np.stack(list(self._voices.values()))
+        strangers = (voices @ voices.T)[~np.eye(len(voices), dtype=bool)].tolist()
+        wins, likeness = self._wins, self._cosines
+        return [
+            make_figure(
+                "embedding_wins", "embedding nearer to target's", "%", wins["converted"],
+                chance=[0.5], unchanged=wins["unchanged"], own=wins["own"],
+            ),
+            make_figure(
+                "embedding_cosine", "embedding, likeness to target", "cosine", likeness["converted"],
+                chance=strangers, unchanged=likeness["unchanged"], own=likeness["own"],
+            ),
+        ]  # fmt: skip
+
+
+class OpinionJudge:
+    """How good the conversions sound, by DNSMOS; chance: white noise."""
+
+    def __init__(self) -> None:
+        self._judge = QualityJudge()
+        self._opinions: dict[str, list[float]] = {kind: [] for kind in ("converted", "unchanged", "own")}
+
+    def hear(self, heard: Heard) -> None:
+        """Ask for an opinion on conversion, source and the target's own recording."""
+        sounds = {"converted": heard.converted, "unchanged": heard.source, "own": heard.own}
+        for kind, wave in sounds.items():
+            if wave is not None:
+                self._opinions[kind].append(self._judge.opinion(wave))
+
+    def figures(self) -> list[Figure]:
+        """The mean opinion, 1 to 5."""
+        noise = self._judge.opinion(np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE))
+        each = self._opinions
+        baselines = {"chance": [noise], "unchanged": each["unchanged"], "own": each["own"]}
+        return [make_figure("quality", "DNSMOS, overall quality", "of 5", each["converted"], **baselines)]
