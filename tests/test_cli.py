@@ -42,7 +42,7 @@ FLAGS = {
     "--max-group --model --seed --split --tier",
     "evaluate baselines": "--alignments --codes --config --corpus --frame-rate --help --json --num-codes "
     "--out --seeds --split --tier",
-    "evaluate conversion": "--converted --help --json --manifest --references",
+    "evaluate conversion": "--converted --help --json --manifest --references --resynthesis --wer",
     "evaluate prior": "--codes --help --json --manifest --prior --split",
     "evaluate purity": "--alignments --codes --help --json --manifest --plot --tier",
     "evaluate codebook": "--codes --help --json",

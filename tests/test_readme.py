@@ -22,7 +22,14 @@ PROSE = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
 INLINE = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", PROSE)]
 COMMANDS = [line for kind, block in FENCED if kind == "bash" for line in block.splitlines() if line.strip()]
 LINKS = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
-MAINS = {"prepare": prepare, "train": train, "encode": encode, "convert": convert, "align": align, "report": report}
+MAINS = {
+    "prepare": prepare,
+    "train": train,
+    "encode": encode,
+    "convert": convert,
+    "align": align,
+    "report": report,
+}
 WAVENET = "{stacks: 1, layers: 3, residual: 4, skip: 4, hidden: 4, condition: 4, speaker: 2, levels: 32}"
 SHRUNK = {
     "train.steps": "2",
