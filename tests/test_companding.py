@@ -73,3 +73,14 @@ def test_silence_comes_back_as_nearly_nothing() -> None:
     companding = Companding(0.85, 256)
     levels = companding.to_levels(companding.emphasise(torch.zeros(1, 100)))
     assert len(levels.unique()) == 1 and companding.to_wave(levels).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("emphasis", [0.0, 0.85, 0.99])
+@pytest.mark.parametrize("edges", [[0, 1, 2, 50, 300], [0, 299, 300]])
+def test_pieces_that_know_the_sample_before_make_the_whole(edges: list[int], emphasis: float) -> None:
+    companding, last, parts = Companding(emphasis, 256), None, []
+    levels = torch.randint(256, (3, 300), generator=torch.Generator().manual_seed(1))
+    for start, stop in zip(edges, edges[1:]):
+        parts.append(companding.to_wave(levels[:, start:stop], last))
+        last = parts[-1][:, -1]
+    assert torch.allclose(torch.cat(parts, dim=1), companding.to_wave(levels), atol=1e-6)

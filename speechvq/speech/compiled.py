@@ -69,6 +69,7 @@ class _Group:
             before=np.full(count, wavenet.config.levels // 2, np.int64),
             rings=np.zeros(int(self.weights.dilations.sum()) * count * residual, np.float32),
             past=np.zeros((count, PAST), np.float32),
+            logits=np.zeros(count * kernels.row_size(wavenet.config.levels), np.float32),
         )
 
     def advance(self, first: int, last: int, chance: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
@@ -76,7 +77,7 @@ class _Group:
         hop, live = self.script.hop, int((self.lengths > first).sum())
         levels = np.zeros((len(self.numbers), (last - first) * hop), np.int64)
         if live:
-            told = self._told(first, last, chance)
+            told = self.told(first, last, chance)
             kernels.step_streams(
                 first * hop, hop, live, levels, float(temperature), float(top_p), told, self.streams, self.weights
             )
@@ -84,15 +85,39 @@ class _Group:
         levels[np.arange(levels.shape[1]) >= own] = 0
         return levels
 
-    def _told(self, first: int, last: int, chance: np.ndarray) -> kernels.Told:
+    def told(self, first: int, last: int, chance: np.ndarray) -> kernels.Told:
         """What the kernels are told; with the factor of 2^x folded into the biases."""
         biases, taps, lags = self.script.read(self.wavenet, first, last)
         layers = len(self.weights.dilations)
         biases = (-kernels.LOG2_E * biases).unflatten(1, (layers, -1)).permute(3, 1, 0, 2)
         taps = torch.zeros(1, len(self.numbers), 1) if taps is None else taps.permute(2, 0, 1)
-        lags = torch.zeros(len(self.numbers), 1, dtype=torch.long) if lags is None else lags
+        lags = torch.zeros(len(self.numbers), chance.shape[1], dtype=torch.long) if lags is None else lags
         parts = (np.ascontiguousarray(each.numpy()) for each in (biases, taps, lags))
         return kernels.Told(*parts, uniforms=np.ascontiguousarray(chance[self.numbers]))
+
+
+def forced_logits(wavenet: WaveNet, script: Script, levels: Tensor, precision: Precision = "fp32") -> Tensor:
+    """The kernels' logits where every sample is given, to hold against the parallel forward.
+
+    Args:
+        wavenet: the decoder.
+        script: what is said, in streams of one length.
+        levels: (B, T), int64, the samples.
+        precision: of the weights.
+
+    Returns:
+        (B, T, levels), float32.
+    """
+    group, hop, count = _Group(wavenet, script, list(range(len(levels))), precision), script.hop, len(levels)
+    told, streams = group.told(0, levels.shape[1] // hop, np.zeros(levels.shape)), group.streams
+    logits = np.empty((*levels.shape, wavenet.config.levels), np.float32)
+    for t, level in enumerate(levels.t().numpy()):
+        frame, lags = slice(t // hop, t // hop + 1), np.ascontiguousarray(told.lags[:, t : t + 1])
+        now = kernels.Told(told.biases[frame], told.taps[frame], lags, np.zeros((count, 1)))
+        kernels.step_streams(t, 1, count, np.zeros((count, 1), np.int64), 0.0, 1.0, now, streams, group.weights)
+        logits[:, t] = streams.logits.reshape(count, -1)[:, : logits.shape[2]]
+        streams.before[:] = level
+    return torch.from_numpy(logits)
 
 
 @functools.cache

@@ -50,6 +50,7 @@ class Streams(NamedTuple):
     before: np.ndarray  # (B,), int64, the level sampled last
     rings: np.ndarray  # flat: a layer's last inputs after the other's, (dilation, B, R) each
     past: np.ndarray  # (B, P), the last samples, P a power of two
+    logits: np.ndarray  # flat: of the samples drawn last, (B, levels) in whole panels
 
 
 class Told(NamedTuple):
@@ -127,7 +128,7 @@ def _draw(logits, shares, rest, uniform, temperature, top_p):  # type: ignore[no
     if temperature == 0.0:
         return best
     highest = logits[best]
-    scale, total = np.float32(LOG2_E / temperature), np.float64(0.0)
+    scale, total = np.float32(min(LOG2_E / temperature, 1e30)), np.float64(0.0)  # 0 times infinity is no number
     for n in range(len(shares)):
         shares[n] = _exp2((logits[n] - highest) * scale)
     for n in range(len(shares)):
@@ -238,7 +239,7 @@ def _head(live, x, x_step, wide, wide_step, logits, logits_step, weights):  # ty
 
 
 @njit(**OPTIONS)
-def _row(length):  # type: ignore[no-untyped-def]
+def row_size(length):  # type: ignore[no-untyped-def]
     """Floats that a row of scratch takes: the products write whole panels."""
     return (length + WIDE - 1) // WIDE * WIDE
 
@@ -259,10 +260,11 @@ def step_streams(start, hop, live, levels, temperature, top_p, told, streams, we
     """
     residual, outputs, classes = weights.table.shape[1], weights.out_bias.shape[1], len(weights.last_bias)
     units, taps, count = len(weights.hidden_bias), told.taps.shape[2] - 1, len(streams.before)
-    x_step, a_step, wide_step, logits_step = _row(outputs), _row(2 * residual), _row(units), _row(classes)
+    x_step, a_step, wide_step = row_size(outputs), row_size(2 * residual), row_size(units)
+    logits_step = row_size(classes)
     x, a = np.zeros(count * x_step, np.float32), np.zeros(count * a_step, np.float32)
     z, wide = np.zeros(count * residual, np.float32), np.zeros(count * wide_step, np.float32)
-    logits, skips = np.zeros(count * logits_step, np.float32), np.zeros(outputs, np.float32)
+    logits, skips = streams.logits, np.zeros(outputs, np.float32)
     early = np.zeros(len(weights.dilations) * AHEAD * a_step if len(weights.early) > 0 else 0, np.float32)
     shares, rest = np.zeros(classes, np.float32), np.zeros(classes, np.float32)
     for layer in range(len(weights.dilations)):
