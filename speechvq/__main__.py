@@ -11,6 +11,7 @@ COMMANDS = {
     "convert": "the same sentence in another voice",
     "align": "where each phone lies in recordings whose words are known",
     "evaluate": "measure conversions against their sources and targets",
+    "draw": "what an image model makes of pictures, and pictures out of nothing",
     "report": "one page that shows a run: curves, sounds, spectrograms and codes",
 }
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from speechvq import UserError, __main__, align, command, convert, encode, prepare, report, train
+from speechvq import UserError, __main__, align, command, convert, draw, encode, prepare, report, train
 from speechvq import evaluate as evaluate_command
-from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, prior, purity, speakers
+from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, likelihood, prior, purity, speakers
 from tiny import python
 
 PARSERS = {
@@ -27,11 +27,13 @@ PARSERS = {
     "evaluate codebook": codebook.build_parser,
     "evaluate speakers": speakers.build_parser,
     "evaluate alignments": alignments.build_parser,
+    "evaluate likelihood": likelihood.build_parser,
+    "draw": draw.build_parser,
     "report": report.build_parser,
 }
 FLAGS = {
     "prepare": "--dev-share --download --episodes --frames --help --jobs --mic --out --root --seed --sentences "
-    "--speakers --test-share --unseen-speakers",
+    "--size --speakers --test-share --unseen-speakers",
     "train": "--config --device --help --out --set",
     "encode": "--help --limit --model --out --shard --split --src",
     "convert": "--help --limit --list-speakers --model --out --seed --split --src --target-speaker "
@@ -47,6 +49,8 @@ FLAGS = {
     "evaluate purity": "--alignments --codes --help --json --manifest --plot --tier",
     "evaluate codebook": "--codes --help --json",
     "evaluate speakers": "--codes --help --json --manifest",
+    "evaluate likelihood": "--data --device --help --images --json --prior --run",
+    "draw": "--count --data --device --help --out --prior --run --second-stage --seed --temperature",
     "report": "--converted --examples --help --manifest --out --run --scores",
 }
 

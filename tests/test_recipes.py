@@ -41,7 +41,8 @@ def test_commands_know_the_flags(script: Path) -> None:
     found = [match.groups() for match in map(COMMAND.search, text.splitlines()) if match]
     for name, rest in found:
         assert set(re.findall(r"--[a-z-]+", rest)) <= set(FLAGS[name].split()), f"{script}: {name}"
-    assert {"train", "encode", "convert"} <= {name for name, _ in found}
+    names = {name for name, _ in found}
+    assert {"train", "encode", "convert"} <= names or {"train", "evaluate likelihood", "draw"} <= names
 
 
 @pytest.mark.parametrize("script", RUNS, ids=named)
@@ -56,7 +57,9 @@ def test_the_head_tells_every_flag(script: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/**/*.yaml")), ids=named)
 def test_every_configuration_is_one(path: Path) -> None:
-    check(configuration.load(path, SpeechRun))
+    config = configuration.read_run(path)
+    if isinstance(config, SpeechRun):
+        check(config)
 
 
 def shell(script: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,7 @@ SUBJECTS = {
     "alignments": "how near are the phones' boundaries to those of a reference?",
     "abx": "are sounds of one phone nearer to one another than to another's?",
     "prior": "bits a code of a prior, beside n-grams",
+    "likelihood": "how many bits a sub-pixel do held-out pictures take?",
     "baselines": "what units must beat, at one number of codes and one rate",
 }
 

@@ -119,16 +119,19 @@ def _optimizer_state(state: TrainingState, tensors: dict[str, Tensor]) -> dict[s
     names = {id(p): name for name, p in state.model.named_parameters()}
     own = state.optimizer.state_dict()
     numbers: dict[str, int] = {}
-    shapes: dict[str, torch.Size] = {}
+    weights: dict[str, Tensor] = {}
     for live, saved in zip(state.optimizer.param_groups, own["param_groups"]):
         for parameter, number in zip(live["params"], saved["params"]):
-            numbers[names[id(parameter)]], shapes[names[id(parameter)]] = number, parameter.shape
+            numbers[names[id(parameter)]], weights[names[id(parameter)]] = number, parameter.detach()
     moments: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         name, _, moment = key.rpartition("/")
-        if tensor.dim() and tensor.shape != shapes[name]:
-            raise UserError(
-                f"moment '{key}' has shape {tuple(tensor.shape)}, its weight {tuple(shapes[name])}"
-            )
+        if tensor.dim():
+            if tensor.shape != weights[name].shape:
+                raise UserError(
+                    f"moment '{key}' has shape {tuple(tensor.shape)}, its weight {tuple(weights[name].shape)}"
+                )
+            # The fused Adam walks through memory: moments must lie in it as their weight does (channels_last).
+            tensor = torch.empty_like(weights[name], dtype=tensor.dtype).copy_(tensor)
         moments.setdefault(numbers[name], {})[moment] = tensor
     return {"state": moments, "param_groups": own["param_groups"]}

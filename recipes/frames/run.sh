@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The paper's frames and its second stage, from nothing: walk through built-in mazes, 84x84 frames to 21x21x1 codes, and
+# those to three latents, 27 bits, by a VQ-VAE whose decoder is a PixelCNN.
+#
+#   bash recipes/frames/run.sh [--corpus DIR] [--exp exp/frames] [--data data/frames] [--episodes N] [--steps N] [--units N]
+#        [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
+#
+# DIR is a folder of pictures of 84x84 or more, instead of the mazes. Few episodes, steps and units make it a test of the
+# plumbing. A second call does not repeat what is done.
+cd "$(dirname "$0")/../.."
+. recipes/common.sh
+corpus="" exp=exp/frames data=data/frames episodes=400 steps="" units="" images="" device=""
+parse_flags "corpus=corpus exp=exp data=data episodes=episodes steps=steps units=units images=images device=device" "$@"
+on=(${device:+--device "$device"})
+shorter=(${steps:+--set train.steps="$steps"})
+
+setup ""
+
+if stage 1 "make the frames"; then
+    if [ -n "$corpus" ]; then
+        python -m speechvq.prepare pictures --root "$corpus" --out "$data" --size 84
+    else
+        python -m speechvq.prepare maze --out "$data/recording" --episodes "$episodes"
+        python -m speechvq.prepare frames --root "$data/recording" --out "$data"
+    fi
+fi
+
+if stage 2 "train the first stage"; then
+    python -m speechvq.train --config recipes/frames/vqvae.yaml --out "$exp/vqvae" "${on[@]}" "${shorter[@]}" \
+        --set data.root="$data" ${units:+--set model.autoencoder.units="$units"}
+fi
+
+if stage 3 "fit a PixelCNN to its codes"; then
+    python -m speechvq.train --config recipes/frames/prior.yaml --out "$exp/prior" "${on[@]}" "${shorter[@]}" \
+        --set data.model="$exp/vqvae" ${units:+--set model.channels="$units"}
+fi
+
+if stage 4 "train the second stage: latents_gap_bits tells whether its three latents are used"; then
+    python -m speechvq.train --config recipes/frames/second_stage.yaml --out "$exp/second" "${on[@]}" "${shorter[@]}" \
+        --set data.model="$exp/vqvae" ${units:+--set model.units="$units" --set model.pixelcnn.channels="$units"}
+fi
+
+if stage 5 "measure"; then
+    python -m speechvq.evaluate likelihood --run "$exp/vqvae" --prior "$exp/prior" "${on[@]}" \
+        ${images:+--images "$images"} --json "$exp/likelihood.json"
+fi
+
+if stage 6 "draw: frames, the first stage, 27 bits; and samples"; then
+    python -m speechvq.draw --run "$exp/vqvae" --prior "$exp/prior" --second-stage "$exp/second" --out "$exp" \
+        ${images:+--count "$images"} "${on[@]}"
+fi
