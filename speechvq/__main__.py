@@ -9,6 +9,7 @@ COMMANDS = {
     "train": "learn a model from a prepared corpus, or go on where a run stopped",
     "encode": "sounds to codes",
     "convert": "the same sentence in another voice",
+    "generate": "speech from nothing, or a recording continued",
     "align": "where each phone lies in recordings whose words are known",
     "evaluate": "measure conversions against their sources and targets",
     "draw": "what an image model makes of pictures, and pictures out of nothing",

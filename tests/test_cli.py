@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from speechvq import UserError, __main__, align, command, convert, draw, encode, prepare, report, train
+from speechvq import UserError, __main__, align, command, convert, draw, encode, generate, prepare, report
+from speechvq import train
 from speechvq import evaluate as evaluate_command
-from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, likelihood, prior, purity, speakers
+from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, generation, likelihood, prior
+from speechvq.evaluate import purity, speakers
 from tiny import python
 
 PARSERS = {
@@ -18,11 +20,13 @@ PARSERS = {
     "train": train.build_parser,
     "encode": encode.build_parser,
     "convert": convert.build_parser,
+    "generate": generate.build_parser,
     "align": align.build_parser,
     "evaluate abx": abx.build_parser,
     "evaluate baselines": baselines.build_parser,
     "evaluate conversion": conversion.build_parser,
     "evaluate prior": prior.build_parser,
+    "evaluate generation": generation.build_parser,
     "evaluate purity": purity.build_parser,
     "evaluate codebook": codebook.build_parser,
     "evaluate speakers": speakers.build_parser,
@@ -36,8 +40,8 @@ FLAGS = {
     "--size --speakers --test-share --unseen-speakers",
     "train": "--config --device --help --out --set",
     "encode": "--help --limit --model --out --shard --split --src",
-    "convert": "--help --limit --list-speakers --model --out --seed --split --src --target-speaker "
-    "--temperature --top-p",
+    "convert": "--chunked --engine --help --limit --list-speakers --model --out --precision --seed --split --src "
+    "--target-speaker --temperature --top-p",
     "align": "--audio --dictionary --help --jobs --out --text",
     "evaluate alignments": "--alignments --help --json --reference",
     "evaluate abx": "--alignments --codes --context --features --help --items --json --manifest --max-across "
@@ -45,13 +49,16 @@ FLAGS = {
     "evaluate baselines": "--alignments --codes --config --corpus --frame-rate --help --json --num-codes "
     "--out --seeds --split --tier",
     "evaluate conversion": "--converted --help --json --manifest --references --resynthesis --wer",
+    "generate": "--count --help --model --out --prior --prompt --seconds --seed --sound-temperature --speaker "
+    "--temperature --top-p",
+    "evaluate generation": "--alignments --codes --help --json --manifest --reference --sounds --split",
     "evaluate prior": "--codes --help --json --manifest --prior --split",
     "evaluate purity": "--alignments --codes --help --json --manifest --plot --tier",
     "evaluate codebook": "--codes --help --json",
     "evaluate speakers": "--codes --help --json --manifest",
     "evaluate likelihood": "--data --device --help --images --json --prior --run",
     "draw": "--count --data --device --help --out --prior --run --second-stage --seed --temperature",
-    "report": "--converted --examples --help --manifest --out --run --scores",
+    "report": "--converted --examples --generated --help --manifest --out --run --scores",
 }
 
 

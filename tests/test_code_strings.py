@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from speechvq.audio.code_strings import CodeString, CodeWalk, read_strings, speaker_numbers
+from speechvq.audio.code_strings import CodeString, CodeWalk, other_speakers, read_strings, speaker_numbers
 from speechvq.audio.codes_directory import open_codes, write_codes
 from speechvq.errors import UserError
 from tiny_prior import CODES, SPEAKERS, make_codes
@@ -94,5 +94,9 @@ def test_an_epoch_hears_every_string_as_often_as_it_is_long() -> None:
 def test_speakers_of_a_table() -> None:
     assert speaker_numbers(strings(1, 1, 1), SPEAKERS).tolist() == [0, 1, 0]
     assert speaker_numbers(strings(1, 1), ()).tolist() == [0, 0]
+    for count in (2, 3, 28):
+        numbers = np.arange(count)
+        others = other_speakers(numbers, count)
+        assert sorted(others) == numbers.tolist() and not (others == numbers).any()
     with pytest.raises(UserError, match="speakers unknown to the prior: 'bob'"):
         speaker_numbers(strings(1, 1), ("ada",))

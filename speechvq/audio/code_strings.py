@@ -151,3 +151,8 @@ def speaker_numbers(strings: Sequence[CodeString], speakers: Sequence[str]) -> n
             "split 'unseen', or set model.speaker=0"
         )
     return np.array([speakers.index(string.speaker) for string in strings], np.int64)
+
+
+def other_speakers(numbers: np.ndarray, count: int) -> np.ndarray:
+    """Another's number for each of (M,) out of a table of `count`, two at least; half the table away."""
+    return (numbers + max(count // 2, 1)) % count

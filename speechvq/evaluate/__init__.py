@@ -11,8 +11,9 @@ SUBJECTS = {
     "speakers": "how much of a voice is left in the codes?",
     "alignments": "how near are the phones' boundaries to those of a reference?",
     "abx": "are sounds of one phone nearer to one another than to another's?",
-    "prior": "bits a code of a prior, beside n-grams",
     "likelihood": "how many bits a sub-pixel do held-out pictures take?",
+    "prior": "bits a code of a prior, beside n-grams",
+    "generation": "are generated codes and sounds like real ones?",
     "baselines": "what units must beat, at one number of codes and one rate",
 }
 

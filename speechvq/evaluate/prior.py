@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speechvq.audio.atomic import write_bytes
-from speechvq.audio.code_strings import CodeString, read_strings, speaker_numbers
+from speechvq.audio.code_strings import CodeString, other_speakers, read_strings, speaker_numbers
 from speechvq.audio.codes_directory import CodesDirectory, open_codes
 from speechvq.command import run
 from speechvq.config import SequencePriorRun, read_run
@@ -116,7 +116,7 @@ def _prior(prior: "SequencePrior", heldout: Sequence[CodeString], frame_rate: fl
     numbers = speaker_numbers(heldout, prior.speakers)
     told = {"prior": numbers}
     if len(prior.speakers) > 1:
-        told["prior, told another speaker"] = (numbers + 1) % len(prior.speakers)
+        told["prior, told another speaker"] = other_speakers(numbers, len(prior.speakers))
     lengths = {}
     for name, speakers in told.items():
         starts = range(0, len(heldout), AT_ONCE)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from speechvq import distributed
-from speechvq.audio.code_strings import CodeString, CodeWalk, read_strings, speaker_numbers
+from speechvq.audio.code_strings import CodeString, CodeWalk, other_speakers, read_strings, speaker_numbers
 from speechvq.audio.codes_directory import open_codes
 from speechvq.config import SequencePriorRun
 from speechvq.errors import UserError
@@ -72,8 +72,7 @@ def measure(prior: nn.Module, heldout: Sequence[CodeString]) -> dict[str, float]
     bits = _bits(prior, heldout, numbers)
     values = {"heldout_bits": bits, "heldout_bits_per_second": bits * prior.vocabulary.frame_rate_hz}
     if len(prior.speakers) > 1:
-        others = (numbers + 1 + len(prior.speakers) // 2) % len(prior.speakers)
-        values["speaker_gap_bits"] = _bits(prior, heldout, np.where(others == numbers, numbers - 1, others)) - bits
+        values["speaker_gap_bits"] = _bits(prior, heldout, other_speakers(numbers, len(prior.speakers))) - bits
     return values
 
 

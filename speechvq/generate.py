@@ -1,0 +1,223 @@
+"""`python -m speechvq.generate`: speech from nothing, or a recording continued: a prior's codes, spoken by a model."""
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import speechvq
+from speechvq.audio.atomic import write_bytes
+from speechvq.audio.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
+from speechvq.audio.manifest import FILE_NAME, Utterance, write_manifest
+from speechvq.audio.pitch import HOP, contour
+from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
+from speechvq.command import run
+from speechvq.errors import UserError
+from speechvq.generation_picture import draw_generation
+from speechvq.progress import counter
+
+if TYPE_CHECKING:
+    from speechvq.priors.sequence import SequencePrior
+
+LONGEST = 600  # seconds of one sound
+STREAMS = 32  # sounds spoken side by side
+SHOWN = 4  # in the picture
+CODES, PICTURE, SPLIT = "codes", "generated.png", "generated"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(prog="speechvq.generate", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="that speaks: model or run directory")
+    parser.add_argument("--prior", type=Path, required=True, help="that was trained on the model's codes")
+    parser.add_argument("--out", type=Path, required=True, help="folder for sounds, codes, manifest and picture")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each sound, after the prompt (default 4)")
+    parser.add_argument("--count", type=int, default=8, help="how many sounds (default 8)")
+    parser.add_argument("--speaker", default="", help="a voice, or several between commas (default: drawn by the seed)")
+    parser.add_argument("--prompt", type=Path, help="a recording that all sounds continue")
+    parser.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="of the codes; below 1 is calmer")
+    parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest codes")
+    parser.add_argument("--sound-temperature", type=float, default=1.0, help="of the samples of sound")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C."""
+    return run(build_parser(), _work, argv)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is continued."""
+
+    codes: np.ndarray  # (P,), int64
+    pitch: np.ndarray  # (F,), Hz, 0 where unvoiced, 10 ms apart
+
+
+def _work(arguments: argparse.Namespace) -> None:
+    _check(arguments)
+    wave = read_waveform(arguments.prompt) if arguments.prompt else np.zeros(0, np.float32)
+    from speechvq.priors.model_directory import load_prior
+
+    model, prior = speechvq.load(arguments.model), load_prior(arguments.prior)
+    check_pair(model, prior, arguments)
+    voices = choose_voices(arguments.speaker, arguments.count, model, prior, arguments.seed)
+    prompt = Prompt(model.encode_wave(wave), contour(wave) if len(wave) else wave)
+    codes = _draw(prior, prompt, voices, arguments)
+    names = [f"{voice}_{i}" for i, voice in enumerate(voices)]
+    waves = _speak(model, codes, voices, prompt, arguments)
+    _write(arguments.out, names, voices, codes, waves, prior)
+    draw_generation(
+        arguments.out / PICTURE,
+        {name: (wave, each) for name, wave, each in list(zip(names, waves, codes))[:SHOWN]},
+        frame_rate=model.config.frame_rate,
+        num_codes=model.config.quantizer.num_codes,
+        prompt_seconds=len(prompt.codes) / model.config.frame_rate,
+    )
+    print(arguments.out / PICTURE)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Mistakes that need no file to be seen."""
+    if not 0 < arguments.seconds <= LONGEST:
+        raise UserError(f"--seconds {arguments.seconds:g}: give more than 0, and at most {LONGEST}")
+    if not 1 <= arguments.count <= 10_000:
+        raise UserError(f"--count {arguments.count}: give 1 to 10000 sounds")
+    if not 0 <= arguments.seed < 2**63:
+        raise UserError(f"--seed {arguments.seed}: give a whole number from 0 to 2^63 - 1")
+    for flag in ("temperature", "sound_temperature"):
+        if not 0 <= getattr(arguments, flag) < math.inf:
+            raise UserError(f"--{flag.replace('_', '-')} must not be negative")
+    if not 0 < arguments.top_p <= 1:
+        raise UserError("--top-p lies in (0, 1]")
+
+
+def check_pair(model: "speechvq.SpeechVQ", prior: "SequencePrior", arguments: argparse.Namespace) -> None:
+    """Refuse a prior of another model's codes: by K, rate and the codebook's fingerprint, not by names.
+
+    Raises:
+        UserError: they do not belong together.
+    """
+    config = model.config
+    own = type(prior.vocabulary)(config.quantizer.num_codes, config.frame_rate, model.fingerprint())
+    if difference := own.difference(prior.vocabulary):
+        raise UserError(
+            f"{arguments.prior} is no prior of {arguments.model}: the model has {difference}; encode the corpus with "
+            "this model and train a prior on that"
+        )
+
+
+def choose_voices(
+    asked: str, count: int, model: "speechvq.SpeechVQ", prior: "SequencePrior", seed: int
+) -> list[str]:
+    """A voice for each sound: those asked for in turn, or drawn by the seed, all different while there are enough.
+
+    Raises:
+        UserError: a voice that the model or the prior does not know.
+    """
+    known = [name for name in model.speakers if not prior.speakers or name in prior.speakers]
+    if asked:
+        chosen = [name.strip() for name in asked.split(",")]
+        for name in chosen:
+            model.speaker_number(name)
+            if name not in known:
+                raise UserError(f"--speaker {name}: the prior does not know this voice; train it with model.speaker=0")
+    elif not known:
+        raise UserError("the prior knows none of the model's voices; train it on this model's corpus")
+    else:
+        rng = np.random.default_rng((seed, len(known)))
+        chosen = [known[i] for _ in range(-(-count // len(known))) for i in rng.permutation(len(known))]
+    return [chosen[i % len(chosen)] for i in range(count)]
+
+
+def _draw(
+    prior: "SequencePrior", prompt: Prompt, voices: Sequence[str], arguments: argparse.Namespace
+) -> list[np.ndarray]:
+    """The codes of every sound, the prompt's before them."""
+    from speechvq.priors.sampling import sample_codes
+
+    frames = max(round(arguments.seconds * prior.vocabulary.frame_rate_hz), 1)
+    numbers = [prior.speakers.index(voice) if prior.speakers else 0 for voice in voices]
+    with counter(frames, label=f"{len(voices)} code strings", unit="codes") as count:
+        drawn = sample_codes(
+            prior,
+            frames,
+            numbers,
+            prompt=prompt.codes,
+            seed=arguments.seed,
+            temperature=arguments.temperature,
+            top_p=arguments.top_p,
+            on_frame=count,
+        )
+    return [np.concatenate([prompt.codes, each]) for each in drawn]
+
+
+def _speak(
+    model: "speechvq.SpeechVQ",
+    codes: Sequence[np.ndarray],
+    voices: Sequence[str],
+    prompt: Prompt,
+    arguments: argparse.Namespace,
+) -> list[np.ndarray]:
+    """Every sound, (T,) each; many side by side."""
+    rate, waves = model.config.frame_rate, []
+    for first in range(0, len(codes), STREAMS):
+        part = slice(first, first + STREAMS)
+        with counter(round(len(codes[0]) / rate, 2), label=f"{len(codes[part])} sounds", unit="s of sound") as count:
+            waves += model.speak(
+                codes[part],
+                voices[part],
+                pitch=[pitch_of(model, len(codes[0]), voice, prompt) for voice in voices[part]],
+                seed=arguments.seed,
+                temperature=arguments.sound_temperature,
+                on_frame=lambda done: count(round(done / rate, 2)),
+            )
+    return waves
+
+
+def pitch_of(model: "speechvq.SpeechVQ", frames: int, voice: str, prompt: Prompt) -> np.ndarray:
+    """The contour a decoder is told that was trained with one: codes do not hold it, and the prior gives codes only.
+
+    It is the prompt's, moved to the voice's mean, and after it that mean: a monotone. That is said here and in the
+    recipes' results, because who hears it should not take it for what the model has learnt of melody.
+
+    Returns:
+        (F,), Hz, 10 ms apart.
+    """
+    from speechvq.speech.contour import shift_pitch
+
+    hertz = float(model.voice_pitch[model.speaker_number(voice)])
+    contour_of_prompt = shift_pitch(prompt.pitch, hertz)[: len(prompt.codes) * model.config.hop // HOP]
+    length = -(-frames * model.config.hop // HOP) + 1
+    return np.concatenate([contour_of_prompt, np.full(max(length - len(contour_of_prompt), 0), hertz)]).astype(np.float32)
+
+
+def _write(
+    out: Path,
+    names: Sequence[str],
+    voices: Sequence[str],
+    codes: Sequence[np.ndarray],
+    waves: Sequence[np.ndarray],
+    prior: "SequencePrior",
+) -> None:
+    """Sounds, a codes directory like that of `encode`, and a manifest of both."""
+    words = prior.vocabulary
+    meta = {FRAME_RATE: words.frame_rate_hz, NUM_CODES: words.num_codes, CODEBOOK: words.codebook}
+    write_bytes(out / CODES / META, json.dumps(meta, indent=1).encode())
+    utterances = []
+    for name, voice, each, wave in zip(names, voices, codes, waves):
+        write_codes(out / CODES / f"{name}.npy", each)
+        write_waveform(out / f"{name}.wav", wave)
+        utterances.append(Utterance(name, voice, SPLIT, len(wave) / SAMPLE_RATE, out / f"{name}.wav"))
+        print(out / f"{name}.wav")
+    write_manifest(out / FILE_NAME, utterances)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
