@@ -10,6 +10,7 @@ import numpy as np
 
 from speechvq.audio.atomic import write_bytes
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+from speechvq.errors import UserError
 from speechvq.evaluate.tables import summary_cells
 from speechvq.evaluation.summary import Figure
 
@@ -25,6 +26,14 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Generated:
+    """Speech from nothing."""
+
+    sounds: Mapping[str, Path]  # by name
+    picture: Path | None  # PNG
+
+
+@dataclass(frozen=True)
 class Page:
     """What the page shows."""
 
@@ -34,6 +43,7 @@ class Page:
     conversion: Path | None  # PNG
     examples: Sequence[Example]
     scores: Sequence[Figure]
+    generated: Generated
     config: str  # YAML
 
 
@@ -57,6 +67,8 @@ def write_page(path: Path, page: Page) -> None:
         conversion=_picture(page.conversion) if page.conversion else "",
         voices=voices,
         rows=rows,
+        generated={name: _sound(read_waveform(sound)) for name, sound in page.generated.sounds.items()},
+        generation=_picture(page.generated.picture) if page.generated.picture else "",
         scores=[(figure.label, summary_cells(figure)) for figure in page.scores],
     )
     write_bytes(path, text.encode())
@@ -77,7 +89,11 @@ def _sound(wave: np.ndarray) -> str:
 
 
 def _picture(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    """A PNG as a data URL."""
+    try:
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; make the picture again") from None
 
 
 # The policy in the head forbids the page to load anything from anywhere, also what a name might smuggle in.
@@ -133,6 +149,16 @@ pre { background: #f5f7f9; padding: 1rem; overflow-x: auto }
 </tr>
 {% endfor %}
 </tbody></table></div>
+{% endif %}
+{% if generated %}
+<h2>Speech from nothing</h2>
+<p>A prior over the codes has drawn these; the decoder speaks them as it speaks the codes of a sentence.</p>
+<div class="scroll"><table><tbody>
+{% for name, sound in generated.items() %}
+<tr><td>{{ name }}</td><td><audio controls preload="metadata" src="{{ sound }}"></audio></td></tr>
+{% endfor %}
+</tbody></table></div>
+<img src="{{ generation }}" alt="Spectrograms of generated sounds, each above its codes">
 {% endif %}
 {% if scores %}
 <h2>Measured</h2>

@@ -14,11 +14,12 @@ from speechvq.config import read_yaml
 from speechvq.errors import UserError
 from speechvq.evaluate.jobs import Job, find_jobs
 from speechvq.evaluation.summary import Figure
-from speechvq.page import Example, Page, write_page
+from speechvq.page import Example, Generated, Page, write_page
 from speechvq.picture import draw_conversion, draw_curve
 
 CONFIG, METRICS = "config.yaml", "metrics.jsonl"
 PANELS = 2  # voices in the picture
+GENERATED = 12  # sounds from nothing, at most
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--manifest", type=Path, help="of the sources (default: what the run was trained on)")
     parser.add_argument("--scores", type=Path, help="what `evaluate conversion --json` wrote")
+    parser.add_argument("--generated", type=Path, help="what generate --out made: speech from nothing")
     parser.add_argument(
         "--out", type=Path, help="the page (default RUN/report.html); its pictures go beside it"
     )
@@ -63,6 +65,7 @@ def _work(arguments: argparse.Namespace) -> None:
         conversion=out.parent / "conversion.png" if jobs else None,
         examples=_examples(jobs, arguments.examples),
         scores=scores,
+        generated=_generated(arguments.generated) if arguments.generated else Generated({}, None),
         config=(arguments.run / CONFIG).read_text(encoding="utf-8"),
     )
     write_page(out, page)
@@ -180,6 +183,11 @@ def _examples(jobs: Sequence[Job], count: int) -> list[Example]:
         Example(utterance.utt, utterance.speaker, read_waveform(utterance.path), converted)
         for utterance, converted in list(sentences.items())[:count]
     ]
+
+
+def _generated(folder: Path) -> Generated:
+    """The sounds that `generate` listed, and its picture."""
+    return Generated({u.utt: u.path for u in read_manifest(folder)[:GENERATED]}, folder / "generated.png")
 
 
 if __name__ == "__main__":

@@ -13,12 +13,14 @@ from speechvq.config import (
     WAVENET_SIZES,
     EncoderConfig,
     QuantizerConfig,
+    SequencePriorRun,
     SpeechRun,
     SpeechConfig,
     TrainConfig,
     WaveNetConfig,
     from_mapping,
     load,
+    read_run,
     read_yaml,
     to_mapping,
 )
@@ -58,8 +60,20 @@ def test_an_empty_mapping_is_all_defaults(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/*/*.yaml")), ids=lambda path: path.name)
 def test_every_recipe_loads(path: Path) -> None:
-    config = load(path, SpeechRun)
-    assert config.data.crop % config.model.hop == 0 and config.data.manifest
+    config = read_run(path)
+    if isinstance(config, SpeechRun):
+        assert config.data.crop % config.model.hop == 0 and config.data.manifest
+
+
+def test_a_prior_is_a_run_of_its_own_kind(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("model: {kind: sequence, gru: {hidden: 8}}")
+    config = read_run(tmp_path / "run.yaml", ["model.network=gru", "data.codes=exp/codes"])
+    assert isinstance(config, SequencePriorRun) and config.model.gru.hidden == 8
+    configuration.save(tmp_path / "again.yaml", config)
+    assert read_run(tmp_path / "again.yaml") == config
+    for text, said in (("model.gru.hidden=0", "expected 1 to"), ("model.quantizer=1", "unknown key"), ("data.crop=0", "1 to")):
+        with pytest.raises(UserError, match=said):
+            read_run(tmp_path / "run.yaml", [text])
 
 
 def test_hop_and_rate_follow_from_the_strides() -> None:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,12 +13,13 @@ import soundfile
 
 from speechvq import config as configuration
 from speechvq import evaluate, report
+from speechvq.audio.manifest import Utterance, write_manifest
 from speechvq.audio.waveform import write_waveform
 from speechvq.speech.model_directory import save_model
 from tiny import run_config, speech_model
 from voices import make_voices, speech
 
-FLAGS = {"--help", "--run", "--converted", "--manifest", "--scores", "--out", "--examples"}
+FLAGS = {"--help", "--run", "--converted", "--manifest", "--scores", "--out", "--examples", "--generated"}
 LINES = [
     {"step": 50, "nats": 4.1, "perplexity": 12.0},
     {"step": 100, "heldout_bits": 5.51, "codes_gap_bits": 0.4, "heldout_perplexity": 15.0},
@@ -93,6 +95,24 @@ def test_a_full_page(
     assert soundfile.info(io.BytesIO(sound)).samplerate == 16_000
     for said in ("5.510 bits a sample", "target likelier than source", "as cay", "ann_2", "num_codes: 8"):
         assert said in text
+
+
+def test_generated_sounds_are_heard_and_seen(
+    trained: Path, converted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "generated"
+    utterances = []
+    for name in ("ann_0", "ben_1"):
+        write_waveform(folder / f"{name}.wav", speech(name[:3], 1, seconds=0.3))
+        utterances.append(Utterance(name, name[:3], "generated", 0.3, folder / f"{name}.wav"))
+    write_manifest(folder / "manifest.tsv", utterances)
+    assert run("--run", trained, "--generated", folder) == 2
+    assert "generated.png: No such file" in capsys.readouterr().err
+    shutil.copy(trained / "curve.png", folder / "generated.png")
+    assert run("--run", trained, "--generated", folder) == 0
+    text = (trained / "report.html").read_text()
+    assert len(Tags(text).sources("audio")) == 2 and len(Tags(text).sources("img")) == 2
+    assert "Speech from nothing" in text and "ben_1" in text
 
 
 def test_the_page_loads_nothing_and_runs_nothing(trained: Path, converted: Path) -> None:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The whole toolkit in a quarter of an hour, from nothing: install, make a corpus, train, encode, convert, measure.
+# The whole toolkit in a quarter of an hour, from nothing: install, make a corpus, train, encode, convert, measure,
+# and speech from nothing.
 #
 #   bash recipes/mini/run.sh [--stage N] [--stop-stage N] [--exp exp/mini] [--data data/mini] [--steps N] [--sentences N]
 #
@@ -31,9 +32,20 @@ if stage 4 "convert held-out sentences into the voices $voices"; then
         --target-speaker "$voices" --out "$exp/converted"
 fi
 
-if stage 5 "measure, and draw"; then
+if stage 5 "learn which codes follow which, and speak from nothing"; then
+    python -m speechvq.encode --model "$exp" --src "$data" --out "$exp/all_codes"
+    python -m speechvq.train --config recipes/mini/prior.yaml --out "$exp/prior" --set data.codes="$exp/all_codes" \
+        --set data.manifest="$data" ${steps:+--set train.steps="$steps"}
+    python -m speechvq.generate --model "$exp" --prior "$exp/prior" --seconds 3 --count "$sentences" --speaker "$voices" \
+        --out "$exp/generated"
+fi
+
+if stage 6 "measure, and draw"; then
     python -m speechvq.evaluate conversion --converted "$exp/converted" --manifest "$data" --json "$exp/conversion.json"
+    python -m speechvq.evaluate prior --prior "$exp/prior" --json "$exp/prior.json"
+    python -m speechvq.evaluate generation --codes "$exp/generated/codes" --reference "$exp/all_codes" \
+        --manifest "$data" --json "$exp/generation.json"
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
-        --scores "$exp/conversion.json" --out "$exp/report.html"
+        --scores "$exp/conversion.json" --generated "$exp/generated" --out "$exp/report.html"
     python recipes/mini/verdict.py "$exp" ${steps:+--short}
 fi

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The paper's speech experiment on VCTK or any folder of speakers: prepare, train, encode, convert, measure, report.
+# The paper's speech experiment on VCTK or any folder of speakers: prepare, train, encode, convert, measure,
+# speech from nothing, report.
 #
 #   bash recipes/vctk/run.sh --corpus DIR [--config vctk64] [--exp exp/vctk64] [--data data/vctk] [--steps N]
 #        [--voices p239,118] [--sentences 6] [--stage N] [--stop-stage N]
@@ -39,8 +40,18 @@ if stage 5 "measure"; then
     python -m speechvq.evaluate conversion --converted "$exp/converted" --manifest "$data" --json "$exp/conversion.json"
 fi
 
-if stage 6 "report"; then
+if stage 6 "learn which codes follow which, and speak from nothing"; then
+    python -m speechvq.encode --model "$exp" --src "$data" --out "$exp/all_codes"
+    python -m speechvq.train --config recipes/vctk/prior.yaml --out "$exp/prior" --set data.codes="$exp/all_codes" \
+        --set data.manifest="$data" ${steps:+--set train.steps="$steps"}
+    python -m speechvq.evaluate prior --prior "$exp/prior" --json "$exp/prior.json"
+    python -m speechvq.generate --model "$exp" --prior "$exp/prior" --seconds 4 --count 16 --out "$exp/generated"
+    python -m speechvq.evaluate generation --codes "$exp/generated/codes" --reference "$exp/all_codes" \
+        --manifest "$data" --sounds "$exp/generated" --json "$exp/generation.json"
+fi
+
+if stage 7 "report"; then
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
-        --scores "$exp/conversion.json" --out "$exp/report.html"
+        --scores "$exp/conversion.json" --generated "$exp/generated" --out "$exp/report.html"
     echo "listen: $exp/report.html; sounds: $exp/converted; numbers: $exp/conversion.json"
 fi

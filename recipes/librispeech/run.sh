@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# The paper's unsupervised speech on LibriSpeech: prepare, train, encode, convert, learn a prior, generate, measure, report.
+#
+#   bash recipes/librispeech/run.sh --corpus DIR [--config libri128] [--exp exp/libri128] [--data data/librispeech]
+#        [--steps N] [--prior-steps N] [--voices 118,226] [--sentences 6] [--seconds 4] [--count 16]
+#        [--stage N] [--stop-stage N]
+#
+# DIR holds LibriSpeech as it was published: LibriSpeech/SUBSET/SPEAKER/CHAPTER/*.flac. A second call does not repeat what
+# is done.
+cd "$(dirname "$0")/../.."
+. recipes/common.sh
+corpus="" config=libri128 exp="" data=data/librispeech steps="" prior_steps="" voices="" sentences=6 seconds=4 count=16
+parse_flags "corpus=corpus config=config exp=exp data=data steps=steps prior-steps=prior_steps voices=voices sentences=sentences seconds=seconds count=count" "$@"
+exp=${exp:-exp/$config}
+
+setup ""
+
+if stage 1 "prepare the corpus"; then
+    [ -n "$corpus" ] || { echo "which corpus? give --corpus DIR" >&2; exit 2; }
+    python -m speechvq.prepare librispeech --root "$corpus" --out "$data"
+fi
+
+if stage 2 "train"; then
+    python -m speechvq.train --config "recipes/librispeech/$config.yaml" --out "$exp" --set data.manifest="$data" \
+        ${steps:+--set train.steps="$steps"}
+fi
+
+if stage 3 "encode"; then
+    python -m speechvq.encode --model "$exp" --src "$data" --out "$exp/all_codes"
+fi
+
+if stage 4 "convert held-out sentences"; then
+    voices=${voices:-$(python -m speechvq.convert --model "$exp" --list-speakers | sed -n '1p;$p' | paste -sd,)}
+    python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
+        --target-speaker "$voices" --out "$exp/converted"
+fi
+
+if stage 5 "learn which codes follow which"; then
+    python -m speechvq.train --config recipes/librispeech/prior.yaml --out "$exp/prior" \
+        --set data.codes="$exp/all_codes" --set data.manifest="$data" ${prior_steps:+--set train.steps="$prior_steps"}
+fi
+
+if stage 6 "speak from nothing"; then
+    python -m speechvq.generate --model "$exp" --prior "$exp/prior" --seconds "$seconds" --count "$count" \
+        --out "$exp/generated"
+fi
+
+if stage 7 "measure"; then
+    python -m speechvq.evaluate conversion --converted "$exp/converted" --manifest "$data" --json "$exp/conversion.json"
+    python -m speechvq.evaluate prior --prior "$exp/prior" --json "$exp/prior.json"
+    python -m speechvq.evaluate generation --codes "$exp/generated/codes" --reference "$exp/all_codes" \
+        --manifest "$data" --sounds "$exp/generated" --json "$exp/generation.json"
+fi
+
+if stage 8 "report"; then
+    python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
+        --scores "$exp/conversion.json" --generated "$exp/generated" --out "$exp/report.html"
+    echo "listen: $exp/report.html; sounds: $exp/generated; numbers: $exp/prior.json, $exp/generation.json"
+fi
