@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from speechvq.speech.sampler import draw, sample
+from speechvq.speech.cached_step import draw
+from speechvq.speech.sampler import sample
 from speechvq.speech.wavenet import WaveNet
 from tiny import WAVENET
 

@@ -11,7 +11,8 @@ from torch import Tensor
 import reference
 from speechvq.config import WaveNetConfig
 from speechvq.speech import compiled
-from speechvq.speech.sampler import CachedStep, draw, sample, sample_pieces
+from speechvq.speech.cached_step import CachedStep, draw
+from speechvq.speech.sampler import sample, sample_pieces
 from speechvq.speech.script import Script
 from speechvq.speech.wavenet import WaveNet
 from tiny import WAVENET, noise, speech_model

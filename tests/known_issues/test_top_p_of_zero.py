@@ -2,7 +2,7 @@
 
 import torch
 
-from speechvq.speech.sampler import draw
+from speechvq.speech.cached_step import draw
 
 
 def test_the_likeliest_level_always_stays() -> None:
