@@ -61,6 +61,22 @@ def test_all_baselines_through_one_scorer(
     assert written.frame_rate_hz == 100 and written.num_codes == 8 and len(written.files) == 3
 
 
+def test_numbers_that_are_not_given_are_the_units_own(
+    voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = ["--corpus", str(voices), "--alignments", str(voices / "lab"), "--seeds", "1"]
+    assert run(voices, "--out", tmp_path / "units", "--json", tmp_path / "asked.json") == 0
+    config = ["--config", str(voices / "run.yaml")]
+    for units in ([], ["--codes", str(tmp_path / "units/k-means_on_MFCC-0")]):
+        found = tmp_path / "found.json"
+        assert evaluate.main(["baselines", *corpus, *config, *units, "--json", str(found)]) == 0
+        asked, own = (json.loads(path.read_text())["protocols"] for path in (tmp_path / "asked.json", found))
+        assert asked["all"]["k-means on MFCC"] == own["all"]["k-means on MFCC"]
+    capsys.readouterr()
+    assert evaluate.main(["baselines", *corpus]) == 2
+    assert "which units? give --num-codes" in capsys.readouterr().err
+
+
 def test_units_written_are_units_read(
     voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -36,8 +36,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="speechvq.evaluate baselines", description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True, help="manifest, for example data/vctk")
     parser.add_argument("--alignments", type=Path, required=True, help="folder of phone alignments")
-    parser.add_argument("--num-codes", type=int, required=True, help="K, for example 128")
-    parser.add_argument("--frame-rate", type=float, required=True, help="codes a second, Hz, for example 25")
+    parser.add_argument("--num-codes", type=int, help="K, for example 128; default that of --codes or --config")
+    parser.add_argument(
+        "--frame-rate", type=float, help="codes a second, Hz, for example 25; default as for --num-codes"
+    )
     parser.add_argument("--split", default="test", help="what is scored (default test); train is fitted on")
     parser.add_argument("--seeds", type=int, default=3, help="how often each is made anew (default 3)")
     parser.add_argument("--tier", help="of TextGrids, by name; default looks for the phones")
@@ -58,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
+    _fill_in_numbers(arguments)
     _check_numbers(arguments)
     config = _encoder_config(arguments)
     utterances = read_manifest(arguments.corpus)
@@ -77,6 +80,21 @@ def _work(arguments: argparse.Namespace) -> None:
         _write_units(arguments, baselines, speech)
     if arguments.json:
         _write_json(arguments, scores, speech)
+
+
+def _fill_in_numbers(arguments: argparse.Namespace) -> None:
+    """Take K and the rate, where they are not given, from the units or the encoder they are for."""
+    if arguments.num_codes is not None and arguments.frame_rate is not None:
+        return
+    if arguments.codes:
+        codes = open_codes(arguments.codes[0])
+        found = codes.num_codes, codes.frame_rate_hz
+    elif arguments.config and isinstance(model := read_run(arguments.config).model, SpeechConfig):
+        found = model.quantizer.num_codes, model.frame_rate
+    else:
+        raise UserError("which units? give --num-codes and --frame-rate, or --codes DIR that they are to stand beside")
+    arguments.num_codes = found[0] if arguments.num_codes is None else arguments.num_codes
+    arguments.frame_rate = found[1] if arguments.frame_rate is None else arguments.frame_rate
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
