@@ -1,4 +1,4 @@
-"""`python -m speechvq.draw`: what an image model makes of held-out pictures, and pictures out of nothing, as PNG."""
+"""`python -m speechvq.draw`: what an image model makes of pictures, and pictures out of nothing."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,11 +18,19 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.draw", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="of an image model, for example exp/cifar10/vqvae")
-    parser.add_argument("--prior", type=Path, help="run of a PixelCNN over that model's codes, to draw samples from")
+    parser.add_argument(
+        "--run", type=Path, required=True, help="of an image model, for example exp/cifar10/vqvae"
+    )
+    parser.add_argument(
+        "--prior", type=Path, help="run of a PixelCNN over that model's codes, to draw samples from"
+    )
     parser.add_argument("--second-stage", type=Path, help="run of a second stage over that model's codes")
-    parser.add_argument("--data", type=Path, help="prepared pictures; default: those the model was trained on")
-    parser.add_argument("--out", type=Path, required=True, help="folder for reconstructions.png and samples.png")
+    parser.add_argument(
+        "--data", type=Path, help="prepared pictures; default: those the model was trained on"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for reconstructions.png and samples.png"
+    )
     parser.add_argument("--count", type=int, default=16, help="pictures of each kind (default 16)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 draws likelier codes")
@@ -58,14 +66,14 @@ def _work(arguments: argparse.Namespace) -> None:
     columns = min(arguments.count, 16)
     parts = [part for group in zip(*(in_rows(array, columns) for array in arrays)) for part in group]
     draw_rows(arguments.out / "reconstructions.png", parts)
-    print(f"{arguments.out / 'reconstructions.png'}: held-out pictures, and below them what the model keeps of them")
+    print(f"{arguments.out / 'reconstructions.png'}: held-out pictures, below them what the model keeps")
     if samples is not None:
         draw_rows(arguments.out / "samples.png", in_rows(samples.cpu().numpy(), columns))
         print(f"{arguments.out / 'samples.png'}: {arguments.count} pictures out of nothing")
 
 
 def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | None":
-    """Pictures drawn from the prior; None for a model of codes without one, whose uniform prior gives noise."""
+    """Pictures drawn from the prior; None for codes without one, which drawn uniformly are noise."""
     import torch
 
     from speechvq.images.codes import fingerprint
@@ -79,7 +87,9 @@ def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | No
         return None
     prior = load_grid_prior(arguments.prior).to(arguments.device)
     _check_source(arguments.prior, prior.source, fingerprint(arguments.run))
-    labels = torch.arange(arguments.count, device=arguments.device) % len(prior.classes) if prior.classes else None
+    labels = (
+        torch.arange(arguments.count, device=arguments.device) % len(prior.classes) if prior.classes else None
+    )
     codes = prior.sample(arguments.count, labels, seed=arguments.seed, temperature=arguments.temperature)
     return model.decode(codes)
 

@@ -13,7 +13,7 @@ LEAST = 64  # pixels that a small picture is blown up to
 
 
 def draw_rows(path: Path, rows: Sequence[np.ndarray]) -> None:
-    """Write rows of pictures as a PNG; small ones are enlarged by a whole factor, so every pixel stays a square.
+    """Write rows of pictures as a PNG; small ones are enlarged by a whole factor, so pixels stay squares.
 
     Args:
         path: of the PNG; replaced when it exists.

@@ -58,7 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     worlds.add_argument("--episodes", type=_whole, default=400, help="more can be added later")
     worlds.add_argument("--frames", type=_whole, default=100, help="of each episode")
     pictures = parser.add_argument_group("cifar10, pictures (any folder), frames (of a recorded world)")
-    pictures.add_argument("--size", type=_whole, default=128, help="pictures: pixels of a side; smaller ones are skipped")
+    pictures.add_argument(
+        "--size", type=_whole, default=128, help="pictures: pixels of a side; smaller ones are skipped"
+    )
     return parser
 
 

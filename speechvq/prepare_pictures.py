@@ -1,4 +1,4 @@
-"""The part of `python -m speechvq.prepare` that is about pictures: CIFAR-10, folders, frames of a recorded world."""
+"""What `python -m speechvq.prepare` does with pictures: CIFAR-10, folders, frames of a recorded world."""
 
 import argparse
 import sys
@@ -33,7 +33,10 @@ def prepare_pictures(arguments: argparse.Namespace) -> None:
     else:
         prepared = prepare_folder(arguments.root, arguments.out, arguments.size, report)
     counts = ", ".join(f"{split} {count}" for split, count in prepared.splits.items())
-    print(f"{arguments.out}: pictures of {prepared.size}x{prepared.size}: {counts}; {len(prepared.classes)} classes")
+    print(
+        f"{arguments.out}: pictures of {prepared.size}x{prepared.size}: {counts}; {len(prepared.classes)} "
+        "classes"
+    )
     _tell(report)
 
 

@@ -25,7 +25,9 @@ SIZE = 8
 SIZES = AutoencoderConfig(size=SIZE, blocks=1, units=6, likelihood="logistic", mixtures=2)
 CONFIGS: dict[str, ImageConfig] = {
     "image_vae": ImageVAEConfig(autoencoder=SIZES, per_position=2),
-    "image_vqvae": ImageVQConfig(autoencoder=SIZES, per_position=2, quantizer=QuantizerConfig(num_codes=4, dim=3)),
+    "image_vqvae": ImageVQConfig(
+        autoencoder=SIZES, per_position=2, quantizer=QuantizerConfig(num_codes=4, dim=3)
+    ),
     "image_vimco": ImageVimcoConfig(autoencoder=SIZES, per_position=2, num_codes=4, dim=3, samples=3),
 }
 RUNS: dict[str, Any] = {"image_vae": ImageVAERun, "image_vqvae": ImageVQRun, "image_vimco": ImageVimcoRun}
@@ -59,8 +61,16 @@ def model_of(kind: str, **changes: Any) -> ImageModel:
 
 def run_of(kind: str, root: Path, **train: Any) -> ImageRun:
     """A run of a few steps."""
-    settings: dict[str, Any] = {"steps": 6, "warmup": 2, "evaluate_every": 3, "evaluate_crops": 4, "save_every": 100}
-    run: ImageRun = RUNS[kind](CONFIGS[kind], ImageDataConfig(str(root), batch=4), TrainConfig(**(settings | train)))
+    settings: dict[str, Any] = {
+        "steps": 6,
+        "warmup": 2,
+        "evaluate_every": 3,
+        "evaluate_crops": 4,
+        "save_every": 100,
+    }
+    run: ImageRun = RUNS[kind](
+        CONFIGS[kind], ImageDataConfig(str(root), batch=4), TrainConfig(**(settings | train))
+    )
     return run
 
 

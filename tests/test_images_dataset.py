@@ -29,7 +29,10 @@ def test_cifar10_gzipped_or_not_in_its_folder_or_above(packed: bool, inside: str
     assert prepare_cifar10(tmp_path / "c", tmp_path / "out").splits == {"train": 9, "test": 2}
     images = read_images(tmp_path / "out", "train")
     pixels, labels = cifar10.read_file(tmp_path / "c" / inside / f"data_batch_3.bin{end}")
-    assert np.array_equal(images.pixels[5:], pixels) and images.labels.tolist() == [3] * 9 == [*labels, *[3] * 5]
+    assert np.array_equal(images.pixels[5:], pixels) and images.labels.tolist() == [3] * 9 == [
+        *labels,
+        *[3] * 5,
+    ]
     assert images.classes[3] == "cat"
 
 
@@ -139,7 +142,9 @@ def test_a_damaged_picture_is_named_and_counted(damage: object, reason: str, tmp
     assert sum(report.skipped.values()) == 1
 
 
-@pytest.mark.parametrize(("size", "fits"), [((15, 40), False), ((40, 15), False), ((16, 16), True), ((90, 31), True)])
+@pytest.mark.parametrize(
+    ("size", "fits"), [((15, 40), False), ((40, 15), False), ((16, 16), True), ((90, 31), True)]
+)
 def test_too_small_is_skipped_and_larger_is_scaled(size: tuple[int, int], fits: bool, tmp_path: Path) -> None:
     path, report = save(tmp_path / "a.png", "RGB", size), Report()
     if fits:
@@ -166,7 +171,7 @@ def test_a_picture_of_the_right_size_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Splits by their folders, classes by the folders within; the bad is named, the rest is used, twice is once."""
+    """Splits and classes by their folders; the bad is named, the rest is used, twice is once."""
     root, out = tmp_path / "pictures", tmp_path / "out"
     for split, name, i in itertools.product(("train", "val"), ("cat", "dog"), range(2)):
         save(root / split / name / f"{i}.png", "L" if i else "RGB")
@@ -195,7 +200,9 @@ def test_without_folders_of_splits_one_in_twenty_is_held_out(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("make", [None, "train", "nothing usable"])
-def test_a_folder_without_pictures(make: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_pictures(
+    make: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = tmp_path / "pictures"
     if make:
         for split in ("train", "val"):

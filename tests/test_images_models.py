@@ -27,12 +27,14 @@ def convolutions(module: nn.Module) -> list[tuple[int, ...]]:
     """(in, out, window, stride) of a module's convolutions, in order."""
     kinds = (nn.Conv2d, nn.ConvTranspose2d)
     return [
-        (c.in_channels, c.out_channels, c.kernel_size[0], c.stride[0]) for c in module.modules() if isinstance(c, kinds)
+        (c.in_channels, c.out_channels, c.kernel_size[0], c.stride[0])
+        for c in module.modules()
+        if isinstance(c, kinds)
     ]
 
 
 def test_the_architecture_is_the_papers() -> None:
-    """Two convolutions 4x4 of stride 2, two residual blocks 3x3 and 1x1, 256 units; mirrored; 8x8x10 for 32x32."""
+    """Two convolutions 4x4 of stride 2, two residual blocks 3x3 and 1x1, 256 units; mirrored."""
     config = AutoencoderConfig()
     encoder, decoder = Encoder(config, (10, 16)), Decoder(config, 160)
     blocks = [(256, 256, 3, 1), (256, 256, 1, 1)] * 2
@@ -88,14 +90,18 @@ def test_a_uniform_vae_needs_eight_bits_exactly() -> None:
     zero_last_layer(model)
     for parameter in model.encoder.project.parameters():  # q(z | x) = p(z)
         parameter.zero_()
-    assert (model.bound(PIXELS).total / DIMENSIONS / math.log(2)).tolist() == pytest.approx([8.0] * 5, abs=1e-5)
+    assert (model.bound(PIXELS).total / DIMENSIONS / math.log(2)).tolist() == pytest.approx(
+        [8.0] * 5, abs=1e-5
+    )
 
 
 @torch.no_grad()
 def test_a_uniform_vqvae_needs_eight_bits_and_its_codes() -> None:
     """Two codes of 4 values at each of 2x2 positions are 16 bits a picture."""
     config = ImageVQConfig(
-        autoencoder=AutoencoderConfig(size=SIZE, units=4), per_position=2, quantizer=QuantizerConfig(num_codes=4, dim=3)
+        autoencoder=AutoencoderConfig(size=SIZE, units=4),
+        per_position=2,
+        quantizer=QuantizerConfig(num_codes=4, dim=3),
     )
     model = ImageVQ(config).eval()
     zero_last_layer(model)
@@ -188,7 +194,9 @@ def test_configurations_that_do_not_fit(change: dict[str, object], line: str, tm
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     save_image_model(tmp_path, model_of("image_vae"))
     tensors = read_tensors(tmp_path / "model.safetensors")
-    write_tensors(tmp_path / "model.safetensors", tensors | {"decoder.enter.bias": torch.full((6,), math.nan)})
+    write_tensors(
+        tmp_path / "model.safetensors", tensors | {"decoder.enter.bias": torch.full((6,), math.nan)}
+    )
     with pytest.raises(UserError, match="holds NaN or Inf"):
         load_image_model(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"\x80\x04pickle")
@@ -199,4 +207,8 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
 
 
 def test_every_kind_is_built() -> None:
-    assert [type(build(config)).__name__ for config in CONFIGS.values()] == ["ImageVAE", "ImageVQ", "ImageVimco"]
+    assert [type(build(config)).__name__ for config in CONFIGS.values()] == [
+        "ImageVAE",
+        "ImageVQ",
+        "ImageVimco",
+    ]

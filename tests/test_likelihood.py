@@ -22,7 +22,7 @@ def outputs_of(kind: Likelihood, batch: int, side: int, scale: float = 1.0, seed
 @pytest.mark.parametrize("kind", BOTH, ids=NAMES)
 @pytest.mark.parametrize("scale", [0.1, 1.0, 5.0])
 def test_the_values_of_a_sub_pixel_sum_to_one(kind: Likelihood, scale: float) -> None:
-    """256 pictures of one pixel that differ in one colour: their probabilities are p(green, blue) together."""
+    """256 pictures of a pixel that differ in one colour: together as likely as the two others."""
     outputs = outputs_of(kind, 1, 1, scale).expand(256, -1, -1, -1)
     for colour in range(3):
         pixels = torch.full((256, 3, 1, 1), 77, dtype=torch.uint8)
@@ -66,7 +66,9 @@ def logistic(x: float) -> float:
 @pytest.mark.parametrize("kind", BOTH, ids=NAMES)
 def test_a_picture_is_the_product_of_its_sub_pixels(kind: Likelihood) -> None:
     outputs = outputs_of(kind, 2, 3)
-    pixels = torch.randint(0, 256, (2, 3, 3, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    pixels = torch.randint(
+        0, 256, (2, 3, 3, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
+    )
     pixels[0, :, 0, 0], pixels[0, :, 0, 1] = 0, 255
     wanted = [
         -sum(
@@ -113,7 +115,9 @@ def test_the_mean_picture(kind: Likelihood) -> None:
 @pytest.mark.parametrize("value", [0, 1, 128, 254, 255])
 def test_gradients_stay_finite_far_from_the_mean(value: int) -> None:
     """Components as narrow and as far away as outputs can put them."""
-    outputs = torch.tensor([0.0, 40.0, -40.0, 0.0, -60.0, 90.0, -30.0, 20.0, -80.0]).repeat(3).view(1, 27, 1, 1)
+    outputs = (
+        torch.tensor([0.0, 40.0, -40.0, 0.0, -60.0, 90.0, -30.0, 20.0, -80.0]).repeat(3).view(1, 27, 1, 1)
+    )
     outputs = outputs.clone().requires_grad_()
     nats = LogisticLikelihood(3).nats(outputs, torch.full((1, 3, 1, 1), value, dtype=torch.uint8))
     nats.sum().backward()

@@ -1,4 +1,4 @@
-"""The PixelCNN: nothing later is seen, nothing earlier is missed, and the cached sampler is the naive one, faster."""
+"""The PixelCNN: nothing later is seen, nothing earlier is missed, the cached sampler is the naive one."""
 
 import itertools
 import math
@@ -53,7 +53,7 @@ def test_a_code_changes_no_earlier_prediction_and_every_later_one(name: str) -> 
 
 @pytest.mark.parametrize("reach", [1, 2])
 def test_the_gradient_reaches_what_one_layer_may_see(reach: int) -> None:
-    """Of the middle of a grid: rows above within reach, and the row so far; by the vectors of the codes read."""
+    """Of a grid's middle: rows above within reach, and the row so far; by the vectors of the codes read."""
     grid = Grid(7, 7, 1, 4)
     model, seen = model_of(grid, layers=1, reach=reach), []
     model.read.register_forward_hook(lambda _, __, output: seen.append(output) or output.retain_grad())
@@ -110,7 +110,9 @@ def test_nats_are_those_of_the_logits() -> None:
     model, codes = model_of(grid), codes_of(grid, batch=2)
     shares = F.log_softmax(model(codes), -1)
     wanted = [
-        -sum(float(shares[b, i, j, g, codes[b, i, j, g]]) for i, j, g in itertools.product(range(3), repeat=3))
+        -sum(
+            float(shares[b, i, j, g, codes[b, i, j, g]]) for i, j, g in itertools.product(range(3), repeat=3)
+        )
         for b in range(2)
     ]
     assert model.nats(codes).tolist() == pytest.approx(wanted, rel=1e-5)

@@ -1,4 +1,4 @@
-"""Image models, priors over grids and the second stage through the commands; runs resume, and mistakes are named."""
+"""Image models, priors over grids and the second stage by their commands; mistakes are named."""
 
 import dataclasses
 import json
@@ -73,17 +73,23 @@ def test_a_run_learns_and_says_its_bound(kind: str, runs: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_a_stopped_run_ends_like_an_unbroken_one(kind: str, runs: Path, pictures: Path, tmp_path: Path) -> None:
+def test_a_stopped_run_ends_like_an_unbroken_one(
+    kind: str, runs: Path, pictures: Path, tmp_path: Path
+) -> None:
     config = run_of(kind, pictures, save_every=3)
     learn(tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, steps=3, decay=0.0)))
-    whole = learn(tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, decay=0.0)), "whole")
+    whole = learn(
+        tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, decay=0.0)), "whole"
+    )
     resumed = learn(tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, decay=0.0)))
     one, other = (read_tensors(list_checkpoints(run)[-1] / "average.safetensors") for run in (whole, resumed))
     assert all(torch.equal(one[name], tensor) for name, tensor in other.items())
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_the_likelihood_command(kind: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_likelihood_command(
+    kind: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["--run", str(runs / kind), "--json", str(tmp_path / "a.json"), "--images", "5"]
     fitted = kind == "image_vqvae"
     assert likelihood.main([*arguments, *(["--prior", str(runs / "prior")] if fitted else [])]) == 0
@@ -146,15 +152,23 @@ def test_codes_are_computed_once_and_anew_for_other_weights(pictures: Path, tmp_
     images, model = read_images(pictures, "test"), model_of("image_vqvae")
     save_image_model(tmp_path, model)
     codes = kept_codes(tmp_path, model, images, pictures, "test")
-    assert codes.shape == (6, 2, 2, 2) and codes.dtype == np.uint8 and len(list(tmp_path.glob("codes/*.npy"))) == 1
-    assert np.array_equal(kept_codes(tmp_path, model_of("image_vimco"), images, pictures, "test"), codes)  # not asked
+    assert (
+        codes.shape == (6, 2, 2, 2)
+        and codes.dtype == np.uint8
+        and len(list(tmp_path.glob("codes/*.npy"))) == 1
+    )
+    assert np.array_equal(
+        kept_codes(tmp_path, model_of("image_vimco"), images, pictures, "test"), codes
+    )  # not asked
     before = fingerprint(tmp_path)
     save_image_model(tmp_path, model_of("image_vqvae", per_position=1))
     assert fingerprint(tmp_path) != before
     assert kept_codes(tmp_path, load_image_model(tmp_path), images, pictures, "test").shape == (6, 2, 2, 1)
 
 
-def test_a_vae_has_no_codes(pictures: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_vae_has_no_codes(
+    pictures: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for model, line in ((str(runs / "image_vae"), "latents are no codes"), ("", "data.model is not set")):
         configuration.save(tmp_path / "a.yaml", PixelCNNRun(PIXELCNN, GridDataConfig(model=model), BRIEF))
         assert train.main(["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run")]) == 2
@@ -188,7 +202,10 @@ def test_a_prior_and_its_directory(runs: Path, tmp_path: Path) -> None:
         ({"kind": "sequence"}, "no prior over grids"),
         ({"grid": None}, "grid: expected height, width, per_position, num_codes"),
         ({"grid": {"height": 2, "width": 2, "per_position": 2, "num_codes": 10**9}}, "grid: expected"),
-        ({"grid": {"height": 2, "width": 2, "per_position": 200, "num_codes": 60_000}}, "the configuration asks for"),
+        (
+            {"grid": {"height": 2, "width": 2, "per_position": 200, "num_codes": 60_000}},
+            "the configuration asks for",
+        ),
         ({"class_names": 3}, "class_names: expected a list"),
     ],
 )
@@ -241,7 +258,9 @@ def first_stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first")
     root = prepared(folder / "pictures", size=16)
     config = run_of("image_vqvae", root)
-    model = dataclasses.replace(CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, size=16), per_position=1)
+    model = dataclasses.replace(
+        CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, size=16), per_position=1
+    )
     return learn(folder, dataclasses.replace(config, model=model))
 
 
@@ -254,7 +273,16 @@ def test_the_second_stage_is_learnt_and_drawn(first_stage: Path, tmp_path: Path)
     with torch.no_grad():
         latents = model.encode(codes)
         assert latents.shape == (3, 2) and model.decode(latents, seed=1).shape == codes.shape
-    arguments = ["--run", str(first_stage), "--second-stage", str(run), "--out", str(tmp_path), "--count", "2"]
+    arguments = [
+        "--run",
+        str(first_stage),
+        "--second-stage",
+        str(run),
+        "--out",
+        str(tmp_path),
+        "--count",
+        "2",
+    ]
     assert draw.main(arguments) == 0
     with Image.open(tmp_path / "reconstructions.png") as picture:
         assert picture.size == (2 + 2 * 66, 2 + 3 * 66)
@@ -279,7 +307,9 @@ def test_latents_that_are_used_and_latents_that_are_not() -> None:
     assert own == pytest.approx(others, abs=1e-6)
 
 
-def test_a_grid_too_small_for_a_second_stage(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_grid_too_small_for_a_second_stage(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = SecondStageRun(STAGE, GridDataConfig(model=str(runs / "image_vqvae")), BRIEF)
     configuration.save(tmp_path / "a.yaml", config)
     assert train.main(["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run")]) == 2

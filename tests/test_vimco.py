@@ -1,4 +1,4 @@
-"""VIMCO: its gradient is unbiased, by exact enumeration of all that can be drawn; its bound is what it says."""
+"""VIMCO: its gradient is unbiased, by enumeration of all that can be drawn; its bound is what it says."""
 
 import itertools
 import math
@@ -67,7 +67,9 @@ def test_more_samples_bound_more_tightly_and_all_of_them_exactly() -> None:
 def tiny(samples: int, **changes: int) -> ImageVimco:
     torch.manual_seed(0)
     sizes = AutoencoderConfig(size=8, blocks=1, units=6, likelihood="logistic", mixtures=2)
-    return ImageVimco(ImageVimcoConfig(autoencoder=sizes, num_codes=5, dim=3, per_position=2, samples=samples, **changes))
+    return ImageVimco(
+        ImageVimcoConfig(autoencoder=sizes, num_codes=5, dim=3, per_position=2, samples=samples, **changes)
+    )
 
 
 PIXELS = torch.randint(0, 256, (3, 3, 8, 8), generator=torch.Generator().manual_seed(4), dtype=torch.uint8)
@@ -88,7 +90,9 @@ def test_more_samples_cost_at_most_the_sum_of_the_parts() -> None:
 @torch.no_grad()
 def test_a_uniform_posterior_and_decoder_need_eight_bits() -> None:
     torch.manual_seed(0)
-    config = ImageVimcoConfig(autoencoder=AutoencoderConfig(size=8, units=4), num_codes=5, dim=3, per_position=2)
+    config = ImageVimcoConfig(
+        autoencoder=AutoencoderConfig(size=8, units=4), num_codes=5, dim=3, per_position=2
+    )
     model = ImageVimco(config)
     for parameter in [*model.encoder.project.parameters(), *model.decoder.up[-1].parameters()]:
         parameter.zero_()
@@ -145,5 +149,7 @@ def test_codes_are_drawn_from_q() -> None:
 def test_a_code_finds_its_own_row() -> None:
     model = tiny(1)
     codes = torch.tensor([[1, 4], [0, 2]])
-    wanted = torch.stack([torch.stack([model.codebook[g, code] for g, code in enumerate(row)]) for row in codes])
+    wanted = torch.stack(
+        [torch.stack([model.codebook[g, code] for g, code in enumerate(row)]) for row in codes]
+    )
     assert torch.equal(model.lookup(codes), wanted)

@@ -1,7 +1,7 @@
 """Settings of the image models: one architecture and three bottlenecks.
 
-The defaults are the paper's for CIFAR-10 (van den Oord et al. 2017, section 4.1); a field whose comment says "our
-choice" is left open there.
+The defaults are the paper's for CIFAR-10 (van den Oord et al. 2017, section 4.1); a field whose comment says
+"our choice" is left open there.
 """
 
 from dataclasses import dataclass, field
@@ -27,7 +27,9 @@ class AutoencoderConfig:
     def __post_init__(self) -> None:
         """Raises UserError for a size that cannot be halved so often."""
         if self.size % 2**self.downsamplings:
-            raise UserError(f"autoencoder.size: expected a multiple of {2**self.downsamplings}, got {self.size}")
+            raise UserError(
+                f"autoencoder.size: expected a multiple of {2**self.downsamplings}, got {self.size}"
+            )
 
     @property
     def grid(self) -> int:

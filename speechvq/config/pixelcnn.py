@@ -1,6 +1,7 @@
 """Settings of priors over grids of codes, of the paper's second stage, and of the codes that both learn from.
 
-The paper names the PixelCNN and leaves its sizes open (van den Oord et al. 2017, section 4.2); all sizes are our choice.
+The paper names the PixelCNN and leaves its sizes open (van den Oord et al. 2017, section 4.2); all sizes are
+our choice.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ class PixelCNNConfig:
 
 @dataclass(frozen=True)
 class SecondStageConfig:
-    """A VQ-VAE over grids of codes, whose decoder is a PixelCNN and whose latents know no place (section 4.2)."""
+    """A VQ-VAE over grids of codes with a PixelCNN decoder; its latents know no place (section 4.2)."""
 
     kind: Literal["second_stage"] = "second_stage"
     latents: int = within(1, 256, 3)  # each with a codebook of its own: 3 of 512 make the paper's 27 bits

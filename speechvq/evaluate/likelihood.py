@@ -27,10 +27,18 @@ SEED = 0  # of what is drawn
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate likelihood", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="of an image model, for example exp/cifar10/vqvae")
-    parser.add_argument("--prior", type=Path, help="run of a PixelCNN over that model's codes; for the bound under it")
-    parser.add_argument("--data", type=Path, help="prepared pictures; default: those the model was trained on")
-    parser.add_argument("--images", type=int, help="measure the first so many of the test split; default: all")
+    parser.add_argument(
+        "--run", type=Path, required=True, help="of an image model, for example exp/cifar10/vqvae"
+    )
+    parser.add_argument(
+        "--prior", type=Path, help="run of a PixelCNN over that model's codes; for the bound under it"
+    )
+    parser.add_argument(
+        "--data", type=Path, help="prepared pictures; default: those the model was trained on"
+    )
+    parser.add_argument(
+        "--images", type=int, help="measure the first so many of the test split; default: all"
+    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--json", type=Path, help="write every number to this file")
     return parser
@@ -76,10 +84,13 @@ def measure_likelihood(
         prior: of the model's codes.
 
     Returns:
-        `kind`, `images`, and under `under` the figures by prior: `bits_per_dim` (of VIMCO with all its samples),
-        `standard_error` over pictures, `reconstruction` and `latents`. `bits_per_dim` is the last of them.
+        `kind`, `images`, and under `under` the figures by prior: `bits_per_dim` (of VIMCO with all its
+        samples), `standard_error` over pictures, `reconstruction` and `latents`. `bits_per_dim` is the last
+        of them.
     """
-    under = {"normal" if model.config.kind == "image_vae" else "uniform": _measure(model, images, count, None)}
+    under = {
+        "normal" if model.config.kind == "image_vae" else "uniform": _measure(model, images, count, None)
+    }
     if prior is not None:
         under["fitted"] = _measure(model, images, count, prior.nats)
     figures = {"kind": model.config.kind, "images": count, "under": under}
@@ -88,7 +99,9 @@ def measure_likelihood(
     return figures | {"bits_per_dim": list(under.values())[-1]["bits_per_dim"]}
 
 
-def _measure(model: "ImageModel", images: "ImageSet", count: int, prior: "CodePrior | None") -> dict[str, float]:
+def _measure(
+    model: "ImageModel", images: "ImageSet", count: int, prior: "CodePrior | None"
+) -> dict[str, float]:
     import torch
 
     from speechvq.images.bound import Bound, bits_per_dim
@@ -119,13 +132,19 @@ def likelihood_table(figures: dict[str, Any]) -> str:
     """A row a prior."""
     header = ["prior of the latents", "bits/dim", "standard error", "reconstruction", "latents"]
     rows = [
-        [name, *(f"{values[key]:.3f}" for key in ("bits_per_dim", "standard_error", "reconstruction", "latents"))]
+        [
+            name,
+            *(
+                f"{values[key]:.3f}"
+                for key in ("bits_per_dim", "standard_error", "reconstruction", "latents")
+            ),
+        ]
         for name, values in figures["under"].items()
     ]
     notes = [f"bound on -log2 p(x) a sub-pixel, latents included, over {figures['images']} held-out pictures"]
     if "samples" in figures:
         notes.append(
-            f"importance-weighted with {figures['samples']} samples, so the bound is below the sum of its parts"
+            f"importance-weighted with {figures['samples']} samples, so the bound is below its parts' sum"
         )
     return "\n".join([f"{figures['run']}: {figures['kind']}", align([header, *rows], left=1), *notes])
 
@@ -133,8 +152,10 @@ def likelihood_table(figures: dict[str, Any]) -> str:
 def _check_prior(folder: Path, prior: "GridPrior", source: str) -> None:
     """Refuse a prior whose numbers would mean something else."""
     if prior.source != source:
-        raise UserError(f"{folder}: fitted to another model's codes; train a prior with data.model of this run")
+        raise UserError(
+            f"{folder}: fitted to another model's codes; train a prior with data.model of this run"
+        )
     if prior.classes:
         raise UserError(
-            f"{folder}: is told the class, so it bounds p(x | class) and not p(x); give one with model.classes=false"
+            f"{folder}: is told the class, so it bounds p(x | class) and not p(x); give one that is not told"
         )

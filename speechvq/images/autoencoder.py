@@ -1,4 +1,4 @@
-"""The paper's encoder and decoder of pictures (van den Oord et al. 2017, section 4.1), for every bottleneck."""
+"""The paper's encoder and decoder of pictures (van den Oord et al. 2017, section 4.1)."""
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,8 @@ class ResidualBlock(nn.Module):
 class Encoder(nn.Module):
     """Pictures to a vector a position: convolutions 4x4 of stride 2, residual blocks, and a projection.
 
-    Each position's outputs may be given a shape of their own, `shape`: (10, 16) makes ten vectors of width 16.
+    Each position's outputs may be given a shape of their own, `shape`: (10, 16) makes ten vectors of width
+    16.
     """
 
     def __init__(self, config: AutoencoderConfig, shape: tuple[int, ...]) -> None:
@@ -48,8 +49,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """A vector a position to a distribution of pictures: the encoder's layers mirrored, and the likelihood.
 
-    The last transposed convolution makes the likelihood's outputs itself. The first convolution is 3x3, as in the
-    authors' published code (Sonnet); the paper does not name it.
+    The last transposed convolution makes the likelihood's outputs itself. The first convolution is 3x3, as in
+    the authors' published code (Sonnet); the paper does not name it.
     """
 
     def __init__(self, config: AutoencoderConfig, width: int) -> None:
@@ -59,7 +60,8 @@ class Decoder(nn.Module):
         self.enter = nn.Conv2d(width, config.units, 3, padding=1)
         self.blocks = nn.Sequential(*[ResidualBlock(config.units) for _ in range(config.blocks)])
         self.up = nn.ModuleList(
-            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1) for before, after in zip(widths, widths[1:])
+            nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
+            for before, after in zip(widths, widths[1:])
         )
         self.to(memory_format=torch.channels_last)
 

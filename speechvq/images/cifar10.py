@@ -1,7 +1,8 @@
 """CIFAR-10 as it was published (Krizhevsky 2009), in the binary version: no pickle.
 
-A record is a label byte and 3,072 bytes of pixels, red, green and blue planes of 32x32. Five files of 10,000 records
-are for training and one for the test. Files may be gzipped, and may be cut to fewer whole records (a slice).
+A record is a label byte and 3,072 bytes of pixels, red, green and blue planes of 32x32. Five files of 10,000
+records are for training and one for the test. Files may be gzipped, and may be cut to fewer whole records (a
+slice).
 """
 
 import gzip
@@ -52,7 +53,7 @@ def find_files(root: Path, split: str) -> list[Path]:
     found = [next((path for path in paths if path.exists()), None) for paths in either]
     if not any(found):
         raise UserError(
-            f"{folder}: no {FILES[split][0]} or {FILES[split][0]}.gz; give the folder {FOLDER} of CIFAR-10's binary "
+            f"{folder}: no {FILES[split][0]} or {FILES[split][0]}.gz; give the folder {FOLDER} of the binary "
             "version, or --download"
         )
     return [path for path in found if path is not None]
@@ -73,8 +74,12 @@ def read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"{path}: cannot be read ({error}); take an undamaged copy") from None
     if not raw or len(raw) % _RECORD:
         size = "more than a whole file" if len(raw) > limit else f"{len(raw)} bytes"
-        raise UserError(f"{path}: {size}, not whole records of {_RECORD}; truncated, or not CIFAR-10's binary version")
+        raise UserError(
+            f"{path}: {size}, not whole records of {_RECORD}; truncated, or not CIFAR-10's binary version"
+        )
     records = np.frombuffer(raw, np.uint8).reshape(-1, _RECORD)
     if records[:, 0].max() >= len(CLASSES):
-        raise UserError(f"{path}: label {records[:, 0].max()} is none of 0 to 9; not CIFAR-10's binary version")
+        raise UserError(
+            f"{path}: label {records[:, 0].max()} is none of 0 to 9; not CIFAR-10's binary version"
+        )
     return records[:, 1:].reshape(-1, 3, SIZE, SIZE), records[:, 0]

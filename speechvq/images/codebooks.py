@@ -10,8 +10,8 @@ from speechvq.quantizer import Quantized, VectorQuantizer
 class Codebooks(nn.Module):
     """G quantisers for vectors (..., G, D), each with an embedding space of its own.
 
-    To a VQVAE it looks like one: codes are (..., G), the loss is the mean over all vectors as in eq. 3, usage counts
-    the G K entries one codebook after the other.
+    To a VQVAE it looks like one: codes are (..., G), the loss is the mean over all vectors as in eq. 3, usage
+    counts the G K entries one codebook after the other.
     """
 
     def __init__(self, config: QuantizerConfig, count: int) -> None:

@@ -50,7 +50,9 @@ def encode_images(model: ImageModel, images: ImageSet, *, label: str = "encode")
     grid, device = grid_of(model), next(model.parameters()).device
     assert not isinstance(model, ImageVAE)
     count = len(images.pixels)
-    codes = np.empty((count, grid.height, grid.width, grid.per_position), np.min_scalar_type(grid.num_codes - 1))
+    codes = np.empty(
+        (count, grid.height, grid.width, grid.per_position), np.min_scalar_type(grid.num_codes - 1)
+    )
     starts = range(0, count, AT_ONCE)
     for start in progress(starts, total=len(starts), label=label, unit="batches"):
         some = slice(start, start + AT_ONCE)
@@ -58,11 +60,14 @@ def encode_images(model: ImageModel, images: ImageSet, *, label: str = "encode")
     return codes
 
 
-def kept_codes(folder: str | Path, model: ImageModel, images: ImageSet, root: str | Path, split: str) -> np.ndarray:
+def kept_codes(
+    folder: str | Path, model: ImageModel, images: ImageSet, root: str | Path, split: str
+) -> np.ndarray:
     """The codes of a split, read where an earlier call has kept them: (N, grid, grid, G).
 
     Args:
-        folder: the model's, or its run's; they are kept in its `codes/`, by the weights and the pictures' folder.
+        folder: the model's, or its run's; they are kept in its `codes/`, by the weights and the pictures'
+        folder.
         model: what is in it.
         images: the pictures.
         root: where they lie.

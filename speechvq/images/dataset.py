@@ -60,8 +60,8 @@ def check_size(images: ImageSet, size: int, where: str) -> None:
     """
     if images.pixels.shape[-1] != size:
         raise UserError(
-            f"{where}: pictures of {images.pixels.shape[-1]} pixels, and the model's have {size}; prepare them with "
-            f"--size {size}, or set model.autoencoder.size"
+            f"{where}: pictures of {images.pixels.shape[-1]} pixels, and the model's have {size}; prepare "
+            f"them with --size {size}, or set model.autoencoder.size"
         )
 
 
@@ -102,5 +102,7 @@ def _load(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"{path}: cannot be read ({error}); prepare the pictures again") from None
     if array.shape != shape or array.dtype != kind:
-        raise UserError(f"{path}: {array.shape} {array.dtype}, described as {shape}; prepare the pictures again")
+        raise UserError(
+            f"{path}: {array.shape} {array.dtype}, described as {shape}; prepare the pictures again"
+        )
     return array

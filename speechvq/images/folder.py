@@ -20,7 +20,15 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp"}
 TEST_NAMES = ("test", "val", "valid", "validation")  # a folder of one of these names beside `train`
 TEST_SHARE = 20  # one in so many where there are no such folders
 
-_CONVERTED = {"L": "grey", "1": "grey", "LA": "grey", "P": "palette", "PA": "palette", "RGBA": "alpha", "CMYK": "CMYK"}
+_CONVERTED = {
+    "L": "grey",
+    "1": "grey",
+    "LA": "grey",
+    "P": "palette",
+    "PA": "palette",
+    "RGBA": "alpha",
+    "CMYK": "CMYK",
+}
 
 
 @dataclass
@@ -33,7 +41,7 @@ class Report:
 
 
 def find_pictures(root: Path) -> dict[str, list[Path]]:
-    """The pictures of splits "train" and "test", below folders of those names or by a fixed draw of the names.
+    """The pictures of splits "train" and "test": from folders of those names, or by a draw that stays.
 
     Raises:
         UserError: no folder, or a split without pictures.
@@ -113,7 +121,9 @@ def _square(picture: "Image", size: int) -> np.ndarray:
 
     width, height = picture.size
     if min(width, height) > size:
-        picture.draft("RGB", (size, size))  # a JPEG may be decoded at a fraction of its size, never below this
+        picture.draft(
+            "RGB", (size, size)
+        )  # a JPEG may be decoded at a fraction of its size, never below this
     picture = picture.convert("RGBA").convert("RGB") if picture.mode == "P" else picture.convert("RGB")
     shorter = min(width, height)
     if shorter > size:
@@ -126,7 +136,11 @@ def _square(picture: "Image", size: int) -> np.ndarray:
 
 def _below(folder: Path) -> list[Path]:
     """Pictures by their names' endings, sorted; no hidden ones."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+    found = (
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )
     return sorted(path for path in found if path.is_file())
 
 

@@ -1,4 +1,4 @@
-"""What a decoder says of pixels: a distribution over the 256 values of every sub-pixel, and its exact nats."""
+"""What a decoder says of pixels: a distribution over every sub-pixel's 256 values, and exact nats."""
 
 import math
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Likelihood(Protocol):
 
 @dataclass(frozen=True)
 class SoftmaxLikelihood:
-    """A softmax over the 256 values, which know nothing of one another; the authors' choice for their bound."""
+    """A softmax over 256 values that know nothing of one another; the authors' choice for their bound."""
 
     channels: int = COLOURS * VALUES
 
@@ -53,8 +53,8 @@ class SoftmaxLikelihood:
 class LogisticLikelihood:
     """A mixture of logistic distributions, each cut into 256 values (Salimans et al. 2017, section 2.1).
 
-    Without that paper's dependence among the colours, so that a picture's sub-pixels stay independent given the
-    latents, as they are under the softmax.
+    Without that paper's dependence among the colours, so that a picture's sub-pixels stay independent given
+    the latents, as they are under the softmax.
     """
 
     mixtures: int
@@ -89,8 +89,8 @@ class LogisticLikelihood:
 def _log_mass(values: Tensor, means: Tensor, log_scales: Tensor) -> Tensor:
     """Log probability of values 0 to 255, the outermost with all that lies beyond them.
 
-    log(sigmoid(b) - sigmoid(a)) = log sigmoid(b) + log sigmoid(-a) + log(1 - e^(a - b)), which loses nothing in the
-    tails; b - a depends on the scale alone.
+    log(sigmoid(b) - sigmoid(a)) = log sigmoid(b) + log sigmoid(-a) + log(1 - e^(a - b)), which loses
+    nothing in the tails; b - a depends on the scale alone.
     """
     centred = values.float() * (2 * _HALF) - 1 - means
     rate = torch.exp(-log_scales)

@@ -55,7 +55,9 @@ def find_model(folder: str | Path) -> Path:
         UserError: there is none.
     """
     folder = Path(folder)
-    found = next((f for f in (folder / "model", folder) if (f / WEIGHTS).is_file() and (f / CONFIG).is_file()), None)
+    found = next(
+        (f for f in (folder / "model", folder) if (f / WEIGHTS).is_file() and (f / CONFIG).is_file()), None
+    )
     if found is None:
         raise UserError(f"{folder}: no model here; give what `train --out` made, or its model/")
     return found

@@ -1,4 +1,4 @@
-"""Pictures of any origin become a folder that training reads: plain arrays, and a description written last."""
+"""Pictures of any origin become a folder that training reads: arrays, and a description, written last."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -119,7 +119,9 @@ def read_meta(out: Path) -> Prepared:
         fields = json.loads((out / META).read_text(encoding="utf-8"))
         prepared = Prepared(**fields)
         sizes = [prepared.size, *prepared.splits.values()]
-        if not all(isinstance(size, int) and size > 0 for size in sizes) or not isinstance(prepared.classes, list):
+        if not all(isinstance(size, int) and size > 0 for size in sizes) or not isinstance(
+            prepared.classes, list
+        ):
             raise ValueError("sizes that are none")
     except OSError:
         raise UserError(

@@ -1,7 +1,8 @@
 """The paper's second stage (van den Oord et al. 2017, section 4.2): a grid of codes into a few more codes.
 
-The whole of a 21x21 grid becomes three latents of 512 values, each with an embedding space of its own: 27 bits. The
-decoder is a PixelCNN over the grid, which could do without latents; that it uses them is what the experiment shows.
+The whole of a 21x21 grid becomes three latents of 512 values, each with an embedding space of its own: 27
+bits. The decoder is a PixelCNN over the grid, which could do without latents; that it uses them is what the
+experiment shows.
 """
 
 import torch
@@ -17,13 +18,15 @@ from speechvq.vqvae import VQVAE
 
 
 class GridEncoder(nn.Module):
-    """A grid of codes to a few vectors without a place. The layers are our choice; the paper says nothing of them."""
+    """A grid of codes to a few vectors without a place; the layers are our choice."""
 
     def __init__(self, grid: Grid, units: int, latents: int, dim: int) -> None:
         super().__init__()
         self.read = CodeTables(grid, units)
         down = [nn.Conv2d(units, units, 4, stride=2, padding=1), ResidualBlock(units), nn.ReLU()]
-        self.convolutions = nn.Sequential(*down, nn.Conv2d(units, units, 4, stride=2, padding=1), ResidualBlock(units))
+        self.convolutions = nn.Sequential(
+            *down, nn.Conv2d(units, units, 4, stride=2, padding=1), ResidualBlock(units)
+        )
         positions = (grid.height // 4) * (grid.width // 4)
         self.project = nn.Linear(units * positions, latents * dim)
         self.normalise = BatchRenorm(latents * dim)

@@ -39,7 +39,9 @@ def load_second_stage(folder: str | Path) -> SecondStage:
     folder = find_model(folder)
     mapping = read_yaml(folder / CONFIG)
     if mapping.get("kind") != "second_stage":
-        raise UserError(f"{folder / CONFIG}: no second stage; give what `train --out` made with that model.kind")
+        raise UserError(
+            f"{folder / CONFIG}: no second stage; give what `train --out` made with that model.kind"
+        )
     grid, source = mapping.pop("grid", None), str(mapping.pop("source", None))
     try:
         config, sizes = from_mapping(SecondStageConfig, mapping), read_grid(grid)

@@ -10,7 +10,7 @@ from speechvq.images.bound import Bound, BoundLosses, CodePrior
 
 
 class ImageVAE(nn.Module):
-    """q(z | x) and p(z) are Gaussian with independent latents, (B, grid, grid, G); z is drawn once a picture."""
+    """q(z | x) and p(z) are Gaussian, latents (B, grid, grid, G) independent; one z is drawn a picture."""
 
     def __init__(self, config: ImageVAEConfig) -> None:
         super().__init__()
@@ -35,7 +35,9 @@ class ImageVAE(nn.Module):
             UserError: a prior of codes was given, and there are none.
         """
         if prior is not None:
-            raise UserError("a VAE's latents are no codes, so no prior of codes can be fitted; leave --prior out")
+            raise UserError(
+                "a VAE's latents are no codes, so no prior of codes can be fitted; leave --prior out"
+            )
         mean, log_variance = self.posterior(pixels)
         latents = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
         reconstruction = self.decoder.nats_each(pixels, latents)

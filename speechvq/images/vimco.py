@@ -1,7 +1,10 @@
-"""Pictures with drawn codes, learnt by VIMCO (Mnih and Rezende 2016, "Variational inference for Monte Carlo objectives").
+"""Pictures with drawn codes, learnt by VIMCO.
 
-The bound is that of importance weighting, log 1/S sum_s p(x, z_s) / q(z_s | x) (Burda et al. 2016). Codes cannot be
-differentiated, so q learns from log q times how much better the bound is for this sample than it would be without.
+Mnih and Rezende 2016, "Variational inference for Monte Carlo objectives"; equations are numbered as there.
+
+The bound is that of importance weighting, log 1/S sum_s p(x, z_s) / q(z_s | x) (Burda et al. 2016). Codes
+cannot be differentiated, so q learns from log q times how much better the bound is for this sample than it
+would be without.
 """
 
 import math
@@ -24,12 +27,12 @@ def log_mean_weight(log_weights: Tensor) -> Tensor:
 
 
 def leave_one_out(log_weights: Tensor) -> Tensor:
-    """The bound if sample s weighed the geometric mean of the others (eq. 10): (B, S) to (B, S); S = 1 gives 0."""
+    """The bound if sample s weighed the others' geometric mean (eq. 10): (B, S) to (B, S); 0 for S = 1."""
     samples = log_weights.shape[1]
     if samples == 1:
         return torch.zeros_like(log_weights)
     others = (log_weights.sum(1, keepdim=True) - log_weights) / (samples - 1)
-    replaced = log_weights[:, None, :].expand(-1, samples, -1).clone()  # row s: the weights with another one at s
+    replaced = log_weights[:, None, :].repeat(1, samples, 1)  # row s: the weights, with another one at s
     replaced.diagonal(dim1=1, dim2=2).copy_(others)
     return replaced.logsumexp(2) - math.log(samples)
 
@@ -64,8 +67,9 @@ class ImageVimco(nn.Module):
     def forward(self, pixels: Tensor) -> BoundLosses:
         """The bound of a batch (B, 3, H, W) uint8, nats a dimension, and a total whose gradient is VIMCO's.
 
-        All samples are weighed without a gradient; then only those whose share can be told from nothing are decoded
-        again with one. With thousands of sub-pixels that is one or two of fifty, and a third of the time.
+        All samples are weighed without a gradient; then only those whose share can be told from nothing are
+        decoded again with one. With thousands of sub-pixels that is one or two of fifty, and a third of the
+        time.
         """
         log_posterior = self._log_posterior(pixels)
         codes, log_q = self._draw(log_posterior, self.config.samples)
@@ -77,7 +81,9 @@ class ImageVimco(nn.Module):
         nats = self.decoder.nats_each(pixels[picture], self.lookup(codes[picture, sample]))
         heard = (share[picture, sample] * nats).sum()  # the decoder's part
         total = (heard - ((signal - share) * log_q).sum()) / pixels.numel()
-        means = [v.mean() / pixels[0].numel() for v in (-log_mean_weight(log_weights), reconstruction, latents)]
+        means = [
+            v.mean() / pixels[0].numel() for v in (-log_mean_weight(log_weights), reconstruction, latents)
+        ]
         return BoundLosses(total, *means)
 
     def bound(self, pixels: Tensor, prior: CodePrior | None = None) -> Bound:

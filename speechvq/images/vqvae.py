@@ -14,22 +14,26 @@ from speechvq.vqvae import VQVAE
 class ImageVQ(VQVAE):
     """A VQVAE whose x are pictures, (B, 3, H, W) uint8, and whose codes are (B, grid, grid, G).
 
-    Our choice: batch renormalisation before the quantiser, as in the speech model. Beside the nats of 3,072 sub-pixels
-    the commitment is light, and without it the encoder's outputs left the codebook's scale a thousandfold.
+    Our choice: batch renormalisation before the quantiser, as in the speech model. Beside the nats of 3,072
+    sub-pixels the commitment is light, and without it the encoder's outputs left the codebook's scale a
+    thousandfold.
     """
 
     encoder: nn.Sequential
     decoder: Decoder
 
     def __init__(self, config: ImageVQConfig) -> None:
-        """Args:
-        config: sizes and options.
+        """
+        Args:
+            config: sizes and options.
         """
         dim, count = config.quantizer.dim, config.per_position
         separate = config.codebooks == "separate" and count > 1
         super().__init__(
             nn.Sequential(
-                Encoder(config.autoencoder, (count * dim,)), BatchRenorm(count * dim), nn.Unflatten(-1, (count, dim))
+                Encoder(config.autoencoder, (count * dim,)),
+                BatchRenorm(count * dim),
+                nn.Unflatten(-1, (count, dim)),
             ),
             Codebooks(config.quantizer, count) if separate else VectorQuantizer(config.quantizer),
             Decoder(config.autoencoder, count * dim),

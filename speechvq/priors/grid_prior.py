@@ -38,7 +38,7 @@ class GridPrior(nn.Module):
         self.pixelcnn = PixelCNN(config, grid, config.channels if self.classes else 0)
 
     def forward(self, codes: Tensor, labels: Tensor) -> PriorLosses:
-        """The loss of a batch: codes (B, H, W, G) int64 and classes (B,), which a prior without does not look at."""
+        """The loss of codes (B, H, W, G) int64 of classes (B,), at which a prior without does not look."""
         nats = self.nats(codes, labels).mean() / codes[0].numel()
         return PriorLosses(nats, nats.detach())
 
@@ -47,7 +47,13 @@ class GridPrior(nn.Module):
         return self.pixelcnn.nats(codes, self._condition(labels))
 
     def sample(
-        self, count: int, labels: Tensor | None = None, *, seed: int = 0, temperature: float = 1.0, top_p: float = 1.0
+        self,
+        count: int,
+        labels: Tensor | None = None,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
     ) -> Tensor:
         """Draw grids, (count, H, W, G); grid i depends on the seed and on i alone.
 
@@ -58,7 +64,9 @@ class GridPrior(nn.Module):
             temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
         """
         shape = (self.grid.height, self.grid.width, self.grid.per_position)
-        each = [torch.rand(shape, generator=torch.Generator().manual_seed(hash((seed, i)))) for i in range(count)]
+        each = [
+            torch.rand(shape, generator=torch.Generator().manual_seed(hash((seed, i)))) for i in range(count)
+        ]
         uniforms = torch.stack(each).to(self.pixelcnn.head.bias.device)
         return sample_grids(
             self.pixelcnn, uniforms, self._condition(labels), temperature=temperature, top_p=top_p
@@ -101,7 +109,9 @@ def load_grid_prior(folder: str | Path) -> GridPrior:
     place = folder / CONFIG
     mapping = read_yaml(place)
     if mapping.get("kind") != "pixelcnn":
-        raise UserError(f"{place}: no prior over grids; give what `train --out` made with model.kind: pixelcnn")
+        raise UserError(
+            f"{place}: no prior over grids; give what `train --out` made with model.kind: pixelcnn"
+        )
     grid, classes, source = (mapping.pop(key, None) for key in ("grid", "class_names", "source"))
     try:
         config = from_mapping(PixelCNNConfig, mapping)
@@ -123,7 +133,9 @@ def read_grid(fields: object) -> Grid:
     """
     sizes = [fields.get(name) for name in Grid._fields] if isinstance(fields, dict) else []
     if len(sizes) != 4 or not all(type(s) is int and 1 <= s <= most for s, most in zip(sizes, _LARGEST)):
-        raise UserError(f"grid: expected {', '.join(Grid._fields)}, whole numbers of at most {tuple(_LARGEST)}")
+        raise UserError(
+            f"grid: expected {', '.join(Grid._fields)}, whole numbers of at most {tuple(_LARGEST)}"
+        )
     return Grid(*sizes)
 
 

@@ -1,7 +1,7 @@
-"""Drawing grids of codes from a PixelCNN: every value is computed once, and only what later ones look at is kept.
+"""Drawing grids of codes from a PixelCNN: every value is computed once, and kept while others need it.
 
-The vertical stack is computed row by row from the rows it looks back to; its part in the horizontal stack is ready
-before the row begins. The horizontal stack is then a few small products a position.
+The vertical stack is computed row by row from the rows it looks back to; its part in the horizontal stack is
+ready before the row begins. The horizontal stack is then a few small products a position.
 """
 
 from collections.abc import Callable
@@ -56,7 +56,7 @@ def sample_grids(
 
 
 class _Sampler:
-    """What is kept between two rows: for each layer the vertical stack's last rows, and the codes' vectors."""
+    """What is kept between two rows: each layer's last rows of the vertical stack, and the codes' vectors."""
 
     def __init__(self, model: PixelCNN, batch: int, condition: Tensor | None) -> None:
         self.model, self.batch = model, batch
@@ -84,7 +84,7 @@ class _Sampler:
         return torch.stack(codes, 1)
 
     def _vertical(self) -> list[Tensor]:
-        """Move the vertical stack down a row; what each layer's horizontal one gets from it, (B, 2 C, W) each."""
+        """Move the vertical stack down a row; what it gives each layer's horizontal one, (B, 2 C, W)."""
         reach, value, parts = self.model.config.reach, self.before, []
         for i, layer in enumerate(self.layers):
             rows = torch.cat([self.above[i], value], 2)

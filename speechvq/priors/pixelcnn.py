@@ -1,9 +1,12 @@
-"""A gated PixelCNN over grids of codes (van den Oord et al. 2016b, "Conditional image generation with PixelCNN decoders").
+"""A gated PixelCNN over grids of codes.
 
-Two stacks of convolutions, so that nothing is in a blind spot: the vertical one sees all rows above, the horizontal one
-the row so far and, through it, the vertical one. There are no masks: each stack's input is shifted by a row or a place,
-and each window ends where it stands, so no weight ever meets a code that comes later. Several codes at a position
-follow one another after the position's context is known, by running sums over those before (as in NADE, Uria et al. 2016).
+Van den Oord et al. 2016b, "Conditional image generation with PixelCNN decoders".
+
+Two stacks of convolutions, so that nothing is in a blind spot: the vertical one sees all rows above, the
+horizontal one the row so far and, through it, the vertical one. There are no masks: each stack's input is
+shifted by a row or a place, and each window ends where it stands, so no weight ever meets a code that comes
+later. Several codes at a position follow one another after the position's context is known, by running sums
+over those before (as in NADE, Uria et al. 2016).
 """
 
 from typing import NamedTuple
@@ -54,7 +57,7 @@ def gate(x: Tensor) -> Tensor:
 
 
 class PixelCNN(nn.Module):
-    """p(codes | condition), code by code: rows from above, positions from the left, codes of a position in order."""
+    """p(codes | condition): rows from above, positions from the left, codes of a position in order."""
 
     def __init__(self, config: PixelCNNConfig, grid: Grid, condition: int = 0) -> None:
         """
@@ -67,11 +70,13 @@ class PixelCNN(nn.Module):
         self.config, self.grid = config, grid
         channels = config.channels
         self.read = CodeTables(grid, channels)
-        self.layers = nn.ModuleList(GatedLayer(channels, config.reach, condition) for _ in range(config.layers))
+        self.layers = nn.ModuleList(
+            GatedLayer(channels, config.reach, condition) for _ in range(config.layers)
+        )
         self.head = Head(grid, channels, config.hidden)
 
     def forward(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Logits of every code given those before it: (B, H, W, G) int64 and (B, F) or None to (B, H, W, G, K)."""
+        """Logits of every code given those before: (B, H, W, G) int64, (B, F) or None, to (B, H, W, G, K)."""
         read = self.read(codes).sum(3).permute(0, 3, 1, 2)
         above = F.pad(read, (0, 0, 1, -1))
         left = F.pad(read, (1, -1))

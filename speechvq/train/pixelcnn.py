@@ -55,7 +55,9 @@ def read_grids(config: GridDataConfig, device: torch.device) -> GridData:
         UserError: as above.
     """
     if not config.model:
-        raise UserError("data.model is not set; give an image model's run: --set data.model=exp/cifar10/vqvae")
+        raise UserError(
+            "data.model is not set; give an image model's run: --set data.model=exp/cifar10/vqvae"
+        )
     model = load_image_model(config.model).to(device)
     root = config.root or pictures_of(Path(config.model))
     parts = {}

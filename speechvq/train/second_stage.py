@@ -37,28 +37,33 @@ def lesson(config: SecondStageRun, device: torch.device) -> Lesson:
     """
     data = read_grids(config.data, device)
     if min(data.grid.height, data.grid.width) < 4:
-        raise UserError(f"{config.data.model}: a grid of {data.grid.height} codes is no longer worth a second stage")
+        raise UserError(
+            f"{config.data.model}: a grid of {data.grid.height} codes is no longer worth a second stage"
+        )
     torch.manual_seed(config.train.seed)
     model = SecondStage(config.model, data.grid, data.source).to(device)
     codes = torch.from_numpy(np.array(data.heldout[0][: config.train.evaluate_crops])).long()
     if len(codes) < 2:
         raise UserError("fewer than two held-out pictures, so another one's latents could not be tried")
     batches = grid_batches(data, config.data.batch, config.train.seed)
-    return Lesson(_CodesOnly(model), batches, lambda wrapped: measure(wrapped.model, codes), _export)  # type: ignore[arg-type]
+    return Lesson(_CodesOnly(model), batches, lambda taught: measure(_model_in(taught), codes), _export)
 
 
 def measure(model: SecondStage, codes: Tensor) -> dict[str, float]:
     """What the model is worth on held-out codes (B, H, W, G).
 
     Returns:
-        `heldout_bits` a code, given the latents; `latents_gap_bits`, what another grid's latents cost (near zero: the
-        latents are not used); `heldout_bound_bits`, the latents' own bits included; `heldout_perplexity` of them.
+        `heldout_bits` a code, given the latents; `latents_gap_bits`, what another grid's latents cost (near
+        zero: the latents are not used); `heldout_bound_bits`, the latents' own bits included;
+        `heldout_perplexity` of them.
     """
     own, others = (nats / math.log(2) for nats in latents_used(model, codes, at_once=AT_ONCE))
     config = model.config
     latents = config.latents * math.log2(config.quantizer.num_codes) / codes[0].numel()
     device = next(model.parameters()).device
-    used = torch.cat([model.quantizer(model.encoder(part.to(device))).usage[None] for part in codes.split(AT_ONCE)])
+    used = torch.cat(
+        [model.quantizer(model.encoder(part.to(device))).usage[None] for part in codes.split(AT_ONCE)]
+    )
     return {
         "heldout_bits": own,
         "latents_gap_bits": others - own,
@@ -68,5 +73,9 @@ def measure(model: SecondStage, codes: Tensor) -> dict[str, float]:
 
 
 def _export(folder: Path, model: nn.Module) -> None:
-    assert isinstance(model, _CodesOnly)
-    save_second_stage(folder, model.model)
+    save_second_stage(folder, _model_in(model))
+
+
+def _model_in(taught: nn.Module) -> SecondStage:
+    assert isinstance(taught, _CodesOnly)
+    return taught.model

@@ -1,5 +1,6 @@
-"""Weights in channels_last lie in memory in another order than their moments in a checkpoint; the fused Adam, which walks
-through memory, gave each weight another one's moments after a resumption."""
+"""The fused Adam walks through memory: weights in channels_last got each other's moments after a resumption.
+
+Those of a checkpoint lay in memory in the usual order."""
 
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from speechvq.training.checkpoint import TrainingState, load_checkpoint, save_ch
 def state_of(seed: int) -> TrainingState:
     torch.manual_seed(seed)
     model = nn.Conv2d(3, 4, 2).to(memory_format=torch.channels_last)
-    return TrainingState(model, torch.optim.Adam(model.parameters(), lr=0.1, fused=True), WeightAverage(model, 0.9))
+    return TrainingState(
+        model, torch.optim.Adam(model.parameters(), lr=0.1, fused=True), WeightAverage(model, 0.9)
+    )
 
 
 def update(state: TrainingState) -> None:
