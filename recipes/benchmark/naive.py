@@ -1,0 +1,43 @@
+"""Sampling without a cache: for every sample the whole receptive field is evaluated again."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from speechvq.speech.cached_step import draw
+from speechvq.speech.wavenet import WaveNet
+
+
+@torch.no_grad()
+def sample_again_and_again(
+    wavenet: WaveNet, vectors: Tensor, speaker: Tensor, uniforms: Tensor, before: Tensor, hop: int
+) -> Tensor:
+    """Go on speaking.
+
+    Args:
+        wavenet: without a predictor, so that no pitch is told.
+        vectors: (B, N, D), quantised, from the sound's beginning.
+        speaker: (B,), int64.
+        uniforms: (B, n), one for each sample to speak.
+        before: (B, T), int64, what was spoken; T + n at most N x hop.
+        hop: samples a frame.
+
+    Returns:
+        (B, T + n), int64: as `sampler.sample` would.
+    """
+    levels = before
+    for column in uniforms.t():
+        logits = _next_logits(wavenet, levels, vectors, speaker, hop)
+        levels = torch.cat([levels, draw(logits, column).unsqueeze(1)], dim=1)
+    return levels
+
+
+def _next_logits(wavenet: WaveNet, levels: Tensor, vectors: Tensor, speaker: Tensor, hop: int) -> Tensor:
+    """Logits of the sample after `levels`, (B, levels), from the frames that hold its receptive field.
+
+    The network over the codes looks two frames further on either side; at S and 64x that is 12 % more samples.
+    """
+    t = levels.shape[1]
+    first, last = max((t - wavenet.receptive_field) // hop - 2, 0), min(t // hop + 3, vectors.shape[1])
+    seen = F.pad(levels[:, first * hop :], (0, last * hop - t), value=wavenet.config.levels // 2)
+    return wavenet(seen, vectors[:, first:last], speaker)[:, t - first * hop]

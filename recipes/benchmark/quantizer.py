@@ -1,0 +1,68 @@
+"""The quantiser's training step against vector-quantize-pytorch's."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from timing import REPEATS, in_turn, one_core, write_part
+from torch import Tensor
+
+from speechvq.config import QuantizerConfig
+from speechvq.quantizer import VectorQuantizer
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The script's flags."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--codes", type=int, default=512)
+    parser.add_argument("--dim", type=int, default=64)
+    parser.add_argument("--vectors", type=int, default=8192)
+    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    return parser
+
+
+def main() -> None:
+    """Measure one codebook size in this process."""
+    arguments = build_parser().parse_args()
+    one_core()
+    write_part(arguments.json, measure(arguments.codes, arguments.dim, arguments.vectors))
+
+
+def measure(codes: int, dim: int, count: int, repeats: int = 2 * REPEATS) -> dict[str, Any]:
+    """Forward, loss, backward and moving averages for `count` vectors, on both sides without k-means."""
+    from vector_quantize_pytorch import VectorQuantize
+
+    vectors = torch.randn(count, dim)
+    ours = VectorQuantizer(QuantizerConfig(codes, dim, "ema")).train()
+    theirs = VectorQuantize(dim, codebook_size=codes, decay=0.99, commitment_weight=0.25, kmeans_init=False).train()
+
+    def our_pass(x: Tensor) -> tuple[Tensor, Tensor]:
+        quantised = ours(x)
+        return quantised.vectors, quantised.loss
+
+    def their_pass(x: Tensor) -> tuple[Tensor, Tensor]:
+        quantised, _, loss = theirs(x.unsqueeze(0))
+        return quantised, loss.sum()
+
+    seconds = in_turn({"ours": _step(our_pass, vectors), "theirs": _step(their_pass, vectors)}, repeats)
+    return {
+        "ratios": {f"vq_train_{codes}": seconds["theirs"] / seconds["ours"]},
+        "nanoseconds_a_vector": {str(codes): {name: 1e9 * each / count for name, each in seconds.items()}},
+    }
+
+
+def _step(forward: Callable[[Tensor], tuple[Tensor, Tensor]], vectors: Tensor) -> Callable[[], None]:
+    """A training step with the smallest decoder there is, which wants zeros."""
+
+    def step() -> None:
+        x = vectors.clone().requires_grad_()
+        quantised, loss = forward(x)
+        (quantised.square().mean() + loss).backward()
+
+    return step
+
+
+if __name__ == "__main__":
+    main()

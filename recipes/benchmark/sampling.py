@@ -1,0 +1,162 @@
+"""Samples a second of a decoder size: the kernels against the cached torch step, and their exactness."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import roofline
+import torch
+from naive import sample_again_and_again
+from timing import REPEATS, in_turn, one_core, write_part
+from torch import Tensor
+
+import speechvq
+from speechvq.config import WAVENET_SIZES, WaveNetConfig
+from speechvq.speech.compiled import forced_logits
+from speechvq.speech.sampler import sample
+from speechvq.speech.script import Script
+from speechvq.speech.wavenet import WaveNet
+
+HOP, DIM, RATE = 64, 64, 16_000
+
+
+class Amounts(NamedTuple):
+    """Samples in a measurement: enough that nothing but the loop counts, few enough for five turns."""
+
+    naive: int = 4
+    torch: int = 512
+    kernel: int = 16_384
+    torch_streams: int = 128  # with an eighth of the samples each
+    kernel_streams: int = 64
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The script's flags."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", choices=list(WAVENET_SIZES), default="S")
+    parser.add_argument("--model", type=Path, help="a trained model or run, to hold bf16 against fp32 on")
+    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    return parser
+
+
+def main() -> None:
+    """Measure one size in this process."""
+    arguments = build_parser().parse_args()
+    one_core()
+    part = measure(arguments.size, WAVENET_SIZES[arguments.size])
+    if arguments.size == "S":
+        part |= divergence(arguments.model)
+    write_part(arguments.json, part)
+
+
+def measure(size: str, config: WaveNetConfig, amounts: Amounts = Amounts(), repeats: int = REPEATS) -> dict[str, Any]:
+    """All figures of a decoder of random weights, by the names of the benchmark's JSON."""
+    wavenet = random_wavenet(config)
+    macs = multiply_adds(wavenet)
+    reading = {"fp32": roofline.Reading(4 * macs), "bf16": roofline.Reading(2 * macs)}
+    adding = roofline.MultiplyAdds()
+    spoken = {
+        "naive": _speaking_naively(wavenet, amounts.naive),
+        "torch": _speaking(wavenet, 1, amounts.torch, engine="torch"),
+        "fp32": _speaking(wavenet, 1, amounts.kernel, engine="numba"),
+        "bf16": _speaking(wavenet, 1, amounts.kernel, engine="numba", precision="bf16"),
+        "torch_batched": _speaking(wavenet, amounts.torch_streams, amounts.torch // 8, engine="torch"),
+        "batched": _speaking(wavenet, amounts.kernel_streams, amounts.kernel // 16, engine="numba"),
+    }
+    works = {name: work for name, (work, _) in spoken.items()}
+    works |= {f"read_{name}": work for name, work in reading.items()} | {"multiply_add": adding}
+    seconds = in_turn(works, repeats)
+    rates = {name: samples / seconds[name] for name, (_, samples) in spoken.items()}
+    bandwidth = {name: work.bytes / seconds[f"read_{name}"] for name, work in reading.items()}
+    peak = adding.operations / seconds["multiply_add"]
+    bytes_a_sample = {"fp32": 4 * macs, "bf16": 2 * macs}
+    return {
+        "ratios": {
+            f"{size}_fp32": rates["fp32"] / rates["torch"],
+            f"{size}_bf16": rates["bf16"] / rates["torch"],
+            f"{size}_batched": rates["batched"] / rates["torch_batched"],
+        },
+        "samples_per_second": {size: rates},
+        "real_time_factor": {size: {name: RATE / rates[name] for name in ("fp32", "bf16", "batched")}},
+        "share_of_bandwidth": {f"{size}_{name}": bytes_a_sample[name] * rates[name] / bandwidth[name] for name in bandwidth},
+        "share_of_peak": {f"{size}_batched": 2 * macs * rates["batched"] / peak},
+        "roofline": {size: {"gigabytes_per_second": {n: b / 1e9 for n, b in bandwidth.items()}, "gigaflops": peak / 1e9}},
+        "logit_error": {size: logit_error(wavenet)},
+    }
+
+
+def random_wavenet(config: WaveNetConfig) -> WaveNet:
+    """A decoder of random weights, every part of it heard."""
+    wavenet = WaveNet(config, DIM, speakers=4)
+    for parameter in wavenet.parameters():
+        parameter.data += 0.02 * torch.randn_like(parameter)
+    return wavenet.eval()
+
+
+def multiply_adds(wavenet: WaveNet) -> int:
+    """Of layers and output, a sample: as many as weights are read."""
+    layers = sum(layer.gate.numel() + layer.out.numel() for layer in wavenet.layers)
+    return layers + wavenet.hidden.weight.numel() + wavenet.logits.weight.numel()
+
+
+def logit_error(wavenet: WaveNet, frames: int = 48, streams: int = 2) -> float:
+    """Largest difference of the fp32 kernels' logits from the parallel forward's, every sample given.
+
+    The sound is one that the decoder speaks; one stream and several go through different kernels.
+    """
+    levels, vectors, speaker = _own_sound(wavenet, torch.randn(streams, frames, DIM))
+    with torch.no_grad():
+        parallel = wavenet(levels, vectors, speaker)
+    together = forced_logits(wavenet, Script(vectors, speaker, HOP), levels)
+    alone = forced_logits(wavenet, Script(vectors[:1], speaker[:1], HOP), levels[:1])
+    return max(float((together - parallel).abs().max()), float((alone - parallel[:1]).abs().max()))
+
+
+def divergence(model: Path | None, frames: int = 256) -> dict[str, Any]:
+    """Mean KL divergence in nats of the bf16 kernel's distribution from the parallel fp32 one, every sample given.
+
+    The sound is the model's own: what it speaks for random codes in its first voice at that voice's mean pitch.
+    """
+    if model is None:
+        wavenet, vectors, pitch, hop = random_wavenet(WAVENET_SIZES["S"]), torch.randn(1, frames, DIM), None, HOP
+    else:
+        loaded = speechvq.load(model)
+        wavenet, hop = loaded.decoder.wavenet, loaded.config.hop
+        vectors = loaded.quantizer.lookup(torch.randint(loaded.config.quantizer.num_codes, (1, frames)))
+        pitch = loaded.voice_pitch[:1, None].expand(1, frames) if loaded.config.wavenet.pitch else None
+    levels, vectors, speaker = _own_sound(wavenet, vectors, pitch, hop)
+    with torch.no_grad():
+        exact = wavenet(levels, vectors, speaker, pitch).double().log_softmax(-1)
+    rounded = forced_logits(wavenet, Script(vectors, speaker, hop, pitch), levels, "bf16").double().log_softmax(-1)
+    nats = float((exact.exp() * (exact - rounded)).sum(-1).mean())
+    return {"kl_bf16_nats": nats, "kl_bf16_model": str(model) if model else "random weights: no trained model was there"}
+
+
+def _own_sound(
+    wavenet: WaveNet, vectors: Tensor, pitch: Tensor | None = None, hop: int = HOP
+) -> tuple[Tensor, Tensor, Tensor]:
+    speaker = torch.zeros(len(vectors), dtype=torch.long)
+    chance = torch.rand(len(vectors), vectors.shape[1] * hop, dtype=torch.float64)
+    return sample(wavenet, vectors.detach(), speaker, chance, pitch=pitch), vectors.detach(), speaker
+
+
+def _speaking(wavenet: WaveNet, streams: int, samples: int, **options: Any) -> tuple[Callable[[], Tensor], int]:
+    """A work that speaks, and how many samples it says in all."""
+    frames = -(-samples // HOP)
+    vectors, speaker = torch.randn(streams, frames, DIM), torch.zeros(streams, dtype=torch.long)
+    chance = torch.rand(streams, frames * HOP, dtype=torch.float64)
+    return lambda: sample(wavenet, vectors, speaker, chance, **options), chance.numel()
+
+
+def _speaking_naively(wavenet: WaveNet, samples: int) -> tuple[Callable[[], Tensor], int]:
+    """The same late in a sound, where the whole receptive field is seen."""
+    frames = wavenet.receptive_field // HOP + 8
+    vectors, speaker = torch.randn(1, frames, DIM), torch.zeros(1, dtype=torch.long)
+    before = torch.randint(wavenet.config.levels, (1, (frames - 4) * HOP))
+    chance = torch.rand(1, samples, dtype=torch.float64)
+    return lambda: sample_again_and_again(wavenet, vectors, speaker, chance, before, HOP), samples
+
+
+if __name__ == "__main__":
+    main()

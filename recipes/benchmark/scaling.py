@@ -1,0 +1,87 @@
+"""Time against seconds of sound, one stream, and against the number of utterances, side by side on all cores."""
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from sampling import DIM, HOP, RATE, random_wavenet
+from timing import write_part
+
+from speechvq.config import WAVENET_SIZES, WaveNetConfig
+from speechvq.speech.compiled import compile_once
+from speechvq.speech.sampler import sample_pieces
+from speechvq.speech.script import Script
+from speechvq.speech.wavenet import WaveNet
+
+SECONDS = (1, 6, 60, 600)
+UTTERANCES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+PRECISION = "bf16"  # the faster one: ten minutes of sound are to be spoken in a few
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The script's flags."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    parser.add_argument("--figure", type=Path, required=True, help="and draw them into this one, .png")
+    return parser
+
+
+def main() -> None:
+    """Measure and draw."""
+    arguments = build_parser().parse_args()
+    torch.set_num_threads(1)
+    part = measure(WAVENET_SIZES["S"])
+    write_part(arguments.json, part)
+    draw_figure(part["scaling"], arguments.figure)
+
+
+def measure(
+    config: WaveNetConfig, seconds: tuple[float, ...] = SECONDS, utterances: tuple[int, ...] = UTTERANCES, one: float = 1.0
+) -> dict[str, Any]:
+    """Seconds by the clock for sounds of some lengths, and for some numbers of utterances of `one` second each."""
+    wavenet = random_wavenet(config)
+    compile_once(PRECISION)
+    _spoken(wavenet, 1, 0.1)
+    lengths = {str(each): _spoken(wavenet, 1, each) for each in seconds}
+    numbers = {str(each): _spoken(wavenet, each, one) for each in utterances}
+    return {"scaling": {"seconds_of_sound": lengths, "utterances": numbers, "seconds_an_utterance": one}}
+
+
+def _spoken(wavenet: WaveNet, streams: int, seconds: float) -> float:
+    """The clock's seconds for so many streams of so many seconds."""
+    frames = max(round(seconds * RATE / HOP), 1)
+    script = Script(torch.randn(streams, frames, DIM), torch.zeros(streams, dtype=torch.long), HOP)
+    begun = time.perf_counter()
+    for _ in sample_pieces(
+        wavenet, script, lambda start, stop: torch.rand(streams, stop - start, dtype=torch.float64), precision=PRECISION
+    ):
+        pass
+    return time.perf_counter() - begun
+
+
+def draw_figure(scaling: dict[str, Any], path: Path) -> None:
+    """Two panels with a straight line through the first point in each."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    names = {"seconds_of_sound": "seconds of sound, one stream", "utterances": "utterances, all cores"}
+    for panel, (key, label) in zip(panels, names.items()):
+        x, y = [float(each) for each in scaling[key]], list(scaling[key].values())
+        middle = len(x) // 2 if key == "seconds_of_sound" else 0
+        panel.loglog(x, y, "o-", label="measured")
+        panel.loglog(x, [y[middle] * each / x[middle] for each in x], "--", color="grey", label="in proportion")
+        panel.set(xlabel=label, ylabel="seconds to speak them")
+        panel.grid(alpha=0.3, which="both")
+    panels[0].legend()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Join the parts of the benchmark and print them as a table, with bar and limit beside each figure."""
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+# What each ratio should reach, and could at most by arithmetic from measured bandwidths and products (AMD Zen 5).
+BARS: dict[str, tuple[str, float, str]] = {
+    "S_fp32": ("S fp32, one stream / cached torch step", 12, "17"),
+    "S_bf16": ("S bf16, one stream / cached torch step", 25, "41"),
+    "M_fp32": ("M fp32, one stream / cached torch step", 8, "11"),
+    "M_bf16": ("M bf16, one stream / cached torch step", 16, "22"),
+    "S_batched": ("S batched / cached torch step, 128 streams", 3, "5.4"),
+    "M_batched": ("M batched / cached torch step, 128 streams", 0, ""),
+    "vq_train_512": ("quantiser's training step, K = 512 / vector-quantize-pytorch", 8, "15"),
+    "vq_train_8192": ("quantiser's training step, K = 8192 / vector-quantize-pytorch", 4, "10"),
+    "train_bf16_vs_naive_fp32": ("training step bf16 / typical fp32", 3.5, "11"),
+    "train_bf16_vs_naive_bf16": ("training step bf16 / typical bf16", 1.8, "5"),
+    "train_fp32_vs_naive_fp32": ("training step fp32 / typical fp32", 1.5, ""),
+}
+ERRORS = {
+    "max_logit_error_fp32": ("largest difference of the fp32 kernels' logits", 1e-4),
+    "kl_bf16_nats": ("mean KL of the bf16 kernel, nats", 1e-4),
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The script's flags."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", type=Path, nargs="+", help="what the other scripts wrote")
+    parser.add_argument("--json", type=Path, required=True, help="write all numbers to this file")
+    return parser
+
+
+def main() -> None:
+    """Join, write, print."""
+    arguments = build_parser().parse_args()
+    joined = join([json.loads(path.read_text(encoding="utf-8")) for path in arguments.parts]) | {"machine": machine()}
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(json.dumps(joined, indent=2) + "\n", encoding="utf-8")
+    print(table(joined))
+
+
+def join(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """One dictionary of all; dictionaries of the same name are joined too, and no number stands twice."""
+    whole: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            if isinstance(value, dict):
+                value = join([whole.get(key, {}), value])
+            elif key in whole:
+                raise ValueError(f"{key} stands in two parts")
+            whole[key] = value
+    if "logit_error" in whole:
+        whole["max_logit_error_fp32"] = max(whole["logit_error"].values())
+    return whole
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
+    import torch
+
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    for line in info.read_text().splitlines() if info.exists() else ():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+    vectors = torch.backends.cpu.get_cpu_capability()
+    return {"processor": model, "vectors": vectors, "cores": os.cpu_count(), "torch": torch.__version__}
+
+
+def table(numbers: dict[str, Any]) -> str:
+    """All figures that are there, as Markdown."""
+    lines = ["| what | measured | bar | limit |", "| --- | --- | --- | --- |"]
+    for key, (name, bar, limit) in BARS.items():
+        if key in numbers["ratios"]:
+            verdict = f"{bar:g} {'' if numbers['ratios'][key] >= bar else '(missed)'}" if bar else ""
+            lines.append(f"| {name} | {numbers['ratios'][key]:.2f} | {verdict.strip()} | {limit} |")
+    for key, (name, bar) in ERRORS.items():
+        if key in numbers:
+            verdict = f"{bar:g}{'' if numbers[key] <= bar else ' (missed)'}"
+            lines.append(f"| {name} | {numbers[key]:.2g} | {verdict} | |")
+    return "\n".join([*lines, "", *_rest(numbers)])
+
+
+def _rest(numbers: dict[str, Any]) -> list[str]:
+    """What has no bar, a line each."""
+    lines = []
+    for key in ("samples_per_second", "real_time_factor", "roofline"):
+        for size, values in numbers.get(key, {}).items():
+            lines.append(f"{key.replace('_', ' ')}, {size}: {_listed(values)}")
+    for key in ("share_of_bandwidth", "share_of_peak", "training_samples_per_second"):
+        if key in numbers:
+            lines.append(f"{key.replace('_', ' ')}: {_listed(numbers[key])}")
+    for codes, values in numbers.get("nanoseconds_a_vector", {}).items():
+        lines.append(f"quantiser, K = {codes}, nanoseconds a vector: {_listed(values)}")
+    for key, values in numbers.get("scaling", {}).items():
+        lines.append(f"scaling, {key.replace('_', ' ')}: {_listed(values)}")
+    if not numbers.get("bf16_products_in_hardware", True):
+        lines.append("This processor has no products of bfloat16; torch emulates them, and training in them is slower.")
+    if "kl_bf16_model" in numbers:
+        lines.append(f"KL of the bf16 kernel on: {numbers['kl_bf16_model']}")
+    lines.append(f"machine: {_listed(numbers.get('machine', {}))}")
+    return [f"- {line}" for line in lines]
+
+
+def _listed(values: Any) -> str:
+    if isinstance(values, dict):
+        return ", ".join(f"{name} {_listed(value)}" for name, value in values.items())
+    return f"{values:,.0f}" if isinstance(values, float) and values >= 100 else f"{values:.3g}" if isinstance(values, float) else str(values)
+
+
+if __name__ == "__main__":
+    main()

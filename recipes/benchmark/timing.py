@@ -1,0 +1,49 @@
+"""Fair seconds: of the processor, one thread, works in turn, medians."""
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from speechvq.training.memory import keep_freed_memory
+
+REPEATS = 5
+
+Work = Callable[[], object]
+
+
+def one_core() -> None:
+    """Keep this process on one core and one thread, and its memory for the next step, for all that is compared."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    keep_freed_memory()
+    torch.manual_seed(0)
+
+
+def in_turn(works: Mapping[str, Work], repeats: int = REPEATS) -> dict[str, float]:
+    """Median seconds of the processor for each work; A B C, A B C, so that other load on the machine meets all alike.
+
+    One round goes before, for what is done once: compiling, the memory's first pages.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(repeats + 1):
+        for name, work in works.items():
+            begun = time.process_time()
+            work()
+            if number:
+                seconds[name].append(time.process_time() - begun)
+    return {name: statistics.median(each) for name, each in seconds.items()}
+
+
+def write_part(path: Path, part: dict[str, Any]) -> None:
+    """A part of the benchmark's numbers, which `table.py` joins."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(part, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,117 @@
+"""The training step against the one most repositories write: decoder S, six strided convolutions, K = 512, D = 64.
+
+Encoder, quantiser, loss and Adam are the same on both sides; only the decoder is written otherwise.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import roofline
+import torch
+import torch.nn.functional as F
+from sampling import multiply_adds
+from timing import REPEATS, in_turn, one_core, write_part
+from torch import Tensor, nn
+from typical import TypicalWaveNet
+
+from speechvq.config import SpeechConfig
+from speechvq.speech.model import SpeechVQ
+
+CROP = 8_000  # samples, half a second
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The script's flags."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    return parser
+
+
+def main() -> None:
+    """Measure in this process."""
+    arguments = build_parser().parse_args()
+    one_core()
+    write_part(arguments.json, measure(SpeechConfig(), CROP))
+
+
+def measure(config: SpeechConfig, crop: int, repeats: int = REPEATS) -> dict[str, Any]:
+    """Steps of one crop in fp32 and under bf16 autocast, both ways."""
+    products = {
+        "torch": roofline.Products(lambda a, b: torch.from_numpy(a) @ torch.from_numpy(b)),
+        "numpy": roofline.Products(np.matmul),
+    }
+    works: dict[str, Callable[[], object]] = {
+        f"{name}_{precision}": _step(make(config), crop, precision)
+        for precision in ("fp32", "bf16")
+        for name, make in (("ours", our_model), ("typical", typical_model))
+    }
+    seconds = in_turn(works | products, repeats)
+    best = max(work.operations / seconds[name] for name, work in products.items())
+    macs = multiply_adds(our_model(config).decoder.wavenet)
+    return {
+        "ratios": {
+            "train_bf16_vs_naive_fp32": seconds["typical_fp32"] / seconds["ours_bf16"],
+            "train_bf16_vs_naive_bf16": seconds["typical_bf16"] / seconds["ours_bf16"],
+            "train_fp32_vs_naive_fp32": seconds["typical_fp32"] / seconds["ours_fp32"],
+        },
+        "training_samples_per_second": {name: crop / seconds[name] for name in works},
+        # Forward, and backward to the input and to the weights; of the decoder's own products alone.
+        "share_of_peak": {"train_fp32": 6 * macs * crop / seconds["ours_fp32"] / best},
+        "roofline": {"products_gigaflops": best / 1e9},
+        "bf16_products_in_hardware": bf16_in_hardware(),
+    }
+
+
+def our_model(config: SpeechConfig) -> SpeechVQ:
+    """The package's model, of random weights."""
+    torch.manual_seed(0)
+    return SpeechVQ(config, ("ada", "bob")).train()
+
+
+class _TypicalDecoder(nn.Module):
+    """The typical WaveNet as a likelihood."""
+
+    def __init__(self, model: SpeechVQ) -> None:
+        super().__init__()
+        self.companding, self.wavenet = model.decoder.companding, TypicalWaveNet(model.decoder.wavenet)
+
+    def nats(self, wave: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
+        levels = self.companding.to_levels(self.companding.emphasise(wave))
+        return F.cross_entropy(self.wavenet(levels, vectors, speaker).float(), levels)
+
+
+def typical_model(config: SpeechConfig) -> SpeechVQ:
+    """The same function of the same weights, with the decoder written the usual way."""
+    model = our_model(config)
+    model.decoder = _TypicalDecoder(model)  # type: ignore[assignment]
+    return model
+
+
+def _step(model: SpeechVQ, crop: int, precision: str) -> Callable[[], Tensor]:
+    """One update, as training.loop makes it."""
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    wave, speaker = 0.06 * torch.randn(1, crop), torch.zeros(1, dtype=torch.long)
+
+    def step() -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            losses = model(wave, speaker)
+        optimizer.zero_grad()
+        losses.total.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return losses.nats
+
+    return step
+
+
+def bf16_in_hardware() -> bool:
+    """Whether the processor has products of bfloat16; where not, torch emulates them and they are slow."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(value for name, value in capabilities.items() if "bf16" in name or "amx" in name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""WaveNet as most repositories write it: what the parallel decoder's training step and sampling are measured against."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from speechvq.speech.wavenet import GatedLayer, WaveNet
+
+
+class TypicalLayer(nn.Module):
+    """Separate convolutions for filter, gate, their conditions at the sample rate, residual and skip."""
+
+    def __init__(self, dilation: int, residual: int, skip: int, condition: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        self.filter = nn.Conv1d(residual, residual, 2, dilation=dilation, bias=False)
+        self.gate = nn.Conv1d(residual, residual, 2, dilation=dilation, bias=False)
+        self.filter_condition = nn.Conv1d(condition, residual, 1)
+        self.gate_condition = nn.Conv1d(condition, residual, 1)
+        self.residual = nn.Conv1d(residual, residual, 1)
+        self.skip = nn.Conv1d(residual, skip, 1)
+
+    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, residual, T) and the condition (B, C, T) to (B, residual, T) and (B, skip, T)."""
+        padded = F.pad(x, (self.dilation, 0))
+        filtered = torch.tanh(self.filter(padded) + self.filter_condition(condition))
+        z = filtered * torch.sigmoid(self.gate(padded) + self.gate_condition(condition))
+        return x + self.residual(z), self.skip(z)
+
+
+class TypicalWaveNet(nn.Module):
+    """The decoder on one-hot samples, told the codes at the sample rate; the same function as `WaveNet`."""
+
+    def __init__(self, wavenet: WaveNet) -> None:
+        """Take the sizes, the network over the codes and the weights of a WaveNet without a linear predictor."""
+        super().__init__()
+        config = wavenet.config
+        self.levels, self.conditioning = config.levels, wavenet.conditioning
+        self.first = nn.Conv1d(config.levels, config.residual, 1, bias=False)
+        self.layers = nn.ModuleList(
+            TypicalLayer(layer.dilation, config.residual, config.skip, config.condition) for layer in wavenet.layers
+        )
+        self.hidden = nn.Conv1d(config.skip, config.hidden, 1)
+        self.logits = nn.Conv1d(config.hidden, config.levels, 1)
+        self._copy(wavenet)
+
+    def forward(self, levels: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
+        """Logits (B, levels, T) from levels (B, T), vectors (B, N, D) and speaker (B,)."""
+        before = F.pad(levels, (1, -1), value=self.levels // 2)
+        x = self.first(F.one_hot(before, self.levels).transpose(1, 2).float())
+        condition = self.conditioning.features(vectors, speaker)
+        condition = F.interpolate(condition, size=levels.shape[1], mode="nearest")
+        total: Tensor | float = 0.0
+        for layer in self.layers:
+            x, skip = layer(x, condition)
+            total = total + skip
+        hidden = F.relu(self.hidden(F.relu(total * math.sqrt(1 / len(self.layers)))))
+        return self.logits(hidden)
+
+    @torch.no_grad()
+    def _copy(self, wavenet: WaveNet) -> None:
+        self.first.weight.copy_(wavenet.embedding.t().unsqueeze(-1))
+        project = wavenet.conditioning.project
+        weights, biases = project.weight.chunk(len(self.layers)), project.bias.chunk(len(self.layers))
+        for own, layer, weight, bias in zip(self.layers, wavenet.layers, weights, biases):
+            _copy_layer(own, layer, weight, bias)
+        for own, linear in ((self.hidden, wavenet.hidden), (self.logits, wavenet.logits)):
+            own.weight.copy_(linear.weight.unsqueeze(-1))
+            own.bias.copy_(linear.bias)
+
+
+def _copy_layer(own: TypicalLayer, layer: GatedLayer, condition: Tensor, bias: Tensor) -> None:
+    """The rows of one matrix to the convolutions they stand for; the layer learns the filter's bias doubled."""
+    width = layer.residual
+    taps = layer.gate.unflatten(1, (2, width)).transpose(1, 2)
+    own.filter.weight.copy_(taps[:width])
+    own.gate.weight.copy_(taps[width:])
+    own.filter_condition.weight.copy_(condition[:width] / 2)
+    own.filter_condition.bias.copy_(bias[:width] / 2)
+    own.gate_condition.weight.copy_(condition[width:])
+    own.gate_condition.bias.copy_(bias[width:])
+    own.residual.weight.copy_(layer.out[:width].unsqueeze(-1))
+    own.residual.bias.copy_(layer.out_bias[:width, 0])
+    own.skip.weight.copy_(layer.out[width:].unsqueeze(-1))
+    own.skip.bias.copy_(layer.out_bias[width:, 0])
