@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from speechvq.command import run
 from speechvq.errors import UserError
-from speechvq.images_picture import draw_rows, in_rows
+from speechvq.pictures.images import draw_rows, in_rows
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -18,7 +18,7 @@ from speechvq.audio.pitch import HOP, contour
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
 from speechvq.command import run
 from speechvq.errors import UserError
-from speechvq.generation_picture import draw_generation
+from speechvq.pictures.generation import draw_generation
 from speechvq.progress import counter
 
 if TYPE_CHECKING:

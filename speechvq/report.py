@@ -15,7 +15,8 @@ from speechvq.errors import UserError
 from speechvq.evaluate.jobs import Job, find_jobs
 from speechvq.evaluation.summary import Figure
 from speechvq.page import Example, Generated, Page, write_page
-from speechvq.picture import draw_conversion, draw_curve
+from speechvq.pictures.conversion import draw_conversion
+from speechvq.pictures.curve import draw_curve
 
 CONFIG, METRICS = "config.yaml", "metrics.jsonl"
 PANELS = 2  # voices in the picture

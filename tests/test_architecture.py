@@ -24,6 +24,7 @@ FLOORS = [
     {"speechvq.vqvae", "speechvq.priors"},
     {"speechvq.speech", "speechvq.images", "speechvq.video"},
     {"speechvq.training", "speechvq.evaluation"},
+    {"speechvq.pictures"},
 ]
 TOP = len(FLOORS)
 TREES = {name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in FILES.items()}

@@ -24,7 +24,7 @@ from speechvq.images.dataset import read_images
 from speechvq.images.model_directory import load_image_model, save_image_model
 from speechvq.images.second_stage import SecondStage, latents_used
 from speechvq.images.second_stage_directory import load_second_stage
-from speechvq.images_picture import tile
+from speechvq.pictures.images import tile
 from speechvq.priors.grid_prior import GridPrior, load_grid_prior, save_grid_prior
 from speechvq.priors.pixelcnn import Grid
 from speechvq.train import second_stage

@@ -143,7 +143,7 @@ class _Corpus:
 
 def _plot(path: Path, corpus: _Corpus, score: Score) -> None:
     """The matrix of all utterances, and the one in the middle."""
-    from speechvq.unit_picture import draw_units
+    from speechvq.pictures.units import draw_units
 
     name = corpus.names[len(corpus.names) // 2]
     wave = read_waveform(corpus.manifest[name].path) if name in corpus.manifest else None

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from speechvq.evaluation.purity import Score
-from speechvq.panels import FAINT, write_title
-from speechvq.phone_colours import by_manner
+from speechvq.pictures.panels import FAINT, write_title
+from speechvq.pictures.phone_colours import by_manner
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

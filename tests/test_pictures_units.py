@@ -9,8 +9,8 @@ import pytest
 from speechvq.audio.alignment import Interval
 from speechvq.audio.phones import PHONES, SILENCE
 from speechvq.evaluation.purity import LabelledUnits, score_units
-from speechvq.phone_colours import by_manner, phone_colours
-from speechvq.unit_picture import draw_units
+from speechvq.pictures.phone_colours import by_manner, phone_colours
+from speechvq.pictures.units import draw_units
 from voices import speech
 
 

@@ -1,4 +1,4 @@
-"""Pictures are made, 1600 pixels wide, of everything there may be to draw."""
+"""Pictures of conversions are made, 1600 pixels wide, of whatever sounds there are."""
 
 from pathlib import Path
 
@@ -6,8 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from speechvq.panels import code_colours
-from speechvq.picture import draw_conversion, draw_curve
+from speechvq.pictures.conversion import draw_conversion
 from voices import speech
 
 SOURCE = speech("ann", seconds=0.6)
@@ -47,33 +46,9 @@ def test_conversion_of_odd_sounds(source: np.ndarray, codes: np.ndarray | None, 
     assert picture(tmp_path / "a.png").shape[1] == 1600
 
 
-@pytest.mark.parametrize(
-    "metrics",
-    [
-        [{"step": 50.0, "nats": 4.0, "perplexity": 30.0}],
-        [
-            {"step": 50.0 * i, "heldout_bits": 6 - i, "codes_gap_bits": i, "speaker_gap_bits": -0.1}
-            for i in range(3)
-        ],
-        [{"step": 1.0}],
-    ],
-    ids=["training only", "held-out only", "nothing"],
-)
-def test_curve(metrics: list[dict[str, float]], tmp_path: Path) -> None:
-    draw_curve(tmp_path / "curve.png", metrics)
-    assert picture(tmp_path / "curve.png").shape[:2] == (900, 1600)
-
-
 def test_equal_data_give_equal_pictures(tmp_path: Path) -> None:
     for name in ("a", "b"):
         draw_conversion(
             tmp_path / name / "x.png", SOURCE, CODES, {"ben": SOURCE}, title="", frame_rate=50, num_codes=16
         )
     assert (tmp_path / "a/x.png").read_bytes() == (tmp_path / "b/x.png").read_bytes()
-
-
-def test_every_code_has_a_colour_of_its_own() -> None:
-    colours = code_colours(np.arange(512), 512)
-    assert colours.shape == (512, 3) and len(np.unique((colours * 255).round(), axis=0)) == 512
-    assert np.abs(np.diff(colours, axis=0)).max(axis=1).min() > 0.1  # neighbours are told apart
-    assert colours.max(axis=1).min() >= 0.75  # light enough for dark figures

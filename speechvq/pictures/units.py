@@ -9,9 +9,9 @@ import numpy as np
 from speechvq.audio.alignment import phones_at_frames
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.evaluation.purity import LabelledUnits, Score
-from speechvq.panels import DPI, FAINT, INK, PIXELS, code_colours, draw_spectrogram, save_picture, write_title
-from speechvq.phone_colours import phone_colours
-from speechvq.unit_matrix import MOST_PHONES, draw_matrix, in_order
+from speechvq.pictures.panels import DPI, FAINT, INK, PIXELS, code_colours, draw_spectrogram, save_picture, write_title
+from speechvq.pictures.phone_colours import phone_colours
+from speechvq.pictures.unit_matrix import MOST_PHONES, draw_matrix, in_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

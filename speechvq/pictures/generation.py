@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.panels import DPI, INK, PIXELS, code_colours, draw_spectrogram, save_picture, write_title
+from speechvq.pictures.panels import DPI, INK, PIXELS, code_colours, draw_spectrogram, save_picture, write_title
 
 SECONDS = 6.0  # shown of a sound
 

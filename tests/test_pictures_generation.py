@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from speechvq.generation_picture import draw_generation
+from speechvq.pictures.generation import draw_generation
 
 
 def picture(path: Path, **options: float) -> np.ndarray:
