@@ -103,6 +103,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--seed {arguments.seed}: give a whole number from 0 to 2^63 - 1")
     if not 0 <= arguments.temperature < math.inf or not 0 < arguments.top_p <= 1:
         raise UserError("--temperature must not be negative, and --top-p lies in (0, 1]")
+    if arguments.engine == "torch" and arguments.precision != "fp32":
+        raise UserError(f"--precision {arguments.precision} is for the compiled engine; leave out --engine torch")
 
 
 def _convert(model: "speechvq.SpeechVQ", batch: list[Job], arguments: argparse.Namespace) -> list[np.ndarray]:

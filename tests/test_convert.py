@@ -1,16 +1,22 @@
 """The command: where conversions go, how long and loud they are, and one clear line for every mistake."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 import speechvq
 from odd_sounds import BAD, names, save_tiny_model, write_bad, write_samples, write_tone
 from speechvq import convert
-from speechvq.audio.waveform import read_waveform
-from tiny import VOICES, WAVENET, speech_config
+from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+from speechvq.config import EncoderConfig
+from speechvq.sources import Source
+from speechvq.speech import chunks
+from speechvq.speech.model_directory import save_model
+from tiny import VOICES, WAVENET, python, speech_config
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +148,126 @@ def test_the_rest_goes_on(model: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert f"skipped: {folder / 'nan.wav'}: " in capsys.readouterr().err and names(out) == {"bob/good.wav"}
 
 
+def test_every_bad_sound_is_named_and_the_rest_goes_on(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    bad = [name for name in BAD if name not in ("missing.wav", "folder.wav")]
+    for name in bad:
+        write_bad(folder, name)
+    for name in ("a", "m", "z"):
+        write_tone(folder / f"{name}.wav", samples=90)
+    assert run(model, "--src", folder, "--target-speaker", "bob,ada", "--out", out) == 0
+    said = capsys.readouterr().err
+    assert all(said.count(f"skipped: {folder / name}: ") == 1 for name in bad)
+    assert names(out) == {f"{voice}/{name}.wav" for voice in ("ada", "bob") for name in "amz"}
+
+
+def test_how_fast_it_was_is_said_in_the_end(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        write_tone(tmp_path / f"in/{name}.wav", samples=3_200)
+    assert run(model, "--src", tmp_path / "in", "--target-speaker", "bob,ada", "--out", tmp_path / "out") == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(r"0\.8 s of sound in \d+\.\d s, \d+\.\d\d x real time", last)
+
+
+def test_the_longest_comes_first(tmp_path: Path) -> None:
+    sources = [
+        Source(str(samples), write_tone(tmp_path / f"{samples}.wav", samples=samples, rate=rate))
+        for samples, rate in ((100, 16_000), (400, 16_000), (200, 16_000), (500, 48_000))
+    ]
+    sources.append(Source("bad", write_bad(tmp_path, "text.wav")))
+    assert [source.name for source in convert._longest_first(sources)] == ["400", "200", "500", "100", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes"),
+    [
+        ([], []),
+        ([1.0] * 64, [64]),
+        ([1.0] * 130, [64, 64, 2]),
+        ([5_000.0, 4_000.0, 2.0], [1, 1, 1]),  # too long to share
+        ([600.0, 600.0, 600.0, 600.0], [3, 1]),
+        ([900.0, 900.0, 900.0], [2, 1]),
+    ],
+)
+def test_what_is_spoken_side_by_side_is_bounded(seconds: list[float], sizes: list[int]) -> None:
+    """In sounds, and in seconds of the rectangle that they fill."""
+    room = np.empty(round(max(seconds, default=0) * SAMPLE_RATE), np.float32)
+    jobs = [(Source(str(i), Path()), room[: round(each * SAMPLE_RATE)], "bob") for i, each in enumerate(seconds)]
+    batches = list(convert._batches(iter(jobs)))
+    assert [len(batch) for batch in batches] == sizes
+    assert [job[0].name for batch in batches for job in batch] == [job[0].name for job in jobs]
+
+
+def test_engines_and_precisions(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, made = write_tone(tmp_path / "a.wav", samples=800), {}
+    choices = {"plain": (), "numba": ("--engine", "numba"), "torch": ("--engine", "torch"), "bf16": ("--precision", "bf16")}
+    for name, flags in choices.items():
+        out = tmp_path / f"{name}.wav"
+        assert run(model, "--src", source, "--target-speaker", "bob", "--out", out, *flags) == 0
+        made[name] = read_waveform(out)
+    assert np.array_equal(made["plain"], made["numba"]) and np.array_equal(made["plain"], made["torch"])
+    assert made["bf16"].shape == made["plain"].shape and rms(made["bf16"]) > 0
+    for flags in (("--engine", "gpu"), ("--precision", "fp16")):
+        with pytest.raises(SystemExit) as ended:
+            run(model, "--src", source, "--target-speaker", "bob", "--out", tmp_path / "x.wav", *flags)
+        assert ended.value.code == 2 and f"argument {flags[0]}: invalid choice" in capsys.readouterr().err
+
+
+def test_sizes_that_bfloat16_cannot_take_cost_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = speech_config(wavenet=dataclasses.replace(WAVENET, residual=5))
+    save_model(tmp_path / "model", speechvq.SpeechVQ(odd, VOICES))
+    source = write_tone(tmp_path / "a.wav", samples=100)
+    arguments = ("--src", source, "--target-speaker", "bob", "--out", tmp_path / "b.wav", "--precision", "bf16")
+    assert run(tmp_path, *arguments) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("speechvq.convert: error: ") and "take fp32" in error and not (tmp_path / "b.wav").exists()
+
+
+def test_chunked(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long and as loud as the source; a sound of one chunk is that of no chunks."""
+    monkeypatch.setattr(chunks, "HEARD", 0.3)
+    for name, samples in (("short", 3_000), ("long", 24_001)):
+        source = write_tone(tmp_path / f"{name}.wav", samples=samples)
+        for kind, flags in (("whole", ()), ("chunks", ("--chunked",))):
+            out = tmp_path / kind / f"{name}.wav"
+            assert run(model, "--src", source, "--target-speaker", "bob", "--out", out, *flags) == 0
+        whole, cut = (read_waveform(tmp_path / kind / f"{name}.wav") for kind in ("whole", "chunks"))
+        assert len(cut) == len(whole) == samples and abs(rms(cut) / rms(whole) - 1) < 0.05
+        assert name == "long" or np.array_equal(whole, cut)
+    assert speechvq.load(model).frames_of_chunks(24_001) < 24_000 / 8
+
+
+MEMORY = """
+import resource, sys, torch
+from speechvq import convert
+torch.set_num_threads(1)
+for sound in sys.argv[2:]:
+    flags = ["--model", sys.argv[1], "--src", sound, "--target-speaker", "bob", "--out", sound + ".wav"]
+    assert convert.main(flags) == 0
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10))
+"""
+
+
+def test_a_long_sound_needs_little_more_memory_than_a_short_one(tmp_path: Path) -> None:
+    """Ten minutes may take 300 MB more than ten seconds; that is so much for two minutes."""
+    told = dataclasses.replace(WAVENET, stacks=1, layers=1, levels=4, pitch=True, short_taps=1)
+    encoder = EncoderConfig(strides=(4, 4, 4), channels=2)
+    save_model(tmp_path / "model", speechvq.SpeechVQ(speech_config(wavenet=told, encoder=encoder), VOICES).eval())
+    rng, sounds = np.random.default_rng(0), []
+    for seconds in (10, 120):
+        sounds.append(tmp_path / f"{seconds}.flac")
+        soundfile.write(sounds[-1], 0.1 * rng.standard_normal(seconds * SAMPLE_RATE), SAMPLE_RATE)
+    process = python("-c", MEMORY, str(tmp_path), *map(str, sounds))
+    out, error = process.communicate(timeout=500)
+    assert process.returncode == 0, error
+    short, long = (float(line) for line in out.splitlines() if not line.endswith(".wav"))
+    assert long - short < 300 * (120 - 10) / (600 - 10)
+
+
 def is_one_line(error: str, *said: str) -> bool:
     return (
         error.startswith("speechvq.convert: error: ")
@@ -189,6 +315,10 @@ def test_a_bad_sound_costs_one_line_and_leaves_nothing(
         ("--src SRC --target-speaker bob --out out/b.wav --top-p 0", "--top-p lies in (0, 1]"),
         ("--src SRC --target-speaker bob --out out/b.wav --seed -1", "--seed -1: give a whole number from 0"),
         (f"--src SRC --target-speaker bob --out out/b.wav --seed {10**30}", "give a whole number from 0"),
+        (
+            "--src SRC --target-speaker bob --out out/b.wav --engine torch --precision bf16",
+            "--precision bf16 is for the compiled engine; leave out --engine torch",
+        ),
     ],
 )
 def test_a_mistake_costs_one_line(

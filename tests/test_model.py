@@ -1,14 +1,18 @@
 """The speech model as its users meet it: names, silence, single samples, mistakes."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
+from speechvq.audio.pitch import HOP
 from speechvq.errors import UserError
+from speechvq.speech import chunks
+from speechvq.speech.contour import at_code_rate
 from speechvq.speech.model import SpeechVQ, match_level
-from tiny import MODEL, VOICES, noise, speech_config, speech_model
+from tiny import MODEL, VOICES, WAVENET, noise, speech_config, speech_model
 
 
 def test_an_unknown_voice_is_answered_with_the_nearest() -> None:
@@ -87,3 +91,59 @@ def test_jitter_is_for_training_alone() -> None:
     speakers = torch.tensor([0, 1])
     assert model(wave, speakers).nats == model(wave, speakers).nats
     assert tuple(model.speakers) == VOICES
+
+
+def told_pitch() -> SpeechVQ:
+    """A tiny model whose decoder is told the pitch and makes a linear guess from it."""
+    torch.manual_seed(0)
+    told = dataclasses.replace(WAVENET, pitch=True, short_taps=4, long_taps=3)
+    return SpeechVQ(speech_config(wavenet=told), VOICES).eval()
+
+
+def vibrato(seconds: float) -> np.ndarray:
+    """Pulses of a pitch that goes up and down, with pauses."""
+    time = np.arange(round(16_000 * seconds)) / 16_000
+    phase = np.cumsum(150 + 40 * np.sin(2 * np.pi * time)) / 16_000
+    wave = np.diff(np.floor(phase), prepend=0.0) * (np.sin(5 * time) > -0.5)
+    return wave.astype(np.float32)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.5, 0.75])
+def test_a_sound_of_one_chunk_is_that_of_no_chunks(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "HEARD", 0.4)
+    model, wave = told_pitch(), vibrato(seconds)
+    assert np.array_equal(model.convert(wave, "bob", seed=2), model.convert(wave, "bob", seed=2, chunked=True))
+
+
+def test_chunks_are_joined_to_the_sources_length_and_their_errors_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "HEARD", 0.4)
+    model, wave, told = told_pitch(), vibrato(2.503), list[int]()
+    joined = model.speak_in_chunks(wave, "bob", seed=2, on_frame=told.append)
+    count = len(chunks.cut(-(-len(wave) // 8), 8))
+    assert count > 3 and joined.errors.shape == (count - 1,) and (joined.errors >= 0).all()
+    assert joined.wave.shape == (8 * -(-len(wave) // 8),) and np.isfinite(joined.wave).all()
+    assert told[-1] == model.frames_of_chunks(len(wave))
+    converted = model.convert(wave, "bob", seed=2, chunked=True)
+    assert converted.shape == wave.shape and math.isclose(rms(converted), rms(wave), rel_tol=1e-2)
+    first = 8 * chunks.cut(-(-len(wave) // 8), 8)[1].first + round(16_000 * chunks.SETTLE)
+    (whole,) = model.speak([model.encode_wave(wave)], ["bob"], pitch=[model._target_pitch(wave, "bob")], seed=2)
+    assert np.array_equal(joined.wave[:first], whole[:first]), "nothing is approximate before the first join"
+
+
+@pytest.mark.parametrize("hop", [8, 64, 128, 160, 640])
+def test_a_chunks_contour_is_the_wholes(hop: int) -> None:
+    """Frame by frame at the code rate, but for the last 5 ms, which are nearest to what lies beyond the chunk."""
+    frames = round(11.3 * 16_000 / hop)
+    contour = torch.arange(-(-frames * hop // HOP)).float()
+    whole = at_code_rate(contour[None], frames, hop)[0]
+    for chunk in chunks.cut(frames, hop):
+        own = contour[chunk.first * hop // HOP : -(-chunk.last * hop // HOP)]
+        part = at_code_rate(own[None], chunk.last - chunk.first, hop)[0]
+        known = len(part) - -(-HOP // hop // 2) - 1
+        assert torch.equal(part[:known], whole[chunk.first : chunk.last][:known])
+
+
+def test_nothing_in_chunks_is_nothing() -> None:
+    model, empty = speech_model(), np.empty(0, np.float32)
+    assert model.convert(empty, "ada", chunked=True).shape == (0,)
+    assert model.frames_of_chunks(0) == 1

@@ -51,7 +51,6 @@ def track_pitch(wave: np.ndarray) -> Pitch:
     Returns:
         F = ceil(T / 160) frames.
     """
-    wave = np.asarray(wave, np.float64)
     loudness, lags, strengths = _analyse(wave)
     sounding = loudness > max(float(loudness.max(initial=0.0)) * 10 ** (-SILENCE_DB / 20), 1e-6)
     strengths = np.where(sounding[:, None], strengths, 0.0)
@@ -108,7 +107,7 @@ def _frames(wave: np.ndarray) -> Iterator[np.ndarray]:
     padded = np.pad(wave, WINDOW // 2)
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: len(wave) : HOP]
     for start in range(0, len(windows), _BLOCK):
-        block = windows[start : start + _BLOCK]
+        block = windows[start : start + _BLOCK].astype(np.float64)  # the whole would be four times as large
         yield (block - block.mean(axis=1, keepdims=True)) * np.hanning(WINDOW)
 
 

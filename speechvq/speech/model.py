@@ -24,7 +24,7 @@ from speechvq.speech.speaking import Sampling, speak_script
 from speechvq.speech.wavenet import WaveNet
 from speechvq.vqvae import VQVAE
 
-ENCODE_SECONDS = 20  # of sound encoded at once; bounds the memory of long files
+ENCODE_SECONDS = 10  # of sound encoded at once; bounds the memory of long files
 
 
 class Decoder(nn.Module):
