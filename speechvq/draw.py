@@ -109,3 +109,7 @@ def _through_second_stage(arguments: argparse.Namespace, model: "ImageModel", pi
 def _check_source(folder: Path, found: str, wanted: str) -> None:
     if found != wanted:
         raise UserError(f"{folder}: fitted to another model's codes; train it with data.model of this run")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
