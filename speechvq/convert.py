@@ -125,10 +125,9 @@ def _convert(model: "speechvq.SpeechVQ", batch: list[Job], arguments: argparse.N
 def _convert_chunked(
     model: "speechvq.SpeechVQ", source: Source, wave: np.ndarray, target: str, options: dict[str, Any]
 ) -> np.ndarray:
-    """One sound, cut into streams; all of them grow at the same time."""
+    """One sound, cut into streams; some dozens of them grow at the same time."""
     with counter(100, label=source.name, unit="%") as count:
-        longest = model.frames_of_chunks(len(wave))
-        return model.convert(wave, target, chunked=True, on_frame=lambda done: count(100 * done // longest), **options)
+        return model.convert(wave, target, chunked=True, on_chunks=lambda share: count(round(100 * share)), **options)
 
 
 def _places(arguments: argparse.Namespace, sources: list[Source], targets: list[str]) -> dict[Place, Path]:

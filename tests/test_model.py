@@ -10,6 +10,7 @@ import torch
 from speechvq.audio.pitch import HOP
 from speechvq.errors import UserError
 from speechvq.speech import chunks
+from speechvq.speech import model as speech_model_module
 from speechvq.speech.contour import at_code_rate
 from speechvq.speech.model import SpeechVQ, match_level
 from tiny import MODEL, VOICES, WAVENET, noise, speech_config, speech_model
@@ -117,12 +118,13 @@ def test_a_sound_of_one_chunk_is_that_of_no_chunks(seconds: float, monkeypatch: 
 
 def test_chunks_are_joined_to_the_sources_length_and_their_errors_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "HEARD", 0.4)
-    model, wave, told = told_pitch(), vibrato(2.503), list[int]()
-    joined = model.speak_in_chunks(wave, "bob", seed=2, on_frame=told.append)
+    monkeypatch.setattr(speech_model_module, "CHUNKS_AT_ONCE", 2)
+    model, wave, told = told_pitch(), vibrato(2.503), list[float]()
+    joined = model.speak_in_chunks(wave, "bob", seed=2, on_chunks=told.append)
     count = len(chunks.cut(-(-len(wave) // 8), 8))
     assert count > 3 and joined.errors.shape == (count - 1,) and (joined.errors >= 0).all()
     assert joined.wave.shape == (8 * -(-len(wave) // 8),) and np.isfinite(joined.wave).all()
-    assert told[-1] == model.frames_of_chunks(len(wave))
+    assert told == sorted(told) and len(told) == -(-count // 2) and told[-1] == 1.0
     converted = model.convert(wave, "bob", seed=2, chunked=True)
     assert converted.shape == wave.shape and math.isclose(rms(converted), rms(wave), rel_tol=1e-2)
     first = 8 * chunks.cut(-(-len(wave) // 8), 8)[1].first + round(16_000 * chunks.SETTLE)
@@ -146,4 +148,3 @@ def test_a_chunks_contour_is_the_wholes(hop: int) -> None:
 def test_nothing_in_chunks_is_nothing() -> None:
     model, empty = speech_model(), np.empty(0, np.float32)
     assert model.convert(empty, "ada", chunked=True).shape == (0,)
-    assert model.frames_of_chunks(0) == 1

@@ -24,6 +24,7 @@ from speechvq.speech.speaking import Sampling, speak_script
 from speechvq.speech.wavenet import WaveNet
 from speechvq.vqvae import VQVAE
 
+CHUNKS_AT_ONCE = 32  # of a long sound that is cut; bounds the memory
 ENCODE_SECONDS = 10  # of sound encoded at once; bounds the memory of long files
 
 
@@ -166,7 +167,7 @@ class SpeechVQ(VQVAE):
             wave: (T,), float, 16 kHz.
             speaker: the target's name.
             chunked: cut a long sound into overlapping streams: faster, and an approximation, see `chunks`.
-            options: on_frame and the fields of Sampling, as in `speak`.
+            options: on_frame (on_chunks of a sound that is cut) and the fields of Sampling, as in `speak`.
 
         Returns:
             (T,), float32: as long as the source and as loud.
@@ -187,25 +188,31 @@ class SpeechVQ(VQVAE):
         spoken = self.speak(codes, speakers, pitch=pitch, **options)
         return [match_level(new[: len(wave)], wave) for new, wave in zip(spoken, waves)]
 
-    def speak_in_chunks(self, wave: np.ndarray, speaker: str, **options: Any) -> Joined:
-        """A conversion at the package's level, spoken as overlapping chunks side by side, and how well they join."""
+    def speak_in_chunks(
+        self, wave: np.ndarray, speaker: str, *, on_chunks: Callable[[float], None] | None = None, **options: Any
+    ) -> Joined:
+        """A conversion at the package's level, spoken as overlapping chunks side by side, and how well they join.
+
+        Args:
+            wave, speaker: as in `convert`.
+            on_chunks: told which share of the chunks is done.
+            options: the fields of Sampling.
+        """
         codes, pitch, hop = self.encode_wave(wave), self._target_pitch(wave, speaker), self.config.hop
         if not len(codes):
             return Joined(np.empty(0, np.float32), np.empty(0))
-        chunks = cut(len(codes), hop)
-        sounds = self.speak(
-            [codes[chunk.first : chunk.last] for chunk in chunks],
-            [speaker] * len(chunks),
-            pitch=[pitch[chunk.first * hop // HOP : -(-chunk.last * hop // HOP)] for chunk in chunks],
-            offsets=[chunk.first * hop for chunk in chunks],
-            **options,
-        )
+        chunks, sounds = cut(len(codes), hop), []
+        for some in (chunks[i : i + CHUNKS_AT_ONCE] for i in range(0, len(chunks), CHUNKS_AT_ONCE)):
+            sounds += self.speak(
+                [codes[chunk.first : chunk.last] for chunk in some],
+                [speaker] * len(some),
+                pitch=[pitch[chunk.first * hop // HOP : -(-chunk.last * hop // HOP)] for chunk in some],
+                offsets=[chunk.first * hop for chunk in some],
+                **options,
+            )
+            if on_chunks is not None:
+                on_chunks(len(sounds) / len(chunks))
         return join(sounds, chunks, hop)
-
-    def frames_of_chunks(self, samples: int) -> int:
-        """Code frames of the longest chunk that a sound of so many samples is cut into; at least 1."""
-        chunks = cut(-(-samples // self.config.hop), self.config.hop)
-        return max([chunk.last - chunk.first for chunk in chunks] + [1])
 
     def _target_pitch(self, wave: np.ndarray, speaker: str) -> np.ndarray:
         """Contour of a sound (T,), moved to a voice: (F,), Hz; of no frames for a decoder that is not told."""
