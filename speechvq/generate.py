@@ -1,4 +1,4 @@
-"""`python -m speechvq.generate`: speech from nothing, or a recording continued: a prior's codes, spoken by a model."""
+"""`python -m speechvq.generate`: speech from nothing, or a recording continued: a prior's codes, spoken."""
 
 import argparse
 import json
@@ -35,10 +35,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="speechvq.generate", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="that speaks: model or run directory")
     parser.add_argument("--prior", type=Path, required=True, help="that was trained on the model's codes")
-    parser.add_argument("--out", type=Path, required=True, help="folder for sounds, codes, manifest and picture")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each sound, after the prompt (default 4)")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for sounds, codes, manifest and picture"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, help="of each sound, after the prompt (default 4)"
+    )
     parser.add_argument("--count", type=int, default=8, help="how many sounds (default 8)")
-    parser.add_argument("--speaker", default="", help="a voice, or several between commas (default: drawn by the seed)")
+    parser.add_argument(
+        "--speaker", default="", help="a voice, or several between commas (default: drawn by the seed)"
+    )
     parser.add_argument("--prompt", type=Path, help="a recording that all sounds continue")
     parser.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="of the codes; below 1 is calmer")
@@ -108,15 +114,15 @@ def check_pair(model: "speechvq.SpeechVQ", prior: "SequencePrior", arguments: ar
     own = type(prior.vocabulary)(config.quantizer.num_codes, config.frame_rate, model.fingerprint())
     if difference := own.difference(prior.vocabulary):
         raise UserError(
-            f"{arguments.prior} is no prior of {arguments.model}: the model has {difference}; encode the corpus with "
-            "this model and train a prior on that"
+            f"{arguments.prior} is no prior of {arguments.model}: the model has {difference}; encode the "
+            "corpus with this model and train a prior on that"
         )
 
 
 def choose_voices(
     asked: str, count: int, model: "speechvq.SpeechVQ", prior: "SequencePrior", seed: int
 ) -> list[str]:
-    """A voice for each sound: those asked for in turn, or drawn by the seed, all different while there are enough.
+    """A voice for each sound: those asked for in turn, or drawn by the seed, different while they last.
 
     Raises:
         UserError: a voice that the model or the prior does not know.
@@ -127,7 +133,9 @@ def choose_voices(
         for name in chosen:
             model.speaker_number(name)
             if name not in known:
-                raise UserError(f"--speaker {name}: the prior does not know this voice; train it with model.speaker=0")
+                raise UserError(
+                    f"--speaker {name}: the prior does not know this voice; train it with model.speaker=0"
+                )
     elif not known:
         raise UserError("the prior knows none of the model's voices; train it on this model's corpus")
     else:
@@ -169,7 +177,9 @@ def _speak(
     rate, waves = model.config.frame_rate, []
     for first in range(0, len(codes), STREAMS):
         part = slice(first, first + STREAMS)
-        with counter(round(len(codes[0]) / rate, 2), label=f"{len(codes[part])} sounds", unit="s of sound") as count:
+        with counter(
+            round(len(codes[0]) / rate, 2), label=f"{len(codes[part])} sounds", unit="s of sound"
+        ) as count:
             waves += model.speak(
                 codes[part],
                 voices[part],
@@ -182,10 +192,10 @@ def _speak(
 
 
 def pitch_of(model: "speechvq.SpeechVQ", frames: int, voice: str, prompt: Prompt) -> np.ndarray:
-    """The contour a decoder is told that was trained with one: codes do not hold it, and the prior gives codes only.
+    """The contour for a decoder that is told one: codes need not hold it, and the prior gives codes only.
 
-    It is the prompt's, moved to the voice's mean, and after it that mean: a monotone. That is said here and in the
-    recipes' results, because who hears it should not take it for what the model has learnt of melody.
+    It is the prompt's, moved to the voice's mean, and after it that mean: a monotone, not what the model has
+    learnt of melody. A contour that falls as sentences do was worth no more to a decoder on held-out speech.
 
     Returns:
         (F,), Hz, 10 ms apart.
@@ -195,7 +205,9 @@ def pitch_of(model: "speechvq.SpeechVQ", frames: int, voice: str, prompt: Prompt
     hertz = float(model.voice_pitch[model.speaker_number(voice)])
     contour_of_prompt = shift_pitch(prompt.pitch, hertz)[: len(prompt.codes) * model.config.hop // HOP]
     length = -(-frames * model.config.hop // HOP) + 1
-    return np.concatenate([contour_of_prompt, np.full(max(length - len(contour_of_prompt), 0), hertz)]).astype(np.float32)
+    return np.concatenate(
+        [contour_of_prompt, np.full(max(length - len(contour_of_prompt), 0), hertz)]
+    ).astype(np.float32)
 
 
 def _write(

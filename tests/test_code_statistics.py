@@ -1,4 +1,4 @@
-"""Statistics of codes by hand and by loops: what is alike is near zero, what has nothing in common is one bit."""
+"""Statistics of codes by hand and by loops: alike is near zero, nothing in common is one bit."""
 
 import math
 
@@ -7,7 +7,13 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from speechvq.evaluation.code_length import code_length
-from speechvq.evaluation.code_statistics import code_to_phone, compare_codes, jensen_shannon, pairs, run_lengths
+from speechvq.evaluation.code_statistics import (
+    code_to_phone,
+    compare_codes,
+    jensen_shannon,
+    pairs,
+    run_lengths,
+)
 
 
 def test_the_divergence_is_scipys_squared_distance() -> None:
@@ -22,7 +28,12 @@ def test_the_divergence_is_scipys_squared_distance() -> None:
 
 
 def test_pairs_and_runs_stay_within_their_strings() -> None:
-    strings = [np.array([1, 1, 2], np.uint16), np.array([2], np.uint16), np.array([], np.uint16), np.array([0, 3])]
+    strings = [
+        np.array([1, 1, 2], np.uint16),
+        np.array([2], np.uint16),
+        np.array([], np.uint16),
+        np.array([0, 3]),
+    ]
     assert pairs(strings, 1000).tolist() == [1001, 1002, 3]
     assert run_lengths(strings).tolist() == [2, 1, 1, 1, 1]
     assert pairs([], 5).tolist() == [] == run_lengths([]).tolist()

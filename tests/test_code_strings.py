@@ -29,7 +29,10 @@ def test_splits_and_speakers_are_the_manifests(folder: Path) -> None:
     assert [string.utt for string in strings] == names
     assert [string.split for string in strings] == (["train"] * 5 + ["dev"]) * 2
     assert {string.speaker for string in strings} == set(SPEAKERS)
-    assert np.array_equal(strings[0].codes, np.load(folder / "codes/ada_0.npy")) and strings[0].codes.dtype == np.uint16
+    assert (
+        np.array_equal(strings[0].codes, np.load(folder / "codes/ada_0.npy"))
+        and strings[0].codes.dtype == np.uint16
+    )
 
 
 def test_without_a_manifest_names_decide(folder: Path) -> None:
@@ -37,7 +40,11 @@ def test_without_a_manifest_names_decide(folder: Path) -> None:
         write_codes(folder / f"codes/more_{i}.npy", np.zeros(1, np.int64))
     directory = open_codes(folder / "codes")
     parts = [{s.utt for s in read_strings(directory, None, (split,))} for split in ("train", "dev", "test")]
-    assert sum(map(len, parts)) == 216 and not parts[0] & parts[1] and [len(part) for part in parts[1:]] == [10, 10]
+    assert (
+        sum(map(len, parts)) == 216
+        and not parts[0] & parts[1]
+        and [len(part) for part in parts[1:]] == [10, 10]
+    )
 
 
 def test_what_is_missing_is_said(folder: Path) -> None:

@@ -13,7 +13,7 @@ from speechvq.audio.codes_directory import open_codes
 from speechvq.audio.manifest import read_manifest
 from speechvq.audio.waveform import read_waveform
 from speechvq.config import SequencePriorConfig
-from speechvq.priors.model_directory import save_prior
+from speechvq.priors.model_directory import load_prior, save_prior
 from speechvq.priors.sequence import SequencePrior
 from speechvq.priors.vocabulary import Vocabulary
 from tiny import VOICES, WAVENET, speech_config
@@ -50,7 +50,9 @@ def run(model: Path, prior: Path, out: Path, *arguments: object) -> int:
     return generate.main([str(each) for each in given])
 
 
-def test_everything_is_written(model: Path, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_everything_is_written(
+    model: Path, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "ünï out"
     assert run(model, prior, out, "--speaker", "bob, cyd", "--count", 3) == 0
     sounds = ["bob_0", "cyd_1", "bob_2"]
@@ -71,6 +73,13 @@ def test_everything_is_written(model: Path, prior: Path, tmp_path: Path, capsys:
     assert np.allclose(spoken, read_waveform(out / "cyd_1.wav"), atol=1e-4)
 
 
+@pytest.fixture
+def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture takes a second, and is drawn in the test above."""
+    monkeypatch.setattr(generate, "draw_generation", lambda *_, **__: None)
+
+
+@pytest.mark.usefixtures("no_picture")
 def test_a_seed_decides(model: Path, prior: Path, tmp_path: Path) -> None:
     for name, seed, count in (("a", 1, 2), ("b", 1, 5), ("c", 2, 2)):
         assert run(model, prior, tmp_path / name, "--seed", seed, "--count", count, "--speaker", "ada") == 0
@@ -80,17 +89,20 @@ def test_a_seed_decides(model: Path, prior: Path, tmp_path: Path) -> None:
     assert np.array_equal(read_waveform(tmp_path / "a/ada_0.wav"), read_waveform(tmp_path / "b/ada_0.wav"))
 
 
-def test_voices_are_drawn_all_different_first(model: Path, prior: Path, told: Path, tmp_path: Path) -> None:
+def test_voices_are_drawn_all_different_first(model: Path, prior: Path, told: Path) -> None:
+    loaded = speechvq.load(model)
     for which, known in ((prior, set(VOICES)), (told, {"ada", "bob"})):
-        drawn = []
-        for seed in range(4):
-            out = tmp_path / f"{which.name}{seed}"
-            assert run(model, which, out, "--seed", seed, "--count", len(known)) == 0
-            drawn.append([u.utt for u in read_manifest(out)])
-            assert {u.speaker for u in read_manifest(out)} == known
+        drawn = [
+            generate.choose_voices("", 2 * len(known) + 1, loaded, load_prior(which), seed)
+            for seed in range(6)
+        ]
+        for voices in drawn:
+            assert set(voices[: len(known)]) == known and len(voices) == 2 * len(known) + 1
         assert len(set(map(tuple, drawn))) > 1
+    assert generate.choose_voices("cyd,ada", 3, loaded, load_prior(prior), 0) == ["cyd", "ada", "cyd"]
 
 
+@pytest.mark.usefixtures("no_picture")
 def test_a_prompt_is_continued(model: Path, told: Path, tmp_path: Path) -> None:
     prompt = write_tone(tmp_path / "a.wav", samples=1_601)
     assert run(model, told, tmp_path / "out", "--prompt", prompt, "--count", 2) == 0
@@ -110,7 +122,9 @@ def test_a_decoder_that_is_told_the_pitch_hears_the_prompts_and_then_the_voices_
     assert len(pitch) * 160 >= 400 * 8
     nothing = generate.Prompt(np.empty(0, np.int64), np.empty(0, np.float32))
     assert not generate.pitch_of(model, 400, "cyd", nothing).any()
-    wave = model.speak([np.zeros(400, np.int64)], ["bob"], pitch=[generate.pitch_of(model, 400, "bob", nothing)])
+    wave = model.speak(
+        [np.zeros(400, np.int64)], ["bob"], pitch=[generate.pitch_of(model, 400, "bob", nothing)]
+    )
     assert np.array_equal(wave[0], model.speak([np.zeros(400, np.int64)], ["bob"])[0])
 
 
@@ -129,7 +143,12 @@ def test_a_prior_of_other_codes_is_refused(
     other = make_prior(tmp_path / "other", model, CONFIGS["wavenet"], **change)
     assert run(model, other, tmp_path / "out") == 2
     error = capsys.readouterr().err
-    assert said in error and "is no prior of" in error and error.count("\n") == 1 and not (tmp_path / "out").exists()
+    assert (
+        said in error
+        and "is no prior of" in error
+        and error.count("\n") == 1
+        and not (tmp_path / "out").exists()
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,7 +168,12 @@ def test_a_prior_of_other_codes_is_refused(
     ],
 )
 def test_mistakes_cost_one_line(
-    arguments: list[str], said: str, model: Path, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    said: str,
+    model: Path,
+    prior: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(model, prior, tmp_path / "out", *arguments) == 2
     error = capsys.readouterr().err
@@ -169,7 +193,9 @@ def test_models_and_priors_that_are_none(
         assert said in capsys.readouterr().err
     assert run(model, told, tmp_path / "out", "--speaker", "cyd") == 2
     assert "--speaker cyd: the prior does not know this voice" in capsys.readouterr().err
-    strangers = SequencePrior(CONFIGS["gru told"], Vocabulary(8, RATE, speechvq.load(model).fingerprint()), ("x", "y"))
+    strangers = SequencePrior(
+        CONFIGS["gru told"], Vocabulary(8, RATE, speechvq.load(model).fingerprint()), ("x", "y")
+    )
     save_prior(tmp_path / "strangers/model", strangers)
     assert run(model, tmp_path / "strangers", tmp_path / "out") == 2
     assert "knows none of the model's voices" in capsys.readouterr().err

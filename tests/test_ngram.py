@@ -1,4 +1,4 @@
-"""N-grams: they are distributions, they equal a loop over the formula, and they learn what there is to learn."""
+"""N-grams: they are distributions, equal a loop over the formula, and learn what there is to learn."""
 
 import math
 
@@ -26,7 +26,9 @@ def strings(count: int = 30, seed: int = 0) -> list[np.ndarray]:
 def kneser_ney(training: list[np.ndarray], order: int, history: list[int], code: int) -> float:
     """Chen and Goodman's recursion by loops over every window; the history is as long as it likes."""
     windows = [
-        tuple([K] * (order - 1) + list(string))[i : i + order] for string in training for i in range(len(string))
+        tuple([K] * (order - 1) + list(string))[i : i + order]
+        for string in training
+        for i in range(len(string))
     ]
     counts = {window: windows.count(window) for window in set(windows)}
     share = 1 / K

@@ -81,7 +81,9 @@ def test_a_folder_without_a_prior_is_said(tmp_path: Path, folder: Path) -> None:
         ({"wavenet": {"layers": 60}}, "expected 1 to 14"),
     ],
 )
-def test_configurations_that_do_not_fit_are_named(folder: Path, changes: dict[str, object], message: str) -> None:
+def test_configurations_that_do_not_fit_are_named(
+    folder: Path, changes: dict[str, object], message: str
+) -> None:
     rewrite(folder, **changes)
     assert message in refusal(folder)
 

@@ -1,4 +1,4 @@
-"""Drawing code strings: the parallel pass's distribution, seeds, neighbours, prompts, and memory that stays."""
+"""Drawing code strings: the parallel pass's distribution, seeds, prompts, and memory that stays."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,9 @@ from speechvq.speech import sampler
 from tiny_prior import CODES, CONFIGS, TOLD, WAVENET, prior_of, walk
 
 
-@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (1.0, 0.6), (0.0, 1.0), (2.0, 1e-9)])
+@pytest.mark.parametrize(
+    ("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (1.0, 0.6), (0.0, 1.0), (2.0, 1e-9)]
+)
 def test_draws_are_those_of_the_loop_and_of_the_decoder(temperature: float, top_p: float) -> None:
     logits = 2 * torch.randn(200, CODES, generator=torch.Generator().manual_seed(0))
     uniforms = torch.rand(200, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -26,7 +28,7 @@ def test_draws_are_those_of_the_loop_and_of_the_decoder(temperature: float, top_
 @pytest.mark.parametrize("name", CONFIGS)
 @torch.no_grad()
 def test_every_code_is_drawn_from_the_parallel_logits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The logits of every step are kept and compared; the piece is short, so that strings go over its edge."""
+    """The logits of every step are compared; the piece is short, so that strings go over its edge."""
     monkeypatch.setattr("speechvq.priors.sampling.PIECE", 7)
     seen = []
 
@@ -68,7 +70,9 @@ def test_nothing_and_empty_prompts() -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_the_nats_of_strings_side_by_side_are_those_of_each_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_nats_of_strings_side_by_side_are_those_of_each_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("speechvq.priors.sampling.PIECE", 7)
     prior, strings = prior_of(CONFIGS[name]), [walk(n, n) for n in (20, 1, 33)]
     together = code_nats(prior, strings, [0, 1, 1])
@@ -82,7 +86,7 @@ def test_the_nats_of_strings_side_by_side_are_those_of_each_alone(name: str, mon
 @pytest.mark.parametrize("name", CONFIGS)
 @torch.no_grad()
 def test_memory_does_not_grow_with_the_length(name: str) -> None:
-    """What a string leaves behind for the next code, whole storages counted, after thirty codes and after hundreds."""
+    """What a string leaves behind for the next code, whole storages counted, after thirty codes and more."""
     prior, sizes = prior_of(CONFIGS[name]), []
     state, speaker = prior.start(4), torch.tensor([0, 1, 0, 1])
     for n in range(300):

@@ -1,4 +1,4 @@
-"""Priors over code strings: causal, exact in pieces of any length, told the speaker or not, and right by loops."""
+"""Priors over code strings: causal, exact in pieces of any length, and right by loops."""
 
 import math
 
@@ -51,7 +51,14 @@ def test_the_receptive_field_is_the_formulas() -> None:
     assert isinstance(prior.network, DilatedStack) and prior.network.receptive_field == 1 + 2 * (1 + 2 + 4)
     changed = codes.clone()
     changed[:, 5] = (codes[:, 5] + 1) % CODES
-    moved = (parallel(prior, codes) != parallel(prior, changed)).any(dim=2).all(dim=0).nonzero().flatten().tolist()
+    moved = (
+        (parallel(prior, codes) != parallel(prior, changed))
+        .any(dim=2)
+        .all(dim=0)
+        .nonzero()
+        .flatten()
+        .tolist()
+    )
     assert (moved[0], moved[-1]) == (6, 5 + prior.network.receptive_field)
 
 
@@ -67,11 +74,17 @@ def by_loops(weights: dict[str, np.ndarray], codes: list[int], speaker: int | No
             before = past[i][n - dilation] if n >= dilation else np.zeros(6)
             a = weights[name + "gate.weight"] @ np.concatenate([before, x]) + weights[name + "gate.bias"]
             if speaker is not None:
-                a = a + weights["network.voice.weight"][12 * i : 12 * i + 12] @ weights["voices.weight"][speaker]
+                a = (
+                    a
+                    + weights["network.voice.weight"][12 * i : 12 * i + 12]
+                    @ weights["voices.weight"][speaker]
+                )
             z = np.tanh(a[:6]) / (1 + np.exp(-a[6:]))
             out = weights[name + "out.weight"] @ z + weights[name + "out.bias"]
             x, total = x + out[:6], total + out[6:]
-        hidden = weights["network.hidden.weight"] @ (total / math.sqrt(6)).clip(0) + weights["network.hidden.bias"]
+        hidden = (
+            weights["network.hidden.weight"] @ (total / math.sqrt(6)).clip(0) + weights["network.hidden.bias"]
+        )
         rows.append(weights["logits.weight"] @ hidden.clip(0) + weights["logits.bias"])
     return np.stack(rows)
 

@@ -1,4 +1,4 @@
-"""A prior's lesson: it learns what is to be learnt, resumes to the bit, measures honestly, and refuses in one line."""
+"""A prior's lesson: it learns, resumes to the bit, measures honestly, and refuses in one line."""
 
 import json
 import shutil
@@ -38,7 +38,9 @@ def arguments(place: Path, config: SequencePriorRun, run: str = "run") -> list[s
 def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that has learnt the walk, and that ada's goes up and bob's down."""
     place = tmp_path_factory.mktemp("exp")
-    config = prior_run(folder, GRU_TOLD, steps=150, learning_rate=2e-2, average=0.9, evaluate_every=75, save_every=75)
+    config = prior_run(
+        folder, GRU_TOLD, steps=150, learning_rate=2e-2, average=0.9, evaluate_every=75, save_every=75
+    )
     assert train.main(arguments(place, config)) == 0
     return place / "run"
 
@@ -48,13 +50,17 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     first, last = (next(line for line in each if "heldout_bits" in line) for each in (lines, lines[::-1]))
     assert last["heldout_bits"] < min(first["heldout_bits"], THREE_BITS / 2)
     assert last["heldout_bits_per_second"] == pytest.approx(50 * last["heldout_bits"], abs=1e-3)
-    assert last["speaker_gap_bits"] > 0.01  # which way the walk goes is heard after a code; only the first steps need a name
+    assert (
+        last["speaker_gap_bits"] > 0.01
+    )  # which way the walk goes is heard after a code; only the first steps need a name
     assert not any("perplexity" in line for line in lines)
     prior = load_prior(trained)
     assert prior.vocabulary == VOCABULARY and prior.speakers == SPEAKERS
 
 
-def test_a_resumed_run_ends_like_an_unbroken_one(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_ends_like_an_unbroken_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = prior_run(folder, WAVENET, steps=12, save_every=5)
     assert train.main(arguments(tmp_path, config, "unbroken")) == 0
     plain = CodeWalk.batches
@@ -72,7 +78,10 @@ def test_a_resumed_run_ends_like_an_unbroken_one(folder: Path, tmp_path: Path, m
     monkeypatch.undo()
     assert list_checkpoints(tmp_path / "stopped")[-1].name == "step_7" and train.main(argv) == 0
     for name in ("model", "average", "optimizer"):
-        one, other = (read_tensors(list_checkpoints(tmp_path / run)[-1] / f"{name}.safetensors") for run in ("unbroken", "stopped"))
+        one, other = (
+            read_tensors(list_checkpoints(tmp_path / run)[-1] / f"{name}.safetensors")
+            for run in ("unbroken", "stopped")
+        )
         assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
@@ -100,7 +109,15 @@ def test_evaluate_prior_stands_beside_ngrams(
     assert bits["prior"] < bits["prior, told another speaker"]
     assert all(each["low"] <= each["bits"] <= each["high"] for each in models.values())
     assert "the prior is " in printed and "best n-gram" in printed and "2 utterances, 134 codes" in printed
-    given = ["prior", "--prior", str(trained / "model"), "--codes", str(folder / "codes"), "--manifest", str(folder)]
+    given = [
+        "prior",
+        "--prior",
+        str(trained / "model"),
+        "--codes",
+        str(folder / "codes"),
+        "--manifest",
+        str(folder),
+    ]
     assert evaluate.main([*given, "--split", "dev"]) == 0
 
 
@@ -113,7 +130,10 @@ def test_mistakes_of_evaluate_prior(
     manifest = ["--manifest", str(folder)]
     for given, said in (
         (["--prior", str(trained / "model")], "--codes is needed"),
-        (["--prior", str(trained), "--codes", str(other), *manifest], "these codes are not the prior's: it has codebook"),
+        (
+            ["--prior", str(trained), "--codes", str(other), *manifest],
+            "these codes are not the prior's: it has codebook",
+        ),
         (["--prior", str(trained), "--split", "train"], "have learnt it"),
         (["--prior", str(trained), "--split", "unseen"], "no codes of split 'unseen'"),
         (["--prior", str(tmp_path)], "--codes is needed"),
@@ -145,7 +165,12 @@ def test_mistakes_cost_one_line(
 def test_another_speaker_among_the_held_out_is_refused_at_once(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (folder / "manifest.tsv").read_text().replace("ada_6\tada", "ada_6\tzoe").replace("\tada_", f"\t{folder}/ada_")
+    text = (
+        (folder / "manifest.tsv")
+        .read_text()
+        .replace("ada_6\tada", "ada_6\tzoe")
+        .replace("\tada_", f"\t{folder}/ada_")
+    )
     (tmp_path / "manifest.tsv").write_text(text)
     argv = [*arguments(tmp_path, prior_run(folder)), "--set", f"data.manifest={tmp_path}"]
     assert train.main(argv) == 2

@@ -29,7 +29,9 @@ GRU_TOLD = SequencePriorConfig(network="gru", gru=RecurrentStackConfig(1, 6), sp
 CONFIGS = {"wavenet": WAVENET, "gru": GRU, "wavenet told": TOLD, "gru told": GRU_TOLD}
 
 
-def prior_of(config: SequencePriorConfig = WAVENET, seed: int = 0, vocabulary: Vocabulary = VOCABULARY) -> SequencePrior:
+def prior_of(
+    config: SequencePriorConfig = WAVENET, seed: int = 0, vocabulary: Vocabulary = VOCABULARY
+) -> SequencePrior:
     """A prior with random weights, in evaluation mode."""
     torch.manual_seed(seed)
     return SequencePrior(config, vocabulary, SPEAKERS if config.speaker else ()).eval()
@@ -43,21 +45,31 @@ def walk(length: int, seed: int, step: int = 1) -> np.ndarray:
 
 
 def make_codes(folder: Path, strings: int = 8, length: int = 60) -> Path:
-    """A codes directory and its manifest: ada counts upwards, bob downwards; the last two of each are held out."""
+    """A codes directory and its manifest: ada counts up, bob down; the last two of each are held out."""
     utterances = []
     for speaker, step in zip(SPEAKERS, (1, -1)):
         for i in range(strings):
             write_codes(folder / "codes" / f"{speaker}_{i}.npy", walk(length + i, 100 * step + i + 200, step))
             split = {strings - 2: "dev", strings - 1: "test"}.get(i, "train")
-            utterances.append(Utterance(f"{speaker}_{i}", speaker, split, length / RATE, folder / f"{speaker}_{i}.wav"))
+            utterances.append(
+                Utterance(f"{speaker}_{i}", speaker, split, length / RATE, folder / f"{speaker}_{i}.wav")
+            )
     meta = {"frame_rate_hz": RATE, "num_codes": CODES, "codebook": VOCABULARY.codebook}
     (folder / "codes/meta.json").write_text(json.dumps(meta))
     write_manifest(folder / "manifest.tsv", utterances)
     return folder
 
 
-def prior_run(folder: Path, model: SequencePriorConfig = TOLD, **train: int | float) -> SequencePriorRun:
+def prior_run(folder: Path, model: SequencePriorConfig = TOLD, **train: float) -> SequencePriorRun:
     """A run of a few steps on `make_codes`."""
-    settings = {"steps": 20, "warmup": 4, "learning_rate": 1e-2, "evaluate_every": 10, "evaluate_crops": 3} | train
-    data = CodesDataConfig(codes=str(folder / "codes"), manifest=str(folder / "manifest.tsv"), crop=16, batch=4)
+    settings = {
+        "steps": 20,
+        "warmup": 4,
+        "learning_rate": 1e-2,
+        "evaluate_every": 10,
+        "evaluate_crops": 3,
+    } | train
+    data = CodesDataConfig(
+        codes=str(folder / "codes"), manifest=str(folder / "manifest.tsv"), crop=16, batch=4
+    )
     return SequencePriorRun(model, data, TrainConfig(**settings))  # type: ignore[arg-type]

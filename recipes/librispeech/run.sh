@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# The paper's unsupervised speech on LibriSpeech: prepare, train, encode, convert, learn a prior, generate, measure, report.
+# The paper's unsupervised speech on LibriSpeech: prepare, train, encode, convert, learn a prior, generate, measure,
+# report.
 #
-#   bash recipes/librispeech/run.sh --corpus DIR [--config libri128] [--exp exp/libri128] [--data data/librispeech]
-#        [--steps N] [--prior-steps N] [--voices 118,226] [--sentences 6] [--seconds 4] [--count 16]
+#   bash recipes/librispeech/run.sh --corpus DIR [--config libri128] [--exp exp/libri128]
+#        [--data data/librispeech] [--steps N] [--prior-steps N] [--voices 118,226] [--sentences 6] [--seconds 4] [--count 16]
 #        [--stage N] [--stop-stage N]
 #
-# DIR holds LibriSpeech as it was published: LibriSpeech/SUBSET/SPEAKER/CHAPTER/*.flac. A second call does not repeat what
-# is done.
+# DIR holds LibriSpeech as it was published: LibriSpeech/SUBSET/SPEAKER/CHAPTER/*.flac. A second call does not
+# repeat what is done.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
-corpus="" config=libri128 exp="" data=data/librispeech steps="" prior_steps="" voices="" sentences=6 seconds=4 count=16
-parse_flags "corpus=corpus config=config exp=exp data=data steps=steps prior-steps=prior_steps voices=voices sentences=sentences seconds=seconds count=count" "$@"
+corpus="" config=libri128 exp="" data=data/librispeech steps="" prior_steps=""
+voices="" sentences=6 seconds=4 count=16
+parse_flags "corpus=corpus config=config exp=exp data=data steps=steps prior-steps=prior_steps
+    voices=voices sentences=sentences seconds=seconds count=count" "$@"
 exp=${exp:-exp/$config}
 
 setup ""

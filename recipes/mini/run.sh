@@ -36,15 +36,15 @@ if stage 5 "learn which codes follow which, and speak from nothing"; then
     python -m speechvq.encode --model "$exp" --src "$data" --out "$exp/all_codes"
     python -m speechvq.train --config recipes/mini/prior.yaml --out "$exp/prior" --set data.codes="$exp/all_codes" \
         --set data.manifest="$data" ${steps:+--set train.steps="$steps"}
-    python -m speechvq.generate --model "$exp" --prior "$exp/prior" --seconds 3 --count "$sentences" --speaker "$voices" \
-        --out "$exp/generated"
+    python -m speechvq.generate --model "$exp" --prior "$exp/prior" --seconds 3 --count "$sentences" \
+        --speaker "$voices" --out "$exp/generated"
 fi
 
 if stage 6 "measure, and draw"; then
     python -m speechvq.evaluate conversion --converted "$exp/converted" --manifest "$data" --json "$exp/conversion.json"
     python -m speechvq.evaluate prior --prior "$exp/prior" --json "$exp/prior.json"
     python -m speechvq.evaluate generation --codes "$exp/generated/codes" --reference "$exp/all_codes" \
-        --manifest "$data" --json "$exp/generation.json"
+        --manifest "$data" --alignments "$data/lab" --sounds "$exp/generated" --json "$exp/generation.json"
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
         --scores "$exp/conversion.json" --generated "$exp/generated" --out "$exp/report.html"
     python recipes/mini/verdict.py "$exp" ${steps:+--short}

@@ -32,14 +32,16 @@ def read_strings(
 
     Args:
         directory: whose codes.
-        manifest: who speaks and what is held out; what it does not list is left out. None: nobody is known, and 5 %
-            each are dev and test, by their names.
+        manifest: who speaks and what is held out; what it does not list is left out. None: nobody is known,
+            and 5 % each are dev and test, by their names.
         splits: for example train and dev.
 
     Raises:
         UserError: codes that are none; a manifest of other utterances; nothing in one of the splits.
     """
-    known = {u.utt: (u.speaker, u.split) for u in read_manifest(manifest)} if manifest else _by_name(directory)
+    known = (
+        {u.utt: (u.speaker, u.split) for u in read_manifest(manifest)} if manifest else _by_name(directory)
+    )
     compact = np.uint16 if directory.num_codes <= 1 << 16 else np.int32
     strings = []
     for utt in sorted(directory.files.keys() & known.keys()):
@@ -70,11 +72,13 @@ class CodeCrops(NamedTuple):
 class CodeWalk:
     """An endless shuffled walk through strings: crop number i is a function of i and the seed.
 
-    An epoch cuts every string into as many crops as fit (at least one), shuffles them with the epoch's own seed and
-    moves each by a random offset.
+    An epoch cuts every string into as many crops as fit (at least one), shuffles them with the epoch's own
+    seed and moves each by a random offset.
     """
 
-    def __init__(self, strings: Sequence[CodeString], speakers: Sequence[str], crop: int, num_codes: int, seed: int) -> None:
+    def __init__(
+        self, strings: Sequence[CodeString], speakers: Sequence[str], crop: int, num_codes: int, seed: int
+    ) -> None:
         """
         Args:
             strings: what is cut.
@@ -89,14 +93,18 @@ class CodeWalk:
         self.crop, self.num_codes, self.seed = crop, num_codes, seed
         self.strings = [string.codes for string in strings]
         self.speakers = speaker_numbers(strings, speakers)
-        self.owner = np.repeat(np.arange(len(strings)), [max(len(string) // crop, 1) for string in self.strings])
+        self.owner = np.repeat(
+            np.arange(len(strings)), [max(len(string) // crop, 1) for string in self.strings]
+        )
         self._order: tuple[int, np.ndarray] = (-1, self.owner)
 
     def __len__(self) -> int:
         """Crops an epoch."""
         return len(self.owner)
 
-    def batches(self, batch: int, *, step: int = 0, rank: int = 0, world_size: int = 1) -> Iterator[CodeCrops]:
+    def batches(
+        self, batch: int, *, step: int = 0, rank: int = 0, world_size: int = 1
+    ) -> Iterator[CodeCrops]:
         """Endless batches from a training step on.
 
         Args:
@@ -109,7 +117,9 @@ class CodeWalk:
             UserError: the batch cannot be shared equally.
         """
         if batch % world_size:
-            raise UserError(f"data.batch = {batch} cannot be shared by {world_size} processes; take a multiple")
+            raise UserError(
+                f"data.batch = {batch} cannot be shared by {world_size} processes; take a multiple"
+            )
         share = batch // world_size
         while True:
             first = step * batch + rank * share
@@ -147,8 +157,8 @@ def speaker_numbers(strings: Sequence[CodeString], speakers: Sequence[str]) -> n
     strange = sorted({string.speaker for string in strings} - set(speakers))
     if strange:
         raise UserError(
-            f"speakers unknown to the prior: {', '.join(map(repr, strange[:5]))}; a held-out speaker belongs into "
-            "split 'unseen', or set model.speaker=0"
+            f"speakers unknown to the prior: {', '.join(map(repr, strange[:5]))}; a held-out speaker belongs "
+            "into split 'unseen', or set model.speaker=0"
         )
     return np.array([speakers.index(string.speaker) for string in strings], np.int64)
 

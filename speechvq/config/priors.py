@@ -1,7 +1,7 @@
 """Settings of priors over codes, and of the codes that they learn from.
 
-The paper fits a WaveNet over the codes of speech and leaves its size open (van den Oord et al. 2017, section 4.3);
-all sizes are our choice.
+The paper fits a WaveNet over the codes of speech and leaves its size open (van den Oord et al. 2017,
+section 4.3); all sizes are our choice.
 """
 
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """`python -m speechvq.evaluate generation`: are generated codes and sounds like real ones?
 
-Divergences are those of Jensen and Shannon from half of the held-out codes, beside the other half's: what real speech
-scores; uniform codes show what nothing scores. Give codes that were generated without a prompt.
+Divergences are those of Jensen and Shannon from half of the held-out codes, beside the other half's: what
+real speech scores; uniform codes show what nothing scores. Give codes that were generated without a prompt.
 """
 
 import argparse
@@ -43,12 +43,16 @@ class Row(NamedTuple):
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate generation", description=__doc__)
-    parser.add_argument("--codes", type=Path, required=True, help="generated, for example exp/generated/codes")
+    parser.add_argument(
+        "--codes", type=Path, required=True, help="generated, for example exp/generated/codes"
+    )
     parser.add_argument("--reference", type=Path, required=True, help="codes directory of real speech")
     parser.add_argument("--manifest", type=Path, help="of the real speech: who speaks, and what is held out")
     parser.add_argument("--split", default="test", help="of the real speech (default test)")
     parser.add_argument("--alignments", type=Path, help="of the real speech, for the durations of phones")
-    parser.add_argument("--sounds", type=Path, help="generate's --out, to ask whose voices are heard; needs --manifest")
+    parser.add_argument(
+        "--sounds", type=Path, help="generate's --out, to ask whose voices are heard; needs --manifest"
+    )
     parser.add_argument("--json", type=Path, help="write every number to this file")
     return parser
 
@@ -74,9 +78,14 @@ def _work(arguments: argparse.Namespace) -> None:
             raise
         raise UserError(f"{arguments.codes}: {error}") from error
     rows += _voices(arguments.sounds, read_manifest(arguments.manifest)) if arguments.sounds else []
-    print(f"{len(made)} generated strings, {sum(map(len, made))} codes; {len(real)} real ones\n{_table(rows)}")
+    print(
+        f"{len(made)} generated strings, {sum(map(len, made))} codes; {len(real)} real ones\n{_table(rows)}"
+    )
     if arguments.json:
-        cells = [{k: v if isinstance(v, str) or math.isfinite(v) else None for k, v in r._asdict().items()} for r in rows]
+        cells = [
+            {k: v if isinstance(v, str) or math.isfinite(v) else None for k, v in r._asdict().items()}
+            for r in rows
+        ]
         write_bytes(arguments.json, json.dumps({"rows": cells}, indent=1, allow_nan=False).encode())
 
 
@@ -88,7 +97,9 @@ def _check_same(one: CodesDirectory, other: CodesDirectory) -> None:
     """
     facts = [(each.num_codes, each.frame_rate_hz, each.codebook) for each in (one, other)]
     if facts[0] != facts[1]:
-        raise UserError(f"{one.path} and {other.path}: codes of different models; encode the real speech with this one")
+        raise UserError(
+            f"{one.path} and {other.path}: codes of different models; encode the real speech with this one"
+        )
 
 
 def _codes(made: Sequence[np.ndarray], real: Sequence[np.ndarray], directory: CodesDirectory) -> list[Row]:
@@ -118,7 +129,9 @@ def _phones(
     spoken = [numbers[strings] for strings in made], [numbers[string.codes] for string in known]
     uniform = [numbers[np.random.default_rng(0).integers(directory.num_codes, size=10_000)]]
     means = [1000 / rate * float(run_lengths(strings).mean()) for strings in (*spoken, uniform)]
-    shares = [jensen_shannon(np.concatenate(strings), np.concatenate(spoken[1])) for strings in (spoken[0], uniform)]
+    shares = [
+        jensen_shannon(np.concatenate(strings), np.concatenate(spoken[1])) for strings in (spoken[0], uniform)
+    ]
     true = float(np.mean([1000 * (each.end - each.start) for every in intervals for each in every]))
     return [
         Row("phones, by the map, away from real ones", "bits", shares[0], 0.0, shares[1]),
@@ -137,17 +150,25 @@ def _voices(sounds: Path, utterances: Sequence[Utterance]) -> list[Row]:
         if utterance.split == "train":
             by_voice.setdefault(utterance.speaker, []).append(utterance)
     if missing := sorted({u.speaker for u in made} - by_voice.keys()):
-        raise UserError(f"{sounds}: no recordings of {', '.join(missing[:5])} in split train; give the corpus' manifest")
+        raise UserError(
+            f"{sounds}: no recordings of {', '.join(missing[:5])} in split train; give the corpus' manifest"
+        )
     if len(by_voice) < 2:
         raise UserError("the manifest has a single speaker, so there is nothing to tell apart")
     references = [
-        each[i] for each in by_voice.values() for i in np.linspace(0, len(each) - 1, min(REFERENCES, len(each))).astype(int)
+        each[i]
+        for each in by_voice.values()
+        for i in np.linspace(0, len(each) - 1, min(REFERENCES, len(each))).astype(int)
     ]
-    heard = progress(read_references(references), total=len(references), label="learn the voices", unit="recordings")
+    heard = progress(
+        read_references(references), total=len(references), label="learn the voices", unit="recordings"
+    )
     classifier = VoiceClassifier.fit(heard, [u.speaker for u in references])
     held_out = [u for u in utterances if u.split == "test" and u.speaker in by_voice]
     shares = [
-        float(np.mean([classifier.predict(read_waveform(u.path)) == u.speaker for u in each])) if each else math.nan
+        float(np.mean([classifier.predict(read_waveform(u.path)) == u.speaker for u in each]))
+        if each
+        else math.nan
         for each in (made, held_out)
     ]
     return [Row(f"heard as its voice, of {len(by_voice)}", "%", *shares, 1 / len(by_voice))]

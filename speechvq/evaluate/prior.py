@@ -35,7 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--prior", type=Path, required=True, help="what train --out made of a prior")
     parser.add_argument("--codes", type=Path, help="codes directory (default: what the prior was trained on)")
     parser.add_argument("--manifest", type=Path, help="who speaks and what is held out (default: the same)")
-    parser.add_argument("--split", default="test", help="what is measured (default test); n-grams count train")
+    parser.add_argument(
+        "--split", default="test", help="what is measured (default test); n-grams count train"
+    )
     parser.add_argument("--json", type=Path, help="write every number to this file")
     return parser
 
@@ -60,7 +62,11 @@ def _work(arguments: argparse.Namespace) -> None:
     lengths |= _prior(prior, heldout, directory.frame_rate_hz)
     print(report(lengths, heldout))
     if arguments.json:
-        content = {"split": arguments.split, "utterances": len(heldout), "codes": sum(len(s.codes) for s in heldout)}
+        content = {
+            "split": arguments.split,
+            "utterances": len(heldout),
+            "codes": sum(len(s.codes) for s in heldout),
+        }
         content |= {"models": {name: length._asdict() for name, length in lengths.items()}}
         write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())
 
@@ -71,7 +77,9 @@ def _data(arguments: argparse.Namespace) -> tuple[Path, Path | None]:
     if (arguments.prior / "model").is_dir() and place.is_file():
         config = read_run(place)
         if not isinstance(config, SequencePriorRun):
-            raise UserError(f"{place}: no prior over code strings; give what `train` made with model.kind: sequence")
+            raise UserError(
+                f"{place}: no prior over code strings; give what `train` made with model.kind: sequence"
+            )
         codes = codes or Path(config.data.codes)
         manifest = manifest or (Path(config.data.manifest) if config.data.manifest else None)
     if codes is None:
@@ -88,7 +96,9 @@ def check_codes(prior: "SequencePrior", directory: CodesDirectory) -> None:
     own = prior.vocabulary
     theirs = type(own)(directory.num_codes, directory.frame_rate_hz, directory.codebook)
     if own != theirs and (difference := own.difference(theirs)):
-        raise UserError(f"{directory.path}: these codes are not the prior's: it has {difference}; encode again")
+        raise UserError(
+            f"{directory.path}: these codes are not the prior's: it has {difference}; encode again"
+        )
 
 
 def _spread(strings: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -1,22 +1,14 @@
-"""Are generated codes like real ones? Which codes, which pairs, for how long; beside real codes and uniform ones.
+"""Are generated codes like real ones? Which codes, which pairs, for how long; beside real and uniform codes.
 
-A divergence between two samples is over zero even if both are of one source, the more so the smaller they are. So
-generated codes are compared with one half of the real ones, and as many codes of the other half with the same.
+A divergence between two samples is over zero even if both are of one source, the more so the smaller they
+are. So generated codes are compared with half of the real ones, and as many codes of the other half too.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 LONGEST_RUN = 100  # frames; longer runs count as this
-
-
-class Halves(NamedTuple):
-    """Real strings for comparison: both halves, and how many codes a sample should have."""
-
-    one: list[np.ndarray]
-    other: list[np.ndarray]
 
 
 def jensen_shannon(one: np.ndarray, other: np.ndarray) -> float:
@@ -38,18 +30,24 @@ def jensen_shannon(one: np.ndarray, other: np.ndarray) -> float:
     p = np.bincount(where[: len(one)], minlength=len(known)) / len(one)
     q = np.bincount(where[len(one) :], minlength=len(known)) / len(other)
     middle = (p + q) / 2
-    halves = ((share * np.log2(share / middle, out=np.zeros_like(share), where=share > 0)).sum() for share in (p, q))
+    halves = (
+        (share * np.log2(share / middle, out=np.zeros_like(share), where=share > 0)).sum() for share in (p, q)
+    )
     return float(max(sum(halves) / 2, 0.0))
 
 
 def pairs(strings: Sequence[np.ndarray], num_codes: int) -> np.ndarray:
     """Neighbouring codes as one number each, first x K + second; never across strings: (M,), int64."""
-    return _joined([string[:-1].astype(np.int64) * num_codes + string[1:] for string in strings if len(string) > 1])
+    return _joined(
+        [string[:-1].astype(np.int64) * num_codes + string[1:] for string in strings if len(string) > 1]
+    )
 
 
 def run_lengths(strings: Sequence[np.ndarray]) -> np.ndarray:
     """Frames for which a value stays, run by run: (R,), int64."""
-    return _joined([np.diff(np.append(np.flatnonzero(np.diff(s, prepend=-1)), len(s))) for s in strings if len(s)])
+    return _joined(
+        [np.diff(np.append(np.flatnonzero(np.diff(s, prepend=-1)), len(s))) for s in strings if len(s)]
+    )
 
 
 def compare_codes(
@@ -73,9 +71,9 @@ def compare_codes(
         raise ValueError("two real strings are needed, to compare real codes with real codes")
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(real))
-    halves = Halves([real[i] for i in order[::2]], [real[i] for i in order[1::2]])
-    size = min(sum(map(len, generated)), sum(map(len, halves.other)))
-    samples = {"generated": list(_first(generated, size)), "real": list(_first(halves.other, size))}
+    one, other = [real[i] for i in order[::2]], [real[i] for i in order[1::2]]
+    size = min(sum(map(len, generated)), sum(map(len, other)))
+    samples = {"generated": list(_first(generated, size)), "real": list(_first(other, size))}
     samples["uniform"] = [rng.integers(num_codes, size=len(string)) for string in samples["real"]]
     views = {
         "unigrams": _joined,
@@ -83,7 +81,7 @@ def compare_codes(
         "runs": lambda strings: np.minimum(run_lengths(strings), LONGEST_RUN),
     }
     return {
-        name: {who: jensen_shannon(view(strings), view(halves.one)) for who, strings in samples.items()}
+        name: {who: jensen_shannon(view(strings), view(one)) for who, strings in samples.items()}
         for name, view in views.items()
     }
 
@@ -99,7 +97,9 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.asarray(part, np.int64) for part in parts]) if parts else np.empty(0, np.int64)
 
 
-def code_to_phone(codes: Sequence[np.ndarray], phones: Sequence[Sequence[str | None]], num_codes: int) -> list[str]:
+def code_to_phone(
+    codes: Sequence[np.ndarray], phones: Sequence[Sequence[str | None]], num_codes: int
+) -> list[str]:
     """The likeliest phone of each code, as the paper maps them (van den Oord et al. 2017, section 4.3).
 
     Args:

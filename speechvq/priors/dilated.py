@@ -10,7 +10,7 @@ from speechvq.config import DilatedStackConfig
 
 
 class DilatedLayer(nn.Module):
-    """tanh(filter) x sigmoid(gate) of frames n and n - dilation, then residual and skip; both pairs are one matrix."""
+    """tanh(filter) x sigmoid(gate) of frames n and n - dilation, residual and skip; a matrix each pair."""
 
     def __init__(self, dilation: int, residual: int, skip: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class DilatedLayer(nn.Module):
             condition: (B, 1, 2 residual), the gates' bias.
 
         Returns:
-            (B, N, residual) for the next layer, (B, N, skip) for the sum, and what is `before` to what follows x.
+            (B, N, residual) for the next layer, (B, N, skip) for the sum, and the `before` of what follows.
         """
         longer = torch.cat([before, x], dim=1)
         taps = torch.cat([longer[:, : x.shape[1]], x], dim=-1)
@@ -39,8 +39,8 @@ class DilatedLayer(nn.Module):
 class DilatedStack(nn.Module):
     """All layers of a WaveNet over codes, from a vector a frame to a vector a frame.
 
-    The state is what every layer still has to look back on, so a string may come in pieces of any length, single codes
-    included, and the outputs are those of the whole.
+    The state is what every layer still has to look back on, so a string may come in pieces of any length,
+    single codes included, and the outputs are those of the whole.
     """
 
     def __init__(self, config: DilatedStackConfig, speaker: int = 0) -> None:

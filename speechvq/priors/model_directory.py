@@ -48,10 +48,14 @@ def load_prior(folder: str | Path) -> SequencePrior:
     folder = folder / "model" if (folder / "model" / CONFIG).exists() else folder
     place = folder / CONFIG
     if not place.is_file():
-        raise UserError(f"{folder}: no prior here ({CONFIG} is missing); give what `train --out` made of a prior")
+        raise UserError(
+            f"{folder}: no prior here ({CONFIG} is missing); give what `train --out` made of a prior"
+        )
     mapping = read_yaml(place)
     if mapping.get("kind") != "sequence":
-        raise UserError(f"{place}: no prior over code strings; give what `train --out` made with model.kind: sequence")
+        raise UserError(
+            f"{place}: no prior over code strings; give what `train --out` made with model.kind: sequence"
+        )
     speakers, words = mapping.pop("speakers", []), mapping.pop("vocabulary", None)
     if not isinstance(speakers, list) or not all(isinstance(name, str) for name in speakers):
         raise UserError(f"{place}: 'speakers' must list the voices' names")

@@ -1,8 +1,8 @@
 """What a prior must beat: n-grams of codes, interpolated down to the uniform distribution.
 
-Modified Kneser-Ney smoothing (Chen and Goodman 1999, section 3): three discounts an order, estimated from the counts of
-counts; what is discounted goes to the next shorter context, where a code counts as often as it has different codes
-before it. On speech codes this was better than plain counts there, from the bigram on.
+Modified Kneser-Ney smoothing (Chen and Goodman 1999, section 3): three discounts an order, estimated from the
+counts of counts; what is discounted goes to the next shorter context, where a code counts as often as it has
+different codes before it. On speech codes this was better than plain counts there, from the bigram on.
 """
 
 from collections.abc import Sequence
@@ -57,10 +57,15 @@ class Ngram:
         return shorter * (self.num_codes + 1) + before[:, length - 1] if length else shorter
 
     def _windows(self, strings: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """The codes before each code, nearest first, K before the beginning: (M, order - 1); and the codes, (M,)."""
+        """Codes before each, nearest first, K before the beginning, (M, order - 1); and the codes, (M,)."""
         reach = max(self.order - 1, 0)
-        padded = [np.concatenate([np.full(reach, self.num_codes), np.asarray(string, np.int64)]) for string in strings]
-        windows = [np.lib.stride_tricks.sliding_window_view(each, reach + 1) for each in padded if len(each) > reach]
+        padded = [
+            np.concatenate([np.full(reach, self.num_codes), np.asarray(string, np.int64)])
+            for string in strings
+        ]
+        windows = [
+            np.lib.stride_tricks.sliding_window_view(each, reach + 1) for each in padded if len(each) > reach
+        ]
         joined = np.concatenate(windows) if windows else np.empty((0, reach + 1), np.int64)
         return joined[:, -2::-1], joined[:, -1]
 
@@ -105,6 +110,6 @@ def _discounts(counts: np.ndarray) -> np.ndarray:
 
 
 def _find(known: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Place of each key among sorted ones, of which there are some; -1 for one that is not there: (M,) to (M,)."""
+    """Place of each key among sorted ones, at least one; -1 where it is not there: (M,) to (M,)."""
     place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
     return np.where(known[place] == keys, place, -1)

@@ -1,4 +1,4 @@
-"""Code strings from a prior: drawn code by code, or measured as they are; memory does not grow with their length."""
+"""Code strings from a prior: drawn code by code, or measured; memory does not grow with their length."""
 
 from collections.abc import Callable, Sequence
 
@@ -30,7 +30,7 @@ def sample_codes(
     Args:
         prior: in evaluation mode.
         frames: N, how many codes each gets.
-        speakers: number of the voice of each of the B strings; a prior that is told no speaker does not look at them.
+        speakers: number of the voice of each of the B strings; not looked at by a prior that is told none.
         prompt: (P,), codes that every string continues; None to begin from nothing.
         seed: string i is drawn by this seed and i alone, so it does not depend on how many there are.
         temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
@@ -67,7 +67,9 @@ def _read_prompt(prior: SequencePrior, prompt: Tensor, state: State, speaker: Te
 
 
 @torch.no_grad()
-def code_nats(prior: SequencePrior, strings: Sequence[np.ndarray], speakers: Sequence[int]) -> list[np.ndarray]:
+def code_nats(
+    prior: SequencePrior, strings: Sequence[np.ndarray], speakers: Sequence[int]
+) -> list[np.ndarray]:
     """-log p of every code of whole strings, given all codes before it.
 
     Args:

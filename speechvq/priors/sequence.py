@@ -1,7 +1,7 @@
 """A prior over code strings: the probability of every code given those before it, and perhaps who speaks.
 
-The paper trains with a uniform prior and fits an autoregressive one afterwards (van den Oord et al. 2017, section 3);
-sampled and decoded it is speech from nothing (section 4.3).
+The paper trains with a uniform prior and fits an autoregressive one afterwards (van den Oord et al. 2017,
+section 3); sampled and decoded it is speech from nothing (section 4.3).
 """
 
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ class State(NamedTuple):
 class SequencePrior(nn.Module):
     """p(code | codes before, speaker): a table of code vectors, a causal network, logits.
 
-    Whatever the network, a string may come in pieces: the state of one piece is handed to the next, and the logits are
-    those of the whole. Sampling is the same pass with pieces of one code.
+    Whatever the network, a string may come in pieces: the state of one piece is handed to the next, and the
+    logits are those of the whole. Sampling is the same pass with pieces of one code.
     """
 
     def __init__(
@@ -55,7 +55,9 @@ class SequencePrior(nn.Module):
             if config.network == "wavenet"
             else RecurrentStack(config.gru, width)
         )
-        self.codes = nn.Embedding(vocabulary.num_codes + 1, self.network.inputs)  # the last stands for the beginning
+        self.codes = nn.Embedding(
+            vocabulary.num_codes + 1, self.network.inputs
+        )  # the last stands for the beginning
         self.voices = nn.Embedding(len(speakers), width) if width else None
         self.dropout = nn.Dropout(config.dropout)
         self.logits = nn.Linear(self.network.outputs, vocabulary.num_codes)

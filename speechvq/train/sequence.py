@@ -64,15 +64,17 @@ def measure(prior: nn.Module, heldout: Sequence[CodeString]) -> dict[str, float]
     """What a prior is worth on strings it has not seen.
 
     Returns:
-        `heldout_bits` a code and `heldout_bits_per_second`; of a prior that is told the speaker `speaker_gap_bits`,
-        what another speaker's name costs.
+        `heldout_bits` a code and `heldout_bits_per_second`; of a prior that is told the speaker
+        `speaker_gap_bits`, what another speaker's name costs.
     """
     assert isinstance(prior, SequencePrior)
     numbers = speaker_numbers(heldout, prior.speakers)
     bits = _bits(prior, heldout, numbers)
     values = {"heldout_bits": bits, "heldout_bits_per_second": bits * prior.vocabulary.frame_rate_hz}
     if len(prior.speakers) > 1:
-        values["speaker_gap_bits"] = _bits(prior, heldout, other_speakers(numbers, len(prior.speakers))) - bits
+        values["speaker_gap_bits"] = (
+            _bits(prior, heldout, other_speakers(numbers, len(prior.speakers))) - bits
+        )
     return values
 
 

@@ -19,8 +19,8 @@ BAD_STEPS = 3  # updates in a row that may be lost to NaN or Inf before the run 
 class Losses(Protocol):
     """What a batch costs, for a model of any kind: a NamedTuple with these fields, and with more if it likes.
 
-    A further field is a number, (), whose mean is logged under its name; or `usage`, the batch's code counts (K,),
-    which tell whether the codebook collapses.
+    A further field is a number, (), whose mean is logged under its name; or `usage`, the batch's code counts
+    (K,), which tell whether the codebook collapses.
     """
 
     @property
@@ -81,7 +81,7 @@ class Meter:
         self._say(state.step, values, 0 if usage is None else len(usage))
 
     def _say(self, step: int, values: dict[str, float], num_codes: int) -> None:
-        """The line for the person who waits, and a warning where a codebook of so many codes has collapsed."""
+        """The line for the person who waits, and a warning where the codebook has collapsed."""
         left = (self.config.steps - step) / values["steps_per_second"] / 60
         used = f"perplexity {values['perplexity']:.0f}, " if num_codes else ""
         say(
