@@ -63,6 +63,7 @@ fi
 
 if stage 9 "report"; then
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
-        --scores "$exp/conversion.json" --generated "$exp/generated" --out "$exp/report.html"
+        --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/lab" --purity "$exp/purity.json" \
+        --baselines "$exp/baselines.json" --generated "$exp/generated" --out "$exp/report.html"
     echo "listen: $exp/report.html; sounds: $exp/converted; numbers: $exp/conversion.json"
 fi
