@@ -58,7 +58,8 @@ FLAGS = {
     "evaluate speakers": "--codes --help --json --manifest",
     "evaluate likelihood": "--data --device --help --images --json --prior --run",
     "draw": "--count --data --device --help --out --prior --run --second-stage --seed --temperature",
-    "report": "--converted --examples --generated --help --manifest --out --run --scores",
+    "report": "--alignments --baselines --codes --converted --examples --generated --help --manifest --out --purity "
+    "--resynthesis --run --scores",
 }
 
 

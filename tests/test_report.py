@@ -8,18 +8,22 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
 from speechvq import config as configuration
 from speechvq import evaluate, report
+from speechvq.audio.atomic import write_bytes
+from speechvq.audio.codes_directory import write_codes
 from speechvq.audio.manifest import Utterance, write_manifest
 from speechvq.audio.waveform import write_waveform
+from speechvq.evaluation.summary import Figure
+from speechvq.report import training_run
 from speechvq.speech.model_directory import save_model
 from tiny import run_config, speech_model
 from voices import make_voices, speech
 
-FLAGS = {"--help", "--run", "--converted", "--manifest", "--scores", "--out", "--examples", "--generated"}
 LINES = [
     {"step": 50, "nats": 4.1, "perplexity": 12.0},
     {"step": 100, "heldout_bits": 5.51, "codes_gap_bits": 0.4, "heldout_perplexity": 15.0},
@@ -53,28 +57,41 @@ def converted(tmp_path: Path) -> Path:
     return tmp_path / "converted"
 
 
+VOID = {"meta", "img", "br"}
+
+
 class Tags(HTMLParser):
-    """Collects the tags of a page."""
+    """Collects the tags of a page, and refuses one that is not closed where it should be."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.found: list[tuple[str, dict[str, str | None]]] = []
+        self._open: list[str] = []
         self.feed(text)
+        self.close()
+        assert self._open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs)
         self.found.append((tag, dict(attrs)))
+        self._open += [] if tag in VOID else [tag]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
 
     def sources(self, tag: str) -> list[str]:
         return [str(attributes["src"]) for name, attributes in self.found if name == tag]
 
 
+def seconds(url: str) -> float:
+    """How long a sound in a data URL is."""
+    sound = soundfile.info(io.BytesIO(base64.b64decode(url.removeprefix("data:audio/flac;base64,"))))
+    assert sound.samplerate == 16_000
+    return sound.duration
+
+
 def run(*arguments: str | Path) -> int:
     return report.main([str(argument) for argument in arguments])
-
-
-def test_flags_are_pinned() -> None:
-    options = {text for action in report.build_parser()._actions for text in action.option_strings}
-    assert options - {"-h"} == FLAGS
 
 
 def test_a_full_page(
@@ -91,9 +108,8 @@ def test_a_full_page(
     text = out.read_text()
     tags = Tags(text)
     assert len(tags.sources("img")) == 2 and len(tags.sources("audio")) == 5  # two sources, three conversions
-    sound = base64.b64decode(tags.sources("audio")[0].removeprefix("data:audio/wav;base64,"))
-    assert soundfile.info(io.BytesIO(sound)).samplerate == 16_000
-    for said in ("5.510 bits a sample", "target likelier than source", "as cay", "ann_2", "num_codes: 8"):
+    assert {seconds(url) for url in tags.sources("audio")} == {1.5}
+    for said in ("5.510 bits a sample", "target likelier than source", "as cay", "ann_2", "num_codes: 8", "to ben"):
         assert said in text
 
 
@@ -111,8 +127,60 @@ def test_generated_sounds_are_heard_and_seen(
     shutil.copy(trained / "curve.png", folder / "generated.png")
     assert run("--run", trained, "--generated", folder) == 0
     text = (trained / "report.html").read_text()
+    assert [seconds(url) for url in Tags(text).sources("audio")] == [0.3, 0.3]
     assert len(Tags(text).sources("audio")) == 2 and len(Tags(text).sources("img")) == 2
     assert "Speech from nothing" in text and "ben_1" in text
+
+
+def test_sentences_in_their_own_voices(trained: Path, converted: Path, tmp_path: Path) -> None:
+    """From a folder of reconstructions, or where a sentence was converted to its own speaker."""
+    write_waveform(converted / "ann/ann_2.wav", speech("ann", 2, seconds=0.7))
+    write_waveform(tmp_path / "again/ben/ben_2.wav", speech("ben", 2, seconds=0.8))
+    assert run("--run", trained, "--converted", converted, "--resynthesis", tmp_path / "again") == 0
+    text = (trained / "report.html").read_text()
+    found = {attributes["aria-label"]: attributes["src"] for name, attributes in Tags(text).found if name == "audio"}
+    assert seconds(str(found["ann_2, own voice again"])) == 0.7
+    assert seconds(str(found["ben_2, own voice again"])) == 0.8
+    assert "as ann" not in text and len(found) == 7
+
+
+@pytest.fixture
+def phones(voices: Path, tmp_path: Path) -> dict[str, Path]:
+    """Codes, alignments and what `evaluate` makes of them, by the report's flags."""
+    folders = {"--codes": tmp_path / "units", "--alignments": tmp_path / "lab"}
+    meta = {"frame_rate_hz": 50, "num_codes": 8}
+    write_bytes(folders["--codes"] / "meta.json", json.dumps(meta).encode())
+    for i, name in enumerate(("ann_2", "ben_2", "cay_2")):
+        write_codes(folders["--codes"] / f"{name}.npy", np.random.default_rng(i).integers(8, size=75))
+        write_bytes(folders["--alignments"] / f"{name}.lab", b"0 5000000 SIL\n5000000 10000000 AA\n10000000 15000000 <b>\n")
+    files = {"--purity": tmp_path / "purity.json", "--baselines": tmp_path / "baselines.json"}
+    flags = [str(word) for pair in (*folders.items(), ("--manifest", voices)) for word in pair]
+    assert evaluate.main(["purity", *flags, "--json", str(files["--purity"])]) == 0
+    figures = json.loads(files["--purity"].read_text())["all"]
+    rows = {"k-means on MFCC": [figures | {"phone_purity": 0.25}, figures | {"phone_purity": 0.35}]}
+    content = {"num_codes": 8, "frame_rate_hz": 50, "protocols": {"all": rows, "edges_trimmed": rows}}
+    files["--baselines"].write_text(json.dumps(content))
+    return folders | files
+
+
+def test_codes_beside_phones(trained: Path, voices: Path, converted: Path, phones: dict[str, Path]) -> None:
+    flags = [word for pair in phones.items() for word in pair]
+    assert run("--run", trained, "--manifest", voices, "--converted", converted, *flags) == 0
+    text = (trained / "report.html").read_text()
+    assert len(Tags(text).sources("img")) == 3 and (trained / "units.png").is_file()
+    score = json.loads(phones["--purity"].read_text())
+    low, high = score["intervals"]["all"]["phone_purity"]
+    for said in (f"{100 * score['all']['phone_purity']:.1f} %", f"{100 * low:.1f} to {100 * high:.1f} %"):
+        assert said in text
+    assert "30.0 ± 7.1 %" in text and "All frames: 225 codes, 3 phones" in text
+
+
+@pytest.mark.parametrize("flag", ["--purity", "--baselines"])
+def test_only_some_numbers_are_known(flag: str, trained: Path, phones: dict[str, Path]) -> None:
+    assert run("--run", trained, flag, phones[flag]) == 0
+    text = (trained / "report.html").read_text()
+    Tags(text)
+    assert ("k-means on MFCC" in text) == (flag == "--baselines") == ("this run" not in text)
 
 
 def test_the_page_loads_nothing_and_runs_nothing(trained: Path, converted: Path) -> None:
@@ -121,6 +189,9 @@ def test_the_page_loads_nothing_and_runs_nothing(trained: Path, converted: Path)
     tags = Tags(text)
     assert not {tag for tag, _ in tags.found} & {"script", "link", "iframe", "object"}
     assert all(source.startswith("data:") for source in tags.sources("img") + tags.sources("audio"))
+    links = [str(attributes[key]) for _, attributes in tags.found for key in ("href", "srcset") if key in attributes]
+    anchors = {f"#{attributes['id']}" for _, attributes in tags.found if "id" in attributes}
+    assert links and set(links) <= anchors
     assert not re.search(r"https?://|url\(|@import", text) and "default-src 'none'" in text
     assert HOSTILE not in text and "&lt;script&gt;" in text
 
@@ -138,7 +209,7 @@ def test_a_run_without_model_or_conversions(trained: Path, converted: Path) -> N
 def test_a_line_that_a_crash_cut_short_is_left_out(trained: Path) -> None:
     with open(trained / "metrics.jsonl", "ab") as file:
         file.write(b'\x00\x00\n[1]\n"step"\n{"step": NaN}\n{"step": 150, "na')
-    _, metrics = report.read_run(trained)
+    _, metrics = training_run.read_run(trained)
     assert metrics == LINES
 
 
@@ -148,7 +219,7 @@ def test_mistakes_cost_one_line(
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "other.json").write_text('{"summary": {"a": {"b": 1}}}')
     (tmp_path / "text.json").write_text(
-        json.dumps({"summary": {"a": dict.fromkeys(report.Figure._fields, "<b>")}})
+        json.dumps({"summary": {"a": dict.fromkeys(Figure._fields, "<b>")}})
     )
     for arguments, message in (
         (("--run", tmp_path), "no run here"),
@@ -156,7 +227,14 @@ def test_mistakes_cost_one_line(
         (("--run", trained, "--examples", "0"), "one sentence at least"),
         (("--run", trained, "--converted", tmp_path / "no"), "no such folder"),
         (("--run", trained, "--converted", converted, "--manifest", tmp_path), "no such manifest"),
+        (("--run", trained, "--resynthesis", tmp_path), "with --converted only"),
+        (("--run", trained, "--codes", tmp_path), "with --alignments only"),
+        (("--run", trained, "--converted", converted, "--resynthesis", tmp_path / "no"), "no such folder"),
         (("--run", trained, "--scores", tmp_path / "no.json"), "write it with"),
+        (("--run", trained, "--purity", tmp_path / "no.json"), "write it with `evaluate purity"),
+        (("--run", trained, "--purity", tmp_path / "other.json"), "not the numbers"),
+        (("--run", trained, "--baselines", tmp_path / "list.json"), "not the numbers"),
+        (("--run", trained, "--baselines", tmp_path / "other.json"), "not the numbers"),
         (("--run", trained, "--scores", tmp_path / "list.json"), "not the numbers"),
         (("--run", trained, "--scores", tmp_path / "other.json"), "not the numbers"),
         (("--run", trained, "--scores", tmp_path / "text.json"), "not the numbers"),

@@ -45,7 +45,10 @@ if stage 6 "measure, and draw"; then
     python -m speechvq.evaluate prior --prior "$exp/prior" --json "$exp/prior.json"
     python -m speechvq.evaluate generation --codes "$exp/generated/codes" --reference "$exp/all_codes" \
         --manifest "$data" --alignments "$data/lab" --sounds "$exp/generated" --json "$exp/generation.json"
+    python -m speechvq.evaluate purity --codes "$exp/codes" --alignments "$data/lab" --manifest "$data" \
+        --json "$exp/purity.json"
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
-        --scores "$exp/conversion.json" --generated "$exp/generated" --out "$exp/report.html"
+        --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/lab" --purity "$exp/purity.json" \
+        --generated "$exp/generated" --out "$exp/report.html"
     python recipes/mini/verdict.py "$exp" ${steps:+--short}
 fi

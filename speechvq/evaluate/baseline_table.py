@@ -34,12 +34,12 @@ def _protocol(protocol: str, scores: Mapping[str, Sequence[Figures]]) -> str:
     rows = [["", *COLUMNS]]
     for name, figures in scores.items():
         spread = spread_over_seeds(figures)
-        rows.append([name, *(_cell(spread[key], scale, digits) for key, scale, digits in COLUMNS.values())])
+        rows.append([name, *(cell(spread[key], scale, digits) for key, scale, digits in COLUMNS.values())])
     return f"{title}\n{align(rows, left=1)}"
 
 
-def _cell(spread: Spread, scale: float, digits: int) -> str:
-    """For example "41.9 ± 0.2", or "-" where there is no figure."""
+def cell(spread: Spread, scale: float, digits: int) -> str:
+    """Mean and deviation as text, for example "41.9 ± 0.2", or "-" where there is no figure."""
     if not math.isfinite(spread.mean):
         return "-"
     deviation = f" ± {scale * spread.deviation:.{digits}f}" if math.isfinite(spread.deviation) else ""

@@ -2,23 +2,19 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.audio.alignment_directory import AlignmentDirectory, open_alignments
+from speechvq.audio.alignment_directory import open_alignments
 from speechvq.audio.atomic import write_bytes
-from speechvq.audio.codes_directory import CodesDirectory, open_codes
-from speechvq.audio.manifest import Utterance, read_manifest
+from speechvq.audio.codes_directory import open_codes
+from speechvq.audio.manifest import read_manifest
 from speechvq.audio.waveform import read_waveform
 from speechvq.command import run
 from speechvq.errors import UserError
+from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.evaluate.unit_tables import purity_table
-from speechvq.evaluation.purity import LabelledUnits, Score, score_units
-from speechvq.progress import progress
-
-_LATE = 0.25  # seconds that phones may go on after the last code
-_MANY_DROPPED = 0.2
+from speechvq.evaluation.purity import Score, score_units
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,7 +44,7 @@ def _work(arguments: argparse.Namespace) -> None:
     codes = open_codes(arguments.codes)
     alignments = open_alignments(arguments.alignments, tier=arguments.tier)
     manifest = {u.utt: u for u in read_manifest(arguments.manifest)} if arguments.manifest else {}
-    corpus = _Corpus(codes, alignments, manifest)
+    corpus = AlignedCodes(codes, alignments, manifest)
     scores = score_units(corpus.read(), codes.num_codes, codes.frame_rate_hz)
     if not scores["all"].figures["frames"]:
         raise UserError(f"{codes.path}: no code lies within a phone; does frame_rate_hz fit the alignments?")
@@ -60,88 +56,7 @@ def _work(arguments: argparse.Namespace) -> None:
         _plot(arguments.plot, corpus, scores["all"])
 
 
-class _Corpus:
-    """Utterances that have both codes and phones, and how many lack what."""
-
-    def __init__(
-        self, codes: CodesDirectory, alignments: AlignmentDirectory, manifest: Mapping[str, Utterance]
-    ) -> None:
-        """
-        Raises:
-            UserError: no utterance has both.
-        """
-        self.codes, self.alignments, self.manifest = codes, alignments, manifest
-        self.names = sorted(set(codes.files) & set(alignments.places))
-        self.missing = sorted(set(codes.files) - set(alignments.places))
-        self.unused = len(alignments.places) - len(self.names)
-        self.strangers = [name for name in self.names if manifest and name not in manifest]
-        self.late = 0
-        if not self.names:
-            examples = f"for example {min(codes.files)!r} and {min(alignments.places)!r}"
-            raise UserError(
-                f"{codes.path} and {alignments.path}: no utterance is in both, {examples}; name them alike"
-            )
-
-    def read(self) -> Iterator[LabelledUnits]:
-        """Every utterance, one by one."""
-        rate = self.codes.frame_rate_hz
-        self.late = 0
-        for name in progress(self.names, total=len(self.names), label="score", unit="utterances"):
-            units = self.labelled(name)
-            self.late += units.intervals[-1].end > len(units.codes) / rate + _LATE
-            yield units
-
-    def labelled(self, name: str) -> LabelledUnits:
-        """The codes, phones and speaker of one utterance."""
-        speaker = self.manifest[name].speaker if name in self.manifest else ""
-        return LabelledUnits(self.codes.read(name), self.alignments.read(name), speaker)
-
-    def describe(self) -> str:
-        """What is scored, and what is not."""
-        codes, counts = self.codes, len(self.names)
-        lines = [
-            f"{codes.path}: {counts} utterances with phones, {codes.num_codes} codes, "
-            f"{codes.frame_rate_hz:g} a second"
-        ]
-        if self.missing:
-            lines.append(f"left out: {len(self.missing)} without an alignment, for example {self.missing[0]}")
-        if self.unused:
-            lines.append(f"not used: {self.unused} alignments without codes")
-        if self.strangers:
-            lines.append(f"not in the manifest, so not in the held-out map: {len(self.strangers)}")
-        return "\n".join(lines)
-
-    def warn(self, score: Score) -> None:
-        """Say on stderr what looks as if codes and alignments did not belong together."""
-        frames, dropped = score.figures["frames"] or 0, score.figures["dropped_frames"] or 0
-        if dropped > _MANY_DROPPED * (frames + dropped):
-            share = f"{100 * dropped / (frames + dropped):.0f} % of the codes are in no phone"
-            print(f"{self.codes.path}: {share}; is frame_rate_hz right?", file=sys.stderr)
-        if self.late:
-            count = f"in {self.late} of {len(self.names)} utterances phones go on after the last code"
-            print(f"{self.codes.path}: {count}; is frame_rate_hz right?", file=sys.stderr)
-
-    def content(self, scores: Mapping[str, Score]) -> dict[str, object]:
-        """Every number, for JSON: figures by protocol, their intervals, and what was scored."""
-        return {
-            **{protocol: score.figures for protocol, score in scores.items()},
-            "intervals": {protocol: score.intervals for protocol, score in scores.items()},
-            "corpus": {
-                "codes": str(self.codes.path),
-                "alignments": str(self.alignments.path),
-                "frame_rate_hz": self.codes.frame_rate_hz,
-                "num_codes": self.codes.num_codes,
-                "utterances": len(self.names),
-                "without_alignment": self.missing,
-                "without_codes": self.unused,
-                "without_speaker": self.strangers,
-                "phones_after_the_last_code": self.late,
-                "phones": list(scores["all"].phones),
-            },
-        }
-
-
-def _plot(path: Path, corpus: _Corpus, score: Score) -> None:
+def _plot(path: Path, corpus: AlignedCodes, score: Score) -> None:
     """The matrix of all utterances, and the one in the middle."""
     from speechvq.pictures.units import draw_units
 

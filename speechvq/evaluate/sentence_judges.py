@@ -9,6 +9,7 @@ import numpy as np
 from speechvq.audio.corpora.recording import read_text
 from speechvq.audio.recogniser import PhoneRecogniser
 from speechvq.audio.transcript import words
+from speechvq.audio.manifest import Utterance
 from speechvq.audio.waveform import read_waveform
 from speechvq.errors import UserError
 from speechvq.evaluate.hearing import Heard
@@ -62,6 +63,12 @@ class PhoneJudge:
         return [make_figure(*names, self._rates, chance=self._strangers, unchanged=[0.0])]
 
 
+def resynthesis_of(source: Utterance, folder: Path) -> Path | None:
+    """Where a source spoken again in its own voice lies: DIR/SPEAKER/UTT.wav or DIR/UTT.wav; or None."""
+    places = (folder / source.speaker / f"{source.utt}.wav", folder / f"{source.utt}.wav")
+    return next((place for place in places if place.is_file()), None)
+
+
 class ResynthesisJudge:
     """What the codes alone lose: the source spoken again in its own voice, against the source.
 
@@ -89,8 +96,7 @@ class ResynthesisJudge:
     def hear(self, heard: Heard) -> None:
         """Measure the resynthesis of a source not heard before, if there is one."""
         source = heard.job.utterance
-        places = (self._folder / source.speaker / f"{source.utt}.wav", self._folder / f"{source.utt}.wav")
-        path = next((place for place in places if place.is_file()), None)
+        path = resynthesis_of(source, self._folder)
         if path is None or source.utt in self._heard:
             return
         self._heard.add(source.utt)

@@ -1,11 +1,12 @@
 """The picture of a conversion: a sentence, its codes, and what other voices make of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from speechvq.audio.alignment import Interval
 from speechvq.audio.pitch import HIGHEST, HOP, median_pitch, track_pitch
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.pictures.panels import (
@@ -18,6 +19,8 @@ from speechvq.pictures.panels import (
     save_picture,
     write_title,
 )
+from speechvq.pictures.phone_colours import phone_colours
+from speechvq.pictures.phone_strip import draw_phones
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +40,9 @@ def draw_conversion(
     title: str,
     frame_rate: float = 250.0,
     num_codes: int = 512,
+    phones: Sequence[Interval] = (),
 ) -> None:
-    """Draw a sentence, its codes, and the sentence in other voices below one another, on one axis of time.
+    """Draw a sentence, its phones and codes, and the sentence in other voices below one another, on one axis of time.
 
     Args:
         path: of the PNG, 1600 pixels wide; replaced when it exists.
@@ -48,6 +52,7 @@ def draw_conversion(
         title: of the source's panel, for example "p225, sentence 001".
         frame_rate: codes a second.
         num_codes: size of the codebook.
+        phones: of the source, shown above it; empty where they are not known.
 
     Raises:
         UserError: the disk is full or not writable.
@@ -56,13 +61,18 @@ def draw_conversion(
 
     seconds = min(len(source) / SAMPLE_RATE, SECONDS)
     codes = None if codes is None or not len(codes) else codes
-    heights = [3.0, *([0.45, 0.75] if codes is not None else []), *(3.0 for _ in converted)]
+    heights = [*([0.3] if phones else []), 3.0, *([0.45, 0.75] if codes is not None else []), *(3.0 for _ in converted)]
     figure = Figure(
         figsize=(PIXELS / DPI, 0.9 + sum(h + 0.62 for h in heights) * 0.82), dpi=DPI, layout="constrained"
     )
     figure.get_layout_engine().set(h_pad=0.08, w_pad=0.08, hspace=0.04)
     panels = iter(figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
-    _spectrogram(next(panels), source, f"Source: {title}", seconds)
+    above = next(panels)
+    if phones:
+        draw_phones(above, phones, phone_colours(sorted({each.phone for each in phones})), seconds, "")
+        above.set(xlim=(0, seconds), xticks=[])
+        write_title(above, "Its phones")
+    _spectrogram(next(panels) if phones else above, source, f"Source: {title}", seconds)
     if codes is not None:
         shown = codes[: round(seconds * frame_rate)]
         strip, numbers = next(panels), next(panels)

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechvq.audio.alignment import phones_at_frames
+from speechvq.audio.alignment import Interval, phones_at_frames
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.evaluation.purity import LabelledUnits, Score
-from speechvq.pictures.panels import DPI, FAINT, INK, PIXELS, code_colours, draw_spectrogram, save_picture, write_title
+from speechvq.pictures.panels import (
+    DPI,
+    FAINT,
+    PIXELS,
+    code_colours,
+    draw_spectrogram,
+    save_picture,
+    write_title,
+)
 from speechvq.pictures.phone_colours import phone_colours
+from speechvq.pictures.phone_strip import bare, draw_phones
 from speechvq.pictures.unit_matrix import MOST_PHONES, draw_matrix, in_order
 
 if TYPE_CHECKING:
@@ -18,8 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SECONDS = 2.5  # shown of the utterance: its phones can still be read
-
-_NAME = {"ha": "center", "va": "center", "fontsize": 10, "color": INK, "parse_math": False}
 
 
 def draw_units(
@@ -81,9 +88,9 @@ def _draw_utterance(
     known = sum(a is not None for a in spoken)
     colours = phone_colours(score.phones)
     said, numbers, read = panels[-3:]
-    _cells(said, spoken, colours, frame_rate, "phones")
+    draw_phones(said, _runs(spoken, frame_rate), colours, SECONDS, "phones")
     _code_cells(numbers, codes, score.table.shape[1], frame_rate)
-    _cells(read, guessed, colours, frame_rate, "read off\nthe codes")
+    draw_phones(read, _runs(guessed, frame_rate), colours, SECONDS, "read off\nthe codes")
     where = f"{title}, from {first / frame_rate:.2f} s"
     write_title(panels[0], f"{where}: its phones, its codes, and what those stand for")
     said_right = f"{right} of the {known} codes shown stand for the phone they are in"
@@ -106,37 +113,17 @@ def _likeliest(score: Score, codes: np.ndarray) -> list[str | None]:
     return [score.phones[best[code]] if known[code] else None for code in codes]
 
 
-def _cells(
-    axes: "Axes",
-    names: Sequence[str | None],
-    colours: dict[str, tuple[float, float, float]],
-    frame_rate: float,
-    label: str,
-) -> None:
-    """A coloured cell for each run of equal names, with the name where there is room."""
-    begin = 0
-    for i in range(1, len(names) + 1):
-        if i < len(names) and names[i] == names[begin]:
-            continue
-        left, width, name = begin / frame_rate, (i - begin) / frame_rate, names[begin]
-        if name is not None:
-            line = 0.8 if width > 0.01 * SECONDS else 0.0
-            axes.axvspan(left, left + width, facecolor=colours[name], edgecolor="white", linewidth=line)
-            if width > SECONDS * (0.008 + 0.0055 * len(name)):
-                axes.text(left + width / 2, 0.5, name, **_NAME)
-        begin = i
-    _bare(axes, label)
+def _runs(names: Sequence[str | None], frame_rate: float) -> list[Interval]:
+    """An interval for each run of equal names; none where there is no name."""
+    edges = [i for i in range(len(names) + 1) if i in (0, len(names)) or names[i] != names[i - 1]]
+    runs = [(first, last, names[first]) for first, last in zip(edges, edges[1:])]
+    return [
+        Interval(first / frame_rate, last / frame_rate, name) for first, last, name in runs if name is not None
+    ]
 
 
 def _code_cells(axes: "Axes", codes: np.ndarray, num_codes: int, frame_rate: float) -> None:
     """A coloured cell for each code."""
     cells = code_colours(codes, num_codes)[None]
     axes.imshow(cells, aspect="auto", interpolation="nearest", extent=(0, len(codes) / frame_rate, 0, 1))
-    _bare(axes, "codes")
-
-
-def _bare(axes: "Axes", label: str) -> None:
-    axes.set(yticks=[], ylim=(0, 1))
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    axes.set_ylabel(label, rotation=0, ha="right", va="center", color=INK)
+    bare(axes, "codes")

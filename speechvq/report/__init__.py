@@ -1,0 +1,137 @@
+"""`python -m speechvq.report`: a page that shows how a run learnt, what its codes are and how it sounds."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speechvq.command import run
+from speechvq.errors import UserError
+
+if TYPE_CHECKING:
+    from speechvq.audio.manifest import Utterance
+    from speechvq.evaluate.jobs import Job
+    from speechvq.report.page import Page
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(prog="speechvq.report", description=__doc__)
+    parser.add_argument(
+        "--run", type=Path, required=True, help="what train --out made, for example exp/vctk64"
+    )
+    parser.add_argument("--manifest", type=Path, help="of the sources (default: what the run was trained on)")
+    parser.add_argument("--converted", type=Path, help="DIR/TARGET/UTT.wav, as convert makes it")
+    parser.add_argument(
+        "--resynthesis", type=Path, help="the sources in their own voices: DIR/UTT.wav or DIR/SPEAKER/UTT.wav"
+    )
+    parser.add_argument("--scores", type=Path, help="what `evaluate conversion --json` wrote")
+    parser.add_argument("--codes", type=Path, help="codes directory: the matrix of phones by codes")
+    parser.add_argument("--alignments", type=Path, help="phones, for the pictures of sentences and codes")
+    parser.add_argument("--purity", type=Path, help="what `evaluate purity --json` wrote")
+    parser.add_argument("--baselines", type=Path, help="what `evaluate baselines --json` wrote")
+    parser.add_argument("--generated", type=Path, help="what generate --out made: speech from nothing")
+    parser.add_argument(
+        "--out", type=Path, help="the page (default RUN/report.html); its pictures go beside it"
+    )
+    parser.add_argument("--examples", type=int, default=6, help="sentences to listen to (default 6)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for a user's mistake."""
+    return run(build_parser(), _work, argv)
+
+
+def _work(arguments: argparse.Namespace) -> None:
+    out: Path = arguments.out or arguments.run / "report.html"
+    if out.suffix not in (".html", ".htm"):
+        raise UserError(f"--out {out}: name the page something.html")
+    if arguments.examples < 1:
+        raise UserError(f"--examples {arguments.examples}: show one sentence at least")
+    for needing, needed in (("codes", "alignments"), ("resynthesis", "converted")):
+        if getattr(arguments, needing) and not getattr(arguments, needed):
+            raise UserError(f"--{needing} is shown with --{needed} only; give both")
+    from speechvq.report.page import write_page
+
+    write_page(out, _page(arguments, out.parent))
+    print(out)
+
+
+def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
+    """Everything that was asked for; pictures are drawn into the folder."""
+    from speechvq.pictures.curve import draw_curve
+    from speechvq.report import listening, measured, training_run, units, voices
+    from speechvq.report.page import Page
+
+    config, metrics = training_run.read_run(arguments.run)
+    scores = measured.read_conversions(arguments.scores) if arguments.scores else None
+    purity = measured.read_purity(arguments.purity) if arguments.purity else {}
+    baselines = measured.read_baselines(arguments.baselines) if arguments.baselines else None
+    manifest = _manifest(arguments, config)
+    examples = listening.examples(
+        _jobs(arguments, manifest), arguments.examples, arguments.resynthesis
+    )
+    draw_curve(folder / "curve.png", metrics)
+    return Page(
+        name=arguments.run.resolve().name,
+        facts=training_run.training_facts(metrics) | units.purity_fact(purity),
+        curve=folder / "curve.png",
+        conversion=_draw_sentence(arguments, examples, folder / "conversion.png"),
+        examples=examples,
+        voices=voices.voice_table(scores.heard) if scores and scores.heard else None,
+        scores=scores.summary if scores else [],
+        units=_draw_units(arguments, examples, manifest, folder / "units.png"),
+        protocols=units.protocols(purity, baselines),
+        generated=listening.generated(arguments.generated) if arguments.generated else listening.NOTHING,
+        config=(arguments.run / training_run.CONFIG).read_text(encoding="utf-8"),
+    )
+
+
+def _manifest(arguments: argparse.Namespace, config: dict[str, Any]) -> "list[Utterance]":
+    """The utterances of the manifest, read only when something needs them."""
+    from speechvq.audio.manifest import read_manifest
+
+    data = config.get("data")
+    place = arguments.manifest or (data.get("manifest") if isinstance(data, dict) else None)
+    if arguments.manifest or (place and arguments.converted):
+        return read_manifest(place)
+    if arguments.converted:
+        raise UserError("--manifest is needed: the run's configuration names none")
+    return []
+
+
+def _jobs(arguments: argparse.Namespace, utterances: "list[Utterance]") -> "list[Job]":
+    """The conversions to show, sentence by sentence."""
+    from speechvq.evaluate.jobs import find_jobs
+
+    if not arguments.converted:
+        return []
+    return sorted(find_jobs(arguments.converted, utterances), key=lambda job: (job.utterance.utt, job.target))
+
+
+def _draw_sentence(arguments: argparse.Namespace, examples: Sequence[Any], path: Path) -> Path | None:
+    if not examples:
+        return None
+    from speechvq.audio.alignment_directory import open_alignments
+    from speechvq.report.drawing import draw_example
+
+    alignments = open_alignments(arguments.alignments) if arguments.alignments else None
+    draw_example(path, arguments.run, examples[0], alignments)
+    return path
+
+
+def _draw_units(
+    arguments: argparse.Namespace, examples: Sequence[Any], utterances: "list[Utterance]", path: Path
+) -> Path | None:
+    if not arguments.codes:
+        return None
+    from speechvq.audio.alignment_directory import open_alignments
+    from speechvq.audio.codes_directory import open_codes
+    from speechvq.evaluate.aligned_codes import AlignedCodes
+    from speechvq.report.drawing import draw_matrix_and_strip
+
+    manifest = {each.utt: each for each in utterances}
+    corpus = AlignedCodes(open_codes(arguments.codes), open_alignments(arguments.alignments), manifest)
+    draw_matrix_and_strip(path, corpus, examples, manifest)
+    return path

@@ -1,0 +1,5 @@
+"""Starts `python -m speechvq.report`."""
+
+from speechvq.report import main
+
+raise SystemExit(main())

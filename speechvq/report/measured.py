@@ -1,0 +1,156 @@
+"""The JSON that `evaluate` wrote: conversions, purity and baselines; anything else costs one clear line."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from speechvq.errors import UserError
+from speechvq.evaluation.summary import Figure
+
+Number = float | int | None
+Figures = Mapping[str, Number]
+T = TypeVar("T")
+
+
+class Heard(NamedTuple):
+    """One conversion: whose voice it was and became, and what was heard of it."""
+
+    source: str  # speaker
+    target: str  # speaker
+    hertz: float  # median pitch of the converted sound; NaN where none was found
+    source_hertz: float  # median pitch of the speakers' recordings
+    target_hertz: float
+    vote: str  # "target", "source" or "other"
+
+
+class Conversions(NamedTuple):
+    """What `evaluate conversion --json` wrote."""
+
+    voices: int  # that the classifier chose from
+    heard: list[Heard]
+    summary: list[Figure]
+
+
+class UnitFigures(NamedTuple):
+    """One protocol of what `evaluate purity --json` wrote."""
+
+    figures: Figures
+    intervals: Mapping[str, tuple[float, float] | None]  # of 95 %
+
+
+@dataclass(frozen=True)
+class BaselineFigures:
+    """What `evaluate baselines --json` wrote."""
+
+    num_codes: int
+    frame_rate_hz: float
+    protocols: Mapping[str, Mapping[str, Sequence[Figures]]]  # by protocol and name, one for each seed
+
+
+def read_conversions(path: Path) -> Conversions:
+    """What `evaluate conversion --json` wrote.
+
+    Raises:
+        UserError: no such file, or another content.
+    """
+    return _read(path, "conversion", _conversions)
+
+
+def read_purity(path: Path) -> dict[str, UnitFigures]:
+    """What `evaluate purity --json` wrote, by protocol.
+
+    Raises:
+        UserError: no such file, or another content.
+    """
+    return _read(path, "purity", _purity)
+
+
+def read_baselines(path: Path) -> BaselineFigures:
+    """What `evaluate baselines --json` wrote.
+
+    Raises:
+        UserError: no such file, or another content.
+    """
+    return _read(path, "baselines", _baselines)
+
+
+def _read(path: Path, subject: str, parse: Callable[[Any], T]) -> T:
+    try:
+        return parse(json.loads(path.read_bytes()))
+    except OSError as error:
+        raise UserError(
+            f"{path}: {error.strerror}; write it with `evaluate {subject} --json {path}`"
+        ) from None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
+        raise UserError(
+            f"{path}: not the numbers that `evaluate {subject} --json` writes; write it again"
+        ) from None
+
+
+def _conversions(content: Any) -> Conversions:
+    heard = [
+        Heard(
+            _text(row["source"]),
+            _text(row["target"]),
+            _float(row["converted_pitch"]),
+            _float(row["source_speaker_pitch"]),
+            _float(row["target_speaker_pitch"]),
+            _text(row["vote"]),
+        )
+        for row in content["conversions"]
+    ]
+    summary = []
+    for row in content["summary"].values():
+        texts = {key: _text(row[key]) for key in Figure._fields[:3]}
+        summary.append(Figure(**texts, **{key: _float(row[key]) for key in Figure._fields[3:]}))
+    voices = int(_float(content["voices"]))
+    return Conversions(voices, heard, [each._replace(count=int(each.count)) for each in summary])
+
+
+def _purity(content: Any) -> dict[str, UnitFigures]:
+    protocols = {}
+    for name in ("all", "edges_trimmed"):
+        bounds = {
+            key: None if pair is None else (_float(pair[0]), _float(pair[1]))
+            for key, pair in content["intervals"][name].items()
+        }
+        protocols[name] = UnitFigures(_figures(content[name]), bounds)
+    return protocols
+
+
+def _baselines(content: Any) -> BaselineFigures:
+    protocols = {
+        protocol: {_text(name): [_figures(seed) for seed in seeds] for name, seeds in rows.items()}
+        for protocol, rows in content["protocols"].items()
+    }
+    if not all(seeds for rows in protocols.values() for seeds in rows.values()):
+        raise ValueError
+    return BaselineFigures(int(_float(content["num_codes"])), _float(content["frame_rate_hz"]), protocols)
+
+
+def _figures(content: Any) -> dict[str, Number]:
+    """Figures by name; those that the page shows must be there."""
+    figures = {key: None if value is None else _number(value) for key, value in content.items()}
+    if missing := {"frames", "num_phones", "phone_purity"} - figures.keys():
+        raise LookupError(missing)
+    return figures
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _float(value: Any) -> float:
+    """A number; NaN for None, which stands for it in JSON."""
+    return math.nan if value is None else float(_number(value))
+
+
+def _number(value: Any) -> float | int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError
+    return value

@@ -1,0 +1,52 @@
+"""The page of a report: one HTML file that needs nothing but itself, sounds and pictures included."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from speechvq.audio.atomic import write_bytes
+from speechvq.evaluate.tables import summary_cells
+from speechvq.evaluation.summary import Figure
+from speechvq.report.embedding import picture_url, sound_url
+from speechvq.report.listening import Example, Generated
+from speechvq.report.units import Protocol
+from speechvq.report.voices import VoiceTable
+
+TEMPLATE = Path(__file__).with_name("page.html")
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page shows; a part without content is left out."""
+
+    name: str  # of the run
+    facts: Mapping[str, str]
+    curve: Path  # PNG
+    conversion: Path | None  # PNG
+    examples: Sequence[Example]
+    voices: VoiceTable | None
+    scores: Sequence[Figure]
+    units: Path | None  # PNG
+    protocols: Sequence[Protocol]
+    generated: Generated
+    config: str  # YAML
+
+
+def write_page(path: Path, page: Page) -> None:
+    """Write the page; it is safe to show whatever stands in names and configuration.
+
+    Raises:
+        UserError: a sound or picture cannot be read; the disk is full or not writable.
+    """
+    from jinja2 import Environment
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        page=page,
+        targets=sorted({voice for example in page.examples for voice in example.converted}),
+        again=any(example.again for example in page.examples),
+        scores=[(figure.label, summary_cells(figure)) for figure in page.scores],
+        sound=sound_url,
+        picture=picture_url,
+    )
+    write_bytes(path, text.encode())

@@ -1,0 +1,97 @@
+"""What the page says of the units: figures with intervals, and beside them what other units score."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from speechvq.evaluate.baseline_table import COLUMNS, cell
+from speechvq.evaluate.unit_tables import decimal, interval, percent
+from speechvq.evaluation.baselines import spread_over_seeds
+from speechvq.report.measured import BaselineFigures, Figures, UnitFigures
+
+NAMES = {"all": "All frames", "edges_trimmed": "Silence at the edges trimmed"}
+
+_ROWS = {  # label: figure, whether it is a share, baseline by shuffling, baseline by one guess
+    "phone purity": ("phone_purity", True, "shuffled_phone_purity", "majority_prior"),
+    "phone purity, other speakers' map": ("phone_purity_heldout", True, "", "majority_prior"),
+    "cluster purity": ("cluster_purity", True, "", ""),
+    "PNMI": ("pnmi", False, "shuffled_pnmi", ""),
+    "perplexity": ("perplexity", False, "", ""),
+    "bit/s": ("bitrate_entropy", False, "", ""),
+}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """Phone purity of some units, as a bar."""
+
+    name: str
+    share: float  # in [0, 1]
+    said: str  # the number as text
+    ours: bool
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way of counting: a table of our figures, a table of other units', and bars."""
+
+    title: str
+    rows: list[tuple[str, list[str]]]  # measured, interval, shuffled, one guess
+    columns: list[str]
+    others: list[tuple[str, list[str]]]
+    bars: list[Bar]
+
+
+def protocols(purity: Mapping[str, UnitFigures], baselines: BaselineFigures | None) -> list[Protocol]:
+    """Both ways of counting; either kind of numbers may be missing."""
+    given = baselines.protocols if baselines else {}
+    return [
+        _protocol(title, purity.get(name), given.get(name, {}))
+        for name, title in NAMES.items()
+        if name in purity or name in given
+    ]
+
+
+def purity_fact(purity: Mapping[str, UnitFigures]) -> dict[str, str]:
+    """Phone purity of all frames beside one guess, for the head of the page."""
+    figures = purity["all"].figures if "all" in purity else {}
+    if figures.get("phone_purity") is None:
+        return {}
+    guess = percent(figures.get("majority_prior"))
+    label = "codes that name their phone" + (f" (one guess: {guess})" if guess else "")
+    return {label: percent(figures["phone_purity"])}
+
+
+def _protocol(title: str, ours: UnitFigures | None, others: Mapping[str, list[Figures]]) -> Protocol:
+    first = ours.figures if ours else next(iter(others.values()))[0]
+    counts = f"{title}: {first['frames']:,} codes, {first['num_phones']} phones"
+    spreads = {name: spread_over_seeds(seeds) for name, seeds in others.items()}
+    table = [
+        (name, [cell(spread[key], *form) if key in spread else "-" for key, *form in COLUMNS.values()])
+        for name, spread in spreads.items()
+    ]
+    own = ours.figures["phone_purity"] if ours else None
+    bars = [_bar("this run", own, percent(own), True)]
+    for name, spread in spreads.items():
+        purity = spread["phone_purity"]
+        bars.append(_bar(name, purity.mean, f"{cell(purity, 100, 1)} %", False))
+    kept = sorted((bar for bar in bars if math.isfinite(bar.share)), key=lambda bar: -bar.share)
+    return Protocol(counts, _rows(ours) if ours else [], list(COLUMNS), table, kept)
+
+
+def _rows(ours: UnitFigures) -> list[tuple[str, list[str]]]:
+    rows = []
+    for label, (key, share, shuffled, guess) in _ROWS.items():
+        show = percent if share else decimal
+        cells = [
+            show(ours.figures.get(key)),
+            interval(ours.intervals.get(key), share),
+            show(ours.figures.get(shuffled)),
+            show(ours.figures.get(guess)),
+        ]
+        rows.append((label, [text or "-" for text in cells]))
+    return rows
+
+
+def _bar(name: str, share: float | None, said: str, ours: bool) -> Bar:
+    return Bar(name, math.nan if share is None else float(share), said, ours)
