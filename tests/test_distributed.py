@@ -24,7 +24,7 @@ def together(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = str(ROOT / "tests" / "two_processes.py")
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     process = python(*torchrun, script, str(folder), "--config", str(config), "--device", "cpu")
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=400)
     assert process.returncode == 0, errors
     return folder
 

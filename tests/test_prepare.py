@@ -15,11 +15,6 @@ from speechvq import prepare
 from speechvq.audio.manifest import read_manifest
 from speechvq.command import INTERRUPTED
 
-FLAGS = {
-    "--help", "--root", "--out", "--jobs", "--mic", "--download", "--seed", "--dev-share", "--test-share",
-    "--unseen-speakers", "--speakers", "--sentences", "--episodes", "--frames",
-}  # fmt: skip
-
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
@@ -32,11 +27,6 @@ def corpus(tmp_path: Path) -> Path:
 
 def run(*arguments: str | Path) -> int:
     return prepare.main([str(argument) for argument in arguments])
-
-
-def test_flags_are_pinned() -> None:
-    options = {text for action in prepare.build_parser()._actions for text in action.option_strings}
-    assert options - {"-h"} == FLAGS
 
 
 def test_folder(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
