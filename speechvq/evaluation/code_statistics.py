@@ -4,7 +4,7 @@ A divergence between two samples is over zero even if both are of one source, th
 are. So generated codes are compared with half of the real ones, and as many codes of the other half too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def compare_codes(
     order = rng.permutation(len(real))
     one, other = [real[i] for i in order[::2]], [real[i] for i in order[1::2]]
     size = min(sum(map(len, generated)), sum(map(len, other)))
-    samples = {"generated": list(_first(generated, size)), "real": list(_first(other, size))}
+    samples = {"generated": _beginnings(generated, size), "real": _beginnings(other, size)}
     samples["uniform"] = [rng.integers(num_codes, size=len(string)) for string in samples["real"]]
     views = {
         "unigrams": _joined,
@@ -86,11 +86,10 @@ def compare_codes(
     }
 
 
-def _first(strings: Sequence[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """The first codes of strings, `size` together."""
-    for string in strings:
-        yield string[:size]
-        size = max(size - len(string), 0)
+def _beginnings(strings: Sequence[np.ndarray], size: int) -> list[np.ndarray]:
+    """The first codes of every string, about `size` together: all voices, and as generated ones begin."""
+    each = -(-size // max(len(strings), 1))
+    return [string[:each] for string in strings]
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
