@@ -16,6 +16,7 @@ from speechvq.training.average import WeightAverage
 from speechvq.training.checkpoint import TrainingState, list_checkpoints, load_checkpoint, save_checkpoint
 from speechvq.training.log import MetricsLog, say
 from speechvq.training.meter import Losses, Meter
+from speechvq.training.precision import has_bf16_products
 
 LOG_EVERY = 50  # steps
 DEAF_BITS = 0.02  # a decoder that loses less by another utterance's codes does not listen to them
@@ -56,6 +57,8 @@ def fit(
     if checkpoints := list_checkpoints(run):
         load_checkpoint(checkpoints[-1], state)
         say(f"resuming from {checkpoints[-1]}")
+    if config.precision == "bf16" and not has_bf16_products(next(model.parameters()).device):
+        say("warning: this device only emulates bfloat16, which is many times slower: set train.precision=fp32")
     log = MetricsLog(run, state.step) if distributed.rank() == 0 else None
     meter = Meter(config, state.window)
     with _StopSignals() as stop:
