@@ -108,7 +108,7 @@ def test_every_figure_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) 
         timing.write_part(tmp_path / f"parts/{number}.json", part)
     read = [json.loads(path.read_text()) for path in sorted((tmp_path / "parts").iterdir())]
     numbers = table.join([*read, {"ratios": {"vq_train_512": 9.0, "vq_train_8192": 3.0}}, {"kl_bf16_nats": 1e-6}])
-    assert numbers["ratios"].keys() == table.BARS.keys()
+    assert numbers["ratios"].keys() == table.BARS.keys() - {"vq_train_512_kept_memory"}
     assert all(ratio > 0 for ratio in numbers["ratios"].values())
     assert numbers["max_logit_error_fp32"] < 1e-4
     for size in "SM":
@@ -129,7 +129,7 @@ def test_the_quantisers_are_compared() -> None:
     pytest.importorskip("vector_quantize_pytorch", reason="pip install speechvq[benchmark]")
     import quantizer
 
-    part = quantizer.measure(16, 4, 32, repeats=1)
+    part = quantizer.measure("16", 16, 4, 32, repeats=1)
     assert part["ratios"]["vq_train_16"] > 0
 
 

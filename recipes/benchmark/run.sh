@@ -30,6 +30,8 @@ fi
 
 if stage 3 "the quantiser's training step"; then
     python recipes/benchmark/quantizer.py --codes 512 --dim 64 --vectors 8192 --json "$parts/quantizer_512.json"
+    python recipes/benchmark/quantizer.py --codes 512 --dim 64 --vectors 8192 --kept-memory \
+        --json "$parts/quantizer_512_kept_memory.json"
     python recipes/benchmark/quantizer.py --codes 8192 --dim 256 --vectors 1024 --json "$parts/quantizer_8192.json"
 fi
 

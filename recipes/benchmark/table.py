@@ -17,6 +17,7 @@ BARS: dict[str, tuple[str, float, str]] = {
     "M_batched": ("M batched / cached torch step, 128 streams", 0, ""),
     "vq_train_512": ("quantiser's training step, K = 512 / vector-quantize-pytorch", 8, "15"),
     "vq_train_8192": ("quantiser's training step, K = 8192 / vector-quantize-pytorch", 4, "10"),
+    "vq_train_512_kept_memory": ("the same, K = 512, where freed memory is kept", 0, ""),
     "train_bf16_vs_naive_fp32": ("training step bf16 / typical fp32", 3.5, "11"),
     "train_bf16_vs_naive_bf16": ("training step bf16 / typical bf16", 1.8, "5"),
     "train_fp32_vs_naive_fp32": ("training step fp32 / typical fp32", 1.5, ""),

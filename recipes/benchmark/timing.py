@@ -18,14 +18,20 @@ REPEATS = 5
 Work = Callable[[], object]
 
 
-def one_core() -> None:
-    """Keep this process on one core and one thread, and its memory for the next step, for all that is compared."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+def one_thread(keep_memory: bool = True) -> None:
+    """Keep this process on one thread; and, as our training does, its memory for the next step."""
     torch.set_num_threads(1)
     threadpool_limits(1)
-    keep_freed_memory()
+    if keep_memory:
+        keep_freed_memory()
     torch.manual_seed(0)
+
+
+def one_core() -> None:
+    """Keep it on one core besides: the kernels start a worker for each core that they may use."""
+    one_thread()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 def in_turn(works: Mapping[str, Work], repeats: int = REPEATS) -> dict[str, float]:

@@ -13,12 +13,13 @@ import roofline
 import torch
 import torch.nn.functional as F
 from sampling import multiply_adds
-from timing import REPEATS, in_turn, one_core, write_part
+from timing import REPEATS, in_turn, one_thread, write_part
 from torch import Tensor, nn
 from typical import TypicalWaveNet
 
 from speechvq.config import SpeechConfig
 from speechvq.speech.model import SpeechVQ
+from speechvq.training.precision import has_bf16_products
 
 CROP = 8_000  # samples, half a second
 
@@ -33,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Measure in this process."""
     arguments = build_parser().parse_args()
-    one_core()
+    one_thread()
     write_part(arguments.json, measure(SpeechConfig(), CROP))
 
 
@@ -61,7 +62,7 @@ def measure(config: SpeechConfig, crop: int, repeats: int = REPEATS) -> dict[str
         # Forward, and backward to the input and to the weights; of the decoder's own products alone.
         "share_of_peak": {"train_fp32": 6 * macs * crop / seconds["ours_fp32"] / best},
         "roofline": {"products_gigaflops": best / 1e9},
-        "bf16_products_in_hardware": bf16_in_hardware(),
+        "bf16_products_in_hardware": has_bf16_products(torch.device("cpu")),
     }
 
 
@@ -105,12 +106,6 @@ def _step(model: SpeechVQ, crop: int, precision: str) -> Callable[[], Tensor]:
         return losses.nats
 
     return step
-
-
-def bf16_in_hardware() -> bool:
-    """Whether the processor has products of bfloat16; where not, torch emulates them and they are slow."""
-    capabilities = torch.cpu.get_capabilities()
-    return any(value for name, value in capabilities.items() if "bf16" in name or "amx" in name)
 
 
 if __name__ == "__main__":
