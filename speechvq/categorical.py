@@ -1,4 +1,5 @@
-"""A draw from a categorical distribution by its distribution function: equal uniforms, equal draws."""
+"""A draw from a categorical distribution by its distribution function: equal uniforms, equal draws, whatever
+computes the logits."""
 
 import torch
 from torch import Tensor

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from speechvq.speech.cached_step import draw
+from speechvq.categorical import draw
 from speechvq.speech.sampler import sample
 from speechvq.speech.wavenet import WaveNet
 from tiny import WAVENET

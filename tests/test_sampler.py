@@ -11,7 +11,8 @@ from torch import Tensor
 import reference
 from speechvq.config import WaveNetConfig
 from speechvq.speech import compiled
-from speechvq.speech.cached_step import CachedStep, draw
+from speechvq.categorical import draw
+from speechvq.speech.cached_step import CachedStep
 from speechvq.speech.sampler import sample, sample_pieces
 from speechvq.speech.script import Script
 from speechvq.speech.wavenet import WaveNet

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechvq.speech.cached_step import draw
+from speechvq.categorical import draw
 from speechvq.speech.wavenet import WaveNet
 
 

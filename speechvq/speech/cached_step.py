@@ -79,28 +79,3 @@ class CachedStep:
             window = torch.cat([window, self.past.gather(1, PAST - lag[:, None] + reach)], dim=1)
         guess = Guess((window * weights[:, :-1]).sum(1, keepdim=True), weights[:, -1:])
         return predictor.logits(guess, hidden.unsqueeze(1))[:, 0]
-
-
-def draw(logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: float = 1.0) -> Tensor:
-    """Levels by inverse distribution function: equal uniforms, equal sound, whatever computes the logits.
-
-    Args:
-        logits: (B, levels).
-        uniforms: (B,), in [0, 1).
-        temperature: below 1 sharpens; 0 takes the likeliest level.
-        top_p: keep the likeliest levels that together have this probability (Holtzman et al. 2020).
-
-    Returns:
-        (B,), int64.
-    """
-    if temperature == 0:
-        return logits.argmax(-1)
-    shares = torch.softmax(logits.double() / temperature, dim=-1)
-    if top_p < 1:
-        ordered, order = shares.sort(dim=-1, descending=True)
-        beyond = ordered.cumsum(-1) - ordered >= top_p
-        beyond[..., 0] = False  # the likeliest stays, however small top_p is
-        shares = shares.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), 0.0)
-    steps = shares.cumsum(-1)
-    threshold = uniforms.double().unsqueeze(-1) * steps[..., -1:]
-    return (steps <= threshold).sum(-1).clamp_max(logits.shape[-1] - 1)

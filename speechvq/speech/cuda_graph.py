@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from speechvq.speech.cached_step import CachedStep, draw
+from speechvq.categorical import draw
+from speechvq.speech.cached_step import CachedStep
 from speechvq.speech.script import Piece, Script
 from speechvq.speech.wavenet import WaveNet
 

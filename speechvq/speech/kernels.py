@@ -122,7 +122,7 @@ def _cut_tail(shares, rest, most):  # type: ignore[no-untyped-def]
 
 @njit(**OPTIONS)
 def _draw(logits, shares, rest, uniform, temperature, top_p):  # type: ignore[no-untyped-def]
-    """The level at which the distribution function passes `uniform`; as cached_step.draw."""
+    """The level at which the distribution function passes `uniform`; as categorical.draw."""
     keep_apart()
     best = _likeliest(logits, len(shares))
     if temperature == 0.0:
@@ -253,7 +253,7 @@ def step_streams(start, hop, live, levels, temperature, top_p, told, streams, we
         hop: samples a frame.
         live: how many of the streams, from the first; the others have ended.
         levels: (B, T), int64, written; T = frames x hop.
-        temperature, top_p: as in cached_step.draw.
+        temperature, top_p: as in categorical.draw.
         told: what they are told.
         streams: where they stand; updated.
         weights: the decoder.

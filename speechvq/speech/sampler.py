@@ -6,7 +6,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from speechvq.speech.cached_step import CachedStep, draw
+from speechvq.categorical import draw
+from speechvq.speech.cached_step import CachedStep
 from speechvq.speech.script import Script
 from speechvq.speech.wavenet import WaveNet
 
@@ -64,7 +65,7 @@ def sample_pieces(
         wavenet: the decoder.
         script: what the streams say.
         uniforms: gives those of samples start to stop, (B, stop - start), float64 in [0, 1): all the chance there is.
-        temperature, top_p: as in `cached_step.draw`.
+        temperature, top_p: as in `categorical.draw`.
         engine: the compiled kernels, or the step above; auto takes the kernels on a CPU, and on a GPU the step as a
             CUDA graph.
         precision: of the kernels' weights. bf16 reads half as much memory, and moves the logits by about 0.01.

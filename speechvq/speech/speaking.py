@@ -19,7 +19,7 @@ class Sampling:
     """How samples are drawn."""
 
     seed: int = 0  # of the chance, which is the same for every stream: a sound does not depend on its neighbours
-    temperature: float = 1.0  # see `cached_step.draw`
+    temperature: float = 1.0  # see `categorical.draw`
     top_p: float = 1.0
     engine: Literal["auto", "numba", "torch"] = "auto"  # see `sampler.sample_pieces`
     precision: Literal["fp32", "bf16"] = "fp32"

@@ -2,7 +2,7 @@
 
 import torch
 
-from speechvq.speech.cached_step import draw
+from speechvq.categorical import draw
 
 
 def test_the_likeliest_level_always_stays() -> None:
