@@ -11,6 +11,7 @@ from speechvq.config import QuantizerConfig
 
 BLOCK = 64  # scores whose maximum is taken at once
 
+
 class Quantized(NamedTuple):
     """What the quantiser returns."""
 
@@ -49,8 +50,8 @@ def nearest_code(vectors: Tensor, codebook: Tensor, *, chunk: int = 512) -> Tens
 def _first_highest(scores: Tensor) -> Tensor:
     """Index of the highest score, of equals the first: (n, K) to (n,).
 
-    torch's argmax takes number after number, but its maximum many at once: so first the best block, then the best in
-    it. That halves the time for K = 512 and more.
+    torch's argmax takes number after number, but its maximum many at once: so first the best block, then the
+    best in it. That halves the time for K = 512 and more.
     """
     rows, width = scores.shape
     if width % BLOCK or scores.device.type != "cpu":
@@ -179,7 +180,7 @@ class _StraightThrough(torch.autograd.Function):
 
 def _broken(vectors: Tensor) -> bool:
     """Whether any process holds NaN or Inf, which would stay in the averages for ever."""
-    # One of them makes the sum NaN or Inf; a sum alone may also be too large, and then every number is looked at.
+    # One of them makes the sum NaN or Inf. A sum may also be too large; then every number is looked at.
     broken = ~vectors.sum().isfinite()
     if broken:
         broken = (~vectors.isfinite()).any()

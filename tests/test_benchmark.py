@@ -1,4 +1,4 @@
-"""The benchmark: what it compares with computes the same, its pieces run, and its numbers have their names."""
+"""The benchmark: what it compares with computes the same, its pieces run, its numbers have their names."""
 
 import dataclasses
 import json
@@ -39,7 +39,11 @@ def wavenet(config: WaveNetConfig = WAVENET) -> WaveNet:
 @torch.no_grad()
 def test_the_typical_wavenet_computes_the_same_logits() -> None:
     model = wavenet(dataclasses.replace(WAVENET, stacks=3))
-    levels, vectors, speaker = torch.randint(WAVENET.levels, (2, 48)), torch.randn(2, 6, DIM), torch.tensor([0, 2])
+    levels, vectors, speaker = (
+        torch.randint(WAVENET.levels, (2, 48)),
+        torch.randn(2, 6, DIM),
+        torch.tensor([0, 2]),
+    )
     typical = TypicalWaveNet(model)(levels, vectors, speaker)
     assert torch.allclose(typical.transpose(1, 2), model(levels, vectors, speaker), atol=1e-4)
 
@@ -61,7 +65,9 @@ def test_speaking_without_a_cache_says_the_same() -> None:
     whole = sample(model, vectors, speaker, chance, engine="torch")
     assert model.receptive_field < 40, "some of what is spoken here has a beginning that is cut off"
     for known in (0, 7, 48):
-        again = naive.sample_again_and_again(model, vectors, speaker, chance[:, known:], whole[:, :known], HOP)
+        again = naive.sample_again_and_again(
+            model, vectors, speaker, chance[:, known:], whole[:, :known], HOP
+        )
         assert torch.equal(again, whole)
 
 
@@ -95,7 +101,11 @@ AMOUNTS = sampling.Amounts(naive=1, torch=64, kernel=256, torch_streams=2, kerne
 def parts() -> list[dict[str, Any]]:
     """Every piece in the smallest size."""
     with pytest.MonkeyPatch.context() as monkey:
-        for work, amount in ((roofline.Reading, 1 << 12), (roofline.MultiplyAdds, 1000), (roofline.Products, 16)):
+        for work, amount in (
+            (roofline.Reading, 1 << 12),
+            (roofline.MultiplyAdds, 1000),
+            (roofline.Products, 16),
+        ):
             monkey.setattr(work.__init__, "__defaults__", (amount,))
         sizes = [sampling.measure(size, TINY, AMOUNTS, repeats=1) for size in "SM"]
         steps = training.measure(dataclasses.replace(MODEL, quantizer=QuantizerConfig(8, 4)), 320, repeats=1)
@@ -107,7 +117,9 @@ def test_every_figure_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) 
     for number, part in enumerate(parts):
         timing.write_part(tmp_path / f"parts/{number}.json", part)
     read = [json.loads(path.read_text()) for path in sorted((tmp_path / "parts").iterdir())]
-    numbers = table.join([*read, {"ratios": {"vq_train_512": 9.0, "vq_train_8192": 3.0}}, {"kl_bf16_nats": 1e-6}])
+    numbers = table.join(
+        [*read, {"ratios": {"vq_train_512": 9.0, "vq_train_8192": 3.0}}, {"kl_bf16_nats": 1e-6}]
+    )
     assert numbers["ratios"].keys() == table.BARS.keys() - {"vq_train_512_kept_memory"}
     assert all(ratio > 0 for ratio in numbers["ratios"].values())
     assert numbers["max_logit_error_fp32"] < 1e-4

@@ -23,7 +23,9 @@ from tiny import noise, speech_model
         ({"vsx": True}, True),
     ],
 )
-def test_a_processor_tells(capabilities: dict[str, bool], there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_processor_tells(
+    capabilities: dict[str, bool], there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert has_bf16_products(torch.device("cpu")) is there
 
@@ -33,7 +35,9 @@ def test_an_older_torch_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     assert has_bf16_products(torch.device("cpu"))
 
 
-@pytest.mark.parametrize("precision, there, warned", [("bf16", False, True), ("bf16", True, False), ("fp32", False, False)])
+@pytest.mark.parametrize(
+    "precision, there, warned", [("bf16", False, True), ("bf16", True, False), ("fp32", False, False)]
+)
 def test_training_says_that_bf16_is_emulated(
     precision: str,
     there: bool,

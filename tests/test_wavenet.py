@@ -150,10 +150,14 @@ def test_the_smooth_table_is_smooth_and_of_unit_variance() -> None:
     assert (table[1:] - table[:-1]).square().mean() < 0.01
 
 
-def convolutions(x: Tensor, condition: Tensor, gates: Tensor, outs: Tensor, biases: Tensor, dilations: list[int]) -> Tensor:
+def convolutions(
+    x: Tensor, condition: Tensor, gates: Tensor, outs: Tensor, biases: Tensor, dilations: list[int]
+) -> Tensor:
     """The stack as the paper's formulas have it: dilated convolutions, tanh, sigmoid, a sum of skips."""
     width, total = x.shape[1], torch.zeros(())
-    upsampled = condition.repeat_interleave(x.shape[-1] // condition.shape[-1], dim=-1).chunk(len(gates), dim=1)
+    upsampled = condition.repeat_interleave(x.shape[-1] // condition.shape[-1], dim=-1).chunk(
+        len(gates), dim=1
+    )
     for gate, out, bias, dilation, local in zip(gates, outs, biases, dilations, upsampled):
         kernel = gate.unflatten(1, (2, width)).transpose(1, 2)
         a = torch.conv1d(torch.nn.functional.pad(x, (dilation, 0)), kernel, dilation=dilation)
@@ -184,7 +188,9 @@ def test_every_form_of_the_stack_equals_convolutions_and_their_gradients(
     fast, slow = form(*given, dilations), convolutions(*given, dilations)
     assert fast.shape == slow.shape and torch.allclose(fast, slow, atol=1e-12)
     weights = torch.randn(slow.shape, dtype=torch.float64)
-    for ours, theirs in zip(torch.autograd.grad(fast, given, weights), torch.autograd.grad(slow, given, weights)):
+    for ours, theirs in zip(
+        torch.autograd.grad(fast, given, weights), torch.autograd.grad(slow, given, weights)
+    ):
         assert torch.allclose(ours, theirs, atol=1e-12)
 
 

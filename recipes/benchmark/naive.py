@@ -35,7 +35,7 @@ def sample_again_and_again(
 def _next_logits(wavenet: WaveNet, levels: Tensor, vectors: Tensor, speaker: Tensor, hop: int) -> Tensor:
     """Logits of the sample after `levels`, (B, levels), from the frames that hold its receptive field.
 
-    The network over the codes looks two frames further on either side; at S and 64x that is 12 % more samples.
+    The network over the codes looks two frames further on either side: 12 % more samples at S and 64x.
     """
     t = levels.shape[1]
     first, last = max((t - wavenet.receptive_field) // hop - 2, 0), min(t // hop + 3, vectors.shape[1])

@@ -1,7 +1,8 @@
 """The quantiser's training step against vector-quantize-pytorch's.
 
-Both in a process as Python starts it. Theirs lays out every distance at once, and so gains more than ours where freed
-memory is kept, as our training command does for all that runs in it: --kept-memory compares them there.
+Both in a process as Python starts it. Theirs lays out every distance at once, and so gains more than ours
+where freed memory is kept, as our training command does for all that runs in it: --kept-memory compares them
+there.
 """
 
 import argparse
@@ -23,7 +24,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--codes", type=int, default=512)
     parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--vectors", type=int, default=8192)
-    parser.add_argument("--kept-memory", action="store_true", help="compare in a process that keeps freed memory")
+    parser.add_argument(
+        "--kept-memory", action="store_true", help="compare in a process that keeps freed memory"
+    )
     parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
     return parser
 
@@ -42,7 +45,9 @@ def measure(name: str, codes: int, dim: int, count: int, repeats: int = 2 * REPE
 
     vectors = torch.randn(count, dim)
     ours = VectorQuantizer(QuantizerConfig(codes, dim, "ema")).train()
-    theirs = VectorQuantize(dim, codebook_size=codes, decay=0.99, commitment_weight=0.25, kmeans_init=False).train()
+    theirs = VectorQuantize(
+        dim, codebook_size=codes, decay=0.99, commitment_weight=0.25, kmeans_init=False
+    ).train()
 
     def our_pass(x: Tensor) -> tuple[Tensor, Tensor]:
         quantised = ours(x)

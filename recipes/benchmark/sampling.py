@@ -31,6 +31,9 @@ class Amounts(NamedTuple):
     kernel_streams: int = 64
 
 
+AMOUNTS = {"S": Amounts(), "M": Amounts(naive=1, torch=192, kernel=4_096)}
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -44,13 +47,13 @@ def main() -> None:
     """Measure one size in this process."""
     arguments = build_parser().parse_args()
     one_core()
-    part = measure(arguments.size, WAVENET_SIZES[arguments.size])
+    part = measure(arguments.size, WAVENET_SIZES[arguments.size], AMOUNTS[arguments.size])
     if arguments.size == "S":
         part |= divergence(arguments.model)
     write_part(arguments.json, part)
 
 
-def measure(size: str, config: WaveNetConfig, amounts: Amounts = Amounts(), repeats: int = REPEATS) -> dict[str, Any]:
+def measure(size: str, config: WaveNetConfig, amounts: Amounts, repeats: int = REPEATS) -> dict[str, Any]:
     """All figures of a decoder of random weights, by the names of the benchmark's JSON."""
     wavenet = random_wavenet(config)
     macs = multiply_adds(wavenet)
@@ -79,9 +82,16 @@ def measure(size: str, config: WaveNetConfig, amounts: Amounts = Amounts(), repe
         },
         "samples_per_second": {size: rates},
         "real_time_factor": {size: {name: RATE / rates[name] for name in ("fp32", "bf16", "batched")}},
-        "share_of_bandwidth": {f"{size}_{name}": bytes_a_sample[name] * rates[name] / bandwidth[name] for name in bandwidth},
+        "share_of_bandwidth": {
+            f"{size}_{name}": bytes_a_sample[name] * rates[name] / bandwidth[name] for name in bandwidth
+        },
         "share_of_peak": {f"{size}_batched": 2 * macs * rates["batched"] / peak},
-        "roofline": {size: {"gigabytes_per_second": {n: b / 1e9 for n, b in bandwidth.items()}, "gigaflops": peak / 1e9}},
+        "roofline": {
+            size: {
+                "gigabytes_per_second": {n: b / 1e9 for n, b in bandwidth.items()},
+                "gigaflops": peak / 1e9,
+            }
+        },
         "logit_error": {size: logit_error(wavenet)},
     }
 
@@ -114,12 +124,17 @@ def logit_error(wavenet: WaveNet, frames: int = 48, streams: int = 2) -> float:
 
 
 def divergence(model: Path | None, frames: int = 256) -> dict[str, Any]:
-    """Mean KL divergence in nats of the bf16 kernel's distribution from the parallel fp32 one, every sample given.
+    """Mean KL divergence, nats, of the bf16 kernel's distribution from the parallel fp32 one, samples given.
 
-    The sound is the model's own: what it speaks for random codes in its first voice at that voice's mean pitch.
+    The sound is the model's own: what it speaks for random codes, in its first voice at its mean pitch.
     """
     if model is None:
-        wavenet, vectors, pitch, hop = random_wavenet(WAVENET_SIZES["S"]), torch.randn(1, frames, DIM), None, HOP
+        wavenet, vectors, pitch, hop = (
+            random_wavenet(WAVENET_SIZES["S"]),
+            torch.randn(1, frames, DIM),
+            None,
+            HOP,
+        )
     else:
         loaded = speechvq.load(model)
         wavenet, hop = loaded.decoder.wavenet, loaded.config.hop
@@ -128,9 +143,14 @@ def divergence(model: Path | None, frames: int = 256) -> dict[str, Any]:
     levels, vectors, speaker = _own_sound(wavenet, vectors, pitch, hop)
     with torch.no_grad():
         exact = wavenet(levels, vectors, speaker, pitch).double().log_softmax(-1)
-    rounded = forced_logits(wavenet, Script(vectors, speaker, hop, pitch), levels, "bf16").double().log_softmax(-1)
+    rounded = (
+        forced_logits(wavenet, Script(vectors, speaker, hop, pitch), levels, "bf16").double().log_softmax(-1)
+    )
     nats = float((exact.exp() * (exact - rounded)).sum(-1).mean())
-    return {"kl_bf16_nats": nats, "kl_bf16_model": str(model) if model else "random weights: no trained model was there"}
+    return {
+        "kl_bf16_nats": nats,
+        "kl_bf16_model": str(model) if model else "random weights: no trained model was there",
+    }
 
 
 def _own_sound(
@@ -141,7 +161,9 @@ def _own_sound(
     return sample(wavenet, vectors.detach(), speaker, chance, pitch=pitch), vectors.detach(), speaker
 
 
-def _speaking(wavenet: WaveNet, streams: int, samples: int, **options: Any) -> tuple[Callable[[], Tensor], int]:
+def _speaking(
+    wavenet: WaveNet, streams: int, samples: int, **options: Any
+) -> tuple[Callable[[], Tensor], int]:
     """A work that speaks, and how many samples it says in all."""
     frames = -(-samples // HOP)
     vectors, speaker = torch.randn(streams, frames, DIM), torch.zeros(streams, dtype=torch.long)

@@ -1,4 +1,4 @@
-"""Time against seconds of sound, one stream, and against the number of utterances, side by side on all cores."""
+"""Time against seconds of sound in one stream, and against the number of utterances on all cores."""
 
 import argparse
 import time
@@ -38,9 +38,12 @@ def main() -> None:
 
 
 def measure(
-    config: WaveNetConfig, seconds: tuple[float, ...] = SECONDS, utterances: tuple[int, ...] = UTTERANCES, one: float = 1.0
+    config: WaveNetConfig,
+    seconds: tuple[float, ...] = SECONDS,
+    utterances: tuple[int, ...] = UTTERANCES,
+    one: float = 1.0,
 ) -> dict[str, Any]:
-    """Seconds by the clock for sounds of some lengths, and for some numbers of utterances of `one` second each."""
+    """Seconds by the clock for sounds of some lengths, and for numbers of utterances of `one` second."""
     wavenet = random_wavenet(config)
     compile_once(PRECISION)
     _spoken(wavenet, 1, 0.1)
@@ -55,7 +58,10 @@ def _spoken(wavenet: WaveNet, streams: int, seconds: float) -> float:
     script = Script(torch.randn(streams, frames, DIM), torch.zeros(streams, dtype=torch.long), HOP)
     begun = time.perf_counter()
     for _ in sample_pieces(
-        wavenet, script, lambda start, stop: torch.rand(streams, stop - start, dtype=torch.float64), precision=PRECISION
+        wavenet,
+        script,
+        lambda start, stop: torch.rand(streams, stop - start, dtype=torch.float64),
+        precision=PRECISION,
     ):
         pass
     return time.perf_counter() - begun
@@ -74,7 +80,9 @@ def draw_figure(scaling: dict[str, Any], path: Path) -> None:
         x, y = [float(each) for each in scaling[key]], list(scaling[key].values())
         middle = len(x) // 2 if key == "seconds_of_sound" else 0
         panel.loglog(x, y, "o-", label="measured")
-        panel.loglog(x, [y[middle] * each / x[middle] for each in x], "--", color="grey", label="in proportion")
+        panel.loglog(
+            x, [y[middle] * each / x[middle] for each in x], "--", color="grey", label="in proportion"
+        )
         panel.set(xlabel=label, ylabel="seconds to speak them")
         panel.grid(alpha=0.3, which="both")
     panels[0].legend()

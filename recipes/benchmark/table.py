@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-# What each ratio should reach, and could at most by arithmetic from measured bandwidths and products (AMD Zen 5).
+# What each ratio should reach, and could at most by measured bandwidths and products (AMD Zen 5).
 BARS: dict[str, tuple[str, float, str]] = {
     "S_fp32": ("S fp32, one stream / cached torch step", 12, "17"),
     "S_bf16": ("S bf16, one stream / cached torch step", 25, "41"),
@@ -39,7 +39,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main() -> None:
     """Join, write, print."""
     arguments = build_parser().parse_args()
-    joined = join([json.loads(path.read_text(encoding="utf-8")) for path in arguments.parts]) | {"machine": machine()}
+    joined = join([json.loads(path.read_text(encoding="utf-8")) for path in arguments.parts]) | {
+        "machine": machine()
+    }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(joined, indent=2) + "\n", encoding="utf-8")
     print(table(joined))
@@ -101,7 +103,9 @@ def _rest(numbers: dict[str, Any]) -> list[str]:
     for key, values in numbers.get("scaling", {}).items():
         lines.append(f"scaling, {key.replace('_', ' ')}: {_listed(values)}")
     if not numbers.get("bf16_products_in_hardware", True):
-        lines.append("This processor has no products of bfloat16; torch emulates them, and training in them is slower.")
+        lines.append(
+            "This processor has no products of bfloat16; torch emulates them, and training in them is slower."
+        )
     if "kl_bf16_model" in numbers:
         lines.append(f"KL of the bf16 kernel on: {numbers['kl_bf16_model']}")
     lines.append(f"machine: {_listed(numbers.get('machine', {}))}")
@@ -111,7 +115,13 @@ def _rest(numbers: dict[str, Any]) -> list[str]:
 def _listed(values: Any) -> str:
     if isinstance(values, dict):
         return ", ".join(f"{name} {_listed(value)}" for name, value in values.items())
-    return f"{values:,.0f}" if isinstance(values, float) and values >= 100 else f"{values:.3g}" if isinstance(values, float) else str(values)
+    return (
+        f"{values:,.0f}"
+        if isinstance(values, float) and values >= 100
+        else f"{values:.3g}"
+        if isinstance(values, float)
+        else str(values)
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The training step against the one most repositories write: decoder S, six strided convolutions, K = 512, D = 64.
+"""The training step against the one most repositories write.
 
-Encoder, quantiser, loss and Adam are the same on both sides; only the decoder is written otherwise.
+Decoder S, six strided convolutions, K = 512, D = 64. Encoder, quantiser, loss and Adam are the same on both sides; only the decoder is written otherwise.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""WaveNet as most repositories write it: what the parallel decoder's training step and sampling are measured against."""
+"""WaveNet as most repositories write it: what the decoder's training step is measured against."""
 
 import math
 
@@ -34,13 +34,14 @@ class TypicalWaveNet(nn.Module):
     """The decoder on one-hot samples, told the codes at the sample rate; the same function as `WaveNet`."""
 
     def __init__(self, wavenet: WaveNet) -> None:
-        """Take the sizes, the network over the codes and the weights of a WaveNet without a linear predictor."""
+        """Take sizes, weights and the network over the codes of a WaveNet without a linear predictor."""
         super().__init__()
         config = wavenet.config
         self.levels, self.conditioning = config.levels, wavenet.conditioning
         self.first = nn.Conv1d(config.levels, config.residual, 1, bias=False)
         self.layers = nn.ModuleList(
-            TypicalLayer(layer.dilation, config.residual, config.skip, config.condition) for layer in wavenet.layers
+            TypicalLayer(layer.dilation, config.residual, config.skip, config.condition)
+            for layer in wavenet.layers
         )
         self.hidden = nn.Conv1d(config.skip, config.hidden, 1)
         self.logits = nn.Conv1d(config.hidden, config.levels, 1)
@@ -72,7 +73,7 @@ class TypicalWaveNet(nn.Module):
 
 
 def _copy_layer(own: TypicalLayer, layer: GatedLayer, condition: Tensor, bias: Tensor) -> None:
-    """The rows of one matrix to the convolutions they stand for; the layer learns the filter's bias doubled."""
+    """Rows of a matrix to the convolutions they stand for; the layer learns the filter's bias doubled."""
     width = layer.residual
     taps = layer.gate.unflatten(1, (2, width)).transpose(1, 2)
     own.filter.weight.copy_(taps[:width])

@@ -1,8 +1,8 @@
-"""All gated layers of a WaveNet as one function with its backward pass written out: the training step in float32.
+"""All gated layers of a WaveNet as one function, its backward pass written out: training in float32.
 
-Between the matrix products everything is memory traffic, so a layer keeps only its two taps, its sigmoids and its gated
-output, and each product adds to what it is meant for. Channels come first and then all samples of all sounds in a
-row, so that every product spans the batch.
+Between the matrix products everything is memory traffic, so a layer keeps only its two taps, its sigmoids and
+its gated output, and each product adds to what it is meant for. Channels come first and then all samples of all
+sounds in a row, so that every product spans the batch.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Sizes(NamedTuple):
 def gated_stack(
     x: Tensor, condition: Tensor, gates: Tensor, outs: Tensor, out_biases: Tensor, dilations: Sequence[int]
 ) -> Tensor:
-    """The skips of all layers, summed: equals one GatedLayer after the other to rounding. Differentiable once.
+    """The skips of all layers, summed: equals GatedLayer after GatedLayer to rounding; differentiable once.
 
     Args:
         x: (B, R, T), the first layer's input.
@@ -40,11 +40,17 @@ def gated_stack(
 
 
 class _GatedStack(torch.autograd.Function):
-    """With p, q the sigmoids of the doubled filter and of the gate, tanh x sigmoid is 2 (p - 1/2) q; z is half of it."""
+    """With p, q the sigmoids of doubled filter and gate, tanh x sigmoid is 2 (p - 1/2) q; z is half of it."""
 
     @staticmethod
     def forward(  # type: ignore[override]
-        ctx: Any, x: Tensor, condition: Tensor, gates: Tensor, outs: Tensor, biases: Tensor, dilations: tuple[int, ...]
+        ctx: Any,
+        x: Tensor,
+        condition: Tensor,
+        gates: Tensor,
+        outs: Tensor,
+        biases: Tensor,
+        dilations: tuple[int, ...],
     ) -> Tensor:
         residual, frames = x.shape[1], condition.shape[-1]
         ctx.sizes = sizes = Sizes(len(x), frames, x.shape[2] // frames)

@@ -1,7 +1,7 @@
 """All gated layers of a WaveNet as products of rows, channels last: the training step in bfloat16.
 
-There a convolution gains nothing over a product of rows, and a sum of twenty skips is twenty times rounded; here the
-gated outputs of all layers go through one product instead.
+There a convolution gains nothing over a product of rows, and a sum of twenty skips is rounded twenty times;
+here the gated outputs of all layers go through one product instead.
 """
 
 from collections.abc import Sequence

@@ -134,17 +134,17 @@ class WaveNet(nn.Module):
         before = F.pad(levels, (1, -1), value=self.config.levels // 2)
         features = self.conditioning.features(vectors, speaker, pitch)
         total = self._skips(F.embedding(before, self.embedding), self.conditioning(features))
-        # (S, B, T) with all samples in a row, transposed, costs nothing inside the product and leaves the classes
-        # contiguous; the scale is laid upon the weights, which are smaller.
-        scaled = self.hidden.weight / math.sqrt(len(self.layers))
-        hidden = F.relu(F.linear(F.relu(total).flatten(1).t(), scaled, self.hidden.bias)).view(*levels.shape, -1)
+        # (S, B T) transposed costs nothing inside the product, and leaves the classes contiguous; the scale is
+        # laid upon the weights, which are smaller.
+        rows, scaled = F.relu(total).flatten(1).t(), self.hidden.weight / math.sqrt(len(self.layers))
+        hidden = F.relu(F.linear(rows, scaled, self.hidden.bias)).view(*levels.shape, -1)
         if self.predictor is None:
             return self.logits(hidden)
         lags = periods(pitch, levels.shape[1]) if pitch is not None and self.config.long_taps else None
         return self.logits(hidden) + self.predictor(before, features, hidden, lags)
 
     def _skips(self, x: Tensor, condition: Tensor) -> Tensor:
-        """The skips of all layers, summed, by the form that is fastest where it is: (B, T, R) to (S, B, T)."""
+        """The skips of all layers, summed, by the form that is fastest: (B, T, R) to (S, B, T)."""
         dilations = [layer.dilation for layer in self.layers]
         gates = torch.stack([layer.gate for layer in self.layers])
         outs = torch.stack([layer.out for layer in self.layers])
