@@ -37,7 +37,8 @@ def one_core() -> None:
 def in_turn(works: Mapping[str, Work], repeats: int = REPEATS) -> dict[str, float]:
     """Median seconds of the processor for each work.
 
-    A B C, A B C: so other load on the machine meets all alike. One round goes before, for what is done once: compiling, the memory's first pages.
+    A B C, A B C: so other load on the machine meets all alike. One round goes before, for what is done once:
+    compiling, the memory's first pages.
     """
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for number in range(repeats + 1):

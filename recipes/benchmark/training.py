@@ -1,6 +1,7 @@
 """The training step against the one most repositories write.
 
-Decoder S, six strided convolutions, K = 512, D = 64. Encoder, quantiser, loss and Adam are the same on both sides; only the decoder is written otherwise.
+Decoder S, six strided convolutions, K = 512, D = 64. Encoder, quantiser, loss and Adam are the same on both
+sides; only the decoder is written otherwise.
 """
 
 import argparse

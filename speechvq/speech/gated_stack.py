@@ -1,8 +1,8 @@
 """All gated layers of a WaveNet as one function, its backward pass written out: training in float32.
 
 Between the matrix products everything is memory traffic, so a layer keeps only its two taps, its sigmoids and
-its gated output, and each product adds to what it is meant for. Channels come first and then all samples of all
-sounds in a row, so that every product spans the batch.
+its gated output, and each product adds to what it is meant for. Channels come first and then all samples of
+all sounds in a row, so that every product spans the batch.
 """
 
 from collections.abc import Sequence

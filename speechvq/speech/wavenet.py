@@ -134,8 +134,8 @@ class WaveNet(nn.Module):
         before = F.pad(levels, (1, -1), value=self.config.levels // 2)
         features = self.conditioning.features(vectors, speaker, pitch)
         total = self._skips(F.embedding(before, self.embedding), self.conditioning(features))
-        # (S, B T) transposed costs nothing inside the product, and leaves the classes contiguous; the scale is
-        # laid upon the weights, which are smaller.
+        # (S, B T) transposed costs nothing inside the product, and leaves the classes contiguous; the scale
+        # is laid upon the weights, which are smaller.
         rows, scaled = F.relu(total).flatten(1).t(), self.hidden.weight / math.sqrt(len(self.layers))
         hidden = F.relu(F.linear(rows, scaled, self.hidden.bias)).view(*levels.shape, -1)
         if self.predictor is None:
