@@ -78,6 +78,20 @@ def test_cached_sampling_is_the_naive_one(name: str, condition: int) -> None:
     assert torch.equal(sample_grids(model, uniforms, told), naive(model, uniforms, told))
 
 
+@pytest.mark.parametrize("name", GRIDS)
+@torch.no_grad()
+def test_every_position_may_be_told_something_of_its_own(name: str) -> None:
+    """A map that is the same everywhere is a vector; the sampler tells each row and place its own part."""
+    grid = GRIDS[name]
+    model, codes = model_of(grid, layers=3, reach=2, condition=3), codes_of(grid, batch=2)
+    told = torch.randn(2, 3, dtype=torch.float64)
+    everywhere = told[:, None, None].expand(-1, grid.height, grid.width, -1)
+    assert torch.allclose(model(codes, everywhere), model(codes, told), atol=1e-12)
+    own = torch.randn(2, grid.height, grid.width, 3, dtype=torch.float64)
+    uniforms = torch.rand(2, grid.height, grid.width, grid.per_position, dtype=torch.float64)
+    assert torch.equal(sample_grids(model, uniforms, own), naive(model, uniforms, own))
+
+
 def naive(model: PixelCNN, uniforms: Tensor, condition: Tensor | None) -> Tensor:
     """The whole grid is computed again for every code."""
     codes = torch.zeros_like(uniforms, dtype=torch.long)

@@ -39,7 +39,7 @@ def sample_grids(
     Args:
         model: in evaluation mode.
         uniforms: (B, H, W, G) in [0, 1), one for each code.
-        condition: (B, F), or None for a model without.
+        condition: (B, F), (B, H, W, F), or None for a model without.
         temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
         on_row: told how many rows are drawn.
 
@@ -66,8 +66,9 @@ class _Sampler:
         empty = self.zeros.new_zeros(batch, channels, reach, width)
         self.above = [empty for _ in self.layers]
         self.before = self.zeros.new_zeros(batch, channels, 1, width)  # the row above, read
-        self.told = [_told(layer, condition) for layer in self.layers]
+        self.told = [layer.tell(condition) if condition is not None else None for layer in self.layers]
         self.steps = [_step(layer) for layer in self.layers]
+        self.drawn = 0  # rows
 
     def row(self, uniforms: Tensor, temperature: float, top_p: float) -> Tensor:
         """Draw the next row by uniforms (B, W, G): (B, W, G), int64."""
@@ -80,7 +81,7 @@ class _Sampler:
             drawn, left = self._draw(context, uniforms[:, j], temperature, top_p)
             codes.append(drawn)
             read.append(left)
-        self.before = torch.stack(read, 2).unsqueeze(2)
+        self.before, self.drawn = torch.stack(read, 2).unsqueeze(2), self.drawn + 1
         return torch.stack(codes, 1)
 
     def _vertical(self) -> list[Tensor]:
@@ -90,9 +91,12 @@ class _Sampler:
             rows = torch.cat([self.above[i], value], 2)
             self.above[i] = rows[:, :, 1:]
             down = layer.vertical(F.pad(rows, (reach, reach)))
-            for_down, for_right = self.told[i]
-            parts.append((layer.across(down) + for_right).squeeze(2))
-            value = gate(down + for_down)
+            right = layer.across(down)
+            if (told := self.told[i]) is not None:
+                for_down, for_right = (part if part.shape[2] == 1 else part[:, :, [self.drawn]] for part in told)
+                down, right = down + for_down, right + for_right
+            parts.append(right.squeeze(2))
+            value = gate(down)
         return parts
 
     def _horizontal(self, value: Tensor, history: list[list[Tensor]], across: list[Tensor]) -> Tensor:
@@ -116,14 +120,6 @@ class _Sampler:
             if head.read is not None:
                 so_far = so_far + head.read.one(codes[-1], g)
         return torch.stack(codes, 1), total
-
-
-def _told(layer: GatedLayer, condition: Tensor | None) -> tuple[Tensor | float, Tensor | float]:
-    """What the condition adds before the two gates, (B, 2 C, 1, 1) each."""
-    if layer.told is None or condition is None:
-        return 0.0, 0.0
-    for_down, for_right = layer.told(condition)[:, :, None, None].chunk(2, dim=1)
-    return for_down, for_right
 
 
 def _step(layer: GatedLayer) -> _Step:

@@ -28,7 +28,7 @@ class Grid(NamedTuple):
 
 
 class GatedLayer(nn.Module):
-    """One layer of both stacks (figure 2 of that paper), with a condition added before the gates (eq. 4)."""
+    """One layer of both stacks (figure 2 of that paper), with a condition added before the gates (eq. 4 and 5)."""
 
     def __init__(self, channels: int, reach: int, condition: int) -> None:
         super().__init__()
@@ -40,14 +40,21 @@ class GatedLayer(nn.Module):
         self.told = nn.Linear(condition, 4 * channels, bias=False) if condition else None
 
     def forward(self, above: Tensor, left: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Both stacks' values, (B, C, H, W) each, and (B, F) or None, to the next layer's."""
+        """Both stacks' values, (B, C, H, W) each, and the condition or None, to the next layer's."""
         reach = self.reach
         down = self.vertical(F.pad(above, (reach, reach, reach, 0)))
         right = self.horizontal(F.pad(left, (reach, 0, 0, 0))) + self.across(down)
-        if self.told is not None and condition is not None:
-            for_down, for_right = self.told(condition)[:, :, None, None].chunk(2, dim=1)
+        if condition is not None:
+            for_down, for_right = self.tell(condition)
             down, right = down + for_down, right + for_right
         return gate(down), left + self.out(gate(right))
+
+    def tell(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """What a condition adds before either gate: (B, F) to (B, 2 C, 1, 1), (B, H, W, F) to (B, 2 C, H, W)."""
+        assert self.told is not None
+        everywhere = condition if condition.dim() == 4 else condition[:, None, None]
+        for_down, for_right = self.told(everywhere).permute(0, 3, 1, 2).chunk(2, dim=1)
+        return for_down, for_right
 
 
 def gate(x: Tensor) -> Tensor:
@@ -64,7 +71,8 @@ class PixelCNN(nn.Module):
         Args:
             config: sizes.
             grid: what is modelled.
-            condition: F, width of a vector that all of a grid's codes are told; 0 for none.
+            condition: F, width of what codes are told besides; 0 for nothing. One vector may be told to all of a
+                grid's codes, (B, F), or to every position its own, (B, H, W, F).
         """
         super().__init__()
         self.config, self.grid = config, grid
@@ -76,7 +84,7 @@ class PixelCNN(nn.Module):
         self.head = Head(grid, channels, config.hidden)
 
     def forward(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Logits of every code given those before: (B, H, W, G) int64, (B, F) or None, to (B, H, W, G, K)."""
+        """Logits of every code given those before: (B, H, W, G) int64, the condition, to (B, H, W, G, K)."""
         read = self.read(codes).sum(3).permute(0, 3, 1, 2)
         above = F.pad(read, (0, 0, 1, -1))
         left = F.pad(read, (1, -1))
@@ -85,7 +93,7 @@ class PixelCNN(nn.Module):
         return self.head(left.permute(0, 2, 3, 1), codes)
 
     def nats(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
-        """-log p(codes | condition), nats a grid: (B, H, W, G) int64 and (B, F) or None to (B,)."""
+        """-log p(codes | condition), nats a grid: (B, H, W, G) int64 and the condition to (B,)."""
         logits = self(codes, condition).flatten(0, -2).float()
         return F.cross_entropy(logits, codes.flatten(), reduction="none").view(len(codes), -1).sum(1)
 
