@@ -13,6 +13,7 @@ COMMANDS = {
     "align": "where each phone lies in recordings whose words are known",
     "evaluate": "measure conversions against their sources and targets",
     "draw": "what an image model makes of pictures, and pictures out of nothing",
+    "imagine": "what would be seen after some frames and a row of actions",
     "report": "one page that shows a run: curves, sounds, spectrograms and codes",
 }
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from speechvq import UserError, __main__, align, command, convert, draw, encode, generate, prepare, report
-from speechvq import train
+from speechvq import imagine, train
 from speechvq import evaluate as evaluate_command
 from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, generation, likelihood, prior
-from speechvq.evaluate import purity, speakers
+from speechvq.evaluate import purity, rollout, speakers
 from tiny import python
 
 PARSERS = {
@@ -32,7 +32,9 @@ PARSERS = {
     "evaluate speakers": speakers.build_parser,
     "evaluate alignments": alignments.build_parser,
     "evaluate likelihood": likelihood.build_parser,
+    "evaluate rollout": rollout.build_parser,
     "draw": draw.build_parser,
+    "imagine": imagine.build_parser,
     "report": report.build_parser,
 }
 FLAGS = {
@@ -58,6 +60,9 @@ FLAGS = {
     "evaluate speakers": "--codes --help --json --manifest",
     "evaluate likelihood": "--data --device --help --images --json --prior --run",
     "draw": "--count --data --device --help --out --prior --run --second-stage --seed --temperature",
+    "evaluate rollout": "--against --data --device --frames --help --json --model --prior --probe-steps --rollouts "
+    "--seed --split --temperature --top-p --windows",
+    "imagine": "--actions --data --device --frames --help --model --out --prior --seed --start --temperature --top-p",
     "report": "--alignments --baselines --codes --converted --examples --generated --help --manifest --out --purity "
     "--resynthesis --run --scores",
 }

@@ -12,6 +12,7 @@ from speechvq.config.priors import CodesDataConfig, SequencePriorConfig
 from speechvq.config.reading import load
 from speechvq.config.speech import SpeechConfig, SpeechDataConfig
 from speechvq.config.training import TrainConfig
+from speechvq.config.video import VideoDataConfig, VideoPriorConfig
 from speechvq.errors import UserError
 
 
@@ -78,8 +79,17 @@ class SecondStageRun:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
+@dataclass(frozen=True)
+class VideoPriorRun:
+    """A training run of a prior over the next frame's codes."""
+
+    model: VideoPriorConfig = field(default_factory=VideoPriorConfig)
+    data: VideoDataConfig = field(default_factory=VideoDataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
 ImageRun = ImageVQRun | ImageVAERun | ImageVimcoRun
-Run = SpeechRun | SequencePriorRun | ImageRun | PixelCNNRun | SecondStageRun
+Run = SpeechRun | SequencePriorRun | ImageRun | PixelCNNRun | SecondStageRun | VideoPriorRun
 RUNS: dict[str, type[Run]] = {  # by model.kind
     "speech": SpeechRun,
     "sequence": SequencePriorRun,
@@ -88,6 +98,7 @@ RUNS: dict[str, type[Run]] = {  # by model.kind
     "image_vimco": ImageVimcoRun,
     "pixelcnn": PixelCNNRun,
     "second_stage": SecondStageRun,
+    "video_prior": VideoPriorRun,
 }
 
 

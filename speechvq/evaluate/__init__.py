@@ -14,6 +14,7 @@ SUBJECTS = {
     "likelihood": "how many bits a sub-pixel do held-out pictures take?",
     "prior": "bits a code of a prior, beside n-grams",
     "generation": "are generated codes and sounds like real ones?",
+    "rollout": "is what is imagined like what is really seen?",
     "baselines": "what units must beat, at one number of codes and one rate",
 }
 

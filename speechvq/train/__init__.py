@@ -19,6 +19,7 @@ LESSONS = {  # by model.kind, the module that knows its data and its measures
     "image_vimco": "images",
     "pixelcnn": "pixelcnn",
     "second_stage": "second_stage",
+    "video_prior": "video_prior",
 }
 
 

@@ -1,5 +1,6 @@
 """What every world offers: six actions, one frame for each, and where everybody is."""
 
+import difflib
 import re
 from collections.abc import Sequence
 from typing import Protocol
@@ -57,6 +58,15 @@ def parse_actions(text: str) -> list[int]:
     for part in text.split(","):
         found = re.fullmatch(r"\s*([a-z-]+)\s*(?:\*\s*([1-9][0-9]{0,5}))?\s*", part)
         if found is None or found[1] not in ACTIONS:
-            raise UserError(f"{part.strip()!r} is no action; write {', '.join(ACTIONS)}, or forward*10")
+            raise UserError(
+                f"{part.strip()!r} is no action; write {', '.join(ACTIONS)}, or forward*10{_nearest(part)}"
+            )
         actions += [ACTIONS.index(found[1])] * int(found[2] or 1)
     return actions
+
+
+def _nearest(part: str) -> str:
+    """The action that somebody may have meant."""
+    name = part.split("*")[0].strip().lower()
+    match = difflib.get_close_matches(name[:80], ACTIONS, n=1)
+    return f"; did you mean '{match[0]}'?" if match and match[0] != part.strip() else ""

@@ -1,0 +1,32 @@
+"""The next frame as code without a cache draws it: the parallel network runs over the frame again for every code."""
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from speechvq.categorical import draw
+from speechvq.video.prior import VideoPrior
+
+
+@torch.no_grad()
+def draw_again_and_again(
+    prior: VideoPrior, past: Tensor, action: Tensor, uniforms: Tensor, codes: int | None = None
+) -> Tensor:
+    """Draw the next frame of videos, code by code; what the prior is told is computed once.
+
+    Args:
+        prior: in evaluation mode.
+        past: (B, past, H, W, G), int64.
+        action: (B,), int64.
+        uniforms: (B, H, W, G) in [0, 1).
+        codes: how many of each frame; the others stay 0. None for all.
+
+    Returns:
+        (B, H, W, G), int64.
+    """
+    told, drawn = prior.context(past, action), torch.zeros_like(uniforms, dtype=torch.long)
+    places = itertools.product(*map(range, uniforms.shape[1:]))
+    for i, j, g in itertools.islice(places, codes):
+        drawn[:, i, j, g] = draw(prior.pixelcnn(drawn, told)[:, i, j, g], uniforms[:, i, j, g])
+    return drawn

@@ -1,0 +1,86 @@
+"""Frames a second of a rollout in codes: the cached sampler against the whole frame computed for every code."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from naive_frames import draw_again_and_again
+from timing import REPEATS, in_turn, one_core, write_part
+from torch import Tensor
+
+from speechvq.config import read_run
+from speechvq.config.runs import VideoPriorRun
+from speechvq.config.video import VideoPriorConfig
+from speechvq.priors.pixelcnn import Grid
+from speechvq.video.prior import VideoPrior
+from speechvq.video.rollout import roll_out
+from speechvq.video.world import ACTIONS
+
+CONFIG = Path("recipes/video/prior.yaml")
+GRID = Grid(21, 21, 1, 512)
+STREAMS = 16  # videos side by side
+NAIVE_CODES = 24  # of a frame's 441; each costs the same
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The script's flags."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--config", type=Path, default=CONFIG, help="whose sizes are measured")
+    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    return parser
+
+
+def main() -> None:
+    """Measure in this process."""
+    arguments = build_parser().parse_args()
+    one_core()
+    config = read_run(arguments.config)
+    assert isinstance(config, VideoPriorRun), f"{arguments.config}: no prior over frames"
+    write_part(arguments.json, measure(config.model))
+
+
+def measure(
+    config: VideoPriorConfig, grid: Grid = GRID, naive_codes: int = NAIVE_CODES, repeats: int = REPEATS
+) -> dict[str, Any]:
+    """Frames a second of random weights: cached, one video and several, and naive by its first codes."""
+    prior = VideoPrior(config, grid, "").eval()
+    codes = grid.height * grid.width * grid.per_position
+    works = {
+        "cached": _rolling(prior, 1),
+        "cached_batched": _rolling(prior, STREAMS),
+        "naive": _rolling_naively(prior, min(naive_codes, codes)),
+    }
+    seconds = in_turn(works, repeats)
+    rates = {
+        "cached": 1 / seconds["cached"],
+        "cached_batched": STREAMS / seconds["cached_batched"],
+        "naive": min(naive_codes, codes) / codes / seconds["naive"],
+    }
+    return {
+        "ratios": {"video_rollout": rates["cached"] / rates["naive"]},
+        "frames_per_second": {"video_rollout": rates},
+    }
+
+
+def _rolling(prior: VideoPrior, streams: int) -> Callable[[], Tensor]:
+    """A work that draws one frame of some videos."""
+    past, actions = _beginning(prior, streams)
+    return lambda: roll_out(prior, past, actions[:, None])
+
+
+def _rolling_naively(prior: VideoPrior, codes: int) -> Callable[[], Tensor]:
+    """A work that draws the first codes of one video's frame."""
+    past, action = _beginning(prior, 1)
+    uniforms = torch.rand(1, prior.grid.height, prior.grid.width, prior.grid.per_position)
+    return lambda: draw_again_and_again(prior, past, action, uniforms, codes)
+
+
+def _beginning(prior: VideoPrior, streams: int) -> tuple[Tensor, Tensor]:
+    shape = (streams, prior.config.past, prior.grid.height, prior.grid.width, prior.grid.per_position)
+    return torch.randint(prior.grid.num_codes, shape), torch.randint(len(ACTIONS), (streams,))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Settings of the prior over the next frame's codes, and of the recordings that it learns from.
+
+The paper names neither layers nor sizes (van den Oord et al. 2017, section 4.4); all are our choice.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from speechvq.config.bounds import within
+from speechvq.config.pixelcnn import PixelCNNConfig
+from speechvq.errors import UserError
+
+
+@dataclass(frozen=True)
+class VideoPriorConfig:
+    """A PixelCNN over the next frame's codes, told the frames before and what is done."""
+
+    kind: Literal["video_prior"] = "video_prior"
+    past: int = within(0, 64, 6)  # frames before, as in the paper; 0: every frame by itself
+    actions: bool = True  # whether it is told the action
+    channels: int = within(1, 4096, 64)  # of the network that reads what is told
+    blocks: int = within(0, 64, 6)  # of it: gated convolutions 3x3 with dilations 1, 2, 4, 1, 2, 4, ...
+    # share of the past's codes that are replaced at random in training, as its own mistakes will be
+    noise: float = within(0, 1, 0.0)
+    pixelcnn: PixelCNNConfig = field(default_factory=lambda: PixelCNNConfig(layers=4, channels=64, reach=1))
+
+    def __post_init__(self) -> None:
+        """Raises UserError for actions without frames in which they are done, and for classes."""
+        if self.actions and not self.past:
+            raise UserError("model.actions=true with model.past=0: an action changes a frame, so tell one or more")
+        if self.pixelcnn.classes:
+            raise UserError("model.pixelcnn.classes=true: frames have no classes; leave it out")
+
+
+@dataclass(frozen=True)
+class VideoDataConfig:
+    """Whose codes of which recording are read."""
+
+    model: str = ""  # run or model directory of an image model
+    root: str = ""  # recording, as `prepare maze` or `prepare doom` makes it
+    batch: int = within(1, 65_536, 8)  # frames a step, over all processes

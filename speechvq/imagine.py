@@ -1,0 +1,120 @@
+"""`python -m speechvq.imagine`: some frames and a row of actions in, what would be seen out, drawn in codes."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from speechvq.command import run
+from speechvq.errors import UserError
+from speechvq.progress import counter
+from speechvq.video.world import ACTIONS, parse_actions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from speechvq.video.prior import VideoPrior
+
+LONGEST = 10_000  # frames
+COLUMNS = 16  # of the strip
+GIF, STRIP = "imagined.gif", "imagined.png"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(prog="speechvq.imagine", description=__doc__)
+    parser.add_argument(
+        "--prior", type=Path, required=True, help="run of a prior over frames, for example exp/video/prior"
+    )
+    parser.add_argument("--model", type=Path, help="run of the image model (default: whose codes it was taught)")
+    parser.add_argument("--data", type=Path, help="recording to begin in (default: what it was taught)")
+    parser.add_argument(
+        "--start", default="0", metavar="EPISODE[:FRAME]|DIR", help="first frame given, or a folder of pictures"
+    )
+    parser.add_argument(
+        "--actions", default="", help="for example forward*10,left*5 (default: what was done in the episode)"
+    )
+    parser.add_argument("--frames", type=int, help="how many (default: one an action; of the episode, 10)")
+    parser.add_argument("--out", type=Path, required=True, help=f"folder for {GIF} and {STRIP}")
+    parser.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 draws likelier codes")
+    parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest codes")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for a user's mistake."""
+    return run(build_parser(), _work, argv)
+
+
+def _work(arguments: argparse.Namespace) -> None:
+    wanted = _wanted(arguments)
+    import torch
+
+    from speechvq.video.beginning import actions_after, begin
+    from speechvq.video.codes import decode_frames, encode_frames
+    from speechvq.video.prior_directory import load_pair, places
+    from speechvq.video.replay import true_future
+    from speechvq.video.rollout import roll_out
+
+    model_place, data = places(arguments.prior, arguments.model, arguments.data)
+    prior, model = load_pair(arguments.prior, model_place, arguments.device)
+    begun = begin(arguments.start, data, prior.config.past)
+    actions = wanted if wanted is not None else actions_after(begun, arguments.frames or 10)
+    given = encode_frames(model, begun.frames) if len(begun.frames) else _nothing(prior)
+    told = torch.from_numpy(actions)[None].to(arguments.device)
+    with counter(len(actions), label="imagine", unit="frames") as count:
+        options = {"seed": arguments.seed, "temperature": arguments.temperature, "top_p": arguments.top_p}
+        codes = roll_out(prior, given[None], told, **options, on_frame=count)[0]
+    imagined = decode_frames(model, torch.cat([given, codes]))
+    future = true_future(begun.root, begun.episode, begun.last, actions) if begun.episode >= 0 else None
+    real = None if future is None else np.concatenate([begun.frames, future])
+    _write(arguments.out, [imagined] if real is None else [real, imagined], len(begun.frames))
+
+
+def _wanted(arguments: argparse.Namespace) -> np.ndarray | None:
+    """The actions asked for, (L,), int64; None for those of the episode. What can be checked at once is."""
+    if arguments.frames is not None and not 1 <= arguments.frames <= LONGEST:
+        raise UserError(f"--frames {arguments.frames}: give 1 to {LONGEST}")
+    if not 0 <= arguments.temperature <= 100:
+        raise UserError(f"--temperature {arguments.temperature}: give 0 to 100")
+    if not 0 < arguments.top_p <= 1:
+        raise UserError(f"--top-p {arguments.top_p}: give more than 0, at most 1")
+    if not arguments.actions:
+        return None
+    actions = parse_actions(arguments.actions)
+    if len(actions) > LONGEST:
+        raise UserError(f"--actions: {len(actions)} of them; give at most {LONGEST}")
+    if arguments.frames is not None and arguments.frames > len(actions):
+        raise UserError(
+            f"--frames {arguments.frames}: only {len(actions)} actions; say more, for example "
+            f"{ACTIONS[actions[-1]]}*{arguments.frames}"
+        )
+    return np.array(actions[: arguments.frames], np.int64)
+
+
+def _nothing(prior: "VideoPrior") -> "Tensor":
+    """No frames as codes, (0, H, W, G): what a prior without a past is given."""
+    import torch
+
+    grid = prior.grid
+    return torch.empty((0, grid.height, grid.width, grid.per_position), dtype=torch.long)
+
+
+def _write(out: Path, videos: Sequence[np.ndarray], given: int) -> None:
+    """GIF and strip of videos (L, H, W, 3), the true one first where there are two."""
+    from speechvq.pictures.animation import draw_gif
+    from speechvq.pictures.images import draw_rows, in_rows
+
+    draw_gif(out / GIF, videos)
+    each = [in_rows(video.transpose(0, 3, 1, 2), COLUMNS) for video in videos]
+    draw_rows(out / STRIP, [row for group in zip(*each) for row in group])
+    beside = "what is really seen, beside it (below it) " if len(videos) > 1 else ""
+    print(f"{out / GIF}, {out / STRIP}: {beside}{given} frames given and {len(videos[0]) - given} imagined")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,66 @@
+"""How a prior over the next frame is taught: a recording's codes by a trained image model."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from speechvq import distributed
+from speechvq.config.runs import VideoPriorRun
+from speechvq.errors import UserError
+from speechvq.images.codes import fingerprint, grid_of
+from speechvq.images.dataset import walk
+from speechvq.images.model_directory import load_image_model
+from speechvq.train.lesson import Lesson
+from speechvq.video.codes import kept_episodes
+from speechvq.video.prior import VideoPrior
+from speechvq.video.prior_directory import save_video_prior
+
+AT_ONCE = 16  # held-out frames measured at once; bounds memory
+
+
+def lesson(config: VideoPriorRun, device: torch.device) -> Lesson:
+    """The prior on its device, its windows of frames and its measure.
+
+    Raises:
+        UserError: no model with codes, or no recording, where the settings say; episodes too short for the past.
+    """
+    for name, what in (("model", "an image model's run"), ("root", "a recording")):
+        if not getattr(config.data, name):
+            raise UserError(f"data.{name} is not set; give {what}: --set data.{name}=...")
+    model, length = load_image_model(config.data.model).to(device), config.model.past + 1
+    training, heldout = (kept_episodes(config.data.model, model, config.data.root, s) for s in ("train", "dev"))
+    if not training.count(length):
+        raise UserError(f"{config.data.root}: no window of {length} frames; record longer ones, or lower model.past")
+    torch.manual_seed(config.train.seed)
+    prior = VideoPrior(config.model, grid_of(model), fingerprint(config.data.model)).to(device)
+    few = np.linspace(0, heldout.count(length) - 1, config.train.evaluate_crops).astype(int)
+    codes, actions = heldout.windows(few, length)
+
+    def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
+        numbers = walk(
+            training.count(length),
+            config.data.batch,
+            config.train.seed,
+            step=step,
+            rank=distributed.rank(),
+            world_size=distributed.world_size(),
+        )
+        return (training.windows(which, length) for which in numbers)
+
+    return Lesson(prior, batches, lambda prior: {"heldout_bits": measure(prior, codes, actions)}, _export)
+
+
+def measure(prior: nn.Module, codes: Tensor, actions: Tensor) -> float:
+    """Bits a code of the last frame of windows: (B, past + 1, H, W, G) and (B, past), int64."""
+    device, batches = next(prior.parameters()).device, zip(codes.split(AT_ONCE), actions.split(AT_ONCE))
+    nats = [len(some) * float(prior(some.to(device), acts.to(device)).nats) for some, acts in batches]
+    return sum(nats) / len(codes) / math.log(2)
+
+
+def _export(folder: Path, model: nn.Module) -> None:
+    assert isinstance(model, VideoPrior)
+    save_video_prior(folder, model)

@@ -1,0 +1,73 @@
+"""The prior over the next frame's codes, given the frames before and the action (van den Oord et al. 2017, 4.4)."""
+
+import torch
+from torch import Tensor, nn
+
+from speechvq.config.video import VideoPriorConfig
+from speechvq.priors.grid_sampling import sample_grids
+from speechvq.priors.pixelcnn import Grid, PixelCNN
+from speechvq.priors.sequence import PriorLosses
+from speechvq.video.context import Context
+from speechvq.video.world import ACTIONS
+
+
+class VideoPrior(nn.Module):
+    """p(frame | frames before, action) over grids of codes: a context that sees all of the past, a causal PixelCNN.
+
+    Told no action, it is p(frame | frames before); told no past either, p(frame).
+    """
+
+    def __init__(self, config: VideoPriorConfig, grid: Grid, source: str) -> None:
+        """
+        Args:
+            config: sizes, and what is told.
+            grid: the shape of a frame's codes.
+            source: fingerprint of the model whose codes these are.
+        """
+        super().__init__()
+        self.config, self.grid, self.source = config, grid, source
+        self.context = Context(config, grid, len(ACTIONS))
+        self.pixelcnn = PixelCNN(config.pixelcnn, grid, config.channels)
+
+    def forward(self, codes: Tensor, actions: Tensor) -> PriorLosses:
+        """The loss of the last of some frames: (B, past + 1, H, W, G) int64, (B, past) int64; see video.codes."""
+        nats = self.nats(self._blurred(codes[:, :-1]), _last(actions), codes[:, -1]).mean() / codes[0, -1].numel()
+        return PriorLosses(nats, nats.detach())
+
+    def nats(self, past: Tensor, action: Tensor, codes: Tensor) -> Tensor:
+        """-log p(codes | past, action), nats a frame.
+
+        Args:
+            past: (B, past, H, W, G), int64, the oldest frame first.
+            action: (B,), int64, places in world.ACTIONS; of no account to a prior that is not told it.
+            codes: (B, H, W, G), int64.
+
+        Returns:
+            (B,).
+        """
+        return self.pixelcnn.nats(codes, self.context(past, action))
+
+    def draw(
+        self, past: Tensor, action: Tensor, uniforms: Tensor, *, temperature: float = 1.0, top_p: float = 1.0
+    ) -> Tensor:
+        """Draw the next frame, (B, H, W, G): the context once, then the cached sampler.
+
+        Args:
+            past, action: as of `nats`.
+            uniforms: (B, H, W, G) in [0, 1), one for each code.
+            temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
+        """
+        told = self.context(past, action)
+        return sample_grids(self.pixelcnn, uniforms, told, temperature=temperature, top_p=top_p)
+
+    def _blurred(self, past: Tensor) -> Tensor:
+        """In training some of the past's codes become any others, so that one mistake does not lead to more."""
+        if not self.training or not self.config.noise:
+            return past
+        wrong = torch.rand(past.shape, device=past.device) < self.config.noise
+        return torch.where(wrong, torch.randint_like(past, self.grid.num_codes), past)
+
+
+def _last(actions: Tensor) -> Tensor:
+    """What led to the last frame, (B,); of a single frame nobody asks."""
+    return actions[:, -1] if actions.shape[1] else actions.new_zeros(len(actions))
