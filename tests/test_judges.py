@@ -13,7 +13,7 @@ from speechvq.audio.manifest import Utterance, read_manifest
 from speechvq.audio.waveform import read_waveform, write_waveform
 from speechvq.errors import UserError
 from speechvq.evaluate.hearing import Heard
-from speechvq.evaluate.jobs import Job, choose_references, find_jobs
+from speechvq.evaluate.jobs import Fold, Job, choose_references, find_jobs
 from speechvq.evaluate.judges import choose_judges
 from speechvq.evaluate.sentence_judges import PhoneJudge, Phones, ResynthesisJudge, WordJudge
 from speechvq.evaluate.voice_judges import EmbeddingJudge, OpinionJudge
@@ -106,7 +106,7 @@ def test_resynthesis_that_is_not_there(tmp_path: Path) -> None:
 def test_embedding(voices: Path, resemblyzer: None) -> None:
     utterances = read_manifest(voices)
     references = {name: [u for u in utterances if u.speaker == name][:2] for name in ("ann", "ben")}
-    judge = EmbeddingJudge(references)
+    judge = EmbeddingJudge([Fold([job(), job(target="ann")], references, [])])
     judge.hear(Heard(job(), speech("ann", 9), speech("ben", 9), speech("ben", 10), None))
     judge.hear(Heard(job(target="ann"), speech("ann", 9), speech("ann", 9), None, None))
     wins, cosine = judge.figures()
@@ -158,7 +158,7 @@ def test_without_the_library_the_remedy_is_named(
 def test_who_is_missing_is_said_and_others_judge(voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("pocketsphinx", "resemblyzer", "speechmos"):
         monkeypatch.setitem(sys.modules, module, None)
-    judges, left_out = choose_judges([], {}, resynthesis=voices)
+    judges, left_out = choose_judges([], resynthesis=voices)
     assert [type(judge) for judge in judges] == [ResynthesisJudge]
     assert [line.partition(":")[0] for line in left_out] == ["left out"] * 3
 

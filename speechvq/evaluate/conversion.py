@@ -1,36 +1,43 @@
-"""`python -m speechvq.evaluate conversion`: did the voice change, and did the sentence stay?"""
+"""`python -m speechvq.evaluate conversion`: did the voice change, and did the sentence stay?
+
+Of what convert made of a corpus (--manifest), or of anybody's conversions as three folders of sounds, matched
+by name (--source, --converted, --target).
+"""
 
 import argparse
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from speechvq.audio.atomic import write_bytes
-from speechvq.audio.manifest import Utterance, read_manifest
-from speechvq.audio.waveform import read_waveform
+from speechvq.audio.manifest import read_manifest
 from speechvq.command import run
 from speechvq.errors import UserError
-from speechvq.evaluate.hearing import Heard
-from speechvq.evaluate.jobs import Job, choose_references, find_jobs, own_recordings, read_references
+from speechvq.evaluate.jobs import Fold, match_manifest
 from speechvq.evaluate.judges import choose_judges
+from speechvq.evaluate.measured_conversions import Measured, measure
+from speechvq.evaluate.sound_folders import match_sounds
 from speechvq.evaluate.tables import conversion_table, summary_table
-from speechvq.evaluation.conversion import Conversion, measure_conversion, mel_distance, speaker_pitch
 from speechvq.evaluation.summary import Figure, summarise
-from speechvq.evaluation.voices import VoiceClassifier
-from speechvq.progress import progress
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate conversion", description=__doc__)
     parser.add_argument(
-        "--converted", type=Path, required=True, help="DIR/TARGET/UTT.wav, as convert makes it"
+        "--converted",
+        type=Path,
+        required=True,
+        help="DIR/TARGET/UTT.wav, as convert makes it; for one voice DIR/UTT.wav will do",
     )
-    parser.add_argument("--manifest", type=Path, required=True, help="of the sources, for example data/mini")
+    parser.add_argument("--manifest", type=Path, help="of the sources, for example data/mini")
+    parser.add_argument("--source", type=Path, help="without a manifest: DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
+    parser.add_argument(
+        "--target", type=Path, help="recordings of the target voice, or DIR/TARGET/*.wav of several"
+    )
     parser.add_argument(
         "--references", type=int, default=10, help="recordings by which a voice is known (default 10)"
     )
@@ -57,79 +64,58 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(arguments: argparse.Namespace) -> None:
     if arguments.references < 1:
         raise UserError(f"--references {arguments.references}: a voice is known by one recording at least")
-    utterances = read_manifest(arguments.manifest)
-    jobs = find_jobs(arguments.converted, utterances)
-    references = choose_references(utterances, jobs, arguments.references)
-    judges, left_out = choose_judges(
-        jobs, references, resynthesis=arguments.resynthesis, texts=arguments.wer
+    folds, unmatched = _match(arguments)
+    judges, left_out = choose_judges(folds, resynthesis=arguments.resynthesis, texts=arguments.wer)
+    found = measure(folds, judges)
+    voices = len(folds[0].references)
+    figures = summarise(
+        found.converted, found.unchanged, found.own, voices=voices, strangers=found.strangers
     )
-    scale = _Scale(references, jobs)
-    converted, unchanged, own, strangers = [], [], [], []
-    others = own_recordings(jobs, utterances, references)
-    for i, job in enumerate(progress(jobs, total=len(jobs), label="measure", unit="conversions")):
-        source, new = read_waveform(job.utterance.path), read_waveform(job.path)
-        converted.append(scale.measure(job, source, new))
-        unchanged.append(scale.measure(job, source, source))
-        if (other := _read(others[i])) is not None:
-            own.append(scale.measure(job, source, other))
-        if (stranger := _read(_another_sentence(jobs, i))) is not None:
-            strangers.append(mel_distance(stranger, new))
-        for judge in judges:
-            judge.hear(Heard(job, source, new, other, stranger))
-    figures = summarise(converted, unchanged, own, voices=len(references), strangers=strangers)
     figures += [figure for judge in judges for figure in judge.figures()]
-    print(conversion_table(jobs, converted), summary_table(figures, len(jobs)), sep="\n\n")
+    print(
+        conversion_table(found.jobs, found.converted), summary_table(figures, len(found.jobs)), sep="\n\n"
+    )
     print("\n".join(left_out), end="\n" * bool(left_out))
     if arguments.json:
-        _write_json(arguments.json, jobs, converted, figures, voices=len(references))
+        _write_json(arguments.json, found, figures, voices=voices, unmatched=unmatched)
+
+
+def _match(arguments: argparse.Namespace) -> tuple[list[Fold], Mapping[str, list[str]]]:
+    """What is to be measured, and the names of what has no partner; these are told on stderr.
+
+    Raises:
+        UserError: the flags do not fit together, or see match_manifest and match_sounds.
+    """
+    folders = (arguments.source, arguments.target)
+    if arguments.manifest and not any(folders):
+        utterances = read_manifest(arguments.manifest)
+        return [match_manifest(arguments.converted, utterances, arguments.references)], {}
+    if arguments.manifest or not all(folders):
+        raise UserError("whose conversions are these? give --manifest, or both --source DIR and --target DIR")
+    folds, unmatched = match_sounds(
+        arguments.source, arguments.converted, arguments.target, arguments.references
+    )
+    print("".join(f"{line}\n" for line in unmatched.describe()), end="", file=sys.stderr)
+    return folds, unmatched._asdict()
 
 
 def _write_json(
-    path: Path, jobs: Sequence[Job], measured: Sequence[Conversion], figures: Sequence[Figure], *, voices: int
+    path: Path,
+    found: Measured,
+    figures: Sequence[Figure],
+    *,
+    voices: int,
+    unmatched: Mapping[str, list[str]],
 ) -> None:
     """Every number that was printed, and more."""
     rows = [
         {"utterance": job.utterance.utt, "source": job.utterance.speaker, "target": job.target}
         | each._asdict()
-        for job, each in zip(jobs, measured)
+        for job, each in zip(found.jobs, found.converted)
     ]
     summary = {figure.name: figure._asdict() for figure in figures}
-    content = _without_nan({"voices": voices, "conversions": rows, "summary": summary})
-    write_bytes(path, json.dumps(content, indent=1, allow_nan=False).encode())
-
-
-class _Scale:
-    """What conversions are held against: a classifier of all voices, and the pitches of those that occur."""
-
-    def __init__(self, references: Mapping[str, Sequence[Utterance]], jobs: Sequence[Job]) -> None:
-        labelled = [(u, speaker) for speaker, each in references.items() for u in each]
-        sounds = progress(
-            read_references([u for u, _ in labelled]),
-            total=len(labelled),
-            label="learn the voices",
-            unit="recordings",
-        )
-        self.classifier = VoiceClassifier.fit(sounds, [speaker for _, speaker in labelled])
-        speakers = {job.target for job in jobs} | {job.utterance.speaker for job in jobs}
-        self.pitch = {
-            speaker: speaker_pitch(read_references(references[speaker])) for speaker in sorted(speakers)
-        }
-
-    def measure(self, job: Job, source: np.ndarray, sound: np.ndarray) -> Conversion:
-        """Measure a sound (T',) as if it were the job's conversion of the source (T,)."""
-        pair = (job.utterance.speaker, job.target)
-        pitches = (self.pitch[pair[0]], self.pitch[pair[1]])
-        return measure_conversion(source, sound, speakers=pair, pitches=pitches, classifier=self.classifier)
-
-
-def _another_sentence(jobs: Sequence[Job], i: int) -> Utterance | None:
-    """The source of the next job, going round, that has another than job i; None where all have the same."""
-    going_round = [job.utterance for job in [*jobs[i:], *jobs[:i]]]
-    return next((utterance for utterance in going_round if utterance != jobs[i].utterance), None)
-
-
-def _read(utterance: Utterance | None) -> np.ndarray | None:
-    return None if utterance is None else read_waveform(utterance.path)
+    content = {"voices": voices, "conversions": rows, "summary": summary, "unmatched": unmatched}
+    write_bytes(path, json.dumps(_without_nan(content), indent=1, allow_nan=False).encode())
 
 
 def _without_nan(value: Any) -> Any:

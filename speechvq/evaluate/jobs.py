@@ -24,6 +24,30 @@ class Job(NamedTuple):
     path: Path
 
 
+class Fold(NamedTuple):
+    """Conversions, and the recordings they are compared with; of these none is a source of those."""
+
+    jobs: list[Job]
+    references: dict[str, list[Utterance]]  # by which each voice is known
+    own: list[Utterance | None]  # for each job another recording of its target
+
+
+def match_manifest(folder: Path, utterances: Sequence[Utterance], count: int) -> Fold:
+    """The conversions `folder/TARGET/UTT.wav` of a corpus.
+
+    Args:
+        folder: of the conversions.
+        utterances: of the manifest, with recordings that were not converted.
+        count: recordings by which a voice is known, at most.
+
+    Raises:
+        UserError: see find_jobs and choose_references.
+    """
+    jobs = find_jobs(folder, utterances)
+    references = choose_references(utterances, jobs, count)
+    return Fold(jobs, references, own_recordings(jobs, utterances, references))
+
+
 def find_jobs(folder: Path, utterances: Sequence[Utterance]) -> list[Job]:
     """The conversions `folder/TARGET/UTT.wav`, by target and utterance.
 
@@ -71,11 +95,12 @@ def choose_references(
     for speaker in sorted({job.target for job in jobs} | {job.utterance.speaker for job in jobs}):
         if speaker not in chosen:
             raise UserError(
-                f"speaker '{speaker}' has no recordings but the converted ones; convert fewer of them"
+                f"speaker '{speaker}' has no recordings but the converted ones; give another, or convert "
+                "fewer of them"
             )
     if len(chosen) < 2:
         raise UserError(
-            "the manifest has a single speaker, so there is nothing to tell apart; give one with two or more"
+            f"'{next(iter(chosen))}' is the only speaker, so there is nothing to tell apart; give two or more"
         )
     return chosen
 

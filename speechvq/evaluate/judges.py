@@ -1,19 +1,17 @@
 """The judges of conversions that can be asked here: some need an extra library, a folder or the network."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from speechvq.audio.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.evaluate.hearing import Judge
-from speechvq.evaluate.jobs import Job
+from speechvq.evaluate.jobs import Fold
 from speechvq.evaluate.sentence_judges import PhoneJudge, Phones, ResynthesisJudge, WordJudge
 from speechvq.evaluate.voice_judges import EmbeddingJudge, OpinionJudge
 
 
 def choose_judges(
-    jobs: Sequence[Job],
-    references: Mapping[str, Sequence[Utterance]],
+    folds: Sequence[Fold],
     *,
     resynthesis: Path | None = None,
     texts: Path | None = None,
@@ -21,8 +19,7 @@ def choose_judges(
     """The judges, and a line for each that is left out for want of an optional library.
 
     Args:
-        jobs: what they will hear.
-        references: recordings by which each voice is known.
+        folds: what they will hear.
         resynthesis: folder of the sources spoken again in their own voices, or None.
         texts: folder of UTT.txt, for words that are misheard; or None.
 
@@ -42,10 +39,10 @@ def choose_judges(
     ask(lambda: PhoneJudge(phones or Phones()))  # the second call says what is missing
     if resynthesis is not None:
         judges.append(ResynthesisJudge(resynthesis, phones=phones))
-    ask(lambda: EmbeddingJudge(references))
+    ask(lambda: EmbeddingJudge(folds))
     ask(OpinionJudge)
     if texts is not None:
-        judges.append(WordJudge(texts, jobs))
+        judges.append(WordJudge(texts, [job for fold in folds for job in fold.jobs]))
     return judges, left_out
 
 

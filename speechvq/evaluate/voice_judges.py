@@ -1,13 +1,13 @@
 """Whose voice is it, and how good does it sound? Judged by networks that others have trained."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
-from speechvq.audio.manifest import Utterance
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.evaluate.hearing import Heard
-from speechvq.evaluate.jobs import read_references
+from speechvq.evaluate.jobs import Fold, Job, read_references
 from speechvq.evaluation.speaker_embedding import SpeakerEncoder
 from speechvq.evaluation.speech_quality import QualityJudge
 from speechvq.evaluation.summary import Figure, make_figure
@@ -16,17 +16,23 @@ from speechvq.evaluation.summary import Figure, make_figure
 class EmbeddingJudge:
     """Whose voice is it, by an embedding; voices are the middles of their references."""
 
-    def __init__(self, references: Mapping[str, Sequence[Utterance]]) -> None:
+    def __init__(self, folds: Sequence[Fold]) -> None:
         self._encoder = SpeakerEncoder()
-        self._voices = {
-            name: self._encoder.voice(read_references(each)) for name, each in references.items()
-        }
+        voice = cache(lambda recordings: self._encoder.voice(read_references(recordings)))
+        self._voices: dict[Job, dict[str, np.ndarray]] = {}
+        self._strangers: list[float] = []
+        for fold in folds:
+            voices = {name: voice(tuple(recordings)) for name, recordings in fold.references.items()}
+            self._voices |= dict.fromkeys(fold.jobs, voices)
+            points = np.stack(list(voices.values()))
+            self._strangers += (points @ points.T)[~np.eye(len(points), dtype=bool)].tolist()
         self._wins: dict[str, list[float]] = {kind: [] for kind in ("converted", "unchanged", "own")}
         self._cosines: dict[str, list[float]] = {kind: [] for kind in self._wins}
 
     def hear(self, heard: Heard) -> None:
         """Compare conversion, source and the target's own recording with both voices."""
-        source, target = (self._voices[name] for name in (heard.job.utterance.speaker, heard.job.target))
+        voices = self._voices[heard.job]
+        source, target = (voices[name] for name in (heard.job.utterance.speaker, heard.job.target))
         same_voice = heard.job.utterance.speaker == heard.job.target
         sounds = {"converted": heard.converted, "unchanged": heard.source, "own": heard.own}
         for kind, wave in sounds.items():
@@ -38,8 +44,6 @@ class EmbeddingJudge:
 
     def figures(self) -> list[Figure]:
         """How often the target wins, and the cosine of conversion and target; chance: of two other voices."""
-        voices = np.stack(list(self._voices.values()))
-        strangers = (voices @ voices.T)[~np.eye(len(voices), dtype=bool)].tolist()
         wins, likeness = self._wins, self._cosines
         return [
             make_figure(
@@ -48,7 +52,7 @@ class EmbeddingJudge:
             ),
             make_figure(
                 "embedding_cosine", "embedding, likeness to target", "cosine", likeness["converted"],
-                chance=strangers, unchanged=likeness["unchanged"], own=likeness["own"],
+                chance=self._strangers, unchanged=likeness["unchanged"], own=likeness["own"],
             ),
         ]  # fmt: skip
 
