@@ -43,7 +43,9 @@ def test_commands_know_the_flags(script: Path) -> None:
         assert set(re.findall(r"--[a-z-]+", rest)) <= set(FLAGS[name].split()), f"{script}: {name}"
     names = {name for name, _ in found}
     # The benchmark has scripts of its own.
-    assert {"train", "encode", "convert"} <= names or {"train", "evaluate likelihood", "draw"} <= names or (
+    speech, images = {"train", "encode", "convert"}, {"train", "evaluate likelihood", "draw"}
+    video = {"train", "evaluate rollout", "imagine"}
+    assert any(wanted <= names for wanted in (speech, images, video)) or (
         not names and script.parent.name == "benchmark"
     )
 
@@ -183,6 +185,39 @@ def test_without_venv_the_remedy_is_named(tmp_path: Path) -> None:
     stubs = stub(tmp_path / "bin/python3", '[ "$1" = -c ] || exit 1')
     done = shell("setup mini; echo on", cwd=tmp_path, PATH=f"{stubs}:{os.environ['PATH']}")
     assert (done.returncode, done.stdout) == (2, "") and "apt-get install python3-venv" in done.stderr
+
+
+def video_recipe(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it with a python that only writes down what it is asked to do."""
+    command = [BASH, str(ROOT / "recipes/video/run.sh"), "--exp", str(folder / "exp"), *arguments]
+    return subprocess.run(command, env=environment(folder), capture_output=True, text=True, timeout=20)
+
+
+def test_the_video_recipe_teaches_three_priors_alike(tmp_path: Path) -> None:
+    done = video_recipe(tmp_path, "--schedule", "brief", "--episodes", "22", "--data", "d")
+    assert (done.returncode, done.stderr) == (0, "")
+    asked = [line.removeprefix("-m speechvq.") for line in calls(tmp_path)]
+    assert asked[1:3] == ["prepare maze --out d --episodes 22 --frames 100", "prepare frames --root d --out d/frames"]
+    first, told, *others = (line for line in asked if line.startswith("train"))
+    assert "train.steps=6" in first and first.endswith("--set data.root=d/frames")
+    told = told.replace("/prior ", "/NAME ")
+    silent = "--set model.actions=false"
+    assert others[0] == f"{told.replace('NAME', 'no_action')} {silent}"
+    assert others[1] == f"{told.replace('NAME', 'no_past')} {silent} --set model.past=0"
+    assert sum(line.startswith("imagine") for line in asked) == 6 and (tmp_path / "exp/rollout.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"), [("--world mars", "give maze or doom"), ("--schedule long", "give full or brief")]
+)
+def test_the_video_recipe_knows_its_worlds(arguments: str, line: str, tmp_path: Path) -> None:
+    done = video_recipe(tmp_path, *arguments.split())
+    assert (done.returncode, calls(tmp_path)) == (2, []) and line in done.stderr
+
+
+def test_the_video_recipe_installs_doom_for_doom_only(tmp_path: Path) -> None:
+    assert video_recipe(tmp_path, "--world", "doom", "--stop-stage", "1").returncode == 0
+    assert calls(tmp_path)[0].endswith(".[doom]") and "prepare doom --out data/doom" in calls(tmp_path)[1]
 
 
 def verdict() -> ModuleType:

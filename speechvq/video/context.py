@@ -50,7 +50,8 @@ class Context(nn.Module):
 
     def forward(self, past: Tensor, action: Tensor) -> Tensor:
         """(B, past, H, W, G) int64, the oldest frame first, and (B,) int64 to (B, H, W, C)."""
-        x = self.place.expand(len(past), -1, -1, -1)
+        alike = self.read is None and self.act is None  # told nothing, all frames of a batch have the same map
+        x = self.place.expand(1 if alike else len(past), -1, -1, -1)
         if self.read is not None:
             every = past.permute(0, 2, 3, 1, 4).flatten(3)
             x = x + self.read(every).sum(3).permute(0, 3, 1, 2) / self.past**0.5
@@ -59,4 +60,4 @@ class Context(nn.Module):
             parts = self.act(action)[:, :, None, None].chunk(len(self.blocks), dim=1)
         for block, part in zip(self.blocks, parts):
             x = block(x, part)
-        return x.permute(0, 2, 3, 1)
+        return x.permute(0, 2, 3, 1).expand(len(past), -1, -1, -1)
