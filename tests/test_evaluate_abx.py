@@ -9,8 +9,10 @@ import pytest
 from speechvq import evaluate
 from speechvq.audio.alignment import Interval, write_lab
 from speechvq.audio.manifest import Utterance, write_manifest
+from speechvq.report.measured import read_abx
 from speechvq.speech.model_directory import save_model
 from tiny import speech_model
+from voices import make_voices
 
 PHONES = "ABCD"
 
@@ -84,12 +86,55 @@ def test_codes_by_their_models_vectors(
     model = speech_model()
     save_model(tmp_path / "model", model)
     found = scores(corpus, tmp_path, "--codes", corpus / "codes", "--model", tmp_path / "model")
-    assert found["distance"] == "angle between codes' vectors" and found["within"]["error"] == 0
+    assert found["distance"] == "angle of vectors" and found["within"]["error"] == 0
     for name in ("x0", "y0"):
         (tmp_path / f"{name}.npy").write_bytes((corpus / f"codes/{name}.npy").read_bytes())
     (tmp_path / "meta.json").write_text('{"frame_rate_hz": 20, "num_codes": 8, "codebook": "another"}')
     assert run(corpus, "--codes", tmp_path, "--model", tmp_path / "model") == 2
     assert "were not made by" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def vowels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three voices that say vowels of 150 ms, alignments that know which, and codes at 50 Hz that do too."""
+    folder = make_voices(tmp_path_factory.mktemp("vowels"))
+    for number, voice in enumerate(("ann", "ben", "cay")):
+        for i in range(6):
+            rng = np.random.default_rng(100 * number + i)
+            rng.standard_normal(24_000)  # the voice's noise, drawn before its vowels
+            said = np.array([int(rng.integers(4)) for _ in range(10)])
+            phones = [Interval(0.15 * n, 0.15 * (n + 1), PHONES[vowel]) for n, vowel in enumerate(said)]
+            write_lab(folder / "lab" / f"{voice}_{i}.lab", phones)
+            (folder / "codes").mkdir(exist_ok=True)
+            # A frame more than the sound has: others may round up where we round down.
+            codes = said[np.minimum((np.arange(76) + 0.5) / 7.5, 9).astype(int)]
+            np.save(folder / "codes" / f"{voice}_{i}.npy", codes)
+    (folder / "codes/meta.json").write_text('{"frame_rate_hz": 50, "num_codes": 8}')
+    return folder
+
+
+@pytest.mark.parametrize("by_vectors", [False, True])
+def test_baselines_by_the_same_triples(
+    by_vectors: bool, vowels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--codes", vowels / "codes", "--items", "phoneme", "--context", "any", "--baselines"]
+    if by_vectors:
+        save_model(tmp_path / "model", speech_model())
+        flags += ["--model", tmp_path / "model"]
+    found = scores(vowels, tmp_path, *flags)
+    others = found["baselines"]
+    assert list(others) == ["MFCC", "k-means on MFCC", "shuffled codes"]
+    for speakers in ("within", "across"):
+        triples = {each[speakers]["triples"] for each in (found, *others.values())}
+        assert len(triples) == 1 and found[speakers]["error"] == 0
+        errors = {name: each[speakers]["error"] for name, each in others.items()}
+        assert max(errors["MFCC"], errors["k-means on MFCC"]) < 0.3 < 0.4 < errors["shuffled codes"] < 0.6
+        assert others["MFCC"][speakers]["low"] <= errors["MFCC"] <= others["MFCC"][speakers]["high"]
+    word = "angle of vectors" if by_vectors else "equal or not"
+    assert others["k-means on MFCC"]["distance"] == others["shuffled codes"]["distance"] == word
+    assert [each.name for each in read_abx(tmp_path / "abx.json").units] == ["", *others]  # by the report
+    printed = capsys.readouterr().out
+    assert all(f"\n{name}  " in printed for name in others) and "\nchance" in printed
 
 
 def test_missing_files_are_counted(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,6 +155,8 @@ def test_missing_files_are_counted(corpus: Path, tmp_path: Path, capsys: pytest.
         (["--features", "codes"], "expected numbers (N, C)"),
         (["--codes", "features"], "in place of integers"),
         (["--features", "features", "--model", "m"], "--model: is for --codes"),
+        (["--features", "features", "--baselines"], "--baselines: is for --codes"),
+        (["--codes", "codes", "--baselines"], "no split train to fit units on"),
         (["--codes", "codes", "--model", "m"], "m: no model here"),
         (["--codes", "codes", "--split", "train"], "no utterance of the manifest has both"),
     ],

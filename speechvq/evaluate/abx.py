@@ -6,10 +6,9 @@ Features are compared by their angle, codes by the angle of their vectors with -
 
 import argparse
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,26 +16,24 @@ from speechvq.audio.alignment_directory import open_alignments
 from speechvq.audio.atomic import write_bytes
 from speechvq.audio.codes_directory import CodesDirectory, open_codes
 from speechvq.audio.features_directory import FeaturesDirectory, open_features
-from speechvq.audio.manifest import read_manifest
+from speechvq.audio.manifest import Utterance, read_manifest
 from speechvq.command import run
 from speechvq.errors import UserError
+from speechvq.evaluate.abx_corpus import Corpus, Frames, read_corpus
 from speechvq.evaluate.tables import align
-from speechvq.evaluation.abx_items import Item, find_items
-from speechvq.progress import progress
 
 if TYPE_CHECKING:
     from speechvq.evaluation.abx import AbxScore
     from speechvq.evaluation.frame_distance import FrameDistance
 
+SPEAKERS = ("within", "across")
 
-class Corpus(NamedTuple):
-    """What is compared, and what could not be."""
 
-    frames: np.ndarray  # (M,) codes or (M, C) features of all utterances
-    items: list[Item]  # their frames are numbered over all utterances
-    utterances: int
-    missing: list[str]  # utterances of the manifest without frames or alignment
-    dropped: int  # items shorter than a frame, or beyond the last
+class Compared(NamedTuple):
+    """How the frames of some units are compared, and the scores that gives."""
+
+    words: str
+    scores: "dict[str, AbxScore]"  # by SPEAKERS
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -49,6 +46,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--manifest", type=Path, required=True, help="whose each utterance is")
     parser.add_argument(
         "--model", type=Path, help="whose codebook the codes are of, for the angle of vectors"
+    )
+    parser.add_argument(
+        "--baselines",
+        action="store_true",
+        help="score MFCC, k-means on them (fitted on split train) and the codes shuffled, too",
     )
     parser.add_argument("--split", default="", help="of the manifest, only this split")
     parser.add_argument("--tier", help="of TextGrids, by name; default looks for the phones")
@@ -74,72 +76,87 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
-    if min(arguments.max_group, arguments.max_across, arguments.seed) < 0 or arguments.max_group == 1:
-        raise UserError("--max-group: give 2 or more, or 0 for all; --max-across and --seed: 0 or more")
-    if arguments.model and arguments.features:
-        raise UserError("--model: is for --codes; features are vectors already")
+    _check(arguments)
     source = open_codes(arguments.codes) if arguments.codes else open_features(arguments.features)
-    corpus = _read(source, arguments)
-    distance, words = _distance(source, corpus, arguments)
-
-    from speechvq.evaluation.abx import AbxRule, abx_error
-
-    limits = (arguments.max_group or None, arguments.max_across or None, arguments.seed)
-    rules = {name: AbxRule(name, arguments.context, *limits) for name in ("within", "across")}
-    scores = {name: abx_error(corpus.items, distance, rule) for name, rule in rules.items()}
-    if not any(score.cells for score in scores.values()):
+    manifest = read_manifest(arguments.manifest)
+    asked = [u for u in manifest if arguments.split in ("", u.split)]
+    alignments = open_alignments(arguments.alignments, tier=arguments.tier)
+    corpus = read_corpus(source, asked, alignments, arguments.items)
+    distance_of, words = _distance(source, arguments)
+    ours = Compared(words, _score(corpus, distance_of(corpus.frames), arguments))
+    if not any(score.cells for score in ours.scores.values()):
         raise UserError(
             f"{source.path}: no two {arguments.items}s to compare among {len(corpus.items)}; give more "
             "speech or --items phoneme --context any"
         )
-    print(_table(scores, corpus, arguments, words))
+    compared = {str(source.path): ours}
+    if arguments.baselines and isinstance(source, CodesDirectory):
+        compared |= _baselines(source, corpus, distance_of, manifest, arguments)
+    print(_table(compared, corpus, arguments))
     if arguments.json:
-        _write_json(arguments, scores, corpus, words)
+        _write_json(arguments, compared, corpus)
 
 
-def _read(source: CodesDirectory | FeaturesDirectory, arguments: argparse.Namespace) -> Corpus:
-    """Frames and items of every utterance that has both; the others are named on stderr."""
-    alignments = open_alignments(arguments.alignments, tier=arguments.tier)
-    asked = [u for u in read_manifest(arguments.manifest) if arguments.split in ("", u.split)]
-    there = [u for u in asked if u.utt in source.files and u.utt in alignments.places]
-    if not there:
-        raise UserError(
-            f"{source.path}: no utterance of the manifest has both frames and an alignment; name files as "
-            f"utterances are{f', for example {asked[0].utt}.npy' if asked else ''}"
-        )
-    missing = [u.utt for u in asked if u not in there]
-    if missing:
-        print(f"no frames or no alignment for {len(missing)} of {len(asked)} utterances", file=sys.stderr)
-    frames: list[np.ndarray] = []
-    items: list[Item] = []
-    dropped = end = 0
-    for utterance in progress(there, total=len(there), label="read", unit="utterances"):
-        found = source.read(utterance.utt)
-        if frames and found.shape[1:] != frames[0].shape[1:]:
-            raise UserError(
-                f"{source.files[utterance.utt]}: {found.shape[1]} columns, others {frames[0].shape[1]}"
-            )
-        phones = alignments.read(utterance.utt)
-        spoken, lost = find_items(
-            phones, utterance.speaker, len(found), source.frame_rate_hz, arguments.items
-        )
-        items += [item._replace(first=item.first + end, end=item.end + end) for item in spoken]
-        frames.append(found)
-        dropped, end = dropped + lost, end + len(found)
-    return Corpus(np.concatenate(frames), items, len(there), missing, dropped)
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse numbers and flags that do not fit."""
+    if min(arguments.max_group, arguments.max_across, arguments.seed) < 0 or arguments.max_group == 1:
+        raise UserError("--max-group: give 2 or more, or 0 for all; --max-across and --seed: 0 or more")
+    if arguments.model and arguments.features:
+        raise UserError("--model: is for --codes; features are vectors already")
+    if arguments.baselines and arguments.features:
+        raise UserError("--baselines: is for --codes; features have no number of codes")
+
+
+def _score(
+    corpus: Corpus, distance: "FrameDistance", arguments: argparse.Namespace
+) -> "dict[str, AbxScore]":
+    from speechvq.evaluation.abx import AbxRule, abx_error
+
+    limits = (arguments.max_group or None, arguments.max_across or None, arguments.seed)
+    rules = {name: AbxRule(name, arguments.context, *limits) for name in SPEAKERS}
+    return {name: abx_error(corpus.items, distance, rule) for name, rule in rules.items()}
 
 
 def _distance(
-    source: CodesDirectory | FeaturesDirectory, corpus: Corpus, arguments: argparse.Namespace
-) -> "tuple[FrameDistance, str]":
+    source: Frames, arguments: argparse.Namespace
+) -> "tuple[Callable[[np.ndarray], FrameDistance], str]":
     """How frames are compared, and the same in words."""
     from speechvq.evaluation.frame_distance import angular, angular_of_codes, identical
 
     if isinstance(source, FeaturesDirectory):
-        return angular(corpus.frames), "angle between features"
+        return angular, "angle of features"
     if not arguments.model:
-        return identical(corpus.frames), "codes equal or not"
-    return angular_of_codes(corpus.frames, _codebook(source, arguments.model)), "angle between codes' vectors"
+        return identical, "equal or not"
+    codebook = _codebook(source, arguments.model)
+    return lambda codes: angular_of_codes(codes, codebook), "angle of vectors"
+
+
+def _baselines(
+    codes: CodesDirectory,
+    corpus: Corpus,
+    distance_of: "Callable[[np.ndarray], FrameDistance]",
+    manifest: Sequence[Utterance],
+    arguments: argparse.Namespace,
+) -> dict[str, Compared]:
+    """Other units of the same speech, at the same rate and number of codes, by the same triples."""
+    from speechvq.evaluate.abx_baselines import baseline_distances
+
+    by_vectors = arguments.model is not None
+    distances = baseline_distances(
+        corpus,
+        distance_of,
+        manifest=manifest,
+        num_codes=codes.num_codes,
+        frame_rate_hz=codes.frame_rate_hz,
+        by_vectors=by_vectors,
+        seed=arguments.seed,
+    )
+    words = {"MFCC": "angle of features"}
+    other = "angle of vectors" if by_vectors else "equal or not"
+    return {
+        name: Compared(words.get(name, other), _score(corpus, distance, arguments))
+        for name, distance in distances.items()
+    }
 
 
 def _codebook(codes: CodesDirectory, path: Path) -> np.ndarray:
@@ -157,30 +174,39 @@ def _codebook(codes: CodesDirectory, path: Path) -> np.ndarray:
     return model.quantizer.codebook.detach().cpu().numpy()
 
 
-def _table(scores: "dict[str, AbxScore]", corpus: Corpus, arguments: argparse.Namespace, words: str) -> str:
-    """A row each for within and across speakers."""
+def _table(compared: dict[str, Compared], corpus: Corpus, arguments: argparse.Namespace) -> str:
+    """A row for each kind of units, and below it what the scores were made of."""
     where = "in equal contexts" if arguments.context == "within" else "in any context"
     title = (
-        f"ABX error of {arguments.items}s {where}, {words}: {len(corpus.items)} items of {corpus.utterances} "
+        f"ABX error of {arguments.items}s {where}: {len(corpus.items)} items of {len(corpus.utterances)} "
         f"utterances, {corpus.dropped} left out"
     )
-    header = ["speakers", "error", "95 % interval", "chance", "pairs of phones", "cells", "triples"]
-    rows = [header]
-    for name, score in scores.items():
-        error, low, high = (f"{100 * value:.2f} %" if score.cells else "-" for value in score[:3])
-        interval = f"{low} to {high}" if score.cells else "-"
-        rows.append([name, error, interval, "50 %", *map(str, score[3:])])
-    return f"{title}\n{align(rows, left=1)}\nintervals: other speakers, by the bootstrap"
+    rows = [["", "compared by", "within speakers", "95 % interval", "across speakers", "95 % interval"]]
+    for name, (words, scores) in compared.items():
+        rows.append([name, words, *(cell for each in SPEAKERS for cell in _cells(scores[each]))])
+    rows.append(["chance", "", "50 %", "", "50 %", ""])
+    notes = [
+        f"{name} speakers: {score.pairs} pairs of phones, {score.cells} cells, {score.triples} triples"
+        for name, score in next(iter(compared.values())).scores.items()
+    ]
+    return "\n".join([title, align(rows, left=2), *notes, "intervals: other speakers, by the bootstrap"])
 
 
-def _write_json(
-    arguments: argparse.Namespace, scores: "dict[str, AbxScore]", corpus: Corpus, words: str
-) -> None:
+def _cells(score: "AbxScore") -> tuple[str, str]:
+    """Error and interval as text."""
+    if not score.cells:
+        return "-", "-"
+    error, low, high = (f"{100 * value:.2f} %" for value in score[:3])
+    return error, f"{low} to {high}"
+
+
+def _write_json(arguments: argparse.Namespace, compared: dict[str, Compared], corpus: Corpus) -> None:
     """Every number that was printed, and what it was measured with."""
+    ours, *others = compared
     content = {
         "items": arguments.items,
         "context": arguments.context,
-        "distance": words,
+        "distance": compared[ours].words,
         "max_group": arguments.max_group,
         "max_across": arguments.max_across,
         "seed": arguments.seed,
@@ -189,7 +215,17 @@ def _write_json(
         "dropped_items": corpus.dropped,
         "missing_utterances": corpus.missing,
         "chance": 0.5,
+        **_numbers(compared[ours]),
+        "baselines": {
+            name: {"distance": compared[name].words, **_numbers(compared[name])} for name in others
+        },
     }
-    for name, score in scores.items():
-        content[name] = {k: None if v != v else v for k, v in score._asdict().items()}
     write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())
+
+
+def _numbers(compared: Compared) -> dict[str, dict[str, Any]]:
+    """Scores by speakers, None for NaN."""
+    return {
+        name: {key: None if value != value else value for key, value in score._asdict().items()}
+        for name, score in compared.scores.items()
+    }
