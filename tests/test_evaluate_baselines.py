@@ -14,6 +14,7 @@ from speechvq.audio.manifest import read_manifest
 from speechvq.config import EncoderConfig
 from speechvq.evaluate import baselines
 from speechvq.evaluate.aligned_speech import training_speech
+from speechvq.report.measured import read_baselines
 from tiny import run_config, write_config
 from voices import make_voices
 
@@ -57,6 +58,7 @@ def test_all_baselines_through_one_scorer(
     assert purity["k-means on MFCC"] > 0.6 > purity["shuffled k-means on MFCC"] >= purity["majority phone"]
     assert purity["majority phone"] == rows["majority phone"][0]["majority_prior"]
     assert all(each["frames"] + each["dropped_frames"] == 450 for name in names for each in rows[name])
+    assert read_baselines(file).protocols["all"] == rows  # by the report
     written = open_codes(tmp_path / "units/k-means_on_MFCC-1")
     assert written.frame_rate_hz == 100 and written.num_codes == 8 and len(written.files) == 3
 

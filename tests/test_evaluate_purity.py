@@ -14,6 +14,7 @@ from speechvq.audio.alignment import Interval, read_lab, write_lab
 from speechvq.audio.manifest import Utterance, write_manifest
 from speechvq.audio.waveform import write_waveform
 from speechvq.evaluate import purity
+from speechvq.report.measured import read_purity
 from test_purity import KEYS
 from test_textgrid import long_form
 from tiny import ROOT
@@ -91,6 +92,8 @@ def test_it_scores_as_scikit_learn_by_hand(
         assert low < figures["pnmi"] < high and f"{figures['pnmi']:.3f}" in printed
         assert f"{100 * figures['phone_purity']:.1f} %" in printed
     assert found["corpus"]["utterances"] == COUNT and found["corpus"]["without_alignment"] == []
+    shown = read_purity(tmp_path / "p.json")  # by the report
+    assert all(shown[protocol].figures == found[protocol] for protocol in ("all", "edges_trimmed"))
 
 
 def test_without_speakers_and_with_a_picture(

@@ -8,17 +8,20 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
+import measurements
 import numpy as np
 import pytest
 import soundfile
+from matplotlib.figure import Figure
+from PIL import Image
 
 from speechvq import config as configuration
-from speechvq import evaluate, report
+from speechvq import report
 from speechvq.audio.atomic import write_bytes
 from speechvq.audio.codes_directory import write_codes
 from speechvq.audio.manifest import Utterance, write_manifest
 from speechvq.audio.waveform import write_waveform
-from speechvq.evaluation.summary import Figure
+from speechvq.evaluation import summary
 from speechvq.report import training_run
 from speechvq.speech.model_directory import save_model
 from tiny import run_config, speech_model
@@ -29,6 +32,21 @@ LINES = [
     {"step": 100, "heldout_bits": 5.51, "codes_gap_bits": 0.4, "heldout_perplexity": 15.0},
 ]  # fmt: skip
 HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(autouse=True)
+def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are laid out and not rendered, which takes seconds; `test_a_full_page` has them in full."""
+    if request.function is test_a_full_page:
+        return
+
+    def save(figure: Figure, path: Path, *, colours: int = 256) -> None:
+        assert figure.axes
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (1, 1)).save(path)
+
+    for picture in ("conversion", "curve", "units"):
+        monkeypatch.setattr(f"speechvq.pictures.{picture}.save_picture", save)
 
 
 @pytest.fixture
@@ -95,12 +113,9 @@ def run(*arguments: str | Path) -> int:
 
 
 def test_a_full_page(
-    trained: Path, voices: Path, converted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, converted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scores = tmp_path / "scores.json"
-    evaluate.main(
-        ["conversion", "--converted", str(converted), "--manifest", str(voices), "--json", str(scores)]
-    )
+    scores = measurements.write(tmp_path / "scores.json", measurements.conversions())
     out = tmp_path / "page" / "index.html"
     assert run("--run", trained, "--converted", converted, "--scores", scores, "--out", out) == 0
     assert capsys.readouterr().out.endswith(f"{out}\n")
@@ -109,7 +124,9 @@ def test_a_full_page(
     tags = Tags(text)
     assert len(tags.sources("img")) == 2 and len(tags.sources("audio")) == 5  # two sources, three conversions
     assert {seconds(url) for url in tags.sources("audio")} == {1.5}
-    for said in ("5.510 bits a sample", "target likelier than source", "as cay", "ann_2", "num_codes: 8", "to ben"):
+    for said in ("5.510 bits a sample", "as cay", "ann_2", "num_codes: 8", "to ben", "no pitch"):
+        assert said in text
+    for said in ("target likelier than source", "44 % to 100 %", "6.1 dB"):
         assert said in text
 
 
@@ -145,22 +162,22 @@ def test_sentences_in_their_own_voices(trained: Path, converted: Path, tmp_path:
 
 
 @pytest.fixture
-def phones(voices: Path, tmp_path: Path) -> dict[str, Path]:
+def phones(tmp_path: Path) -> dict[str, Path]:
     """Codes, alignments and what `evaluate` makes of them, by the report's flags."""
     folders = {"--codes": tmp_path / "units", "--alignments": tmp_path / "lab"}
     meta = {"frame_rate_hz": 50, "num_codes": 8}
     write_bytes(folders["--codes"] / "meta.json", json.dumps(meta).encode())
     for i, name in enumerate(("ann_2", "ben_2", "cay_2")):
         write_codes(folders["--codes"] / f"{name}.npy", np.random.default_rng(i).integers(8, size=75))
-        write_bytes(folders["--alignments"] / f"{name}.lab", b"0 5000000 SIL\n5000000 10000000 AA\n10000000 15000000 <b>\n")
-    files = {"--purity": tmp_path / "purity.json", "--baselines": tmp_path / "baselines.json"}
-    flags = [str(word) for pair in (*folders.items(), ("--manifest", voices)) for word in pair]
-    assert evaluate.main(["purity", *flags, "--json", str(files["--purity"])]) == 0
-    figures = json.loads(files["--purity"].read_text())["all"]
-    rows = {"k-means on MFCC": [figures | {"phone_purity": 0.25}, figures | {"phone_purity": 0.35}]}
-    content = {"num_codes": 8, "frame_rate_hz": 50, "protocols": {"all": rows, "edges_trimmed": rows}}
-    files["--baselines"].write_text(json.dumps(content))
-    return folders | files
+        spoken = b"0 5000000 SIL\n5000000 10000000 AA\n10000000 15000000 <b>\n"
+        write_bytes(folders["--alignments"] / f"{name}.lab", spoken)
+    contents = {
+        "--purity": measurements.purity(),
+        "--baselines": measurements.baselines(),
+        "--abx": measurements.abx(),
+    }
+    files = {flag: tmp_path / f"{flag[2:]}.json" for flag in contents}
+    return folders | {flag: measurements.write(files[flag], content) for flag, content in contents.items()}
 
 
 def test_codes_beside_phones(trained: Path, voices: Path, converted: Path, phones: dict[str, Path]) -> None:
@@ -168,11 +185,21 @@ def test_codes_beside_phones(trained: Path, voices: Path, converted: Path, phone
     assert run("--run", trained, "--manifest", voices, "--converted", converted, *flags) == 0
     text = (trained / "report.html").read_text()
     assert len(Tags(text).sources("img")) == 3 and (trained / "units.png").is_file()
-    score = json.loads(phones["--purity"].read_text())
-    low, high = score["intervals"]["all"]["phone_purity"]
-    for said in (f"{100 * score['all']['phone_purity']:.1f} %", f"{100 * low:.1f} to {100 * high:.1f} %"):
+    for said in ("43.7 %", "38.9 to 47.1 %", "30.0 ± 7.1 %", "All frames: 225 codes, 3 phones"):
         assert said in text
-    assert "30.0 ± 7.1 %" in text and "All frames: 225 codes, 3 phones" in text
+    for said in ("ABX error of phonemes in any context", "angle of features", "12.3 %", "10.0 to 15.0 %"):
+        assert said in text
+    assert "never heard" not in text
+
+
+def test_speakers_kept_out_of_training_stand_apart(trained: Path, phones: dict[str, Path]) -> None:
+    flags = {"--unseen-purity": phones["--purity"], "--unseen-baselines": phones["--baselines"]}
+    assert run("--run", trained, *(word for pair in flags.items() for word in pair)) == 0
+    text = (trained / "report.html").read_text()
+    Tags(text)
+    assert "Speakers never heard in training, all frames: 225 codes, 3 phones" in text
+    assert "codes that name their phone, speakers never heard (one guess: 33.3 %)" in text
+    assert "<h3>All frames" not in text and "30.0 ± 7.1 %" in text
 
 
 @pytest.mark.parametrize("flag", ["--purity", "--baselines"])
@@ -219,7 +246,7 @@ def test_mistakes_cost_one_line(
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "other.json").write_text('{"summary": {"a": {"b": 1}}}')
     (tmp_path / "text.json").write_text(
-        json.dumps({"summary": {"a": dict.fromkeys(Figure._fields, "<b>")}})
+        json.dumps({"summary": {"a": dict.fromkeys(summary.Figure._fields, "<b>")}})
     )
     for arguments, message in (
         (("--run", tmp_path), "no run here"),
@@ -234,6 +261,9 @@ def test_mistakes_cost_one_line(
         (("--run", trained, "--purity", tmp_path / "no.json"), "write it with `evaluate purity"),
         (("--run", trained, "--purity", tmp_path / "other.json"), "not the numbers"),
         (("--run", trained, "--baselines", tmp_path / "list.json"), "not the numbers"),
+        (("--run", trained, "--unseen-purity", tmp_path / "list.json"), "not the numbers"),
+        (("--run", trained, "--unseen-baselines", tmp_path / "no.json"), "write it with `evaluate baselines"),
+        (("--run", trained, "--abx", tmp_path / "other.json"), "`evaluate abx --json` writes"),
         (("--run", trained, "--baselines", tmp_path / "other.json"), "not the numbers"),
         (("--run", trained, "--scores", tmp_path / "list.json"), "not the numbers"),
         (("--run", trained, "--scores", tmp_path / "other.json"), "not the numbers"),

@@ -36,7 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="speechvq.evaluate baselines", description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True, help="manifest, for example data/vctk")
     parser.add_argument("--alignments", type=Path, required=True, help="folder of phone alignments")
-    parser.add_argument("--num-codes", type=int, help="K, for example 128; default that of --codes or --config")
+    parser.add_argument(
+        "--num-codes", type=int, help="K, for example 128; default that of --codes or --config"
+    )
     parser.add_argument(
         "--frame-rate", type=float, help="codes a second, Hz, for example 25; default as for --num-codes"
     )
@@ -92,7 +94,9 @@ def _fill_in_numbers(arguments: argparse.Namespace) -> None:
     elif arguments.config and isinstance(model := read_run(arguments.config).model, SpeechConfig):
         found = model.quantizer.num_codes, model.frame_rate
     else:
-        raise UserError("which units? give --num-codes and --frame-rate, or --codes DIR that they are to stand beside")
+        raise UserError(
+            "which units? give --num-codes and --frame-rate, or --codes DIR that they are to stand beside"
+        )
     arguments.num_codes = found[0] if arguments.num_codes is None else arguments.num_codes
     arguments.frame_rate = found[1] if arguments.frame_rate is None else arguments.frame_rate
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from speechvq.audio.manifest import Utterance
     from speechvq.evaluate.jobs import Job
     from speechvq.report.page import Page
+    from speechvq.report.units import Protocol
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -30,6 +31,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--alignments", type=Path, help="phones, for the pictures of sentences and codes")
     parser.add_argument("--purity", type=Path, help="what `evaluate purity --json` wrote")
     parser.add_argument("--baselines", type=Path, help="what `evaluate baselines --json` wrote")
+    parser.add_argument("--unseen-purity", type=Path, help="--purity of speakers kept out of training")
+    parser.add_argument("--unseen-baselines", type=Path, help="--baselines of speakers kept out of training")
+    parser.add_argument("--abx", type=Path, help="what `evaluate abx --json` wrote")
     parser.add_argument("--generated", type=Path, help="what generate --out made: speech from nothing")
     parser.add_argument(
         "--out", type=Path, help="the page (default RUN/report.html); its pictures go beside it"
@@ -66,8 +70,7 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
 
     config, metrics = training_run.read_run(arguments.run)
     scores = measured.read_conversions(arguments.scores) if arguments.scores else None
-    purity = measured.read_purity(arguments.purity) if arguments.purity else {}
-    baselines = measured.read_baselines(arguments.baselines) if arguments.baselines else None
+    facts, protocols = _protocols(arguments)
     manifest = _manifest(arguments, config)
     examples = listening.examples(
         _jobs(arguments, manifest), arguments.examples, arguments.resynthesis
@@ -75,17 +78,32 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
     draw_curve(folder / "curve.png", metrics)
     return Page(
         name=arguments.run.resolve().name,
-        facts=training_run.training_facts(metrics) | units.purity_fact(purity),
+        facts=training_run.training_facts(metrics) | facts,
         curve=folder / "curve.png",
         conversion=_draw_sentence(arguments, examples, folder / "conversion.png"),
         examples=examples,
         voices=voices.voice_table(scores.heard) if scores and scores.heard else None,
         scores=scores.summary if scores else [],
         units=_draw_units(arguments, examples, manifest, folder / "units.png"),
-        protocols=units.protocols(purity, baselines),
+        protocols=protocols,
+        abx=units.abx_table(measured.read_abx(arguments.abx)) if arguments.abx else None,
         generated=listening.generated(arguments.generated) if arguments.generated else listening.NOTHING,
         config=(arguments.run / training_run.CONFIG).read_text(encoding="utf-8"),
     )
+
+
+def _protocols(arguments: argparse.Namespace) -> "tuple[dict[str, str], list[Protocol]]":
+    """What the codes say of phones, in a word for the head of the page and in full."""
+    from speechvq.report import measured, units
+
+    facts, protocols = {}, []
+    for group in ("", "unseen_"):
+        purity, baselines = (getattr(arguments, group + name) for name in ("purity", "baselines"))
+        ours = measured.read_purity(purity) if purity else {}
+        others = measured.read_baselines(baselines) if baselines else None
+        facts |= units.purity_fact(ours, unseen=bool(group))
+        protocols += units.protocols(ours, others, unseen=bool(group))
+    return facts, protocols
 
 
 def _manifest(arguments: argparse.Namespace, config: dict[str, Any]) -> "list[Utterance]":

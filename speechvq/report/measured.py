@@ -1,4 +1,4 @@
-"""The JSON that `evaluate` wrote: conversions, purity and baselines; anything else costs one clear line."""
+"""The JSON that `evaluate` wrote: conversions, purity, baselines, ABX; anything else costs one clear line."""
 
 import json
 import math
@@ -50,6 +50,24 @@ class BaselineFigures:
     protocols: Mapping[str, Mapping[str, Sequence[Figures]]]  # by protocol and name, one for each seed
 
 
+class AbxErrors(NamedTuple):
+    """What ABX says of some units: error and interval of 95 %, NaN where nothing could be compared."""
+
+    name: str  # "" for the run's own codes
+    distance: str  # how frames were compared
+    within: tuple[float, float, float]  # speakers
+    across: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Abx:
+    """What `evaluate abx --json` wrote."""
+
+    items: str  # "triphone" or "phoneme"
+    context: str  # "within" or "any"
+    units: Sequence[AbxErrors]  # the run's own first
+
+
 def read_conversions(path: Path) -> Conversions:
     """What `evaluate conversion --json` wrote.
 
@@ -75,6 +93,15 @@ def read_baselines(path: Path) -> BaselineFigures:
         UserError: no such file, or another content.
     """
     return _read(path, "baselines", _baselines)
+
+
+def read_abx(path: Path) -> Abx:
+    """What `evaluate abx --json` wrote.
+
+    Raises:
+        UserError: no such file, or another content.
+    """
+    return _read(path, "abx", _abx)
 
 
 def _read(path: Path, subject: str, parse: Callable[[Any], T]) -> T:
@@ -129,6 +156,19 @@ def _baselines(content: Any) -> BaselineFigures:
     if not all(seeds for rows in protocols.values() for seeds in rows.values()):
         raise ValueError
     return BaselineFigures(int(_float(content["num_codes"])), _float(content["frame_rate_hz"]), protocols)
+
+
+def _abx(content: Any) -> Abx:
+    units = {"": content, **content["baselines"]}
+    errors = [
+        AbxErrors(_text(name), _text(each["distance"]), _errors(each["within"]), _errors(each["across"]))
+        for name, each in units.items()
+    ]
+    return Abx(_text(content["items"]), _text(content["context"]), errors)
+
+
+def _errors(content: Any) -> tuple[float, float, float]:
+    return _float(content["error"]), _float(content["low"]), _float(content["high"])
 
 
 def _figures(content: Any) -> dict[str, Number]:

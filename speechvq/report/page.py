@@ -9,7 +9,7 @@ from speechvq.evaluate.tables import summary_cells
 from speechvq.evaluation.summary import Figure
 from speechvq.report.embedding import picture_url, sound_url
 from speechvq.report.listening import Example, Generated
-from speechvq.report.units import Protocol
+from speechvq.report.units import AbxTable, Protocol
 from speechvq.report.voices import VoiceTable
 
 TEMPLATE = Path(__file__).with_name("page.html")
@@ -28,6 +28,7 @@ class Page:
     scores: Sequence[Figure]
     units: Path | None  # PNG
     protocols: Sequence[Protocol]
+    abx: AbxTable | None
     generated: Generated
     config: str  # YAML
 

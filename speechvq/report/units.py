@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from speechvq.evaluate.baseline_table import COLUMNS, cell
 from speechvq.evaluate.unit_tables import decimal, interval, percent
 from speechvq.evaluation.baselines import spread_over_seeds
-from speechvq.report.measured import BaselineFigures, Figures, UnitFigures
+from speechvq.report.measured import Abx, BaselineFigures, Figures, UnitFigures
 
 NAMES = {"all": "All frames", "edges_trimmed": "Silence at the edges trimmed"}
+UNSEEN = "Speakers never heard in training"
 
 _ROWS = {  # label: figure, whether it is a share, baseline by shuffling, baseline by one guess
     "phone purity": ("phone_purity", True, "shuffled_phone_purity", "majority_prior"),
@@ -42,24 +43,56 @@ class Protocol:
     bars: list[Bar]
 
 
-def protocols(purity: Mapping[str, UnitFigures], baselines: BaselineFigures | None) -> list[Protocol]:
-    """Both ways of counting; either kind of numbers may be missing."""
+@dataclass(frozen=True)
+class AbxTable:
+    """ABX errors of the run's codes and of what they are held against."""
+
+    title: str
+    rows: list[tuple[str, list[str]]]  # compared by, within, its interval, across, its interval
+
+
+def protocols(
+    purity: Mapping[str, UnitFigures], baselines: BaselineFigures | None, *, unseen: bool = False
+) -> list[Protocol]:
+    """Both ways of counting; either kind of numbers may be missing.
+
+    Args:
+        purity: of the run's codes, by protocol.
+        baselines: of the same frames.
+        unseen: whether the speakers were kept out of training.
+    """
     given = baselines.protocols if baselines else {}
     return [
-        _protocol(title, purity.get(name), given.get(name, {}))
+        _protocol(f"{UNSEEN}, {title.lower()}" if unseen else title, purity.get(name), given.get(name, {}))
         for name, title in NAMES.items()
         if name in purity or name in given
     ]
 
 
-def purity_fact(purity: Mapping[str, UnitFigures]) -> dict[str, str]:
+def purity_fact(purity: Mapping[str, UnitFigures], *, unseen: bool = False) -> dict[str, str]:
     """Phone purity of all frames beside one guess, for the head of the page."""
     figures = purity["all"].figures if "all" in purity else {}
     if figures.get("phone_purity") is None:
         return {}
     guess = percent(figures.get("majority_prior"))
-    label = "codes that name their phone" + (f" (one guess: {guess})" if guess else "")
-    return {label: percent(figures["phone_purity"])}
+    label = "codes that name their phone" + ", speakers never heard" * unseen
+    return {label + (f" (one guess: {guess})" if guess else ""): percent(figures["phone_purity"])}
+
+
+def abx_table(abx: Abx) -> AbxTable:
+    """The run's codes first, then what they are held against."""
+    where = "in equal contexts" if abx.context == "within" else "in any context"
+    rows = [
+        (each.name or "this run", [each.distance, *_error(each.within), *_error(each.across)])
+        for each in abx.units
+    ]
+    return AbxTable(f"ABX error of {abx.items}s {where}", rows)
+
+
+def _error(error: tuple[float, float, float]) -> tuple[str, str]:
+    """An error and its interval as text."""
+    value, low, high = error
+    return (percent(value), interval((low, high), True)) if math.isfinite(value) else ("-", "-")
 
 
 def _protocol(title: str, ours: UnitFigures | None, others: Mapping[str, list[Figures]]) -> Protocol:
