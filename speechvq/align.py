@@ -32,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--audio", type=Path, required=True, help="a folder of sounds, a manifest, or a sound file"
     )
+    parser.add_argument("--split", default="", help="of a manifest, only this split")
     parser.add_argument("--text", type=Path, required=True, help="folder of UTT.txt, at any depth")
     parser.add_argument("--out", type=Path, required=True, help="folder for UTT.lab; what is there is kept")
     parser.add_argument("--jobs", type=int, help="processes; default: one for each core")
@@ -50,7 +51,7 @@ def _work(arguments: argparse.Namespace) -> None:
     if arguments.jobs is not None and arguments.jobs < 1:
         raise UserError(f"--jobs {arguments.jobs}: give at least one process")
     dictionary = read_dictionary(arguments.dictionary) if arguments.dictionary else {}
-    sources = find_sources(arguments.audio)
+    sources = find_sources(arguments.audio, split=arguments.split)
     spoken, complaints = match_texts(sources, arguments.text, arguments.out)
     if not spoken:
         raise UserError(f"{arguments.text}: no UTT.txt for any of {len(sources)} sounds; {complaints[0]}")

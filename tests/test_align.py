@@ -70,12 +70,14 @@ def test_what_goes_wrong_is_counted_and_named(
 
 
 def test_a_manifest_will_do(spoken: Path, tmp_path: Path) -> None:
-    listed = [f"f01_00{i} f01 train 1 audio/f01/f01_00{i}.flac" for i in (1, 2)]
+    listed = [f"f01_00{i} f01 {split} 1 audio/f01/f01_00{i}.flac" for i, split in ((1, "train"), (2, "test"))]
     rows = ["utt speaker split seconds path", *listed]
     small(spoken, tmp_path)
     (tmp_path / "manifest.tsv").write_text("".join(row.replace(" ", "\t") + "\n" for row in rows))
-    assert run("--audio", tmp_path, "--text", spoken / "txt", "--out", tmp_path / "out") == 0
-    assert names(tmp_path / "out") == {"f01_001.lab", "f01_002.lab"}
+    flags = ["--audio", tmp_path, "--text", spoken / "txt", "--out", tmp_path / "out"]
+    assert run(*flags, "--split", "test") == 0 and names(tmp_path / "out") == {"f01_002.lab"}
+    assert run(*flags) == 0 and names(tmp_path / "out") == {"f01_001.lab", "f01_002.lab"}
+    assert run(*flags, "--split", "unseen") == 2
 
 
 def test_texts_are_matched_by_place_then_by_name(tmp_path: Path) -> None:
