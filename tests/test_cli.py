@@ -44,13 +44,13 @@ FLAGS = {
     "encode": "--help --limit --model --out --shard --split --src",
     "convert": "--chunked --engine --help --limit --list-speakers --model --out --precision --seed --split --src "
     "--target-speaker --temperature --top-p",
-    "align": "--audio --dictionary --help --jobs --out --text",
+    "align": "--audio --dictionary --help --jobs --out --split --text",
     "evaluate alignments": "--alignments --help --json --reference",
-    "evaluate abx": "--alignments --codes --context --features --help --items --json --manifest --max-across "
+    "evaluate abx": "--alignments --baselines --codes --context --features --help --items --json --manifest --max-across "
     "--max-group --model --seed --split --tier",
     "evaluate baselines": "--alignments --codes --config --corpus --frame-rate --help --json --num-codes "
     "--out --seeds --split --tier",
-    "evaluate conversion": "--converted --help --json --manifest --references --resynthesis --wer",
+    "evaluate conversion": "--converted --help --json --manifest --references --resynthesis --source --target --wer",
     "generate": "--count --help --model --out --prior --prompt --seconds --seed --sound-temperature --speaker "
     "--temperature --top-p",
     "evaluate generation": "--alignments --codes --help --json --manifest --reference --sounds --split",
@@ -63,8 +63,8 @@ FLAGS = {
     "evaluate rollout": "--against --data --device --frames --help --json --model --prior --probe-steps --rollouts "
     "--seed --split --temperature --top-p --windows",
     "imagine": "--actions --data --device --frames --help --model --out --prior --seed --start --temperature --top-p",
-    "report": "--alignments --baselines --codes --converted --examples --generated --help --manifest --out --purity "
-    "--resynthesis --run --scores",
+    "report": "--abx --alignments --baselines --codes --converted --examples --generated --help --manifest --out "
+    "--purity --resynthesis --run --scores --unseen-baselines --unseen-purity",
 }
 
 

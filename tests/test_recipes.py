@@ -160,6 +160,50 @@ def calls(folder: Path) -> list[str]:
     return (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
 
 
+def vctk_recipe(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run stages 1 to 5 with a python that only writes down what it is asked to do."""
+    rows = ["utt speaker split seconds path", "a_1 ann test 1 a.flac", "b_1 ben unseen 1 b.flac"]
+    (folder / "data/lab").mkdir(parents=True)
+    (folder / "data/manifest.tsv").write_text("".join(row.replace(" ", "\t") + "\n" for row in rows))
+    (folder / "exp").mkdir()
+    command = [BASH, str(ROOT / "recipes/vctk/run.sh"), "--corpus", "c", "--stop-stage", "5", *arguments]
+    command += ["--data", str(folder / "data"), "--exp", str(folder / "exp")]
+    return subprocess.run(
+        command, env=environment(folder, script), capture_output=True, text=True, timeout=20
+    )
+
+
+VOICES = 'case "$*" in *--list-speakers) echo {};; esac'
+
+
+def test_speakers_kept_out_of_training_are_scored_apart(tmp_path: Path) -> None:
+    done = vctk_recipe(tmp_path, VOICES.format("ann"), "--unseen", "ben")
+    assert (done.returncode, done.stderr) == (0, "")
+    asked = [line.removeprefix("-m speechvq.") for line in calls(tmp_path)]
+    assert asked[1].startswith("prepare folder") and asked[1].endswith("--unseen-speakers ben,")
+    assert sum(line.startswith("align") for line in asked) == 0  # the corpus tells its phones
+    for split, codes, names in (("test", "codes", ""), ("unseen", "unseen_codes", "_unseen")):
+        told = [line for line in asked if f"--codes {tmp_path}/exp/{codes} " in line]
+        assert [line.split()[1] for line in told] == ["purity", "baselines", "abx"]
+        assert all(f"{names}.json" in line for line in told)
+        assert all(f"--split {split}" in line for line in told[1:])
+        encoded = f"encode --model {tmp_path}/exp --src {tmp_path}/data --split {split} "
+        encoded += f"--out {tmp_path}/exp/{codes}"
+        assert encoded in asked
+
+
+def test_a_model_that_has_heard_them_is_refused(tmp_path: Path) -> None:
+    done = vctk_recipe(tmp_path, VOICES.format("ann; echo ben"), "--unseen", "ben")
+    assert done.returncode == 2 and "has heard ben in training; give another --exp" in done.stderr
+
+
+def test_unseen_speakers_are_no_afterthought(tmp_path: Path) -> None:
+    done = vctk_recipe(
+        tmp_path, f"sed -i /unseen/d {tmp_path}/data/manifest.tsv", "--unseen", "ben", "--stage", "2"
+    )
+    assert done.returncode == 2 and "was prepared without --unseen; begin with stage 1" in done.stderr
+
+
 def test_setup_installs_once(tmp_path: Path) -> None:
     variables = environment(tmp_path)
     pip = "-m pip install --quiet --disable-pip-version-check --editable"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The paper's unsupervised speech on LibriSpeech: prepare, train, encode, convert, learn a prior, generate, measure,
-# report.
+# The paper's unsupervised speech on LibriSpeech: prepare, train, encode, compare the codes with phonemes, convert,
+# learn a prior, generate, measure, report.
 #
 #   bash recipes/librispeech/run.sh --corpus DIR [--config libri128] [--exp exp/libri128]
 #        [--data data/librispeech] [--steps N] [--prior-steps N] [--voices 118,226] [--sentences 6] [--seconds 4] [--count 16]
@@ -16,7 +16,7 @@ parse_flags "corpus=corpus config=config exp=exp data=data steps=steps prior-ste
     voices=voices sentences=sentences seconds=seconds count=count" "$@"
 exp=${exp:-exp/$config}
 
-setup ""
+setup align
 
 if stage 1 "prepare the corpus"; then
     [ -n "$corpus" ] || { echo "which corpus? give --corpus DIR" >&2; exit 2; }
@@ -28,35 +28,52 @@ if stage 2 "train"; then
         ${steps:+--set train.steps="$steps"}
 fi
 
-if stage 3 "encode"; then
+if stage 3 "encode, the held-out sentences apart"; then
+    python -m speechvq.encode --model "$exp" --src "$data" --split test --out "$exp/codes"
     python -m speechvq.encode --model "$exp" --src "$data" --out "$exp/all_codes"
 fi
 
-if stage 4 "convert held-out sentences"; then
+if stage 4 "find the phones of the held-out sentences"; then
+    python -m speechvq.align --audio "$data" --split test --text "$data/txt" --out "$data/aligned"
+fi
+
+if stage 5 "are the codes phonemes?"; then
+    python -m speechvq.evaluate purity --codes "$exp/codes" --alignments "$data/aligned" --manifest "$data" \
+        --json "$exp/purity.json" --plot "$exp/units.png"
+    python -m speechvq.evaluate baselines --corpus "$data" --alignments "$data/aligned" --codes "$exp/codes" \
+        --config "recipes/librispeech/$config.yaml" --json "$exp/baselines.json"
+    python -m speechvq.evaluate abx --codes "$exp/codes" --model "$exp" --alignments "$data/aligned" \
+        --manifest "$data" --split test --items phoneme --context any --max-group 3 --max-across 1 --baselines \
+        --json "$exp/abx.json"
+fi
+
+if stage 6 "convert held-out sentences"; then
     voices=${voices:-$(python -m speechvq.convert --model "$exp" --list-speakers | sed -n '1p;$p' | paste -sd,)}
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
         --target-speaker "$voices" --out "$exp/converted"
 fi
 
-if stage 5 "learn which codes follow which"; then
+if stage 7 "learn which codes follow which"; then
     python -m speechvq.train --config recipes/librispeech/prior.yaml --out "$exp/prior" \
         --set data.codes="$exp/all_codes" --set data.manifest="$data" ${prior_steps:+--set train.steps="$prior_steps"}
 fi
 
-if stage 6 "speak from nothing"; then
+if stage 8 "speak from nothing"; then
     python -m speechvq.generate --model "$exp" --prior "$exp/prior" --seconds "$seconds" --count "$count" \
         --out "$exp/generated"
 fi
 
-if stage 7 "measure"; then
+if stage 9 "measure"; then
     python -m speechvq.evaluate conversion --converted "$exp/converted" --manifest "$data" --json "$exp/conversion.json"
     python -m speechvq.evaluate prior --prior "$exp/prior" --json "$exp/prior.json"
     python -m speechvq.evaluate generation --codes "$exp/generated/codes" --reference "$exp/all_codes" \
         --manifest "$data" --sounds "$exp/generated" --json "$exp/generation.json"
 fi
 
-if stage 8 "report"; then
+if stage 10 "report"; then
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
-        --scores "$exp/conversion.json" --generated "$exp/generated" --out "$exp/report.html"
+        --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/aligned" \
+        --purity "$exp/purity.json" --baselines "$exp/baselines.json" --abx "$exp/abx.json" \
+        --generated "$exp/generated" --out "$exp/report.html"
     echo "listen: $exp/report.html; sounds: $exp/generated; numbers: $exp/prior.json, $exp/generation.json"
 fi

@@ -3,14 +3,24 @@
 # phonemes, convert, measure, speak from nothing, report.
 #
 #   bash recipes/vctk/run.sh --corpus DIR [--config vctk64] [--exp exp/vctk64] [--data data/vctk] [--steps N]
-#        [--voices p239,118] [--sentences 6] [--stage N] [--stop-stage N]
+#        [--unseen p226,p232] [--voices p239,118] [--sentences 6] [--stage N] [--stop-stage N]
 #
 # DIR is VCTK 0.80 or 0.92, or holds SPEAKER/*.wav|flac|ogg|opus|mp3. A second call does not repeat what is done.
+# Speakers named by --unseen are kept out of training, and stage 5 scores their codes apart. Give them from the
+# first call on: a model that has heard them is refused.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
-corpus="" config=vctk64 exp="" data=data/vctk steps="" voices="" sentences=6
-parse_flags "corpus=corpus config=config exp=exp data=data steps=steps voices=voices sentences=sentences" "$@"
+corpus="" config=vctk64 exp="" data=data/vctk steps="" unseen="" voices="" sentences=6
+parse_flags "corpus=corpus config=config exp=exp data=data steps=steps unseen=unseen voices=voices
+    sentences=sentences" "$@"
 exp=${exp:-exp/$config}
+
+# Where the phones are: those of the corpus itself, or those that stage 4 finds.
+lab() { if [ -d "$data/lab" ]; then echo "$data/lab"; else echo "$data/aligned"; fi; }
+
+# The speakers that the manifest keeps out of training, one a line, and whether there are any.
+unseen_speakers() { awk -F '\t' '$3 == "unseen" { print $2 }' "$data/manifest.tsv" | sort -u; }
+has_unseen() { [ -n "$(unseen_speakers)" ]; }
 
 setup align
 
@@ -18,27 +28,51 @@ if stage 1 "prepare the corpus"; then
     [ -n "$corpus" ] || { echo "which corpus? give --corpus DIR" >&2; exit 2; }
     kind=folder
     compgen -G "$corpus/wav48*" >/dev/null || compgen -G "$corpus/VCTK-Corpus*/wav48*" >/dev/null && kind=vctk
-    python -m speechvq.prepare "$kind" --root "$corpus" --out "$data"
+    python -m speechvq.prepare "$kind" --root "$corpus" --out "$data" ${unseen:+--unseen-speakers "$unseen,"}
 fi
 
 if stage 2 "train"; then
+    [ -z "$unseen" ] || has_unseen || {
+        echo "$data was prepared without --unseen; begin with stage 1" >&2
+        exit 2
+    }
     python -m speechvq.train --config "recipes/vctk/$config.yaml" --out "$exp" --set data.manifest="$data" \
         ${steps:+--set train.steps="$steps"}
 fi
 
-if stage 3 "encode the held-out sentences"; then
+if stage 3 "encode the held-out sentences, and the speakers kept out of training"; then
     python -m speechvq.encode --model "$exp" --src "$data" --split test --out "$exp/codes"
+    if has_unseen; then
+        python -m speechvq.convert --model "$exp" --list-speakers >"$exp/voices.txt"
+        heard=$(sort -u "$exp/voices.txt" | comm -12 - <(unseen_speakers) | paste -sd,)
+        [ -z "$heard" ] || { echo "$exp has heard $heard in training; give another --exp" >&2; exit 2; }
+        python -m speechvq.encode --model "$exp" --src "$data" --split unseen --out "$exp/unseen_codes"
+    fi
 fi
 
-if stage 4 "find the phones, where the corpus does not tell them"; then
-    [ -d "$data/lab" ] || python -m speechvq.align --audio "$data" --text "$data/txt" --out "$data/lab"
+if stage 4 "find the phones of what is scored, where the corpus does not tell them"; then
+    for split in test $(has_unseen && echo unseen); do
+        [ -d "$data/lab" ] ||
+            python -m speechvq.align --audio "$data" --split "$split" --text "$data/txt" --out "$data/aligned"
+    done
 fi
+
+# Score the codes of a split beside what they must beat; k-means hears split train only.
+score() {
+    local split=$1 codes=$2 names=$3
+    echo "-- split $split"
+    python -m speechvq.evaluate purity --codes "$codes" --alignments "$(lab)" --manifest "$data" \
+        --json "$exp/purity$names.json" --plot "$exp/units$names.png"
+    python -m speechvq.evaluate baselines --corpus "$data" --alignments "$(lab)" --split "$split" \
+        --codes "$codes" --config "recipes/vctk/$config.yaml" --json "$exp/baselines$names.json"
+    python -m speechvq.evaluate abx --codes "$codes" --model "$exp" --alignments "$(lab)" --manifest "$data" \
+        --split "$split" --items phoneme --context any --max-group 3 --max-across 1 --baselines \
+        --json "$exp/abx$names.json"
+}
 
 if stage 5 "are the codes phonemes?"; then
-    python -m speechvq.evaluate purity --codes "$exp/codes" --alignments "$data/lab" --manifest "$data" \
-        --json "$exp/purity.json" --plot "$exp/units.png"
-    python -m speechvq.evaluate baselines --corpus "$data" --alignments "$data/lab" --codes "$exp/codes" \
-        --config "recipes/vctk/$config.yaml" --json "$exp/baselines.json"
+    score test "$exp/codes" ""
+    if has_unseen; then score unseen "$exp/unseen_codes" _unseen; fi
 fi
 
 if stage 6 "convert held-out sentences"; then
@@ -62,8 +96,13 @@ if stage 8 "learn which codes follow which, and speak from nothing"; then
 fi
 
 if stage 9 "report"; then
+    apart=()
+    if has_unseen; then
+        apart=(--unseen-purity "$exp/purity_unseen.json" --unseen-baselines "$exp/baselines_unseen.json")
+    fi
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
-        --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/lab" --purity "$exp/purity.json" \
-        --baselines "$exp/baselines.json" --generated "$exp/generated" --out "$exp/report.html"
+        --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$(lab)" --purity "$exp/purity.json" \
+        --baselines "$exp/baselines.json" "${apart[@]}" --abx "$exp/abx.json" --generated "$exp/generated" \
+        --out "$exp/report.html"
     echo "listen: $exp/report.html; sounds: $exp/converted; numbers: $exp/conversion.json"
 fi
