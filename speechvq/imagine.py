@@ -1,4 +1,4 @@
-"""`python -m speechvq.imagine`: some frames and a row of actions in, what would be seen out, drawn in codes."""
+"""`python -m speechvq.imagine`: some frames and a row of actions in, what would be seen out."""
 
 import argparse
 from collections.abc import Sequence
@@ -28,10 +28,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--prior", type=Path, required=True, help="run of a prior over frames, for example exp/video/prior"
     )
-    parser.add_argument("--model", type=Path, help="run of the image model (default: whose codes it was taught)")
+    parser.add_argument(
+        "--model", type=Path, help="run of the image model (default: whose codes it was taught)"
+    )
     parser.add_argument("--data", type=Path, help="recording to begin in (default: what it was taught)")
     parser.add_argument(
-        "--start", default="0", metavar="EPISODE[:FRAME]|DIR", help="first frame given, or a folder of pictures"
+        "--start",
+        default="0",
+        metavar="EPISODE[:FRAME]|DIR",
+        help="first frame given, or a folder of pictures",
     )
     parser.add_argument(
         "--actions", default="", help="for example forward*10,left*5 (default: what was done in the episode)"

@@ -36,4 +36,6 @@ def test_the_same_seed_learns_the_same_and_leaves_the_random_numbers_alone() -> 
     state = torch.get_rng_state()
     one, same, other = (fit_probe(endless(0), 3, 2, SIZE, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(state, torch.get_rng_state())
-    assert torch.equal(one.name.weight, same.name.weight) and not torch.equal(one.name.weight, other.name.weight)
+    assert torch.equal(one.name.weight, same.name.weight) and not torch.equal(
+        one.name.weight, other.name.weight
+    )

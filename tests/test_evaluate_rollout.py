@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from speechvq.evaluate import rollout
-from speechvq.evaluate.rollout_measures import Videos, code_lengths, imagine, picture_quality, sharpness_over_time
+from speechvq.evaluate.rollout_measures import (
+    Videos,
+    code_lengths,
+    imagine,
+    picture_quality,
+    sharpness_over_time,
+)
 from speechvq.evaluation.copying import fit_copy
 from speechvq.evaluation.frames import psnr
 from speechvq.images.model_directory import load_image_model

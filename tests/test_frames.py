@@ -52,7 +52,9 @@ def test_ssim_is_the_slow_one() -> None:
 def test_sharpness_is_the_length_of_the_gradient() -> None:
     ramp = np.zeros((9, 9, 3), np.uint8)
     ramp[:] = (3 * np.arange(9)[:, None] + 4 * np.arange(9))[..., None]
-    assert sharpness(ramp) == pytest.approx(5.0) and sharpness(np.full((2, 5, 5, 3), 9, np.uint8)).tolist() == [0, 0]
+    assert sharpness(ramp) == pytest.approx(5.0) and sharpness(
+        np.full((2, 5, 5, 3), 9, np.uint8)
+    ).tolist() == [0, 0]
     frame = noise(20, 20, 3)
     blurred = ((frame.astype(int) + np.roll(frame, 1, 0) + np.roll(frame, 1, 1)) // 3).astype(np.uint8)
     assert sharpness(blurred) < sharpness(frame)

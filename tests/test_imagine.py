@@ -51,11 +51,17 @@ def test_a_stopped_run_ends_like_an_unbroken_one(world: Path, tmp_path: Path) ->
     shutil.rmtree(list_checkpoints(tmp_path / "prior")[-1])
     run = run_of(world)
     assert learn(tmp_path, run, "prior") == 0
-    one, other = (read_tensors(list_checkpoints(f / "prior")[-1] / "average.safetensors") for f in (world, tmp_path))
-    assert one.keys() == other.keys() and all(torch.equal(one[name], tensor) for name, tensor in other.items())
+    one, other = (
+        read_tensors(list_checkpoints(f / "prior")[-1] / "average.safetensors") for f in (world, tmp_path)
+    )
+    assert one.keys() == other.keys() and all(
+        torch.equal(one[name], tensor) for name, tensor in other.items()
+    )
 
 
-def test_six_frames_and_actions_in_a_video_out(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_six_frames_and_actions_in_a_video_out(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert call(world, tmp_path, "--actions", "forward*2,left", "--start", "20:2") == 0
     assert f"{PAST} frames given and 3 imagined" in capsys.readouterr().out
     assert size(tmp_path / "imagined.gif") == (2 * 252 + 4, 252, PAST + 3)
@@ -63,7 +69,9 @@ def test_six_frames_and_actions_in_a_video_out(world: Path, tmp_path: Path, caps
     before = (tmp_path / "imagined.gif").read_bytes()
     assert call(world, tmp_path / "again", "--actions", "forward*2,left", "--start", "20:2") == 0
     assert (tmp_path / "again/imagined.gif").read_bytes() == before
-    assert call(world, tmp_path / "other", "--actions", "forward*2,left", "--start", "20:2", "--seed", "1") == 0
+    assert (
+        call(world, tmp_path / "other", "--actions", "forward*2,left", "--start", "20:2", "--seed", "1") == 0
+    )
     assert (tmp_path / "other/imagined.gif").read_bytes() != before
 
 
@@ -76,7 +84,9 @@ def test_six_frames_and_actions_in_a_video_out(world: Path, tmp_path: Path, caps
         ("no_past", "--frames 3", 0, 3),
     ],
 )
-def test_how_many_frames(prior: str, arguments: str, given: int, drawn: int, world: Path, tmp_path: Path) -> None:
+def test_how_many_frames(
+    prior: str, arguments: str, given: int, drawn: int, world: Path, tmp_path: Path
+) -> None:
     assert call(world, tmp_path, *arguments.split(), prior=prior) == 0
     assert size(tmp_path / "imagined.png")[0] == 2 + (given + drawn) * 86
 
@@ -89,7 +99,9 @@ def test_pictures_of_the_users(world: Path, tmp_path: Path) -> None:
     assert call(world, tmp_path / "a", "--start", str(folder), "--actions", "forward*2") == 0
     assert call(world, tmp_path / "b", "--start", "0", "--actions", "forward*2") == 0
     with Image.open(tmp_path / "a/imagined.png") as own, Image.open(tmp_path / "b/imagined.png") as recorded:
-        assert np.array_equal(np.asarray(own)[:88], np.asarray(recorded)[86:]), "one row, and the second of two"
+        assert np.array_equal(np.asarray(own)[:88], np.asarray(recorded)[86:]), (
+            "one row, and the second of two"
+        )
 
 
 @pytest.mark.parametrize(
@@ -103,7 +115,10 @@ def test_pictures_of_the_users(world: Path, tmp_path: Path) -> None:
         ("--frames 6", "--frames 6: only 5 actions follow in the episode; give --actions"),
         ("--start 22", "--start 22: WORLD/maze has episodes 0 to 21"),
         ("--start 0:6", "--start 0:6: 3 frames are given, so begin at frame 0 to 5"),
-        ("--start nowhere --actions back", "--start nowhere: give an episode, perhaps with a frame (20:30), or a"),
+        (
+            "--start nowhere --actions back",
+            "--start nowhere: give an episode, perhaps with a frame (20:30), or a",
+        ),
         ("--start EMPTY --actions back", "0 pictures, and 3 are wanted; the oldest first by name"),
         ("--start BROKEN --actions back", "1.png: broken (UnidentifiedImageError); give another picture"),
         ("--start BROKEN", "1.png: broken (UnidentifiedImageError); give another picture"),
@@ -112,10 +127,10 @@ def test_pictures_of_the_users(world: Path, tmp_path: Path) -> None:
         ("--top-p 0", "--top-p 0.0: give more than 0, at most 1"),
         ("--data nowhere", "nowhere: no recording here"),
         ("--model nowhere", "nowhere: no model here"),
-        ("--model OTHER", "fitted to another model's codes; give the one it was taught, by --model"),
-        ("--prior WORLD/model", "no run of a prior over frames, so it knows no model; give --model"),
-        ("--prior WORLD/prior/model", "so it knows no model; give --model"),
-        ("--prior nowhere", "so it knows no model; give --model"),
+        ("--model OTHER", "fitted to another model's codes; give its own by --model"),
+        ("--prior WORLD/model", "no run of a prior over frames, which would know; give --model"),
+        ("--prior WORLD/prior/model", "which would know; give --model"),
+        ("--prior nowhere", "which would know; give --model"),
     ],
 )
 def test_a_mistake_costs_a_line(
@@ -128,7 +143,12 @@ def test_a_mistake_costs_a_line(
     Image.new("RGB", (84, 84)).save(tmp_path / "broken/0.png")
     if "OTHER" in arguments:
         save_image_model(tmp_path / "other", model_of("image_vqvae"))
-    names = {"EMPTY": tmp_path / "empty", "BROKEN": tmp_path / "broken", "OTHER": tmp_path / "other", "WORLD": world}
+    names = {
+        "EMPTY": tmp_path / "empty",
+        "BROKEN": tmp_path / "broken",
+        "OTHER": tmp_path / "other",
+        "WORLD": world,
+    }
     for name, path in names.items():
         arguments, line = arguments.replace(name, str(path)), line.replace(name, str(path))
     assert call(world, tmp_path / "out", *arguments.split()) == 2
@@ -202,7 +222,9 @@ def test_the_true_future_is_the_recorded_one_and_any_other(world: Path) -> None:
     others = np.array([*episode.actions[2:4], (episode.actions[4] + 1) % 6, 0, 0, 0])
     walked = true_future(root, 20, 2, others)
     assert walked is not None and walked.shape == (6, 84, 84, 3)
-    assert np.array_equal(walked[:2], episode.frames[3:5]) and not np.array_equal(walked[2], episode.frames[5])
+    assert np.array_equal(walked[:2], episode.frames[3:5]) and not np.array_equal(
+        walked[2], episode.frames[5]
+    )
 
 
 def test_another_worlds_future_is_known_as_far_as_it_was_recorded(world: Path, tmp_path: Path) -> None:
@@ -226,10 +248,14 @@ def test_a_gif_shows_every_frame(tmp_path: Path) -> None:
         picture.seek(3)
         shown = np.asarray(picture.convert("RGB"))
     assert np.array_equal(shown, side_by_side([video, 255 - video])[3])
-    assert shown.shape == (15, 2 * 18 + 4, 3) and (shown[:, 18:22] == 255).all() and (shown[:, :18] == 180).all()
+    assert (
+        shown.shape == (15, 2 * 18 + 4, 3) and (shown[:, 18:22] == 255).all() and (shown[:, :18] == 180).all()
+    )
 
 
-@pytest.mark.parametrize(("text", "nearest"), [("foward", "forward"), ("strafe_left*3", "strafe-left"), ("LEFT", "left")])
+@pytest.mark.parametrize(
+    ("text", "nearest"), [("foward", "forward"), ("strafe_left*3", "strafe-left"), ("LEFT", "left")]
+)
 def test_the_nearest_action_is_named(text: str, nearest: str) -> None:
     with pytest.raises(UserError, match=f"did you mean '{nearest}'"):
         parse_actions(text)

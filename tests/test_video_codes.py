@@ -1,4 +1,4 @@
-"""Codes of a recording: those of the model, computed once, beside their actions; what does not fit is named."""
+"""Codes of a recording: the model's, computed once, beside their actions; what does not fit is named."""
 
 import shutil
 from pathlib import Path
@@ -29,7 +29,9 @@ def test_codes_are_the_models_own_beside_what_was_done(world: Path) -> None:
     for path, codes, actions in zip(paths, coded.codes, coded.actions):
         episode = read_window(path, 0, FRAMES)
         assert np.array_equal(actions, episode.actions)
-        wanted = [model.encode(torch.from_numpy(frame.transpose(2, 0, 1).copy())[None]) for frame in episode.frames]
+        wanted = [
+            model.encode(torch.from_numpy(frame.transpose(2, 0, 1).copy())[None]) for frame in episode.frames
+        ]
         assert torch.equal(torch.cat(wanted), torch.from_numpy(codes.astype(np.int64)))
 
 
@@ -84,7 +86,10 @@ def test_damaged_codes_are_named(damage: str, world: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("kind", "line"),
-    [("image_vqvae", "frames of 84 pixels, and the model's pictures have 8"), ("image_vae", "latents are no codes")],
+    [
+        ("image_vqvae", "frames of 84 pixels, and the model's pictures have 8"),
+        ("image_vae", "latents are no codes"),
+    ],
 )
 def test_a_model_that_does_not_fit(kind: str, line: str, world: Path, tmp_path: Path) -> None:
     save_image_model(tmp_path, model_of(kind))

@@ -71,7 +71,9 @@ def test_what_is_not_told_makes_no_difference() -> None:
     one, other = (without.nats(codes_of(2, PAST), torch.full((2,), a), codes) for a in (0, 5))
     assert torch.equal(one, other) and without.context.act is None
     alone = prior_of(**TOLD["no_past"])
-    assert alone.context.read is None and alone.nats(codes_of(2, 0), torch.zeros(2).long(), codes).shape == (2,)
+    assert alone.context.read is None and alone.nats(codes_of(2, 0), torch.zeros(2).long(), codes).shape == (
+        2,
+    )
 
 
 @torch.no_grad()
@@ -101,6 +103,27 @@ def test_noise_is_for_training_only() -> None:
     noisy = [prior(codes, actions).nats.item() for _ in range(2)]
     assert len({*noisy, quiet.item()}) == 3
     assert prior_of(noise=0.0).train()(codes, actions).nats == quiet
+
+
+@pytest.mark.parametrize("grid", [SMALL, SEVERAL], ids=["plain", "several"])
+@torch.no_grad()
+def test_codes_of_one_look_are_alike_from_the_beginning(grid: Grid) -> None:
+    prior, vectors = prior_of(grid), torch.randn(grid.num_codes, grid.per_position, 3, dtype=torch.float64)
+    vectors[1] = vectors[0]
+    prior.pixelcnn.head.bias.zero_()
+    prior.lay(vectors)
+    past, codes, action = codes_of(1, PAST, grid), codes_of(1, 1, grid)[:, 0], torch.tensor([0])
+    logits = prior.pixelcnn(codes, prior.context(past, action))
+    assert torch.allclose(logits[..., 0], logits[..., 1]) and not torch.allclose(
+        logits[..., 0], logits[..., 2]
+    )
+    swapped = torch.where(past < 2, 1 - past, past)
+    assert (swapped != past).any() and torch.allclose(
+        prior.context(swapped, action), prior.context(past, action)
+    )
+    for read in (prior.context.read, prior.pixelcnn.read):
+        assert read is not None and float(read.table.weight.std()) == pytest.approx(1.0, abs=0.35)
+    prior_of(**TOLD["no_past"]).lay(torch.randn(6, 1, 3, dtype=torch.float64))
 
 
 def test_a_rollout_feeds_itself_what_it_drew() -> None:

@@ -52,7 +52,9 @@ def run_of(folder: Path, **told: Any) -> VideoPriorRun:
 def learn(folder: Path, run: VideoPriorRun, name: str) -> int:
     """Run `train` into FOLDER/NAME; the exit code."""
     configuration.save(folder / f"{name}.yaml", run)
-    return train.main(["--config", str(folder / f"{name}.yaml"), "--out", str(folder / name), "--device", "cpu"])
+    return train.main(
+        ["--config", str(folder / f"{name}.yaml"), "--out", str(folder / name), "--device", "cpu"]
+    )
 
 
 def prior_of(grid: Grid = SMALL, seed: int = 0, **told: Any) -> VideoPrior:

@@ -1,4 +1,4 @@
-"""The next frame as code without a cache draws it: the parallel network runs over the frame again for every code."""
+"""The next frame drawn without a cache: the parallel network runs over all of it again for every code."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Frames a second of a rollout in codes: the cached sampler against the whole frame computed for every code."""
+"""Frames a second of a rollout in codes: the cached sampler against the whole frame for every code."""
 
 import argparse
 from collections.abc import Callable

@@ -27,7 +27,9 @@ class VideoPriorConfig:
     def __post_init__(self) -> None:
         """Raises UserError for actions without frames in which they are done, and for classes."""
         if self.actions and not self.past:
-            raise UserError("model.actions=true with model.past=0: an action changes a frame, so tell one or more")
+            raise UserError(
+                "model.actions=true with model.past=0: an action changes a frame, so tell one or more"
+            )
         if self.pixelcnn.classes:
             raise UserError("model.pixelcnn.classes=true: frames have no classes; leave it out")
 

@@ -20,16 +20,26 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--prior", type=Path, required=True, help="run of a prior over frames, for example exp/video/prior"
     )
-    parser.add_argument("--model", type=Path, help="run of the image model (default: whose codes it was taught)")
+    parser.add_argument(
+        "--model", type=Path, help="run of the image model (default: whose codes it was taught)"
+    )
     parser.add_argument("--data", type=Path, help="recording (default: what it was taught)")
     parser.add_argument(
-        "--against", type=Path, action="append", default=[], help="another prior, whose bits are told too; repeat"
+        "--against",
+        type=Path,
+        action="append",
+        default=[],
+        help="another prior, whose bits are told too; repeat",
     )
     parser.add_argument("--split", default="test", help="what is measured (default test)")
-    parser.add_argument("--windows", type=int, default=512, help="frames whose bits are counted (default 512)")
+    parser.add_argument(
+        "--windows", type=int, default=512, help="frames whose bits are counted (default 512)"
+    )
     parser.add_argument("--rollouts", type=int, default=40, help="videos that are imagined (default 40)")
     parser.add_argument("--frames", type=int, default=50, help="of each video (default 50)")
-    parser.add_argument("--probe-steps", type=int, default=600, help="of 64 real pairs, for who names actions")
+    parser.add_argument(
+        "--probe-steps", type=int, default=600, help="of 64 real pairs, for who names actions"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 draws likelier codes")
     parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest codes")

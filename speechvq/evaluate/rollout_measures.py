@@ -41,9 +41,10 @@ class Videos(NamedTuple):
 def code_lengths(
     priors: Mapping[Path, VideoPrior], training: CodedEpisodes, heldout: CodedEpisodes, windows: int
 ) -> dict[str, float]:
-    """Bits a code of held-out frames: "uniform", "unigram", "copy" (fitted on training) and each prior's, by place.
+    """Bits a code of the same held-out frames, spread over the split.
 
-    All are told of the same frames, spread over the split.
+    Returns:
+        "uniform", "unigram" and "copy", the latter two fitted on training; and each prior's, by its place.
     """
     first = next(iter(priors.values()))
     length = max(prior.config.past for prior in priors.values()) + 1
@@ -110,7 +111,10 @@ def _beginnings(
 
 
 def picture_quality(videos: Videos) -> dict[str, dict[str, dict[str, float | None]]]:
-    """PSNR (dB) and SSIM to the true frame some steps ahead, by step: imagined, the last given, kept by the model."""
+    """PSNR (dB) and SSIM to the true frame, by how many steps ahead it is.
+
+    Of what was imagined, of the last frame given, and of the true one as the image model keeps it.
+    """
     last = videos.actions.shape[1]
     return {
         str(step): {
@@ -131,8 +135,8 @@ def recovered_actions(videos: Videos, data: Path, steps: int) -> dict[str, Any]:
     """The share of actions that a classifier names from two frames; it has learnt from real training frames.
 
     Returns:
-        For the first ten frames and for all: `real`, `reconstruction`, `imagined`, how many `pairs`, and `majority`,
-        the share of the most frequent action.
+        For the first ten frames and for all: `real`, `reconstruction`, `imagined`, how many `pairs`, and
+        `majority`, the share of the most frequent action.
     """
     probe = fit_probe(_pairs(data, steps), steps, len(ACTIONS), PIXELS)
     until = {str(min(EARLY, videos.actions.shape[1])): EARLY, str(videos.actions.shape[1]): None}
@@ -145,7 +149,9 @@ def recovered_actions(videos: Videos, data: Path, steps: int) -> dict[str, Any]:
         frames: {name: float(right[:, :end].mean()) for name, right in named.items()}
         | {
             "pairs": videos.actions[:, :end].size,
-            "majority": float(np.bincount(videos.actions[:, :end].ravel()).max() / videos.actions[:, :end].size),
+            "majority": float(
+                np.bincount(videos.actions[:, :end].ravel()).max() / videos.actions[:, :end].size
+            ),
         }
         for frames, end in until.items()
     }
@@ -167,10 +173,12 @@ def _named(probe: ActionProbe, frames: np.ndarray, actions: np.ndarray) -> np.nd
 
 
 def sharpness_over_time(videos: Videos) -> dict[str, Any]:
-    """Mean sharpness of each frame, imagined, kept and real, (L,) each, and the last's share of the first's."""
+    """Mean sharpness of each frame, imagined, kept and real, and the last's share of the first's."""
     means = {
         name: np.mean([sharpness(video[1:]) for video in frames], axis=0).tolist()
-        for name, frames in zip(("imagined", "reconstruction", "real"), (videos.imagined, videos.kept, videos.real))
+        for name, frames in zip(
+            ("imagined", "reconstruction", "real"), (videos.imagined, videos.kept, videos.real)
+        )
     }
     shares = {name: each[-1] / each[0] if each[0] else None for name, each in means.items()}
     return {"by_frame": means, "last_to_first": shares}

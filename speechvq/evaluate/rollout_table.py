@@ -8,9 +8,9 @@ from speechvq.evaluate.tables import align, number, percent
 def rollout_table(figures: dict[str, Any]) -> str:
     """Four small tables: code lengths, pictures, actions, sharpness."""
     title = (
-        f"{figures['prior']}: {figures['rollouts']} videos of {figures['frames']} frames after {figures['told']} "
-        f"given, split {figures['split']} of {figures['data']}, seed {figures['seed']}, temperature "
-        f"{figures['temperature']:g}"
+        f"{figures['prior']}: {figures['rollouts']} videos of {figures['frames']} frames after "
+        f"{figures['told']} given, split {figures['split']} of {figures['data']}, seed {figures['seed']}, "
+        f"temperature {figures['temperature']:g}"
     )
     parts = [_bits(figures), _quality(figures["quality"]), _actions(figures["actions"])]
     return "\n\n".join([title, *parts, _sharpness(figures["sharpness"])])
@@ -37,7 +37,15 @@ def _pair(each: dict[str, float | None]) -> tuple[str, str]:
 
 
 def _actions(actions: dict[str, Any]) -> str:
-    header = ["action named, of the first", "real", "reconstruction", "imagined", "imagined / real", "majority", "n"]
+    header = [
+        "action named, of the first",
+        "real",
+        "reconstruction",
+        "imagined",
+        "imagined / real",
+        "majority",
+        "n",
+    ]
     rows = [
         [
             f"{frames} frames",
@@ -55,6 +63,8 @@ def _sharpness(sharpness: dict[str, Any]) -> str:
     means = sharpness["by_frame"]
     last = len(means["imagined"])
     header = ["sharpness, levels a pixel", "frame 1", f"frame {last}", "last / first"]
-    shares = {name: "-" if share is None else number(share, 3) for name, share in sharpness["last_to_first"].items()}
+    shares = {
+        name: "-" if share is None else number(share, 3) for name, share in sharpness["last_to_first"].items()
+    }
     rows = [[name, number(each[0], 2), number(each[-1], 2), shares[name]] for name, each in means.items()]
     return align([header, *rows], left=1)

@@ -43,7 +43,9 @@ def ssim(frames: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def sharpness(frames: np.ndarray) -> np.ndarray:
-    """How steep brightness is: the mean length of its gradient, levels a pixel. Blur lowers it, noise raises it.
+    """How steep brightness is: the mean length of its gradient, levels a pixel.
+
+    Blur lowers it, noise raises it.
 
     Args:
         frames: (..., H, W, 3), uint8.
@@ -63,7 +65,7 @@ def luma(frames: np.ndarray) -> np.ndarray:
 
 
 def _window(x: np.ndarray) -> np.ndarray:
-    """Gaussian means around each pixel whose window lies wholly in the frame: (..., H, W) to the last two less 10."""
+    """Gaussian means where the window lies in the frame: (..., H, W) to (..., H - 10, W - 10)."""
     from scipy.ndimage import gaussian_filter
 
     smooth = gaussian_filter(x, DEVIATION, truncate=RADIUS / DEVIATION, axes=(-2, -1))

@@ -25,7 +25,8 @@ def draw_gif(path: Path, videos: Sequence[np.ndarray], *, milliseconds: int = 12
     """
     from PIL import Image
 
-    frames = [Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE) for frame in side_by_side(videos)]
+    whole = map(Image.fromarray, side_by_side(videos))
+    frames = [frame.quantize(256, dither=Image.Dither.NONE) for frame in whole]
     with replacing(path) as temporary:
         frames[0].save(
             temporary, format="GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0

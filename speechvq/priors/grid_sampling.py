@@ -93,8 +93,8 @@ class _Sampler:
             down = layer.vertical(F.pad(rows, (reach, reach)))
             right = layer.across(down)
             if (told := self.told[i]) is not None:
-                for_down, for_right = (part if part.shape[2] == 1 else part[:, :, [self.drawn]] for part in told)
-                down, right = down + for_down, right + for_right
+                at = 0 if told[0].shape[2] == 1 else self.drawn
+                down, right = (x + part[:, :, at : at + 1] for x, part in zip((down, right), told))
             parts.append(right.squeeze(2))
             value = gate(down)
         return parts

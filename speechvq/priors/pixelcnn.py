@@ -28,7 +28,7 @@ class Grid(NamedTuple):
 
 
 class GatedLayer(nn.Module):
-    """One layer of both stacks (figure 2 of that paper), with a condition added before the gates (eq. 4 and 5)."""
+    """One layer of both stacks (figure 2 of that paper), with a condition before the gates (eq. 4 and 5)."""
 
     def __init__(self, channels: int, reach: int, condition: int) -> None:
         super().__init__()
@@ -50,7 +50,14 @@ class GatedLayer(nn.Module):
         return gate(down), left + self.out(gate(right))
 
     def tell(self, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """What a condition adds before either gate: (B, F) to (B, 2 C, 1, 1), (B, H, W, F) to (B, 2 C, H, W)."""
+        """What a condition adds before either gate.
+
+        Args:
+            condition: (B, F), or (B, H, W, F).
+
+        Returns:
+            For the vertical and the horizontal stack, (B, 2 C, 1, 1) or (B, 2 C, H, W) each.
+        """
         assert self.told is not None
         everywhere = condition if condition.dim() == 4 else condition[:, None, None]
         for_down, for_right = self.told(everywhere).permute(0, 3, 1, 2).chunk(2, dim=1)
@@ -71,8 +78,8 @@ class PixelCNN(nn.Module):
         Args:
             config: sizes.
             grid: what is modelled.
-            condition: F, width of what codes are told besides; 0 for nothing. One vector may be told to all of a
-                grid's codes, (B, F), or to every position its own, (B, H, W, F).
+            condition: F, width of what codes are told besides; 0 for nothing. One vector may be told to all
+                of a grid's codes, (B, F), or to every position its own, (B, H, W, F).
         """
         super().__init__()
         self.config, self.grid = config, grid

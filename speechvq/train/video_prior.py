@@ -14,6 +14,7 @@ from speechvq.errors import UserError
 from speechvq.images.codes import fingerprint, grid_of
 from speechvq.images.dataset import walk
 from speechvq.images.model_directory import load_image_model
+from speechvq.images.vqvae import ImageVQ
 from speechvq.train.lesson import Lesson
 from speechvq.video.codes import kept_episodes
 from speechvq.video.prior import VideoPrior
@@ -26,17 +27,26 @@ def lesson(config: VideoPriorRun, device: torch.device) -> Lesson:
     """The prior on its device, its windows of frames and its measure.
 
     Raises:
-        UserError: no model with codes, or no recording, where the settings say; episodes too short for the past.
+        UserError: no model with codes, or no recording, where the settings say; episodes too short.
     """
     for name, what in (("model", "an image model's run"), ("root", "a recording")):
         if not getattr(config.data, name):
             raise UserError(f"data.{name} is not set; give {what}: --set data.{name}=...")
     model, length = load_image_model(config.data.model).to(device), config.model.past + 1
-    training, heldout = (kept_episodes(config.data.model, model, config.data.root, s) for s in ("train", "dev"))
+    training, heldout = (
+        kept_episodes(config.data.model, model, config.data.root, s) for s in ("train", "dev")
+    )
     if not training.count(length):
-        raise UserError(f"{config.data.root}: no window of {length} frames; record longer ones, or lower model.past")
+        raise UserError(
+            f"{config.data.root}: no window of {length} frames; record longer ones, or lower model.past"
+        )
     torch.manual_seed(config.train.seed)
     prior = VideoPrior(config.model, grid_of(model), fingerprint(config.data.model)).to(device)
+    if isinstance(model, ImageVQ):
+        entries = torch.arange(prior.grid.num_codes, device=device)[:, None].expand(
+            -1, prior.grid.per_position
+        )
+        prior.lay(model.quantizer.lookup(entries))
     few = np.linspace(0, heldout.count(length) - 1, config.train.evaluate_crops).astype(int)
     codes, actions = heldout.windows(few, length)
 

@@ -63,7 +63,9 @@ def actions_after(begun: Beginning, frames: int) -> np.ndarray:
 def _pictures(folder: Path, past: int) -> np.ndarray:
     """The pictures of a folder in the order of their names, (past, H, W, 3)."""
     if not folder.is_dir():
-        raise UserError(f"--start {folder}: give an episode, perhaps with a frame (20:30), or a folder of pictures")
+        raise UserError(
+            f"--start {folder}: give an episode, perhaps with a frame (20:30), or a folder of pictures"
+        )
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     if len(paths) != past:
         raise UserError(f"{folder}: {len(paths)} pictures, and {past} are wanted; the oldest first by name")

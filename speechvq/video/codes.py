@@ -1,7 +1,7 @@
-"""The codes of a recording by a trained image model: computed once, episode by episode, and kept beside the model.
+"""The codes of a recording by a trained image model: computed once, and kept beside the model.
 
-    MODEL/codes/NAME/NNNNNN.npz    codes    (L, H, W, G), the least unsigned integers that hold them
-                                   actions  (L - 1,), uint8: what was done between a frame and the next
+MODEL/codes/NAME/NNNNNN.npz    codes    (L, H, W, G), the least unsigned integers that hold them
+                               actions  (L - 1,), uint8: what was done between a frame and the next
 """
 
 import hashlib
@@ -42,7 +42,7 @@ class CodedEpisodes(NamedTuple):
         return len(self.codes) * max(self.codes.shape[1] - length + 1, 0)
 
     def windows(self, numbers: np.ndarray | Sequence[int], length: int) -> tuple[Tensor, Tensor]:
-        """Windows by their numbers below `count`: codes (B, length, H, W, G) and actions (B, length - 1), int64."""
+        """Windows by numbers below `count`: codes (B, length, H, W, G), actions (B, length - 1), int64."""
         which, starts = np.divmod(np.asarray(numbers), self.codes.shape[1] - length + 1)
         places = starts[:, None] + np.arange(length)
         codes = self.codes[which[:, None], places].astype(np.int64)
@@ -54,21 +54,21 @@ def kept_episodes(folder: str | Path, model: ImageModel, root: str | Path, split
     """The codes of a split's episodes; those that are not kept yet are encoded.
 
     Args:
-        folder: the model's, or its run's; they are kept in its `codes/`, by the weights and the recording's folder.
+        folder: the model's, or its run's; they are kept in its `codes/`, by the weights and the recording.
         model: what is in it.
         root: of the recording.
         split: which of its episodes.
 
     Raises:
-        UserError: a model without codes or of frames of another size; no recording, or a damaged one; the disk is
-            full.
+        UserError: a model without codes or of frames of another size; no recording, or a damaged one; the
+            disk is full.
     """
     recording, root = read_recording(Path(root)), Path(root)
     size, grid = model.config.autoencoder.size, grid_of(model)
     if size != recording.pixels:
         raise UserError(
-            f"{root}: frames of {recording.pixels} pixels, and the model's pictures have {size}; train one with "
-            f"model.autoencoder.size={recording.pixels}"
+            f"{root}: frames of {recording.pixels} pixels, and the model's pictures have {size}; train one "
+            f"with model.autoencoder.size={recording.pixels}"
         )
     place = f"{root.resolve()} {recording.world} {recording.seed} {recording.frames}"
     name = hashlib.sha256(place.encode()).hexdigest()[:16]

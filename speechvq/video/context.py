@@ -28,7 +28,7 @@ class ContextBlock(nn.Module):
 class Context(nn.Module):
     """The codes of the past and the action as a map of vectors, which each code of the next frame may see.
 
-    Every position has a vector of its own besides: a floor moves otherwise than a wall, and it is always below.
+    Every position has a vector of its own besides: a floor moves otherwise than a wall, and it is below.
     """
 
     def __init__(self, config: VideoPriorConfig, grid: Grid, actions: int) -> None:
@@ -50,7 +50,7 @@ class Context(nn.Module):
 
     def forward(self, past: Tensor, action: Tensor) -> Tensor:
         """(B, past, H, W, G) int64, the oldest frame first, and (B,) int64 to (B, H, W, C)."""
-        alike = self.read is None and self.act is None  # told nothing, all frames of a batch have the same map
+        alike = self.read is None and self.act is None  # told nothing, all of a batch have the same map
         x = self.place.expand(1 if alike else len(past), -1, -1, -1)
         if self.read is not None:
             every = past.permute(0, 2, 3, 1, 4).flatten(3)

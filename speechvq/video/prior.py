@@ -1,4 +1,4 @@
-"""The prior over the next frame's codes, given the frames before and the action (van den Oord et al. 2017, 4.4)."""
+"""The prior over the next frame's codes, given the past and the action (van den Oord et al. 2017, 4.4)."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from speechvq.video.world import ACTIONS
 
 
 class VideoPrior(nn.Module):
-    """p(frame | frames before, action) over grids of codes: a context that sees all of the past, a causal PixelCNN.
+    """p(frame | frames before, action) over grids of codes: a context that sees the past, a causal PixelCNN.
 
     Told no action, it is p(frame | frames before); told no past either, p(frame).
     """
@@ -29,9 +29,30 @@ class VideoPrior(nn.Module):
         self.context = Context(config, grid, len(ACTIONS))
         self.pixelcnn = PixelCNN(config.pixelcnn, grid, config.channels)
 
+    @torch.no_grad()
+    def lay(self, vectors: Tensor) -> None:
+        """Begin with what the codes look like: codes of like vectors are read and told alike from the start.
+
+        The tables and the last matrix become random projections of the image model's own codebook, our
+        choice. From random ones the prior would first have to find out which codes are nearly the same.
+
+        Args:
+            vectors: (K, G, D), float32, the entries of each codebook.
+        """
+        scaled = ((vectors - vectors.mean(0)) / vectors.std().clamp_min(1e-8)).unbind(1)
+        for read in (self.context.read, self.pixelcnn.read):
+            if read is not None:
+                rows = read.table.weight.view(-1, len(vectors), read.table.embedding_dim)
+                own = (scaled[i % len(scaled)] for i in range(len(rows)))
+                rows.copy_(torch.stack([_projected(each, rows.shape[-1]) for each in own]))
+        logits = self.pixelcnn.head.weight  # (G, hidden, K)
+        width = logits.shape[1]
+        logits.copy_(torch.stack([_projected(each, width).t() for each in scaled]) / width**0.5)
+
     def forward(self, codes: Tensor, actions: Tensor) -> PriorLosses:
-        """The loss of the last of some frames: (B, past + 1, H, W, G) int64, (B, past) int64; see video.codes."""
-        nats = self.nats(self._blurred(codes[:, :-1]), _last(actions), codes[:, -1]).mean() / codes[0, -1].numel()
+        """The loss of the last of some frames: codes (B, past + 1, H, W, G) and actions (B, past), int64."""
+        each = self.nats(self._blurred(codes[:, :-1]), _last(actions), codes[:, -1])
+        nats = each.mean() / codes[0, -1].numel()
         return PriorLosses(nats, nats.detach())
 
     def nats(self, past: Tensor, action: Tensor, codes: Tensor) -> Tensor:
@@ -61,11 +82,17 @@ class VideoPrior(nn.Module):
         return sample_grids(self.pixelcnn, uniforms, told, temperature=temperature, top_p=top_p)
 
     def _blurred(self, past: Tensor) -> Tensor:
-        """In training some of the past's codes become any others, so that one mistake does not lead to more."""
+        """In training some of the past's codes become any others: one mistake shall not lead to more."""
         if not self.training or not self.config.noise:
             return past
         wrong = torch.rand(past.shape, device=past.device) < self.config.noise
         return torch.where(wrong, torch.randint_like(past, self.grid.num_codes), past)
+
+
+def _projected(vectors: Tensor, width: int) -> Tensor:
+    """A random linear image of vectors (K, D) of unit scale, of the same scale, (K, width)."""
+    drawn = torch.randn(vectors.shape[1], width, dtype=vectors.dtype, device=vectors.device)
+    return vectors @ drawn / vectors.shape[1] ** 0.5
 
 
 def _last(actions: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def load_video_prior(folder: str | Path) -> VideoPrior:
     mapping = read_yaml(folder / CONFIG)
     if mapping.get("kind") != "video_prior":
         raise UserError(
-            f"{folder / CONFIG}: no prior over frames; give what `train --out` made with model.kind: video_prior"
+            f"{folder / CONFIG}: no prior over frames; give what `train --out` made with that model.kind"
         )
     grid, source = mapping.pop("grid", None), str(mapping.pop("source", None))
     try:
@@ -67,11 +67,11 @@ def places(prior: Path, model: Path | None, data: Path | None) -> tuple[Path, Pa
     if (prior / "model").is_dir() and place.is_file():
         config = read_run(place)
         if not isinstance(config, VideoPriorRun):
-            raise UserError(f"{place}: no prior over frames; give what `train` made with model.kind: video_prior")
+            raise UserError(f"{place}: no prior over frames; give what `train --out` made of one")
         model, data = model or Path(config.data.model), data or Path(config.data.root)
     if model is None or data is None:
         missing = "--model" if model is None else "--data"
-        raise UserError(f"{prior}: no run of a prior over frames, so it knows no {missing[2:]}; give {missing}")
+        raise UserError(f"{prior}: no run of a prior over frames, which would know; give {missing}")
     return model, data
 
 
@@ -83,5 +83,5 @@ def load_pair(prior_place: Path, model_place: Path, device: str) -> tuple[VideoP
     """
     prior, model = load_video_prior(prior_place), load_image_model(model_place)
     if prior.source != fingerprint(model_place) or prior.grid != grid_of(model):
-        raise UserError(f"{prior_place}: fitted to another model's codes; give the one it was taught, by --model")
+        raise UserError(f"{prior_place}: fitted to another model's codes; give its own by --model")
     return prior.to(device), model.to(device)

@@ -11,8 +11,8 @@ from speechvq.video.recording import episode_path, read_recording
 def true_future(root: Path, number: int, start: int, actions: np.ndarray) -> np.ndarray | None:
     """What is seen when some actions are done after a frame of a recorded episode.
 
-    The built-in maze is walked again. Another world's future is known as far as the recording goes, and only for
-    the actions that were done there.
+    The built-in maze is walked again. Another world's future is known as far as the recording goes, and only
+    for the actions that were done there.
 
     Args:
         root: of the recording.
