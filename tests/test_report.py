@@ -180,6 +180,13 @@ def phones(tmp_path: Path) -> dict[str, Path]:
     return folders | {flag: measurements.write(files[flag], content) for flag, content in contents.items()}
 
 
+def test_in_its_own_voice_without_other_reconstructions(trained: Path, converted: Path) -> None:
+    write_waveform(converted / "ann/ann_2.wav", speech("ann", 2))
+    assert run("--run", trained, "--converted", converted) == 0
+    text = (trained / "report.html").read_text()
+    assert "as ann" in text and text.count("the same voice again") == 1 and "own voice again" not in text
+
+
 def test_codes_beside_phones(trained: Path, voices: Path, converted: Path, phones: dict[str, Path]) -> None:
     flags = [word for pair in phones.items() for word in pair]
     assert run("--run", trained, "--manifest", voices, "--converted", converted, *flags) == 0
@@ -190,6 +197,8 @@ def test_codes_beside_phones(trained: Path, voices: Path, converted: Path, phone
     for said in ("ABX error of phonemes in any context", "angle of features", "12.3 %", "10.0 to 15.0 %"):
         assert said in text
     assert "never heard" not in text
+    assert "exp/run/codes" not in text  # they are this run's
+    assert text.count('<tr class="ours"><td>this run</td>') == 3  # two ways of counting, and ABX
 
 
 def test_speakers_kept_out_of_training_stand_apart(trained: Path, phones: dict[str, Path]) -> None:
@@ -198,7 +207,7 @@ def test_speakers_kept_out_of_training_stand_apart(trained: Path, phones: dict[s
     text = (trained / "report.html").read_text()
     Tags(text)
     assert "Speakers never heard in training, all frames: 225 codes, 3 phones" in text
-    assert "codes that name their phone, speakers never heard (one guess: 33.3 %)" in text
+    assert "codes that name their phone, speakers never heard (one guess: 33.3\N{NO-BREAK SPACE}%)" in text
     assert "<h3>All frames" not in text and "30.0 ± 7.1 %" in text
 
 
@@ -208,6 +217,7 @@ def test_only_some_numbers_are_known(flag: str, trained: Path, phones: dict[str,
     text = (trained / "report.html").read_text()
     Tags(text)
     assert ("k-means on MFCC" in text) == (flag == "--baselines") == ("this run" not in text)
+    assert ("exp/run/codes" in text) == (flag == "--baselines")
 
 
 def test_the_page_loads_nothing_and_runs_nothing(trained: Path, converted: Path) -> None:

@@ -36,7 +36,7 @@ NOTHING = Generated({}, None)
 def examples(jobs: Sequence[Job], count: int, resynthesis: Path | None) -> list[Example]:
     """The first sentences, each with all its conversions.
 
-    What was converted into its own voice is a reconstruction, unless there is another.
+    Where reconstructions are given, what was converted into its own voice counts as one too.
 
     Raises:
         UserError: the folder of reconstructions is missing.
@@ -48,9 +48,11 @@ def examples(jobs: Sequence[Job], count: int, resynthesis: Path | None) -> list[
         sentences.setdefault(job.utterance, {})[job.target] = job.path
     found = []
     for source, converted in list(sentences.items())[:count]:
-        again = resynthesis_of(source, resynthesis) if resynthesis else None
-        own = converted.pop(source.speaker, None)
-        found.append(Example(source, again or own, converted))
+        again = None
+        if resynthesis is not None:
+            own = converted.pop(source.speaker, None)
+            again = resynthesis_of(source, resynthesis) or own
+        found.append(Example(source, again, converted))
     return found
 
 

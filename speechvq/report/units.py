@@ -1,16 +1,17 @@
 """What the page says of the units: figures with intervals, and beside them what other units score."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from speechvq.evaluate.baseline_table import COLUMNS, cell
 from speechvq.evaluate.unit_tables import decimal, interval, percent
-from speechvq.evaluation.baselines import spread_over_seeds
+from speechvq.evaluation.baselines import Spread, spread_over_seeds
 from speechvq.report.measured import Abx, BaselineFigures, Figures, UnitFigures
 
 NAMES = {"all": "All frames", "edges_trimmed": "Silence at the edges trimmed"}
 UNSEEN = "Speakers never heard in training"
+OURS = "this run"
 
 _ROWS = {  # label: figure, whether it is a share, baseline by shuffling, baseline by one guess
     "phone purity": ("phone_purity", True, "shuffled_phone_purity", "majority_prior"),
@@ -34,12 +35,12 @@ class Bar:
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way of counting: a table of our figures, a table of other units', and bars."""
+    """One way of counting: a table of our figures, one of all units, ours among them, and bars."""
 
     title: str
     rows: list[tuple[str, list[str]]]  # measured, interval, shuffled, one guess
     columns: list[str]
-    others: list[tuple[str, list[str]]]
+    units: list[tuple[str, list[str]]]  # empty where there are no others
     bars: list[Bar]
 
 
@@ -74,7 +75,7 @@ def purity_fact(purity: Mapping[str, UnitFigures], *, unseen: bool = False) -> d
     figures = purity["all"].figures if "all" in purity else {}
     if figures.get("phone_purity") is None:
         return {}
-    guess = percent(figures.get("majority_prior"))
+    guess = percent(figures.get("majority_prior")).replace(" ", "\N{NO-BREAK SPACE}")
     label = "codes that name their phone" + ", speakers never heard" * unseen
     return {label + (f" (one guess: {guess})" if guess else ""): percent(figures["phone_purity"])}
 
@@ -83,7 +84,7 @@ def abx_table(abx: Abx) -> AbxTable:
     """The run's codes first, then what they are held against."""
     where = "in equal contexts" if abx.context == "within" else "in any context"
     rows = [
-        (each.name or "this run", [each.distance, *_error(each.within), *_error(each.across)])
+        (each.name or OURS, [each.distance, *_error(each.within), *_error(each.across)])
         for each in abx.units
     ]
     return AbxTable(f"ABX error of {abx.items}s {where}", rows)
@@ -95,21 +96,31 @@ def _error(error: tuple[float, float, float]) -> tuple[str, str]:
     return (percent(value), interval((low, high), True)) if math.isfinite(value) else ("-", "-")
 
 
-def _protocol(title: str, ours: UnitFigures | None, others: Mapping[str, list[Figures]]) -> Protocol:
+def _protocol(title: str, ours: UnitFigures | None, others: Mapping[str, Sequence[Figures]]) -> Protocol:
     first = ours.figures if ours else next(iter(others.values()))[0]
     counts = f"{title}: {first['frames']:,} codes, {first['num_phones']} phones"
-    spreads = {name: spread_over_seeds(seeds) for name, seeds in others.items()}
-    table = [
-        (name, [cell(spread[key], *form) if key in spread else "-" for key, *form in COLUMNS.values()])
-        for name, spread in spreads.items()
-    ]
-    own = ours.figures["phone_purity"] if ours else None
-    bars = [_bar("this run", own, percent(own), True)]
-    for name, spread in spreads.items():
-        purity = spread["phone_purity"]
-        bars.append(_bar(name, purity.mean, f"{cell(purity, 100, 1)} %", False))
+    # `evaluate baselines --codes` scores the run's codes too, under the name of their folder.
+    units = {name: seeds for name, seeds in others.items() if not (ours and _same(ours.figures, seeds[0]))}
+    if ours and units:
+        units = {OURS: [ours.figures], **units}
+    spreads = {name: spread_over_seeds(seeds) for name, seeds in units.items()}
+    bars = [_bar(name, spread["phone_purity"]) for name, spread in spreads.items()]
     kept = sorted((bar for bar in bars if math.isfinite(bar.share)), key=lambda bar: -bar.share)
+    table = [(name, _cells(spread)) for name, spread in spreads.items()]
     return Protocol(counts, _rows(ours) if ours else [], list(COLUMNS), table, kept)
+
+
+def _same(ours: Figures, others: Figures) -> bool:
+    """Whether two scores are of the same codes."""
+    return all(ours.get(key) == others.get(key) for key in ("frames", "phone_purity", "pnmi", "perplexity"))
+
+
+def _cells(spread: Mapping[str, Spread]) -> list[str]:
+    """The figures of COLUMNS, shares with a decimal less than the command prints: the intervals are wider."""
+    return [
+        cell(spread[key], scale, digits - (scale == 100)) if key in spread else "-"
+        for key, scale, digits in COLUMNS.values()
+    ]
 
 
 def _rows(ours: UnitFigures) -> list[tuple[str, list[str]]]:
@@ -126,5 +137,5 @@ def _rows(ours: UnitFigures) -> list[tuple[str, list[str]]]:
     return rows
 
 
-def _bar(name: str, share: float | None, said: str, ours: bool) -> Bar:
-    return Bar(name, math.nan if share is None else float(share), said, ours)
+def _bar(name: str, purity: Spread) -> Bar:
+    return Bar(name, purity.mean, f"{cell(purity, 100, 1)} %", name == OURS)
