@@ -47,8 +47,13 @@ if stage 6 "measure, and draw"; then
         --manifest "$data" --alignments "$data/lab" --sounds "$exp/generated" --json "$exp/generation.json"
     python -m speechvq.evaluate purity --codes "$exp/codes" --alignments "$data/lab" --manifest "$data" \
         --json "$exp/purity.json"
+    python -m speechvq.evaluate baselines --corpus "$data" --alignments "$data/lab" --codes "$exp/codes" \
+        --config recipes/mini/mini.yaml --seeds 1 --json "$exp/baselines.json"
+    python -m speechvq.evaluate abx --codes "$exp/codes" --model "$exp" --alignments "$data/lab" --manifest "$data" \
+        --split test --items phoneme --context any --max-group 3 --max-across 1 --baselines --json "$exp/abx.json"
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
         --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/lab" --purity "$exp/purity.json" \
-        --generated "$exp/generated" --out "$exp/report.html"
+        --baselines "$exp/baselines.json" --abx "$exp/abx.json" --generated "$exp/generated" \
+        --out "$exp/report.html"
     python recipes/mini/verdict.py "$exp" ${steps:+--short}
 fi
