@@ -19,6 +19,7 @@ from speechvq.sources import Source, find_sources, read_sources
 
 STREAMS, SECONDS = 64, 1800.0  # spoken side by side, at most: sounds, and seconds of them; bounds the memory
 ENDINGS = (".wav", ".flac")  # that can be written
+OWN = "own"  # as a target: each sound in the voice of its own speaker, to hear what the codes alone lose
 Place = tuple[Source, str]  # a sound and its target
 Job = tuple[Source, np.ndarray, str]  # with its samples
 
@@ -27,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.convert", description=__doc__)
     parser.add_argument("--src", type=Path, help="a sound file, a folder of them, or a manifest")
-    parser.add_argument("--target-speaker", help="name of a voice, or several between commas")
+    parser.add_argument("--target-speaker", help="name of a voice, or several between commas; own: the speaker's")
     parser.add_argument("--out", type=Path, help="a .wav for one sound, otherwise a folder")
     parser.add_argument(
         "--model", type=Path, required=True, help="model or run directory, for example exp/vctk64"
@@ -62,19 +63,31 @@ def _work(arguments: argparse.Namespace) -> None:
     _check(arguments)
     sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
     targets = [name.strip() for name in arguments.target_speaker.split(",")]
-    places = _places(arguments, sources, targets)
+    voices = {source: _voices(source, targets) for source in sources}
+    places = _places(arguments, voices)
     model = speechvq.load(arguments.model)
-    for target in targets:
+    for target in dict.fromkeys(target for each in voices.values() for target in each):
         model.speaker_number(target)
     started, seconds = time.monotonic(), 0.0
     sounds = read_sources(_longest_first(sources))
-    for batch in _batches((source, wave, target) for source, wave in sounds for target in targets):
+    for batch in _batches((source, wave, target) for source, wave in sounds for target in voices[source]):
         for (source, wave, target), spoken in zip(batch, _convert(model, batch, arguments)):
             write_waveform(places[source, target], spoken)
             print(places[source, target])
             seconds += len(wave) / SAMPLE_RATE
     spent = time.monotonic() - started
     print(f"{seconds:.1f} s of sound in {spent:.1f} s, {seconds / spent:.2f} x real time", file=sys.stderr)
+
+
+def _voices(source: Source, targets: list[str]) -> list[str]:
+    """The voices that a sound is wanted in.
+
+    Raises:
+        UserError: its own is wanted, and nobody says whose it is.
+    """
+    if OWN in targets and not source.speaker:
+        raise UserError(f"{source.path}: whose voice is it? --target-speaker {OWN} needs --src MANIFEST, which tells")
+    return list(dict.fromkeys(source.speaker if target == OWN else target for target in targets))
 
 
 def _longest_first(sources: list[Source]) -> list[Source]:
@@ -130,21 +143,23 @@ def _convert_chunked(
         return model.convert(wave, target, chunked=True, on_chunks=lambda share: count(round(100 * share)), **options)
 
 
-def _places(arguments: argparse.Namespace, sources: list[Source], targets: list[str]) -> dict[Place, Path]:
+def _places(arguments: argparse.Namespace, voices: dict[Source, list[str]]) -> dict[Place, Path]:
     """Where everything goes. A sound file: --out, or SOURCE_TARGET.wav here. Several: OUT/TARGET/NAME.wav.
 
     Raises:
         UserError: --out is missing, or does not fit what is to be written.
     """
     out: Path | None = arguments.out
-    if [source.path for source in sources] == [arguments.src] and len(targets) == 1 and not _is_folder(out):
-        path = out or Path(f"{sources[0].name}_{targets[0]}.wav")
+    wanted = [(source, target) for source, targets in voices.items() for target in targets]
+    if [source.path for source, _ in wanted] == [arguments.src] and not _is_folder(out):
+        source, target = wanted[0]
+        path = out or Path(f"{source.name}_{target}.wav")
         if path.suffix.lower() not in ENDINGS:
             raise UserError(f"{path}: only .wav and .flac are written; name it {path.stem}.wav")
-        return {(sources[0], targets[0]): path}
+        return {(source, target): path}
     if out is None or (out.suffix.lower() in ENDINGS and not _is_folder(out)):
         raise UserError("a folder of sounds, or several voices, need a folder: give --out DIR")
-    return {(source, target): out / target / f"{source.name}.wav" for source in sources for target in targets}
+    return {(source, target): out / target / f"{source.name}.wav" for source, target in wanted}
 
 
 def _is_folder(out: Path | None) -> bool:

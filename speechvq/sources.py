@@ -19,6 +19,7 @@ class Source:
 
     name: str  # where it goes below --out, without ending
     path: Path
+    speaker: str = ""  # where a manifest tells
 
 
 def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
@@ -37,7 +38,7 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
         raise UserError(f"--limit {limit}: give the number of sounds, or 0 for all")
     if src.suffix == ".tsv" or (src / FILE_NAME).is_file():
         chosen = [u for u in read_manifest(src) if split in ("", u.split)]
-        found = [Source(u.utt, u.path) for u in chosen]
+        found = [Source(u.utt, u.path, u.speaker) for u in chosen]
     elif src.is_dir():
         found = _in_folder(src)
     else:

@@ -140,6 +140,17 @@ def test_a_conversion_does_not_depend_on_its_neighbours(model: Path, corpus: Pat
     assert np.array_equal(read_waveform(tmp_path / "alone.wav"), read_waveform(tmp_path / "cyd/bob_4.wav"))
 
 
+def test_each_in_its_own_voice(
+    model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--src", corpus, "--split", "dev", "--out", tmp_path / "out"]
+    assert run(model, *flags, "--target-speaker", "own,bob") == 0
+    own = {f"{voice}/{voice}_4.wav" for voice in VOICES}
+    assert names(tmp_path / "out") == own | {f"bob/{voice}_4.wav" for voice in VOICES}
+    assert run(model, "--src", corpus / "audio", "--target-speaker", "own", "--out", tmp_path / "out") == 2
+    assert "whose voice is it? --target-speaker own needs --src MANIFEST" in capsys.readouterr().err
+
+
 def test_the_rest_goes_on(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     write_bad(folder, "nan.wav")

@@ -26,7 +26,7 @@ def test_a_folder_is_searched_through_and_through(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tail", ["", "manifest.tsv"])
 def test_a_manifest_gives_its_utterances(corpus: Path, tail: str) -> None:
     utterances = read_manifest(corpus)
-    assert find_sources(corpus / tail) == [Source(u.utt, u.path) for u in utterances]
+    assert find_sources(corpus / tail) == [Source(u.utt, u.path, u.speaker) for u in utterances]
     dev = find_sources(corpus / tail, split="dev")
     assert [source.name for source in dev] == ["ada_4", "bob_4", "cyd_4"]
 

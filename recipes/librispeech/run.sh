@@ -47,10 +47,12 @@ if stage 5 "are the codes phonemes?"; then
         --json "$exp/abx.json"
 fi
 
-if stage 6 "convert held-out sentences"; then
+if stage 6 "convert held-out sentences, and speak them again in their own voices"; then
     voices=${voices:-$(python -m speechvq.convert --model "$exp" --list-speakers | sed -n '1p;$p' | paste -sd,)}
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
         --target-speaker "$voices" --out "$exp/converted"
+    python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
+        --target-speaker own --out "$exp/resynthesis"
 fi
 
 if stage 7 "learn which codes follow which"; then
@@ -64,15 +66,16 @@ if stage 8 "speak from nothing"; then
 fi
 
 if stage 9 "measure"; then
-    python -m speechvq.evaluate conversion --converted "$exp/converted" --manifest "$data" --json "$exp/conversion.json"
+    python -m speechvq.evaluate conversion --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
+        --manifest "$data" --json "$exp/conversion.json"
     python -m speechvq.evaluate prior --prior "$exp/prior" --json "$exp/prior.json"
     python -m speechvq.evaluate generation --codes "$exp/generated/codes" --reference "$exp/all_codes" \
         --manifest "$data" --sounds "$exp/generated" --json "$exp/generation.json"
 fi
 
 if stage 10 "report"; then
-    python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
-        --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/aligned" \
+    python -m speechvq.report --run "$exp" --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
+        --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/aligned" \
         --purity "$exp/purity.json" --baselines "$exp/baselines.json" --abx "$exp/abx.json" \
         --generated "$exp/generated" --out "$exp/report.html"
     echo "listen: $exp/report.html; sounds: $exp/generated; numbers: $exp/prior.json, $exp/generation.json"

@@ -27,9 +27,11 @@ if stage 3 "encode the held-out sentences"; then
     python -m speechvq.encode --model "$exp" --src "$data" --split test --out "$exp/codes"
 fi
 
-if stage 4 "convert held-out sentences into the voices $voices"; then
+if stage 4 "convert held-out sentences into the voices $voices, and speak them again in their own"; then
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
         --target-speaker "$voices" --out "$exp/converted"
+    python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
+        --target-speaker own --out "$exp/resynthesis"
 fi
 
 if stage 5 "learn which codes follow which, and speak from nothing"; then
@@ -41,7 +43,8 @@ if stage 5 "learn which codes follow which, and speak from nothing"; then
 fi
 
 if stage 6 "measure, and draw"; then
-    python -m speechvq.evaluate conversion --converted "$exp/converted" --manifest "$data" --json "$exp/conversion.json"
+    python -m speechvq.evaluate conversion --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
+        --manifest "$data" --json "$exp/conversion.json"
     python -m speechvq.evaluate prior --prior "$exp/prior" --json "$exp/prior.json"
     python -m speechvq.evaluate generation --codes "$exp/generated/codes" --reference "$exp/all_codes" \
         --manifest "$data" --alignments "$data/lab" --sounds "$exp/generated" --json "$exp/generation.json"
@@ -51,8 +54,8 @@ if stage 6 "measure, and draw"; then
         --config recipes/mini/mini.yaml --seeds 1 --json "$exp/baselines.json"
     python -m speechvq.evaluate abx --codes "$exp/codes" --model "$exp" --alignments "$data/lab" --manifest "$data" \
         --split test --items phoneme --context any --max-group 3 --max-across 1 --baselines --json "$exp/abx.json"
-    python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
-        --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/lab" --purity "$exp/purity.json" \
+    python -m speechvq.report --run "$exp" --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
+        --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/lab" --purity "$exp/purity.json" \
         --baselines "$exp/baselines.json" --abx "$exp/abx.json" --generated "$exp/generated" \
         --out "$exp/report.html"
     python recipes/mini/verdict.py "$exp" ${steps:+--short}

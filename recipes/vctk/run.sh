@@ -75,14 +75,17 @@ if stage 5 "are the codes phonemes?"; then
     if has_unseen; then score unseen "$exp/unseen_codes" _unseen; fi
 fi
 
-if stage 6 "convert held-out sentences"; then
+if stage 6 "convert held-out sentences, and speak them again in their own voices"; then
     voices=${voices:-$(python -m speechvq.convert --model "$exp" --list-speakers | sed -n '1p;$p' | paste -sd,)}
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
         --target-speaker "$voices" --out "$exp/converted"
+    python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
+        --target-speaker own --out "$exp/resynthesis"
 fi
 
 if stage 7 "measure"; then
-    python -m speechvq.evaluate conversion --converted "$exp/converted" --manifest "$data" --json "$exp/conversion.json"
+    python -m speechvq.evaluate conversion --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
+        --manifest "$data" --json "$exp/conversion.json"
 fi
 
 if stage 8 "learn which codes follow which, and speak from nothing"; then
@@ -100,8 +103,8 @@ if stage 9 "report"; then
     if has_unseen; then
         apart=(--unseen-purity "$exp/purity_unseen.json" --unseen-baselines "$exp/baselines_unseen.json")
     fi
-    python -m speechvq.report --run "$exp" --converted "$exp/converted" --manifest "$data" \
-        --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$(lab)" --purity "$exp/purity.json" \
+    python -m speechvq.report --run "$exp" --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
+        --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$(lab)" --purity "$exp/purity.json" \
         --baselines "$exp/baselines.json" "${apart[@]}" --abx "$exp/abx.json" --generated "$exp/generated" \
         --out "$exp/report.html"
     echo "listen: $exp/report.html; sounds: $exp/converted; numbers: $exp/conversion.json"
