@@ -104,8 +104,8 @@ if stage 9 "report"; then
         apart=(--unseen-purity "$exp/purity_unseen.json" --unseen-baselines "$exp/baselines_unseen.json")
     fi
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
-        --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$(lab)" --purity "$exp/purity.json" \
-        --baselines "$exp/baselines.json" "${apart[@]}" --abx "$exp/abx.json" --generated "$exp/generated" \
+        --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$(lab)" \
+        --purity "$exp/purity.json" --baselines "$exp/baselines.json" "${apart[@]}" --abx "$exp/abx.json" --generated "$exp/generated" \
         --out "$exp/report.html"
     echo "listen: $exp/report.html; sounds: $exp/converted; numbers: $exp/conversion.json"
 fi
