@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from speechvq.evaluation.mel_cepstrum import BANDS, _cepstra, mel_cepstral_distance
+from speechvq.evaluation.mel_cepstrum import BANDS, _cepstra, _decibels, mel_cepstral_distance
 from voices import speech
 
 
@@ -17,8 +17,16 @@ def test_cepstra_are_the_textbooks() -> None:
     logs = 0.5 * np.log(np.maximum(power.astype(float), power.max() * 1e-6))
     for k in (1, 13):
         waves = [math.cos(math.pi * k * (m + 0.5) / BANDS) for m in range(BANDS)]
-        expected = [sum(w * v for w, v in zip(waves, frame)) / BANDS for frame in logs.T]
+        expected = [2 * sum(w * v for w, v in zip(waves, frame)) / BANDS for frame in logs.T]
         np.testing.assert_allclose(_cepstra(wave)[:, k - 1], expected, atol=1e-6)
+
+
+def test_it_is_the_difference_of_smoothed_spectra_in_decibels() -> None:
+    """Of one frame from another, root mean square over the bands."""
+    one, other = (_cepstra(speech("ann", seed, seconds=0.1)) for seed in (1, 2))
+    cosines = np.cos(np.pi * np.outer(np.arange(1, 14), np.arange(BANDS) + 0.5) / BANDS)
+    spectra = 20 / math.log(10) * (one[:, None] - other) @ cosines
+    np.testing.assert_allclose(_decibels(one, other), np.sqrt(np.mean(spectra**2, axis=-1)), atol=1e-6)
 
 
 def test_what_changes_it_and_what_does_not() -> None:

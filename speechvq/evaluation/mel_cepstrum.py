@@ -15,7 +15,7 @@ _FFT = 512
 def mel_cepstral_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Mel-cepstral distance (Kubichek 1993), dB, mean over the frames that dynamic time warping pairs.
 
-    Cepstra are of 40 mel bands, not of an all-pole model, so values lie near those of other programs and not
+    By Parseval it is the root mean square difference in dB of the two spectra, smoothed to 13 cosines. Cepstra are of 40 mel bands, not of an all-pole model, so values lie near those of other programs and not
     on them: compare within this one only.
 
     Args:
@@ -29,14 +29,22 @@ def mel_cepstral_distance(first: np.ndarray, second: np.ndarray) -> float:
         return math.nan
     from speechvq.evaluation.dtw import warped_distances  # its compilation is no part of starting
 
-    one, other = _cepstra(first), _cepstra(second)
+    costs = _decibels(_cepstra(first), _cepstra(second))
+    return float(warped_distances(costs, np.array([0, costs.shape[1]]))[0])
+
+
+def _decibels(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The distance of every frame from every other: (F, 13) and (F', 13) to (F, F'), dB."""
     square = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
-    costs = np.sqrt(2 * np.maximum(square, 0.0)) * 10 / math.log(10)
-    return float(warped_distances(costs, np.array([0, len(other)]))[0])
+    return np.sqrt(2 * np.maximum(square, 0.0)) * 10 / math.log(10)
 
 
 def _cepstra(wave: np.ndarray) -> np.ndarray:
-    """c1 to c13 of the natural logarithm of amplitude: (T,) to (F, 13); at most 60 dB below the loudest."""
+    """c1 to c13 of the natural logarithm of amplitude: (T,) to (F, 13); at most 60 dB below the loudest.
+
+    Those of a filter of minimum phase, as in SPTK, so that the logarithm is c0 + sum of c_k cos(k w): twice the
+    cosine means that a cepstrum has on both sides of 0.
+    """
     from librosa.feature import melspectrogram
     from scipy.fft import dct
 
@@ -44,5 +52,4 @@ def _cepstra(wave: np.ndarray) -> np.ndarray:
     shape = {"n_fft": _FFT, "win_length": WINDOW, "hop_length": HOP, "n_mels": BANDS}
     power = melspectrogram(y=padded, sr=SAMPLE_RATE, **shape).astype(np.float64)
     amplitude = 0.5 * np.log(np.maximum(power, max(1e-6 * power.max(), 1e-10)))
-    # scipy's sum is twice the cosine sum, and a cepstrum's is divided by the number of bands.
-    return dct(amplitude, axis=0)[1 : COEFFICIENTS + 1].T / (2 * BANDS)
+    return dct(amplitude, axis=0)[1 : COEFFICIENTS + 1].T / BANDS  # scipy's sum is twice the cosine sum
