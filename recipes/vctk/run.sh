@@ -105,7 +105,7 @@ if stage 9 "report"; then
     fi
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
         --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$(lab)" \
-        --purity "$exp/purity.json" --baselines "$exp/baselines.json" "${apart[@]}" --abx "$exp/abx.json" --generated "$exp/generated" \
-        --out "$exp/report.html"
+        --purity "$exp/purity.json" --baselines "$exp/baselines.json" "${apart[@]}" --abx "$exp/abx.json" \
+        --generated "$exp/generated" --out "$exp/report.html"
     echo "listen: $exp/report.html; sounds: $exp/converted; numbers: $exp/conversion.json"
 fi
