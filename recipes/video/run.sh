@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# The paper's video, acting in a latent world, from nothing: walk through built-in mazes or ViZDoom, 84x84 frames to 21x21x1
-# codes, a prior over the next frame's codes given the last six frames and the action, and what it imagines.
+# The paper's video, acting in a latent world, from nothing: walk through built-in mazes or ViZDoom, 84x84 frames to
+# 21x21x1 codes, a prior over the next frame's codes given the last six frames and the action, and what it imagines.
 #
 #   bash recipes/video/run.sh [--world maze|doom] [--exp exp/video] [--data data/WORLD] [--episodes N] [--length N]
 #        [--schedule full|brief] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
-# The full schedule is three quarters of an hour of training on one core; the brief one is a minute and tests the plumbing.
-# --length is the frames of an episode. Doom wants the extra `doom`. A second call does not repeat what is done.
+# The full schedule trains for less than 45 minutes on two cores; the brief one is for a minute and tests the plumbing:
+# --schedule brief --episodes 22 --length 12. --length is the frames of an episode. Doom wants the extra `doom`. A second
+# call does not repeat what is done.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
 world=maze exp="" data="" episodes=400 length=100 schedule=full device=""
 parse_flags "world=world exp=exp data=data episodes=episodes length=length schedule=schedule device=device" "$@"
-extra="" vqvae=() prior=() measured=() ahead=50
+extra="" vqvae=() prior=() measured=() ahead=50 shown="forward right left strafe-left"
 case "$world" in
 maze) exp=${exp:-exp/video} ;;
 doom) exp=${exp:-exp/video_doom} extra=doom ;;
@@ -21,7 +22,7 @@ data=${data:-data/$world}
 case "$schedule" in
 full) ;;
 brief)
-    ahead=4
+    ahead=4 shown=right
     brief=(train.steps=6 train.warmup=2 train.evaluate_every=6 train.evaluate_crops=4)
     for word in model.autoencoder.units=8 "${brief[@]}"; do vqvae+=(--set "$word"); done
     for word in model.channels=8 model.blocks=2 model.pixelcnn.channels=8 model.pixelcnn.hidden=16 "${brief[@]}"; do
@@ -60,8 +61,8 @@ if stage 4 "measure"; then
         --frames "$ahead" "${measured[@]}" "${on[@]}" --json "$exp/rollout.json" | tee "$exp/rollout.txt"
 fi
 
-if stage 5 "imagine: all forward, all right, and what was really done"; then
-    for action in forward right left strafe-left; do
+if stage 5 "imagine: all forward, all right, what was really done, and what comes by itself"; then
+    for action in $shown; do
         python -m speechvq.imagine --prior "$exp/prior" --start 0 --actions "$action*10" --out "$exp/$action" "${on[@]}"
     done
     python -m speechvq.imagine --prior "$exp/prior" --start 20 --frames "$ahead" --out "$exp/as_done" "${on[@]}"

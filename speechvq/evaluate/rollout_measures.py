@@ -26,7 +26,8 @@ from speechvq.video.world import ACTIONS, PIXELS
 AT_ONCE = 16  # frames measured at once; bounds memory
 STEPS = (1, 5, 10)  # frames ahead that pictures are compared at, and the last
 EARLY = 10  # frames of a video whose actions are named apart from the rest
-PAIRS = 64  # a step, that the classifier learns from
+WINDOWS = 16  # that the classifier sees a step
+NEIGHBOURS = 5  # frames of each: opening a file takes longest
 
 
 class Videos(NamedTuple):
@@ -47,8 +48,7 @@ def code_lengths(
         "uniform", "unigram" and "copy", the latter two fitted on training; and each prior's, by its place.
     """
     first = next(iter(priors.values()))
-    length = max(prior.config.past for prior in priors.values()) + 1
-    length = max(length, 2)
+    length = max(1, *(prior.config.past for prior in priors.values())) + 1
     if not heldout.count(length):
         raise UserError(f"no window of {length} frames in the recording; record longer episodes")
     chosen = np.linspace(0, heldout.count(length) - 1, min(windows, heldout.count(length))).astype(int)
@@ -159,9 +159,11 @@ def recovered_actions(videos: Videos, data: Path, steps: int) -> dict[str, Any]:
 
 def _pairs(data: Path, steps: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Real neighbours of the training split, frames (B, 3, H, W) each and actions (B,)."""
-    windows = window_loader(WindowDataset(data, "train", 2, seed=0), PAIRS)
+    length = min(NEIGHBOURS, read_recording(data).frames)
+    windows = window_loader(WindowDataset(data, "train", length, seed=0), WINDOWS)
     for _, batch in zip(progress(range(steps), total=steps, label="classifier", unit="steps"), windows):
-        yield batch.frames[:, 0], batch.frames[:, 1], batch.actions[:, 0]
+        before, after = batch.frames[:, :-1].flatten(0, 1), batch.frames[:, 1:].flatten(0, 1)
+        yield before, after, batch.actions.flatten()
 
 
 def _named(probe: ActionProbe, frames: np.ndarray, actions: np.ndarray) -> np.ndarray:
