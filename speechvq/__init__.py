@@ -10,16 +10,17 @@ from speechvq.errors import UserError
 
 if TYPE_CHECKING:
     from speechvq.speech.model import SpeechVQ
-    from speechvq.speech.model_directory import load_model as load
+    from speechvq.speech.model import load_model as load
 
 __version__ = "0.1.0"
+DEFAULT_MODEL = "english28"  # comes with the package, see `pretrained/english28/MODEL_CARD.md`
 __all__ = ["SpeechVQ", "UserError", "load"]
 
 
 def __getattr__(name: str) -> Any:
     """Import torch only when a model is asked for, so that `--help` and mistakes answer at once."""
     if name == "load":
-        from speechvq.speech.model_directory import load_model
+        from speechvq.speech.model import load_model
 
         return load_model
     if name == "SpeechVQ":

@@ -9,6 +9,7 @@ COMMANDS = {
     "train": "learn a model from a prepared corpus, or go on where a run stopped",
     "encode": "sounds to codes",
     "convert": "the same sentence in another voice",
+    "enroll": "a new voice for a model that has never heard it",
     "generate": "speech from nothing, or a recording continued",
     "align": "where each phone lies in recordings whose words are known",
     "evaluate": "measure conversions against their sources and targets",

@@ -20,6 +20,8 @@ from speechvq.sources import Source, find_sources, read_sources
 STREAMS, SECONDS = 64, 1800.0  # spoken side by side, at most: sounds, and seconds of them; bounds the memory
 ENDINGS = (".wav", ".flac")  # that can be written
 OWN = "own"  # as a target: each sound in the voice of its own speaker, to hear what the codes alone lose
+SAMPLING = ("seed", "temperature", "top_p", "voicing", "engine", "precision")
+VOICE = ".safetensors"  # ending of a voice that was enrolled
 Place = tuple[Source, str]  # a sound and its target
 Job = tuple[Source, np.ndarray, str]  # with its samples
 
@@ -28,10 +30,10 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.convert", description=__doc__)
     parser.add_argument("--src", type=Path, help="a sound file, a folder of them, or a manifest")
-    parser.add_argument("--target-speaker", help="name of a voice, or several between commas; own: the speaker's")
+    parser.add_argument("--target-speaker", help="a voice's name, a file of enroll, or several between commas; own: the speaker's")
     parser.add_argument("--out", type=Path, help="a .wav for one sound, otherwise a folder")
     parser.add_argument(
-        "--model", type=Path, required=True, help="model or run directory, for example exp/vctk64"
+        "--model", type=Path, default=Path(speechvq.DEFAULT_MODEL), help="model or run directory, or a bundled model's name (default %(default)s)"
     )
     parser.add_argument("--list-speakers", action="store_true", help="print the model's voices and end")
     parser.add_argument("--split", default="", help="of a manifest, only this split")
@@ -39,6 +41,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the chance in sampling (default 0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 is calmer, 0 the likeliest")
     parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest levels")
+    parser.add_argument(
+        "--voicing", type=float, default=0.8, help="share of the noise in voiced sound given to the harmonics (0 to 1)"
+    )
     parser.add_argument(
         "--precision", choices=("fp32", "bf16"), default="fp32", help="of the weights: bf16 is faster, nearly the same"
     )
@@ -62,10 +67,14 @@ def _work(arguments: argparse.Namespace) -> None:
         return
     _check(arguments)
     sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
-    targets = [name.strip() for name in arguments.target_speaker.split(",")]
+    asked = [name.strip() for name in arguments.target_speaker.split(",")]
+    targets = [Path(name).stem if name.endswith(VOICE) else name for name in asked]
     voices = {source: _voices(source, targets) for source in sources}
     places = _places(arguments, voices)
     model = speechvq.load(arguments.model)
+    from speechvq.speech.voice_file import add_voice_files
+
+    add_voice_files(model, asked)
     for target in dict.fromkeys(target for each in voices.values() for target in each):
         model.speaker_number(target)
     started, seconds = time.monotonic(), 0.0
@@ -116,6 +125,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--seed {arguments.seed}: give a whole number from 0 to 2^63 - 1")
     if not 0 <= arguments.temperature < math.inf or not 0 < arguments.top_p <= 1:
         raise UserError("--temperature must not be negative, and --top-p lies in (0, 1]")
+    if not 0 <= arguments.voicing <= 1:
+        raise UserError("--voicing lies in [0, 1]")
     if arguments.engine == "torch" and arguments.precision != "fp32":
         raise UserError(f"--precision {arguments.precision} is for the compiled engine; leave out --engine torch")
 
@@ -123,7 +134,7 @@ def _check(arguments: argparse.Namespace) -> None:
 def _convert(model: "speechvq.SpeechVQ", batch: list[Job], arguments: argparse.Namespace) -> list[np.ndarray]:
     """Sounds as long and as loud as their sources, spoken side by side."""
     waves, targets = [wave for _, wave, _ in batch], [target for _, _, target in batch]
-    options = {name: getattr(arguments, name) for name in ("seed", "temperature", "top_p", "engine", "precision")}
+    options = {name: getattr(arguments, name) for name in SAMPLING}
     if arguments.chunked:
         return [_convert_chunked(model, *job, options) for job in batch]
     lengths = np.array([len(wave) for wave in waves]) / SAMPLE_RATE

@@ -28,7 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, help="codes directory; what is there already is kept"
     )
     parser.add_argument(
-        "--model", type=Path, required=True, help="model or run directory, for example exp/vctk64"
+        "--model", type=Path, default=Path(speechvq.DEFAULT_MODEL), help="model or run directory, or a bundled model's name (default %(default)s)"
     )
     parser.add_argument("--split", default="", help="of a manifest, only this split")
     parser.add_argument("--limit", type=int, default=0, help="at most so many sounds, spread over all")

@@ -129,6 +129,26 @@ class VectorQuantizer(nn.Module):
         return _squared_distance(quantised, vectors.detach()) + commitment
 
     @torch.no_grad()
+    def lay(self, vectors: Tensor) -> None:
+        """Lay the codebook among vectors (..., D) by k-means, before training (Lancucki et al. 2020).
+
+        A training step shows a large codebook few vectors; entries drawn from a single step's are much alike. Does
+        nothing to a codebook that was laid before, or for fewer vectors than entries. Every process has to be given the
+        same vectors.
+        """
+        rows = vectors.reshape(-1, vectors.shape[-1]).float()
+        if self.initialised or _broken(rows) or len(rows) < len(self.codebook):
+            return
+        from sklearn.cluster import KMeans
+
+        found = KMeans(len(self.codebook), n_init=1, max_iter=30, random_state=0).fit(rows.cpu().numpy())
+        self.codebook.copy_(torch.from_numpy(found.cluster_centers_))
+        usage = torch.from_numpy(found.labels_).bincount(minlength=len(self.codebook)).float()
+        self.counts.copy_(usage / usage.mean())
+        self.sums.copy_(self.codebook * self.counts[:, None])
+        self.initialised.fill_(True)
+
+    @torch.no_grad()
     def _initialise(self, vectors: Tensor) -> None:
         if _broken(vectors):
             return

@@ -68,12 +68,12 @@ def wavenet(
     Returns:
         (T, levels).
     """
-    c = "conditioning."
+    c, n = "conditioning.", "conditioning.network.layers."
     voice = np.tile(weights[c + "speakers.weight"][speaker], (len(vectors), 1))
     near = convolution3(
-        np.hstack([vectors, voice]), weights[c + "near.weight"], weights[c + "near.bias"]
+        np.hstack([vectors, voice]), weights[n + "0.weight"], weights[n + "0.bias"]
     ).clip(0)
-    wide = (near + convolution3(near, weights[c + "wide.weight"], weights[c + "wide.bias"])).clip(0)
+    wide = (near + convolution3(near, weights[n + "1.weight"], weights[n + "1.bias"])).clip(0)
     biases = wide @ weights[c + "project.weight"][:, :, 0].T + weights[c + "project.bias"]
     residual, hop = weights["embedding"].shape[1], len(levels) // len(vectors)
     past = [[np.zeros(residual)] * len(levels) for _ in dilations]  # inputs of every layer, by time

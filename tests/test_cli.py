@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from speechvq import UserError, __main__, align, command, convert, draw, encode, generate, prepare, report
+from speechvq import UserError, __main__, align, command, convert, draw, encode, enroll, generate, prepare, report
 from speechvq import imagine, train
 from speechvq import evaluate as evaluate_command
 from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, generation, likelihood, prior
@@ -20,6 +20,7 @@ PARSERS = {
     "train": train.build_parser,
     "encode": encode.build_parser,
     "convert": convert.build_parser,
+    "enroll": enroll.build_parser,
     "generate": generate.build_parser,
     "align": align.build_parser,
     "evaluate abx": abx.build_parser,
@@ -43,7 +44,8 @@ FLAGS = {
     "train": "--config --device --help --out --set",
     "encode": "--help --limit --model --out --shard --split --src",
     "convert": "--chunked --engine --help --limit --list-speakers --model --out --precision --seed --split --src "
-    "--target-speaker --temperature --top-p",
+    "--target-speaker --temperature --top-p --voicing",
+    "enroll": "--audio --help --minutes --model --name --out --seed --steps",
     "align": "--audio --dictionary --help --jobs --out --split --text",
     "evaluate alignments": "--alignments --help --json --reference",
     "evaluate abx": "--alignments --baselines --codes --context --features --help --items --json --manifest --max-across "

@@ -20,8 +20,8 @@ from tiny import WAVENET, python
 
 S = WaveNetConfig()
 ODD = WaveNetConfig(stacks=2, layers=4, residual=7, skip=13, hidden=9, condition=5, speaker=3, levels=33)
-TOLD = dataclasses.replace(WAVENET, pitch=True, short_taps=4, long_taps=3)
-NO_LONG = dataclasses.replace(WAVENET, pitch=True, short_taps=4)
+TOLD = dataclasses.replace(WAVENET, pitch=True, phase=True)
+PITCH = dataclasses.replace(WAVENET, pitch=True)
 DIM = 4
 
 
@@ -39,7 +39,8 @@ def script(config: WaveNetConfig, streams: int, frames: int, hop: int) -> Script
     pitch = 60 + 300 * torch.rand(streams, frames, generator=generator)
     pitch[torch.rand(streams, frames, generator=generator) < 0.4] = 0.0
     vectors = torch.randn(streams, frames, DIM, generator=generator)
-    return Script(vectors, torch.arange(streams) % 3, hop, pitch if config.pitch else None)
+    phase = torch.randint(65, (streams, frames * hop), generator=generator).byte()
+    return Script(vectors, torch.arange(streams) % 3, hop, pitch if config.pitch else None, phase=phase)
 
 
 def both(
@@ -50,7 +51,7 @@ def both(
     walk = torch.randn(streams, samples, generator=torch.Generator().manual_seed(1)).cumsum(1)
     levels = ((0.5 + 0.5 * torch.sin(walk / 5)) * (config.levels - 1)).round().long()
     with torch.no_grad():
-        parallel = model(levels, said.vectors, said.speaker, said.pitch)
+        parallel = model(levels, said.vectors, said.speaker, said.pitch, said.phase)
     return forced_logits(model, said, levels, precision), parallel
 
 
@@ -60,9 +61,9 @@ def both(
         (S, 1, 2_240, 64),  # longer than the receptive field, so that every ring goes round
         (ODD, 1, 200, 8),
         (ODD, 13, 96, 8),
-        (TOLD, 1, 700, 20),  # longer than the past that is kept for the predictor
+        (TOLD, 1, 700, 20),
         (TOLD, 5, 200, 20),
-        (NO_LONG, 2, 80, 16),
+        (PITCH, 2, 80, 16),
         (dataclasses.replace(WAVENET, levels=2), 1, 40, 5),
         (WaveNetConfig(1, 1, 1, 1, 1, 1, 1, 2), 2, 12, 3),
     ],
@@ -88,7 +89,7 @@ def company() -> dict[str, Any]:
     model, said = wavenet(TOLD), script(TOLD, 13, 12, 8)
     frames = torch.tensor([12, 1, 7, 12, 3, 0, 11, 5, 2, 12, 9, 4, 6])
     uniforms = torch.rand(13, 96, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    inputs = {"pitch": said.pitch, "frames": frames}
+    inputs = {"pitch": said.pitch, "frames": frames, "phase": said.phase}
     expected = sample(model, said.vectors, said.speaker, uniforms, engine="torch", **inputs)
     return {"model": model, "said": said, "frames": frames, "uniforms": uniforms, "expected": expected}
 
@@ -102,6 +103,7 @@ def first(company: dict[str, Any], count: int, **options: Any) -> Tensor:
         said.speaker[:count],
         company["uniforms"][:count],
         pitch=said.pitch[:count],
+        phase=said.phase[:count],
         frames=company["frames"][:count],
         engine="numba",
         **options,
@@ -177,7 +179,7 @@ from speechvq.speech import compiled, kernels, products
 from speechvq.speech.script import Script
 from speechvq.speech.wavenet import WaveNet, WaveNetConfig
 torch.set_num_threads(1)
-told = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, pitch=True, short_taps=4, long_taps=3)
+told = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, pitch=True, phase=True)
 for streams in (1, 4):
     script = Script(torch.zeros(streams, 3, 4), torch.zeros(streams, dtype=torch.long), 8, torch.zeros(streams, 3))
     chance = lambda start, stop: torch.zeros(streams, stop - start, dtype=torch.float64)

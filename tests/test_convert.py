@@ -12,7 +12,7 @@ import speechvq
 from odd_sounds import BAD, names, save_tiny_model, write_bad, write_samples, write_tone
 from speechvq import convert
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
-from speechvq.config import EncoderConfig
+from speechvq.config import EncoderConfig, SourceFilterConfig
 from speechvq.sources import Source
 from speechvq.speech import chunks
 from speechvq.speech.model_directory import save_model
@@ -74,8 +74,9 @@ def test_silence_and_single_samples(samples: np.ndarray, model: Path, tmp_path: 
 
 @pytest.mark.parametrize("samples", [0, 1, 7, 1_000])
 def test_a_decoder_that_is_told_the_pitch_takes_short_sounds_too(samples: int) -> None:
-    told = dataclasses.replace(WAVENET, pitch=True, short_taps=4, long_taps=3)
-    model = speechvq.SpeechVQ(speech_config(wavenet=told), VOICES).eval()
+    told = dataclasses.replace(WAVENET, pitch=True, phase=True)
+    source = SourceFilterConfig(order=4, harmonics=3, units=8)
+    model = speechvq.SpeechVQ(speech_config(wavenet=told, source_filter=source), VOICES).eval()
     for wave in (np.zeros(samples, np.float32), np.ones(samples, np.float32)):
         assert model.convert(wave, "bob").shape == wave.shape
 
@@ -264,9 +265,10 @@ for sound in sys.argv[2:]:
 
 def test_a_long_sound_needs_little_more_memory_than_a_short_one(tmp_path: Path) -> None:
     """Ten minutes may take 300 MB more than ten seconds; that is so much for two minutes."""
-    told = dataclasses.replace(WAVENET, stacks=1, layers=1, levels=4, pitch=True, short_taps=1)
+    told = dataclasses.replace(WAVENET, stacks=1, layers=1, levels=4, pitch=True, phase=True)
+    source = SourceFilterConfig(order=2, harmonics=2, units=2)
     encoder = EncoderConfig(strides=(4, 4, 4), channels=2)
-    save_model(tmp_path / "model", speechvq.SpeechVQ(speech_config(wavenet=told, encoder=encoder), VOICES).eval())
+    save_model(tmp_path / "model", speechvq.SpeechVQ(speech_config(wavenet=told, encoder=encoder, source_filter=source), VOICES).eval())
     rng, sounds = np.random.default_rng(0), []
     for seconds in (10, 120):
         sounds.append(tmp_path / f"{seconds}.flac")

@@ -12,7 +12,7 @@ from speechvq.speech.wavenet import WaveNet
 
 HOP = 8
 PLAIN = WaveNetConfig(stacks=2, layers=3, residual=6, skip=8, hidden=8, condition=8, speaker=3, levels=32)
-TOLD = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, pitch=True, short_taps=4, long_taps=3)
+TOLD = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, pitch=True, phase=True)
 
 
 def case(config: WaveNetConfig, device: str = "cpu") -> tuple[WaveNet, Script, Tensor]:
@@ -24,15 +24,15 @@ def case(config: WaveNetConfig, device: str = "cpu") -> tuple[WaveNet, Script, T
     vectors, speaker = torch.randn(3, 6, 4), torch.arange(3)
     pitch = torch.tensor([[0.0, 200.0, 210.0, 0.0, 0.0, 150.0]]).expand(3, -1) if config.pitch else None
     uniforms = torch.rand(3, 6 * HOP, dtype=torch.float64)
-    parts = (vectors, speaker, pitch, torch.tensor([6, 4, 6]), uniforms)
-    vectors, speaker, pitch, frames, uniforms = (None if p is None else p.to(device) for p in parts)
-    return wavenet.eval().to(device), Script(vectors, speaker, HOP, pitch, frames), uniforms
+    phase = torch.randint(65, uniforms.shape).byte()
+    parts = (vectors, speaker, pitch, torch.tensor([6, 4, 6]), phase, uniforms)
+    vectors, speaker, pitch, frames, phase, uniforms = (None if p is None else p.to(device) for p in parts)
+    return wavenet.eval().to(device), Script(vectors, speaker, HOP, pitch, frames, phase), uniforms
 
 
 def plain(wavenet: WaveNet, script: Script, uniforms: Tensor) -> Tensor:
-    return sample(
-        wavenet, script.vectors, script.speaker, uniforms, pitch=script.pitch, frames=script.frames, engine="torch"
-    )
+    told = {"pitch": script.pitch, "frames": script.frames, "phase": script.phase}
+    return sample(wavenet, script.vectors, script.speaker, uniforms, **told, engine="torch")
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from speechvq import distributed
 from speechvq.audio.manifest import read_manifest
-from speechvq.speech.model_directory import load_model
+from speechvq.speech.model import load_model
 from speechvq.training.checkpoint import list_checkpoints
 from speechvq.weights import read_tensors
 from tiny import ROOT, VOICES, python, run_config, write_config

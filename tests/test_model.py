@@ -97,7 +97,7 @@ def test_jitter_is_for_training_alone() -> None:
 def told_pitch() -> SpeechVQ:
     """A tiny model whose decoder is told the pitch and makes a linear guess from it."""
     torch.manual_seed(0)
-    told = dataclasses.replace(WAVENET, pitch=True, short_taps=4, long_taps=3)
+    told = dataclasses.replace(WAVENET, pitch=True, phase=True)
     return SpeechVQ(speech_config(wavenet=told), VOICES).eval()
 
 

@@ -11,10 +11,12 @@ import pytest
 import torch
 import yaml
 
+import speechvq
 from speechvq.config import to_mapping
 from speechvq.errors import UserError
-from speechvq.speech.model import SpeechVQ
-from speechvq.speech.model_directory import CONFIG, WEIGHTS, load_model, save_model
+from speechvq.speech import model_directory
+from speechvq.speech.model import SpeechVQ, load_model
+from speechvq.speech.model_directory import CONFIG, WEIGHTS, save_model
 from speechvq.weights import read_tensors, write_tensors
 from tiny import MODEL, VOICES, noise, speech_config, speech_model
 
@@ -54,7 +56,7 @@ def test_what_is_saved_encodes_and_speaks_the_same(tmp_path: Path, mode: str) ->
 
 
 @pytest.mark.parametrize(
-    "options", [{"pitch": True}, {"short_taps": 4}, {"pitch": True, "short_taps": 4, "long_taps": 3}]
+    "options", [{"pitch": True}, {"pitch": True, "phase": True}]
 )
 def test_every_option_of_the_decoder_comes_back(tmp_path: Path, options: dict[str, Any]) -> None:
     config = dataclasses.replace(MODEL, wavenet=dataclasses.replace(MODEL.wavenet, **options))
@@ -144,3 +146,36 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
         save_model(tmp_path / "file" / "m", speech_model())
+
+
+def test_half_the_bytes_is_nearly_the_same_model(tmp_path: Path) -> None:
+    saved = speech_model()
+    saved.save_pretrained(tmp_path / "whole")
+    saved.save_pretrained(tmp_path / "half", half=True)
+    sizes = [(tmp_path / name / WEIGHTS).stat().st_size for name in ("whole", "half")]
+    assert sizes[1] < 0.7 * sizes[0]
+    model = SpeechVQ.from_pretrained(tmp_path / "half")
+    for name, tensor in model.state_dict().items():
+        exact = saved.state_dict()[name]
+        assert tensor.dtype == exact.dtype and torch.allclose(tensor, exact, rtol=1e-3, atol=1e-6), name
+
+
+def test_a_bundled_model_is_found_by_name_and_a_folder_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_directory, "BUNDLED", tmp_path / "pretrained")
+    monkeypatch.chdir(tmp_path)
+    save_model(tmp_path / "pretrained" / "small", speech_model(seed=1), half=True)
+    named = load_model("small")
+    assert torch.allclose(named.quantizer.codebook, speech_model(seed=1).quantizer.codebook, rtol=1e-3)
+    save_model(tmp_path / "small", speech_model(seed=2))
+    assert torch.equal(load_model("small").quantizer.codebook, speech_model(seed=2).quantizer.codebook)
+    with pytest.raises(UserError, match="or a name: small"):
+        load_model("smal")
+
+
+def test_the_bundled_models_load_and_are_small() -> None:
+    for name in model_directory.bundled_models():
+        folder = model_directory.BUNDLED / name
+        assert sum(path.stat().st_size for path in folder.iterdir()) < 8 << 20
+        assert load_model(name).speakers and (folder / "MODEL_CARD.md").is_file()

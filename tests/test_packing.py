@@ -83,19 +83,16 @@ def test_one_stream_has_the_weights_of_its_pasts_twice(precision: str) -> None:
     assert several.early.shape == (0,) and several.early.dtype == weights.early.dtype
 
 
-def test_a_predictor_is_taken_as_it_is() -> None:
-    model = wavenet(dataclasses.replace(CONFIG, pitch=True, short_taps=4, long_taps=3))
-    assert model.predictor is not None
-    weights = pack(model, 1)
-    assert weights.short == 4
-    assert np.array_equal(weights.refine, model.predictor.refine.weight.detach().numpy())
-    assert np.array_equal(weights.centres, model.predictor.centres.numpy())
-    assert pack(wavenet(), 1).short == 0
+def test_phases_are_taken_as_they_are_or_as_nothing() -> None:
+    model = wavenet(dataclasses.replace(CONFIG, pitch=True, phase=True))
+    assert model.phases is not None
+    assert np.array_equal(pack(model, 1).phases, model.phases.detach().numpy())
+    assert pack(wavenet(), 1).phases.shape == (1, CONFIG.residual) and not pack(wavenet(), 1).phases.any()
 
 
 def test_both_precisions_and_all_decoders_are_of_the_kernels_types() -> None:
     """Another type would be compiled anew, for seconds."""
-    told = wavenet(dataclasses.replace(CONFIG, pitch=True, short_taps=4, long_taps=3))
+    told = wavenet(dataclasses.replace(CONFIG, pitch=True, phase=True))
     for precision, words in (("fp32", np.float32), ("bf16", np.uint32)):
         for model, streams in ((wavenet(), 1), (wavenet(), 5), (told, 2)):
             weights = pack(model, streams, precision)  # type: ignore[arg-type]

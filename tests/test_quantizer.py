@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -280,3 +281,25 @@ def test_perplexity_of_extremes_and_in_between() -> None:
     assert float(perplexity(torch.eye(8)[2])) == pytest.approx(1)
     usage = [5.0, 0.0, 1.0, 9.0]
     assert float(perplexity(torch.tensor(usage))) == pytest.approx(reference.perplexity(usage))
+
+
+@pytest.mark.parametrize("codebook", ["loss", "ema"])
+def test_a_codebook_is_laid_among_vectors(codebook: Literal["loss", "ema"]) -> None:
+    """Eight far clusters and eight codes: each cluster gets its code, which no draw of eight vectors would give."""
+    torch.manual_seed(0)
+    centres = 10 * torch.randn(8, 4)
+    vectors = centres.repeat(50, 1) + 0.1 * torch.randn(400, 4)
+    quantizer = VectorQuantizer(QuantizerConfig(num_codes=8, dim=4, codebook=codebook))
+    quantizer.lay(vectors.view(4, 100, 4))
+    distance = torch.cdist(centres, quantizer.codebook.detach()).min(1).values
+    assert distance.max() < 0.1 and quantizer.initialised
+    assert torch.allclose(quantizer.sums, quantizer.codebook.detach() * quantizer.counts[:, None], atol=1e-4)
+    before = quantizer.codebook.detach().clone()
+    quantizer.lay(torch.randn(400, 4))
+    assert torch.equal(quantizer.codebook.detach(), before), "only once"
+
+
+def test_a_codebook_is_not_laid_among_broken_numbers() -> None:
+    quantizer = VectorQuantizer(QuantizerConfig(num_codes=8, dim=4))
+    quantizer.lay(torch.full((100, 4), float("nan")))
+    assert not quantizer.initialised and quantizer.codebook.isfinite().all()

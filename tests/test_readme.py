@@ -9,7 +9,7 @@ import pytest
 
 import speechvq
 from odd_sounds import names, write_tone
-from speechvq import __main__, align, command, convert, draw, encode, evaluate, generate, prepare, report, train
+from speechvq import __main__, align, command, convert, draw, encode, enroll, evaluate, generate, imagine, prepare, report, train
 from speechvq import config as configuration
 from speechvq.audio.waveform import read_waveform
 from speechvq.config import SpeechRun
@@ -27,9 +27,11 @@ MAINS = {
     "train": train,
     "encode": encode,
     "convert": convert,
+    "enroll": enroll,
     "generate": generate,
     "align": align,
     "draw": draw,
+    "imagine": imagine,
     "report": report,
 }
 WAVENET = "{stacks: 1, layers: 3, residual: 4, skip: 4, hidden: 4, condition: 4, speaker: 2, levels: 32}"

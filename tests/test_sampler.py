@@ -49,8 +49,7 @@ def test_cached_steps_equal_the_parallel_forward(config: WaveNetConfig) -> None:
     levels = torch.randint(config.levels, (2, 20 * HOP), generator=torch.Generator().manual_seed(0))
     assert model.receptive_field < levels.shape[1]
     parallel = model(levels, vectors, speaker)
-    features = model.conditioning.features(vectors, speaker)
-    biases = model.conditioning(features).chunk(len(model.layers), dim=1)
+    biases = model.conditioning(vectors, speaker).chunk(len(model.layers), dim=1)
     step, before = CachedStep(model, 2), torch.full((2,), config.levels // 2)
     for t in range(levels.shape[1]):
         logits = step(before, torch.stack([bias[..., t // HOP] for bias in biases]))

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from speechvq.config import WaveNetConfig
-from speechvq.speech.contour import periods
-from speechvq.speech.script import REACH, Piece, Script
+from speechvq.speech.script import Piece, Script
 from speechvq.speech.wavenet import WaveNet
 from tiny import WAVENET
 
-TOLD = dataclasses.replace(WAVENET, pitch=True, short_taps=4, long_taps=3)
+TOLD = dataclasses.replace(WAVENET, pitch=True, phase=True)
 FRAMES, DIM = 61, 4
 CONTOURS = {
     "voiced": lambda n: 120 + n,
@@ -40,15 +39,14 @@ def contours() -> Tensor:
     return torch.tensor([[float(contour(n)) for n in range(FRAMES)] for contour in CONTOURS.values()])
 
 
+def phases(streams: int, hop: int) -> Tensor:
+    return torch.randint(65, (streams, FRAMES * hop), generator=torch.Generator().manual_seed(4)).byte()
+
+
 @torch.no_grad()
 def whole(model: WaveNet, script: Script) -> Piece:
     """What the decoder is told, in one go and without anything of `Script`."""
-    features = model.conditioning.features(script.vectors, script.speaker, script.pitch, script.frames)
-    lags = None
-    if model.config.long_taps and script.pitch is not None:
-        lags = periods(script.pitch, script.vectors.shape[1] * script.hop)
-    taps = None if model.predictor is None else model.predictor.weights(features)
-    return Piece(model.conditioning(features), taps, lags)
+    return Piece(model.conditioning(script.vectors, script.speaker, script.pitch, script.frames), script.phase)
 
 
 def in_pieces(model: WaveNet, script: Script, length: int) -> Piece:
@@ -62,12 +60,10 @@ def in_pieces(model: WaveNet, script: Script, length: int) -> Piece:
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 60, 61])
 def test_pieces_equal_the_whole(length: int, hop: int) -> None:
     model = wavenet()
-    script = Script(vectors(6), torch.arange(6), hop, contours())
+    script = Script(vectors(6), torch.arange(6), hop, contours(), phase=phases(6, hop))
     ours, expected = in_pieces(model, script, length), whole(model, script)
     assert torch.allclose(ours.biases, expected.biases, atol=1e-5)
-    assert ours.taps is not None and expected.taps is not None and ours.lags is not None
-    assert torch.allclose(ours.taps, expected.taps, atol=1e-4)
-    assert torch.equal(ours.lags, expected.lags), "periods are whole numbers, and one off is another sound"
+    assert ours.phases is not None and torch.equal(ours.phases, phases(6, hop))
 
 
 @pytest.mark.parametrize("length", [1, 4, 61])
@@ -84,17 +80,18 @@ def test_what_follows_a_streams_own_frames_is_its_edge(length: int) -> None:
         assert torch.allclose(ours.biases[row, :, :own], alone.biases[0], atol=1e-5)
 
 
-def test_a_plain_decoder_is_told_neither_taps_nor_periods() -> None:
+def test_a_plain_decoder_is_told_no_phases() -> None:
     model = wavenet(WAVENET)
-    script = Script(vectors(2), torch.arange(2), 8)
+    script = Script(vectors(2), torch.arange(2), 8, phase=phases(2, 8))
     ours = in_pieces(model, script, 5)
-    assert ours.taps is None and ours.lags is None
+    assert ours.phases is None
     assert torch.allclose(ours.biases, whole(model, script).biases, atol=1e-5)
 
 
 def test_nothing_reaches_further_than_it_is_said() -> None:
-    """A frame's vector and pitch change what is told within REACH frames of it, up to the last of them."""
+    """A frame's vector and pitch change what is told within the network's reach, up to the last frame of it."""
     model, middle = wavenet(), 30
+    reach = model.conditioning.network.reach
     script = Script(vectors(1), torch.zeros(1, dtype=torch.long), 1, torch.full((1, FRAMES), 140.0))
     before = whole(model, script).biases
     other = script.vectors.clone()
@@ -103,7 +100,7 @@ def test_nothing_reaches_further_than_it_is_said() -> None:
     higher[:, middle] *= 1.5
     for changed in (script._replace(vectors=other), script._replace(pitch=higher)):
         places = (whole(model, changed).biases != before).any(1)[0].nonzero()[:, 0]
-        assert places.tolist() == list(range(middle - REACH, middle + REACH + 1))
+        assert places.tolist() == list(range(middle - reach, middle + reach + 1))
 
 
 def test_rows_are_some_of_the_streams() -> None:

@@ -1,18 +1,20 @@
 """From a script to sounds: the chance of a seed, pieces, and where streams begin and end."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from speechvq.config import QuantizerConfig
 from speechvq.speech import compiled
 from speechvq.speech.companding import Companding
+from speechvq.speech.decoder import Decoder
 from speechvq.speech.sampler import sample
 from speechvq.speech.script import Script
 from speechvq.speech.speaking import Sampling, chance, speak_script
-from speechvq.speech.wavenet import WaveNet
-from tiny import WAVENET
+from tiny import MODEL, WAVENET
 
 HOP, DIM = 8, 4
 COMPANDING = Companding(0.85, WAVENET.levels)
@@ -32,9 +34,10 @@ def test_chance_is_even_and_every_seed_has_its_own() -> None:
     assert not torch.equal(chance(0, 0, 9), chance(1, 0, 9))
 
 
-def wavenet() -> WaveNet:
+def decoder() -> Decoder:
     torch.manual_seed(0)
-    made = WaveNet(WAVENET, DIM, speakers=3)
+    quantizer = QuantizerConfig(num_codes=8, dim=DIM)
+    made = Decoder(dataclasses.replace(MODEL, quantizer=quantizer), 3, COMPANDING)
     for parameter in made.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return made.eval()
@@ -56,28 +59,28 @@ def test_sounds_are_as_long_as_their_scripts_however_they_are_cut(
     piece: int, engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compiled, "PIECE", piece)
-    model, text, told = wavenet(), script(3, 11, 1, 0), list[int]()
+    model, text, told = decoder(), script(3, 11, 1, 0), list[int]()
     sampling = Sampling(seed=4, temperature=0.8, engine=engine)
-    waves = speak_script(model, COMPANDING, text, sampling, on_frame=told.append)
+    waves = speak_script(model, text, sampling, on_frame=told.append)
     assert [wave.shape for wave in waves] == [(24,), (88,), (8,), (0,)] and waves[0].dtype == np.float32
     assert told == sorted(set(told)) and told[-1] == 11
     uniforms = chance(4, 0, 88).expand(4, -1)
-    levels = sample(model, text.vectors, text.speaker, uniforms, frames=text.frames, temperature=0.8, engine="torch")
+    levels = sample(model.wavenet, text.vectors, text.speaker, uniforms, frames=text.frames, temperature=0.8, engine="torch")
     for wave, row in zip(waves, levels):
         whole = COMPANDING.to_wave(row[None, : len(wave)])[0].numpy() if len(wave) else np.empty(0)
         assert np.allclose(wave, whole, atol=1e-6)
 
 
 def test_a_stream_has_the_chance_of_where_it_begins() -> None:
-    model, text = wavenet(), script(6, 6, 6)
+    model, text = decoder(), script(6, 6, 6)
     offsets = [0, 40, 16]
-    spoken = said(speak_script(model, COMPANDING, text, Sampling(seed=9), offsets=offsets))
+    spoken = said(speak_script(model, text, Sampling(seed=9), offsets=offsets))
     rows = torch.stack([chance(9, offset, offset + 48) for offset in offsets])
-    assert spoken == sample(model, text.vectors, text.speaker, rows).tolist()
+    assert spoken == sample(model.wavenet, text.vectors, text.speaker, rows).tolist()
 
 
 def test_all_streams_of_a_seed_have_one_chance() -> None:
-    model, text = wavenet(), script(5, 5)
+    model, text = decoder(), script(5, 5)
     text = Script(text.vectors[:1].expand(2, -1, -1), torch.zeros(2, dtype=torch.long), HOP)
-    one, other = speak_script(model, COMPANDING, text, Sampling(seed=1))
+    one, other = speak_script(model, text, Sampling(seed=1))
     assert np.array_equal(one, other)

@@ -115,9 +115,9 @@ def test_codes_and_speaker_are_heard() -> None:
 def test_frames_beyond_a_string_count_as_its_edge() -> None:
     conditioning, (_, vectors, speaker) = wavenet().conditioning, inputs(batch=3)
     frames = torch.tensor([6, 4, 1])
-    together = conditioning(conditioning.features(vectors, speaker, frames=frames))
+    together = conditioning(vectors, speaker, frames=frames)
     for i, own in enumerate(frames.tolist()):
-        alone = conditioning(conditioning.features(vectors[i : i + 1, :own], speaker[i : i + 1]))
+        alone = conditioning(vectors[i : i + 1, :own], speaker[i : i + 1])
         assert torch.allclose(together[i : i + 1, :, :own], alone, atol=1e-6)
 
 
@@ -228,10 +228,9 @@ def test_under_autocast_the_products_are_of_bfloat16_and_the_logits_near() -> No
 def test_the_layers_one_by_one_give_the_same_logits_and_gradients() -> None:
     """The layer is the plain form of the paper's formulas, the stack what training runs."""
     model, (levels, vectors, speaker) = wavenet(), inputs(batch=2)
-    features = model.conditioning.features(vectors, speaker)
     x = model.embedding[torch.nn.functional.pad(levels, (1, -1), value=WAVENET.levels // 2)].transpose(1, 2)
     total = torch.zeros(())
-    for layer, condition in zip(model.layers, model.conditioning(features).chunk(len(model.layers), dim=1)):
+    for layer, condition in zip(model.layers, model.conditioning(vectors, speaker).chunk(len(model.layers), dim=1)):
         x, skip = layer(x, condition)
         total = total + skip / len(model.layers) ** 0.5
     plain = model.logits(torch.relu(model.hidden(torch.relu(total).transpose(1, 2))))

@@ -15,7 +15,7 @@ def sample_again_and_again(
     """Go on speaking.
 
     Args:
-        wavenet: without a predictor, so that no pitch is told.
+        wavenet: that is told no pitch.
         vectors: (B, N, D), quantised, from the sound's beginning.
         speaker: (B,), int64.
         uniforms: (B, n), one for each sample to speak.

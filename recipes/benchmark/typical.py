@@ -34,7 +34,7 @@ class TypicalWaveNet(nn.Module):
     """The decoder on one-hot samples, told the codes at the sample rate; the same function as `WaveNet`."""
 
     def __init__(self, wavenet: WaveNet) -> None:
-        """Take sizes, weights and the network over the codes of a WaveNet without a linear predictor."""
+        """Take sizes, weights and the network over the codes of a WaveNet ."""
         super().__init__()
         config = wavenet.config
         self.levels, self.conditioning = config.levels, wavenet.conditioning
@@ -51,7 +51,7 @@ class TypicalWaveNet(nn.Module):
         """Logits (B, levels, T) from levels (B, T), vectors (B, N, D) and speaker (B,)."""
         before = F.pad(levels, (1, -1), value=self.levels // 2)
         x = self.first(F.one_hot(before, self.levels).transpose(1, 2).float())
-        condition = self.conditioning.features(vectors, speaker)
+        condition = self.conditioning.network(vectors, self.conditioning.speakers(speaker))
         condition = F.interpolate(condition, size=levels.shape[1], mode="nearest")
         total: Tensor | float = 0.0
         for layer in self.layers:

@@ -9,6 +9,7 @@ import soundfile
 from speechvq.audio.alignment import Interval, read_lab, write_lab
 from speechvq.audio.atomic import write_bytes
 from speechvq.audio.corpora.recording import Recording
+from speechvq.audio.linear_prediction import polarity
 from speechvq.audio.waveform import (
     SAMPLE_RATE,
     describe_change,
@@ -61,7 +62,7 @@ def condition(recording: Recording, out: Path) -> Outcome:
         write_bytes(_beside(out, "txt", recording), f"{recording.text}\n".encode())
     if phones:
         write_lab(_beside(out, "lab", recording), phones)
-    write_waveform(sound_path(out, recording), normalise_level(samples))
+    write_waveform(sound_path(out, recording), normalise_level(polarity(samples) * samples))
     return Outcome(recording, len(samples) / SAMPLE_RATE, sound.change(), complaint=complaint)
 
 

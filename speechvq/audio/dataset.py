@@ -10,10 +10,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from speechvq.audio.manifest import Utterance
+from speechvq.audio.phase import glottal_phase
 from speechvq.audio.pitch import HOP, contour
 from speechvq.audio.walk import batches
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.errors import UserError
+
+
+AROUND = 4 * HOP  # samples on either side of a crop that its pitch is tracked with
 
 
 class Crops(NamedTuple):
@@ -22,9 +26,10 @@ class Crops(NamedTuple):
     wave: Tensor  # (B, T), float32
     speaker: Tensor  # (B,), int64
     pitch: Tensor  # (B, F), float32, Hz, 0 where unvoiced, 10 ms apart; all 0 where it was not asked for
+    phase: Tensor  # (B, T), uint8, classes of `audio.phase`; all 0 where the pitch was not asked for
 
 
-class CropDataset(Dataset[tuple[Tensor, int, Tensor]]):
+class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
     """Crop number i of an endless shuffled walk through the utterances.
 
     An epoch cuts every utterance into as many crops as fit (at least one, padded with silence), shuffles them
@@ -61,23 +66,35 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor]]):
         """Crops an epoch."""
         return len(self.owner)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
-        """Crop `index` of the walk, which may exceed the length: wave (T,), speaker number, pitch (F,)."""
+    def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor, Tensor]:
+        """Crop `index` of the walk, which may exceed the length: wave (T,), speaker number, pitch (F,), phase (T,)."""
         epoch, place = divmod(index, len(self))
         if self._order[0] != epoch:
             self._order = (epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(self.owner))
         which = self._order[1][place]
         spare = max(int(self.lengths[which]) - self.crop, 0)
         start = int(np.random.default_rng((self.seed, 1, index)).integers(spare + 1))
-        wave = read_crop(self.paths[which], start, self.crop)
-        return torch.from_numpy(wave), int(self.speakers[which]), crop_pitch(wave, self.pitch)
+        wave, pitch, phase = read_voice(self.paths[which], start, self.crop, self.pitch)
+        return wave, int(self.speakers[which]), pitch, phase
 
 
-def crop_pitch(wave: np.ndarray, track: bool) -> Tensor:
-    """Pitch of a crop in Hz, 0 where unvoiced or when it is not to be tracked: (T,) to (F,), F = ceil(T / 160)."""
+def read_voice(path: str, start: int, length: int, track: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """A crop (T,), its pitch (F,), F = ceil(T / 160), and its phase (T,); the latter 0 when they are not to be tracked.
+
+    They are tracked with what lies around the crop, so that they are as good at its ends as within.
+
+    Raises:
+        UserError: as `read_crop`.
+    """
+    frames = -(-length // HOP)
     if not track:
-        return torch.zeros(-(-len(wave) // HOP))
-    return torch.from_numpy(contour(wave))
+        return torch.from_numpy(read_crop(path, start, length)), torch.zeros(frames), torch.zeros(length, dtype=torch.uint8)
+    before = min(start // HOP * HOP, AROUND)
+    wider = read_crop(path, start - before, before + length + AROUND)
+    pitch, own = contour(wider), slice(before, before + length)
+    phase = glottal_phase(wider, pitch)
+    parts = wider[own], pitch[before // HOP :][:frames], phase[own]
+    return tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)  # type: ignore[return-value]
 
 
 def middle_crops(
@@ -98,12 +115,9 @@ def middle_crops(
         utterances[i] for i in np.linspace(0, len(utterances) - 1, min(count, len(utterances))).astype(int)
     ]
     starts = [max(round(u.seconds * SAMPLE_RATE) - crop, 0) // 2 for u in chosen]
-    waves = [read_crop(str(u.path), start, crop) for u, start in zip(chosen, starts)]
-    return Crops(
-        torch.from_numpy(np.stack(waves)),
-        torch.tensor([list(speakers).index(u.speaker) for u in chosen]),
-        torch.stack([crop_pitch(wave, pitch) for wave in waves]),
-    )
+    crops = [read_voice(str(u.path), start, crop, pitch) for u, start in zip(chosen, starts)]
+    waves, contours, phases = (torch.stack(parts) for parts in zip(*crops))
+    return Crops(waves, torch.tensor([list(speakers).index(u.speaker) for u in chosen]), contours, phases)
 
 
 def read_crop(path: str, start: int, length: int) -> np.ndarray:

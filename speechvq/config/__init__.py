@@ -11,7 +11,14 @@ from speechvq.config.priors import (
 from speechvq.config.quantizer import QuantizerConfig
 from speechvq.config.reading import load, save
 from speechvq.config.runs import ImageRun, Run, SequencePriorRun, SpeechRun, read_run
-from speechvq.config.speech import WAVENET_SIZES, EncoderConfig, SpeechConfig, SpeechDataConfig, WaveNetConfig
+from speechvq.config.speech import (
+    WAVENET_SIZES,
+    EncoderConfig,
+    SourceFilterConfig,
+    SpeechConfig,
+    SpeechDataConfig,
+    WaveNetConfig,
+)
 from speechvq.config.training import TrainConfig
 
 __all__ = [
@@ -25,6 +32,7 @@ __all__ = [
     "Run",
     "SequencePriorConfig",
     "SequencePriorRun",
+    "SourceFilterConfig",
     "SpeechConfig",
     "SpeechDataConfig",
     "SpeechRun",

@@ -17,16 +17,26 @@ MAX_HOP = 65_536  # samples a code: four seconds
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Strided convolutions over the waveform; stride s has a window of 2 s samples, as in the paper."""
+    """Strided convolutions over the waveform; stride s has a window of 2 s samples, as in the paper.
+
+    With mel bands the first stride is the distance between spectra, in samples, and the others are over these.
+    """
 
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)  # 64x: 250 codes a second
     channels: int = within(1, 8192, 128)  # our choice
     blocks: int = within(0, 64, 0)  # residual blocks at the code rate; the paper has none
+    mel: int = within(0, 128, 0)  # bands of a log-mel spectrogram to read; 0 for the waveform, as the paper does
+    disguise: float = within(0, 1, 0.0)  # how far training alters the spectra's voice, see `spectrum.disguise`
 
     def __post_init__(self) -> None:
         """Raises UserError for strides that are no strides, or whose product no sound is long enough for."""
-        if not all(1 <= s <= 64 for s in self.strides) or math.prod(self.strides[:32]) > MAX_HOP:
+        convolved = self.strides[1:] if self.mel else self.strides
+        if not all(1 <= s <= 64 for s in convolved) or math.prod(self.strides[:32]) > MAX_HOP:
             raise UserError(f"encoder.strides: expected strides from 1 to 64 of product {MAX_HOP} at most")
+        if self.mel and not (self.strides and 16 <= self.strides[0] <= 400 and self.strides[0] % 2 == 0):
+            raise UserError("encoder.strides: with encoder.mel the first is an even number of samples from 16 to 400")
+        if self.disguise and not self.mel:
+            raise UserError("encoder.disguise: needs encoder.mel")
         if len(self.strides) > 32:
             raise UserError("encoder.strides: expected at most 32 layers")
 
@@ -44,20 +54,35 @@ class WaveNetConfig:
     speaker: int = within(1, 4096, 32)  # width of a speaker's vector
     levels: int = within(2, 65_536, 256)  # mu-law levels
     pitch: bool = False  # a pitch contour as a further condition (Polyak et al. 2021); the paper has none
-    short_taps: int = within(0, 64, 0)  # samples that a linear first guess is made from; the paper has none
-    long_taps: int = within(0, 15, 0)  # samples around one pitch period ago in that guess
+    phase: bool = False  # and where in its cycle the voice is (after Wang et al. 2019, NSF); the paper has none
 
     SIZES: ClassVar[dict[str, "WaveNetConfig"]] = {}  # by name, instead of settings
 
     def __post_init__(self) -> None:
-        """Raises UserError for long taps without what they need."""
-        if self.long_taps and not (self.pitch and self.short_taps):
-            raise UserError("wavenet.long_taps: need wavenet.pitch=true and wavenet.short_taps over 0")
+        """Raises UserError for a phase without what it needs."""
+        if self.phase and not self.pitch:
+            raise UserError("wavenet.phase: needs wavenet.pitch=true")
 
 
 WAVENET_SIZES = WaveNetConfig.SIZES
 WAVENET_SIZES["S"] = WaveNetConfig()
 WAVENET_SIZES["M"] = WaveNetConfig(stacks=3, residual=128, skip=256)
+
+
+@dataclass(frozen=True)
+class SourceFilterConfig:
+    """Harmonics and a filter that the codes tell, below the WaveNet, see `speech.source_filter`; the paper has none."""
+
+    order: int = within(0, 64, 0)  # of the filter; 0 for none of all this: the WaveNet speaks the waveform itself
+    harmonics: int = within(0, 64, 0)  # of the voice; 0 for a filter alone
+    units: int = within(1, 4096, 192)  # of the networks that tell both
+    steps: int = within(0, 10**7, 3_000)  # in which they learn alone, before the WaveNet does
+    batch: int = within(1, 65_536, 8)  # crops in each of those steps
+
+    def __post_init__(self) -> None:
+        """Raises UserError for harmonics without a filter."""
+        if self.harmonics and not self.order:
+            raise UserError("source_filter.harmonics: need source_filter.order over 0")
 
 
 @dataclass(frozen=True)
@@ -70,9 +95,17 @@ class SpeechConfig:
     emphasis: float = within(0, 0.99, 0.85)
     # share of code frames replaced by a neighbour in training (Chorowski et al. 2019)
     jitter: float = within(0, 1, 0.0)
+    # our choice: levels, the largest deviation of the noise on the past that the decoder hears in training
+    noise: float = within(0, 128, 0.0)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     wavenet: WaveNetConfig = field(default_factory=WaveNetConfig)
+    source_filter: SourceFilterConfig = field(default_factory=SourceFilterConfig)
+
+    def __post_init__(self) -> None:
+        """Raises UserError for harmonics of an unknown voice."""
+        if self.source_filter.harmonics and not self.wavenet.phase:
+            raise UserError("source_filter.harmonics: need wavenet.pitch=true and wavenet.phase=true")
 
     @property
     def hop(self) -> int:

@@ -24,7 +24,7 @@ def draw_example(path: Path, run: Path, example: Example, alignments: AlignmentD
     options = {}
     codes = None
     if (run / "model").is_dir():
-        from speechvq.speech.model_directory import load_model  # a second to import
+        from speechvq.speech.model import load_model  # a second to import
 
         model = load_model(run)
         codes = model.encode_wave(source)

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechvq.speech.predictor import PAST, Guess
 from speechvq.speech.wavenet import WaveNet
 
 
@@ -29,24 +28,23 @@ class CachedStep:
         self.rings = [
             torch.zeros(layer.dilation, streams, residual, device=device) for layer in wavenet.layers
         ]
-        self.past = torch.zeros(streams, PAST, device=device)
         self.time = 0
 
-    def __call__(
-        self, before: Tensor, condition: Tensor, weights: Tensor | None = None, lag: Tensor | None = None
-    ) -> Tensor:
+    def __call__(self, before: Tensor, condition: Tensor, phase: Tensor | None = None) -> Tensor:
         """Logits of the next sample.
 
         Args:
             before: (B,), int64, the level sampled last.
             condition: (layers, B, 2 residual), the gates' biases in this code frame.
-            weights: (B, taps + 1), the linear predictor's in this code frame; None without one.
-            lag: (B,), int64, pitch period in samples; for long taps.
+            phase: (B,), uint8, class of `audio.phase`; for a decoder that is told the phase.
 
         Returns:
             (B, levels).
         """
         x, skips = self.wavenet.embedding[before], []
+        if self.wavenet.phases is not None:
+            assert phase is not None, "this decoder needs the phase"
+            x = x + F.embedding(phase.long(), self.wavenet.phases)
         for ring, gate, (out, bias), local in zip(self.rings, self.gates, self.outs, condition):
             a = torch.addmm(local, torch.cat([self.recall(ring), x], dim=1), gate)
             self.remember(ring, x)
@@ -57,9 +55,7 @@ class CachedStep:
         self.time += 1
         total = torch.stack(skips).sum(0) / math.sqrt(len(skips))
         hidden = F.relu(self.wavenet.hidden(F.relu(total)))
-        if weights is None:
-            return self.wavenet.logits(hidden)
-        return self.wavenet.logits(hidden) + self._predict(before, weights, lag, hidden)
+        return self.wavenet.logits(hidden)
 
     def recall(self, ring: Tensor) -> Tensor:
         """A layer's input of `dilation` samples ago: (dilation, B, R) to (B, R)."""
@@ -68,14 +64,3 @@ class CachedStep:
     def remember(self, ring: Tensor, x: Tensor) -> None:
         """Keep a layer's newest input (B, R) in the place of its oldest."""
         ring[self.time % len(ring)] = x
-
-    def _predict(self, before: Tensor, weights: Tensor, lag: Tensor | None, hidden: Tensor) -> Tensor:
-        """The linear predictor's share of the logits, (B, levels); it keeps the last samples."""
-        predictor = self.wavenet.predictor
-        self.past.copy_(torch.cat([self.past[:, 1:], predictor.centres[before, None]], dim=1))
-        window = self.past[:, PAST - predictor.short :]
-        if lag is not None:
-            reach = torch.arange(predictor.long, device=lag.device) - predictor.long // 2
-            window = torch.cat([window, self.past.gather(1, PAST - lag[:, None] + reach)], dim=1)
-        guess = Guess((window * weights[:, :-1]).sum(1, keepdim=True), weights[:, -1:])
-        return predictor.logits(guess, hidden.unsqueeze(1))[:, 0]

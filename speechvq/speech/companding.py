@@ -18,6 +18,9 @@ class Companding(nn.Module):
         super().__init__()
         self.emphasis, self.levels = emphasis, levels
         self.gain = 4.0 if emphasis > 0 else 1.6
+        centres = TAF.mu_law_decoding(torch.arange(levels), levels)
+        edges = torch.cat([centres[:1], (centres[1:] + centres[:-1]) / 2, centres[-1:]])
+        self.register_buffer("log_widths", (edges[1:] - edges[:-1]).log(), persistent=False)  # of the levels
 
     def emphasise(self, wave: Tensor) -> Tensor:
         """y[t] = gain (x[t] - a x[t-1]): (B, T) to (B, T)."""
@@ -27,20 +30,28 @@ class Companding(nn.Module):
         """mu-law classes of an emphasised wave clipped to [-1, 1]: (B, T) to (B, T), int64."""
         return TAF.mu_law_encoding(emphasised.clamp(-1, 1), self.levels)
 
-    def to_wave(self, levels: Tensor, before: Tensor | None = None) -> Tensor:
-        """Waveform of classes: mu-law expansion, then the exact inverse of `emphasise`.
+    def expand(self, levels: Tensor) -> Tensor:
+        """Emphasised wave of classes: (B, T) to (B, T), float32."""
+        return TAF.mu_law_decoding(levels, self.levels)
+
+    def deemphasise(self, emphasised: Tensor, before: Tensor | None = None) -> Tensor:
+        """The exact inverse of `emphasise`.
 
         Args:
-            levels: (B, T).
+            emphasised: (B, T).
             before: (B,), the waveform's last sample before these; None at the beginning.
 
         Returns:
             (B, T), float32.
         """
-        expanded = TAF.mu_law_decoding(levels, self.levels) / self.gain
+        wave = emphasised / self.gain
         if self.emphasis == 0:
-            return expanded
+            return wave
         if before is not None:
-            expanded[:, 0] += self.emphasis * before
-        feedback = torch.tensor([1.0, -self.emphasis], device=expanded.device)
-        return TAF.lfilter(expanded, feedback, torch.tensor([1.0, 0.0], device=expanded.device), clamp=False)
+            wave[:, 0] += self.emphasis * before
+        feedback = torch.tensor([1.0, -self.emphasis], device=wave.device)
+        return TAF.lfilter(wave, feedback, torch.tensor([1.0, 0.0], device=wave.device), clamp=False)
+
+    def to_wave(self, levels: Tensor) -> Tensor:
+        """Waveform of classes: mu-law expansion, then no more emphasis: (B, T) to (B, T), float32."""
+        return self.deemphasise(self.expand(levels))

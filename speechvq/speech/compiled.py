@@ -15,7 +15,6 @@ from torch import Tensor
 from speechvq.config import WaveNetConfig
 from speechvq.speech import kernels
 from speechvq.speech.packing import pack
-from speechvq.speech.predictor import PAST
 from speechvq.speech.script import Script
 from speechvq.speech.wavenet import WaveNet
 
@@ -68,7 +67,6 @@ class _Group:
         self.streams = kernels.Streams(
             before=np.full(count, wavenet.config.levels // 2, np.int64),
             rings=np.zeros(int(self.weights.dilations.sum()) * count * residual, np.float32),
-            past=np.zeros((count, PAST), np.float32),
             logits=np.zeros(count * kernels.row_size(wavenet.config.levels), np.float32),
         )
 
@@ -87,12 +85,12 @@ class _Group:
 
     def told(self, first: int, last: int, chance: np.ndarray) -> kernels.Told:
         """What the kernels are told; with the factor of 2^x folded into the biases."""
-        biases, taps, lags = self.script.read(self.wavenet, first, last)
+        biases, phases = self.script.read(self.wavenet, first, last)
         layers = len(self.weights.dilations)
         biases = (-kernels.LOG2_E * biases).unflatten(1, (layers, -1)).permute(3, 1, 0, 2)
-        taps = torch.zeros(1, len(self.numbers), 1) if taps is None else taps.permute(2, 0, 1)
-        lags = torch.zeros(len(self.numbers), chance.shape[1], dtype=torch.long) if lags is None else lags
-        parts = (np.ascontiguousarray(each.numpy()) for each in (biases, taps, lags))
+        if phases is None:
+            phases = torch.zeros(len(self.numbers), chance.shape[1], dtype=torch.uint8)
+        parts = (np.ascontiguousarray(each.numpy()) for each in (biases, phases))
         return kernels.Told(*parts, uniforms=np.ascontiguousarray(chance[self.numbers]))
 
 
@@ -112,8 +110,9 @@ def forced_logits(wavenet: WaveNet, script: Script, levels: Tensor, precision: P
     told, streams = group.told(0, levels.shape[1] // hop, np.zeros(levels.shape)), group.streams
     logits = np.empty((*levels.shape, wavenet.config.levels), np.float32)
     for t, level in enumerate(levels.t().numpy()):
-        frame, lags = slice(t // hop, t // hop + 1), np.ascontiguousarray(told.lags[:, t : t + 1])
-        now = kernels.Told(told.biases[frame], told.taps[frame], lags, np.zeros((count, 1)))
+        frame, sample = slice(t // hop, t // hop + 1), slice(t, t + 1)
+        phases = np.ascontiguousarray(told.phases[:, sample])
+        now = kernels.Told(told.biases[frame], phases, np.zeros((count, 1)))
         kernels.step_streams(t, 1, count, np.zeros((count, 1), np.int64), 0.0, 1.0, now, streams, group.weights)
         logits[:, t] = streams.logits.reshape(count, -1)[:, : logits.shape[2]]
         streams.before[:] = level

@@ -5,11 +5,8 @@ import torch
 from torch import Tensor
 
 from speechvq.audio.pitch import HOP
-from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.speech.predictor import PAST
 
 MIDDLE = 150.0  # Hz; the feature is octaves from here
-SHORTEST, LONGEST = 16, PAST - 16  # samples; periods beyond would look into the future or further than is kept
 
 
 def at_code_rate(pitch: Tensor, frames: int, hop: int) -> Tensor:
@@ -21,26 +18,6 @@ def at_code_rate(pitch: Tensor, frames: int, hop: int) -> Tensor:
 def pitch_features(pitch: Tensor) -> Tensor:
     """Octaves from 150 Hz, held where unvoiced, and whether it is voiced: (B, N) in Hz to (B, 2, N)."""
     return torch.stack([(hold_unvoiced(pitch) / MIDDLE).log2(), (pitch > 0).float()], dim=1)
-
-
-def periods(pitch: Tensor, samples: int) -> Tensor:
-    """Pitch periods in samples, on straight lines between the frames' centres, held where unvoiced.
-
-    They stay within 16 and 496 samples (32 Hz to 1 kHz) however far a contour was shifted.
-
-    Args:
-        pitch: (B, N), Hz, 0 where unvoiced.
-        samples: T, a multiple of N.
-
-    Returns:
-        (B, T), int64.
-    """
-    held, frames = hold_unvoiced(pitch).double(), pitch.shape[1]  # so that long sounds' places are exact
-    place = ((torch.arange(samples, device=pitch.device, dtype=torch.float64) + 0.5) * frames / samples - 0.5).clamp(0, frames - 1)
-    left = place.long()
-    right = (left + 1).clamp_max(frames - 1)
-    hertz = torch.lerp(held[:, left], held[:, right], place - left)
-    return (SAMPLE_RATE / hertz).round().clamp(SHORTEST, LONGEST).long()
 
 
 def hold_unvoiced(pitch: Tensor) -> Tensor:

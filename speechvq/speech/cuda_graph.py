@@ -31,11 +31,11 @@ class FrameStep(CachedStep):
         self.before = torch.full((streams,), wavenet.config.levels // 2, device=device)
         self.levels = torch.zeros(streams, script.hop, dtype=torch.long, device=device)
         self.chance = torch.zeros(streams, script.hop, dtype=torch.float64, device=device)
-        self.biases, self.taps, self.lags = (self._room(part) for part in script.read(wavenet, 0, 1))
+        self.biases, self.phases = (self._room(part) for part in script.read(wavenet, 0, 1))
 
     def load(self, piece: Piece, chance: Tensor) -> None:
         """Take what is told for one code frame, and its uniforms (B, hop)."""
-        for room, part in zip((self.biases, self.taps, self.lags, self.chance), (*piece, chance)):
+        for room, part in zip((self.biases, self.phases, self.chance), (*piece, chance)):
             if room is not None and part is not None:
                 room.copy_(part)
         self.place.zero_()
@@ -43,9 +43,8 @@ class FrameStep(CachedStep):
     def advance(self) -> None:
         """Sample one level of every stream into `levels`; nothing but tensors changes."""
         condition = self.biases[..., 0].unflatten(1, (len(self.wavenet.layers), -1)).transpose(0, 1)
-        taps = None if self.taps is None else self.taps[..., 0]
-        lag = None if self.lags is None else self.lags.index_select(1, self.place)[:, 0]
-        logits = self(self.before, condition, taps, lag)
+        phase = None if self.phases is None else self.phases.index_select(1, self.place)[:, 0]
+        logits = self(self.before, condition, phase)
         level = draw(logits, self.chance.index_select(1, self.place)[:, 0], self.temperature, self.top_p)
         self.levels.index_copy_(1, self.place, level[:, None])
         self.before.copy_(level)
@@ -62,7 +61,7 @@ class FrameStep(CachedStep):
 
     def state(self) -> list[Tensor]:
         """All that a step changes."""
-        return [self.clock, self.place, self.before, self.levels, self.past, *self.rings]
+        return [self.clock, self.place, self.before, self.levels, *self.rings]
 
     @staticmethod
     def _room(part: Tensor | None) -> Any:

@@ -7,7 +7,10 @@ from torch import Tensor, nn
 from speechvq.config import EncoderConfig
 from speechvq.normalization import BatchRenorm
 from speechvq.speech.companding import Companding
+from speechvq.speech.spectrum import FFT, LogMel, cepstrum_weights
 
+STEADY = 0.002  # momentum of the normalisations: spectra do not move much, and codes are to stay where they are
+SLOPE = 9  # spectra that a slope is taken over
 UNIT_SCALE = 10.0  # emphasised speech has an RMS of about 0.1; an encoder fed with less collapses at once
 
 
@@ -34,27 +37,37 @@ class Encoder(nn.Module):
 
     Our choices: the channels, ReLU, and the normalisation, without which all codes become one (see
     BatchRenorm).
+
+    With mel bands (not in the paper) it reads a spectrogram. Then what the layers say is added to the cepstrum of the
+    spectra and its slope, and is nothing at first: the codes begin as those of k-means on such features would, which
+    are nearer to phonemes than what a waveform encoder learns in hours, and go on from there.
     """
 
     def __init__(self, config: EncoderConfig, dim: int, companding: Companding) -> None:
         super().__init__()
         self.companding = companding
-        widths = [1] + [config.channels] * len(config.strides)
+        self.spectrum = LogMel(config.mel, config.strides[0], config.disguise, STEADY) if config.mel else None
+        self.cepstrum = nn.Conv1d(config.mel, dim, SLOPE, padding=SLOPE // 2) if config.mel else None
+        strides = (1, *config.strides[1:]) if config.mel else config.strides
+        widths = [config.mel or 1] + [config.channels] * len(strides)
         self.layers = nn.ModuleList(
-            nn.Conv1d(c_in, c_out, 2 * s, s, padding=(s + 1) // 2)
-            for c_in, c_out, s in zip(widths, widths[1:], config.strides)
+            nn.Conv1d(c_in, c_out, 2 * s, s, padding=(s + 1) // 2) for c_in, c_out, s in zip(widths, widths[1:], strides)
         )
         self.blocks = nn.ModuleList(ResidualBlock(config.channels) for _ in range(config.blocks))
         self.project = nn.Conv1d(config.channels, dim, 1)
-        self.norm = BatchRenorm(dim)
+        self.norm = BatchRenorm(dim, STEADY) if config.mel else BatchRenorm(dim)
         for layer in [*self.layers, self.project]:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
+        if self.cepstrum is not None:
+            nn.init.zeros_(self.project.weight)
+            nn.init.zeros_(self.cepstrum.bias)
+            self.cepstrum.weight.data = cepstrum_weights(config.mel, dim, SLOPE)
 
     @property
     def margin(self) -> int:
         """Code frames on either side that a code depends on, at most."""
-        reach, hop = 0, 1
+        reach, hop = (0, 1) if self.spectrum is None else (SLOPE * self.spectrum.hop + FFT, self.spectrum.hop)
         for layer in self.layers:
             reach, hop = reach + 2 * layer.stride[0] * hop, hop * layer.stride[0]
         return -(-(reach + 1) // hop) + len(self.blocks)
@@ -68,13 +81,17 @@ class Encoder(nn.Module):
         Returns:
             (B, N, D), N = T / hop.
         """
-        x = UNIT_SCALE * self.companding.emphasise(wave).unsqueeze(1)
+        wave = UNIT_SCALE * self.companding.emphasise(wave)
+        x = start = wave.unsqueeze(1) if self.spectrum is None else self.spectrum(wave)
         for layer in self.layers:
             length = x.shape[-1] // layer.stride[0]
             x = F.relu(layer(x))[..., :length]
         for block in self.blocks:
             x = block(x)
-        return self.norm(self.project(F.relu(x)).transpose(1, 2))
+        x = self.project(F.relu(x))
+        if self.cepstrum is not None:
+            x = x + F.avg_pool1d(self.cepstrum(start), start.shape[-1] // x.shape[-1])
+        return self.norm(x.transpose(1, 2))
 
 
 def jitter(vectors: Tensor, share: float) -> Tensor:

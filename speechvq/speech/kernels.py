@@ -13,7 +13,6 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core.extending import intrinsic
 
-from speechvq.speech.predictor import SHARPEST
 from speechvq.speech.products import NARROW, OPTIONS, WIDE, add_product, keep_apart
 
 LOG2_E = np.float32(1.4426950408889634)
@@ -26,6 +25,7 @@ class Weights(NamedTuple):
 
     dilations: np.ndarray  # (layers,), int64, powers of two
     table: np.ndarray  # (levels, R)
+    phases: np.ndarray  # (classes, R), one row of zeros for a decoder that is not told the phase
     past: np.ndarray  # panels of (R, 2 R), a layer after the other: of the sample `dilation` ago
     early: np.ndarray  # the same, NARROW, for one stream: of layers whose past is known AHEAD samples before; or nothing
     now: np.ndarray  # the same of the newest sample
@@ -37,11 +37,6 @@ class Weights(NamedTuple):
     last_bias: np.ndarray  # (levels,)
     width: int  # of the panels: WIDE for one stream, NARROW otherwise
     paired: int  # inputs a row of the panels: 1, or 2 as bfloat16
-    short: int  # taps of the linear predictor that are short
-    refine: np.ndarray  # (2, H)
-    refine_bias: np.ndarray  # (2,)
-    centres: np.ndarray  # (levels,)
-    log_widths: np.ndarray  # (levels,)
 
 
 class Streams(NamedTuple):
@@ -49,7 +44,6 @@ class Streams(NamedTuple):
 
     before: np.ndarray  # (B,), int64, the level sampled last
     rings: np.ndarray  # flat: a layer's last inputs after the other's, (dilation, B, R) each
-    past: np.ndarray  # (B, P), the last samples, P a power of two
     logits: np.ndarray  # flat: of the samples drawn last, (B, levels) in whole panels
 
 
@@ -57,8 +51,7 @@ class Told(NamedTuple):
     """What the streams are told in some code frames, and their chance."""
 
     biases: np.ndarray  # (frames, layers, B, 2 R), of the gates
-    taps: np.ndarray  # (frames, B, taps + 1), the linear predictor's weights; no taps for a decoder without one
-    lags: np.ndarray  # (B, T), int64, pitch periods in samples
+    phases: np.ndarray  # (B, T), uint8, classes
     uniforms: np.ndarray  # (B, T), float64
 
 
@@ -144,26 +137,6 @@ def _draw(logits, shares, rest, uniform, temperature, top_p):  # type: ignore[no
         if passed > threshold:
             return n
     return len(shares) - 1
-
-
-@njit(**OPTIONS)
-def _predict(logits, past, at, lag, taps, wide, weights):  # type: ignore[no-untyped-def]
-    """Add one stream's linear guess to its logits, as LinearPredictor; `at` is where the newest sample is in `past`."""
-    keep_apart()
-    mask, count, short = len(past) - 1, len(taps) - 1, weights.short
-    centre, shift = np.float32(0.0), weights.refine_bias[0]
-    sharpness = taps[count] + weights.refine_bias[1]
-    for k in range(short):
-        centre += taps[k] * past[(at - short + 1 + k) & mask]
-    for k in range(count - short):
-        centre += taps[short + k] * past[(at + 1 - lag + k - (count - short) // 2) & mask]
-    for k in range(weights.refine.shape[1]):
-        shift += weights.refine[0, k] * wide[k]
-        sharpness += weights.refine[1, k] * wide[k]
-    sharpness = np.exp(min(sharpness, np.float32(SHARPEST)))
-    centre += shift / sharpness
-    for n in range(len(weights.centres)):
-        logits[n] += weights.log_widths[n] - abs(weights.centres[n] - centre) * sharpness
 
 
 @njit(**OPTIONS)
@@ -259,7 +232,7 @@ def step_streams(start, hop, live, levels, temperature, top_p, told, streams, we
         weights: the decoder.
     """
     residual, outputs, classes = weights.table.shape[1], weights.out_bias.shape[1], len(weights.last_bias)
-    units, taps, count = len(weights.hidden_bias), told.taps.shape[2] - 1, len(streams.before)
+    units, count = len(weights.hidden_bias), len(streams.before)
     x_step, a_step, wide_step = row_size(outputs), row_size(2 * residual), row_size(units)
     logits_step = row_size(classes)
     x, a = np.zeros(count * x_step, np.float32), np.zeros(count * a_step, np.float32)
@@ -273,7 +246,7 @@ def step_streams(start, hop, live, levels, temperature, top_p, told, streams, we
     for t in range(levels.shape[1]):
         for b in range(live):
             for n in range(residual):
-                x[b * x_step + n] = weights.table[streams.before[b], n]
+                x[b * x_step + n] = weights.table[streams.before[b], n] + weights.phases[told.phases[b, t], n]
             for n in range(residual, outputs):
                 x[b * x_step + n] = skips[n]
         gone = (start + t) & (AHEAD - 1)  # of the samples that the far pasts are known for; a call may begin between
@@ -281,12 +254,7 @@ def step_streams(start, hop, live, levels, temperature, top_p, told, streams, we
             _far_pasts(start + t - gone, early, a_step, streams, weights)
         _layers(start + t, live, x, x_step, a, a_step, z, early, told.biases[t // hop], streams, weights)
         _head(live, x, x_step, wide, wide_step, logits, logits_step, weights)
-        at = (start + t) & (streams.past.shape[1] - 1)
         for b in range(live):
             own = logits[b * logits_step :]
-            if taps > 0:
-                streams.past[b, at] = weights.centres[streams.before[b]]
-                lag, own_taps = told.lags[b, t], told.taps[t // hop, b]
-                _predict(own, streams.past[b], at, lag, own_taps, wide[b * wide_step :], weights)
             level = _draw(own, shares, rest, told.uniforms[b, t], temperature, top_p)
             streams.before[b] = levels[b, t] = level

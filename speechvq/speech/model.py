@@ -3,13 +3,14 @@
 import difflib
 import hashlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from speechvq.audio.phase import contour_phase
 from speechvq.audio.pitch import HOP, contour
 from speechvq.audio.waveform import normalise_level
 from speechvq.config import SpeechConfig
@@ -18,40 +19,16 @@ from speechvq.quantizer import VectorQuantizer
 from speechvq.speech.chunks import Joined, cut, join
 from speechvq.speech.companding import Companding
 from speechvq.speech.contour import at_code_rate, shift_pitch
-from speechvq.speech.encoder import Encoder, jitter
+from speechvq.speech.decoder import Decoder
+from speechvq.speech.encoder import Encoder
+from speechvq.speech.model_directory import read_model, save_model
 from speechvq.speech.script import Script
 from speechvq.speech.speaking import Sampling, speak_script
-from speechvq.speech.wavenet import WaveNet
 from speechvq.vqvae import VQVAE
+from speechvq.weights import check_tensors
 
 CHUNKS_AT_ONCE = 32  # of a long sound that is cut; bounds the memory
 ENCODE_SECONDS = 10  # of sound encoded at once; bounds the memory of long files
-
-
-class Decoder(nn.Module):
-    """The WaveNet as a likelihood: codes and speaker in, nats of the waveform out."""
-
-    def __init__(self, config: SpeechConfig, speakers: int, companding: Companding) -> None:
-        super().__init__()
-        self.jitter, self.companding = config.jitter, companding
-        self.wavenet = WaveNet(config.wavenet, config.quantizer.dim, speakers)
-
-    def nats(self, wave: Tensor, vectors: Tensor, speaker: Tensor, pitch: Tensor | None = None) -> Tensor:
-        """-log p(levels | vectors, speaker), nats a sample, ().
-
-        Args:
-            wave: (B, T), T a multiple of the hop.
-            vectors: (B, N, D).
-            speaker: (B,), int64.
-            pitch: (B, F), Hz, 0 where unvoiced, 10 ms apart; for a decoder that is told the pitch.
-        """
-        if pitch is not None and self.wavenet.config.pitch:
-            pitch = at_code_rate(pitch, vectors.shape[1], wave.shape[1] // vectors.shape[1])
-        if self.training and self.jitter > 0:
-            vectors = jitter(vectors, self.jitter)
-        levels = self.companding.to_levels(self.companding.emphasise(wave))
-        logits = self.wavenet(levels, vectors, speaker, pitch)
-        return F.cross_entropy(logits.flatten(0, 1).float(), levels.flatten())
 
 
 class SpeechVQ(VQVAE):
@@ -83,6 +60,30 @@ class SpeechVQ(VQVAE):
         )
         self.config, self.speakers = config, tuple(speakers)
         self.register_buffer("voice_pitch", torch.zeros(len(speakers)))
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path) -> "SpeechVQ":
+        """A model ready to encode and speak.
+
+        Args:
+            name: a model directory, a run directory that has one in `model/`, or the name of a bundled model.
+
+        Raises:
+            UserError: not a model; a damaged or hostile file; configuration and weights that differ.
+        """
+        contents = read_model(name)
+        model = cls(contents.config, contents.speakers)
+        check_tensors(contents.weights, contents.tensors, model.state_dict())
+        model.load_state_dict(contents.tensors)
+        return model.eval()
+
+    def save_pretrained(self, folder: str | Path, *, half: bool = False) -> None:
+        """Write a model directory; `half` in half the bytes.
+
+        Raises:
+            UserError: the disk is full or not writable.
+        """
+        save_model(Path(folder), self, half=half)
 
     def speaker_number(self, name: str) -> int:
         """Number of a voice.
@@ -124,6 +125,7 @@ class SpeechVQ(VQVAE):
         speakers: Sequence[str],
         *,
         pitch: Sequence[np.ndarray] | None = None,
+        phase: Sequence[np.ndarray] | None = None,
         offsets: Sequence[int] | None = None,
         on_frame: Callable[[int], None] | None = None,
         **sampling: Any,
@@ -135,9 +137,11 @@ class SpeechVQ(VQVAE):
             speakers: a voice's name for each.
             pitch: for each a contour (F,) in Hz, 0 where unvoiced, 10 ms apart, for a decoder that is told the
                 pitch; without it every voice speaks at its own mean.
+            phase: for each the classes (N x hop,) of `audio.phase`, for a decoder that is told the phase; without it
+                every voice's cycles follow its contour from the beginning.
             offsets: for each the sample of a longer sound at which it begins, and its chance with it.
             on_frame: told how many code frames are done.
-            sampling: the fields of `speaking.Sampling`: seed, temperature, top_p, engine, precision.
+            sampling: the fields of `speaking.Sampling`: seed, temperature, top_p, voicing, engine, precision.
 
         Returns:
             One (N x hop,) float32 for each, at the package's level.
@@ -156,9 +160,9 @@ class SpeechVQ(VQVAE):
             self.config.hop,
             self._pitch(codes, numbers, pitch),
             torch.tensor([len(each) for each in codes], device=device),
+            self._phase(codes, numbers, pitch, phase),
         )
-        wavenet, companding = self.decoder.wavenet, self.decoder.companding
-        return speak_script(wavenet, companding, script, Sampling(**sampling), offsets=offsets, on_frame=on_frame)
+        return speak_script(self.decoder, script, Sampling(**sampling), offsets=offsets, on_frame=on_frame)
 
     def convert(self, wave: np.ndarray, speaker: str, *, chunked: bool = False, **options: Any) -> np.ndarray:
         """The same sentence in another voice.
@@ -201,12 +205,13 @@ class SpeechVQ(VQVAE):
         codes, pitch, hop = self.encode_wave(wave), self._target_pitch(wave, speaker), self.config.hop
         if not len(codes):
             return Joined(np.empty(0, np.float32), np.empty(0))
-        chunks, sounds = cut(len(codes), hop), []
+        chunks, sounds, phase = cut(len(codes), hop), [], contour_phase(pitch, len(codes) * hop)
         for some in (chunks[i : i + CHUNKS_AT_ONCE] for i in range(0, len(chunks), CHUNKS_AT_ONCE)):
             sounds += self.speak(
                 [codes[chunk.first : chunk.last] for chunk in some],
                 [speaker] * len(some),
                 pitch=[pitch[chunk.first * hop // HOP : -(-chunk.last * hop // HOP)] for chunk in some],
+                phase=[phase[chunk.first * hop : chunk.last * hop] for chunk in some],
                 offsets=[chunk.first * hop for chunk in some],
                 **options,
             )
@@ -234,6 +239,24 @@ class SpeechVQ(VQVAE):
         ]
         return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(numbers.device)
 
+    def _phase(
+        self,
+        codes: Sequence[np.ndarray],
+        numbers: Tensor,
+        pitch: Sequence[np.ndarray] | None,
+        phase: Sequence[np.ndarray] | None,
+    ) -> Tensor | None:
+        """Phases of all samples, (B, T), or None for a decoder that is not told the phase."""
+        if not self.config.wavenet.phase:
+            return None
+        samples = [len(each) * self.config.hop for each in codes]
+        if phase is None and pitch is None:
+            pitch = [np.full(-(-n // HOP), float(hertz)) for n, hertz in zip(samples, self.voice_pitch[numbers])]
+        if phase is None:
+            phase = [contour_phase(one, n) for one, n in zip(pitch or [], samples)]
+        rows = [torch.from_numpy(np.asarray(one[:n], np.uint8)) for one, n in zip(phase, samples)]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(numbers.device)
+
     def _checked(self, codes: np.ndarray) -> Tensor:
         if len(codes) and not 0 <= codes.min() <= codes.max() < self.config.quantizer.num_codes:
             raise UserError(
@@ -246,3 +269,8 @@ def match_level(wave: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Scale a sound to the RMS of another, never past full scale: (T,) and (T',) to (T,), float32."""
     rms = float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))) if len(reference) else 0.0
     return normalise_level(wave, rms).astype(np.float32) if rms > 0 else np.zeros_like(wave)
+
+
+def load_model(name: str | Path) -> SpeechVQ:
+    """As `SpeechVQ.from_pretrained`."""
+    return SpeechVQ.from_pretrained(name)

@@ -2,46 +2,77 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 from speechvq.audio.manifest import is_file_name
 from speechvq.config import SpeechConfig, from_mapping, read_yaml, save
 from speechvq.errors import UserError
-from speechvq.speech.model import SpeechVQ
-from speechvq.weights import check_tensors, read_tensors, write_tensors
+from speechvq.weights import read_tensors, write_tensors
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
+BUNDLED = Path(__file__).parents[1] / "pretrained"  # models that come with the package, by name
 
 
-def save_model(folder: Path, model: SpeechVQ) -> None:
+class Saved(Protocol):
+    """What a model directory holds of a speech model."""
+
+    config: SpeechConfig
+    speakers: tuple[str, ...]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All weights and buffers by name."""
+        ...
+
+
+class Contents(NamedTuple):
+    """A model directory, read and checked."""
+
+    config: SpeechConfig
+    speakers: list[str]
+    tensors: dict[str, Tensor]  # float32 where they were saved in half
+    weights: Path  # the file that they are of, for complaints
+
+
+def save_model(folder: Path, model: Saved, *, half: bool = False) -> None:
     """Write a model directory; the weights first, so that a folder with a configuration is complete.
+
+    Args:
+        folder: that is made.
+        model: what is saved.
+        half: in half the bytes, rounded to float16; read again it is float32, and nearly the same.
 
     Raises:
         UserError: the disk is full or not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(folder / WEIGHTS, model.state_dict())
+        tensors = model.state_dict()
+        if half:
+            tensors = {name: each.half() if each.dtype == torch.float32 else each for name, each in tensors.items()}
+        write_tensors(folder / WEIGHTS, tensors)
         save(folder / CONFIG, model.config, speakers=list(model.speakers))
     except OSError as error:
         raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
 
 
-def load_model(folder: str | Path) -> SpeechVQ:
-    """Read a model directory, ready to encode and speak.
+def read_model(folder: str | Path) -> Contents:
+    """Read a model directory.
 
     Args:
-        folder: the directory, or a run directory that has one in `model/`.
+        folder: the directory, or a run directory that has one in `model/`; or the name of a bundled model.
 
     Raises:
-        UserError: not a model directory; a damaged or hostile file; configuration and weights that differ.
+        UserError: not a model directory; a damaged or hostile file; configuration and weights that differ in size.
     """
-    folder = Path(folder)
+    folder = _named(Path(folder))
     folder = folder / "model" if (folder / "model" / CONFIG).exists() else folder
     if not (folder / CONFIG).is_file():
         raise UserError(
             f"{folder}: no model here ({CONFIG} is missing); give what `train --out` made, or its model/"
+            f"{', or a name: ' + ', '.join(names) if (names := bundled_models()) else ''}"
         )
     mapping = read_yaml(folder / CONFIG)
     speakers = mapping.pop("speakers", None)
@@ -53,12 +84,22 @@ def load_model(folder: str | Path) -> SpeechVQ:
         config = from_mapping(SpeechConfig, mapping)
     except UserError as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None
-    tensors = read_tensors(folder / WEIGHTS)
+    tensors = {
+        name: each.float() if each.dtype == torch.float16 else each
+        for name, each in read_tensors(folder / WEIGHTS).items()
+    }
     _check_sizes(folder / WEIGHTS, tensors, config, len(speakers))
-    model = SpeechVQ(config, speakers)
-    check_tensors(folder / WEIGHTS, tensors, model.state_dict())
-    model.load_state_dict(tensors)
-    return model.eval()
+    return Contents(config, speakers, tensors, folder / WEIGHTS)
+
+
+def bundled_models() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}"))
+
+
+def _named(folder: Path) -> Path:
+    """A folder that is there, else the bundled model of that name."""
+    return BUNDLED / folder if not folder.exists() and str(folder) in bundled_models() else folder
 
 
 def _check_sizes(path: Path, tensors: Mapping[str, Tensor], config: SpeechConfig, speakers: int) -> None:
@@ -68,16 +109,19 @@ def _check_sizes(path: Path, tensors: Mapping[str, Tensor], config: SpeechConfig
         UserError: names the first that is not there.
     """
     wavenet, channels, dim = config.wavenet, config.encoder.channels, config.quantizer.dim
+    source = config.source_filter
     decoder, layers = "decoder.wavenet", wavenet.stacks * wavenet.layers
     sizes = {
         f"encoder.layers.{len(config.encoder.strides) - 1}.bias": (channels,),
         f"encoder.blocks.{config.encoder.blocks - 1}.wide.bias": (channels,),
         "quantizer.codebook": (config.quantizer.num_codes, dim),
         f"{decoder}.conditioning.speakers.weight": (speakers, wavenet.speaker),
-        f"{decoder}.conditioning.near.bias": (wavenet.condition,),
+        f"{decoder}.conditioning.network.layers.0.bias": (wavenet.condition,),
         f"{decoder}.layers.{layers - 1}.out": (wavenet.residual + wavenet.skip, wavenet.residual),
         f"{decoder}.logits.weight": (wavenet.levels, wavenet.hidden),
     }
+    if source.order:
+        sizes["decoder.source_filter.tell.weight"] = (source.order + 2, source.units, 1)
     for name, shape in sizes.items():
         found = tuple(tensors[name].shape) if name in tensors else "missing"
         if found != shape and not name.startswith("encoder.blocks.-1"):

@@ -37,6 +37,7 @@ def pack(wavenet: WaveNet, streams: int, precision: Literal["fp32", "bf16"] = "f
     return Weights(
         dilations=np.array([layer.dilation for layer in layers]),
         table=_plain(wavenet.embedding),
+        phases=np.zeros((1, residual), np.float32) if wavenet.phases is None else _plain(wavenet.phases),
         past=panels(*(gate[:residual] for gate in gates)),
         early=far(*(gate[:residual] for gate in gates)) if streams == 1 else panels(),
         now=panels(*(gate[residual:] for gate in gates)),
@@ -48,7 +49,6 @@ def pack(wavenet: WaveNet, streams: int, precision: Literal["fp32", "bf16"] = "f
         last_bias=_plain(wavenet.logits.bias),
         width=width,
         paired=2 if precision == "bf16" else 1,
-        **_predictor(wavenet),
     )
 
 
@@ -57,25 +57,6 @@ def _panels(width: int, *, paired: bool) -> Callable[..., np.ndarray]:
     lay = pack_pairs if paired else pack_panels
     none = [np.empty(0, np.uint32 if paired else np.float32)]
     return lambda *matrices: np.concatenate(none + [lay(_plain(matrix), width) for matrix in matrices])
-
-
-def _predictor(wavenet: WaveNet) -> dict[str, np.ndarray | int]:
-    """The linear predictor's part; empty for a decoder without one."""
-    if (predictor := wavenet.predictor) is None:
-        return {
-            "short": 0,
-            "refine": np.zeros((2, 1), np.float32),
-            "refine_bias": np.zeros(2, np.float32),
-            "centres": np.zeros(1, np.float32),
-            "log_widths": np.zeros(1, np.float32),
-        }
-    return {
-        "short": predictor.short,
-        "refine": _plain(predictor.refine.weight),
-        "refine_bias": _plain(predictor.refine.bias),
-        "centres": _plain(predictor.centres),
-        "log_widths": _plain(predictor.log_widths),
-    }
 
 
 def _plain(tensor: Tensor) -> np.ndarray:

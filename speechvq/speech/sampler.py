@@ -20,6 +20,7 @@ def sample(
     *,
     pitch: Tensor | None = None,
     frames: Tensor | None = None,
+    phase: Tensor | None = None,
     on_frame: Callable[[int], None] | None = None,
     **options: Any,
 ) -> Tensor:
@@ -32,13 +33,14 @@ def sample(
         uniforms: (B, T), in [0, 1), one a sample, T a multiple of N; they are all of the chance there is.
         pitch: (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch.
         frames: (B,), how many of the N are each stream's own; the others do not change its sound.
+        phase: (B, T), uint8, classes of `audio.phase`; for a decoder that is told the phase.
         on_frame: told now and then how many code frames are done.
         options: temperature, top_p, engine and precision as in `sample_pieces`.
 
     Returns:
         (B, T), int64 levels; 0 in frames that are not a stream's own.
     """
-    script = Script(vectors, speaker, uniforms.shape[1] // vectors.shape[1], pitch, frames)
+    script = Script(vectors, speaker, uniforms.shape[1] // vectors.shape[1], pitch, frames, phase)
     levels = torch.zeros(uniforms.shape, dtype=torch.long, device=uniforms.device)
     done = 0
     for piece in sample_pieces(wavenet, script, lambda start, stop: uniforms[:, start:stop], **options):
@@ -98,12 +100,12 @@ def _stepwise(
     step = CachedStep(wavenet, streams)
     before = torch.full((streams,), wavenet.config.levels // 2, device=own.device)
     for frame in range(int(own.max())):
-        biases, taps, lags = script.read(wavenet, frame, frame + 1)
+        biases, phases = script.read(wavenet, frame, frame + 1)
         condition = biases[..., 0].unflatten(1, (len(wavenet.layers), -1)).transpose(0, 1).contiguous()
-        weights, chance = None if taps is None else taps[..., 0], uniforms(frame * hop, (frame + 1) * hop)
+        chance = uniforms(frame * hop, (frame + 1) * hop)
         levels = torch.empty(streams, hop, dtype=torch.long, device=own.device)
         for t in range(hop):
-            lag = lags[:, t] if lags is not None else None
-            before = draw(step(before, condition, weights, lag), chance[:, t], temperature, top_p)
+            phase = None if phases is None else phases[:, t]
+            before = draw(step(before, condition, phase), chance[:, t], temperature, top_p)
             levels[:, t] = before
         yield levels * (frame < own)[:, None]

@@ -5,18 +5,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from speechvq.speech.contour import hold_unvoiced, periods
+from speechvq.speech.contour import hold_unvoiced
 from speechvq.speech.wavenet import WaveNet
 
-REACH = 2  # code frames on either side that the decoder's conditioning looks at: two convolutions of width 3
 
 
 class Piece(NamedTuple):
     """What the decoder is told in some code frames."""
 
     biases: Tensor  # (B, layers x 2 residual, n), of the gates
-    taps: Tensor | None  # (B, taps + 1, n), the linear predictor's weights
-    lags: Tensor | None  # (B, n x hop), int64, pitch periods in samples
+    phases: Tensor | None  # (B, n x hop), uint8, classes of `audio.phase`
 
 
 class Script(NamedTuple):
@@ -27,6 +25,7 @@ class Script(NamedTuple):
     hop: int  # samples a frame
     pitch: Tensor | None = None  # (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch
     frames: Tensor | None = None  # (B,), how many of the N are each stream's own; None for all
+    phase: Tensor | None = None  # (B, N x hop), uint8; for a decoder that is told the phase
 
     def lengths(self) -> list[int]:
         """Code frames of each stream."""
@@ -34,22 +33,31 @@ class Script(NamedTuple):
 
     def rows(self, numbers: list[int]) -> "Script":
         """Some of the streams."""
-        parts = (self.vectors, self.speaker, None, self.pitch, self.frames)
-        return Script(*(self.hop if i == 2 else None if p is None else p[numbers] for i, p in enumerate(parts)))
+        chosen = {
+            name: part[numbers] if isinstance(part, Tensor) else part for name, part in self._asdict().items()
+        }
+        return Script(**chosen)
 
     @torch.no_grad()
     def read(self, wavenet: WaveNet, first: int, last: int) -> Piece:
         """What the decoder is told in code frames first to last: as in the whole, in the memory of a part."""
-        low, high = max(first - REACH - 1, 0), min(last + REACH + 1, self.vectors.shape[1])
-        own = slice(first - low, last - low)
-        pitch = None if self.pitch is None else _excerpt(self.pitch, low, high)
-        frames = None if self.frames is None else (self.frames - low).clamp(0, high - low)
-        features = wavenet.conditioning.features(self.vectors[:, low:high], self.speaker, pitch, frames)[..., own]
-        lags = None
-        if wavenet.config.long_taps and pitch is not None:
-            lags = periods(pitch, (high - low) * self.hop)[:, own.start * self.hop : own.stop * self.hop]
-        taps = None if wavenet.predictor is None else wavenet.predictor.weights(features)
-        return Piece(wavenet.conditioning(features), taps, lags)
+        part, own = self.excerpt(first, last, wavenet.conditioning.network.reach)
+        biases = wavenet.conditioning(part.vectors, part.speaker, part.pitch, part.frames)[..., own]
+        phases = None
+        if wavenet.phases is not None and self.phase is not None:
+            phases = self.phase[:, first * self.hop : last * self.hop]
+        return Piece(biases, phases)
+
+    def excerpt(self, first: int, last: int, reach: int) -> tuple["Script", slice]:
+        """Code frames first to last with `reach` on either side, and where these frames are in it."""
+        low, high = max(first - reach - 1, 0), min(last + reach + 1, self.vectors.shape[1])
+        part = self._replace(
+            vectors=self.vectors[:, low:high],
+            pitch=None if self.pitch is None else _excerpt(self.pitch, low, high),
+            frames=None if self.frames is None else (self.frames - low).clamp(0, high - low),
+            phase=None if self.phase is None else self.phase[:, low * self.hop : high * self.hop],
+        )
+        return part, slice(first - low, last - low)
 
 
 def _excerpt(pitch: Tensor, low: int, high: int) -> Tensor:

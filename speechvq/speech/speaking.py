@@ -1,4 +1,4 @@
-"""Scripts to sounds: the chance that a seed stands for, the sampler, and mu-law levels back to a waveform."""
+"""Scripts to sounds: the chance that a seed stands for, the sampler, and what it drew back to a waveform."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speechvq.speech.companding import Companding
+from speechvq.speech.decoder import Decoder
 from speechvq.speech.sampler import sample_pieces
 from speechvq.speech.script import Script
-from speechvq.speech.wavenet import WaveNet
+from speechvq.speech.synthesis import Synthesis
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Sampling:
     seed: int = 0  # of the chance, which is the same for every stream: a sound does not depend on its neighbours
     temperature: float = 1.0  # see `categorical.draw`
     top_p: float = 1.0
+    voicing: float = 0.8  # see `SourceFilter.voiced`; of no effect on a decoder without one
     engine: Literal["auto", "numba", "torch"] = "auto"  # see `sampler.sample_pieces`
     precision: Literal["fp32", "bf16"] = "fp32"
 
@@ -32,8 +33,7 @@ def chance(seed: int, start: int, stop: int) -> Tensor:
 
 
 def speak_script(
-    wavenet: WaveNet,
-    companding: Companding,
+    decoder: Decoder,
     script: Script,
     sampling: Sampling,
     *,
@@ -43,7 +43,7 @@ def speak_script(
     """Sounds of all streams, in the memory that they take.
 
     Args:
-        wavenet, companding: the decoder.
+        decoder: of the model.
         script: what the streams say.
         sampling: how samples are drawn.
         offsets: sample of a longer sound at which each stream begins: its chance begins there too. None for 0.
@@ -60,9 +60,9 @@ def speak_script(
         return torch.stack([rows[offset] for offset in starts]).to(device)
 
     waves = [np.empty(length, np.float32) for length in lengths]
-    last, done = None, 0
+    synthesis, done = Synthesis(decoder, script, sampling.voicing), 0
     pieces = sample_pieces(
-        wavenet,
+        decoder.wavenet,
         script,
         uniforms,
         temperature=sampling.temperature,
@@ -71,8 +71,7 @@ def speak_script(
         precision=sampling.precision,
     )
     for levels in pieces:
-        part = companding.to_wave(levels, last)
-        last, samples = part[:, -1], part.cpu().numpy()
+        samples = synthesis(levels).cpu().numpy()
         for wave, row in zip(waves, samples):
             wave[done : done + len(row)] = row[: max(len(wave) - done, 0)]
         done += levels.shape[1]

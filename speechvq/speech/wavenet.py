@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from speechvq.audio.phase import PARTS
 from speechvq.config import WaveNetConfig
-from speechvq.speech.contour import periods, pitch_features
+from speechvq.speech.frame_network import FrameNetwork
 from speechvq.speech.gated_stack import gated_stack
 from speechvq.speech.linear_stack import linear_stack
-from speechvq.speech.predictor import LinearPredictor
 
 
 class Conditioning(nn.Module):
@@ -25,41 +25,19 @@ class Conditioning(nn.Module):
     def __init__(self, config: WaveNetConfig, dim: int, speakers: int) -> None:
         super().__init__()
         self.speakers = nn.Embedding(speakers, config.speaker)
-        self.pitch = config.pitch
-        width = dim + config.speaker + (2 if config.pitch else 0)
-        self.near = nn.Conv1d(width, config.condition, 3, padding=1)
-        self.wide = nn.Conv1d(config.condition, config.condition, 3, padding=1)
+        self.network = FrameNetwork(dim, config.speaker, config.condition, depth=2, pitch=config.pitch)
         gates = 2 * config.residual * config.stacks * config.layers
         self.project = nn.Conv1d(config.condition, gates, 1)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Biases of all layers' gates from the features: (B, C, N) to (B, layers x 2 residual, N)."""
-        return self.project(features)
-
-    def features(
+    def forward(
         self, vectors: Tensor, speaker: Tensor, pitch: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:
-        """What the decoder is told, as one vector a code frame.
+        """Biases of all layers' gates: arguments as of `voices` and FrameNetwork, to (B, layers x 2 residual, N)."""
+        return self.project(self.network(vectors, self.voices(speaker), pitch, frames))
 
-        Args:
-            vectors: (B, N, D), quantised.
-            speaker: (B,), int64.
-            pitch: (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch.
-            frames: (B,), how many of the N are each string's own; what follows counts as the edge, where there is
-                nothing. None for all.
-
-        Returns:
-            (B, C, N).
-        """
-        parts = [vectors.transpose(1, 2), self.speakers(speaker).unsqueeze(-1).expand(-1, -1, vectors.shape[1])]
-        if self.pitch:
-            assert pitch is not None, "this decoder needs a pitch contour"
-            parts.append(pitch_features(pitch))
-        x = torch.cat(parts, dim=1)
-        own = None if frames is None else torch.arange(x.shape[-1], device=x.device) < frames[:, None, None]
-        x = F.relu(self.near(x if own is None else x * own))
-        x = x if own is None else x * own
-        return F.relu(x + self.wide(x))
+    def voices(self, speaker: Tensor) -> Tensor:
+        """Vectors (B, V) of speakers by number, (B,) int64; or by the vectors themselves, of voices not in the table."""
+        return speaker if speaker.is_floating_point() else self.speakers(speaker)
 
 
 class GatedLayer(nn.Module):
@@ -106,11 +84,11 @@ class WaveNet(nn.Module):
         self.config = config
         self.conditioning = Conditioning(config, dim, speakers)
         self.embedding = nn.Parameter(smooth_table(config.levels, config.residual))
+        self.phases = nn.Parameter(cyclic_table(PARTS, config.residual)) if config.phase else None
         dilations = [2**i for _ in range(config.stacks) for i in range(config.layers)]
         self.layers = nn.ModuleList(GatedLayer(d, config.residual, config.skip) for d in dilations)
         self.hidden = nn.Linear(config.skip, config.hidden)
         self.logits = nn.Linear(config.hidden, config.levels)
-        self.predictor = LinearPredictor(config) if config.short_taps else None
         nn.init.zeros_(self.logits.bias)
         self.logits.weight.data = smooth_table(config.levels, config.hidden) / math.sqrt(config.hidden)
 
@@ -119,7 +97,14 @@ class WaveNet(nn.Module):
         """How many past samples a prediction sees: 1 + the sum of the dilations."""
         return 1 + sum(layer.dilation for layer in self.layers)
 
-    def forward(self, levels: Tensor, vectors: Tensor, speaker: Tensor, pitch: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        levels: Tensor,
+        vectors: Tensor,
+        speaker: Tensor,
+        pitch: Tensor | None = None,
+        phase: Tensor | None = None,
+    ) -> Tensor:
         """Predict every sample from those before it.
 
         Args:
@@ -127,21 +112,22 @@ class WaveNet(nn.Module):
             vectors: (B, N, D), quantised; T = N x hop.
             speaker: (B,), int64.
             pitch: (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch.
+            phase: (B, T), classes of `audio.phase`, of each sample's own cycle; for a decoder that is told the phase.
 
         Returns:
             (B, T, levels), logits; those of sample t depend on levels before t alone.
         """
         before = F.pad(levels, (1, -1), value=self.config.levels // 2)
-        features = self.conditioning.features(vectors, speaker, pitch)
-        total = self._skips(F.embedding(before, self.embedding), self.conditioning(features))
+        x = F.embedding(before, self.embedding)
+        if self.phases is not None:
+            assert phase is not None, "this decoder needs the phase"
+            x = x + F.embedding(phase.long(), self.phases)
+        total = self._skips(x, self.conditioning(vectors, speaker, pitch))
         # (S, B T) transposed costs nothing inside the product, and leaves the classes contiguous; the scale
         # is laid upon the weights, which are smaller.
         rows, scaled = F.relu(total).flatten(1).t(), self.hidden.weight / math.sqrt(len(self.layers))
         hidden = F.relu(F.linear(rows, scaled, self.hidden.bias)).view(*levels.shape, -1)
-        if self.predictor is None:
-            return self.logits(hidden)
-        lags = periods(pitch, levels.shape[1]) if pitch is not None and self.config.long_taps else None
-        return self.logits(hidden) + self.predictor(before, features, hidden, lags)
+        return self.logits(hidden)
 
     def _skips(self, x: Tensor, condition: Tensor) -> Tensor:
         """The skips of all layers, summed, by the form that is fastest: (B, T, R) to (S, B, T)."""
@@ -162,3 +148,13 @@ def smooth_table(levels: int, width: int) -> Tensor:
     position = torch.linspace(-1, 1, levels)[:, None]
     frequency, phase = 4.0 * torch.randn(width), 2 * math.pi * torch.rand(width)
     return math.sqrt(2) * torch.cos(frequency * position + phase)
+
+
+def cyclic_table(parts: int, width: int) -> Tensor:
+    """A table (1 + parts, width) of the parts of a cycle: random harmonics of it, and a row of zeros for no cycle.
+
+    Where the voice is in its cycle tells when the next pulse comes; the first four harmonics are enough to begin with.
+    """
+    position = torch.arange(parts)[:, None] / parts
+    harmonic, phase = torch.randint(1, 5, (width,)), torch.rand(width)
+    return torch.cat([torch.zeros(1, width), math.sqrt(2) * torch.cos(2 * math.pi * (harmonic * position + phase))])

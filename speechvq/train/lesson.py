@@ -13,6 +13,7 @@ from torch import nn
 from speechvq import distributed
 from speechvq.config import TrainConfig
 from speechvq.errors import UserError
+from speechvq.training.checkpoint import list_checkpoints
 from speechvq.training.log import say
 from speechvq.training.loop import Batches, Evaluate, Interrupted, averaged, fit
 from speechvq.training.memory import keep_freed_memory
@@ -25,6 +26,7 @@ class Lesson(NamedTuple):
     batches: Batches  # endless batches from a step on
     evaluate: Evaluate  # measures a model on held-out data
     export: Callable[[Path, nn.Module], None]  # writes a model directory
+    begin: Callable[[], None] = lambda: None  # what comes before the first step of a run that was not begun yet
 
 
 def learn(lesson: Lesson, out: Path, config: TrainConfig) -> int:
@@ -35,6 +37,8 @@ def learn(lesson: Lesson, out: Path, config: TrainConfig) -> int:
     """
     keep_freed_memory()
     try:
+        if not list_checkpoints(out):
+            lesson.begin()
         state = fit(lesson.model, lesson.batches, lesson.evaluate, out, config)
     except Interrupted as stop:
         say(str(stop))

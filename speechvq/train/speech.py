@@ -14,13 +14,17 @@ from speechvq.audio.pitch import contour
 from speechvq.audio.waveform import read_waveform
 from speechvq.config import SpeechRun
 from speechvq.errors import UserError
+from speechvq.quantizer import nearest_code
 from speechvq.speech.contour import mean_pitch
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import save_model
 from speechvq.train.lesson import Lesson
 from speechvq.training.heldout import measure_heldout
+from speechvq.training.log import say
 
 PITCH_UTTERANCES = 5  # that a voice's mean pitch is taken from
+SOURCE_FILTER_RATE, SAID_EVERY = 2e-3, 200  # of learning; steps
+LAID, LAID_AT_ONCE = 32, 16  # vectors for each code that the codebook is laid among; crops encoded at once
 
 
 def lesson(config: SpeechRun, device: torch.device) -> Lesson:
@@ -52,6 +56,7 @@ def lesson(config: SpeechRun, device: torch.device) -> Lesson:
         ),
         lambda model: measure_heldout(model, heldout),
         _export,
+        lambda: _begin(model, training, config),
     )
 
 
@@ -71,6 +76,56 @@ def voice_pitches(utterances: Sequence[Utterance], speakers: Sequence[str]) -> l
     """Mean pitch of each voice, Hz, from a few of its utterances; 0 for one without voiced sound."""
     chosen = [[u for u in utterances if u.speaker == name][:PITCH_UTTERANCES] for name in speakers]
     return [mean_pitch(np.concatenate([contour(read_waveform(u.path)) for u in few])) for few in chosen]
+
+
+def _begin(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) -> None:
+    """What comes before the first step: the codebook, then source and filter; the same on every process."""
+    plain, crop = CropDataset(training, model.speakers, config.data.crop, config.train.seed), config.model.source_filter
+    _lay_codebook(model, plain)
+    if crop.order and crop.steps:
+        _teach_source_filter(model, training, config)
+
+
+def _lay_codebook(model: SpeechVQ, dataset: CropDataset) -> None:
+    """Lay the codebook among the untrained encoder's outputs: the crops that training begins with."""
+    quantizer, wanted = model.quantizer, LAID * model.config.quantizer.num_codes
+    vectors: list[torch.Tensor] = []
+    with torch.no_grad():
+        for first in range(0, len(dataset), LAID_AT_ONCE):
+            waves = torch.stack([dataset[i][0] for i in range(first, first + LAID_AT_ONCE)])
+            vectors.append(model.encoder(waves.to(quantizer.codebook.device)).flatten(0, 1))
+            if sum(map(len, vectors)) >= wanted:
+                break
+    quantizer.lay(torch.cat(vectors))
+
+
+def _teach_source_filter(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) -> None:
+    """Teach source and filter alone: without the WaveNet a step takes a fiftieth of the time.
+
+    The codes stay as they are laid meanwhile.
+    """
+    settings, device = config.model.source_filter, model.quantizer.codebook.device
+    dataset = CropDataset(training, model.speakers, config.data.crop, config.train.seed, config.model.wavenet.pitch)
+    weights = [*model.decoder.source_filter.parameters(), *model.decoder.wavenet.conditioning.speakers.parameters()]
+    optimizer = torch.optim.Adam(weights, lr=SOURCE_FILTER_RATE)
+    model.encoder.eval()
+    total, stream = 0.0, crop_loader(dataset, settings.batch, workers=config.data.workers)
+    for step in range(settings.steps):
+        wave, speaker, pitch, phase = (tensor.to(device) for tensor in next(stream))
+        with torch.no_grad():
+            vectors = model.quantizer.lookup(nearest_code(model.encoder(wave), model.quantizer.codebook))
+        loss = model.decoder.source_filter_loss(wave, vectors, speaker, pitch, phase)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, config.train.clip)
+        for group in optimizer.param_groups:
+            group["lr"] = SOURCE_FILTER_RATE * min(1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps))
+        optimizer.step()
+        total += float(loss.detach())
+        if (step + 1) % SAID_EVERY == 0:
+            say(f"source and filter, step {step + 1}/{settings.steps}: loss {total / SAID_EVERY:.3f}")
+            total = 0.0
+    model.encoder.train()
 
 
 def _export(folder: Path, model: nn.Module) -> None:

@@ -25,12 +25,12 @@ def measure_heldout(model: SpeechVQ, crops: Crops) -> dict[str, float]:
         wrong codes and by a wrong name (near zero: the decoder does not listen to them); `heldout_perplexity`
         and `heldout_active_codes` over all crops.
     """
-    wave, speaker, pitch = (tensor.to(model.quantizer.codebook.device) for tensor in crops)
+    wave, speaker, *voice = (tensor.to(model.quantizer.codebook.device) for tensor in crops)
     codes = torch.cat([model.encode(part) for part in wave.split(CROPS_AT_ONCE)])
     others = (speaker + _shift(len(model.speakers))) % len(model.speakers)
-    right = _mean_nats(model, wave, codes, speaker, pitch)
-    wrong_codes = _mean_nats(model, wave, codes.roll(len(codes) // 2, dims=0), speaker, pitch)
-    wrong_speaker = _mean_nats(model, wave, codes, others, pitch)
+    right = _mean_nats(model, wave, codes, speaker, *voice)
+    wrong_codes = _mean_nats(model, wave, codes.roll(len(codes) // 2, dims=0), speaker, *voice)
+    wrong_speaker = _mean_nats(model, wave, codes, others, *voice)
     usage = torch.bincount(codes.flatten(), minlength=model.config.quantizer.num_codes)
     return {
         "heldout_bits": right / math.log(2),
@@ -48,6 +48,6 @@ def _shift(speakers: int) -> int:
 
 
 def _mean_nats(model: SpeechVQ, *tensors: Tensor) -> float:
-    """Of wave, codes, speaker and pitch, all (B, ...)."""
+    """Of wave, codes, speaker, pitch and phase, all (B, ...)."""
     parts = list(zip(*(tensor.split(CROPS_AT_ONCE) for tensor in tensors)))
     return sum(float(model.nats(*part)) * len(part[0]) for part in parts) / len(tensors[0])

@@ -52,7 +52,7 @@ def fit(
         Interrupted: SIGTERM or SIGINT came; a checkpoint was written first. A second signal ends at once.
         UserError: NaN or Inf in several updates running; a damaged checkpoint; a full disk.
     """
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(_groups(model, config), lr=config.learning_rate, fused=True)
     state = TrainingState(model, optimizer, WeightAverage(model, config.average))
     if checkpoints := list_checkpoints(run):
         load_checkpoint(checkpoints[-1], state)
@@ -86,6 +86,14 @@ def learning_rate(step: int, config: TrainConfig) -> float:
     return config.learning_rate * min(1.0, rise, fall)
 
 
+def _groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """The weights by their share of the learning rate."""
+    encoder = [p for name, p in model.named_parameters() if name.startswith("encoder.")]
+    others = [p for name, p in model.named_parameters() if not name.startswith("encoder.")]
+    groups = [{"params": others, "share": 1.0}, {"params": encoder, "share": config.encoder_rate}]
+    return [group for group in groups if group["params"]]
+
+
 def averaged(state: TrainingState) -> nn.Module:
     """The model with the averaged weights swapped in; call again to swap back."""
     live = {name: tensor.detach().clone() for name, tensor in state.model.state_dict().items()}
@@ -106,7 +114,7 @@ def _update(state: TrainingState, batch: tuple[Tensor, ...], config: TrainConfig
     norm = float(nn.utils.clip_grad_norm_(state.model.parameters(), config.clip))
     if math.isfinite(norm):
         for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(state.step, config)
+            group["lr"] = group.get("share", 1.0) * learning_rate(state.step, config)
         state.optimizer.step()
         state.average.update(state.model, state.step)
     state.step += 1

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from speechvq.errors import UserError
-from speechvq.speech.model_directory import load_model, save_model
+from speechvq.speech.model import load_model
+from speechvq.speech.model_directory import save_model
 from tiny import speech_model
 
 

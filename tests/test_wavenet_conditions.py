@@ -1,5 +1,4 @@
-"""The linear first guess and the pitch keep the promises of the decoder: causal, and cached equals
-parallel."""
+"""Pitch and phase keep the promises of the decoder: causal, and cached equals parallel."""
 
 import dataclasses
 
@@ -15,8 +14,7 @@ from tiny import WAVENET
 HOP, DIM = 8, 4
 OPTIONS = {
     "pitch": {"pitch": True},
-    "short taps": {"short_taps": 5},
-    "short and long taps": {"pitch": True, "short_taps": 5, "long_taps": 3},
+    "phase": {"pitch": True, "phase": True},
 }
 
 
@@ -27,6 +25,11 @@ def wavenet(options: str) -> WaveNet:
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return model.eval()
+
+
+def phases(batch: int, samples: int) -> Tensor:
+    """Classes of any order; the decoder is to take them as they come."""
+    return torch.randint(65, (batch, samples), generator=torch.Generator().manual_seed(3)).byte()
 
 
 def inputs(batch: int, frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -43,11 +46,12 @@ def inputs(batch: int, frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def test_a_future_sample_changes_no_past_prediction(options: str) -> None:
     model, (vectors, speaker, pitch, _) = wavenet(options), inputs(1, 12)
     levels = torch.randint(WAVENET.levels, (1, 12 * HOP), generator=torch.Generator().manual_seed(0))
-    before = model(levels, vectors, speaker, pitch)
+    phase = phases(*levels.shape)
+    before = model(levels, vectors, speaker, pitch, phase)
     for t in range(0, levels.shape[1], 5):
         changed = levels.clone()
         changed[:, t] = (changed[:, t] + 11) % WAVENET.levels
-        after = model(changed, vectors, speaker, pitch)
+        after = model(changed, vectors, speaker, pitch, phase)
         assert torch.allclose(before[:, : t + 1], after[:, : t + 1], atol=1e-5)
         assert t + 1 == levels.shape[1] or not torch.allclose(before[:, t + 1], after[:, t + 1], atol=1e-5)
 
@@ -56,10 +60,11 @@ def test_a_future_sample_changes_no_past_prediction(options: str) -> None:
 @pytest.mark.parametrize("options", OPTIONS)
 def test_both_engines_draw_what_the_parallel_forward_would(options: str) -> None:
     model, (vectors, speaker, pitch, uniforms) = wavenet(options), inputs(3, 14)
-    numba = sample(model, vectors, speaker, uniforms, pitch=pitch, engine="numba")
-    stepwise = sample(model, vectors, speaker, uniforms, pitch=pitch, engine="torch")
+    told = {"pitch": pitch, "phase": phases(*uniforms.shape)}
+    numba = sample(model, vectors, speaker, uniforms, **told, engine="numba")
+    stepwise = sample(model, vectors, speaker, uniforms, **told, engine="torch")
     assert torch.equal(numba, stepwise)
-    logits = model(numba, vectors, speaker, pitch)
+    logits = model(numba, vectors, speaker, **told)
     drawn = draw(logits.flatten(0, 1), uniforms.flatten()).view_as(numba)
     assert float((drawn == numba).double().mean()) > 0.995, "but for ties that rounding decides"
 
@@ -70,11 +75,18 @@ def test_a_stream_sounds_the_same_in_any_company(options: str) -> None:
     frames = torch.tensor([9, 5, 2])
     for i, own in enumerate(frames.tolist()):
         pitch[i, own:] = 0  # padding
-    together = sample(model, vectors, speaker, uniforms, pitch=pitch, frames=frames)
+    phase = phases(*uniforms.shape)
+    together = sample(model, vectors, speaker, uniforms, pitch=pitch, phase=phase, frames=frames)
     for i, own in enumerate(frames.tolist()):
         one = slice(i, i + 1)
+        samples = slice(0, own * HOP)
         alone = sample(
-            model, vectors[one, :own], speaker[one], uniforms[one, : own * HOP], pitch=pitch[one, :own]
+            model,
+            vectors[one, :own],
+            speaker[one],
+            uniforms[one, samples],
+            pitch=pitch[one, :own],
+            phase=phase[one, samples],
         )
         assert torch.equal(together[one, : own * HOP], alone)
 

@@ -1,0 +1,78 @@
+"""`python -m speechvq.enroll`: your own voice for a model that has never heard it, from half a minute of speech."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import speechvq
+from speechvq.audio.manifest import is_file_name
+from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.command import run
+from speechvq.errors import UserError
+from speechvq.progress import counter
+from speechvq.sources import find_sources, read_sources
+
+LEAST = 5.0  # seconds of speech
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(prog="speechvq.enroll", description=__doc__)
+    parser.add_argument("--name", required=True, help="of the voice; convert --target-speaker NAME speaks with it")
+    parser.add_argument("--audio", type=Path, required=True, help="a sound file or a folder of them, of one person")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of speech, at most (default 1)")
+    parser.add_argument(
+        "--model", type=Path, default=Path(speechvq.DEFAULT_MODEL), help="directory or bundled name (default %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, help="voice file (default NAME.safetensors)")
+    parser.add_argument("--steps", type=int, default=300, help="updates of the voice's vector (default 300)")
+    parser.add_argument("--seed", type=int, default=0, help="of the crops (default 0)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C."""
+    return run(build_parser(), _work, argv)
+
+
+def _work(arguments: argparse.Namespace) -> None:
+    if not is_file_name(arguments.name):
+        raise UserError(f"--name {arguments.name}: letters, digits, '-', '_' and '.' only: it names a file")
+    if not 0 < arguments.minutes <= 60 or not 1 <= arguments.steps <= 100_000:
+        raise UserError("--minutes lies in (0, 60], and --steps from 1 to 100000")
+    from speechvq.audio.enrolment_speech import prepare_speech
+    from speechvq.speech.enrolment import enroll
+    from speechvq.speech.voice_file import ENDING, save_voice
+
+    heard: list[np.ndarray] = []
+    for _, wave in read_sources(find_sources(arguments.audio)):
+        heard.append(wave)
+        if sum(map(len, heard)) > 60 * arguments.minutes * SAMPLE_RATE:
+            break
+    try:
+        speech = prepare_speech(heard, longest=60 * arguments.minutes)
+    except UserError as error:
+        raise UserError(f"{arguments.audio}: {error}") from None
+    if speech.seconds < LEAST:
+        raise UserError(f"{arguments.audio}: {speech.seconds:.1f} s of speech; record at least {LEAST:g} s")
+    for warning in speech.warnings:
+        print(f"warning: {arguments.audio}: {warning}", file=sys.stderr)
+    model = speechvq.load(arguments.model)
+    with counter(arguments.steps, label=arguments.name, unit="steps") as count:
+        found = enroll(model, speech.waves, steps=arguments.steps, seed=arguments.seed, on_step=count)
+    out = arguments.out or Path(arguments.name + ENDING)
+    save_voice(out, found.voice, model)
+    bits = 1 / np.log(2)
+    print(f"{speech.seconds:.1f} s of speech, mean pitch {found.voice.pitch:.0f} Hz")
+    print(
+        f"held-out fifth: {found.before * bits:.3f} bits a sample as {found.nearest}, the nearest voice; "
+        f"{found.after * bits:.3f} as {arguments.name}"
+    )
+    print(out)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,111 @@
+"""Fitting a speaker's vector to half a minute of a new voice, with the model left as it is."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speechvq.audio.phase import glottal_phase
+from speechvq.audio.pitch import HOP, contour
+from speechvq.speech.contour import mean_pitch
+from speechvq.speech.model import SpeechVQ
+from speechvq.speech.voice_file import Voice
+
+HELD_OUT = 0.2  # share of the recording that the loss before and after is told of
+CROP_SECONDS, BATCH = 0.4, 4
+RATE = 0.03
+REFRESH = 10  # steps; of so many one hears the WaveNet, the others source and filter alone, where there are such
+
+
+class Enrolled(NamedTuple):
+    """A voice and what it was worth on the part of the recording that was kept apart."""
+
+    voice: Voice
+    before: float  # nats a sample, with the known voice that was likeliest
+    after: float
+    nearest: str  # that voice
+
+
+class _Crops(NamedTuple):
+    wave: Tensor  # (B, T)
+    vectors: Tensor  # (B, N, D)
+    pitch: Tensor  # (B, F)
+    phase: Tensor  # (B, T)
+
+
+def enroll(
+    model: SpeechVQ,
+    waves: Sequence[np.ndarray],
+    *,
+    steps: int = 300,
+    seed: int = 0,
+    on_step: Callable[[int], None] | None = None,
+) -> Enrolled:
+    """Find the vector with which a frozen model predicts a voice best.
+
+    Args:
+        model: in evaluation mode; its weights stay as they are.
+        waves: (T,) each, float, 16 kHz, prepared as for training: level, polarity, no silence at the ends.
+        steps: updates of the vector.
+        seed: of the crops.
+        on_step: told how many steps are done.
+
+    Raises:
+        ValueError: less sound than two crops.
+    """
+    crop = int(CROP_SECONDS * model.config.sample_rate) // model.config.hop * model.config.hop
+    pieces = [wave[i : i + crop] for wave in waves for i in range(0, len(wave) - crop + 1, crop)]
+    if len(pieces) < 2:
+        raise ValueError(f"less sound than two crops of {CROP_SECONDS} s")
+    last = max(round(HELD_OUT * len(pieces)), 1)
+    known, kept = _crops(model, pieces[:-last]), _crops(model, pieces[-last:])
+    table = model.decoder.wavenet.conditioning.speakers.weight.detach()
+    with torch.no_grad():
+        losses = [float(_loss(model, kept_rows(known, slice(0, 16)), row, quick=True)) for row in table]
+    nearest = int(np.argmin(losses))
+    vector = table[nearest].clone().requires_grad_()
+    optimizer = torch.optim.Adam([vector], lr=RATE)
+    rng, quick = np.random.default_rng(seed), model.decoder.source_filter is not None
+    for step in range(steps):
+        rows = torch.from_numpy(rng.integers(len(known.wave), size=BATCH))
+        loss = _loss(model, kept_rows(known, rows), vector, quick=quick and step % REFRESH != 0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * (1 - (step + 1) / steps)
+        if on_step is not None:
+            on_step(step + 1)
+    with torch.no_grad():
+        before, after = (float(_loss(model, kept, each, quick=False)) for each in (table[nearest], vector))
+    pitch = mean_pitch(np.concatenate([contour(wave) for wave in waves]))
+    return Enrolled(Voice(vector.detach(), pitch), before, after, model.speakers[nearest])
+
+
+def kept_rows(crops: _Crops, rows: slice | Tensor) -> _Crops:
+    """Some of the crops."""
+    return _Crops(*(each[rows] for each in crops))
+
+
+@torch.no_grad()
+def _crops(model: SpeechVQ, pieces: Sequence[np.ndarray]) -> _Crops:
+    """The crops with all that the decoder is told of them but the voice."""
+    contours = [contour(piece) for piece in pieces]
+    phases = [glottal_phase(piece, hertz) for piece, hertz in zip(pieces, contours)]
+    wave = torch.from_numpy(np.stack(pieces).astype(np.float32))
+    codes = torch.cat([model.encode(part) for part in wave.split(8)])
+    frames = -(-wave.shape[1] // HOP)
+    pitch = torch.from_numpy(np.stack([hertz[:frames] for hertz in contours]))
+    return _Crops(wave, model.quantizer.lookup(codes), pitch, torch.from_numpy(np.stack(phases)))
+
+
+def _loss(model: SpeechVQ, crops: _Crops, vector: Tensor, *, quick: bool) -> Tensor:
+    """Nats a sample with a voice of this vector, or what source and filter alone lose."""
+    voices = vector.expand(len(crops.wave), -1)
+    if quick and model.decoder.source_filter is not None:
+        return model.decoder.source_filter_loss(crops.wave, crops.vectors, voices, crops.pitch, crops.phase)
+    parts = [each.split(8) for each in (crops.wave, crops.vectors, voices, crops.pitch, crops.phase)]
+    total = sum(model.decoder.nats(*part) * len(part[0]) for part in zip(*parts))
+    return total / len(crops.wave)

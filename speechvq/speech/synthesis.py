@@ -1,0 +1,63 @@
+"""What the WaveNet drew, made into sound: by mu-law alone, or through the harmonics and the filter that the codes tell."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speechvq.speech.decoder import Decoder
+from speechvq.speech.script import Script
+
+
+class Synthesis:
+    """All streams of a script, piece by piece; it keeps what the next piece needs of the last."""
+
+    def __init__(self, decoder: Decoder, script: Script, voicing: float = 0.0) -> None:
+        """`voicing` is the share of `SourceFilter.voiced`."""
+        self.decoder, self.script, self.voicing = decoder, script, voicing
+        self.done = 0  # code frames
+        self.last: Tensor | None = None  # (B,), of the waveform
+        order = 0 if decoder.source_filter is None else decoder.source_filter.order
+        self.past = np.zeros((len(script.vectors), order))  # of the noise, the newest first
+
+    def __call__(self, classes: Tensor) -> Tensor:
+        """The next classes (B, n), n a multiple of the hop, to waveform (B, n)."""
+        companding = self.decoder.companding
+        if self.decoder.source_filter is None:
+            emphasised = companding.expand(classes)
+        else:
+            emphasised = self._filtered(classes)
+        self.done += classes.shape[1] // self.script.hop
+        wave = companding.deemphasise(emphasised, self.last)
+        self.last = wave[:, -1]
+        return wave
+
+    @torch.no_grad()
+    def _filtered(self, classes: Tensor) -> Tensor:
+        model, hop = self.decoder.source_filter, self.script.hop
+        assert model is not None
+        first, last = self.done, self.done + classes.shape[1] // hop
+        part, own = self.script.excerpt(first, last, model.reach)
+        told = self.decoder.told(part.vectors, part.speaker, part.pitch, part.frames)
+        if self.voicing > 0 and part.pitch is not None and model.count:
+            told = model.voiced(told, part.pitch, self.voicing)
+        size = (-told.sharpness[:, own]).exp().repeat_interleave(hop, dim=1)
+        excitation = (model.sizes[classes] * size).double().cpu().numpy()
+        taps = told.taps[:, own].double().cpu().numpy()
+        noise = np.stack([self._all_pole(row, *each) for row, each in enumerate(zip(excitation, taps))])
+        sound = torch.from_numpy(noise).float().to(classes.device)
+        if part.phase is None:
+            return sound
+        return sound + model.carrier(told.harmonics, part.phase)[:, own.start * hop : own.stop * hop]
+
+    def _all_pole(self, row: int, excitation: np.ndarray, taps: np.ndarray) -> np.ndarray:
+        """One stream's excitation (n,) through its filters (frames, P): (n,)."""
+        from scipy.signal import lfilter, lfiltic
+
+        parts, hop, order = [], self.script.hop, taps.shape[1]
+        for frame, weights in enumerate(taps):
+            poles = np.append(1.0, -weights)
+            state = lfiltic([1.0], poles, self.past[row])
+            part, _ = lfilter([1.0], poles, excitation[frame * hop : (frame + 1) * hop], zi=state)
+            parts.append(part)
+            self.past[row] = np.append(part[: -order - 1 : -1], self.past[row])[:order]
+        return np.concatenate(parts)
