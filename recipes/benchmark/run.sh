@@ -39,10 +39,14 @@ if stage 4 "the training step"; then
     python recipes/benchmark/training.py --json "$parts/training.json"
 fi
 
-if stage 5 "time against the amount of sound"; then
+if stage 5 "frames of a video"; then
+    python recipes/benchmark/video.py --json "$parts/video.json"
+fi
+
+if stage 6 "time against the amount of sound"; then
     python recipes/benchmark/scaling.py --json "$parts/scaling.json" --figure "$exp/scaling.png"
 fi
 
-if stage 6 "the table"; then
+if stage 7 "the table"; then
     python recipes/benchmark/table.py "$parts"/*.json --json "$json"
 fi

@@ -21,6 +21,7 @@ BARS: dict[str, tuple[str, float, str]] = {
     "train_bf16_vs_naive_fp32": ("training step bf16 / typical fp32", 3.5, "11"),
     "train_bf16_vs_naive_bf16": ("training step bf16 / typical bf16", 1.8, "5"),
     "train_fp32_vs_naive_fp32": ("training step fp32 / typical fp32", 1.5, ""),
+    "video_rollout": ("rollout of frames, cached / naive", 0, ""),
 }
 ERRORS = {
     "max_logit_error_fp32": ("largest difference of the fp32 kernels' logits", 1e-4),

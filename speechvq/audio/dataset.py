@@ -18,6 +18,7 @@ from speechvq.errors import UserError
 
 
 AROUND = 4 * HOP  # samples on either side of a crop that its pitch is tracked with
+KEPT_HOURS = 10.0  # a corpus up to this long is tracked once, utterance by utterance, and kept: 60 MB an hour
 
 
 class Crops(NamedTuple):
@@ -61,6 +62,8 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
         self.lengths = np.array([round(u.seconds * SAMPLE_RATE) for u in utterances])
         self.owner = np.repeat(np.arange(len(utterances)), np.maximum(self.lengths // crop, 1))
         self._order: tuple[int, np.ndarray] = (-1, self.owner)
+        self._keeps = pitch and self.lengths.sum() <= KEPT_HOURS * 3600 * SAMPLE_RATE
+        self._voices: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # pitch and phase of utterances
 
     def __len__(self) -> int:
         """Crops an epoch."""
@@ -74,8 +77,22 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
         which = self._order[1][place]
         spare = max(int(self.lengths[which]) - self.crop, 0)
         start = int(np.random.default_rng((self.seed, 1, index)).integers(spare + 1))
-        wave, pitch, phase = read_voice(self.paths[which], start, self.crop, self.pitch)
+        if self._keeps:
+            wave, pitch, phase = self._read_kept(int(which), start - start % HOP)
+        else:
+            wave, pitch, phase = read_voice(self.paths[which], start, self.crop, self.pitch)
         return wave, int(self.speakers[which]), pitch, phase
+
+    def _read_kept(self, which: int, start: int) -> tuple[Tensor, Tensor, Tensor]:
+        """As `read_voice`, from the tracks of the whole utterance, which are made at its first crop; from a frame on."""
+        if which not in self._voices:
+            whole = read_crop(self.paths[which], 0, max(int(self.lengths[which]), self.crop))
+            hertz = contour(whole)
+            self._voices[which] = hertz, glottal_phase(whole, hertz)
+        hertz, phase = self._voices[which]
+        frames = slice(start // HOP, start // HOP + -(-self.crop // HOP))
+        parts = read_crop(self.paths[which], start, self.crop), hertz[frames].copy(), phase[start : start + self.crop].copy()
+        return tuple(torch.from_numpy(part) for part in parts)  # type: ignore[return-value]
 
 
 def read_voice(path: str, start: int, length: int, track: bool) -> tuple[Tensor, Tensor, Tensor]:
