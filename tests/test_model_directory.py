@@ -179,3 +179,4 @@ def test_the_bundled_models_load_and_are_small() -> None:
         folder = model_directory.BUNDLED / name
         assert sum(path.stat().st_size for path in folder.iterdir()) < 8 << 20
         assert load_model(name).speakers and (folder / "MODEL_CARD.md").is_file()
+    assert speechvq.DEFAULT_MODEL in model_directory.bundled_models()
