@@ -15,7 +15,7 @@ import numpy as np
 from speechvq.audio.pitch import HOP
 from speechvq.audio.waveform import SAMPLE_RATE
 
-HEARD = 3.0  # s of every chunk, about
+HEARD = 1.5  # s of every chunk, about: enough streams for several cores from a sentence on
 SETTLE, JOIN, TAIL = 0.25, 0.06, 0.1  # s; the tail keeps the join away from the conditioning's edge
 FADE = 160  # samples
 

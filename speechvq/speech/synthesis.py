@@ -43,21 +43,11 @@ class Synthesis:
         size = (-told.sharpness[:, own]).exp().repeat_interleave(hop, dim=1)
         excitation = (model.sizes[classes] * size).double().cpu().numpy()
         taps = told.taps[:, own].double().cpu().numpy()
-        noise = np.stack([self._all_pole(row, *each) for row, each in enumerate(zip(excitation, taps))])
-        sound = torch.from_numpy(noise).float().to(classes.device)
+        from speechvq.speech.all_pole import all_pole  # numba takes a second to import
+
+        for row, weights in enumerate(np.ascontiguousarray(taps)):
+            all_pole(excitation[row], weights, self.past[row], hop)
+        sound = torch.from_numpy(excitation).float().to(classes.device)
         if part.phase is None:
             return sound
         return sound + model.carrier(told.harmonics, part.phase)[:, own.start * hop : own.stop * hop]
-
-    def _all_pole(self, row: int, excitation: np.ndarray, taps: np.ndarray) -> np.ndarray:
-        """One stream's excitation (n,) through its filters (frames, P): (n,)."""
-        from scipy.signal import lfilter, lfiltic
-
-        parts, hop, order = [], self.script.hop, taps.shape[1]
-        for frame, weights in enumerate(taps):
-            poles = np.append(1.0, -weights)
-            state = lfiltic([1.0], poles, self.past[row])
-            part, _ = lfilter([1.0], poles, excitation[frame * hop : (frame + 1) * hop], zi=state)
-            parts.append(part)
-            self.past[row] = np.append(part[: -order - 1 : -1], self.past[row])[:order]
-        return np.concatenate(parts)

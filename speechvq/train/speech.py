@@ -14,7 +14,6 @@ from speechvq.audio.pitch import contour
 from speechvq.audio.waveform import read_waveform
 from speechvq.config import SpeechRun
 from speechvq.errors import UserError
-from speechvq.quantizer import nearest_code
 from speechvq.speech.contour import mean_pitch
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import save_model
@@ -100,32 +99,33 @@ def _lay_codebook(model: SpeechVQ, dataset: CropDataset) -> None:
 
 
 def _teach_source_filter(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) -> None:
-    """Teach source and filter alone: without the WaveNet a step takes a fiftieth of the time.
-
-    The codes stay as they are laid meanwhile.
-    """
-    settings, device = config.model.source_filter, model.quantizer.codebook.device
+    """Teach source and filter, and the encoder with them, before the WaveNet: a step takes a fiftieth of its time."""
+    settings, device, share = config.model.source_filter, model.quantizer.codebook.device, config.train.encoder_rate
     dataset = CropDataset(training, model.speakers, config.data.crop, config.train.seed, config.model.wavenet.pitch)
-    weights = [*model.decoder.source_filter.parameters(), *model.decoder.wavenet.conditioning.speakers.parameters()]
-    optimizer = torch.optim.Adam(weights, lr=SOURCE_FILTER_RATE)
-    model.encoder.eval()
+    decoder = [*model.decoder.source_filter.parameters(), *model.decoder.wavenet.conditioning.speakers.parameters()]
+    groups = [(decoder, 1.0), ([*model.encoder.parameters(), *model.quantizer.parameters()], share)]
+    groups = [(weights, part) for weights, part in groups if weights and part > 0]
+    optimizer = torch.optim.Adam([{"params": weights} for weights, _ in groups])
+    model.encoder.train(share > 0)
+    model.quantizer.train(share > 0)
     total, stream = 0.0, crop_loader(dataset, settings.batch, workers=config.data.workers)
     for step in range(settings.steps):
         wave, speaker, pitch, phase = (tensor.to(device) for tensor in next(stream))
-        with torch.no_grad():
-            vectors = model.quantizer.lookup(nearest_code(model.encoder(wave), model.quantizer.codebook))
-        loss = model.decoder.source_filter_loss(wave, vectors, speaker, pitch, phase)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(weights, config.train.clip)
-        for group in optimizer.param_groups:
-            group["lr"] = SOURCE_FILTER_RATE * min(1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps))
-        optimizer.step()
+        with torch.set_grad_enabled(share > 0):
+            quantised = model.quantizer(model.encoder(wave))
+        loss = model.decoder.source_filter_loss(wave, quantised.vectors, speaker, pitch, phase)
         total += float(loss.detach())
+        optimizer.zero_grad()
+        (loss + quantised.loss / wave[0].numel()).backward()
+        fall = min(1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps))
+        for group, (weights, part) in zip(optimizer.param_groups, groups):
+            nn.utils.clip_grad_norm_(weights, config.train.clip)
+            group["lr"] = SOURCE_FILTER_RATE * part * fall
+        optimizer.step()
         if (step + 1) % SAID_EVERY == 0:
             say(f"source and filter, step {step + 1}/{settings.steps}: loss {total / SAID_EVERY:.3f}")
             total = 0.0
-    model.encoder.train()
+    model.train()
 
 
 def _export(folder: Path, model: nn.Module) -> None:
