@@ -1,0 +1,101 @@
+"""Where the batched kernel's time goes: its products, gates and draws by themselves, against the whole."""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numba import njit
+from sampling import DIM, HOP, random_wavenet
+from timing import REPEATS, one_core
+
+from speechvq.config import WAVENET_SIZES
+from speechvq.speech import kernels
+from speechvq.speech.compiled import _Group
+from speechvq.speech.kernels import START, row_size
+from speechvq.speech.products import OPTIONS, add_product
+from speechvq.speech.script import Script
+
+FRAMES = 4  # code frames a repetition
+ALONE: dict[str, Any] = {**OPTIONS, "cache": False}
+
+
+@njit(**ALONE)
+def products(times, live, x, a, z, wide, logits, ring, weights):  # type: ignore[no-untyped-def]
+    """Every product of a sample, with nothing between them."""
+    residual, outputs = weights.table.shape[1], weights.out_bias.shape[1]
+    units, levels, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
+    x_step, a_step, wide_step = row_size(outputs), row_size(2 * residual), row_size(units)
+    gate, out = residual * a_step, residual * x_step
+    for _ in range(times):
+        for layer in range(len(weights.dilations)):
+            place = layer * gate
+            add_product(a, START, a_step, ring, START, residual, weights.past, place, residual, 2 * residual, live, width)
+            add_product(a, START, a_step, x, START, x_step, weights.now, place, residual, 2 * residual, live, width)
+            add_product(x, START, x_step, z, START, residual, weights.out, layer * out, residual, outputs, live, width)
+        depth = outputs - residual
+        add_product(wide, START, wide_step, x, residual, x_step, weights.hidden, START, depth, units, live, width)
+        add_product(logits, START, row_size(levels), wide, START, wide_step, weights.last, START, units, levels, live, width)
+
+
+@njit(**ALONE)
+def gates(times, live, layers, residual, a, z):  # type: ignore[no-untyped-def]
+    """Every gate of a sample."""
+    for _ in range(times * layers):
+        for b in range(live):
+            kernels._gate(a[b * row_size(2 * residual) :], z[b * residual :], residual)
+
+
+@njit(**ALONE)
+def draws(times, live, logits, shares, rest):  # type: ignore[no-untyped-def]
+    """Every draw of a sample."""
+    total = 0
+    for t in range(times):
+        for b in range(live):
+            total += kernels._draw(logits[b * row_size(len(shares)) :], shares, rest, (t + 0.5) / times, 1.0, 1.0)
+    return total
+
+
+def main() -> None:
+    """Print microseconds of the processor for each stream and sample."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--streams", type=int, default=64)
+    streams = parser.parse_args().streams
+    one_core()
+    config, times = WAVENET_SIZES["S"], FRAMES * HOP
+    script = Script(torch.randn(streams, FRAMES, DIM), torch.zeros(streams, dtype=torch.long), HOP)
+    group, rng = _Group(random_wavenet(config), script, list(range(streams)), "fp32"), np.random.default_rng(0)
+    uniforms = rng.random((streams, times))
+    sizes = [row_size(each) for each in (config.residual + config.skip, 2 * config.residual)]
+    sizes += [config.residual, row_size(config.hidden), row_size(config.levels), config.residual]
+    buffers = [np.zeros(streams * size, np.float32) for size in sizes]
+    logits, scratch = buffers[4], [np.zeros(config.levels, np.float32) for _ in range(2)]
+    layers = len(group.weights.dilations)
+    works: dict[str, Callable[[], object]] = {
+        "whole": lambda: group.advance(0, FRAMES, uniforms, 1.0, 1.0),
+        "products": lambda: products(times, streams, *buffers, group.weights),
+        "gates": lambda: gates(times, streams, layers, config.residual, buffers[1], buffers[2]),
+        "draws": lambda: draws(times, streams, logits, *scratch),
+    }
+    spent = {name: microseconds(work) / (times * streams) for name, work in works.items()}
+    spent["rest"] = 2 * spent["whole"] - sum(spent.values())
+    print(f"decoder S, {streams} streams, microseconds a stream and sample:")
+    print(", ".join(f"{name} {value:.1f}" for name, value in spent.items()))
+
+
+def microseconds(work: Callable[[], object]) -> float:
+    """Median of the processor, after one that compiles."""
+    work()
+    seconds = []
+    for _ in range(REPEATS):
+        begun = time.process_time()
+        work()
+        seconds.append(time.process_time() - begun)
+    return 1e6 * statistics.median(seconds)
+
+
+if __name__ == "__main__":
+    main()
