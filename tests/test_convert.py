@@ -239,8 +239,10 @@ def test_sizes_that_bfloat16_cannot_take_cost_one_line(tmp_path: Path, capsys: p
     assert error.startswith("speechvq.convert: error: ") and "take fp32" in error and not (tmp_path / "b.wav").exists()
 
 
-def test_chunked(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long and as loud as the source; a sound of one chunk is that of no chunks."""
+def test_chunked(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As long and as loud as the source; a sound of one chunk is that of no chunks, and joins are told of."""
     monkeypatch.setattr(chunks, "HEARD", 0.3)
     for name, samples in (("short", 3_000), ("long", 24_001)):
         source = write_tone(tmp_path / f"{name}.wav", samples=samples)
@@ -250,6 +252,7 @@ def test_chunked(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         whole, cut = (read_waveform(tmp_path / kind / f"{name}.wav") for kind in ("whole", "chunks"))
         assert len(cut) == len(whole) == samples and abs(rms(cut) / rms(whole) - 1) < 0.05
         assert name == "long" or np.array_equal(whole, cut)
+        assert ("joins, they differ by" in capsys.readouterr().err) == (name == "long")
 
 
 MEMORY = """

@@ -181,7 +181,7 @@ class SpeechVQ(VQVAE):
         """
         if not chunked:
             return self.convert_all([wave], [speaker], **options)[0]
-        return match_level(self.speak_in_chunks(wave, speaker, **options).wave[: len(wave)], wave)
+        return self.at_level_of(self.speak_in_chunks(wave, speaker, **options).wave, wave)
 
     def convert_all(
         self, waves: Sequence[np.ndarray], speakers: Sequence[str], **options: Any
@@ -191,6 +191,11 @@ class SpeechVQ(VQVAE):
         pitch = [self._target_pitch(wave, name) for wave, name in zip(waves, speakers)]
         spoken = self.speak(codes, speakers, pitch=pitch, **options)
         return [match_level(new[: len(wave)], wave) for new, wave in zip(spoken, waves)]
+
+    @staticmethod
+    def at_level_of(spoken: np.ndarray, wave: np.ndarray) -> np.ndarray:
+        """What was spoken, as long as its source and as loud: (T',) and (T,) to (T,), float32."""
+        return match_level(spoken[: len(wave)], wave)
 
     def speak_in_chunks(
         self, wave: np.ndarray, speaker: str, *, on_chunks: Callable[[float], None] | None = None, **options: Any
