@@ -79,9 +79,9 @@ def voice_pitches(utterances: Sequence[Utterance], speakers: Sequence[str]) -> l
 
 def _begin(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) -> None:
     """What comes before the first step: the codebook, then source and filter; the same on every process."""
-    plain, crop = CropDataset(training, model.speakers, config.data.crop, config.train.seed), config.model.source_filter
-    _lay_codebook(model, plain)
-    if crop.order and crop.steps:
+    settings = config.model.source_filter
+    _lay_codebook(model, CropDataset(training, model.speakers, config.data.crop, config.train.seed))
+    if settings.order and settings.steps:
         _teach_source_filter(model, training, config)
 
 
@@ -99,7 +99,7 @@ def _lay_codebook(model: SpeechVQ, dataset: CropDataset) -> None:
 
 
 def _teach_source_filter(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) -> None:
-    """Teach source and filter, and the encoder with them, before the WaveNet: a step takes a fiftieth of its time."""
+    """Teach source and filter, and the encoder with them, before the WaveNet, which takes 20 times as long a sample."""
     settings, device, share = config.model.source_filter, model.quantizer.codebook.device, config.train.encoder_rate
     dataset = CropDataset(training, model.speakers, config.data.crop, config.train.seed, config.model.wavenet.pitch)
     decoder = [*model.decoder.source_filter.parameters(), *model.decoder.wavenet.conditioning.speakers.parameters()]
