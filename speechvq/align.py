@@ -9,12 +9,12 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.forced_alignment import Outcome, Spoken, align_recording
 from speechvq.audio.parallel import in_order
 from speechvq.audio.pronunciation import read_dictionary
 from speechvq.command import run
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 from speechvq.progress import progress
 from speechvq.sources import Source, find_sources
 

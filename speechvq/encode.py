@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 import speechvq
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.codes_directory import FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.command import run
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 from speechvq.progress import progress
 from speechvq.sources import Source, find_sources, read_sources
 

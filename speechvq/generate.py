@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import speechvq
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.audio.manifest import FILE_NAME, Utterance, write_manifest
 from speechvq.audio.pitch import HOP, contour
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
 from speechvq.command import run
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 from speechvq.pictures.generation import draw_generation
 from speechvq.progress import counter
 

@@ -18,6 +18,7 @@ FILES = {
 # of the top floor may help one another.
 FLOORS = [
     {"speechvq.errors", "speechvq.progress"},
+    {"speechvq.files"},
     {"speechvq.config"},
     {"speechvq.distributed", "speechvq.weights", "speechvq.audio"},
     {"speechvq.quantizer", "speechvq.normalization", "speechvq.categorical"},

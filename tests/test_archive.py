@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from speechvq.audio.archive import extract
 from speechvq.errors import UserError
+from speechvq.files.archive import extract
 
 GOOD = {"LibriSpeech/a/1.flac": b"one", "LibriSpeech/b c ü/2.flac": b"two" * 1000, "README": b""}
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from speechvq.audio import download
 from speechvq.audio.corpora import librispeech, vctk
-from speechvq.audio.download import Source, check_sha256, fetch
 from speechvq.errors import UserError
+from speechvq.files import download
+from speechvq.files.download import Source, check_sha256, fetch
 
 CONTENT = bytes(range(256)) * 40
 

@@ -17,11 +17,11 @@ from PIL import Image
 
 from speechvq import config as configuration
 from speechvq import report
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.codes_directory import write_codes
 from speechvq.audio.manifest import Utterance, write_manifest
 from speechvq.audio.waveform import write_waveform
 from speechvq.evaluation import summary
+from speechvq.files.atomic import write_bytes
 from speechvq.report import training_run
 from speechvq.speech.model_directory import save_model
 from tiny import run_config, speech_model

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 
 UNITS_PER_SECOND = 10_000_000
 ROUNDING = 5e-8  # seconds by which intervals may seem to overlap, because times are decimal

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from speechvq.audio.atomic import replacing
 from speechvq.audio.utterance_files import by_utterance, find_files
 from speechvq.errors import UserError
+from speechvq.files.atomic import replacing
 
 META = "meta.json"
 FRAME_RATE, NUM_CODES = "frame_rate_hz", "num_codes"  # what it must say

@@ -7,7 +7,6 @@ from pathlib import Path
 import soundfile
 
 from speechvq.audio.alignment import Interval, read_lab, write_lab
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.corpora.recording import Recording
 from speechvq.audio.linear_prediction import polarity
 from speechvq.audio.waveform import (
@@ -19,6 +18,7 @@ from speechvq.audio.waveform import (
     write_waveform,
 )
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 
 SHORTEST_SECONDS = 0.1  # what is shorter holds no word
 

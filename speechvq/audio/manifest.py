@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 
 COLUMNS = ("utt", "speaker", "split", "seconds", "path")
 FILE_NAME = "manifest.tsv"

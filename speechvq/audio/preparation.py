@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.conditioning import Outcome, condition, sound_path
 from speechvq.audio.corpora.recording import Found, Recording
 from speechvq.audio.manifest import FILE_NAME, Utterance, write_manifest
@@ -25,6 +24,7 @@ from speechvq.audio.parallel import in_order
 from speechvq.audio.split import SplitRule, choose_unseen, split_of
 from speechvq.audio.waveform import LEVEL, SAMPLE_RATE, TRIM_DB
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 from speechvq.progress import progress
 
 COMPLAINTS = "complaints.txt"

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from speechvq.audio.alignment_directory import open_alignments
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.codes_directory import CodesDirectory, open_codes
 from speechvq.audio.features_directory import FeaturesDirectory, open_features
 from speechvq.audio.manifest import Utterance, read_manifest
@@ -21,6 +20,7 @@ from speechvq.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.abx_corpus import Corpus, Frames, read_corpus
 from speechvq.evaluate.tables import align
+from speechvq.files.atomic import write_bytes
 
 if TYPE_CHECKING:
     from speechvq.evaluation.abx import AbxScore

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechvq.audio.alignment_directory import read_alignments
-from speechvq.audio.atomic import write_bytes
 from speechvq.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.tables import align, number, percent
 from speechvq.evaluation.alignments import Agreement, Boundaries, agreement, compare
+from speechvq.files.atomic import write_bytes
 
 
 def build_parser() -> argparse.ArgumentParser:

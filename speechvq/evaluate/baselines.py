@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechvq.audio.alignment_directory import open_alignments
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.codes_directory import META, open_codes, write_codes
 from speechvq.audio.manifest import Utterance, read_manifest
 from speechvq.command import run
 from speechvq.config import SpeechConfig, read_run
 from speechvq.errors import UserError
 from speechvq.evaluate.aligned_speech import AlignedSpeech, aligned_speech, read_sounds, training_speech
+from speechvq.files.atomic import write_bytes
 
 if TYPE_CHECKING:
     from speechvq.evaluation.baselines import Baseline

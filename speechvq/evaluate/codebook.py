@@ -5,12 +5,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.codes_directory import open_codes
 from speechvq.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.unit_tables import codebook_table
 from speechvq.evaluation.codebook import score_codebook
+from speechvq.files.atomic import write_bytes
 from speechvq.progress import progress
 
 

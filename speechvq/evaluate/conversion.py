@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.manifest import read_manifest
 from speechvq.command import run
 from speechvq.errors import UserError
@@ -22,6 +21,7 @@ from speechvq.evaluate.measured_conversions import Measured, measure
 from speechvq.evaluate.sound_folders import match_sounds
 from speechvq.evaluate.tables import conversion_table, summary_table
 from speechvq.evaluation.summary import Figure, summarise
+from speechvq.files.atomic import write_bytes
 
 
 def build_parser() -> argparse.ArgumentParser:

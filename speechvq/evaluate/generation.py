@@ -15,7 +15,6 @@ import numpy as np
 
 from speechvq.audio.alignment import phones_at_frames
 from speechvq.audio.alignment_directory import open_alignments
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.code_strings import CodeString, read_strings
 from speechvq.audio.codes_directory import CodesDirectory, open_codes
 from speechvq.audio.manifest import Utterance, read_manifest
@@ -25,6 +24,7 @@ from speechvq.errors import UserError
 from speechvq.evaluate.jobs import read_references
 from speechvq.evaluate.tables import align, number, percent
 from speechvq.evaluation.code_statistics import code_to_phone, compare_codes, jensen_shannon, run_lengths
+from speechvq.files.atomic import write_bytes
 from speechvq.progress import progress
 
 REFERENCES = 10  # recordings by which a voice is known

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.tables import align
+from speechvq.files.atomic import write_bytes
 from speechvq.progress import progress
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.code_strings import CodeString, other_speakers, read_strings, speaker_numbers
 from speechvq.audio.codes_directory import CodesDirectory, open_codes
 from speechvq.command import run
@@ -19,6 +18,7 @@ from speechvq.config import SequencePriorRun, read_run
 from speechvq.errors import UserError
 from speechvq.evaluate.tables import align
 from speechvq.evaluation.code_length import CodeLength, code_length
+from speechvq.files.atomic import write_bytes
 from speechvq.progress import progress
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechvq.audio.alignment_directory import open_alignments
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.codes_directory import open_codes
 from speechvq.audio.manifest import read_manifest
 from speechvq.audio.waveform import read_waveform
@@ -15,6 +14,7 @@ from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.evaluate.unit_tables import purity_table
 from speechvq.evaluation.purity import Score, score_units
+from speechvq.files.atomic import write_bytes
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -9,9 +9,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.command import run
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,13 +5,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.codes_directory import open_codes
 from speechvq.audio.manifest import read_manifest
 from speechvq.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.unit_tables import speakers_table
 from speechvq.evaluation.speakers import score_speakers
+from speechvq.files.atomic import write_bytes
 from speechvq.progress import progress
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.audio.archive import extract
-from speechvq.audio.download import Source, fetch
 from speechvq.errors import UserError
+from speechvq.files.archive import extract
+from speechvq.files.download import Source, fetch
 
 ARCHIVE = Source(
     "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from speechvq.audio.atomic import replacing
 from speechvq.errors import UserError
+from speechvq.files.atomic import replacing
 from speechvq.images.dataset import ImageSet
 from speechvq.images.model_directory import WEIGHTS, ImageModel, find_model
 from speechvq.images.vae import ImageVAE

@@ -7,8 +7,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from speechvq.audio.atomic import replacing, write_bytes
 from speechvq.errors import UserError
+from speechvq.files.atomic import replacing, write_bytes
 from speechvq.images import cifar10, folder
 from speechvq.progress import progress
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.audio.atomic import replacing
+from speechvq.files.atomic import replacing
 
 GAP = 2  # pixels between two pictures
 BACKGROUND = 255

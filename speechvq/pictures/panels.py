@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechvq.audio.atomic import replacing
 from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.files.atomic import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

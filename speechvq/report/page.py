@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.evaluate.tables import summary_cells
 from speechvq.evaluation.summary import Figure
+from speechvq.files.atomic import write_bytes
 from speechvq.report.embedding import picture_url, sound_url
 from speechvq.report.listening import Example, Generated
 from speechvq.report.units import AbxTable, Protocol

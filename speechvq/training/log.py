@@ -5,8 +5,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 
 
 class MetricsLog:

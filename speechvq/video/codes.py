@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speechvq.audio.atomic import replacing
 from speechvq.errors import UserError
+from speechvq.files.atomic import replacing
 from speechvq.images.codes import fingerprint, grid_of
 from speechvq.images.model_directory import ImageModel
 from speechvq.images.vae import ImageVAE

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.audio.atomic import replacing
 from speechvq.errors import UserError
+from speechvq.files.atomic import replacing
 from speechvq.video.world import ACTIONS, PIXELS
 
 _REMEDY = "the command that recorded it makes it again"

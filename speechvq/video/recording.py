@@ -15,9 +15,9 @@ from typing import Literal
 
 import numpy as np
 
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.parallel import in_order
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 from speechvq.progress import counter
 from speechvq.video.episode import Episode, is_whole, write_episode
 from speechvq.video.wanderer import Wanderer

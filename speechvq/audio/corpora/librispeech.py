@@ -10,10 +10,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from speechvq.audio.archive import extract
 from speechvq.audio.corpora.recording import Found, Recording, visible
-from speechvq.audio.download import Source, fetch
 from speechvq.errors import UserError
+from speechvq.files.archive import extract
+from speechvq.files.download import Source, fetch
 
 DEFAULT_SUBSET = "train-clean-100"
 SHA256 = {  # as shipped in torchaudio 2.11, torchaudio/datasets/librispeech.py

@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.audio.alignment import Interval, write_lab
-from speechvq.audio.atomic import write_bytes
 from speechvq.audio.corpora.mini_sentences import sentences as make_sentences
 from speechvq.audio.corpora.mini_voices import VOICES
 from speechvq.audio.espeak import Speech, speak
 from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 from speechvq.errors import UserError
+from speechvq.files.atomic import write_bytes
 from speechvq.progress import progress
 
 SHARED_PART = 0.1  # of the sentences, rounded up

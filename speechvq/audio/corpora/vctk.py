@@ -13,10 +13,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from speechvq.audio.archive import extract
 from speechvq.audio.corpora.recording import Found, Recording, read_text, visible
-from speechvq.audio.download import Source, check_sha256, fetch
 from speechvq.errors import UserError
+from speechvq.files.archive import extract
+from speechvq.files.download import Source, check_sha256, fetch
 
 # The data set's page offers one outer archive. Its own checksum is published nowhere we know of; the checksum
 # and the 11,747,302,977 bytes known to torchaudio and others are those of the archive inside it, and are

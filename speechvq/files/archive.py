@@ -12,8 +12,8 @@ from pathlib import Path, PureWindowsPath
 from stat import S_IFDIR, S_IFMT, S_IFREG
 from typing import IO
 
-from speechvq.audio.atomic import replacing
 from speechvq.errors import UserError
+from speechvq.files.atomic import replacing
 
 MOST_MEMBERS = 1_000_000  # the largest subset of LibriSpeech has about 150,000
 _PIECE = 1 << 20

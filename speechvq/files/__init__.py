@@ -1,0 +1,1 @@
+"""Files written whole, fetched and unpacked, whatever is in them."""
