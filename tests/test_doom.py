@@ -1,7 +1,12 @@
 """Doom as a world like the built-in one; skipped where ViZDoom is not installed."""
 
 import math
+import shutil
+import signal
+import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +72,36 @@ def test_actions_do_what_they_say(world: DoomWorld) -> None:
             assert not world.blocked[0]
     assert free >= 9, "of 12; a wall turns the others aside"
     world.close()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has the leash")
+def test_the_engine_ends_when_the_player_is_killed(world: DoomWorld) -> None:
+    world.close()
+    code = "import time; from speechvq.video.doom import DoomWorld; world = DoomWorld(0); world.reset([0]); "
+    code += "print(world._folder.name, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as player:
+        assert player.stdout is not None
+        folder = Path(player.stdout.readline().strip())
+        (engine,) = working_in(folder)
+        words = Path(f"/proc/{engine}/cmdline").read_text().split("\0")
+        player.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 20
+    while working_in(folder) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not working_in(folder)
+    shutil.rmtree(folder)  # this and its shared memory stay behind
+    for left in Path("/dev/shm").glob(f"ViZDoom*{words[words.index('+viz_instance_id') + 1]}"):
+        left.unlink()
+
+
+def working_in(folder: Path) -> list[int]:
+    """Processes whose working folder it is: the engines of one world."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):  # ended meanwhile, or of somebody else
+            if place.resolve(strict=True) == folder.resolve():
+                found.append(int(place.parent.name))
+    return found
 
 
 def test_recordings_are_reproduced(world: DoomWorld, tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """ViZDoom's `my_way_home` as a world: nine rooms and their corridors, in the textures of Freedoom.
 
 An optional extra (`pip install 'speechvq[doom]'`), imported only here. Each game is an engine in a process of
-its own, which leaves settings in the folder where it starts: that is a temporary one. The vest that ends the
-scenario is taken away, so an episode lasts as long as it is played. The map is the same in all episodes;
-where they begin is drawn.
+its own, which leaves settings in the folder where it starts: that is a temporary one. When the player is
+killed, the engine ends too; its 11 MB of shared memory and that folder stay. The vest that ends the scenario is
+taken away, so an episode lasts as long as it is played. The map is the same in all episodes; where they begin
+is drawn.
 """
 
 import os
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speechvq.errors import UserError
+from speechvq.video.leash import leashed
 from speechvq.video.world import ACTIONS, PIXELS, check_actions
 
 if TYPE_CHECKING:
@@ -99,6 +101,9 @@ class DoomWorld:
 
     def _start(self) -> "DoomGame":
         game = _game()
+        engine = Path(_vizdoom().__file__ or "").with_name("vizdoom")  # not told: the path is empty by default
+        if engine.is_file():
+            game.set_vizdoom_path(str(leashed(engine, self._folder.name)))
         with _working_in(self._folder.name), _trouble_explained():
             game.init()
         return game
