@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+import pytest
 import torch
 from torch import Tensor
 
-from speechvq.evaluation.action_probe import fit_probe, recovered
+from speechvq.evaluation.action_probe import fit_probe, mismatch, recovered
 
 SIZE = 24
 
@@ -25,8 +26,19 @@ def endless(seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         yield shifted(32, generator)
 
 
+def test_mismatch_compares_every_place_with_those_aside_of_it() -> None:
+    generator = torch.Generator().manual_seed(0)
+    before, after = torch.randn(2, 2, 3, 4, 5, generator=generator)
+    found = mismatch(before, after, 2)
+    assert found.shape == (2, 5, 4, 5)
+    for frame, d, y, x in ((f, d, y, x) for f in range(2) for d in range(5) for y in range(4) for x in range(5)):
+        aside = min(max(x + d - 2, 0), 4)
+        expected = sum(abs(float(before[frame, c, y, x] - after[frame, c, y, aside])) for c in range(3)) / 3
+        assert float(found[frame, d, y, x]) == pytest.approx(expected, rel=1e-5)
+
+
 def test_motion_is_named_and_no_motion_is_not() -> None:
-    probe = fit_probe(endless(0), 150, 2, SIZE)
+    probe = fit_probe(endless(0), 60, 2, SIZE)
     before, after, action = shifted(300, torch.Generator().manual_seed(1))
     assert recovered(probe, before, after, action).float().mean() > 0.9
     assert recovered(probe, before, before, action).float().mean() < 0.65

@@ -38,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rollouts", type=int, default=40, help="videos that are imagined (default 40)")
     parser.add_argument("--frames", type=int, default=50, help="of each video (default 50)")
     parser.add_argument(
-        "--probe-steps", type=int, default=1000, help="of 64 real pairs, for who names actions"
+        "--probe-steps", type=int, default=400, help="of 64 real pairs, for who names actions"
     )
     parser.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 draws likelier codes")

@@ -28,6 +28,9 @@ STEPS = (1, 5, 10)  # frames ahead that pictures are compared at, and the last
 EARLY = 10  # frames of a video whose actions are named apart from the rest
 WINDOWS = 16  # that the classifier sees a step
 NEIGHBOURS = 5  # frames of each: opening a file takes longest
+MIRRORED = torch.tensor(  # what each action is in a mirror
+    [ACTIONS.index(name) for name in ("forward", "back", "right", "left", "strafe-right", "strafe-left")]
+)
 
 
 class Videos(NamedTuple):
@@ -158,12 +161,13 @@ def recovered_actions(videos: Videos, data: Path, steps: int) -> dict[str, Any]:
 
 
 def _pairs(data: Path, steps: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Real neighbours of the training split, frames (B, 3, H, W) each and actions (B,)."""
+    """Real neighbours of the training split, frames (B, 3, H, W) each and actions (B,); half in a mirror."""
     length = min(NEIGHBOURS, read_recording(data).frames)
     windows = window_loader(WindowDataset(data, "train", length, seed=0), WINDOWS)
     for _, batch in zip(progress(range(steps), total=steps, label="classifier", unit="steps"), windows):
-        before, after = batch.frames[:, :-1].flatten(0, 1), batch.frames[:, 1:].flatten(0, 1)
-        yield before, after, batch.actions.flatten()
+        frames, actions = batch
+        frames[::2], actions[::2] = frames[::2].flip(-1), MIRRORED[actions[::2]]
+        yield frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1), actions.flatten()
 
 
 def _named(probe: ActionProbe, frames: np.ndarray, actions: np.ndarray) -> np.ndarray:
