@@ -76,7 +76,7 @@ def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | No
     """Pictures drawn from the prior; None for codes without one, which drawn uniformly are noise."""
     import torch
 
-    from speechvq.images.codes import fingerprint
+    from speechvq.images.codes import check_source
     from speechvq.images.vae import ImageVAE
     from speechvq.priors.grid_prior import load_grid_prior
 
@@ -86,7 +86,7 @@ def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | No
     if not arguments.prior:
         return None
     prior = load_grid_prior(arguments.prior).to(arguments.device)
-    _check_source(arguments.prior, prior.source, fingerprint(arguments.run))
+    check_source(arguments.prior, prior.source, arguments.run)
     labels = (
         torch.arange(arguments.count, device=arguments.device) % len(prior.classes) if prior.classes else None
     )
@@ -96,19 +96,14 @@ def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | No
 
 def _through_second_stage(arguments: argparse.Namespace, model: "ImageModel", pixels: "Tensor") -> "Tensor":
     """Pictures through the second stage's few latents: a grid is drawn for each, and decoded."""
-    from speechvq.images.codes import fingerprint, grid_of
+    from speechvq.images.codes import check_source, grid_of
     from speechvq.images.second_stage_directory import load_second_stage
 
     grid_of(model)  # refuses a model without codes
     second = load_second_stage(arguments.second_stage).to(arguments.device)
-    _check_source(arguments.second_stage, second.source, fingerprint(arguments.run))
+    check_source(arguments.second_stage, second.source, arguments.run)
     latents = second.encode(model.encode(pixels))  # type: ignore[union-attr]
     return model.decode(second.decode(latents, seed=arguments.seed))  # type: ignore[union-attr]
-
-
-def _check_source(folder: Path, found: str, wanted: str) -> None:
-    if found != wanted:
-        raise UserError(f"{folder}: fitted to another model's codes; train it with data.model of this run")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ FLAGS = {
     "evaluate purity": "--alignments --codes --help --json --manifest --plot --tier",
     "evaluate codebook": "--codes --help --json",
     "evaluate speakers": "--codes --help --json --manifest",
-    "evaluate likelihood": "--data --device --help --images --json --prior --run",
+    "evaluate likelihood": "--data --device --help --images --json --prior --run --second-stage",
     "draw": "--count --data --device --help --out --prior --run --second-stage --seed --temperature",
     "evaluate rollout": "--against --data --device --frames --help --json --model --prior --probe-steps --rollouts "
     "--seed --split --temperature --top-p --windows",

@@ -286,6 +286,32 @@ def test_the_second_stage_is_learnt_and_drawn(first_stage: Path, tmp_path: Path)
     assert draw.main(arguments) == 0
     with Image.open(tmp_path / "reconstructions.png") as picture:
         assert picture.size == (2 + 2 * 66, 2 + 3 * 66)
+    told = ["--run", str(first_stage), "--second-stage", str(run), "--json", str(tmp_path / "a.json")]
+    assert likelihood.main(told) == 0
+    figures = json.loads((tmp_path / "a.json").read_text())
+    second, under = figures["second_stage"], figures["under"]
+    wanted = (second["bits_a_code"] * 16 + second["latent_bits"]) / (3 * 16 * 16)
+    assert under["second stage"]["latents"] == pytest.approx(wanted, rel=1e-5) and second["latent_bits"] == 4
+    assert under["second stage"]["reconstruction"] == pytest.approx(under["uniform"]["reconstruction"])
+    assert second["gap"] == pytest.approx(second["shuffled_bits_a_code"] - second["bits_a_code"])
+    assert figures["bits_per_dim"] == under["uniform"]["bits_per_dim"]
+    assert likelihood.main([*told, "--images", "1"]) == 2
+    assert likelihood.main(["--run", str(first_stage), "--second-stage", str(first_stage)]) == 2
+
+
+@torch.no_grad()
+def test_the_second_stages_cost_is_above_the_grids_own() -> None:
+    """-log p(codes) by all latents there are, summed."""
+    torch.manual_seed(0)
+    model = SecondStage(STAGE, Grid(4, 4, 1, 4), "").eval()
+    for parameter in model.decoder.parameters():
+        parameter.add_(0.2 * torch.randn_like(parameter))
+    codes = torch.randint(4, (3, 4, 4, 1))
+    every = torch.cartesian_prod(torch.arange(4), torch.arange(4))
+    vectors = model.quantizer.lookup(every)
+    each = [model.decoder.nats_each(one[None].expand(16, -1, -1, -1), vectors) for one in codes]
+    exact = torch.stack([-(-nats).logsumexp(0) + math.log(16) for nats in each])
+    assert (model.cost(codes) > exact).all() and torch.stack(each).std() > 0.1
 
 
 def test_latents_that_are_used_and_latents_that_are_not() -> None:
@@ -304,7 +330,7 @@ def test_latents_that_are_used_and_latents_that_are_not() -> None:
     for layer in model.decoder.pixelcnn.layers:
         torch.nn.init.zeros_(layer.told.weight)  # type: ignore[union-attr, arg-type]
     own, others = latents_used(model, codes)
-    assert own == pytest.approx(others, abs=1e-6)
+    assert own.shape == (32,) and own.tolist() == pytest.approx(others.tolist(), abs=1e-5)
 
 
 def test_a_grid_too_small_for_a_second_stage(

@@ -2,16 +2,32 @@
 # The paper's frames and its second stage, from nothing: walk through built-in mazes, 84x84 frames to 21x21x1 codes, and
 # those to three latents, 27 bits, by a VQ-VAE whose decoder is a PixelCNN.
 #
-#   bash recipes/frames/run.sh [--corpus DIR] [--exp exp/frames] [--data data/frames] [--episodes N] [--steps N] [--units N]
-#        [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
+#   bash recipes/frames/run.sh [--corpus DIR] [--exp exp/frames] [--data data/frames] [--episodes N]
+#        [--schedule full|short] [--steps N] [--units N] [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
-# DIR is a folder of pictures of 84x84 or more, instead of the mazes. Few episodes, steps and units make it a test of the
-# plumbing. A second call does not repeat what is done.
+# DIR is a folder of pictures of 84x84 or more, instead of the mazes. The schedule "full" wants a GPU; "short" is the one of
+# RESULTS.md, a quarter of an hour of a core. Few episodes, steps and units make it a test of the plumbing:
+# --schedule short --episodes 22 --steps 4 --units 8 --images 8. A second call does not repeat what is done.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
-corpus="" exp=exp/frames data=data/frames episodes=400 steps="" units="" images="" device=""
-parse_flags "corpus=corpus exp=exp data=data episodes=episodes steps=steps units=units images=images device=device" "$@"
+corpus="" exp=exp/frames data=data/frames episodes=400 schedule=full steps="" units="" images="" device=""
+parse_flags "corpus=corpus exp=exp data=data episodes=episodes schedule=schedule
+    steps=steps units=units images=images device=device" "$@"
 on=(${device:+--device "$device"})
+first=() prior=() second=()
+case "$schedule" in
+full) ;;
+short)
+    brief=(data.batch=8 train.warmup=50 train.decay=0.4 train.average=0.995 train.evaluate_every=400 train.save_every=400)
+    for word in "${brief[@]}" train.steps=1200 train.learning_rate=1e-3 model.autoencoder.units=32 \
+        model.autoencoder.mixtures=1; do first+=(--set "$word"); done
+    for word in "${brief[@]}" train.steps=800 train.learning_rate=2e-3 model.layers=6 model.channels=32 \
+        model.hidden=64; do prior+=(--set "$word"); done
+    for word in "${brief[@]}" train.steps=1600 train.learning_rate=2e-3 model.units=32 model.pixelcnn.layers=6 \
+        model.pixelcnn.channels=32 model.pixelcnn.hidden=64; do second+=(--set "$word"); done
+    ;;
+*) echo "--schedule $schedule: give full or short" >&2; exit 2 ;;
+esac
 shorter=(${steps:+--set train.steps="$steps"})
 
 setup ""
@@ -26,22 +42,22 @@ if stage 1 "make the frames"; then
 fi
 
 if stage 2 "train the first stage"; then
-    python -m speechvq.train --config recipes/frames/vqvae.yaml --out "$exp/vqvae" "${on[@]}" "${shorter[@]}" \
+    python -m speechvq.train --config recipes/frames/vqvae.yaml --out "$exp/vqvae" "${on[@]}" "${first[@]}" "${shorter[@]}" \
         --set data.root="$data" ${units:+--set model.autoencoder.units="$units"}
 fi
 
 if stage 3 "fit a PixelCNN to its codes"; then
-    python -m speechvq.train --config recipes/frames/prior.yaml --out "$exp/prior" "${on[@]}" "${shorter[@]}" \
+    python -m speechvq.train --config recipes/frames/prior.yaml --out "$exp/prior" "${on[@]}" "${prior[@]}" "${shorter[@]}" \
         --set data.model="$exp/vqvae" ${units:+--set model.channels="$units"}
 fi
 
 if stage 4 "train the second stage: latents_gap_bits tells whether its three latents are used"; then
-    python -m speechvq.train --config recipes/frames/second_stage.yaml --out "$exp/second" "${on[@]}" "${shorter[@]}" \
-        --set data.model="$exp/vqvae" ${units:+--set model.units="$units" --set model.pixelcnn.channels="$units"}
+    python -m speechvq.train --config recipes/frames/second_stage.yaml --out "$exp/second" "${on[@]}" "${second[@]}" \
+        "${shorter[@]}" --set data.model="$exp/vqvae" ${units:+--set model.units="$units" --set model.pixelcnn.channels="$units"}
 fi
 
 if stage 5 "measure"; then
-    python -m speechvq.evaluate likelihood --run "$exp/vqvae" --prior "$exp/prior" "${on[@]}" \
+    python -m speechvq.evaluate likelihood --run "$exp/vqvae" --prior "$exp/prior" --second-stage "$exp/second" "${on[@]}" \
         ${images:+--images "$images"} --json "$exp/likelihood.json"
 fi
 

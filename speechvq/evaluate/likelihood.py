@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from speechvq.command import run
 from speechvq.errors import UserError
+from speechvq.evaluate.second_stage import measure_second_stage, second_stage_lines
 from speechvq.evaluate.tables import align
 from speechvq.files.atomic import write_bytes
 from speechvq.progress import progress
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from speechvq.images.bound import CodePrior
     from speechvq.images.dataset import ImageSet
     from speechvq.images.model_directory import ImageModel
+    from speechvq.images.second_stage import SecondStage
     from speechvq.priors.grid_prior import GridPrior
 
 AT_ONCE = 32  # pictures measured at once; bounds memory
@@ -32,6 +34,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--prior", type=Path, help="run of a PixelCNN over that model's codes; for the bound under it"
+    )
+    parser.add_argument(
+        "--second-stage",
+        type=Path,
+        help="run of a second stage over that model's codes; for its bound, and whether its latents are used",
     )
     parser.add_argument(
         "--data", type=Path, help="prepared pictures; default: those the model was trained on"
@@ -50,10 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
-    from speechvq.images.codes import fingerprint
     from speechvq.images.dataset import check_size, pictures_of, read_images
     from speechvq.images.model_directory import load_image_model
-    from speechvq.priors.grid_prior import load_grid_prior
 
     model = load_image_model(arguments.run).to(arguments.device)
     images = read_images(arguments.data or pictures_of(arguments.run), "test")
@@ -61,11 +66,10 @@ def _work(arguments: argparse.Namespace) -> None:
     count = len(images.pixels) if arguments.images is None else arguments.images
     if not 1 <= count <= len(images.pixels):
         raise UserError(f"--images {count}: there are 1 to {len(images.pixels)}")
-    prior = None
-    if arguments.prior:
-        prior = load_grid_prior(arguments.prior).to(arguments.device)
-        _check_prior(arguments.prior, prior, fingerprint(arguments.run))
-    figures = measure_likelihood(model, images, count, prior)
+    prior, second = _prior(arguments), _second_stage(arguments, count)
+    figures = measure_likelihood(model, images, count, prior, second)
+    if second is not None:
+        figures["second_stage"] = measure_second_stage(model, second, images, count)
     figures = {"run": str(arguments.run), "prior": str(arguments.prior) if prior else None} | figures
     print(likelihood_table(figures))
     if arguments.json:
@@ -73,30 +77,38 @@ def _work(arguments: argparse.Namespace) -> None:
 
 
 def measure_likelihood(
-    model: "ImageModel", images: "ImageSet", count: int, prior: "GridPrior | None" = None
+    model: "ImageModel",
+    images: "ImageSet",
+    count: int,
+    prior: "GridPrior | None" = None,
+    second: "SecondStage | None" = None,
 ) -> dict[str, Any]:
-    """The bound on -log2 p(x) a sub-pixel and its parts, under the training's prior and under a fitted one.
+    """The bound on -log2 p(x) a sub-pixel and its parts, under the training's prior and under fitted ones.
 
     Args:
         model: in evaluation mode.
         images: held-out pictures.
         count: measure the first so many.
         prior: of the model's codes.
+        second: a second stage over them.
 
     Returns:
         `kind`, `images`, and under `under` the figures by prior: `bits_per_dim` (of VIMCO with all its
-        samples), `standard_error` over pictures, `reconstruction` and `latents`. `bits_per_dim` is the last
-        of them.
+        samples), `standard_error` over pictures, `reconstruction` and `latents`. `bits_per_dim` is the
+        fitted prior's where there is one, else the training's.
     """
     under = {
         "normal" if model.config.kind == "image_vae" else "uniform": _measure(model, images, count, None)
     }
     if prior is not None:
         under["fitted"] = _measure(model, images, count, prior.nats)
+    if second is not None:
+        under["second stage"] = _measure(model, images, count, second.cost)
     figures = {"kind": model.config.kind, "images": count, "under": under}
     if model.config.kind == "image_vimco":
         figures["samples"] = model.config.samples
-    return figures | {"bits_per_dim": list(under.values())[-1]["bits_per_dim"]}
+    best = under.get("fitted", next(iter(under.values())))
+    return figures | {"bits_per_dim": best["bits_per_dim"]}
 
 
 def _measure(
@@ -146,16 +158,36 @@ def likelihood_table(figures: dict[str, Any]) -> str:
         notes.append(
             f"importance-weighted with {figures['samples']} samples, so the bound is below its parts' sum"
         )
+    notes += second_stage_lines(figures["second_stage"]) if "second_stage" in figures else []
     return "\n".join([f"{figures['run']}: {figures['kind']}", align([header, *rows], left=1), *notes])
 
 
-def _check_prior(folder: Path, prior: "GridPrior", source: str) -> None:
-    """Refuse a prior whose numbers would mean something else."""
-    if prior.source != source:
-        raise UserError(
-            f"{folder}: fitted to another model's codes; train a prior with data.model of this run"
-        )
+def _prior(arguments: argparse.Namespace) -> "GridPrior | None":
+    """The prior asked for; one whose numbers would mean something else is refused."""
+    if not arguments.prior:
+        return None
+    from speechvq.images.codes import check_source
+    from speechvq.priors.grid_prior import load_grid_prior
+
+    prior = load_grid_prior(arguments.prior).to(arguments.device)
+    check_source(arguments.prior, prior.source, arguments.run)
     if prior.classes:
         raise UserError(
-            f"{folder}: is told the class, so it bounds p(x | class) and not p(x); give one that is not told"
+            f"{arguments.prior}: is told the class, so it bounds p(x | class) and not p(x); give one that is not "
+            "told"
         )
+    return prior
+
+
+def _second_stage(arguments: argparse.Namespace, count: int) -> "SecondStage | None":
+    """The second stage asked for."""
+    if not arguments.second_stage:
+        return None
+    from speechvq.images.codes import check_source
+    from speechvq.images.second_stage_directory import load_second_stage
+
+    if count < 2:
+        raise UserError(f"--images {count}: another picture's latents are tried too; give 2 or more")
+    second = load_second_stage(arguments.second_stage).to(arguments.device)
+    check_source(arguments.second_stage, second.source, arguments.run)
+    return second

@@ -27,6 +27,16 @@ def fingerprint(folder: str | Path) -> str:
     return _digest((find_model(folder) / WEIGHTS).read_bytes())
 
 
+def check_source(folder: Path, source: str, run: str | Path) -> None:
+    """Refuse what was fitted to the codes of another model than a run's.
+
+    Raises:
+        UserError: names the folder of what was fitted.
+    """
+    if source != fingerprint(run):
+        raise UserError(f"{folder}: fitted to another model's codes; train it with data.model of this run")
+
+
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 

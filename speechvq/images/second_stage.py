@@ -5,6 +5,8 @@ bits. The decoder is a PixelCNN over the grid, which could do without latents; t
 experiment shows.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -74,6 +76,15 @@ class SecondStage(VQVAE):
         )
         self.config, self.grid, self.source = config, grid, source
 
+    def cost(self, codes: Tensor) -> Tensor:
+        """What telling grids costs, a bound on -log p(codes): (B, H, W, G) int64 to nats a grid, (B,).
+
+        Their latents under the uniform prior, and the grids given those.
+        """
+        latents = self.encode(codes)
+        told = latents[0].numel() * math.log(self.config.quantizer.num_codes)
+        return self.decoder.nats_each(codes, self.quantizer.lookup(latents)) + told
+
     def decode(self, latents: Tensor, *, seed: int = 0) -> Tensor:
         """Draw a grid for each set of latents: (B, latents) to (B, H, W, G), int64."""
         shape = (len(latents), self.grid.height, self.grid.width, self.grid.per_position)
@@ -87,8 +98,8 @@ def shuffled(latents: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def latents_used(model: SecondStage, codes: Tensor, *, at_once: int = 32) -> tuple[float, float]:
-    """Whether the decoder listens: nats a code with each grid's own latents, and with another grid's.
+def latents_used(model: SecondStage, codes: Tensor, *, at_once: int = 32) -> tuple[Tensor, Tensor]:
+    """Whether the decoder listens: nats a grid, (B,) each, with its own latents and with another grid's.
 
     Args:
         model: in evaluation mode.
@@ -98,9 +109,8 @@ def latents_used(model: SecondStage, codes: Tensor, *, at_once: int = 32) -> tup
     device = next(model.parameters()).device
     parts = codes.to(device).split(at_once)
     latents = torch.cat([model.encode(part) for part in parts])
-    sums = []
+    each = []
     for chosen in (latents, shuffled(latents)):
         vectors = model.quantizer.lookup(chosen).split(at_once)
-        nats = torch.cat([model.decoder.nats_each(part, some) for part, some in zip(parts, vectors)])
-        sums.append(float(nats.mean()) / codes[0].numel())
-    return sums[0], sums[1]
+        each.append(torch.cat([model.decoder.nats_each(part, some) for part, some in zip(parts, vectors)]))
+    return each[0], each[1]

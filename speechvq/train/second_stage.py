@@ -57,7 +57,8 @@ def measure(model: SecondStage, codes: Tensor) -> dict[str, float]:
         zero: the latents are not used); `heldout_bound_bits`, the latents' own bits included;
         `heldout_perplexity` of them.
     """
-    own, others = (nats / math.log(2) for nats in latents_used(model, codes, at_once=AT_ONCE))
+    size = codes[0].numel() * math.log(2)
+    own, others = (float(nats.mean()) / size for nats in latents_used(model, codes, at_once=AT_ONCE))
     config = model.config
     latents = config.latents * math.log2(config.quantizer.num_codes) / codes[0].numel()
     device = next(model.parameters()).device
