@@ -2,33 +2,37 @@
 # The paper's likelihoods on CIFAR-10: a VAE, a VQ-VAE and VIMCO on one architecture, a prior over the codes, the table.
 #
 #   bash recipes/cifar10/run.sh --corpus DIR [--exp exp/cifar10] [--data data/cifar10] [--schedule paper|slice]
-#        [--steps N] [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
+#        [--seeds N] [--steps N] [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
 # DIR holds cifar-10-batches-bin, gzipped files or not; where it does not, and there is a network, the binary version is
-# downloaded into it. The schedule "paper" wants a GPU; "slice" is the one of RESULTS.md, minutes of a core: a narrow
-# model, few steps. A second call does not repeat what is done.
+# downloaded into it. The schedule "paper" wants a GPU; "slice" is the one of RESULTS.md, half an hour of a core: a narrow
+# model, few steps. --seeds: how many times the VAE, the VQ-VAE and its prior are trained (paper 1, slice 3); VIMCO, which
+# costs fifty times as much, is trained once. --images: how many held-out pictures are measured, else all. A second call
+# does not repeat the training that is done.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
-corpus="" exp=exp/cifar10 data=data/cifar10 schedule=paper steps="" images="" device=""
-parse_flags "corpus=corpus exp=exp data=data schedule=schedule steps=steps images=images device=device" "$@"
+corpus="" exp=exp/cifar10 data=data/cifar10 schedule=paper seeds="" steps="" images="" device=""
+parse_flags "corpus=corpus exp=exp data=data schedule=schedule seeds=seeds steps=steps images=images device=device" "$@"
 settings=() prior_settings=()
 case "$schedule" in
-paper) ;;
+paper) seeds=${seeds:-1} ;;
 slice)
+    seeds=${seeds:-3}
     narrow=(model.autoencoder.units=32 model.autoencoder.likelihood=logistic model.autoencoder.mixtures=3)
     brief=(train.learning_rate=2e-3 train.warmup=50 train.decay=0.4 train.average=0.99 train.evaluate_crops=64)
-    for word in "${narrow[@]}" data.batch=4 train.steps=120 train.evaluate_every=60 train.save_every=60 "${brief[@]}"; do
+    for word in "${narrow[@]}" data.batch=4 train.steps=600 train.evaluate_every=200 train.save_every=200 "${brief[@]}"; do
         settings+=(--set "$word")
     done
-    for word in model.layers=4 model.channels=32 model.hidden=64 data.batch=8 train.steps=300 \
-        train.evaluate_every=100 train.save_every=100 "${brief[@]}"; do
+    for word in model.layers=4 model.channels=32 model.hidden=64 data.batch=8 train.steps=600 \
+        train.evaluate_every=200 train.save_every=200 "${brief[@]}"; do
         prior_settings+=(--set "$word")
     done
     ;;
 *) echo "--schedule $schedule: give paper or slice" >&2; exit 2 ;;
 esac
+[[ $seeds =~ ^[1-9][0-9]*$ ]] || { echo "--seeds $seeds: give a whole number" >&2; exit 2; }
 settings+=(--set data.root="$data" ${steps:+--set train.steps="$steps"})
-prior_settings+=(--set data.model="$exp/vqvae" ${steps:+--set train.steps="$steps"})
+prior_settings+=(${steps:+--set train.steps="$steps"})
 on=(${device:+--device "$device"})
 
 setup ""
@@ -43,21 +47,34 @@ fi
 
 if stage 2 "train the VAE, the VQ-VAE and VIMCO"; then
     for model in vae vqvae vimco; do
-        echo "-- $model"
-        python -m speechvq.train --config "recipes/cifar10/$model.yaml" --out "$exp/$model" "${on[@]}" "${settings[@]}"
+        for ((seed = 0; seed < seeds; seed++)); do
+            [ "$model$seed" = vimco1 ] && break
+            run=$exp/$model${seed/#0/} # EXP/vae is of seed 0, EXP/vae1 of seed 1
+            echo "-- $run"
+            python -m speechvq.train --config "recipes/cifar10/$model.yaml" --out "$run" "${on[@]}" "${settings[@]}" \
+                --set train.seed="$seed"
+        done
     done
 fi
 
 if stage 3 "fit a PixelCNN to the VQ-VAE's codes"; then
-    python -m speechvq.train --config recipes/cifar10/prior.yaml --out "$exp/prior" "${on[@]}" "${prior_settings[@]}"
+    for ((seed = 0; seed < seeds; seed++)); do
+        run=$exp/prior${seed/#0/}
+        echo "-- $run"
+        python -m speechvq.train --config recipes/cifar10/prior.yaml --out "$run" "${on[@]}" "${prior_settings[@]}" \
+            --set data.model="$exp/vqvae${seed/#0/}" --set train.seed="$seed"
+    done
 fi
 
 if stage 4 "measure"; then
     for model in vae vqvae vimco; do
-        fitted=()
-        [ "$model" = vqvae ] && fitted=(--prior "$exp/prior")
-        python -m speechvq.evaluate likelihood --run "$exp/$model" "${fitted[@]}" "${on[@]}" \
-            ${images:+--images "$images"} --json "$exp/$model.json"
+        for ((seed = 0; seed < seeds; seed++)); do
+            [ "$model$seed" = vimco1 ] && break
+            run=$exp/$model${seed/#0/} fitted=()
+            [ "$model" = vqvae ] && fitted=(--prior "$exp/prior${seed/#0/}")
+            python -m speechvq.evaluate likelihood --run "$run" "${fitted[@]}" "${on[@]}" \
+                ${images:+--images "$images"} --json "$run.json"
+        done
     done
 fi
 
