@@ -1,4 +1,4 @@
-"""`python -m speechvq.report`: a page that shows how a run learnt, what its codes are and how it sounds."""
+"""`python -m speechvq.report`: a page that shows how a run learnt, what its codes are and how it sounds or looks."""
 
 import argparse
 from collections.abc import Sequence
@@ -36,6 +36,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--abx", type=Path, help="what `evaluate abx --json` wrote")
     parser.add_argument("--generated", type=Path, help="what generate --out made: speech from nothing")
     parser.add_argument(
+        "--pictures", type=Path, help="what draw --out made (default: the run, if it has some)"
+    )
+    parser.add_argument("--likelihood", type=Path, help="what `evaluate likelihood --json` wrote")
+    parser.add_argument(
         "--out", type=Path, help="the page (default RUN/report.html); its pictures go beside it"
     )
     parser.add_argument("--examples", type=int, default=6, help="sentences to listen to (default 6)")
@@ -65,21 +69,29 @@ def _work(arguments: argparse.Namespace) -> None:
 def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
     """Everything that was asked for; pictures are drawn into the folder."""
     from speechvq.pictures.curve import draw_curve
-    from speechvq.report import listening, measured, training_run, units, voices
+    from speechvq.report import likelihood, listening, measured, training_run, units, voices
     from speechvq.report.page import Page
+    from speechvq.report.subject import subject_of
 
     config, metrics = training_run.read_run(arguments.run)
+    subject = subject_of(config)
+    bits = measured.read_likelihood(arguments.likelihood) if arguments.likelihood else None
+    pictures = likelihood.drawn(arguments.pictures or arguments.run, asked=bool(arguments.pictures))
     scores = measured.read_conversions(arguments.scores) if arguments.scores else None
     facts, protocols = _protocols(arguments)
     manifest = _manifest(arguments, config)
     examples = listening.examples(
         _jobs(arguments, manifest), arguments.examples, arguments.resynthesis
     )
-    draw_curve(folder / "curve.png", metrics)
+    draw_curve(folder / "curve.png", metrics, subject.panels)
     return Page(
         name=arguments.run.resolve().name,
-        facts=training_run.training_facts(metrics) | facts,
+        about=subject.about,
+        facts=training_run.training_facts(metrics, subject.facts) | facts,
         curve=folder / "curve.png",
+        curve_in_words=subject.curve,
+        pictures=pictures,
+        likelihood=likelihood.likelihood_table(bits) if bits else None,
         conversion=_draw_sentence(arguments, examples, folder / "conversion.png"),
         examples=examples,
         voices=voices.voice_table(scores.heard) if scores and scores.heard else None,

@@ -1,4 +1,4 @@
-"""The JSON that `evaluate` wrote: conversions, purity, baselines, ABX; anything else costs one clear line."""
+"""The JSON that `evaluate` wrote, of any subject; anything else costs one clear line."""
 
 import json
 import math
@@ -68,6 +68,32 @@ class Abx:
     units: Sequence[AbxErrors]  # the run's own first
 
 
+class Bits(NamedTuple):
+    """A bound on -log2 p(x) a sub-pixel and its parts."""
+
+    bits: float
+    error: float  # standard, over pictures
+    reconstruction: float
+    latents: float
+
+
+class SecondStageBits(NamedTuple):
+    """Whether a second stage's latents are used."""
+
+    latent_bits: float  # a picture
+    bits_a_code: float
+    shuffled_bits_a_code: float
+
+
+class Likelihood(NamedTuple):
+    """What `evaluate likelihood --json` wrote."""
+
+    images: int
+    samples: int  # of VIMCO; 0 for other models
+    under: Mapping[str, Bits]  # by prior of the latents
+    second_stage: SecondStageBits | None
+
+
 def read_conversions(path: Path) -> Conversions:
     """What `evaluate conversion --json` wrote.
 
@@ -102,6 +128,15 @@ def read_abx(path: Path) -> Abx:
         UserError: no such file, or another content.
     """
     return _read(path, "abx", _abx)
+
+
+def read_likelihood(path: Path) -> Likelihood:
+    """What `evaluate likelihood --json` wrote.
+
+    Raises:
+        UserError: no such file, or another content.
+    """
+    return _read(path, "likelihood", _likelihood)
 
 
 def _read(path: Path, subject: str, parse: Callable[[Any], T]) -> T:
@@ -165,6 +200,17 @@ def _abx(content: Any) -> Abx:
         for name, each in units.items()
     ]
     return Abx(_text(content["items"]), _text(content["context"]), errors)
+
+
+def _likelihood(content: Any) -> Likelihood:
+    names = ("bits_per_dim", "standard_error", "reconstruction", "latents")
+    under = {
+        _text(prior): Bits(*(_float(values[name]) for name in names))
+        for prior, values in content["under"].items()
+    }
+    stage = content.get("second_stage")
+    second = None if stage is None else SecondStageBits(*(_float(stage[name]) for name in SecondStageBits._fields))
+    return Likelihood(int(_float(content["images"])), int(_float(content.get("samples", 0))), under, second)
 
 
 def _errors(content: Any) -> tuple[float, float, float]:

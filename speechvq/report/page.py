@@ -8,6 +8,7 @@ from speechvq.evaluate.tables import summary_cells
 from speechvq.evaluation.summary import Figure
 from speechvq.files.atomic import write_bytes
 from speechvq.report.embedding import picture_url, sound_url
+from speechvq.report.likelihood import Drawn, LikelihoodTable
 from speechvq.report.listening import Example, Generated
 from speechvq.report.units import AbxTable, Protocol
 from speechvq.report.voices import VoiceTable
@@ -20,8 +21,12 @@ class Page:
     """What the page shows; a part without content is left out."""
 
     name: str  # of the run
+    about: str  # a sentence
     facts: Mapping[str, str]
     curve: Path  # PNG
+    curve_in_words: str
+    pictures: Drawn
+    likelihood: LikelihoodTable | None
     conversion: Path | None  # PNG
     examples: Sequence[Example]
     voices: VoiceTable | None

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,6 @@ from speechvq.config import read_yaml
 from speechvq.errors import UserError
 
 CONFIG, METRICS = "config.yaml", "metrics.jsonl"
-
-_FACTS = {
-    "steps": ("step", "{:,.0f}"),
-    "held-out loss": ("heldout_bits", "{:.3f} bits a sample"),
-    "lost by another sentence's codes": ("codes_gap_bits", "{:.3f} bits"),
-    "lost by another speaker's name": ("speaker_gap_bits", "{:.3f} bits"),
-    "codes in use": ("heldout_active_codes", "{:.0f}"),
-    "perplexity": ("heldout_perplexity", "{:.0f}"),
-}
 
 
 def read_run(run: Path) -> tuple[dict[str, Any], list[dict[str, float]]]:
@@ -42,12 +33,20 @@ def read_run(run: Path) -> tuple[dict[str, Any], list[dict[str, float]]]:
     return config, metrics
 
 
-def training_facts(metrics: Sequence[dict[str, float]]) -> dict[str, str]:
-    """What a visitor wants to know first; the newest value of each."""
+def training_facts(
+    metrics: Sequence[dict[str, float]], wanted: Mapping[str, tuple[str, str]]
+) -> dict[str, str]:
+    """What a visitor wants to know first; the newest value of each.
+
+    Args:
+        metrics: one mapping a line.
+        wanted: by their labels, a number of the metrics and its form.
+    """
     newest: dict[str, float] = {}
     for line in metrics:
         newest.update(line)
-    return {label: form.format(newest[key]) for label, (key, form) in _FACTS.items() if key in newest}
+    every = {"steps": ("step", "{:,.0f}")} | dict(wanted)
+    return {label: form.format(newest[key]) for label, (key, form) in every.items() if key in newest}
 
 
 def _line(text: str) -> dict[str, float]:
