@@ -18,6 +18,7 @@ class TrainConfig:
     clip: float = within(1e-9, 1e9, 1.0)  # largest gradient norm
     average: float = within(0, 1, 0.999)  # decay of the averaged weights that are evaluated and exported
     precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False  # image models only: encoder and decoder by torch.compile, a minute at the start
     seed: int = within(0, 2**62, 0)
     evaluate_every: int = within(1, 10**9, 500)  # steps
     evaluate_crops: int = within(2, 65_536, 32)

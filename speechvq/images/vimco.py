@@ -18,6 +18,7 @@ from speechvq.images.autoencoder import Decoder, Encoder
 from speechvq.images.bound import Bound, BoundLosses, CodePrior, uniform_prior
 
 AT_ONCE = 32  # pictures decoded at once; bounds memory, and stays in a cache
+AT_ONCE_ON_GPU = 512
 NEGLIGIBLE = 2.0**-24  # a share of the bound's gradient below fp32's resolution
 
 
@@ -98,7 +99,7 @@ class ImageVimco(nn.Module):
         prior = prior or uniform_prior(self.config.num_codes)
         codes, log_q = self._draw(self._log_posterior(pixels), self.config.samples)
         nats = self._nats(pixels, codes)
-        cost = torch.cat([prior(part) for part in codes.flatten(0, 1).split(AT_ONCE)]).view_as(nats) + log_q
+        cost = torch.cat([prior(part) for part in _parts(codes.flatten(0, 1))]).view_as(nats) + log_q
         return Bound(-log_mean_weight(-nats - cost), nats.mean(1), cost.mean(1))
 
     def encode(self, pixels: Tensor) -> Tensor:
@@ -138,6 +139,11 @@ class ImageVimco(nn.Module):
         owner = torch.arange(len(codes), device=codes.device).repeat_interleave(codes.shape[1])
         each = [
             self.decoder.nats_each(pixels[which], self.lookup(part))
-            for which, part in zip(owner.split(AT_ONCE), codes.flatten(0, 1).split(AT_ONCE))
+            for which, part in zip(_parts(owner), _parts(codes.flatten(0, 1)))
         ]
         return torch.cat(each).view(codes.shape[:2])
+
+
+def _parts(x: Tensor) -> tuple[Tensor, ...]:
+    """Rows to be decoded at once."""
+    return x.split(AT_ONCE if x.device.type == "cpu" else AT_ONCE_ON_GPU)

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from speechvq import distributed
 from speechvq.config import ImageRun
+from speechvq.images.autoencoder import Encoder, compile_parts
 from speechvq.images.bound import bits_per_dim
 from speechvq.images.dataset import check_size, read_images, walk
 from speechvq.images.model_directory import ImageModel, build, save_image_model
+from speechvq.images.vqvae import ImageVQ
 from speechvq.train.lesson import Lesson
 
 AT_ONCE = 32  # held-out pictures measured at once; bounds memory
@@ -38,7 +40,21 @@ def lesson(config: ImageRun, device: torch.device) -> Lesson:
         )
         return ((training.batch(which),) for which in numbers)
 
-    return Lesson(build(config.model).to(device), batches, lambda model: measure(model, pictures), _export)
+    model = build(config.model).to(device)
+    return Lesson(
+        model,
+        batches,
+        lambda taught: measure(taught, pictures),
+        _export,
+        compile=lambda: compile_parts(encoder_of(model), model.decoder),
+    )
+
+
+def encoder_of(model: ImageModel) -> Encoder:
+    """The convolutions; a VQ-VAE has batch renormalisation after them."""
+    encoder = model.encoder[0] if isinstance(model, ImageVQ) else model.encoder
+    assert isinstance(encoder, Encoder)
+    return encoder
 
 
 def measure(model: nn.Module, pictures: Tensor) -> dict[str, float]:

@@ -27,6 +27,7 @@ class Lesson(NamedTuple):
     evaluate: Evaluate  # measures a model on held-out data
     export: Callable[[Path, nn.Module], None]  # writes a model directory
     begin: Callable[[], None] = lambda: None  # what comes before the first step of a run that was not begun yet
+    compile: Callable[[], None] | None = None  # fuses the model's kernels, where that is known to work
 
 
 def learn(lesson: Lesson, out: Path, config: TrainConfig) -> int:
@@ -34,8 +35,15 @@ def learn(lesson: Lesson, out: Path, config: TrainConfig) -> int:
 
     Returns:
         0, or 128 + the number of the signal that stopped the run; it was saved first.
+
+    Raises:
+        UserError: train.compile, and this kind of model cannot be compiled.
     """
     keep_freed_memory()
+    if config.compile:
+        if lesson.compile is None:
+            raise UserError("train.compile=true is for image models only; leave it out")
+        lesson.compile()
     try:
         if not list_checkpoints(out):
             lesson.begin()
