@@ -5,10 +5,10 @@
 #        [--seeds N] [--steps N] [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
 # DIR holds cifar-10-batches-bin, gzipped files or not; where it does not, and there is a network, the binary version is
-# downloaded into it. The schedule "paper" wants a GPU; "slice" is the one of RESULTS.md, half an hour of a core: a narrow
-# model, few steps. --seeds: how many times the VAE, the VQ-VAE and its prior are trained (paper 1, slice 3); VIMCO, which
-# costs fifty times as much, is trained once. --images: how many held-out pictures are measured, else all. A second call
-# does not repeat the training that is done.
+# downloaded into it. The schedule "paper" wants a GPU, where the models learn in bfloat16 and compiled; "slice" is the one
+# of RESULTS.md, half an hour of a core: a narrow model, few steps. --seeds: how many times the VAE, the VQ-VAE and its
+# prior are trained (paper 1, slice 3); VIMCO, which costs fifty times as much, is trained once. --images: how many held-out
+# pictures are measured, else all. A second call does not repeat the training that is done.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
 corpus="" exp=exp/cifar10 data=data/cifar10 schedule=paper seeds="" steps="" images="" device=""
@@ -33,6 +33,7 @@ esac
 [[ $seeds =~ ^[1-9][0-9]*$ ]] || { echo "--seeds $seeds: give a whole number" >&2; exit 2; }
 settings+=(--set data.root="$data" ${steps:+--set train.steps="$steps"})
 prior_settings+=(${steps:+--set train.steps="$steps"})
+case "$device" in cuda*) settings+=(--set train.precision=bf16 --set train.compile=true) ;; esac
 on=(${device:+--device "$device"})
 
 setup ""
@@ -84,6 +85,9 @@ if stage 5 "draw reconstructions and samples"; then
     python -m speechvq.draw --run "$exp/vimco" --out "$exp/vimco" "${on[@]}"
 fi
 
-if stage 6 "the table"; then
+if stage 6 "report: a page each, and the table"; then
+    for model in vae vqvae vimco; do
+        python -m speechvq.report --run "$exp/$model" --likelihood "$exp/$model.json"
+    done
     python recipes/cifar10/table.py "$exp"
 fi

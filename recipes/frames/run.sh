@@ -57,11 +57,16 @@ if stage 4 "train the second stage: latents_gap_bits tells whether its three lat
 fi
 
 if stage 5 "measure"; then
-    python -m speechvq.evaluate likelihood --run "$exp/vqvae" --prior "$exp/prior" --second-stage "$exp/second" "${on[@]}" \
-        ${images:+--images "$images"} --json "$exp/likelihood.json"
+    python -m speechvq.evaluate likelihood --run "$exp/vqvae" --prior "$exp/prior" --second-stage "$exp/second" \
+        "${on[@]}" ${images:+--images "$images"} --json "$exp/likelihood.json"
 fi
 
 if stage 6 "draw: frames, the first stage, 27 bits; and samples"; then
-    python -m speechvq.draw --run "$exp/vqvae" --prior "$exp/prior" --second-stage "$exp/second" --out "$exp" \
+    python -m speechvq.draw --run "$exp/vqvae" --prior "$exp/prior" --second-stage "$exp/second" --out "$exp/vqvae" \
         ${images:+--count "$images"} "${on[@]}"
+fi
+
+if stage 7 "report: a page of the pictures, and one of the second stage"; then
+    python -m speechvq.report --run "$exp/vqvae" --likelihood "$exp/likelihood.json"
+    python -m speechvq.report --run "$exp/second"
 fi

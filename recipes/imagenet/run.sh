@@ -13,6 +13,8 @@ corpus="" exp=exp/imagenet data=data/imagenet size=128 units="" steps="" images=
 parse_flags "corpus=corpus exp=exp data=data size=size units=units steps=steps images=images device=device" "$@"
 on=(${device:+--device "$device"})
 shorter=(${steps:+--set train.steps="$steps"})
+fast=()
+case "$device" in cuda*) fast=(--set train.precision=bf16 --set train.compile=true) ;; esac
 
 setup ""
 
@@ -23,7 +25,7 @@ fi
 
 if stage 2 "train"; then
     python -m speechvq.train --config recipes/imagenet/vqvae.yaml --out "$exp/vqvae" "${on[@]}" "${shorter[@]}" \
-        --set data.root="$data" --set model.autoencoder.size="$size" ${units:+--set model.autoencoder.units="$units"}
+        "${fast[@]}" --set data.root="$data" --set model.autoencoder.size="$size" ${units:+--set model.autoencoder.units="$units"}
 fi
 
 if stage 3 "fit a PixelCNN to the codes"; then
@@ -37,5 +39,10 @@ if stage 4 "measure"; then
 fi
 
 if stage 5 "draw reconstructions and samples"; then
-    python -m speechvq.draw --run "$exp/vqvae" --prior "$exp/prior" --out "$exp" "${on[@]}"
+    python -m speechvq.draw --run "$exp/vqvae" --prior "$exp/prior" --out "$exp/vqvae" \
+        ${images:+--count "$images"} "${on[@]}"
+fi
+
+if stage 6 "report"; then
+    python -m speechvq.report --run "$exp/vqvae" --likelihood "$exp/likelihood.json"
 fi
