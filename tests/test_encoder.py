@@ -8,7 +8,7 @@ import torch
 
 from speechvq.config import EncoderConfig
 from speechvq.speech import model as speech
-from speechvq.speech.encoder import jitter
+from speechvq.speech.encoder import Encoder, jitter
 from speechvq.speech.model import SpeechVQ
 from tiny import MODEL, noise, speech_model
 
@@ -50,7 +50,7 @@ def test_pieces_of_a_long_sound_give_the_codes_of_the_whole(
     whole = model.encode_wave(wave)
     seconds = frames * model.config.hop / model.config.sample_rate
     monkeypatch.setattr(speech, "ENCODE_SECONDS", seconds)
-    monkeypatch.setattr(SpeechVQ, "encode", spy := Spy(SpeechVQ.encode))
+    monkeypatch.setattr(Encoder, "forward", spy := Spy(Encoder.forward))
     assert np.array_equal(model.encode_wave(wave), whole)
     assert len(spy.lengths) == -(-len(whole) // frames)
     assert max(spy.lengths) <= (frames + 2 * model.encoder.margin) * model.config.hop, "memory is bounded"
@@ -62,13 +62,13 @@ class Spy:
     def __init__(self, method) -> None:  # type: ignore[no-untyped-def]
         self.method, self.lengths = method, list[int]()
 
-    def __get__(self, instance: SpeechVQ, _: type) -> "Spy":
+    def __get__(self, instance: Encoder, _: type) -> "Spy":
         self.instance = instance
         return self
 
-    def __call__(self, wave: torch.Tensor) -> torch.Tensor:
+    def __call__(self, wave: torch.Tensor, colour: torch.Tensor | None) -> torch.Tensor:
         self.lengths.append(wave.shape[-1])
-        return self.method(self.instance, wave)
+        return self.method(self.instance, wave, colour)
 
 
 @pytest.mark.parametrize("name", ENCODERS)
@@ -76,7 +76,8 @@ def test_the_margin_covers_what_a_vector_depends_on(name: str) -> None:
     """Measured by gradients: no vector hears a sample further away than the margin."""
     encoder, hop = model_of(name).encoder, int(name.split("x")[0])
     wave = noise(1, 40 * hop).requires_grad_()
-    vectors = encoder(wave)
+    colour = None if encoder.hearing is None else torch.zeros(1, encoder.hearing.spectrum.filters.shape[1])
+    vectors = encoder(wave, colour)
     for n in (0, 20, 39):
         (gradient,) = torch.autograd.grad(vectors[0, n].square().sum(), wave, retain_graph=True)
         heard = gradient[0].nonzero().flatten()

@@ -5,30 +5,72 @@ import numpy as np
 import pytest
 import torch
 
-from speechvq.speech.spectrum import FFT, QUIET, WINDOW, LogMel, cepstrum_weights, disguise
+from speechvq.speech.spectrum import (
+    FFT,
+    QUIET,
+    WINDOW,
+    Hearing,
+    LogMel,
+    band_centres,
+    cepstrum_weights,
+    colour_of,
+    colour_sums,
+    disguise,
+)
 from tiny import noise
 
 
 @pytest.mark.parametrize("bands, hop", [(40, 160), (20, 64)])
 def test_bands_are_librosas(bands: int, hop: int) -> None:
     wave = noise(2, 20 * hop)
-    front = LogMel(bands, hop, 0.0)
-    ours = front.eval()(wave)
-    assert ours.shape == (2, bands, 20)
+    ours = LogMel(bands, hop)(wave)
+    assert ours.shape == (2, 20, bands)
     filters = librosa.filters.mel(sr=16_000, n_fft=FFT, n_mels=bands, fmin=40.0, htk=True, norm="slaney")
     window = np.pad(np.hanning(WINDOW + 1)[:-1], (FFT - WINDOW) // 2)
     padded = np.pad(wave.numpy(), ((0, 0), ((FFT - hop) // 2, (FFT - hop + 1) // 2)))
     for row in range(2):
         for n in (0, 7, 19):
             power = np.abs(np.fft.rfft(padded[row, n * hop : n * hop + FFT] * window)) ** 2 / FFT
-            expected = np.log(100 * filters @ power + QUIET)
-            assert np.allclose(ours[row, :, n].numpy(), expected, atol=1e-3)
+            white = filters.sum(1) * np.square(window).sum() / FFT
+            expected = np.log(filters @ power / white + QUIET)
+            assert np.allclose(ours[row, n].numpy(), expected, atol=1e-3)
+
+
+def test_white_noise_has_its_variance_in_every_band() -> None:
+    logs = LogMel(40, 160)(3.0 * torch.randn(1, 160 * 2_000))
+    assert (logs.exp().mean((0, 1)) / 9.0 - 1).abs().max() < 0.1
+
+
+def test_the_middles_of_bands_are_where_they_answer_most() -> None:
+    for bands in (20, 40):
+        filters = librosa.filters.mel(sr=16_000, n_fft=1 << 14, n_mels=bands, fmin=40.0, htk=True, norm=None)
+        loudest = filters.argmax(1) * 16_000 / (1 << 14)
+        assert np.allclose(band_centres(bands).numpy(), loudest, atol=2.0)
 
 
 def test_training_brings_every_band_to_unit_scale() -> None:
-    front = LogMel(40, 160, 0.0).train()
-    out = front(noise(4, 160 * 50))
+    out = Hearing(40, 160, 0.0, 0.05).train()(noise(4, 160 * 50))
     assert out.mean((0, 2)).abs().max() < 0.1 and (out.std((0, 2)) - 1).abs().max() < 0.1
+
+
+def test_the_colour_of_a_voice_is_not_heard() -> None:
+    """Neither its level, nor another filter's, nor pauses before and after."""
+    hearing = Hearing(40, 160, 0.0, 0.05).eval()
+    wave = noise(1, 160 * 60) * torch.linspace(1e3, 1e4, 160 * 60)
+    heard = hearing(wave)
+    assert torch.allclose(hearing(3.0 * wave), heard, atol=0.01)
+    pause = torch.zeros(1, 160 * 30)
+    assert torch.allclose(hearing(torch.cat([pause, wave, pause], 1))[..., 32:88], heard[..., 2:58], atol=0.05)
+
+
+def test_a_colour_adds_up_from_pieces_and_is_a_weighted_mean() -> None:
+    logs = torch.randn(2, 30, 8, dtype=torch.float64)
+    whole = colour_of(*colour_sums(logs))
+    pieces = [colour_sums(part) for part in logs.split([4, 20, 6], dim=1)]
+    assert torch.allclose(colour_of(*(sum(parts) for parts in zip(*pieces))), whole)
+    for row in range(2):
+        weights = [float(np.exp(frame.mean() / 2)) for frame in logs[row].numpy()]
+        assert np.allclose(whole[row].numpy(), np.average(logs[row].numpy(), axis=0, weights=weights))
 
 
 def test_a_disguise_changes_voice_and_not_time() -> None:

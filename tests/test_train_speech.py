@@ -15,14 +15,14 @@ from tiny import WAVENET, run_config, speech_config
 HOP = 32
 
 
-def config(corpus: Path, *, encoder_rate: float = 1.0, steps: int = 3) -> SpeechRun:
+def config(corpus: Path, *, encoder_rate: float = 1.0, order: int = 4, encoder: bool = True) -> SpeechRun:
     """A tiny model with a spectrogram, harmonics and a filter."""
     plain = run_config(corpus)
     model = speech_config(
         "ema",
         encoder=EncoderConfig((HOP,), 8, mel=20),
         wavenet=dataclasses.replace(WAVENET, pitch=True, phase=True),
-        source_filter=SourceFilterConfig(order=4, harmonics=3, units=8, steps=steps, batch=2),
+        source_filter=SourceFilterConfig(order=order, harmonics=order and 3, units=8, steps=3, batch=2, encoder=encoder),
     )
     train = dataclasses.replace(plain.train, encoder_rate=encoder_rate, steps=2, save_every=1, evaluate_every=2)
     return dataclasses.replace(plain, model=model, train=train, data=dataclasses.replace(plain.data, crop=1_600))
@@ -36,7 +36,7 @@ def begun(run: SpeechRun) -> SpeechVQ:
 
 
 def test_a_run_begins_with_a_codebook_among_its_vectors(corpus: Path) -> None:
-    run = config(corpus, steps=0)
+    run = config(corpus, order=0)
     fresh = speech.lesson(run, torch.device("cpu")).model
     model = begun(run)
     assert isinstance(fresh, SpeechVQ) and not fresh.quantizer.initialised and model.quantizer.initialised
@@ -44,20 +44,21 @@ def test_a_run_begins_with_a_codebook_among_its_vectors(corpus: Path) -> None:
     assert torch.equal(begun(run).quantizer.codebook, model.quantizer.codebook), "seeded"
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.5])
-def test_source_and_filter_learn_first_and_the_wavenet_waits(corpus: Path, rate: float) -> None:
-    laid, taught = begun(config(corpus, steps=0)), begun(config(corpus, encoder_rate=rate))
+@pytest.mark.parametrize("encoder", [False, True])
+def test_source_and_filter_learn_first_and_the_wavenet_waits(corpus: Path, encoder: bool) -> None:
+    run = config(corpus, encoder=encoder)
+    fresh, taught = speech.lesson(run, torch.device("cpu")).model, begun(run)
     moved = {
         name.split(".")[0] + "." + name.split(".")[1]
         for name, weight in taught.named_parameters()
-        if not torch.equal(weight, laid.get_parameter(name))
+        if not torch.equal(weight, fresh.get_parameter(name))
     }
     assert "decoder.source_filter" in moved
-    assert any(name.startswith("encoder.") for name in moved) == (rate > 0)
+    assert any(name.startswith("encoder.") for name in moved) == encoder
     unmoved = ("decoder.wavenet.layers.0.gate", "decoder.wavenet.hidden.weight", "decoder.wavenet.embedding")
-    assert all(torch.equal(taught.get_parameter(name), laid.get_parameter(name)) for name in unmoved)
+    assert all(torch.equal(taught.get_parameter(name), fresh.get_parameter(name)) for name in unmoved)
     assert taught.training and taught.encoder.training and taught.quantizer.training
-    again = begun(config(corpus, encoder_rate=rate))
+    again = begun(run)
     assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), taught.state_dict().values()))
 
 
@@ -73,11 +74,18 @@ def test_it_comes_once_also_when_a_run_goes_on(
     assert calls == ["begun"] and "resuming from" in capsys.readouterr().err
 
 
-def test_an_encoder_without_a_rate_stays_as_it_began(corpus: Path, tmp_path: Path) -> None:
-    run = config(corpus, encoder_rate=0.0, steps=1)
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_what_the_wavenet_relies_on_stays_as_it_is(corpus: Path, tmp_path: Path, rate: float) -> None:
+    """Source, filter and the voices; and encoder and codebook where the rate is 0, whatever the mode."""
+    run = config(corpus, encoder_rate=rate)
     lesson = speech.lesson(run, torch.device("cpu"))
     lesson.begin()
-    before = {name: weight.clone() for name, weight in lesson.model.named_parameters()}
+    before = {name: tensor.clone() for name, tensor in lesson.model.state_dict().items()}
     learn(lesson._replace(begin=lambda: None), tmp_path, run.train)
-    for name, weight in lesson.model.named_parameters():
-        assert torch.equal(weight, before[name]) == name.startswith("encoder."), name
+    for name, tensor in lesson.model.state_dict().items():
+        if name.startswith(("decoder.source_filter.", "decoder.wavenet.conditioning.speakers")):
+            assert torch.equal(tensor, before[name]), name
+        if name.startswith(("encoder.", "quantizer.")) and rate == 0:
+            assert torch.equal(tensor, before[name]), name
+    moved = ("decoder.wavenet.hidden.weight", *(["encoder.project.weight"] if rate else []))
+    assert not any(torch.equal(lesson.model.get_parameter(name), before[name]) for name in moved)

@@ -75,9 +75,12 @@ class SourceFilterConfig:
 
     order: int = within(0, 64, 0)  # of the filter; 0 for none of all this: the WaveNet speaks the waveform itself
     harmonics: int = within(0, 64, 0)  # of the voice; 0 for a filter alone
+    bands: int = within(8, 128, 40)  # of the log-mel spectra that both follow from
     units: int = within(1, 4096, 192)  # of the networks that tell both
-    steps: int = within(0, 10**7, 3_000)  # in which they learn alone, before the WaveNet does
+    depth: int = within(1, 32, 3)  # layers of these
+    steps: int = within(1, 10**7, 3_000)  # in which they learn alone, before the WaveNet does
     batch: int = within(1, 65_536, 8)  # crops in each of those steps
+    encoder: bool = True  # whether the encoder learns in them too
 
     def __post_init__(self) -> None:
         """Raises UserError for harmonics without a filter."""
@@ -97,6 +100,8 @@ class SpeechConfig:
     jitter: float = within(0, 1, 0.0)
     # our choice: levels, the largest deviation of the noise on the past that the decoder hears in training
     noise: float = within(0, 128, 0.0)
+    # our choice: samples of a crop that the WaveNet learns from in a step; 0 for all. The encoder hears all of it
+    excerpt: int = within(0, 1 << 24, 0)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     wavenet: WaveNetConfig = field(default_factory=WaveNetConfig)

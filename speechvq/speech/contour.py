@@ -15,6 +15,17 @@ def at_code_rate(pitch: Tensor, frames: int, hop: int) -> Tensor:
     return pitch[:, place.clamp_max(pitch.shape[1] - 1)]
 
 
+def at_frames(pitch: np.ndarray, hop: int) -> np.ndarray:
+    """A contour at the code rate (N,) as one of frames 10 ms apart, straight lines through voiced codes: (F,)."""
+    centres = (np.arange(-(-len(pitch) * hop // HOP)) + 0.5) * HOP / hop
+    voiced = np.flatnonzero(pitch > 0)
+    if not len(voiced):
+        return np.zeros(len(centres), np.float32)
+    nearest = np.minimum(centres.astype(int), len(pitch) - 1)
+    between = np.interp(centres - 0.5, voiced, pitch[voiced])
+    return np.where(pitch[nearest] > 0, between, 0.0).astype(np.float32)
+
+
 def pitch_features(pitch: Tensor) -> Tensor:
     """Octaves from 150 Hz, held where unvoiced, and whether it is voiced: (B, N) in Hz to (B, 2, N)."""
     return torch.stack([(hold_unvoiced(pitch) / MIDDLE).log2(), (pitch > 0).float()], dim=1)

@@ -1,5 +1,7 @@
 """Waveform to one vector a code frame: the paper's strided convolutions."""
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -7,7 +9,7 @@ from torch import Tensor, nn
 from speechvq.config import EncoderConfig
 from speechvq.normalization import BatchRenorm
 from speechvq.speech.companding import Companding
-from speechvq.speech.spectrum import FFT, LogMel, cepstrum_weights
+from speechvq.speech.spectrum import FFT, Hearing, cepstrum_weights, colour_of, colour_sums
 
 STEADY = 0.002  # momentum of the normalisations: spectra do not move much, and codes are to stay where they are
 SLOPE = 9  # spectra that a slope is taken over
@@ -46,7 +48,7 @@ class Encoder(nn.Module):
     def __init__(self, config: EncoderConfig, dim: int, companding: Companding) -> None:
         super().__init__()
         self.companding = companding
-        self.spectrum = LogMel(config.mel, config.strides[0], config.disguise, STEADY) if config.mel else None
+        self.hearing = Hearing(config.mel, config.strides[0], config.disguise, STEADY) if config.mel else None
         self.cepstrum = nn.Conv1d(config.mel, dim, SLOPE, padding=SLOPE // 2) if config.mel else None
         strides = (1, *config.strides[1:]) if config.mel else config.strides
         widths = [config.mel or 1] + [config.channels] * len(strides)
@@ -67,22 +69,24 @@ class Encoder(nn.Module):
     @property
     def margin(self) -> int:
         """Code frames on either side that a code depends on, at most."""
-        reach, hop = (0, 1) if self.spectrum is None else (SLOPE * self.spectrum.hop + FFT, self.spectrum.hop)
+        spectra = 1 if self.hearing is None else self.hearing.spectrum.hop
+        reach, hop = (0, 1) if self.hearing is None else (SLOPE * spectra + FFT, spectra)
         for layer in self.layers:
             reach, hop = reach + 2 * layer.stride[0] * hop, hop * layer.stride[0]
         return -(-(reach + 1) // hop) + len(self.blocks)
 
-    def forward(self, wave: Tensor) -> Tensor:
+    def forward(self, wave: Tensor, colour: Tensor | None = None) -> Tensor:
         """Encode a waveform.
 
         Args:
             wave: (B, T); T is a multiple of the hop.
+            colour: (B, M), of the utterances that the waves are pieces of, see `Hearing`; None for that of the waves.
 
         Returns:
             (B, N, D), N = T / hop.
         """
-        wave = UNIT_SCALE * self.companding.emphasise(wave)
-        x = start = wave.unsqueeze(1) if self.spectrum is None else self.spectrum(wave)
+        wave = self.at_unit_scale(wave)
+        x = start = wave.unsqueeze(1) if self.hearing is None else self.hearing(wave, colour)
         for layer in self.layers:
             length = x.shape[-1] // layer.stride[0]
             x = F.relu(layer(x))[..., :length]
@@ -92,6 +96,27 @@ class Encoder(nn.Module):
         if self.cepstrum is not None:
             x = x + F.avg_pool1d(self.cepstrum(start), start.shape[-1] // x.shape[-1])
         return self.norm(x.transpose(1, 2))
+
+    def colour(self, pieces: Iterable[tuple[Tensor, slice]]) -> Tensor | None:
+        """The colour of an utterance that is heard piece by piece; None for an encoder to which it does not matter.
+
+        Args:
+            pieces: (1, T) each, with what is around it, and which samples are its own.
+
+        Returns:
+            (1, M).
+        """
+        if self.hearing is None:
+            return None
+        hop, sums = self.hearing.spectrum.hop, []
+        for wave, own in pieces:
+            logs = self.hearing.spectrum(self.at_unit_scale(wave))
+            sums.append(colour_sums(logs[:, own.start // hop : own.stop // hop]))
+        return colour_of(*(torch.stack(parts).sum(0) for parts in zip(*sums))) if sums else None
+
+    def at_unit_scale(self, wave: Tensor) -> Tensor:
+        """What the first layer, or the spectra, are computed of: (B, T) to (B, T)."""
+        return UNIT_SCALE * self.companding.emphasise(wave)
 
 
 def jitter(vectors: Tensor, share: float) -> Tensor:

@@ -1,6 +1,7 @@
 """Fitting a speaker's vector to half a minute of a new voice, with the model left as it is."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from speechvq.speech.model import SpeechVQ
 from speechvq.speech.voice_file import Voice
 
 HELD_OUT = 0.2  # share of the recording that the loss before and after is told of
-CROP_SECONDS, BATCH = 0.4, 4
+CROP_SECONDS, BATCH = 1.2, 4
 RATE = 0.03
 REFRESH = 10  # steps; of so many one hears the WaveNet, the others source and filter alone, where there are such
 
@@ -55,12 +56,11 @@ def enroll(
     Raises:
         ValueError: less sound than two crops.
     """
-    crop = int(CROP_SECONDS * model.config.sample_rate) // model.config.hop * model.config.hop
-    pieces = [wave[i : i + crop] for wave in waves for i in range(0, len(wave) - crop + 1, crop)]
-    if len(pieces) < 2:
+    crops = [crop for wave in waves for crop in _cut(model, wave)]
+    if len(crops) < 2:
         raise ValueError(f"less sound than two crops of {CROP_SECONDS} s")
-    last = max(round(HELD_OUT * len(pieces)), 1)
-    known, kept = _crops(model, pieces[:-last]), _crops(model, pieces[-last:])
+    last = max(round(HELD_OUT * len(crops)), 1)
+    known, kept = (_Crops(*map(torch.stack, zip(*some))) for some in (crops[:-last], crops[-last:]))
     table = model.decoder.wavenet.conditioning.speakers.weight.detach()
     with torch.no_grad():
         losses = [float(_loss(model, kept_rows(known, slice(0, 16)), row, quick=True)) for row in table]
@@ -90,15 +90,19 @@ def kept_rows(crops: _Crops, rows: slice | Tensor) -> _Crops:
 
 
 @torch.no_grad()
-def _crops(model: SpeechVQ, pieces: Sequence[np.ndarray]) -> _Crops:
-    """The crops with all that the decoder is told of them but the voice."""
-    contours = [contour(piece) for piece in pieces]
-    phases = [glottal_phase(piece, hertz) for piece, hertz in zip(pieces, contours)]
-    wave = torch.from_numpy(np.stack(pieces).astype(np.float32))
-    codes = torch.cat([model.encode(part) for part in wave.split(8)])
-    frames = -(-wave.shape[1] // HOP)
-    pitch = torch.from_numpy(np.stack([hertz[:frames] for hertz in contours]))
-    return _Crops(wave, model.quantizer.lookup(codes), pitch, torch.from_numpy(np.stack(phases)))
+def _cut(model: SpeechVQ, wave: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
+    """Crops of a sound (T,) with all that the decoder is told of them but the voice; as they are within the whole."""
+    hop, hertz = model.config.hop, contour(wave)
+    phase, vectors = glottal_phase(wave, hertz), model.quantizer.lookup(torch.from_numpy(model.encode_wave(wave)))
+    unit = math.lcm(hop, HOP)
+    crop = int(CROP_SECONDS * model.config.sample_rate) // unit * unit
+    for i in range(0, len(wave) - crop + 1, crop):
+        yield (
+            torch.from_numpy(wave[i : i + crop].astype(np.float32)),
+            vectors[i // hop : (i + crop) // hop],
+            torch.from_numpy(hertz[i // HOP : (i + crop) // HOP].copy()),
+            torch.from_numpy(phase[i : i + crop].copy()),
+        )
 
 
 def _loss(model: SpeechVQ, crops: _Crops, vector: Tensor, *, quick: bool) -> Tensor:

@@ -10,24 +10,30 @@ from speechvq.speech.contour import pitch_features
 class FrameNetwork(nn.Module):
     """Convolutions of width 3 over what a decoder is told: codes, voice and pitch (our choice)."""
 
-    def __init__(self, dim: int, voice: int, units: int, *, depth: int, pitch: bool) -> None:
+    def __init__(
+        self, dim: int, voice: int, units: int, *, depth: int, pitch: bool, doubling: bool = False
+    ) -> None:
         """
         Args:
             dim: D, of the codes' vectors.
             voice: width of a speaker's vector.
             units: C, of each layer.
-            depth: how many layers; each looks a frame further to either side.
+            depth: how many layers.
             pitch: whether it is told the pitch.
+            doubling: whether each layer looks twice as far to either side as the last, instead of a frame.
         """
         super().__init__()
         self.pitch = pitch
         widths = [dim + voice + (2 if pitch else 0)] + [units] * depth
-        self.layers = nn.ModuleList(nn.Conv1d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:]))
+        steps = [2**i if doubling else 1 for i in range(depth)]
+        self.layers = nn.ModuleList(
+            nn.Conv1d(a, b, 3, padding=step, dilation=step) for a, b, step in zip(widths, widths[1:], steps)
+        )
 
     @property
     def reach(self) -> int:
         """Frames on either side that an output depends on."""
-        return len(self.layers)
+        return sum(layer.dilation[0] for layer in self.layers)
 
     def forward(
         self, vectors: Tensor, voices: Tensor, pitch: Tensor | None = None, frames: Tensor | None = None

@@ -18,7 +18,7 @@ from speechvq.errors import UserError
 from speechvq.quantizer import VectorQuantizer
 from speechvq.speech.chunks import Joined, cut, join
 from speechvq.speech.companding import Companding
-from speechvq.speech.contour import at_code_rate, shift_pitch
+from speechvq.speech.contour import at_code_rate, at_frames, shift_pitch
 from speechvq.speech.decoder import Decoder
 from speechvq.speech.encoder import Encoder
 from speechvq.speech.model_directory import read_model, save_model
@@ -59,6 +59,7 @@ class SpeechVQ(VQVAE):
             Decoder(config, len(speakers), companding),
         )
         self.config, self.speakers = config, tuple(speakers)
+        self.held = False  # whether encoder and codebook stay as they are also in training mode
         self.register_buffer("voice_pitch", torch.zeros(len(speakers)))
 
     @classmethod
@@ -85,6 +86,14 @@ class SpeechVQ(VQVAE):
         """
         save_model(Path(folder), self, half=half)
 
+    def train(self, mode: bool = True) -> "SpeechVQ":
+        """Training mode, or evaluation mode; the encoder's and the codebook's is evaluation where they are held."""
+        super().train(mode)
+        if self.held:
+            self.encoder.eval()
+            self.quantizer.eval()
+        return self
+
     def speaker_number(self, name: str) -> int:
         """Number of a voice.
 
@@ -110,13 +119,16 @@ class SpeechVQ(VQVAE):
         the codes are those of the whole.
         """
         hop, device = self.config.hop, self.quantizer.codebook.device
-        padded = np.pad(normalise_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
+        padded = torch.from_numpy(np.pad(normalise_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop)))
         piece, margin = max(round(ENCODE_SECONDS * self.config.sample_rate) // hop, 1), self.encoder.margin
-        codes = []
+        pieces = []  # with what is around them, and which of their codes are their own
         for start in range(0, len(padded) // hop, piece):
             first = max(start - margin, 0)
-            part = torch.from_numpy(padded[first * hop : (start + piece + margin) * hop]).to(device)
-            codes.append(self.encode(part[None])[0, start - first :][:piece])
+            part = padded[None, first * hop : (start + piece + margin) * hop].to(device)
+            own = slice(start - first, min(start - first + piece, part.shape[1] // hop))
+            pieces.append((part, own))
+        colour = self.encoder.colour((part, slice(own.start * hop, own.stop * hop)) for part, own in pieces)
+        codes = [self.quantizer(self.encoder(part, colour)).codes[0, own] for part, own in pieces]
         return torch.cat(codes).cpu().numpy() if codes else np.empty(0, np.int64)
 
     def speak(
@@ -136,7 +148,8 @@ class SpeechVQ(VQVAE):
             codes: one (N,) for each utterance.
             speakers: a voice's name for each.
             pitch: for each a contour (F,) in Hz, 0 where unvoiced, 10 ms apart, for a decoder that is told the
-                pitch; without it every voice speaks at its own mean.
+                pitch; without it every voice speaks with the intonation that follows from the codes, about its own
+                mean, or at its mean all the time if the model has none.
             phase: for each the classes (N x hop,) of `audio.phase`, for a decoder that is told the phase; without it
                 every voice's cycles follow its contour from the beginning.
             offsets: for each the sample of a longer sound at which it begins, and its chance with it.
@@ -154,8 +167,11 @@ class SpeechVQ(VQVAE):
         if not any(len(each) for each in codes):
             return [np.empty(0, np.float32) for _ in codes]
         batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True)
+        vectors = self.quantizer.lookup(batch.to(device))
+        if pitch is None and self.config.wavenet.pitch:
+            pitch = [self._own_pitch(row[: len(each)], n) for row, each, n in zip(vectors, codes, numbers)]
         script = Script(
-            self.quantizer.lookup(batch.to(device)),
+            vectors,
             numbers,
             self.config.hop,
             self._pitch(codes, numbers, pitch),
@@ -230,14 +246,18 @@ class SpeechVQ(VQVAE):
             return np.empty(0, np.float32)
         return shift_pitch(contour(wave), float(self.voice_pitch[self.speaker_number(speaker)]))
 
-    def _pitch(
-        self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None
-    ) -> Tensor | None:
+    def _own_pitch(self, vectors: Tensor, number: Tensor) -> np.ndarray:
+        """A contour for codes that nobody spoke, (N, D), in a voice's own range: (F,), Hz."""
+        decoder, mean, hop = self.decoder, float(self.voice_pitch[number]), self.config.hop
+        if decoder.intonation is None:
+            return np.full(-(-len(vectors) * hop // HOP), mean, np.float32)
+        voice = decoder.wavenet.conditioning.voices(number[None])
+        return shift_pitch(at_frames(decoder.intonation.contour(vectors[None], voice)[0].cpu().numpy(), hop), mean)
+
+    def _pitch(self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None) -> Tensor | None:
         """Contours at the code rate, (B, N), or None for a decoder that is not told the pitch."""
-        if not self.config.wavenet.pitch:
+        if pitch is None or not self.config.wavenet.pitch:
             return None
-        if pitch is None:
-            return self.voice_pitch[numbers, None].expand(-1, max(map(len, codes)))
         rows = [
             at_code_rate(torch.from_numpy(one)[None], len(each), self.config.hop)[0] if len(one) else torch.zeros(len(each))
             for one, each in zip(pitch, codes)
@@ -255,8 +275,6 @@ class SpeechVQ(VQVAE):
         if not self.config.wavenet.phase:
             return None
         samples = [len(each) * self.config.hop for each in codes]
-        if phase is None and pitch is None:
-            pitch = [np.full(-(-n // HOP), float(hertz)) for n, hertz in zip(samples, self.voice_pitch[numbers])]
         if phase is None:
             phase = [contour_phase(one, n) for one, n in zip(pitch or [], samples)]
         rows = [torch.from_numpy(np.asarray(one[:n], np.uint8)) for one, n in zip(phase, samples)]

@@ -121,7 +121,7 @@ def _check_sizes(path: Path, tensors: Mapping[str, Tensor], config: SpeechConfig
         f"{decoder}.logits.weight": (wavenet.levels, wavenet.hidden),
     }
     if source.order:
-        sizes["decoder.source_filter.tell.weight"] = (source.order + 2, source.units, 1)
+        sizes["decoder.source_filter.tell.weight"] = (source.bands, source.units, 1)
     for name, shape in sizes.items():
         found = tuple(tensors[name].shape) if name in tensors else "missing"
         if found != shape and not name.startswith("encoder.blocks.-1"):

@@ -1,10 +1,14 @@
 """Harmonics and a filter, told by the codes: the part of a voice that needs no WaveNet.
 
-x = h + n, where h is the sum of the harmonics of the voice's own cycle, and n an excitation through an all-pole filter.
-Harmonics, filter and the excitation's size follow from codes, speaker and pitch, frame by frame (harmonic plus noise,
-Stylianou 2001; filters within a network, Subramani et al. 2022; glottal phase as a condition after Wang et al. 2019).
-The WaveNet then speaks the excitation, as in ExcitNet (Song et al. 2019), in classes of its size: loudness and formants
-are the codes' affair, so they cannot drift however long it speaks by itself.
+The codes tell a log-mel spectrum, frame by frame, and how much of it, at each frequency, is the voice's own cycle and
+with which phase. From both follow, without further weights,
+
+    x = h + n
+
+where h is the sum of the harmonics of the cycle, and n an excitation through an all-pole filter that has what h leaves
+of the spectrum (harmonic plus noise, Stylianou 2001; filters from mel spectra, Valin and Skoglund 2019; glottal phase
+as a condition after Wang et al. 2019). The WaveNet then speaks the excitation, as in ExcitNet (Song et al. 2019), in
+classes of its size: loudness and formants are the codes' affair, so they cannot drift however long it speaks by itself.
 """
 
 import math
@@ -19,96 +23,125 @@ from speechvq.audio.phase import PARTS, UNVOICED
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import SourceFilterConfig
 from speechvq.speech.contour import hold_unvoiced
+from speechvq.speech.encoder import UNIT_SCALE
 from speechvq.speech.frame_network import FrameNetwork
+from speechvq.speech.spectrum import LogMel, band_centres
 
-BANDS, HIGHEST = 64, 7000.0  # points at which the harmonics' amplitudes are told, and the frequency of the last, Hz
+FRAME = 160  # samples: spectra are told 10 ms apart where a code lasts as long or a multiple of it, else one a code
+POINTS = 129  # frequencies from 0 to 8 kHz at which a spectrum's shares are told
+HIGHEST = 7000.0  # Hz; there are no harmonics above
 LOUDEST = 16.0  # excitation of the outermost classes, in units of its size
-SHARPEST = 8.0  # ln of the largest sharpness, 1 / 3e-4 of full scale
+SPREAD = 2.0  # about the deviation of a band's ln of the energy over time
+FLOOR = 1e-4  # of the noise's power, added in all directions: keeps the filter's poles off the circle
 QUIET = 1e-4  # mean square of full scale below which a frame's harmonics do not matter
-SPEED = 3.0  # Adam moves every weight alike; logarithms have further to go than others
 
 
 class Told(NamedTuple):
-    """What the codes tell of N frames."""
+    """What the codes tell of L spectra."""
 
-    taps: Tensor  # (B, N, P), weights of the last samples of n, the newest first
-    sharpness: Tensor  # (B, N), ln of the inverse size of the excitation, of full scale
-    level: Tensor  # (B, N), ln of the RMS
-    harmonics: Tensor  # (B, N, 2 H), of full scale: cosines, then sines
+    bands: Tensor  # (B, L, M), ln of the energies in mel bands, at the encoder's scale
+    taps: Tensor  # (B, L, P), weights of the last samples of n, the newest first
+    sharpness: Tensor  # (B, L), ln of the inverse size of the excitation, of full scale
+    harmonics: Tensor  # (B, L, 2 H), of full scale: cosines, then sines
 
 
 class SourceFilter(nn.Module):
     """Between emphasised waveforms and classes of their excitation, both ways."""
 
-    def __init__(self, config: SourceFilterConfig, dim: int, voice: int, levels: int) -> None:
+    def __init__(self, config: SourceFilterConfig, dim: int, voice: int, levels: int, hop: int) -> None:
         super().__init__()
         self.order, self.count = config.order, config.harmonics
-        self.network = FrameNetwork(dim, voice, config.units, depth=3, pitch=config.harmonics > 0)
-        self.tell = nn.Conv1d(config.units, config.order + 2, 1)
-        self.voice = FrameNetwork(dim, voice, config.units, depth=3, pitch=config.harmonics > 0)
-        self.envelope = nn.Conv1d(config.units, 2 * BANDS, 1)
-        for layer in (self.tell, self.envelope):
+        self.parts = max(hop // FRAME, 1) if hop % FRAME == 0 else 1  # spectra a code
+        pitch = config.harmonics > 0
+        self.spectrum = LogMel(config.bands, hop // self.parts)
+        self.network = FrameNetwork(dim, voice, config.units, depth=config.depth, pitch=pitch)
+        self.tell = nn.Conv1d(config.units, config.bands, 1)
+        self.voice = FrameNetwork(dim, voice, config.units, depth=config.depth, pitch=pitch)
+        self.share = nn.Conv1d(config.units, 2 * POINTS, 1)
+        # The mean of logarithms is below the logarithm of the mean, by another amount in every band.
+        self.raised = nn.Parameter(torch.zeros(config.bands))
+        for layer in (self.tell, self.share):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-        nn.init.constant_(self.tell.bias[-2:-1], 3.0 / SPEED)
-        nn.init.constant_(self.tell.bias[-1:], -3.0 / SPEED)
+        nn.init.constant_(self.tell.bias, -3.0 / SPREAD)  # faint, so that at first no harmonics drown a pause
         sizes = LOUDEST * TAF.mu_law_decoding(torch.arange(levels), levels)
         self.register_buffer("sizes", sizes, persistent=False)
         self.register_buffer("log_widths", _log_widths(sizes), persistent=False)
         self.register_buffer("cycle", _cycle(config.harmonics), persistent=False)
+        self.register_buffer("between", _between(band_centres(config.bands)), persistent=False)
+        self.register_buffer("cosines", _cosines(config.order), persistent=False)
 
     @property
     def reach(self) -> int:
-        """Code frames on either side that a frame's harmonics and filter depend on."""
-        return self.network.reach + 1
+        """Codes on either side that a code's spectra depend on."""
+        return -(-(self.network.reach + 1) // self.parts)
 
     def forward(
-        self, vectors: Tensor, voices: Tensor, pitch: Tensor | None = None, frames: Tensor | None = None
+        self,
+        vectors: Tensor,
+        voices: Tensor,
+        pitch: Tensor | None = None,
+        frames: Tensor | None = None,
+        voicing: float = 0.0,
     ) -> Told:
-        """What the codes tell; arguments as of `FrameNetwork`."""
-        told = SPEED * self.tell(self.network(vectors, voices, pitch, frames)).transpose(1, 2)
-        level = told[..., -1]
-        if pitch is None or not self.count:
-            harmonics = vectors.new_zeros(*vectors.shape[:2], 2 * self.count)
-        else:
-            envelope = self.envelope(self.voice(vectors, voices, pitch, frames)).transpose(1, 2)
-            harmonics = self._at_harmonics(envelope.unflatten(-1, (2, BANDS)), pitch)
-            harmonics = harmonics * level.detach().exp().unsqueeze(-1)
-        return Told(prediction_taps(told[..., :-2].tanh()), told[..., -2], level, harmonics)
-
-    def _at_harmonics(self, envelope: Tensor, pitch: Tensor) -> Tensor:
-        """Amplitudes at the multiples of the pitch: (B, N, 2, BANDS) and (B, N) to (B, N, 2 H)."""
-        hertz = hold_unvoiced(pitch).unsqueeze(-1) * torch.arange(1, self.count + 1, device=pitch.device)
-        place = (hertz / HIGHEST * (BANDS - 1)).clamp_max(BANDS - 1.001)
-        low = place.long()
-        both = low.unsqueeze(2).expand(-1, -1, 2, -1)
-        values = torch.lerp(envelope.gather(3, both), envelope.gather(3, both + 1), (place - low).unsqueeze(2))
-        return (values * (hertz < HIGHEST).unsqueeze(2)).flatten(2)
-
-    def voiced(self, told: Told, pitch: Tensor, share: float) -> Told:
-        """Give the harmonics a share of the noise's energy, in each band about one; nothing becomes louder.
-
-        What the codes do not tell of the harmonics, their phases above all, is left to the noise, which has more of the
-        energy than in a voice that is heard. This gives it back (our choice; for speaking, not for learning).
+        """What the codes tell.
 
         Args:
-            told: what the codes tell.
-            pitch: (B, N), Hz, 0 where unvoiced; frames without pitch stay as they are.
-            share: of the noise's energy, 0 to 1.
+            vectors, voices, pitch, frames: as of `FrameNetwork`, (B, N, ...) for N codes.
+            voicing: share of the noise's energy, 0 to 1, that the harmonics of voiced frames are given; nothing becomes
+                louder. What the codes do not tell of the harmonics, their phases above all, is left to the noise, which
+                has more of the energy than in a voice that is heard. For speaking, not for learning (our choice).
+
+        Returns:
+            Of L = N x `parts` spectra.
         """
-        hertz = hold_unvoiced(pitch).unsqueeze(-1) * torch.arange(1, self.count + 1, device=pitch.device)
-        turns = torch.arange(1, self.order + 1, device=pitch.device) / SAMPLE_RATE
-        angle = -2 * math.pi * hertz.unsqueeze(-1) * turns
-        poles = 1 - (told.taps.unsqueeze(2) * torch.polar(torch.ones_like(angle), angle)).sum(-1)
-        # A Laplace density of size b has a variance of 2 b^2; a sine of amplitude a has a power of a^2 / 2.
-        band = 8 * (-2 * told.sharpness).exp() * hold_unvoiced(pitch) / SAMPLE_RATE
-        gained = share * band.unsqueeze(-1) / poles.abs().square() * (hertz < HIGHEST)
-        pairs = told.harmonics.unflatten(-1, (2, self.count))
-        power = pairs.square().sum(2)
-        raised = pairs * ((power + gained) / power.clamp_min(1e-12)).sqrt().unsqueeze(2)
-        harmonics = torch.where(pitch[..., None] > 0, raised.flatten(2), told.harmonics)
-        quieter = told.sharpness - 0.5 * math.log(max(1 - share, 1e-6))
-        return told._replace(harmonics=harmonics, sharpness=torch.where(pitch > 0, quieter, told.sharpness))
+        inputs = self._at_spectra(vectors, voices, pitch, frames)
+        bands, pitch = self._bands(*inputs), inputs[2]
+        power = ((bands.detach() + self.raised) @ self.between).exp() / UNIT_SCALE**2  # of white noise as loud
+        if pitch is None or not self.count:
+            return Told(bands, *_filter(power, self.cosines), bands.new_zeros(*bands.shape[:2], 2 * self.count))
+        power = torch.where(pitch[..., None] > 0, over_a_pitch(power, hold_unvoiced(pitch)), power)
+        share = self.share(self.voice(*inputs)).transpose(1, 2).unflatten(-1, (2, POINTS))
+        share = share / (1 + share.square().sum(2, keepdim=True)).sqrt()
+        share = share * (torch.arange(POINTS, device=share.device) * 8000 / (POINTS - 1) < HIGHEST)
+        if voicing > 0:
+            own = share.square().sum(2, keepdim=True)
+            share = share * ((own + voicing * (1 - own)) / own.clamp_min(1e-6)).sqrt()
+        left = 1 - share.square().sum(2) * (pitch > 0).unsqueeze(-1)
+        taps, sharpness = _filter(power * left.detach().clamp_min(FLOOR), self.cosines)
+        return Told(bands, taps, sharpness, self._at_harmonics(share, power.detach(), pitch))
+
+    def bands(self, vectors: Tensor, voices: Tensor, pitch: Tensor | None = None) -> Tensor:
+        """The spectra alone, (B, L, M); arguments as of `forward`."""
+        return self._bands(*self._at_spectra(vectors, voices, pitch, None))
+
+    def _bands(self, *inputs: Tensor | None) -> Tensor:
+        return SPREAD * self.tell(self.network(*inputs)).transpose(1, 2)
+
+    def _at_spectra(
+        self, vectors: Tensor, voices: Tensor, pitch: Tensor | None, frames: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        """Arguments of the networks, for every spectrum those of its code."""
+        pitch = None if pitch is None else pitch.repeat_interleave(self.parts, 1)
+        frames = None if frames is None else frames * self.parts
+        return vectors.repeat_interleave(self.parts, 1), voices, pitch, frames
+
+    def part(self, told: Told, codes: slice) -> Told:
+        """What is told in some codes."""
+        return Told(*(each[:, codes.start * self.parts : codes.stop * self.parts] for each in told))
+
+    def _at_harmonics(self, share: Tensor, power: Tensor, pitch: Tensor) -> Tensor:
+        """Amplitudes at the multiples of the pitch: (B, L, 2, POINTS), (B, L, POINTS), (B, L) to (B, L, 2 H)."""
+        base = hold_unvoiced(pitch).unsqueeze(-1)
+        hertz = base * torch.arange(1, self.count + 1, device=pitch.device)
+        place = (hertz * (POINTS - 1) / (SAMPLE_RATE / 2)).clamp_max(POINTS - 1.001)
+        low = place.long()
+        values = torch.cat([share, power.unsqueeze(2)], dim=2)
+        both = low.unsqueeze(2).expand(-1, -1, 3, -1)
+        values = torch.lerp(values.gather(3, both), values.gather(3, both + 1), (place - low).unsqueeze(2))
+        # A sine of amplitude a has a power of a^2 / 2, and stands for a band about it as wide as the pitch.
+        amplitude = (2 * values[:, :, 2] * base / (SAMPLE_RATE / 2)).sqrt() * (hertz < HIGHEST)
+        return (values[:, :, :2] * amplitude.unsqueeze(2)).flatten(2)
 
     def carrier(self, harmonics: Tensor, phase: Tensor) -> Tensor:
         """The harmonics' sum h, amplitudes on straight lines between the frames: (B, N, 2 H), (B, T) to (B, T)."""
@@ -128,7 +161,7 @@ class SourceFilter(nn.Module):
         hop = wave.shape[1] // told.taps.shape[1]
         predicted = torch.einsum("bnhp,bnp->bnh", past.unflatten(1, (-1, hop)), told.taps)
         innovation = noise.unflatten(1, (-1, hop)) - predicted
-        return (innovation * told.sharpness.clamp_max(SHARPEST).exp().unsqueeze(-1)).flatten(1)
+        return (innovation * told.sharpness.exp().unsqueeze(-1)).flatten(1)
 
     def classes(self, excitation: Tensor) -> Tensor:
         """Classes of excitations: (B, T) to (B, T), int64."""
@@ -136,35 +169,103 @@ class SourceFilter(nn.Module):
 
     def log_density(self, classes: Tensor, told: Told) -> Tensor:
         """What to add to ln p(class) for ln p(sample), of full scale: (B, T) to (B, T)."""
-        sharpness = told.sharpness.clamp_max(SHARPEST).repeat_interleave(classes.shape[1] // told.taps.shape[1], dim=1)
+        sharpness = told.sharpness.repeat_interleave(classes.shape[1] // told.taps.shape[1], dim=1)
         return sharpness - self.log_widths[classes]
 
-    def losses(self, wave: Tensor, told: Told, carrier: Tensor, phase: Tensor | None) -> Tensor:
-        """What teaches harmonics, filter and level: the sum of three terms, ().
+    def spectral_loss(self, wave: Tensor, bands: Tensor) -> Tensor:
+        """What teaches the spectra, (): mean square error of the bands of an emphasised wave (B, T), in SPREADs."""
+        return ((bands - self.spectrum(UNIT_SCALE * wave)) / SPREAD).square().mean()
 
-        -ln of a Laplace density of the excitation, a sample; the mean share of a voiced frame's energy that its
-        harmonics leave; the mean square error of ln of a frame's RMS. The likelihood alone would not teach the
-        harmonics: of the next sample, the last ones tell nearly as much.
+    def source_loss(self, wave: Tensor, told: Told, carrier: Tensor, phase: Tensor | None) -> Tensor:
+        """What teaches the harmonics and the excitation's size: the sum of two terms, ().
+
+        -ln of a Laplace density of the excitation, a sample, which moves nothing but `raised`; and the mean share of a
+        voiced frame's energy that its harmonics leave. The likelihood would not teach the harmonics: of the next
+        sample, the last ones tell nearly as much.
         """
-        frames = told.taps.shape[1]
-        excitation = self.excitation(wave, told, carrier.detach()).abs()
-        laplace = excitation.mean() - told.sharpness.clamp_max(SHARPEST).mean()
-        energy = wave.square().unflatten(1, (frames, -1)).mean(-1)
-        level = (told.level - 0.5 * (energy + QUIET).log()).square().mean()
+        laplace = self.excitation(wave, told, carrier.detach()).abs().mean() - told.sharpness.mean()
         if phase is None or not self.count:
-            return laplace + level
-        left = (wave - carrier).square().unflatten(1, (frames, -1)).mean(-1) / (energy + QUIET)
+            return laplace
+        frames = told.taps.shape[1]
+        # What is told too loud counts as loud: else at first a faint frame would weigh a hundred times a loud one.
+        energy = (wave.square() + carrier.detach().square()).unflatten(1, (frames, -1)).mean(-1) + QUIET
+        left = (wave - carrier).square().unflatten(1, (frames, -1)).mean(-1) / energy
         voiced = (phase != UNVOICED).float().unflatten(1, (frames, -1)).mean(-1)
-        return laplace + level + (left * voiced).sum() / voiced.sum().clamp_min(1.0)
+        return laplace + (left * voiced).sum() / voiced.sum().clamp_min(1.0)
 
 
-def prediction_taps(reflections: Tensor) -> Tensor:
-    """Weights of a stable all-pole filter from reflection coefficients in (-1, 1), both (..., P): Levinson's step up."""
-    taps = reflections[..., :0]
-    for i in range(reflections.shape[-1]):
-        own = reflections[..., i : i + 1]
+def _filter(power: Tensor, cosines: Tensor) -> tuple[Tensor, Tensor]:
+    """The all-pole filter that noise of a spectrum has, and its excitation's sharpness.
+
+    Args:
+        power: (B, L, POINTS), of white noise as loud.
+        cosines: (POINTS, P + 1).
+
+    Returns:
+        (B, L, P) taps, and (B, L), ln of the inverse size of a Laplace density with the excitation's variance.
+    """
+    correlation = power @ cosines
+    first = (1 + FLOOR) * correlation[..., :1]
+    taps, left = levinson(torch.cat([first, correlation[..., 1:]], dim=-1))
+    return taps, -0.5 * (left / 2).log()
+
+
+def over_a_pitch(power: Tensor, pitch: Tensor) -> Tensor:
+    """Means of a spectrum over bands as wide as the pitch, in which its harmonics are no more seen (after Morise 2015).
+
+    Args:
+        power: (B, L, POINTS).
+        pitch: (B, L), Hz.
+
+    Returns:
+        (B, L, POINTS).
+    """
+    edges = F.pad(power.cumsum(-1), (1, 0))  # edge j lies half a step below point j
+    half = pitch.unsqueeze(-1) * (POINTS - 1) / SAMPLE_RATE
+    middle = torch.arange(POINTS, device=power.device) + 0.5
+
+    def up_to(place: Tensor) -> Tensor:
+        low = place.long().clamp_max(POINTS - 1)
+        return torch.lerp(edges.gather(-1, low), edges.gather(-1, low + 1), place - low)
+
+    first, last = ((middle + side * half).clamp(0, POINTS) for side in (-1, 1))
+    return (up_to(last) - up_to(first)) / (last - first)
+
+
+def levinson(correlation: Tensor) -> tuple[Tensor, Tensor]:
+    """The taps that predict best, by autocorrelations, and the variance that they leave (Levinson 1946, Durbin 1960).
+
+    Args:
+        correlation: (..., P + 1), of lags 0 to P.
+
+    Returns:
+        (..., P), of a stable filter, the newest sample's first; and (...).
+    """
+    taps, left = correlation[..., :0], correlation[..., 0]
+    for lag in range(1, correlation.shape[-1]):
+        own = (correlation[..., lag] - (taps * correlation[..., 1:lag].flip(-1)).sum(-1)) / left
+        own = own.unsqueeze(-1)
         taps = torch.cat([taps - own * taps.flip(-1), own], dim=-1)
-    return taps
+        left = left * (1 - own[..., 0].square())
+    return taps, left
+
+
+def _between(centres: Tensor) -> Tensor:
+    """Weights of the bands at each frequency, straight lines between their centres: (M,), Hz, to (M, POINTS)."""
+    hertz = torch.linspace(0, SAMPLE_RATE / 2, POINTS).clamp(centres[0], centres[-1])
+    right = torch.searchsorted(centres, hertz).clamp(1, len(centres) - 1)
+    share = (hertz - centres[right - 1]) / (centres[right] - centres[right - 1])
+    weights = torch.zeros(len(centres), POINTS)
+    weights[right - 1, torch.arange(POINTS)] = 1 - share
+    weights[right, torch.arange(POINTS)] = share
+    return weights
+
+
+def _cosines(order: int) -> Tensor:
+    """What makes autocorrelations of power spectra, by the trapezoidal rule: (POINTS, P + 1)."""
+    weights = torch.full((POINTS, 1), 1 / (POINTS - 1))
+    weights[0] = weights[-1] = 0.5 / (POINTS - 1)
+    return weights * torch.cos(math.pi / (POINTS - 1) * torch.arange(POINTS)[:, None] * torch.arange(order + 1))
 
 
 def _cycle(harmonics: int) -> Tensor:

@@ -12,7 +12,7 @@ class Synthesis:
     """All streams of a script, piece by piece; it keeps what the next piece needs of the last."""
 
     def __init__(self, decoder: Decoder, script: Script, voicing: float = 0.0) -> None:
-        """`voicing` is the share of `SourceFilter.voiced`."""
+        """`voicing` as in `SourceFilter.forward`."""
         self.decoder, self.script, self.voicing = decoder, script, voicing
         self.done = 0  # code frames
         self.last: Tensor | None = None  # (B,), of the waveform
@@ -37,16 +37,15 @@ class Synthesis:
         assert model is not None
         first, last = self.done, self.done + classes.shape[1] // hop
         part, own = self.script.excerpt(first, last, model.reach)
-        told = self.decoder.told(part.vectors, part.speaker, part.pitch, part.frames)
-        if self.voicing > 0 and part.pitch is not None and model.count:
-            told = model.voiced(told, part.pitch, self.voicing)
-        size = (-told.sharpness[:, own]).exp().repeat_interleave(hop, dim=1)
+        told = self.decoder.told(part.vectors, part.speaker, part.pitch, part.frames, self.voicing)
+        step, heard = hop // model.parts, model.part(told, own)
+        size = (-heard.sharpness).exp().repeat_interleave(step, dim=1)
         excitation = (model.sizes[classes] * size).double().cpu().numpy()
-        taps = told.taps[:, own].double().cpu().numpy()
+        taps = heard.taps.double().cpu().numpy()
         from speechvq.speech.all_pole import all_pole  # numba takes a second to import
 
         for row, weights in enumerate(np.ascontiguousarray(taps)):
-            all_pole(excitation[row], weights, self.past[row], hop)
+            all_pole(excitation[row], weights, self.past[row], step)
         sound = torch.from_numpy(excitation).float().to(classes.device)
         if part.phase is None:
             return sound

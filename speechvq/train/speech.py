@@ -43,6 +43,7 @@ def lesson(config: SpeechRun, device: torch.device) -> Lesson:
     heldout = middle_crops(dev, speakers, crop, config.train.evaluate_crops, pitch)
     if pitch:
         model.voice_pitch.copy_(torch.tensor(voice_pitches(training, speakers)))
+    _hold(model, config)
     return Lesson(
         model,
         lambda step: crop_loader(
@@ -98,33 +99,49 @@ def _lay_codebook(model: SpeechVQ, dataset: CropDataset) -> None:
     quantizer.lay(torch.cat(vectors))
 
 
+def _hold(model: SpeechVQ, config: SpeechRun) -> None:
+    """Hold what the WaveNet is to rely on: source, filter and what they were told, and a model without rate its codes."""
+    for part in _voice(model):
+        part.requires_grad_(False)
+    if config.train.encoder_rate == 0:
+        model.encoder.requires_grad_(False)
+        model.held = True
+
+
+def _voice(model: SpeechVQ) -> list[nn.Module]:
+    """What learns before the WaveNet, if anything does."""
+    decoder = model.decoder
+    parts = [decoder.source_filter, decoder.intonation, decoder.wavenet.conditioning.speakers]
+    return [] if decoder.source_filter is None else [part for part in parts if part is not None]
+
+
 def _teach_source_filter(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) -> None:
-    """Teach source and filter, and the encoder with them, before the WaveNet, which takes 20 times as long a sample."""
-    settings, device, share = config.model.source_filter, model.quantizer.codebook.device, config.train.encoder_rate
+    """Teach source and filter, and the encoder with them, before the WaveNet, which takes far longer a sample."""
+    settings, device = config.model.source_filter, model.quantizer.codebook.device
     dataset = CropDataset(training, model.speakers, config.data.crop, config.train.seed, config.model.wavenet.pitch)
-    decoder = [*model.decoder.source_filter.parameters(), *model.decoder.wavenet.conditioning.speakers.parameters()]
-    groups = [(decoder, 1.0), ([*model.encoder.parameters(), *model.quantizer.parameters()], share)]
-    groups = [(weights, part) for weights, part in groups if weights and part > 0]
-    optimizer = torch.optim.Adam([{"params": weights} for weights, _ in groups])
-    model.encoder.train(share > 0)
-    model.quantizer.train(share > 0)
+    learners = _voice(model) + ([model.encoder, model.quantizer] if settings.encoder else [])
+    weights = [weight.requires_grad_() for part in learners for weight in part.parameters()]
+    optimizer = torch.optim.Adam(weights)
+    for part in (model.encoder, model.quantizer):
+        part.train(settings.encoder)
     total, stream = 0.0, crop_loader(dataset, settings.batch, workers=config.data.workers)
     for step in range(settings.steps):
         wave, speaker, pitch, phase = (tensor.to(device) for tensor in next(stream))
-        with torch.set_grad_enabled(share > 0):
+        with torch.set_grad_enabled(settings.encoder):
             quantised = model.quantizer(model.encoder(wave))
         loss = model.decoder.source_filter_loss(wave, quantised.vectors, speaker, pitch, phase)
         total += float(loss.detach())
         optimizer.zero_grad()
-        (loss + quantised.loss / wave[0].numel()).backward()
-        fall = min(1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps))
-        for group, (weights, part) in zip(optimizer.param_groups, groups):
-            nn.utils.clip_grad_norm_(weights, config.train.clip)
-            group["lr"] = SOURCE_FILTER_RATE * part * fall
+        # Spectra are learnt as means over their bands; so the commitment is one over the vectors' numbers.
+        (loss + quantised.loss / config.model.quantizer.dim).backward()
+        nn.utils.clip_grad_norm_(weights, config.train.clip)
+        for group in optimizer.param_groups:
+            group["lr"] = SOURCE_FILTER_RATE * min(1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps))
         optimizer.step()
         if (step + 1) % SAID_EVERY == 0:
             say(f"source and filter, step {step + 1}/{settings.steps}: loss {total / SAID_EVERY:.3f}")
             total = 0.0
+    _hold(model, config)
     model.train()
 
 
