@@ -97,7 +97,7 @@ def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | No
 def _through_second_stage(arguments: argparse.Namespace, model: "ImageModel", pixels: "Tensor") -> "Tensor":
     """Pictures through the second stage's few latents: a grid is drawn for each, and decoded."""
     from speechvq.images.codes import check_source, grid_of
-    from speechvq.images.second_stage_directory import load_second_stage
+    from speechvq.images.second_stage import load_second_stage
 
     grid_of(model)  # refuses a model without codes
     second = load_second_stage(arguments.second_stage).to(arguments.device)

@@ -21,7 +21,7 @@ FLOORS = [
     {"speechvq.files"},
     {"speechvq.config"},
     {"speechvq.distributed", "speechvq.weights", "speechvq.audio"},
-    {"speechvq.quantizer", "speechvq.normalization", "speechvq.categorical"},
+    {"speechvq.quantizer", "speechvq.normalization", "speechvq.categorical", "speechvq.model_directory"},
     {"speechvq.vqvae", "speechvq.priors"},
     {"speechvq.speech", "speechvq.images"},
     {"speechvq.video"},  # frames are pictures

@@ -22,8 +22,7 @@ from speechvq.evaluate import likelihood
 from speechvq.images.codes import encode_images, fingerprint, grid_of, kept_codes
 from speechvq.images.dataset import read_images
 from speechvq.images.model_directory import load_image_model, save_image_model
-from speechvq.images.second_stage import SecondStage, latents_used
-from speechvq.images.second_stage_directory import load_second_stage
+from speechvq.images.second_stage import SecondStage, latents_used, load_second_stage
 from speechvq.pictures.images import tile
 from speechvq.priors.grid_prior import GridPrior, load_grid_prior, save_grid_prior
 from speechvq.priors.pixelcnn import Grid
@@ -124,7 +123,7 @@ def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path
         (["--prior", "PRIOR"], "fitted to another model's codes"),
         (["--prior", "TOLD"], "is told the class, so it bounds p(x | class)"),
         (["--data", "nowhere"], "nowhere: no prepared pictures here"),
-        (["--prior", "nowhere"], "nowhere/config.yaml: No such file"),
+        (["--prior", "nowhere"], "nowhere: no model here; give what `train --out` made"),
     ],
 )
 def test_what_the_likelihood_command_refuses(

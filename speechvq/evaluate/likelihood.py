@@ -184,7 +184,7 @@ def _second_stage(arguments: argparse.Namespace, count: int) -> "SecondStage | N
     if not arguments.second_stage:
         return None
     from speechvq.images.codes import check_source
-    from speechvq.images.second_stage_directory import load_second_stage
+    from speechvq.images.second_stage import load_second_stage
 
     if count < 2:
         raise UserError(f"--images {count}: another picture's latents are tried too; give 2 or more")

@@ -9,9 +9,10 @@ import torch
 from speechvq.errors import UserError
 from speechvq.files.atomic import replacing
 from speechvq.images.dataset import ImageSet
-from speechvq.images.model_directory import WEIGHTS, ImageModel, find_model
+from speechvq.images.model_directory import ImageModel
 from speechvq.images.vae import ImageVAE
 from speechvq.images.vqvae import ImageVQ
+from speechvq.model_directory import WEIGHTS, find_model
 from speechvq.priors.pixelcnn import Grid
 from speechvq.progress import progress
 

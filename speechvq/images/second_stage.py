@@ -6,6 +6,8 @@ experiment shows.
 """
 
 import math
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from speechvq.config.pixelcnn import SecondStageConfig
 from speechvq.images.autoencoder import ResidualBlock
 from speechvq.images.codebooks import Codebooks
 from speechvq.normalization import BatchRenorm
+from speechvq.priors.grid_directory import load_over_grids, save_over_grids
 from speechvq.priors.grid_sampling import sample_grids
 from speechvq.priors.pixelcnn import CodeTables, Grid, PixelCNN
 from speechvq.vqvae import VQVAE
@@ -114,3 +117,28 @@ def latents_used(model: SecondStage, codes: Tensor, *, at_once: int = 32) -> tup
         vectors = model.quantizer.lookup(chosen).split(at_once)
         each.append(torch.cat([model.decoder.nats_each(part, some) for part, some in zip(parts, vectors)]))
     return each[0], each[1]
+
+
+def save_second_stage(folder: Path, model: SecondStage) -> None:
+    """Write a model directory.
+
+    Raises:
+        UserError: the disk is full or not writable.
+    """
+    save_over_grids(folder, model)
+
+
+def load_second_stage(folder: str | Path) -> SecondStage:
+    """Read a second stage, in evaluation mode.
+
+    Args:
+        folder: the directory, or a run directory that has one in `model/`.
+
+    Raises:
+        UserError: no second stage; a damaged or hostile file; configuration and weights that differ.
+    """
+
+    def build(config: SecondStageConfig, grid: Grid, source: str, _: dict[str, Any]) -> SecondStage:
+        return SecondStage(config, grid, source)
+
+    return load_over_grids(folder, "second_stage", "second stage", SecondStageConfig, build)

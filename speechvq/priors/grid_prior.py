@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from speechvq.config import from_mapping, read_yaml, save
 from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.errors import UserError
+from speechvq.priors.grid_directory import load_over_grids, save_over_grids
 from speechvq.priors.grid_sampling import sample_grids
 from speechvq.priors.pixelcnn import Grid, PixelCNN
 from speechvq.priors.sequence import PriorLosses
-from speechvq.weights import check_tensors, read_tensors, write_tensors
-
-CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
-_LARGEST = Grid(1024, 1024, 256, 65_536)
 
 
 class GridPrior(nn.Module):
@@ -81,18 +78,12 @@ class GridPrior(nn.Module):
 
 
 def save_grid_prior(folder: Path, prior: GridPrior) -> None:
-    """Write a model directory; the weights first, so that a folder with a configuration is complete.
+    """Write a model directory.
 
     Raises:
         UserError: the disk is full or not writable.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(folder / WEIGHTS, prior.state_dict())
-        more = {"grid": prior.grid._asdict(), "class_names": list(prior.classes), "source": prior.source}
-        save(folder / CONFIG, prior.config, **more)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
+    save_over_grids(folder, prior, class_names=list(prior.classes))
 
 
 def load_grid_prior(folder: str | Path) -> GridPrior:
@@ -104,39 +95,13 @@ def load_grid_prior(folder: str | Path) -> GridPrior:
     Raises:
         UserError: no prior over grids; a damaged or hostile file; configuration and weights that differ.
     """
-    folder = Path(folder)
-    folder = folder / "model" if (folder / "model" / CONFIG).is_file() else folder
-    place = folder / CONFIG
-    mapping = read_yaml(place)
-    if mapping.get("kind") != "pixelcnn":
-        raise UserError(
-            f"{place}: no prior over grids; give what `train --out` made with model.kind: pixelcnn"
-        )
-    grid, classes, source = (mapping.pop(key, None) for key in ("grid", "class_names", "source"))
-    try:
-        config = from_mapping(PixelCNNConfig, mapping)
-        with torch.device("meta"):  # a configuration that asks for more than the file has costs no memory
-            prior = GridPrior(config, read_grid(grid), _classes(classes), str(source))
-    except UserError as error:
-        raise UserError(f"{place}: {error}") from None
-    tensors = read_tensors(folder / WEIGHTS)
-    check_tensors(folder / WEIGHTS, tensors, prior.state_dict())
-    prior.load_state_dict(tensors, assign=True)
-    return prior.eval()
 
+    def build(config: PixelCNNConfig, grid: Grid, source: str, more: dict[str, Any]) -> GridPrior:
+        return GridPrior(config, grid, _classes(more["class_names"]), source)
 
-def read_grid(fields: object) -> Grid:
-    """A grid from a file's fields, checked as if a stranger had written them.
-
-    Raises:
-        UserError: they are no sizes.
-    """
-    sizes = [fields.get(name) for name in Grid._fields] if isinstance(fields, dict) else []
-    if len(sizes) != 4 or not all(type(s) is int and 1 <= s <= most for s, most in zip(sizes, _LARGEST)):
-        raise UserError(
-            f"grid: expected {', '.join(Grid._fields)}, whole numbers of at most {tuple(_LARGEST)}"
-        )
-    return Grid(*sizes)
+    return load_over_grids(
+        folder, "pixelcnn", "prior over grids", PixelCNNConfig, build, more=("class_names",)
+    )
 
 
 def _classes(names: object) -> list[str]:

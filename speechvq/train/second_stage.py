@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from speechvq.config.runs import SecondStageRun
 from speechvq.errors import UserError
-from speechvq.images.second_stage import SecondStage, latents_used
-from speechvq.images.second_stage_directory import save_second_stage
+from speechvq.images.second_stage import SecondStage, latents_used, save_second_stage
 from speechvq.quantizer import perplexity
 from speechvq.train.lesson import Lesson
 from speechvq.train.pixelcnn import AT_ONCE, grid_batches, read_grids

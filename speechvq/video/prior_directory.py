@@ -1,32 +1,27 @@
-"""A prior over the next frame on disk: `config.yaml` with whose codes it reads, and `model.safetensors`."""
+"""A prior over the next frame on disk, and the image model whose codes it reads."""
 
 from pathlib import Path
+from typing import Any
 
-import torch
-
-from speechvq.config import from_mapping, read_run, read_yaml, save
+from speechvq.config import read_run
 from speechvq.config.runs import VideoPriorRun
 from speechvq.config.video import VideoPriorConfig
 from speechvq.errors import UserError
 from speechvq.images.codes import fingerprint, grid_of
-from speechvq.images.model_directory import CONFIG, WEIGHTS, ImageModel, find_model, load_image_model
-from speechvq.priors.grid_prior import read_grid
+from speechvq.images.model_directory import ImageModel, load_image_model
+from speechvq.model_directory import CONFIG
+from speechvq.priors.grid_directory import load_over_grids, save_over_grids
+from speechvq.priors.pixelcnn import Grid
 from speechvq.video.prior import VideoPrior
-from speechvq.weights import check_tensors, read_tensors, write_tensors
 
 
 def save_video_prior(folder: Path, prior: VideoPrior) -> None:
-    """Write a model directory; the weights first, so that a folder with a configuration is complete.
+    """Write a model directory.
 
     Raises:
         UserError: the disk is full or not writable.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(folder / WEIGHTS, prior.state_dict())
-        save(folder / CONFIG, prior.config, grid=prior.grid._asdict(), source=prior.source)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
+    save_over_grids(folder, prior)
 
 
 def load_video_prior(folder: str | Path) -> VideoPrior:
@@ -38,23 +33,11 @@ def load_video_prior(folder: str | Path) -> VideoPrior:
     Raises:
         UserError: no such prior; a damaged or hostile file; configuration and weights that differ.
     """
-    folder = find_model(folder)
-    mapping = read_yaml(folder / CONFIG)
-    if mapping.get("kind") != "video_prior":
-        raise UserError(
-            f"{folder / CONFIG}: no prior over frames; give what `train --out` made with that model.kind"
-        )
-    grid, source = mapping.pop("grid", None), str(mapping.pop("source", None))
-    try:
-        config, sizes = from_mapping(VideoPriorConfig, mapping), read_grid(grid)
-    except UserError as error:
-        raise UserError(f"{folder / CONFIG}: {error}") from None
-    tensors = read_tensors(folder / WEIGHTS)
-    with torch.device("meta"):  # a configuration that asks for more than the file has costs no memory
-        prior = VideoPrior(config, sizes, source)
-    check_tensors(folder / WEIGHTS, tensors, prior.state_dict())
-    prior.load_state_dict(tensors, assign=True)
-    return prior.eval()
+
+    def build(config: VideoPriorConfig, grid: Grid, source: str, _: dict[str, Any]) -> VideoPrior:
+        return VideoPrior(config, grid, source)
+
+    return load_over_grids(folder, "video_prior", "prior over frames", VideoPriorConfig, build)
 
 
 def places(prior: Path, model: Path | None, data: Path | None) -> tuple[Path, Path]:
