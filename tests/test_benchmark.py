@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 import torch
 
+from image_data import CONFIGS, SIZES
 from speechvq.config import QuantizerConfig, WaveNetConfig
+from speechvq.config.images import ImageVQConfig
+from speechvq.config.pixelcnn import PixelCNNConfig
+from speechvq.images.vqvae import ImageVQ
+from speechvq.priors.pixelcnn import Grid
 from speechvq.speech.sampler import sample
 from speechvq.speech.wavenet import WaveNet
 from tiny import MODEL, ROOT, WAVENET
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
 import naive  # noqa: E402
+import pictures  # noqa: E402
 import roofline  # noqa: E402
 import sampling  # noqa: E402
 import scaling  # noqa: E402
@@ -120,7 +126,7 @@ def test_every_figure_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) 
     numbers = table.join(
         [*read, {"ratios": {"vq_train_512": 9.0, "vq_train_8192": 3.0}}, {"kl_bf16_nats": 1e-6}]
     )
-    assert numbers["ratios"].keys() == table.BARS.keys() - {"vq_train_512_kept_memory", "video_rollout"}
+    assert numbers["ratios"].keys() == table.BARS.keys() - {"vq_train_512_kept_memory", "video_rollout", "pixelcnn"}
     assert all(ratio > 0 for ratio in numbers["ratios"].values())
     assert numbers["max_logit_error_fp32"] < 1e-4
     for size in "SM":
@@ -154,3 +160,22 @@ def test_the_divergence_of_random_weights_says_so(monkeypatch: pytest.MonkeyPatc
 def test_the_figure_is_drawn(parts: list[dict[str, Any]], tmp_path: Path) -> None:
     scaling.draw_figure(parts[-1]["scaling"], tmp_path / "a/scaling.png")
     assert (tmp_path / "a/scaling.png").stat().st_size > 5_000
+
+
+def test_pictures_are_measured() -> None:
+    config = dataclasses.replace(CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, likelihood="softmax"))
+    part = pictures.measure_steps(config, 2, compiled=False, repeats=1)
+    assert part["images_per_second"].keys() == {"fp32", "bf16"} and 0 < part["share_of_peak"]["images_fp32"]
+    part = pictures.measure_drawing(PixelCNNConfig(layers=1, channels=4, hidden=4), Grid(3, 3, 2, 4), 2, repeats=1)
+    rates = part["grids_per_second"]["pixelcnn"]
+    assert part["ratios"]["pixelcnn"] == rates["cached"] / rates["naive"]
+
+
+def test_the_operations_of_a_picture() -> None:
+    """By the sizes of the paper's layers: what each multiplies, at how many places."""
+    units, at16, at8 = 256, 16 * 16, 8 * 8
+    block = at8 * units * units * (9 + 1)
+    down = [at16 * 3 * 16 * units, at8 * 16 * units * units, 2 * block, at8 * units * 160]
+    up = [at8 * 9 * 160 * units, 2 * block, at8 * 16 * units * units, at16 * 16 * units * 768]
+    model = ImageVQ(ImageVQConfig())
+    assert pictures.training_operations(model) == 2 * (3 * sum(down + up) - down[0])

@@ -1,11 +1,9 @@
 """The next frame drawn without a cache: the parallel network runs over all of it again for every code."""
 
-import itertools
-
 import torch
+from naive_grids import draw_grids_again_and_again
 from torch import Tensor
 
-from speechvq.categorical import draw
 from speechvq.video.prior import VideoPrior
 
 
@@ -25,8 +23,4 @@ def draw_again_and_again(
     Returns:
         (B, H, W, G), int64.
     """
-    told, drawn = prior.context(past, action), torch.zeros_like(uniforms, dtype=torch.long)
-    places = itertools.product(*map(range, uniforms.shape[1:]))
-    for i, j, g in itertools.islice(places, codes):
-        drawn[:, i, j, g] = draw(prior.pixelcnn(drawn, told)[:, i, j, g], uniforms[:, i, j, g])
-    return drawn
+    return draw_grids_again_and_again(prior.pixelcnn, uniforms, prior.context(past, action), codes)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# How fast everything is, against the usual code and against what the machine can do: sampling, training, quantiser.
+# How fast everything is, against the usual code and against what the machine can do: sampling, training, quantiser,
+# pictures.
 #
 #   bash recipes/benchmark/run.sh [--stage N] [--stop-stage N] [--json exp/benchmark/benchmark.json] [--exp exp/benchmark]
 #                                 [--model exp/mini]
@@ -43,10 +44,14 @@ if stage 5 "frames of a video"; then
     python recipes/benchmark/video.py --json "$parts/video.json"
 fi
 
-if stage 6 "time against the amount of sound"; then
+if stage 6 "pictures: the training step, and drawing codes"; then
+    python recipes/benchmark/pictures.py --json "$parts/pictures.json"
+fi
+
+if stage 7 "time against the amount of sound"; then
     python recipes/benchmark/scaling.py --json "$parts/scaling.json" --figure "$exp/scaling.png"
 fi
 
-if stage 7 "the table"; then
+if stage 8 "the table"; then
     python recipes/benchmark/table.py "$parts"/*.json --json "$json"
 fi

@@ -22,6 +22,7 @@ BARS: dict[str, tuple[str, float, str]] = {
     "train_bf16_vs_naive_bf16": ("training step bf16 / typical bf16", 1.8, "5"),
     "train_fp32_vs_naive_fp32": ("training step fp32 / typical fp32", 1.5, ""),
     "video_rollout": ("rollout of frames, cached / naive", 0, ""),
+    "pixelcnn": ("drawing 32x32x1 codes by a PixelCNN, cached / naive", 10, ""),
 }
 ERRORS = {
     "max_logit_error_fp32": ("largest difference of the fp32 kernels' logits", 1e-4),
@@ -96,9 +97,13 @@ def _rest(numbers: dict[str, Any]) -> list[str]:
     for key in ("samples_per_second", "real_time_factor", "roofline"):
         for size, values in numbers.get(key, {}).items():
             lines.append(f"{key.replace('_', ' ')}, {size}: {_listed(values)}")
-    for key in ("share_of_bandwidth", "share_of_peak", "training_samples_per_second"):
+    for key in ("share_of_bandwidth", "share_of_peak", "training_samples_per_second", "images_per_second"):
         if key in numbers:
             lines.append(f"{key.replace('_', ' ')}: {_listed(numbers[key])}")
+    for what, values in numbers.get("grids_per_second", {}).items():
+        lines.append(f"grids of codes a second, {what}: {_listed(values)}")
+    if "images_gigaflops" in numbers:
+        lines.append(f"image training step: {numbers['images_gigaflops']:.1f} GFLOP/s in its convolutions")
     for codes, values in numbers.get("nanoseconds_a_vector", {}).items():
         lines.append(f"quantiser, K = {codes}, nanoseconds a vector: {_listed(values)}")
     for key, values in numbers.get("scaling", {}).items():

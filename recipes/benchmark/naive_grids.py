@@ -1,0 +1,31 @@
+"""A grid of codes drawn without a cache: the parallel network runs over all of it again for every code."""
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from speechvq.categorical import draw
+from speechvq.priors.pixelcnn import PixelCNN
+
+
+@torch.no_grad()
+def draw_grids_again_and_again(
+    pixelcnn: PixelCNN, uniforms: Tensor, condition: Tensor | None = None, codes: int | None = None
+) -> Tensor:
+    """Draw grids, code by code.
+
+    Args:
+        pixelcnn: in evaluation mode.
+        uniforms: (B, H, W, G) in [0, 1).
+        condition: what the network is told, or None.
+        codes: how many of each grid; the others stay 0. None for all.
+
+    Returns:
+        (B, H, W, G), int64.
+    """
+    drawn = torch.zeros_like(uniforms, dtype=torch.long)
+    places = itertools.product(*map(range, uniforms.shape[1:]))
+    for i, j, g in itertools.islice(places, codes):
+        drawn[:, i, j, g] = draw(pixelcnn(drawn, condition)[:, i, j, g], uniforms[:, i, j, g])
+    return drawn

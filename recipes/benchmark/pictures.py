@@ -1,0 +1,151 @@
+"""The image model's training step against the core's matrix products, and drawing grids of codes.
+
+The VQ-VAE of recipes/cifar10/vqvae.yaml at the paper's sizes; a PixelCNN over 32x32x1 codes of the sizes of
+recipes/cifar10/prior.yaml, cached and with the whole grid for every code.
+"""
+
+import argparse
+import copy
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import roofline
+import torch
+from naive_grids import draw_grids_again_and_again
+from timing import REPEATS, in_turn, one_core, write_part
+from torch import Tensor, nn
+
+from speechvq.config import read_run
+from speechvq.config.images import ImageVQConfig
+from speechvq.config.pixelcnn import PixelCNNConfig
+from speechvq.config.runs import ImageVQRun, PixelCNNRun
+from speechvq.images.autoencoder import compile_parts
+from speechvq.images.vqvae import ImageVQ
+from speechvq.priors.grid_sampling import sample_grids
+from speechvq.priors.pixelcnn import Grid, PixelCNN
+from speechvq.train.images import encoder_of
+from speechvq.training.precision import has_bf16_products
+
+MODEL, PRIOR = Path("recipes/cifar10/vqvae.yaml"), Path("recipes/cifar10/prior.yaml")
+GRID = Grid(32, 32, 1, 512)
+BATCH = 4  # pictures a step; the paper's 128 take as long each
+NAIVE_CODES = 8  # of a grid's 1,024; each costs the same
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The script's flags."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    return parser
+
+
+def main() -> None:
+    """Measure in this process."""
+    arguments = build_parser().parse_args()
+    one_core()
+    model, prior = read_run(MODEL), read_run(PRIOR)
+    assert isinstance(model, ImageVQRun) and isinstance(prior, PixelCNNRun)
+    steps = measure_steps(model.model, BATCH, compiled=shutil.which("c++") is not None)
+    write_part(arguments.json, steps | measure_drawing(prior.model, GRID))
+
+
+def measure_steps(
+    config: ImageVQConfig, batch: int, *, compiled: bool, repeats: int = REPEATS
+) -> dict[str, Any]:
+    """Training steps in float32, under bfloat16 autocast, and by torch.compile, each in channels_last.
+
+    Args:
+        config: of the model.
+        batch: pictures a step.
+        compiled: whether there is a compiler for torch.compile.
+        repeats: rounds.
+    """
+    products = {
+        "torch": roofline.Products(lambda a, b: torch.from_numpy(a) @ torch.from_numpy(b)),
+        "numpy": roofline.Products(np.matmul),
+    }
+    torch.manual_seed(0)
+    model = ImageVQ(config).train()
+    works: dict[str, Callable[[], object]] = {
+        "fp32": _step(copy.deepcopy(model), batch),
+        "bf16": _step(copy.deepcopy(model), batch, "bf16"),
+    }
+    if compiled:
+        fused = copy.deepcopy(model)
+        compile_parts(encoder_of(fused), fused.decoder)
+        works["compiled"] = _step(fused, batch)
+    seconds = in_turn(works | products, repeats)
+    best = max(work.operations / seconds[name] for name, work in products.items())
+    return {
+        "images_per_second": {name: batch / seconds[name] for name in works},
+        "share_of_peak": {"images_fp32": training_operations(model) * batch / seconds["fp32"] / best},
+        "images_gigaflops": training_operations(model) * batch / seconds["fp32"] / 1e9,
+        "images_bf16_in_hardware": has_bf16_products(torch.device("cpu")),
+    }
+
+
+def measure_drawing(
+    config: PixelCNNConfig, grid: Grid, naive_codes: int = NAIVE_CODES, repeats: int = REPEATS
+) -> dict[str, Any]:
+    """Grids a second of random weights: cached, and naive by its first codes."""
+    torch.manual_seed(0)
+    pixelcnn = PixelCNN(config, grid, 0).eval()
+    uniforms = torch.rand(1, grid.height, grid.width, grid.per_position)
+    few = min(naive_codes, uniforms.numel())
+    seconds = in_turn(
+        {
+            "cached": lambda: sample_grids(pixelcnn, uniforms),
+            "naive": lambda: draw_grids_again_and_again(pixelcnn, uniforms, codes=few),
+        },
+        repeats,
+    )
+    rates = {"cached": 1 / seconds["cached"], "naive": few / uniforms.numel() / seconds["naive"]}
+    return {"ratios": {"pixelcnn": rates["cached"] / rates["naive"]}, "grids_per_second": {"pixelcnn": rates}}
+
+
+@torch.no_grad()
+def training_operations(model: ImageVQ) -> float:
+    """Operations of a picture's convolutions in a step: two for each multiply-add, forward and backward.
+
+    Backward is to the weights and to the input, but for the first layer, whose input are the pixels.
+    """
+    counts: list[int] = []
+
+    def count(layer: nn.Module, told: tuple[Tensor, ...], made: Tensor) -> None:
+        widest = told[0] if isinstance(layer, nn.ConvTranspose2d) else made
+        positions = widest.shape[2] * widest.shape[3]  # that each weight meets once
+        counts.append(layer.weight.numel() * positions)  # type: ignore[union-attr, operator]
+
+    layers = [layer for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    size = model.config.autoencoder.size
+    model.eval().bound(torch.zeros(1, 3, size, size, dtype=torch.uint8))
+    model.train()
+    for hook in hooks:
+        hook.remove()
+    return 2.0 * (3 * sum(counts) - counts[0])
+
+
+def _step(model: ImageVQ, batch: int, precision: str = "fp32") -> Callable[[], Tensor]:
+    """One update, as training.loop makes it."""
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    size = model.config.autoencoder.size
+    pixels = torch.randint(256, (batch, 3, size, size), dtype=torch.uint8)
+
+    def step() -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            losses = model(pixels)
+        optimizer.zero_grad()
+        losses.total.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        return losses.nats
+
+    return step
+
+
+if __name__ == "__main__":
+    main()
