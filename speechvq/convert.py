@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 is calmer, 0 the likeliest")
     parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest levels")
     parser.add_argument(
-        "--voicing", type=float, default=0.8, help="share of the noise in voiced sound given to the harmonics (0 to 1)"
+        "--voicing", type=float, default=0.9, help="share of the noise in voiced sound given to the harmonics (0 to 1)"
     )
     parser.add_argument(
         "--precision", choices=("fp32", "bf16"), default="fp32", help="of the weights: bf16 is faster, nearly the same"

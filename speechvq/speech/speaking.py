@@ -21,7 +21,7 @@ class Sampling:
     seed: int = 0  # of the chance, which is the same for every stream: a sound does not depend on its neighbours
     temperature: float = 1.0  # see `categorical.draw`
     top_p: float = 1.0
-    voicing: float = 0.8  # see `SourceFilter.forward`; of no effect on a decoder without one
+    voicing: float = 0.9  # see `SourceFilter.forward`; of no effect on a decoder without one
     engine: Literal["auto", "numba", "torch"] = "auto"  # see `sampler.sample_pieces`
     precision: Literal["fp32", "bf16"] = "fp32"
 
