@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from speechvq.speech.companding import Companding
 from speechvq.speech.contour import at_code_rate, at_frames, shift_pitch
 from speechvq.speech.decoder import Decoder
 from speechvq.speech.encoder import Encoder
+from speechvq.speech.hub import upload
 from speechvq.speech.model_directory import read_model, save_model
 from speechvq.speech.script import Script
 from speechvq.speech.speaking import Sampling, speak_script
@@ -67,7 +69,8 @@ class SpeechVQ(VQVAE):
         """A model ready to encode and speak.
 
         Args:
-            name: a model directory, a run directory that has one in `model/`, or the name of a bundled model.
+            name: a model directory, a run directory that has one in `model/`, or the name of a bundled model, or of
+                one on the Hugging Face hub, hub:OWNER/NAME (extra "hub").
 
         Raises:
             UserError: not a model; a damaged or hostile file; configuration and weights that differ.
@@ -85,6 +88,16 @@ class SpeechVQ(VQVAE):
             UserError: the disk is full or not writable.
         """
         save_model(Path(folder), self, half=half)
+
+    def push_to_hub(self, name: str, *, private: bool = False, half: bool = True) -> str:
+        """Put the model on the Hugging Face hub as OWNER/NAME (extra "hub"); returns where it is.
+
+        Raises:
+            UserError: not logged in, no network, or the extra is missing.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder, half=half)
+            return upload(Path(folder), name, private=private)
 
     def train(self, mode: bool = True) -> "SpeechVQ":
         """Training mode, or evaluation mode; the encoder's and the codebook's is evaluation where they are held."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from speechvq.audio.manifest import is_file_name
 from speechvq.config import SpeechConfig, from_mapping, read_yaml, save
 from speechvq.errors import UserError
+from speechvq.speech.hub import download, is_hub_name
 from speechvq.weights import read_tensors, write_tensors
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
@@ -62,12 +63,13 @@ def read_model(folder: str | Path) -> Contents:
     """Read a model directory.
 
     Args:
-        folder: the directory, or a run directory that has one in `model/`; or the name of a bundled model.
+        folder: the directory, or a run directory that has one in `model/`; or the name of a bundled model, or of one
+            on the hub, hub:OWNER/NAME.
 
     Raises:
         UserError: not a model directory; a damaged or hostile file; configuration and weights that differ in size.
     """
-    folder = _named(Path(folder))
+    folder = download(str(folder)) if is_hub_name(folder) else _named(Path(folder))
     folder = folder / "model" if (folder / "model" / CONFIG).exists() else folder
     if not (folder / CONFIG).is_file():
         raise UserError(

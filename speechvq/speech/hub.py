@@ -1,0 +1,66 @@
+"""Models on the Hugging Face hub, by name: the optional extra "hub"."""
+
+import re
+from pathlib import Path
+from types import ModuleType
+
+from speechvq.errors import UserError
+
+PREFIX = "hub:"  # before OWNER/NAME, so that a folder that is missing is not looked for on the net
+FILES = ("config.yaml", "model.safetensors", "*.md")
+REMEDY = "pip install 'speechvq[hub]'"
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def is_hub_name(name: str | Path) -> bool:
+    """Whether a name is one of the hub's, hub:OWNER/NAME."""
+    return str(name).startswith(PREFIX)
+
+
+def download(name: str) -> Path:
+    """The model directory of hub:OWNER/NAME, fetched unless it is in the hub's own cache.
+
+    Only the files of a model are fetched, and none of them is code.
+
+    Raises:
+        UserError: no such name, no network, or the extra is missing.
+    """
+    hub, repository = _hub(), _repository(name)
+    try:
+        return Path(hub.snapshot_download(repository, allow_patterns=list(FILES)))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"{name}: cannot be fetched ({_first_line(error)}); see the name, and whether you are online") from None
+
+
+def upload(folder: Path, name: str, *, private: bool) -> str:
+    """Put a model directory on the hub as OWNER/NAME, with or without "hub:"; returns where it is.
+
+    Raises:
+        UserError: not logged in, no network, or the extra is missing.
+    """
+    hub, repository = _hub(), _repository(name)
+    try:
+        url = hub.create_repo(repository, private=private, exist_ok=True)
+        hub.upload_folder(repo_id=repository, folder_path=str(folder), allow_patterns=list(FILES))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"{name}: cannot be written ({_first_line(error)}); log in with: hf auth login") from None
+    return str(url)
+
+
+def _repository(name: str) -> str:
+    repository = name.removeprefix(PREFIX)
+    if not _NAME.fullmatch(repository):
+        raise UserError(f"'{name}': expected {PREFIX}OWNER/NAME")
+    return repository
+
+
+def _hub() -> ModuleType:
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        raise UserError(f"the hub needs huggingface_hub ({error}): {REMEDY}") from error
+    return huggingface_hub
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
