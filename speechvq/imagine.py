@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from speechvq.video.prior import VideoPrior
 
 LONGEST = 10_000  # frames
-COLUMNS = 16  # of the strip
+COLUMNS = 17  # of the strip: six frames, a blank and ten, as in the paper
 GIF, STRIP = "imagined.gif", "imagined.png"
 
 
@@ -110,12 +110,17 @@ def _nothing(prior: "VideoPrior") -> "Tensor":
 
 
 def _write(out: Path, videos: Sequence[np.ndarray], given: int) -> None:
-    """GIF and strip of videos (L, H, W, 3), the true one first where there are two."""
+    """GIF and strip of videos (L, H, W, 3), the true one first where there are two.
+
+    In the strip a blank divides what was given from what came.
+    """
     from speechvq.pictures.animation import draw_gif
-    from speechvq.pictures.images import draw_rows, in_rows
+    from speechvq.pictures.images import BACKGROUND, draw_rows, in_rows
 
     draw_gif(out / GIF, videos)
-    each = [in_rows(video.transpose(0, 3, 1, 2), COLUMNS) for video in videos]
+    blank = np.full((given > 0, *videos[0].shape[1:]), BACKGROUND, np.uint8)
+    divided = (np.concatenate([video[:given], blank, video[given:]]) for video in videos)
+    each = [in_rows(video.transpose(0, 3, 1, 2), COLUMNS) for video in divided]
     draw_rows(out / STRIP, [row for group in zip(*each) for row in group])
     beside = "what is really seen, beside it (below it) " if len(videos) > 1 else ""
     print(f"{out / GIF}, {out / STRIP}: {beside}{given} frames given and {len(videos[0]) - given} imagined")

@@ -65,8 +65,8 @@ FLAGS = {
     "evaluate rollout": "--against --data --device --frames --help --json --model --prior --probe-steps --rollouts "
     "--seed --split --temperature --top-p --windows",
     "imagine": "--actions --data --device --frames --help --model --out --prior --seed --start --temperature --top-p",
-    "report": "--abx --alignments --baselines --codes --converted --examples --generated --help --likelihood --manifest --out "
-    "--pictures --purity --resynthesis --run --scores --unseen-baselines --unseen-purity",
+    "report": "--abx --alignments --baselines --codes --converted --examples --generated --help --imagined --likelihood "
+    "--manifest --out --pictures --purity --resynthesis --rollout --run --scores --unseen-baselines --unseen-purity",
 }
 
 

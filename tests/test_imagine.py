@@ -65,7 +65,10 @@ def test_six_frames_and_actions_in_a_video_out(
     assert call(world, tmp_path, "--actions", "forward*2,left", "--start", "20:2") == 0
     assert f"{PAST} frames given and 3 imagined" in capsys.readouterr().out
     assert size(tmp_path / "imagined.gif") == (2 * 252 + 4, 252, PAST + 3)
-    assert size(tmp_path / "imagined.png") == (2 + 6 * 86, 2 + 2 * 86, 1)
+    assert size(tmp_path / "imagined.png") == (2 + 7 * 86, 2 + 2 * 86, 1)
+    with Image.open(tmp_path / "imagined.png") as strip:
+        cells = np.asarray(strip)[:, 2:].reshape(2 + 2 * 86, 7, 86, 3)
+        assert [(cell == 255).all() for cell in cells.swapaxes(0, 1)] == [i == PAST for i in range(7)]
     before = (tmp_path / "imagined.gif").read_bytes()
     assert call(world, tmp_path / "again", "--actions", "forward*2,left", "--start", "20:2") == 0
     assert (tmp_path / "again/imagined.gif").read_bytes() == before
@@ -88,7 +91,8 @@ def test_how_many_frames(
     prior: str, arguments: str, given: int, drawn: int, world: Path, tmp_path: Path
 ) -> None:
     assert call(world, tmp_path, *arguments.split(), prior=prior) == 0
-    assert size(tmp_path / "imagined.png")[0] == 2 + (given + drawn) * 86
+    blank = given > 0
+    assert size(tmp_path / "imagined.png")[0] == 2 + (given + blank + drawn) * 86
 
 
 def test_pictures_of_the_users(world: Path, tmp_path: Path) -> None:

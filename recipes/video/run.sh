@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The paper's video, acting in a latent world, from nothing: walk through built-in mazes or ViZDoom, 84x84 frames to
-# 21x21x1 codes, a prior over the next frame's codes given the last six frames and the action, and what it imagines.
+# 21x21x1 codes, a prior over the next frame's codes given the last six frames and the action, what it imagines, and
+# a page of it beside what is really seen.
 #
 #   bash recipes/video/run.sh [--world maze|doom] [--exp exp/video] [--data data/WORLD] [--episodes N] [--length N]
 #        [--schedule full|brief] [--device cpu|cuda] [--stage N] [--stop-stage N]
@@ -67,4 +68,10 @@ if stage 5 "imagine: all forward, all right, what was really done, and what come
     done
     python -m speechvq.imagine --prior "$exp/prior" --start 20 --frames "$ahead" --out "$exp/as_done" "${on[@]}"
     python -m speechvq.imagine --prior "$exp/no_action" --start 0 --frames "$ahead" --out "$exp/by_itself" "${on[@]}"
+fi
+
+if stage 6 "report"; then
+    shows=()
+    for action in $shown as_done by_itself; do shows+=(--imagined "$exp/$action"); done
+    python -m speechvq.report --run "$exp/prior" --rollout "$exp/rollout.json" "${shows[@]}"
 fi

@@ -40,6 +40,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--likelihood", type=Path, help="what `evaluate likelihood --json` wrote")
     parser.add_argument(
+        "--imagined", type=Path, action="append", default=[], help="what imagine --out made; repeat"
+    )
+    parser.add_argument("--rollout", type=Path, help="what `evaluate rollout --json` wrote")
+    parser.add_argument(
         "--out", type=Path, help="the page (default RUN/report.html); its pictures go beside it"
     )
     parser.add_argument("--examples", type=int, default=6, help="sentences to listen to (default 6)")
@@ -70,6 +74,7 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
     """Everything that was asked for; pictures are drawn into the folder."""
     from speechvq.pictures.curve import draw_curve
     from speechvq.report import likelihood, listening, measured, training_run, units, voices
+    from speechvq.report.imagined import imagined
     from speechvq.report.page import Page
     from speechvq.report.subject import subject_of
 
@@ -92,6 +97,8 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
         curve_in_words=subject.curve,
         pictures=pictures,
         likelihood=likelihood.likelihood_table(bits) if bits else None,
+        imagined=imagined(arguments.imagined),
+        rollout=measured.read_rollout(arguments.rollout) if arguments.rollout else None,
         conversion=_draw_sentence(arguments, examples, folder / "conversion.png"),
         examples=examples,
         voices=voices.voice_table(scores.heard) if scores and scores.heard else None,

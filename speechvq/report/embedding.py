@@ -24,12 +24,12 @@ def sound_url(path: Path) -> str:
 
 
 def picture_url(path: Path) -> str:
-    """A PNG.
+    """A PNG or a GIF, as its name says.
 
     Raises:
         UserError: there is none.
     """
     try:
-        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+        return f"data:image/{path.suffix[1:]};base64," + base64.b64encode(path.read_bytes()).decode()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; make the picture again") from None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from speechvq.errors import UserError
+from speechvq.evaluate.rollout_table import rollout_rows, rollout_title
 from speechvq.evaluation.summary import Figure
 
 Number = float | int | None
@@ -94,6 +95,13 @@ class Likelihood(NamedTuple):
     second_stage: SecondStageBits | None
 
 
+class RolloutTables(NamedTuple):
+    """What `evaluate rollout --json` wrote, as it is printed."""
+
+    title: str
+    tables: Sequence[Sequence[Sequence[str]]]  # rows of cells, the header first
+
+
 def read_conversions(path: Path) -> Conversions:
     """What `evaluate conversion --json` wrote.
 
@@ -137,6 +145,15 @@ def read_likelihood(path: Path) -> Likelihood:
         UserError: no such file, or another content.
     """
     return _read(path, "likelihood", _likelihood)
+
+
+def read_rollout(path: Path) -> RolloutTables:
+    """What `evaluate rollout --json` wrote.
+
+    Raises:
+        UserError: no such file, or another content.
+    """
+    return _read(path, "rollout", lambda found: RolloutTables(rollout_title(found), rollout_rows(found)))
 
 
 def _read(path: Path, subject: str, parse: Callable[[Any], T]) -> T:

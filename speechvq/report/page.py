@@ -8,8 +8,10 @@ from speechvq.evaluate.tables import summary_cells
 from speechvq.evaluation.summary import Figure
 from speechvq.files.atomic import write_bytes
 from speechvq.report.embedding import picture_url, sound_url
+from speechvq.report.imagined import Imagined
 from speechvq.report.likelihood import Drawn, LikelihoodTable
 from speechvq.report.listening import Example, Generated
+from speechvq.report.measured import RolloutTables
 from speechvq.report.units import AbxTable, Protocol
 from speechvq.report.voices import VoiceTable
 
@@ -27,6 +29,8 @@ class Page:
     curve_in_words: str
     pictures: Drawn
     likelihood: LikelihoodTable | None
+    imagined: Sequence[Imagined]
+    rollout: RolloutTables | None
     conversion: Path | None  # PNG
     examples: Sequence[Example]
     voices: VoiceTable | None
