@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from image_data import cifar10_file, pixels_of, prepared
 from speechvq import prepare
 from speechvq.errors import UserError
+from speechvq.files.download import Source
 from speechvq.images import cifar10
 from speechvq.images.dataset import read_images, walk
 from speechvq.images.folder import Report, find_pictures, read_picture
@@ -82,6 +84,25 @@ def test_no_files_and_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert error.count("\n") == 1 and not (tmp_path / "out" / "meta.json").exists()
 
 
+def test_the_binary_version_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "made/cifar-10-batches-bin"
+    for name in ("data_batch_1.bin", "test_batch.bin"):
+        cifar10_file(folder / name, 2)
+    with tarfile.open(tmp_path / "archive.tar.gz", "w:gz") as archive:
+        archive.add(folder, "cifar-10-batches-bin")
+    asked: list[Source] = []
+
+    def fetch(source: Source, root: Path) -> Path:
+        asked.append(source)
+        return tmp_path / "archive.tar.gz"
+
+    monkeypatch.setattr(cifar10, "fetch", fetch)
+    arguments = ["cifar10", "--root", str(tmp_path / "c"), "--out", str(tmp_path / "out"), "--download"]
+    assert prepare.main(arguments) == 0 and read_meta(tmp_path / "out").splits == {"train": 2, "test": 2}
+    assert prepare.main(arguments) == 0 and asked == [cifar10.ARCHIVE]
+    assert cifar10.ARCHIVE.sha256 and cifar10.ARCHIVE.url.startswith("https://")
+
+
 @pytest.mark.skipif(not SLICE.exists(), reason="the slice of real pictures is not beside this checkout")
 def test_the_real_slice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare.main(["cifar10", "--root", str(SLICE), "--out", str(tmp_path)]) == 0
@@ -140,6 +161,15 @@ def test_a_damaged_picture_is_named_and_counted(damage: object, reason: str, tmp
     with pytest.raises(UserError, match=f"a.png: {reason}"):
         read_picture(path, 16, report)
     assert sum(report.skipped.values()) == 1
+
+
+def test_a_photograph_that_ends_early_is_named_and_counted(tmp_path: Path) -> None:
+    """Its head is whole, so that only the pixels tell."""
+    path, report = save(tmp_path / "a.jpg", "RGB", (200, 160), quality=95), Report()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=r"a.jpg: broken \(OSError\); skipped"):
+        read_picture(path, 16, report)
+    assert report.skipped == {"broken (OSError)": 1} and not report.converted
 
 
 @pytest.mark.parametrize(
