@@ -317,7 +317,7 @@ def test_latents_that_are_used_and_latents_that_are_not() -> None:
     """Grids of one code each: their latents tell all; shuffled they mislead. A deaf decoder shows no gap."""
     torch.manual_seed(0)
     model = SecondStage(STAGE, Grid(4, 4, 1, 4), "")
-    codes = torch.arange(4).repeat(8).view(-1, 1, 1, 1).expand(-1, 4, 4, 1)
+    codes = torch.arange(4).repeat_interleave(8).view(-1, 1, 1, 1).expand(-1, 4, 4, 1)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(60):
         loss = model(codes).total

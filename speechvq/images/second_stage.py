@@ -96,8 +96,11 @@ class SecondStage(VQVAE):
 
 
 def shuffled(latents: Tensor) -> Tensor:
-    """Every grid gets the latents of another one, by going round: (B, latents) to the same."""
-    return latents.roll(1, 0)
+    """Every grid gets the latents of another one, from half the set away: (B, latents) to the same.
+
+    Neighbours would say too little: in a recording they are much alike.
+    """
+    return latents.roll(max(len(latents) // 2, 1), 0)
 
 
 @torch.no_grad()
