@@ -6,25 +6,27 @@
 #        [--schedule full|short] [--steps N] [--units N] [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
 # DIR is a folder of pictures of 84x84 or more, instead of the mazes. The schedule "full" wants a GPU; "short" is the one of
-# RESULTS.md, a quarter of an hour of a core. Few episodes, steps and units make it a test of the plumbing:
-# --schedule short --episodes 22 --steps 4 --units 8 --images 8. A second call does not repeat what is done.
+# RESULTS.md, a quarter of an hour of a core, with the first stage of recipes/video. Few episodes, steps and units make it a
+# test of the plumbing: --schedule short --episodes 22 --steps 4 --units 8 --images 8. A second call does not repeat what is
+# done.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
 corpus="" exp=exp/frames data=data/frames episodes=400 schedule=full steps="" units="" images="" device=""
 parse_flags "corpus=corpus exp=exp data=data episodes=episodes schedule=schedule
     steps=steps units=units images=images device=device" "$@"
 on=(${device:+--device "$device"})
-first=() prior=() second=()
+first=recipes/frames/vqvae.yaml prior=() second=()
 case "$schedule" in
 full) ;;
 short)
-    brief=(data.batch=8 train.warmup=50 train.decay=0.4 train.average=0.995 train.evaluate_every=400 train.save_every=400)
-    for word in "${brief[@]}" train.steps=1200 train.learning_rate=1e-3 model.autoencoder.units=32 \
-        model.autoencoder.mixtures=1; do first+=(--set "$word"); done
-    for word in "${brief[@]}" train.steps=800 train.learning_rate=2e-3 model.layers=6 model.channels=32 \
-        model.hidden=64; do prior+=(--set "$word"); done
-    for word in "${brief[@]}" train.steps=1600 train.learning_rate=2e-3 model.units=32 model.pixelcnn.layers=6 \
-        model.pixelcnn.channels=32 model.pixelcnn.hidden=64; do second+=(--set "$word"); done
+    first=recipes/video/vqvae.yaml
+    brief=(data.batch=8 train.learning_rate=2e-3 train.warmup=50 train.decay=0.4 train.average=0.995
+        train.evaluate_every=200 train.save_every=200)
+    for word in "${brief[@]}" train.steps=300 model.layers=6 model.channels=32 model.hidden=64; do
+        prior+=(--set "$word")
+    done
+    for word in "${brief[@]}" train.steps=800 model.units=32 model.pixelcnn.layers=6 model.pixelcnn.channels=32 \
+        model.pixelcnn.hidden=64; do second+=(--set "$word"); done
     ;;
 *) echo "--schedule $schedule: give full or short" >&2; exit 2 ;;
 esac
@@ -42,7 +44,7 @@ if stage 1 "make the frames"; then
 fi
 
 if stage 2 "train the first stage"; then
-    python -m speechvq.train --config recipes/frames/vqvae.yaml --out "$exp/vqvae" "${on[@]}" "${first[@]}" "${shorter[@]}" \
+    python -m speechvq.train --config "$first" --out "$exp/vqvae" "${on[@]}" "${shorter[@]}" \
         --set data.root="$data" ${units:+--set model.autoencoder.units="$units"}
 fi
 
@@ -53,7 +55,8 @@ fi
 
 if stage 4 "train the second stage: latents_gap_bits tells whether its three latents are used"; then
     python -m speechvq.train --config recipes/frames/second_stage.yaml --out "$exp/second" "${on[@]}" "${second[@]}" \
-        "${shorter[@]}" --set data.model="$exp/vqvae" ${units:+--set model.units="$units" --set model.pixelcnn.channels="$units"}
+        "${shorter[@]}" --set data.model="$exp/vqvae" \
+        ${units:+--set model.units="$units" --set model.pixelcnn.channels="$units"}
 fi
 
 if stage 5 "measure"; then
