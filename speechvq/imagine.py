@@ -118,7 +118,7 @@ def _write(out: Path, videos: Sequence[np.ndarray], given: int) -> None:
     from speechvq.pictures.images import BACKGROUND, draw_rows, in_rows
 
     draw_gif(out / GIF, videos)
-    blank = np.full((given > 0, *videos[0].shape[1:]), BACKGROUND, np.uint8)
+    blank = np.full((int(given > 0), *videos[0].shape[1:]), BACKGROUND, np.uint8)
     divided = (np.concatenate([video[:given], blank, video[given:]]) for video in videos)
     each = [in_rows(video.transpose(0, 3, 1, 2), COLUMNS) for video in divided]
     draw_rows(out / STRIP, [row for group in zip(*each) for row in group])
