@@ -49,6 +49,22 @@ def test_a_compiled_step_is_the_plain_one() -> None:
         torch.testing.assert_close(bound.total, plain.eval().bound(pixels_of(3)).total)
 
 
+def test_vimco_decodes_any_number_with_one_graph() -> None:
+    """Each step decodes again as many samples as count, of any number of pictures; and a measure."""
+    plain = model_of("image_vimco")
+    compiled = copy.deepcopy(plain)
+    torch._dynamo.reset()
+    compile_parts(encoder_of(compiled), compiled.decoder, varying=True, backend="eager")
+    for count in (3, 1, 5, 8):
+        both = []
+        for model in (compiled, plain):
+            torch.manual_seed(count)
+            both.append(model.train()(pixels_of(count, seed=count)).total)
+        torch.testing.assert_close(*both)
+    with torch.no_grad():
+        assert compiled.eval().bound(pixels_of(3)).total.isfinite().all()
+
+
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_a_step_in_bfloat16_is_near(kind: str) -> None:
     """The products in bfloat16; likelihood, quantiser and loss in float32."""
@@ -80,9 +96,9 @@ def test_a_run_may_be_compiled_and_in_bfloat16(tmp_path: Path, monkeypatch: pyte
     """By the command; its checkpoints are those of any run."""
     made: list[str] = []
 
-    def traced(encoder: nn.Module, decoder: nn.Module) -> None:
+    def traced(encoder: nn.Module, decoder: nn.Module, *, varying: bool) -> None:
         made.append(type(encoder).__name__)
-        compile_parts(encoder, decoder, backend="eager")  # type: ignore[arg-type]
+        compile_parts(encoder, decoder, varying=varying, backend="eager")  # type: ignore[arg-type]
 
     monkeypatch.setattr("speechvq.train.images.compile_parts", traced)
     monkeypatch.setattr(loop, "has_bf16_products", lambda device: True)

@@ -85,7 +85,9 @@ class Decoder(nn.Module):
         return self.likelihood.expected(self(vectors)).round().clamp(0, VALUES - 1).to(torch.uint8)
 
 
-def compile_parts(encoder: Encoder, decoder: Decoder, *, backend: str = "inductor") -> None:
+def compile_parts(
+    encoder: Encoder, decoder: Decoder, *, varying: bool = False, backend: str = "inductor"
+) -> None:
     """Let torch.compile fuse what lies between the products of both parts, the likelihood included; in place.
 
     The quantiser between them stays as it is: it decides by values, which a compiled graph cannot. Weights keep
@@ -93,7 +95,10 @@ def compile_parts(encoder: Encoder, decoder: Decoder, *, backend: str = "inducto
 
     Args:
         encoder, decoder: of one model, on their device.
+        varying: the decoder is given another number of pictures each time, so one graph must serve all.
         backend: of torch.compile; "eager" traces alike and needs no compiler.
     """
     encoder.compile(backend=backend, fullgraph=True)
-    decoder.nats_each = torch.compile(decoder.nats_each, backend=backend, fullgraph=True)  # type: ignore[method-assign]
+    decoder.nats_each = torch.compile(  # type: ignore[method-assign]
+        decoder.nats_each, backend=backend, fullgraph=True, dynamic=True if varying else None
+    )

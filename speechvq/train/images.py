@@ -12,6 +12,7 @@ from speechvq.images.autoencoder import Encoder, compile_parts
 from speechvq.images.bound import bits_per_dim
 from speechvq.images.dataset import check_size, read_images, walk
 from speechvq.images.model_directory import ImageModel, build, save_image_model
+from speechvq.images.vimco import ImageVimco
 from speechvq.images.vqvae import ImageVQ
 from speechvq.train.lesson import Lesson
 
@@ -46,7 +47,9 @@ def lesson(config: ImageRun, device: torch.device) -> Lesson:
         batches,
         lambda taught: measure(taught, pictures),
         _export,
-        compile=lambda: compile_parts(encoder_of(model), model.decoder),
+        compile=lambda: compile_parts(
+            encoder_of(model), model.decoder, varying=isinstance(model, ImageVimco)
+        ),
     )
 
 
