@@ -38,10 +38,12 @@ WAVENET = "{stacks: 1, layers: 3, residual: 4, skip: 4, hidden: 4, condition: 4,
 SHRUNK = {
     "train.steps": "2",
     "train.evaluate_crops": "2",
-    "data.crop": "640",
+    "data.crop": "1280",
+    "model.excerpt": "640",
     "model.encoder.channels": "8",
+    "model.source_filter": "{order: 4, harmonics: 3, units: 8, steps: 2, batch: 2}",
     "model.quantizer": "{num_codes: 8, dim: 4}",
-    "model.wavenet": WAVENET,
+    "model.wavenet": WAVENET[:-1] + ", pitch: true, phase: true}",
 }
 
 

@@ -8,6 +8,10 @@ from speechvq.speech.decoder import Decoder
 from speechvq.speech.script import Script
 
 
+LEVELLED = 4  # spectra before one whose excitation is levelled with its own
+VARIANCE = 2.0  # of a Laplace density of size 1
+
+
 class Synthesis:
     """All streams of a script, piece by piece; it keeps what the next piece needs of the last."""
 
@@ -18,6 +22,7 @@ class Synthesis:
         self.last: Tensor | None = None  # (B,), of the waveform
         order = 0 if decoder.source_filter is None else decoder.source_filter.order
         self.past = np.zeros((len(script.vectors), order))  # of the noise, the newest first
+        self.energies = torch.full((len(script.vectors), LEVELLED), VARIANCE)  # of the last spectra's excitation
 
     def __call__(self, classes: Tensor) -> Tensor:
         """The next classes (B, n), n a multiple of the hop, to waveform (B, n)."""
@@ -31,6 +36,17 @@ class Synthesis:
         self.last = wave[:, -1]
         return wave
 
+    def _levelled(self, excitation: Tensor, step: int) -> Tensor:
+        """An excitation (B, T) at its size: a WaveNet follows the loudness of its own past, and would drift.
+
+        Each spectrum's `step` samples are divided by the size of themselves and of what was before, 50 ms in all.
+        """
+        own = excitation.unflatten(1, (-1, step)).square().mean(-1)
+        energies = torch.cat([self.energies.to(own), own], dim=1)
+        self.energies = energies[:, -LEVELLED:]
+        gain = (VARIANCE / energies.unfold(1, LEVELLED + 1, 1).mean(-1).clamp_min(1e-3)).sqrt()
+        return excitation * gain.repeat_interleave(step, dim=1)
+
     @torch.no_grad()
     def _filtered(self, classes: Tensor) -> Tensor:
         model, hop = self.decoder.source_filter, self.script.hop
@@ -40,7 +56,7 @@ class Synthesis:
         told = self.decoder.told(part.vectors, part.speaker, part.pitch, part.frames, self.voicing)
         step, heard = hop // model.parts, model.part(told, own)
         size = (-heard.sharpness).exp().repeat_interleave(step, dim=1)
-        excitation = (model.sizes[classes] * size).double().cpu().numpy()
+        excitation = (self._levelled(model.sizes[classes], step) * size).double().cpu().numpy()
         taps = heard.taps.double().cpu().numpy()
         from speechvq.speech.all_pole import all_pole  # numba takes a second to import
 
