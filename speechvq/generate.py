@@ -183,7 +183,7 @@ def _speak(
             waves += model.speak(
                 codes[part],
                 voices[part],
-                pitch=[pitch_of(model, len(codes[0]), voice, prompt) for voice in voices[part]],
+                pitch=[pitch_of(model, each, voice, prompt) for each, voice in zip(codes[part], voices[part])],
                 seed=arguments.seed,
                 temperature=arguments.sound_temperature,
                 on_frame=lambda done: count(round(done / rate, 2)),
@@ -191,11 +191,8 @@ def _speak(
     return waves
 
 
-def pitch_of(model: "speechvq.SpeechVQ", frames: int, voice: str, prompt: Prompt) -> np.ndarray:
-    """The contour for a decoder that is told one: codes need not hold it, and the prior gives codes only.
-
-    It is the prompt's, moved to the voice's mean, and after it that mean: a monotone, not what the model has
-    learnt of melody. A contour that falls as sentences do was worth no more to a decoder on held-out speech.
+def pitch_of(model: "speechvq.SpeechVQ", codes: np.ndarray, voice: str, prompt: Prompt) -> np.ndarray:
+    """The contour for a decoder that is told one: the prompt's, moved to the voice's mean, then what follows from the codes.
 
     Returns:
         (F,), Hz, 10 ms apart.
@@ -204,10 +201,8 @@ def pitch_of(model: "speechvq.SpeechVQ", frames: int, voice: str, prompt: Prompt
 
     hertz = float(model.voice_pitch[model.speaker_number(voice)])
     contour_of_prompt = shift_pitch(prompt.pitch, hertz)[: len(prompt.codes) * model.config.hop // HOP]
-    length = -(-frames * model.config.hop // HOP) + 1
-    return np.concatenate(
-        [contour_of_prompt, np.full(max(length - len(contour_of_prompt), 0), hertz)]
-    ).astype(np.float32)
+    own = model.intonation(codes, voice)
+    return np.concatenate([contour_of_prompt, own[len(contour_of_prompt) :]]).astype(np.float32)
 
 
 def _write(

@@ -68,5 +68,5 @@ def test_a_voice_keeps_to_its_own_mean() -> None:
     assert model.decoder.intonation is not None
     model.decoder.intonation.tell.bias.data[1] = 3.0
     model.voice_pitch.fill_(133.0)
-    contour = model._own_pitch(torch.randn(40, model.config.quantizer.dim), torch.tensor(1))
+    contour = model.intonation(np.arange(40) % model.config.quantizer.num_codes, VOICES[1])
     assert mean_pitch(contour) == pytest.approx(133.0, rel=1e-3)

@@ -153,8 +153,9 @@ def test_half_the_bytes_is_nearly_the_same_model(tmp_path: Path) -> None:
     saved.save_pretrained(tmp_path / "whole")
     saved.save_pretrained(tmp_path / "half", half=True)
     sizes = [(tmp_path / name / WEIGHTS).stat().st_size for name in ("whole", "half")]
-    assert sizes[1] < 0.7 * sizes[0]
+    assert sizes[1] < 0.75 * sizes[0]
     model = SpeechVQ.from_pretrained(tmp_path / "half")
+    assert model.fingerprint() == saved.fingerprint(), "a prior still knows it"
     for name, tensor in model.state_dict().items():
         exact = saved.state_dict()[name]
         assert tensor.dtype == exact.dtype and torch.allclose(tensor, exact, rtol=1e-3, atol=1e-6), name

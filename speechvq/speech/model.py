@@ -180,11 +180,10 @@ class SpeechVQ(VQVAE):
         if not any(len(each) for each in codes):
             return [np.empty(0, np.float32) for _ in codes]
         batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True)
-        vectors = self.quantizer.lookup(batch.to(device))
         if pitch is None and self.config.wavenet.pitch:
-            pitch = [self._own_pitch(row[: len(each)], n) for row, each, n in zip(vectors, codes, numbers)]
+            pitch = [self.intonation(each, name) for each, name in zip(codes, speakers)]
         script = Script(
-            vectors,
+            self.quantizer.lookup(batch.to(device)),
             numbers,
             self.config.hop,
             self._pitch(codes, numbers, pitch),
@@ -192,6 +191,23 @@ class SpeechVQ(VQVAE):
             self._phase(codes, numbers, pitch, phase),
         )
         return speak_script(self.decoder, script, Sampling(**sampling), offsets=offsets, on_frame=on_frame)
+
+    def intonation(self, codes: np.ndarray, speaker: str) -> np.ndarray:
+        """A contour for codes that nobody spoke, in a voice's own range: (N,) to (F,), Hz, 0 where unvoiced, 10 ms apart.
+
+        Without an intonation of its own the model hums at the voice's mean.
+
+        Raises:
+            UserError: an unknown voice, or a code outside the codebook.
+        """
+        number, hop, decoder = self.speaker_number(speaker), self.config.hop, self.decoder
+        mean = float(self.voice_pitch[number])
+        if decoder.intonation is None:
+            return np.full(-(-len(codes) * hop // HOP), mean, np.float32)
+        device = self.quantizer.codebook.device
+        vectors = self.quantizer.lookup(self._checked(codes).to(device))[None]
+        voice = decoder.wavenet.conditioning.voices(torch.tensor([number], device=device))
+        return shift_pitch(at_frames(decoder.intonation.contour(vectors, voice)[0].cpu().numpy(), hop), mean)
 
     def convert(self, wave: np.ndarray, speaker: str, *, chunked: bool = False, **options: Any) -> np.ndarray:
         """The same sentence in another voice.
@@ -258,14 +274,6 @@ class SpeechVQ(VQVAE):
         if not self.config.wavenet.pitch:
             return np.empty(0, np.float32)
         return shift_pitch(contour(wave), float(self.voice_pitch[self.speaker_number(speaker)]))
-
-    def _own_pitch(self, vectors: Tensor, number: Tensor) -> np.ndarray:
-        """A contour for codes that nobody spoke, (N, D), in a voice's own range: (F,), Hz."""
-        decoder, mean, hop = self.decoder, float(self.voice_pitch[number]), self.config.hop
-        if decoder.intonation is None:
-            return np.full(-(-len(vectors) * hop // HOP), mean, np.float32)
-        voice = decoder.wavenet.conditioning.voices(number[None])
-        return shift_pitch(at_frames(decoder.intonation.contour(vectors[None], voice)[0].cpu().numpy(), hop), mean)
 
     def _pitch(self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None) -> Tensor | None:
         """Contours at the code rate, (B, N), or None for a decoder that is not told the pitch."""

@@ -43,7 +43,8 @@ def save_model(folder: Path, model: Saved, *, half: bool = False) -> None:
     Args:
         folder: that is made.
         model: what is saved.
-        half: in half the bytes, rounded to float16; read again it is float32, and nearly the same.
+        half: in half the bytes, rounded to float16; read again it is float32, and nearly the same. The codebook stays
+            exact, and with it the fingerprint by which a prior knows its model.
 
     Raises:
         UserError: the disk is full or not writable.
@@ -52,7 +53,7 @@ def save_model(folder: Path, model: Saved, *, half: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tensors = model.state_dict()
         if half:
-            tensors = {name: each.half() if each.dtype == torch.float32 else each for name, each in tensors.items()}
+            tensors = {name: each.half() if _is_rounded(name, each) else each for name, each in tensors.items()}
         write_tensors(folder / WEIGHTS, tensors)
         save(folder / CONFIG, model.config, speakers=list(model.speakers))
     except OSError as error:
@@ -92,6 +93,10 @@ def read_model(folder: str | Path) -> Contents:
     }
     _check_sizes(folder / WEIGHTS, tensors, config, len(speakers))
     return Contents(config, speakers, tensors, folder / WEIGHTS)
+
+
+def _is_rounded(name: str, tensor: Tensor) -> bool:
+    return tensor.dtype == torch.float32 and not name.startswith("quantizer.")
 
 
 def bundled_models() -> list[str]:
