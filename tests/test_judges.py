@@ -83,7 +83,8 @@ def test_resynthesis_is_found_by_name_and_heard_once(tmp_path: Path) -> None:
     write_waveform(tmp_path / "ann" / "ann_0.wav", waves["ann_0"])
     write_waveform(tmp_path / "ben" / "ann_0.wav", waves["ann_2"])  # a conversion beside it
     write_waveform(tmp_path / "ann_1.wav", 0.5 * waves["ann_1"])
-    judge = ResynthesisJudge(tmp_path, phones=lambda wave: [f"{wave[500]:.3f}"])  # type: ignore[arg-type]
+    jobs = [job(utt=name) for name in waves]
+    judge = ResynthesisJudge(tmp_path, jobs, phones=lambda wave: [f"{wave[500]:.3f}"])  # type: ignore[arg-type]
     for name in ("ann_0", "ann_0", "ann_1", "ann_2"):
         judge.hear(Heard(job(utt=name), waves[name], waves[name], None, waves["ann_2"]))
     figures = {figure.name: figure for figure in judge.figures()}
@@ -96,11 +97,9 @@ def test_resynthesis_is_found_by_name_and_heard_once(tmp_path: Path) -> None:
 
 def test_resynthesis_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
-        ResynthesisJudge(tmp_path / "nothing", phones=None)
-    judge = ResynthesisJudge(tmp_path, phones=None)
-    judge.hear(Heard(job(), np.zeros(9), np.zeros(9), None, None))
-    with pytest.raises(UserError, match="holds none of the sources"):
-        judge.figures()
+        ResynthesisJudge(tmp_path / "nothing", [job()], phones=None)
+    with pytest.raises(UserError, match="holds none of the sources"):  # at once, not after an hour of measuring
+        ResynthesisJudge(tmp_path, [job()], phones=None)
 
 
 def test_embedding(voices: Path, resemblyzer: None) -> None:
@@ -155,10 +154,11 @@ def test_without_the_library_the_remedy_is_named(
         make()
 
 
-def test_who_is_missing_is_said_and_others_judge(voices: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_missing_is_said_and_others_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("pocketsphinx", "resemblyzer", "speechmos"):
         monkeypatch.setitem(sys.modules, module, None)
-    judges, left_out = choose_judges([], resynthesis=voices)
+    write_waveform(tmp_path / f"{job().utterance.utt}.wav", np.zeros(9))
+    judges, left_out = choose_judges([Fold([job()], {}, [])], resynthesis=tmp_path)
     assert [type(judge) for judge in judges] == [ResynthesisJudge]
     assert [line.partition(":")[0] for line in left_out] == ["left out"] * 3
 

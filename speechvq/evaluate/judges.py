@@ -35,14 +35,15 @@ def choose_judges(
         except UserError as error:
             left_out.append(f"left out: {error}")
 
+    jobs = [job for fold in folds for job in fold.jobs]
     phones = _phones()
     ask(lambda: PhoneJudge(phones or Phones()))  # the second call says what is missing
     if resynthesis is not None:
-        judges.append(ResynthesisJudge(resynthesis, phones=phones))
+        judges.append(ResynthesisJudge(resynthesis, jobs, phones=phones))
     ask(lambda: EmbeddingJudge(folds))
     ask(OpinionJudge)
     if texts is not None:
-        judges.append(WordJudge(texts, [job for fold in folds for job in fold.jobs]))
+        judges.append(WordJudge(texts, jobs))
     return judges, left_out
 
 

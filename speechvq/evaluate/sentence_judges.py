@@ -73,12 +73,14 @@ class ResynthesisJudge:
     """What the codes alone lose: the source spoken again in its own voice, against the source.
 
     Raises:
-        UserError: no such folder.
+        UserError: no such folder, or it has none of the sources.
     """
 
-    def __init__(self, folder: Path, *, phones: Phones | None) -> None:
+    def __init__(self, folder: Path, jobs: Sequence[Job], *, phones: Phones | None) -> None:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; expected DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
+        if all(resynthesis_of(job.utterance, folder) is None for job in jobs):
+            raise UserError(f"{folder}: holds none of the sources; expected UTT.wav or SPEAKER/UTT.wav")
         self._folder, self._heard = folder, set()
         self._measures: dict[str, tuple[str, str, Measure]] = {
             "resynthesis_mel_distance": ("resynthesis, spectra away", "dB", mel_distance),
@@ -107,13 +109,7 @@ class ResynthesisJudge:
                 self._strangers[name].append(measure(heard.stranger, again))
 
     def figures(self) -> list[Figure]:
-        """Distances of resynthesis, beside those from other sentences.
-
-        Raises:
-            UserError: the folder had none of the sources.
-        """
-        if not self._heard:
-            raise UserError(f"{self._folder}: holds none of the sources; expected UTT.wav or SPEAKER/UTT.wav")
+        """Distances of resynthesis, beside those from other sentences."""
         return [
             make_figure(name, label, unit, self._values[name], chance=self._strangers[name], unchanged=[0.0])
             for name, (label, unit, _) in self._measures.items()
