@@ -27,6 +27,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model", type=Path, default=Path(speechvq.DEFAULT_MODEL), help="directory or bundled name (default %(default)s)"
     )
+    parser.add_argument(
+        "--unfreeze",
+        choices=("decoder",),
+        help="tune the decoder too; --out is then a model of its own (default NAME), for convert --model NAME",
+    )
     parser.add_argument("--out", type=Path, help="voice file (default NAME.safetensors)")
     parser.add_argument("--steps", type=int, default=300, help="updates of the voice's vector (default 300)")
     parser.add_argument("--seed", type=int, default=0, help="of the crops (default 0)")
@@ -45,7 +50,7 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError("--minutes lies in (0, 60], and --steps from 1 to 100000")
     from speechvq.audio.enrolment_speech import prepare_speech
     from speechvq.speech.enrolment import enroll
-    from speechvq.speech.voice_file import ENDING, save_voice
+    from speechvq.speech.voice_file import ENDING, add_voice, save_voice
 
     heard: list[np.ndarray] = []
     for _, wave in read_sources(find_sources(arguments.audio)):
@@ -62,9 +67,14 @@ def _work(arguments: argparse.Namespace) -> None:
         print(f"warning: {arguments.audio}: {warning}", file=sys.stderr)
     model = speechvq.load(arguments.model)
     with counter(arguments.steps, label=arguments.name, unit="steps") as count:
-        found = enroll(model, speech.waves, steps=arguments.steps, seed=arguments.seed, on_step=count)
-    out = arguments.out or Path(arguments.name + ENDING)
-    save_voice(out, found.voice, model)
+        tune = arguments.unfreeze is not None
+        found = enroll(model, speech.waves, steps=arguments.steps, seed=arguments.seed, tune=tune, on_step=count)
+    out = arguments.out or Path(arguments.name + ("" if tune else ENDING))
+    if tune:
+        add_voice(model, arguments.name, found.voice)
+        model.save_pretrained(out, half=True)
+    else:
+        save_voice(out, found.voice, model)
     bits = 1 / np.log(2)
     print(f"{speech.seconds:.1f} s of speech, mean pitch {found.voice.pitch:.0f} Hz")
     print(

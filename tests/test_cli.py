@@ -45,7 +45,7 @@ FLAGS = {
     "encode": "--help --limit --model --out --shard --split --src",
     "convert": "--chunked --engine --help --limit --list-speakers --model --out --precision --seed --split --src "
     "--target-speaker --temperature --top-p --voicing",
-    "enroll": "--audio --help --minutes --model --name --out --seed --steps",
+    "enroll": "--audio --help --minutes --model --name --out --seed --steps --unfreeze",
     "align": "--audio --dictionary --help --jobs --out --split --text",
     "evaluate alignments": "--alignments --help --json --reference",
     "evaluate abx": "--alignments --baselines --codes --context --features --help --items --json --manifest --max-across "

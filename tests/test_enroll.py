@@ -65,6 +65,20 @@ def test_a_voice_that_is_fitted_costs_less_and_nothing_else_changes(config: obje
     assert torch.equal(again.voice.vector, found.voice.vector), "seeded"
 
 
+@pytest.mark.parametrize("config", [TOLD, speech_config()])
+def test_a_tuned_decoder_learns_with_the_voice_and_all_else_stays(config: object) -> None:
+    torch.manual_seed(0)
+    model, plain = (SpeechVQ(config, VOICES).eval() for _ in range(2))  # type: ignore[arg-type]
+    plain.load_state_dict(model.state_dict())
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    found = enrolment.enroll(model, [pulses(4, 130)], steps=40, tune=True)
+    assert found.before == enrolment.enroll(plain, [pulses(4, 130)], steps=1).before > found.after
+    for name, tensor in model.state_dict().items():
+        if not name.startswith("decoder.") or name.endswith("conditioning.speakers.weight"):
+            assert torch.equal(tensor, before[name]), name
+    assert not torch.equal(model.decoder.wavenet.hidden.weight, before["decoder.wavenet.hidden.weight"])
+
+
 def test_a_voice_comes_back_and_is_of_its_model(tmp_path: Path) -> None:
     model, voice = speech_model(), Voice(torch.randn(WAVENET.speaker), 123.5)
     save_voice(tmp_path / "me.safetensors", voice, model)
@@ -108,6 +122,18 @@ def test_from_a_recording_to_a_conversion(
     capsys.readouterr()
     assert convert.main([*common, "--target-speaker", "mee", "--out", "d.wav"]) == 2
     assert "unknown speaker 'mee'" in capsys.readouterr().err
+
+
+def test_a_tuned_model_is_one_of_its_own(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "talk.wav", pulses(8, 120))
+    flags = ["--name", "me", "--audio", "talk.wav", "--model", str(folder), "--steps", "5", "--unfreeze", "decoder"]
+    assert enroll.main(flags) == 0 and capsys.readouterr().out.splitlines()[-1] == "me"
+    assert load_model("me").speakers == (*VOICES, "me") and load_model(folder).speakers == VOICES
+    source = write_tone(tmp_path / "a.wav", samples=500)
+    assert convert.main(["--model", "me", "--src", str(source), "--target-speaker", "me", "--out", "b.wav"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Fitting a speaker's vector to half a minute of a new voice, with the model left as it is."""
+"""Fitting a speaker's vector to half a minute of a new voice, with the model left as it is, or its decoder tuned too."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from speechvq.audio.phase import glottal_phase
 from speechvq.audio.pitch import HOP, contour
@@ -17,6 +17,7 @@ from speechvq.speech.voice_file import Voice
 HELD_OUT = 0.2  # share of the recording that the loss before and after is told of
 CROP_SECONDS, BATCH = 1.2, 4
 RATE = 0.03
+TUNING = 3e-4  # rate of the decoder's weights, where they learn too
 REFRESH = 10  # steps; of so many one hears the WaveNet, the others source and filter alone, where there are such
 
 
@@ -42,15 +43,17 @@ def enroll(
     *,
     steps: int = 300,
     seed: int = 0,
+    tune: bool = False,
     on_step: Callable[[int], None] | None = None,
 ) -> Enrolled:
-    """Find the vector with which a frozen model predicts a voice best.
+    """Find the vector with which a model predicts a voice best.
 
     Args:
-        model: in evaluation mode; its weights stay as they are.
+        model: in evaluation mode; its weights stay as they are, unless the decoder is tuned.
         waves: (T,) each, float, 16 kHz, prepared as for training: level, polarity, no silence at the ends.
         steps: updates of the vector.
         seed: of the crops.
+        tune: whether the decoder learns too. It is this voice's then: what it knew of the others fades.
         on_step: told how many steps are done.
 
     Raises:
@@ -66,22 +69,33 @@ def enroll(
         losses = [float(_loss(model, kept_rows(known, slice(0, 16)), row, quick=True)) for row in table]
     nearest = int(np.argmin(losses))
     vector = table[nearest].clone().requires_grad_()
-    optimizer = torch.optim.Adam([vector], lr=RATE)
+    with torch.no_grad():
+        before = float(_loss(model, kept, table[nearest], quick=False))
+    groups = [{"params": [vector], "rate": RATE}]
+    if tune:
+        groups.append({"params": _tuned(model), "rate": TUNING})
+    optimizer = torch.optim.Adam(groups)
     rng, quick = np.random.default_rng(seed), model.decoder.source_filter is not None
     for step in range(steps):
         rows = torch.from_numpy(rng.integers(len(known.wave), size=BATCH))
         loss = _loss(model, kept_rows(known, rows), vector, quick=quick and step % REFRESH != 0)
         optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
         for group in optimizer.param_groups:
-            group["lr"] = RATE * (1 - (step + 1) / steps)
+            group["lr"] = group["rate"] * (1 - step / steps)
+        optimizer.step()
         if on_step is not None:
             on_step(step + 1)
     with torch.no_grad():
-        before, after = (float(_loss(model, kept, each, quick=False)) for each in (table[nearest], vector))
+        after = float(_loss(model, kept, vector, quick=False))
     pitch = mean_pitch(np.concatenate([contour(wave) for wave in waves]))
     return Enrolled(Voice(vector.detach(), pitch), before, after, model.speakers[nearest])
+
+
+def _tuned(model: SpeechVQ) -> list[nn.Parameter]:
+    """The decoder's weights but for the voices' vectors."""
+    voices = model.decoder.wavenet.conditioning.speakers.weight
+    return [weight.requires_grad_() for weight in model.decoder.parameters() if weight is not voices]
 
 
 def kept_rows(crops: _Crops, rows: slice | Tensor) -> _Crops:
