@@ -182,7 +182,7 @@ def check_python(folder: Path) -> None:
     [block] = [block for kind, block in FENCED if kind == "python"]
     scope: dict[str, Any] = {"wave": read_waveform(folder / "a.wav")}
     exec(block, scope)
-    assert scope["converted"].shape == (2_000,) and scope["codes"].shape == (-(-2_000 // 64),)
+    assert scope["converted"].shape == (2_000,) and scope["codes"].shape == (-(-2_000 // 320),)
     assert scope["model"].speakers == ("p225", "p226")
 
 
