@@ -192,7 +192,7 @@ def _speak(
 
 
 def pitch_of(model: "speechvq.SpeechVQ", codes: np.ndarray, voice: str, prompt: Prompt) -> np.ndarray:
-    """The contour for a decoder that is told one: the prompt's, moved to the voice's mean, then what follows from the codes.
+    """The contour for a decoder that is told one: the prompt's about the voice's mean, then what follows from the codes.
 
     Returns:
         (F,), Hz, 10 ms apart.

@@ -53,7 +53,8 @@ class Encoder(nn.Module):
         strides = (1, *config.strides[1:]) if config.mel else config.strides
         widths = [config.mel or 1] + [config.channels] * len(strides)
         self.layers = nn.ModuleList(
-            nn.Conv1d(c_in, c_out, 2 * s, s, padding=(s + 1) // 2) for c_in, c_out, s in zip(widths, widths[1:], strides)
+            nn.Conv1d(below, above, 2 * s, s, padding=(s + 1) // 2)
+            for below, above, s in zip(widths, widths[1:], strides)
         )
         self.blocks = nn.ModuleList(ResidualBlock(config.channels) for _ in range(config.blocks))
         self.project = nn.Conv1d(config.channels, dim, 1)

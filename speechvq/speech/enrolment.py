@@ -1,4 +1,4 @@
-"""Fitting a speaker's vector to half a minute of a new voice, with the model left as it is, or its decoder tuned too."""
+"""Fitting a speaker's vector to half a minute of a new voice; the model stays as it is, or its decoder is tuned."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

@@ -29,7 +29,8 @@ def download(name: str) -> Path:
     try:
         return Path(hub.snapshot_download(repository, allow_patterns=list(FILES)))
     except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"{name}: cannot be fetched ({_first_line(error)}); see the name, and whether you are online") from None
+        reason = _first_line(error)
+        raise UserError(f"{name}: cannot be fetched ({reason}); see the name, and whether you are online") from None
 
 
 def upload(folder: Path, name: str, *, private: bool) -> str:

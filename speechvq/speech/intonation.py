@@ -27,7 +27,7 @@ class Intonation(nn.Module):
         return self.tell(self.network(vectors, voices, None, frames))
 
     def loss(self, vectors: Tensor, voices: Tensor, pitch: Tensor) -> Tensor:
-        """Cross entropy of the voicing, nats, and mean absolute error of the voiced codes' pitch, octaves: their sum, ().
+        """Cross entropy of the voicing, nats, and mean absolute error of the voiced pitch, octaves: their sum, ().
 
         Args:
             vectors, voices: as of `FrameNetwork`; they do not learn from it.

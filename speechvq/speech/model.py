@@ -193,7 +193,7 @@ class SpeechVQ(VQVAE):
         return speak_script(self.decoder, script, Sampling(**sampling), offsets=offsets, on_frame=on_frame)
 
     def intonation(self, codes: np.ndarray, speaker: str) -> np.ndarray:
-        """A contour for codes that nobody spoke, in a voice's own range: (N,) to (F,), Hz, 0 where unvoiced, 10 ms apart.
+        """A contour for codes that nobody spoke, in a voice's range: (N,) to (F,), Hz, 0 where unvoiced, 10 ms apart.
 
         Without an intonation of its own the model hums at the voice's mean.
 
