@@ -51,7 +51,7 @@ class SourceFilter(nn.Module):
     def __init__(self, config: SourceFilterConfig, dim: int, voice: int, levels: int, hop: int) -> None:
         super().__init__()
         self.order, self.count = config.order, config.harmonics
-        self.parts = max(hop // FRAME, 1) if hop % FRAME == 0 else 1  # spectra a code
+        self.parts = hop // FRAME if hop % FRAME == 0 else 1  # spectra a code
         pitch = config.harmonics > 0
         self.spectrum = LogMel(config.bands, hop // self.parts)
         self.network = FrameNetwork(dim, voice, config.units, depth=config.depth, pitch=pitch)
