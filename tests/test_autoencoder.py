@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from image_data import CONFIGS, model_of, pixels_of, prepared, run_of
 from speechvq import config as configuration
 from speechvq import train
-from speechvq.images.autoencoder import compile_parts
+from speechvq.config.images import AutoencoderConfig
+from speechvq.images.autoencoder import Encoder, compile_parts
 from speechvq.images.model_directory import load_image_model
 from speechvq.train.images import encoder_of
 from speechvq.training import loop
@@ -116,3 +117,20 @@ def test_what_cannot_be_compiled_says_so(tmp_path: Path, capsys: pytest.CaptureF
     arguments = ["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run"), "--device", "cpu"]
     assert train.main([*arguments, "--set", "train.compile=true"]) == 2
     assert "train.compile=true is for image models only" in capsys.readouterr().err
+
+
+def test_noise_is_for_learning_only_and_of_its_size() -> None:
+    """In evaluation the encoder sees the picture; in training noise of the standard deviation asked for."""
+    config = AutoencoderConfig(size=8, downsamplings=1, blocks=0, units=4, noise=20.0)
+    encoder = Encoder(config, (3,))
+    seen: list[Tensor] = []
+    encoder.down[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    pixels = pixels_of(64, seed=1)[:, :, :8, :8]
+    with torch.no_grad():
+        encoder.eval()(pixels)
+        torch.manual_seed(0)
+        encoder.train()(pixels)
+    clean, noisy = ((x + 1) * 255 / 2 for x in seen)
+    torch.testing.assert_close(clean, pixels.float(), atol=1e-3, rtol=0)
+    added = noisy - clean
+    assert abs(float(added.mean())) < 0.5 and 19.5 < float(added.std()) < 20.5

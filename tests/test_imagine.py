@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -191,7 +192,8 @@ def test_a_prior_and_its_directory(tmp_path: Path) -> None:
         save_video_prior(tmp_path / name, prior)
         loaded = load_video_prior(tmp_path / name)
         assert (loaded.config, loaded.grid, loaded.source) == (prior.config, prior.grid, "abc")
-        past, action, codes = codes_of(2, prior.config.past), torch.tensor([1, 2]), codes_of(2, 1)[:, 0]
+        past, codes = (codes_of(2, frames, prior.grid) for frames in (prior.config.past, 1))
+        action, codes = torch.tensor([1, 2]), codes[:, 0]
         torch.testing.assert_close(loaded.nats(past, action, codes), prior.nats(past, action, codes))
 
 
@@ -210,6 +212,26 @@ def test_a_prior_and_its_directory(tmp_path: Path) -> None:
 def test_a_hostile_prior_is_refused(change: dict[str, object], line: str, tmp_path: Path) -> None:
     save_video_prior(tmp_path, prior_of().float())
     mapping = configuration.read_yaml(tmp_path / "config.yaml") | change
+    configuration.document.write_yaml(tmp_path / "config.yaml", mapping)
+    with pytest.raises(UserError, match=line):
+        load_video_prior(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (None, "wants the codes of a VQ-VAE"),
+        ("cake", "image: expected an image model's settings"),
+        ({"cake": 1}, "unknown key 'image.cake'"),
+        ({"per_position": 2}, "image: its codes are other than the prior's grid"),
+        ({"autoencoder": {"size": 8}}, "image: its codes are other than the prior's grid"),
+        ({"autoencoder": {"size": 16, "units": 4096, "blocks": 64}}, "configuration and weights differ"),
+    ],
+)
+def test_a_hostile_image_model_within_a_prior_is_refused(change: Any, line: str, tmp_path: Path) -> None:
+    save_video_prior(tmp_path, prior_of(**TOLD["motion"]).float())
+    mapping = configuration.read_yaml(tmp_path / "config.yaml")
+    mapping["image"] = mapping["image"] | change if isinstance(change, dict) else change
     configuration.document.write_yaml(tmp_path / "config.yaml", mapping)
     with pytest.raises(UserError, match=line):
         load_video_prior(tmp_path)

@@ -92,11 +92,11 @@ def test_every_position_may_be_told_something_of_its_own(name: str) -> None:
     assert torch.equal(sample_grids(model, uniforms, own), naive(model, uniforms, own))
 
 
-def naive(model: PixelCNN, uniforms: Tensor, condition: Tensor | None) -> Tensor:
+def naive(model: PixelCNN, uniforms: Tensor, condition: Tensor | None, guess: Tensor | None = None) -> Tensor:
     """The whole grid is computed again for every code."""
     codes = torch.zeros_like(uniforms, dtype=torch.long)
     for i, j, g in itertools.product(*map(range, uniforms.shape[1:])):
-        logits = model(codes, condition)[:, i, j, g]
+        logits = model(codes, condition, guess)[:, i, j, g]
         codes[:, i, j, g] = draw(logits, uniforms[:, i, j, g])
     return codes
 
@@ -147,3 +147,26 @@ def test_a_condition_reaches_every_code() -> None:
     with torch.no_grad():
         one, other = (flat(model(codes, torch.full((1, 3), value).double())) for value in (0.0, 1.0))
     assert ((one - other).abs().amax(1) > 0).all()
+
+
+@pytest.mark.parametrize("name", GRIDS)
+@torch.no_grad()
+def test_a_guess_counts_as_far_as_it_is_believed(name: str) -> None:
+    """Its logits times the trust, which what came before decides, are added at its own code and nowhere else."""
+    grid = GRIDS[name]
+    torch.manual_seed(0)
+    config = PixelCNNConfig(layers=3, channels=8, reach=1, hidden=12)
+    model = PixelCNN(config, grid, guessed=True).double().eval()
+    codes, trust = codes_of(grid), model.head.trust
+    assert trust is not None
+    contexts: list[Tensor] = []
+    trust.register_forward_hook(lambda _, given, __: contexts.append(given[0]))
+    guess = torch.randn(1, grid.height, grid.width, grid.per_position, grid.num_codes, dtype=torch.float64)
+    without, told = model(codes, guess=torch.zeros_like(guess)), model(codes, guess=guess)
+    believed = (contexts[0] @ trust.weight.t() + trust.bias).exp().log1p()
+    torch.testing.assert_close(told, without + believed.unsqueeze(-1) * guess)
+    uniforms = torch.rand(2, grid.height, grid.width, grid.per_position, dtype=torch.float64)
+    strong = 50 * guess.expand(2, -1, -1, -1, -1)
+    drawn = sample_grids(model, uniforms, guess=strong)
+    assert torch.equal(drawn, naive(model, uniforms, None, strong))
+    assert not torch.equal(drawn, sample_grids(model, uniforms, guess=-strong))

@@ -1,5 +1,6 @@
 """The prior over frames: what it is told reaches every code, nothing later does; caches change nothing."""
 
+import dataclasses
 import itertools
 import math
 import sys
@@ -13,7 +14,7 @@ from speechvq.errors import UserError
 from speechvq.priors.pixelcnn import Grid
 from speechvq.video.rollout import roll_out
 from tiny import ROOT
-from video_data import PAST, PRIOR, SMALL, TOLD, codes_of, prior_of
+from video_data import MOTION, PAST, PRIOR, SMALL, TOLD, codes_of, image_of, prior_of
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
 import video  # noqa: E402
@@ -27,8 +28,8 @@ SEVERAL = Grid(3, 3, 2, 5)
 @torch.no_grad()
 def test_cached_drawing_is_the_naive_one(told: str, grid: Grid) -> None:
     prior = prior_of(grid, **TOLD[told])
-    past, action = codes_of(2, prior.config.past, grid), torch.tensor([1, 4])
-    uniforms = torch.rand(2, grid.height, grid.width, grid.per_position, dtype=torch.float64)
+    past, action = codes_of(2, prior.config.past, prior.grid), torch.tensor([1, 4])
+    uniforms = torch.rand(2, prior.grid.height, prior.grid.width, prior.grid.per_position, dtype=torch.float64)
     naive = draw_again_and_again(prior, past, action, uniforms)
     assert torch.equal(prior.draw(past, action, uniforms), naive) and len(naive.unique()) > 1
 
@@ -42,13 +43,16 @@ def test_the_naive_one_can_be_cut_short() -> None:
     assert torch.equal(few[:7], whole[:7]) and (few[7:] == 0).all()
 
 
+@pytest.mark.parametrize("told", ["prior", "motion"])
 @torch.no_grad()
-def test_every_code_of_the_past_is_seen_and_none_that_comes_later() -> None:
-    prior, past, codes = prior_of(blocks=4), codes_of(1, PAST), codes_of(1, 1, seed=1)[:, 0]
+def test_every_code_of_the_past_is_seen_and_none_that_comes_later(told: str) -> None:
+    prior = prior_of(blocks=4, **TOLD[told])
+    past, codes = codes_of(1, PAST, prior.grid), codes_of(1, 1, prior.grid, seed=1)[:, 0]
     action = torch.tensor([2])
 
     def logits(past: torch.Tensor, codes: torch.Tensor, action: torch.Tensor = action) -> torch.Tensor:
-        return prior.pixelcnn(codes, prior.context(past, action))[0].flatten(0, 2)
+        said = prior.tell(past, action)
+        return prior.pixelcnn(codes, said.map, said.guess)[0].flatten(0, 2)
 
     before = logits(past, codes)
     assert ((logits(past, codes, torch.tensor([3])) - before).abs().amax(1) > 0).all(), "the action"
@@ -76,12 +80,13 @@ def test_what_is_not_told_makes_no_difference() -> None:
     )
 
 
+@pytest.mark.parametrize("told", ["prior", "motion"])
 @torch.no_grad()
-def test_the_probabilities_of_all_frames_sum_to_one() -> None:
-    grid = Grid(2, 3, 1, 2)
-    every = torch.tensor(list(itertools.product(range(2), repeat=6))).view(-1, 2, 3, 1)
-    past = codes_of(1, PAST, grid).expand(len(every), -1, -1, -1, -1)
-    nats = prior_of(grid).nats(past, torch.full((len(every),), 3), every)
+def test_the_probabilities_of_all_frames_sum_to_one(told: str) -> None:
+    prior = prior_of(Grid(2, 2, 1, 3), **TOLD[told])
+    every = torch.tensor(list(itertools.product(range(3), repeat=4))).view(-1, 2, 2, 1)
+    past = codes_of(1, PAST, prior.grid).expand(len(every), -1, -1, -1, -1)
+    nats = prior.nats(past, torch.full((len(every),), 3), every)
     assert float((-nats).exp().sum()) == pytest.approx(1.0, rel=1e-6)
 
 
@@ -164,6 +169,7 @@ def test_settings_that_contradict_one_another(settings: dict[str, object], line:
 
 
 def test_the_benchmark_measures_all_three() -> None:
-    part = video.measure(PRIOR, Grid(3, 3, 1, 4), naive_codes=20, repeats=1)
+    config = dataclasses.replace(PRIOR, motion=MOTION)
+    part = video.measure(config, image_of(Grid(3, 3, 1, 4)).config, naive_codes=20, repeats=1)
     assert part["frames_per_second"]["video_rollout"].keys() == {"cached", "cached_batched", "naive"}
     assert part["ratios"]["video_rollout"] > 0

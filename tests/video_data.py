@@ -6,14 +6,17 @@ from typing import Any
 
 import torch
 
-from image_data import CONFIGS, SIZES
+from image_data import CONFIGS, SIZES, pixels_of
 from speechvq import config as configuration
 from speechvq import train
 from speechvq.config import TrainConfig
 from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.config.runs import VideoPriorRun
-from speechvq.config.video import VideoDataConfig, VideoPriorConfig
+from speechvq.config.images import ImageVQConfig
+from speechvq.config.quantizer import QuantizerConfig
+from speechvq.config.video import MotionConfig, VideoDataConfig, VideoPriorConfig
 from speechvq.images.model_directory import build, save_image_model
+from speechvq.images.vqvae import ImageVQ
 from speechvq.priors.pixelcnn import Grid
 from speechvq.video.prior import VideoPrior
 from speechvq.video.recording import Recording, record
@@ -21,8 +24,10 @@ from speechvq.video.recording import Recording, record
 EPISODES, FRAMES, PAST = 22, 8, 3
 PIXELCNN = PixelCNNConfig(layers=2, channels=6, reach=1, hidden=8)
 PRIOR = VideoPriorConfig(past=PAST, channels=6, blocks=2, noise=0.1, pixelcnn=PIXELCNN)
+MOTION = MotionConfig(nearness=2, channels=6, blocks=2, steps=3, batch=2)
 TOLD: dict[str, dict[str, Any]] = {
     "prior": {},
+    "motion": {"motion": MOTION},
     "no_action": {"actions": False},
     "no_past": {"actions": False, "past": 0},
 }
@@ -58,13 +63,29 @@ def learn(folder: Path, run: VideoPriorRun, name: str) -> int:
 
 
 def prior_of(grid: Grid = SMALL, seed: int = 0, **told: Any) -> VideoPrior:
-    """Random weights, large enough that everything that is seen makes a difference; double precision."""
+    """Random weights, large enough that everything that is seen makes a difference; double precision.
+
+    With motion its grid is as wide as the given one is high, for pictures are square.
+    """
     torch.manual_seed(seed)
-    prior = VideoPrior(dataclasses.replace(PRIOR, **told), grid, "abc")
+    config, image = dataclasses.replace(PRIOR, **told), None
+    if config.motion.nearness:
+        grid = grid._replace(width=grid.height)
+        image = image_of(grid)
+    prior = VideoPrior(config, grid, "abc", image)
     with torch.no_grad():
-        for parameter in prior.parameters():
-            parameter.mul_(1.7)
+        for name, parameter in prior.named_parameters():
+            parameter.mul_(1.0 if ".image." in name else 1.7)
     return prior.double().eval()
+
+
+def image_of(grid: Grid, units: int = 6) -> ImageVQ:
+    """An image model of a square grid's codes, four pixels each, that has seen one batch."""
+    quantizer = QuantizerConfig(num_codes=grid.num_codes, dim=3)
+    sizes = dataclasses.replace(SIZES, size=4 * grid.height, units=units)
+    model = ImageVQ(ImageVQConfig(autoencoder=sizes, per_position=grid.per_position, quantizer=quantizer))
+    model.train()(pixels_of(4, 4 * grid.height))
+    return model.eval()
 
 
 def codes_of(batch: int, frames: int, grid: Grid = SMALL, seed: int = 0) -> torch.Tensor:

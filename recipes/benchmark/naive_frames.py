@@ -23,4 +23,5 @@ def draw_again_and_again(
     Returns:
         (B, H, W, G), int64.
     """
-    return draw_grids_again_and_again(prior.pixelcnn, uniforms, prior.context(past, action), codes)
+    told = prior.tell(past, action)
+    return draw_grids_again_and_again(prior.pixelcnn, uniforms, told.map, codes, guess=told.guess)

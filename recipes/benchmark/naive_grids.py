@@ -11,7 +11,12 @@ from speechvq.priors.pixelcnn import PixelCNN
 
 @torch.no_grad()
 def draw_grids_again_and_again(
-    pixelcnn: PixelCNN, uniforms: Tensor, condition: Tensor | None = None, codes: int | None = None
+    pixelcnn: PixelCNN,
+    uniforms: Tensor,
+    condition: Tensor | None = None,
+    codes: int | None = None,
+    *,
+    guess: Tensor | None = None,
 ) -> Tensor:
     """Draw grids, code by code.
 
@@ -20,6 +25,7 @@ def draw_grids_again_and_again(
         uniforms: (B, H, W, G) in [0, 1).
         condition: what the network is told, or None.
         codes: how many of each grid; the others stay 0. None for all.
+        guess: of the logits, or None.
 
     Returns:
         (B, H, W, G), int64.
@@ -27,5 +33,5 @@ def draw_grids_again_and_again(
     drawn = torch.zeros_like(uniforms, dtype=torch.long)
     places = itertools.product(*map(range, uniforms.shape[1:]))
     for i, j, g in itertools.islice(places, codes):
-        drawn[:, i, j, g] = draw(pixelcnn(drawn, condition)[:, i, j, g], uniforms[:, i, j, g])
+        drawn[:, i, j, g] = draw(pixelcnn(drawn, condition, guess)[:, i, j, g], uniforms[:, i, j, g])
     return drawn

@@ -11,15 +11,17 @@ from timing import REPEATS, in_turn, one_core, write_part
 from torch import Tensor
 
 from speechvq.config import read_run
-from speechvq.config.runs import VideoPriorRun
+from speechvq.config.images import ImageVQConfig
+from speechvq.config.runs import ImageVQRun, VideoPriorRun
 from speechvq.config.video import VideoPriorConfig
-from speechvq.priors.pixelcnn import Grid
+from speechvq.images.codes import grid_of
+from speechvq.images.vqvae import ImageVQ
 from speechvq.video.prior import VideoPrior
 from speechvq.video.rollout import roll_out
 from speechvq.video.world import ACTIONS
 
 CONFIG = Path("recipes/video/prior.yaml")
-GRID = Grid(21, 21, 1, 512)
+IMAGES = Path("recipes/video/vqvae.yaml")
 STREAMS = 16  # videos side by side
 NAIVE_CODES = 24  # of a frame's 441; each costs the same
 
@@ -28,6 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, default=CONFIG, help="whose sizes are measured")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="whose codes they are, likewise")
     parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
     return parser
 
@@ -36,16 +39,19 @@ def main() -> None:
     """Measure in this process."""
     arguments = build_parser().parse_args()
     one_core()
-    config = read_run(arguments.config)
+    config, images = read_run(arguments.config), read_run(arguments.images)
     assert isinstance(config, VideoPriorRun), f"{arguments.config}: no prior over frames"
-    write_part(arguments.json, measure(config.model))
+    assert isinstance(images, ImageVQRun), f"{arguments.images}: no VQ-VAE of images"
+    write_part(arguments.json, measure(config.model, images.model))
 
 
 def measure(
-    config: VideoPriorConfig, grid: Grid = GRID, naive_codes: int = NAIVE_CODES, repeats: int = REPEATS
+    config: VideoPriorConfig, images: ImageVQConfig, naive_codes: int = NAIVE_CODES, repeats: int = REPEATS
 ) -> dict[str, Any]:
     """Frames a second of random weights: cached, one video and several, and naive by its first codes."""
-    prior = VideoPrior(config, grid, "").eval()
+    image = ImageVQ(images)
+    grid = grid_of(image)
+    prior = VideoPrior(config, grid, "", image).eval()
     codes = grid.height * grid.width * grid.per_position
     works = {
         "cached": _rolling(prior, 1),

@@ -20,6 +20,9 @@ class AutoencoderConfig:
     downsamplings: int = within(1, 6, 2)  # convolutions of stride 2
     blocks: int = within(0, 64, 2)  # ReLU, 3x3, ReLU, 1x1, and round them
     units: int = within(1, 4096, 256)
+    # standard deviation of what is added to the pictures that the encoder sees while it learns, levels of a
+    # pixel; our choice: codes then tell less of what the decoder cannot show
+    noise: float = within(0, 255, 0.0)
     # 256 logits a sub-pixel, as the authors had it, or a mixture of discretised logistic distributions
     likelihood: Literal["softmax", "logistic"] = "softmax"
     mixtures: int = within(1, 64, 5)  # components of the latter, our choice

@@ -23,12 +23,12 @@ class Encoder(nn.Module):
     """Pictures to a vector a position: convolutions 4x4 of stride 2, residual blocks, and a projection.
 
     Each position's outputs may be given a shape of their own, `shape`: (10, 16) makes ten vectors of width
-    16.
+    16. In training it sees noisy pictures, if the settings say so.
     """
 
     def __init__(self, config: AutoencoderConfig, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.noise = shape, config.noise
         widths = [COLOURS, *[config.units] * config.downsamplings]
         self.down = nn.ModuleList(
             nn.Conv2d(before, after, 4, stride=2, padding=1) for before, after in zip(widths, widths[1:])
@@ -38,8 +38,11 @@ class Encoder(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, 3, H, W) uint8 to (B, grid, grid, *shape)."""
-        x = pixels.float().mul(2 / (VALUES - 1)).sub(1).contiguous(memory_format=torch.channels_last)
+        """(B, 3, H, W), 0 to 255, to (B, grid, grid, *shape)."""
+        x = pixels.to(self.project.weight.dtype)
+        if self.training and self.noise:
+            x = x + self.noise * torch.randn_like(x)
+        x = x.mul(2 / (VALUES - 1)).sub(1).contiguous(memory_format=torch.channels_last)
         for i, layer in enumerate(self.down):
             x = layer(x.relu() if i else x)
         x = self.project(self.blocks(x).relu())

@@ -1,5 +1,6 @@
 """The VQ-VAE of pictures: the shared model between the paper's encoder and decoder."""
 
+import torch
 from torch import Tensor, nn
 
 from speechvq.config.images import ImageVQConfig
@@ -51,6 +52,11 @@ class ImageVQ(VQVAE):
         reconstruction = self.decoder.nats_each(pixels, self.quantizer.lookup(codes))
         latents = (prior or uniform_prior(self.config.quantizer.num_codes))(codes)
         return Bound(reconstruction + latents, reconstruction, latents)
+
+    def entries(self) -> Tensor:
+        """The vectors of all codes at each of a position's places, (K, G, D)."""
+        every = torch.arange(self.config.quantizer.num_codes, device=next(self.parameters()).device)
+        return self.quantizer.lookup(every[:, None].expand(-1, self.config.per_position))
 
     def decode(self, codes: Tensor) -> Tensor:
         """The mean pictures of codes: (B, grid, grid, G) to (B, 3, H, W), uint8."""

@@ -29,6 +29,7 @@ def sample_grids(
     model: PixelCNN,
     uniforms: Tensor,
     condition: Tensor | None = None,
+    guess: Tensor | None = None,
     *,
     temperature: float = 1.0,
     top_p: float = 1.0,
@@ -40,13 +41,14 @@ def sample_grids(
         model: in evaluation mode.
         uniforms: (B, H, W, G) in [0, 1), one for each code.
         condition: (B, F), (B, H, W, F), or None for a model without.
+        guess: (B, H, W, G, K), or None for a model without.
         temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
         on_row: told how many rows are drawn.
 
     Returns:
         (B, H, W, G), int64.
     """
-    sampler = _Sampler(model, len(uniforms), condition)
+    sampler = _Sampler(model, len(uniforms), condition, guess)
     rows = []
     for i in range(model.grid.height):
         rows.append(sampler.row(uniforms[:, i], temperature, top_p))
@@ -58,8 +60,8 @@ def sample_grids(
 class _Sampler:
     """What is kept between two rows: each layer's last rows of the vertical stack, and the codes' vectors."""
 
-    def __init__(self, model: PixelCNN, batch: int, condition: Tensor | None) -> None:
-        self.model, self.batch = model, batch
+    def __init__(self, model: PixelCNN, batch: int, condition: Tensor | None, guess: Tensor | None) -> None:
+        self.model, self.batch, self.guess = model, batch, guess
         self.layers = [layer for layer in model.layers if isinstance(layer, GatedLayer)]
         channels, width, reach = model.config.channels, model.grid.width, model.config.reach
         self.zeros = model.head.bias.new_zeros(batch, channels)
@@ -78,7 +80,8 @@ class _Sampler:
         left = self.zeros
         for j in range(self.model.grid.width):
             context = self._horizontal(left, history, [part[:, :, j] for part in across])
-            drawn, left = self._draw(context, uniforms[:, j], temperature, top_p)
+            guess = None if self.guess is None else self.guess[:, self.drawn, j]
+            drawn, left = self._draw(context, guess, uniforms[:, j], temperature, top_p)
             codes.append(drawn)
             read.append(left)
         self.before, self.drawn = torch.stack(read, 2).unsqueeze(2), self.drawn + 1
@@ -110,12 +113,14 @@ class _Sampler:
         return value
 
     def _draw(
-        self, context: Tensor, uniforms: Tensor, temperature: float, top_p: float
+        self, context: Tensor, guess: Tensor | None, uniforms: Tensor, temperature: float, top_p: float
     ) -> tuple[Tensor, Tensor]:
         """Draw a position's codes by uniforms (B, G): (B, G), and the sum of their vectors, (B, C)."""
         head, codes, so_far, total = self.model.head, [], self.zeros, self.zeros
         for g in range(self.model.grid.per_position):
-            codes.append(draw(head.one(context, so_far, g), uniforms[:, g], temperature, top_p))
+            guessed = None if guess is None else guess[:, g]
+            logits = head.one(context, so_far, g, guessed)
+            codes.append(draw(logits, uniforms[:, g], temperature, top_p))
             total = total + self.model.read.one(codes[-1], g)
             if head.read is not None:
                 so_far = so_far + head.read.one(codes[-1], g)

@@ -73,13 +73,15 @@ def gate(x: Tensor) -> Tensor:
 class PixelCNN(nn.Module):
     """p(codes | condition): rows from above, positions from the left, codes of a position in order."""
 
-    def __init__(self, config: PixelCNNConfig, grid: Grid, condition: int = 0) -> None:
+    def __init__(self, config: PixelCNNConfig, grid: Grid, condition: int = 0, *, guessed: bool = False) -> None:
         """
         Args:
             config: sizes.
             grid: what is modelled.
             condition: F, width of what codes are told besides; 0 for nothing. One vector may be told to all
                 of a grid's codes, (B, F), or to every position its own, (B, H, W, F).
+            guessed: whether each code's logits are guessed beforehand by something else, which is believed as
+                far as the codes so far bear it out; our choice.
         """
         super().__init__()
         self.config, self.grid = config, grid
@@ -88,20 +90,29 @@ class PixelCNN(nn.Module):
         self.layers = nn.ModuleList(
             GatedLayer(channels, config.reach, condition) for _ in range(config.layers)
         )
-        self.head = Head(grid, channels, config.hidden)
+        self.head = Head(grid, channels, config.hidden, guessed=guessed)
 
-    def forward(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Logits of every code given those before: (B, H, W, G) int64, the condition, to (B, H, W, G, K)."""
+    def forward(self, codes: Tensor, condition: Tensor | None = None, guess: Tensor | None = None) -> Tensor:
+        """Logits of every code given those before.
+
+        Args:
+            codes: (B, H, W, G), int64.
+            condition: what is told, or None.
+            guess: (B, H, W, G, K), or None for a model without.
+
+        Returns:
+            (B, H, W, G, K).
+        """
         read = self.read(codes).sum(3).permute(0, 3, 1, 2)
         above = F.pad(read, (0, 0, 1, -1))
         left = F.pad(read, (1, -1))
         for layer in self.layers:
             above, left = layer(above, left, condition)
-        return self.head(left.permute(0, 2, 3, 1), codes)
+        return self.head(left.permute(0, 2, 3, 1), codes, guess)
 
-    def nats(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
-        """-log p(codes | condition), nats a grid: (B, H, W, G) int64 and the condition to (B,)."""
-        logits = self(codes, condition).flatten(0, -2).float()
+    def nats(self, codes: Tensor, condition: Tensor | None = None, guess: Tensor | None = None) -> Tensor:
+        """-log p(codes | condition, guess), nats a grid: arguments as of `forward`, to (B,)."""
+        logits = self(codes, condition, guess).flatten(0, -2).float()
         return F.cross_entropy(logits, codes.flatten(), reduction="none").view(len(codes), -1).sum(1)
 
 
@@ -126,23 +137,39 @@ class CodeTables(nn.Module):
 class Head(nn.Module):
     """From a position's context to the logits of its codes, each told those before it at that position."""
 
-    def __init__(self, grid: Grid, channels: int, hidden: int) -> None:
+    def __init__(self, grid: Grid, channels: int, hidden: int, *, guessed: bool = False) -> None:
         super().__init__()
         self.read = CodeTables(grid, channels) if grid.per_position > 1 else None
         self.place = nn.Parameter(torch.randn(grid.per_position, channels))
         self.hidden = nn.Linear(channels, hidden)
         self.weight = nn.Parameter(torch.randn(grid.per_position, hidden, grid.num_codes) / hidden**0.5)
         self.bias = nn.Parameter(torch.zeros(grid.per_position, grid.num_codes))
+        self.trust = nn.Linear(channels, grid.per_position) if guessed else None  # how far a guess is believed
+        if self.trust is not None:
+            nn.init.constant_(self.trust.bias, -3.0)  # hardly, to begin with
 
-    def forward(self, context: Tensor, codes: Tensor) -> Tensor:
-        """(..., C) and all codes of the position, (..., G), to (..., G, K)."""
+    def forward(self, context: Tensor, codes: Tensor, guess: Tensor | None = None) -> Tensor:
+        """(..., C), all codes of the position, (..., G), and perhaps a guess, (..., G, K), to (..., G, K)."""
         said = context.unsqueeze(-2) + self.place
         if self.read is not None:
             said = said + F.pad(self.read(codes)[..., :-1, :], (0, 0, 1, 0)).cumsum(-2)
         hidden = self.hidden(said.relu()).relu()
-        return torch.einsum("...gh,ghk->...gk", hidden, self.weight) + self.bias
+        logits = torch.einsum("...gh,ghk->...gk", hidden, self.weight) + self.bias
+        if self.trust is not None and guess is not None:
+            logits = logits + F.softplus(self.trust(context)).unsqueeze(-1) * guess
+        return logits
 
-    def one(self, context: Tensor, so_far: Tensor, place: int) -> Tensor:
-        """Logits of one code: contexts (B, C), sums of the vectors before it (B, C), its place, to (B, K)."""
+    def one(self, context: Tensor, so_far: Tensor, place: int, guess: Tensor | None = None) -> Tensor:
+        """Logits of one code, (B, K).
+
+        Args:
+            context: (B, C).
+            so_far: (B, C), the sum of the vectors of the position's codes before it.
+            place: its number in the position.
+            guess: (B, K), or None for a model without.
+        """
         hidden = self.hidden((context + self.place[place] + so_far).relu()).relu()
-        return hidden @ self.weight[place] + self.bias[place]
+        logits = hidden @ self.weight[place] + self.bias[place]
+        if self.trust is not None and guess is not None:
+            logits = logits + F.softplus(self.trust(context))[:, place, None] * guess
+        return logits

@@ -16,11 +16,14 @@ from speechvq.images.dataset import walk
 from speechvq.images.model_directory import load_image_model
 from speechvq.images.vqvae import ImageVQ
 from speechvq.train.lesson import Lesson
-from speechvq.video.codes import kept_episodes
+from speechvq.training.log import say
+from speechvq.video.codes import CodedEpisodes, kept_episodes
 from speechvq.video.prior import VideoPrior
 from speechvq.video.prior_directory import save_video_prior
 
 AT_ONCE = 16  # held-out frames measured at once; bounds memory
+MOTION_RATE = 3e-3  # highest learning rate of motion
+SAID_EVERY = 100  # steps of motion
 
 
 def lesson(config: VideoPriorRun, device: torch.device) -> Lesson:
@@ -41,12 +44,10 @@ def lesson(config: VideoPriorRun, device: torch.device) -> Lesson:
             f"{config.data.root}: no window of {length} frames; record longer ones, or lower model.past"
         )
     torch.manual_seed(config.train.seed)
-    prior = VideoPrior(config.model, grid_of(model), fingerprint(config.data.model)).to(device)
-    if isinstance(model, ImageVQ):
-        entries = torch.arange(prior.grid.num_codes, device=device)[:, None].expand(
-            -1, prior.grid.per_position
-        )
-        prior.lay(model.quantizer.lookup(entries))
+    image = model if isinstance(model, ImageVQ) else None
+    prior = VideoPrior(config.model, grid_of(model), fingerprint(config.data.model), image).to(device)
+    if image is not None:
+        prior.lay(image.entries())
     few = np.linspace(0, heldout.count(length) - 1, config.train.evaluate_crops).astype(int)
     codes, actions = heldout.windows(few, length)
 
@@ -61,7 +62,37 @@ def lesson(config: VideoPriorRun, device: torch.device) -> Lesson:
         )
         return (training.windows(which, length) for which in numbers)
 
-    return Lesson(prior, batches, lambda prior: {"heldout_bits": measure(prior, codes, actions)}, _export)
+    return Lesson(
+        prior,
+        batches,
+        lambda prior: {"heldout_bits": measure(prior, codes, actions)},
+        _export,
+        lambda: _teach_motion(prior, training, config),
+    )
+
+
+def _teach_motion(prior: VideoPrior, training: CodedEpisodes, config: VideoPriorRun) -> None:
+    """Teach motion before the prior, of which a frame costs four times as much; the same on every process."""
+    settings, motion = config.model.motion, prior.motion
+    if motion is None:
+        return
+    weights = [weight for weight in motion.parameters() if weight.requires_grad]
+    optimizer, device = torch.optim.Adam(weights), next(prior.parameters()).device
+    length = motion.context.past + 1
+    numbers, total = walk(training.count(length), settings.batch, config.train.seed), 0.0
+    for step, which in zip(range(settings.steps), numbers):
+        codes, actions = (tensor.to(device) for tensor in training.windows(which, length))
+        loss = motion.loss(codes, actions)
+        total += float(loss.detach())
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, config.train.clip)
+        for group in optimizer.param_groups:
+            group["lr"] = MOTION_RATE * min(1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps))
+        optimizer.step()
+        if (step + 1) % SAID_EVERY == 0:
+            say(f"motion, step {step + 1}/{settings.steps}: loss {total / SAID_EVERY:.4f}")
+            total = 0.0
 
 
 def measure(prior: nn.Module, codes: Tensor, actions: Tensor) -> float:

@@ -1,33 +1,56 @@
 """The prior over the next frame's codes, given the past and the action (van den Oord et al. 2017, 4.4)."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from speechvq.config.video import VideoPriorConfig
+from speechvq.errors import UserError
+from speechvq.images.vqvae import ImageVQ
 from speechvq.priors.grid_sampling import sample_grids
 from speechvq.priors.pixelcnn import Grid, PixelCNN
 from speechvq.priors.sequence import PriorLosses
 from speechvq.video.context import Context
+from speechvq.video.motion import Motion
 from speechvq.video.world import ACTIONS
+
+
+class Told(NamedTuple):
+    """What the codes of the next frame are told."""
+
+    map: Tensor  # (B, H, W, C)
+    guess: Tensor | None  # (B, H, W, G, K): logits, of a prior that sees the last frame move
 
 
 class VideoPrior(nn.Module):
     """p(frame | frames before, action) over grids of codes: a context that sees the past, a causal PixelCNN.
 
-    Told no action, it is p(frame | frames before); told no past either, p(frame).
+    Told no action, it is p(frame | frames before); told no past either, p(frame). With motion it is shown the
+    last frame as it will have moved, too.
     """
 
-    def __init__(self, config: VideoPriorConfig, grid: Grid, source: str) -> None:
+    def __init__(self, config: VideoPriorConfig, grid: Grid, source: str, image: ImageVQ | None = None) -> None:
         """
         Args:
             config: sizes, and what is told.
             grid: the shape of a frame's codes.
             source: fingerprint of the model whose codes these are.
+            image: that model, for a prior with motion.
+
+        Raises:
+            UserError: motion, and no VQ-VAE.
         """
         super().__init__()
         self.config, self.grid, self.source = config, grid, source
         self.context = Context(config, grid, len(ACTIONS))
-        self.pixelcnn = PixelCNN(config.pixelcnn, grid, config.channels)
+        self.pixelcnn = PixelCNN(config.pixelcnn, grid, config.channels, guessed=bool(config.motion.nearness))
+        self.motion = None
+        if config.motion.nearness:
+            if image is None:
+                raise UserError("model.motion.nearness wants the codes of a VQ-VAE; set data.model to one's run")
+            self.motion = Motion(config, grid, image, len(ACTIONS))
+            self.shown = nn.Linear(grid.per_position * image.config.quantizer.dim + 1, config.channels)
 
     @torch.no_grad()
     def lay(self, vectors: Tensor) -> None:
@@ -40,7 +63,8 @@ class VideoPrior(nn.Module):
             vectors: (K, G, D), float32, the entries of each codebook.
         """
         scaled = ((vectors - vectors.mean(0)) / vectors.std().clamp_min(1e-8)).unbind(1)
-        for read in (self.context.read, self.pixelcnn.read):
+        moving = None if self.motion is None else self.motion.context.read
+        for read in (self.context.read, self.pixelcnn.read, moving):
             if read is not None:
                 rows = read.table.weight.view(-1, len(vectors), read.table.embedding_dim)
                 own = (scaled[i % len(scaled)] for i in range(len(rows)))
@@ -66,7 +90,18 @@ class VideoPrior(nn.Module):
         Returns:
             (B,).
         """
-        return self.pixelcnn.nats(codes, self.context(past, action))
+        told = self.tell(past, action)
+        return self.pixelcnn.nats(codes, told.map, told.guess)
+
+    def tell(self, past: Tensor, action: Tensor) -> Told:
+        """What a past and an action, as of `nats`, say of the next frame before its first code."""
+        context = self.context(past, action)
+        if self.motion is None:
+            return Told(context, None)
+        with torch.no_grad():  # it learns by pictures, before; so nothing need find its way back through an encoder
+            vectors, known = self.motion.expect(self.motion(past, action))
+        shown = self.shown(torch.cat([vectors.flatten(3), known], -1))
+        return Told(context + shown, self.motion.near(vectors))
 
     def draw(
         self, past: Tensor, action: Tensor, uniforms: Tensor, *, temperature: float = 1.0, top_p: float = 1.0
@@ -78,8 +113,10 @@ class VideoPrior(nn.Module):
             uniforms: (B, H, W, G) in [0, 1), one for each code.
             temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
         """
-        told = self.context(past, action)
-        return sample_grids(self.pixelcnn, uniforms, told, temperature=temperature, top_p=top_p)
+        told = self.tell(past, action)
+        return sample_grids(
+            self.pixelcnn, uniforms, told.map, told.guess, temperature=temperature, top_p=top_p
+        )
 
     def _blurred(self, past: Tensor) -> Tensor:
         """In training some of the past's codes become any others: one mistake shall not lead to more."""

@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from speechvq.config import read_run
+from speechvq.config.images import ImageVQConfig
+from speechvq.config.mapping import from_mapping, to_mapping
 from speechvq.config.runs import VideoPriorRun
 from speechvq.config.video import VideoPriorConfig
 from speechvq.errors import UserError
 from speechvq.images.codes import fingerprint, grid_of
 from speechvq.images.model_directory import ImageModel, load_image_model
+from speechvq.images.vqvae import ImageVQ
 from speechvq.model_directory import CONFIG
 from speechvq.priors.grid_directory import load_over_grids, save_over_grids
 from speechvq.priors.pixelcnn import Grid
@@ -21,7 +24,8 @@ def save_video_prior(folder: Path, prior: VideoPrior) -> None:
     Raises:
         UserError: the disk is full or not writable.
     """
-    save_over_grids(folder, prior)
+    image = None if prior.motion is None else to_mapping(prior.motion.image.config)
+    save_over_grids(folder, prior, image=image)
 
 
 def load_video_prior(folder: str | Path) -> VideoPrior:
@@ -34,10 +38,23 @@ def load_video_prior(folder: str | Path) -> VideoPrior:
         UserError: no such prior; a damaged or hostile file; configuration and weights that differ.
     """
 
-    def build(config: VideoPriorConfig, grid: Grid, source: str, _: dict[str, Any]) -> VideoPrior:
-        return VideoPrior(config, grid, source)
+    def build(config: VideoPriorConfig, grid: Grid, source: str, more: dict[str, Any]) -> VideoPrior:
+        image = None if more["image"] is None else ImageVQ(_image_config(more["image"], grid))
+        return VideoPrior(config, grid, source, image)
 
-    return load_over_grids(folder, "video_prior", "prior over frames", VideoPriorConfig, build)
+    return load_over_grids(
+        folder, "video_prior", "prior over frames", VideoPriorConfig, build, more=("image",)
+    )
+
+
+def _image_config(mapping: object, grid: Grid) -> ImageVQConfig:
+    """Of the image model that a prior with motion brings along."""
+    if not isinstance(mapping, dict):
+        raise UserError("image: expected an image model's settings")
+    config = from_mapping(ImageVQConfig, mapping, "image")
+    if (config.autoencoder.grid, config.per_position, config.quantizer.num_codes) != grid[1:]:
+        raise UserError("image: its codes are other than the prior's grid")
+    return config
 
 
 def places(prior: Path, model: Path | None, data: Path | None) -> tuple[Path, Path]:
