@@ -14,7 +14,8 @@ from image_data import model_of
 from speechvq import config as configuration
 from speechvq import imagine
 from speechvq.errors import UserError
-from speechvq.images.model_directory import save_image_model
+from speechvq.images.model_directory import load_image_model, save_image_model
+from speechvq.images.vqvae import ImageVQ
 from speechvq.pictures.animation import draw_gif, side_by_side
 from speechvq.training.checkpoint import list_checkpoints
 from speechvq.video.episode import read_window
@@ -47,13 +48,24 @@ def test_a_run_of_each_kind_says_its_bits(world: Path) -> None:
         assert 0 < lines[-1]["heldout_bits"] < 6 and lines[-1]["step"] == 4
 
 
-def test_a_stopped_run_ends_like_an_unbroken_one(world: Path, tmp_path: Path) -> None:
-    shutil.copytree(world / "prior", tmp_path / "prior")
-    shutil.rmtree(list_checkpoints(tmp_path / "prior")[-1])
-    run = run_of(world)
-    assert learn(tmp_path, run, "prior") == 0
+def test_motion_learns_before_the_prior_and_brings_its_image_model_along(world: Path) -> None:
+    prior, image = load_video_prior(world / "motion"), load_image_model(world / "model")
+    assert prior.motion is not None and isinstance(image, ImageVQ)
+    assert bool((prior.motion.always != 0).any()), "it began with no way at all"
+    assert prior.motion.image.config == image.config and not prior.training
+    brought = prior.motion.image.state_dict()
+    assert all(torch.equal(tensor, brought[name]) for name, tensor in image.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["prior", "motion"])
+def test_a_stopped_run_ends_like_an_unbroken_one(name: str, world: Path, tmp_path: Path) -> None:
+    """Motion is not learnt again: it is in the checkpoint."""
+    shutil.copytree(world / name, tmp_path / name)
+    shutil.rmtree(list_checkpoints(tmp_path / name)[-1])
+    run = run_of(world, **TOLD[name])
+    assert learn(tmp_path, run, name) == 0
     one, other = (
-        read_tensors(list_checkpoints(f / "prior")[-1] / "average.safetensors") for f in (world, tmp_path)
+        read_tensors(list_checkpoints(f / name)[-1] / "average.safetensors") for f in (world, tmp_path)
     )
     assert one.keys() == other.keys() and all(
         torch.equal(one[name], tensor) for name, tensor in other.items()

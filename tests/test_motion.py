@@ -30,7 +30,9 @@ def shifted(pictures: Tensor, right: int, down: int) -> Tensor:
     out = torch.empty_like(pictures)
     for y in range(height):
         for x in range(width):
-            out[:, :, y, x] = pictures[:, :, min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1)]
+            out[:, :, y, x] = pictures[
+                :, :, min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1)
+            ]
     return out
 
 
@@ -63,14 +65,18 @@ def test_what_is_near_moves_farther() -> None:
     seen: list[Tensor] = []
     motion.nearness.register_forward_hook(lambda _, __, output: seen.append(output))
     still, way = torch.nn.functional.grid_sample, []
-    torch.nn.functional.grid_sample = lambda image, places, **k: way.append(places) or still(image, places, **k)
+    torch.nn.functional.grid_sample = lambda image, places, **k: (
+        way.append(places) or still(image, places, **k)
+    )
     try:
         motion(past, action)
     finally:
         torch.nn.functional.grid_sample = still
     wanted = torch.empty(1, 2, 4, 4, dtype=torch.float64)
     for i, j, d in ((i, j, d) for i in range(4) for j in range(4) for d in range(2)):
-        wanted[0, d, i, j] = motion.always[2, d, i, j] + (motion.nearer[2, d, :, i, j] * seen[0][0, i, j]).sum()
+        wanted[0, d, i, j] = (
+            motion.always[2, d, i, j] + (motion.nearer[2, d, :, i, j] * seen[0][0, i, j]).sum()
+        )
     fine = torch.nn.functional.interpolate(wanted, size=16, mode="bilinear")
     torch.testing.assert_close(way[0].permute(0, 3, 1, 2), places(fine) + fine)
 
@@ -99,7 +105,9 @@ def test_ways_are_learnt_from_pictures_alone() -> None:
     grid = Grid(8, 8, 1, 16)
     config = VideoPriorConfig(past=2, motion=MotionConfig(nearness=2, channels=8, blocks=1))
     motion, colours = Motion(config, grid, image_of(grid), ACTIONS), torch.randint(256, (16, 3)).byte()
-    motion.image.decode = lambda codes: colours[codes[..., 0]].permute(0, 3, 1, 2).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    motion.image.decode = lambda codes: (
+        colours[codes[..., 0]].permute(0, 3, 1, 2).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    )
     optimizer = torch.optim.Adam([p for p in motion.parameters() if p.requires_grad], lr=0.01)
 
     def frames(seed: int) -> tuple[Tensor, Tensor]:
@@ -117,7 +125,9 @@ def test_ways_are_learnt_from_pictures_alone() -> None:
         optimizer.step()
     assert float(motion.loss(*held).detach()) < 0.5 * before
     inside = motion.always.detach()[:2, :, 2:6, 2:6].mean((2, 3)) * 32 / 2  # pixels
-    assert abs(float(inside[1, 0]) - 4) < 1.5 and abs(float(inside[0, 0])) < 1 and abs(float(inside[1, 1])) < 1
+    assert (
+        abs(float(inside[1, 0]) - 4) < 1.5 and abs(float(inside[0, 0])) < 1 and abs(float(inside[1, 1])) < 1
+    )
 
 
 def test_the_image_model_is_looked_through_and_never_taught() -> None:
@@ -132,7 +142,9 @@ def test_the_image_model_is_looked_through_and_never_taught() -> None:
     assert prior.pixelcnn.head.trust.weight.grad is not None
     assert all(p.grad is None for p in prior.motion.parameters()), "the prior's loss teaches motion"
     prior.motion.loss(codes, actions).backward()
-    assert prior.motion.always.grad is not None and all(p.grad is None for p in prior.motion.image.parameters())
+    assert prior.motion.always.grad is not None and all(
+        p.grad is None for p in prior.motion.image.parameters()
+    )
     for name, tensor in prior.motion.image.state_dict().items():
         assert torch.equal(tensor, kept[name]), name
 

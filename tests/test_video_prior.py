@@ -29,7 +29,7 @@ SEVERAL = Grid(3, 3, 2, 5)
 def test_cached_drawing_is_the_naive_one(told: str, grid: Grid) -> None:
     prior = prior_of(grid, **TOLD[told])
     past, action = codes_of(2, prior.config.past, prior.grid), torch.tensor([1, 4])
-    uniforms = torch.rand(2, prior.grid.height, prior.grid.width, prior.grid.per_position, dtype=torch.float64)
+    uniforms = torch.rand(2, *prior.grid[:3], dtype=torch.float64)
     naive = draw_again_and_again(prior, past, action, uniforms)
     assert torch.equal(prior.draw(past, action, uniforms), naive) and len(naive.unique()) > 1
 

@@ -73,7 +73,9 @@ def gate(x: Tensor) -> Tensor:
 class PixelCNN(nn.Module):
     """p(codes | condition): rows from above, positions from the left, codes of a position in order."""
 
-    def __init__(self, config: PixelCNNConfig, grid: Grid, condition: int = 0, *, guessed: bool = False) -> None:
+    def __init__(
+        self, config: PixelCNNConfig, grid: Grid, condition: int = 0, *, guessed: bool = False
+    ) -> None:
         """
         Args:
             config: sizes.
@@ -144,9 +146,9 @@ class Head(nn.Module):
         self.hidden = nn.Linear(channels, hidden)
         self.weight = nn.Parameter(torch.randn(grid.per_position, hidden, grid.num_codes) / hidden**0.5)
         self.bias = nn.Parameter(torch.zeros(grid.per_position, grid.num_codes))
-        self.trust = nn.Linear(channels, grid.per_position) if guessed else None  # how far a guess is believed
+        self.trust = nn.Linear(channels, grid.per_position) if guessed else None
         if self.trust is not None:
-            nn.init.constant_(self.trust.bias, -3.0)  # hardly, to begin with
+            nn.init.constant_(self.trust.bias, -3.0)  # a guess is hardly believed, to begin with
 
     def forward(self, context: Tensor, codes: Tensor, guess: Tensor | None = None) -> Tensor:
         """(..., C), all codes of the position, (..., G), and perhaps a guess, (..., G, K), to (..., G, K)."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from speechvq import distributed
 from speechvq.config.runs import VideoPriorRun
+from speechvq.config.training import TrainConfig
 from speechvq.errors import UserError
 from speechvq.images.codes import fingerprint, grid_of
 from speechvq.images.dataset import walk
@@ -17,6 +18,7 @@ from speechvq.images.model_directory import load_image_model
 from speechvq.images.vqvae import ImageVQ
 from speechvq.train.lesson import Lesson
 from speechvq.training.log import say
+from speechvq.training.loop import learning_rate
 from speechvq.video.codes import CodedEpisodes, kept_episodes
 from speechvq.video.prior import VideoPrior
 from speechvq.video.prior_directory import save_video_prior
@@ -78,6 +80,7 @@ def _teach_motion(prior: VideoPrior, training: CodedEpisodes, config: VideoPrior
         return
     weights = [weight for weight in motion.parameters() if weight.requires_grad]
     optimizer, device = torch.optim.Adam(weights), next(prior.parameters()).device
+    schedule = TrainConfig(settings.steps, MOTION_RATE, warmup=50, decay=0.5)
     length = motion.context.past + 1
     numbers, total = walk(training.count(length), settings.batch, config.train.seed), 0.0
     for step, which in zip(range(settings.steps), numbers):
@@ -88,7 +91,7 @@ def _teach_motion(prior: VideoPrior, training: CodedEpisodes, config: VideoPrior
         loss.backward()
         nn.utils.clip_grad_norm_(weights, config.train.clip)
         for group in optimizer.param_groups:
-            group["lr"] = MOTION_RATE * min(1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps))
+            group["lr"] = learning_rate(step, schedule)
         optimizer.step()
         if (step + 1) % SAID_EVERY == 0:
             say(f"motion, step {step + 1}/{settings.steps}: loss {total / SAID_EVERY:.4f}")

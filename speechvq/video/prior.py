@@ -30,7 +30,9 @@ class VideoPrior(nn.Module):
     last frame as it will have moved, too.
     """
 
-    def __init__(self, config: VideoPriorConfig, grid: Grid, source: str, image: ImageVQ | None = None) -> None:
+    def __init__(
+        self, config: VideoPriorConfig, grid: Grid, source: str, image: ImageVQ | None = None
+    ) -> None:
         """
         Args:
             config: sizes, and what is told.
@@ -48,7 +50,7 @@ class VideoPrior(nn.Module):
         self.motion = None
         if config.motion.nearness:
             if image is None:
-                raise UserError("model.motion.nearness wants the codes of a VQ-VAE; set data.model to one's run")
+                raise UserError("model.motion.nearness wants the codes of a VQ-VAE; give one's run: data.model")
             self.motion = Motion(config, grid, image, len(ACTIONS))
             self.shown = nn.Linear(grid.per_position * image.config.quantizer.dim + 1, config.channels)
 
@@ -98,7 +100,7 @@ class VideoPrior(nn.Module):
         context = self.context(past, action)
         if self.motion is None:
             return Told(context, None)
-        with torch.no_grad():  # it learns by pictures, before; so nothing need find its way back through an encoder
+        with torch.no_grad():  # motion has learnt by pictures; no gradient need go back through an encoder
             vectors, known = self.motion.expect(self.motion(past, action))
         shown = self.shown(torch.cat([vectors.flatten(3), known], -1))
         return Told(context + shown, self.motion.near(vectors))
