@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from speechvq.speech.model import load_model as load
 
 __version__ = "0.1.0"
-DEFAULT_MODEL = "english29"  # comes with the package, see `pretrained/english28/MODEL_CARD.md`
+DEFAULT_MODEL = "english29"  # comes with the package, see `pretrained/english29/MODEL_CARD.md`
 __all__ = ["SpeechVQ", "UserError", "load"]
 
 

@@ -162,3 +162,13 @@ def test_motion_wants_a_past_and_a_codebook() -> None:
         VideoPriorConfig(past=0, actions=False, motion=MOTION)
     with pytest.raises(UserError, match="wants the codes of a VQ-VAE"):
         VideoPrior(VideoPriorConfig(motion=MOTION), SQUARE, "abc")
+
+
+@torch.no_grad()
+def test_what_is_shown_is_in_full_precision_in_training_of_half() -> None:
+    prior = prior_of(motion=MOTION).float()
+    past, action = codes_of(2, PAST, prior.grid), torch.tensor([0, 3])
+    wanted = prior.tell(past, action).guess
+    with torch.autocast("cpu", torch.bfloat16):
+        guess = prior.tell(past, action).guess
+    assert guess is not None and guess.dtype == torch.float32 and torch.equal(guess, wanted)

@@ -6,7 +6,7 @@
 #   bash recipes/video/run.sh [--world maze|doom] [--exp exp/video] [--data data/WORLD] [--episodes N] [--length N]
 #        [--schedule full|brief] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
-# The full schedule trains for 87 minutes of a core, 45 of two; the brief one is for a minute and tests the plumbing:
+# The full schedule trains for 87 minutes of one core; the brief one is for a minute and tests the plumbing:
 # --schedule brief --episodes 22 --length 12. --length is the frames of an episode. Doom wants the extra `doom`. A second
 # call does not repeat what is done.
 cd "$(dirname "$0")/../.."

@@ -100,10 +100,13 @@ class VideoPrior(nn.Module):
         context = self.context(past, action)
         if self.motion is None:
             return Told(context, None)
-        with torch.no_grad():  # motion has learnt by pictures; no gradient need go back through an encoder
+        # Motion has learnt by pictures, so no gradient goes back through it; and in full precision, for the
+        # nearest entry is to be the one that encoding would have taken.
+        with torch.no_grad(), torch.autocast(past.device.type, enabled=False):
             vectors, known = self.motion.expect(self.motion(past, action))
+            guess = self.motion.near(vectors)
         shown = self.shown(torch.cat([vectors.flatten(3), known], -1))
-        return Told(context + shown, self.motion.near(vectors))
+        return Told(context + shown, guess)
 
     def draw(
         self, past: Tensor, action: Tensor, uniforms: Tensor, *, temperature: float = 1.0, top_p: float = 1.0
