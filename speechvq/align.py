@@ -9,14 +9,14 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from speechvq.audio.forced_alignment import Outcome, Spoken, align_recording
-from speechvq.audio.parallel import in_order
-from speechvq.audio.pronunciation import read_dictionary
-from speechvq.command import run
+from speechvq.alignment.forced_aligner import Outcome, Spoken, align_recording
+from speechvq.runtime.worker_pool import in_order
+from speechvq.alignment.g2p import read_dictionary
+from speechvq.cli.command import run
 from speechvq.errors import UserError
-from speechvq.files.atomic import write_bytes
-from speechvq.progress import progress
-from speechvq.sources import Source, find_sources
+from speechvq.io.atomic import write_bytes
+from speechvq.runtime.progress import progress
+from speechvq.cli.sources import Source, find_sources
 
 COMPLAINTS, UNKNOWN = "complaints.txt", "unknown.dict"
 COMPLAINTS_SHOWN = 10

@@ -12,10 +12,10 @@ import numpy as np
 
 import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, sound_seconds, write_waveform
-from speechvq.command import run
+from speechvq.cli.command import run
 from speechvq.errors import UserError
-from speechvq.progress import counter
-from speechvq.sources import Source, find_sources, read_sources
+from speechvq.runtime.progress import counter
+from speechvq.cli.sources import Source, find_sources, read_sources
 
 STREAMS, SECONDS = 64, 1800.0  # spoken side by side, at most: sounds, and seconds of them; bounds the memory
 ENDINGS = (".wav", ".flac")  # that can be written
@@ -72,7 +72,7 @@ def _work(arguments: argparse.Namespace) -> None:
     voices = {source: _voices(source, targets) for source in sources}
     places = _places(arguments, voices)
     model = speechvq.load(arguments.model)
-    from speechvq.speech.voice_file import add_voice_files
+    from speechvq.speech.speakers.voice_file import add_voice_files
 
     add_voice_files(model, asked)
     for target in dict.fromkeys(target for each in voices.values() for target in each):

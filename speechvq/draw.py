@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechvq.command import run
+from speechvq.cli.command import run
 from speechvq.errors import UserError
-from speechvq.pictures.images import draw_rows, in_rows
+from speechvq.plots.image_grid import draw_rows, in_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -78,7 +78,7 @@ def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | No
 
     from speechvq.images.codes import check_source
     from speechvq.images.vae import ImageVAE
-    from speechvq.priors.grid_prior import load_grid_prior
+    from speechvq.priors.grid.prior import load_grid_prior
 
     torch.manual_seed(arguments.seed)
     if isinstance(model, ImageVAE):

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 import speechvq
-from speechvq.audio.codes_directory import FRAME_RATE, META, NUM_CODES, write_codes
-from speechvq.command import run
+from speechvq.data.codes_directory import FRAME_RATE, META, NUM_CODES, write_codes
+from speechvq.cli.command import run
 from speechvq.errors import UserError
-from speechvq.files.atomic import write_bytes
-from speechvq.progress import progress
-from speechvq.sources import Source, find_sources, read_sources
+from speechvq.io.atomic import write_bytes
+from speechvq.runtime.progress import progress
+from speechvq.cli.sources import Source, find_sources, read_sources
 
 
 def build_parser() -> argparse.ArgumentParser:

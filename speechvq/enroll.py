@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 import speechvq
-from speechvq.audio.manifest import is_file_name
+from speechvq.data.manifest import is_file_name
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.command import run
+from speechvq.cli.command import run
 from speechvq.errors import UserError
-from speechvq.progress import counter
-from speechvq.sources import find_sources, read_sources
+from speechvq.runtime.progress import counter
+from speechvq.cli.sources import find_sources, read_sources
 
 LEAST = 5.0  # seconds of speech
 
@@ -48,9 +48,9 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError(f"--name {arguments.name}: letters, digits, '-', '_' and '.' only: it names a file")
     if not 0 < arguments.minutes <= 60 or not 1 <= arguments.steps <= 100_000:
         raise UserError("--minutes lies in (0, 60], and --steps from 1 to 100000")
-    from speechvq.audio.enrolment_speech import prepare_speech
-    from speechvq.speech.enrolment import enroll
-    from speechvq.speech.voice_file import ENDING, add_voice, save_voice
+    from speechvq.speech.speakers.enrollment_audio import prepare_speech
+    from speechvq.speech.speakers.enrollment import enroll
+    from speechvq.speech.speakers.voice_file import ENDING, add_voice, save_voice
 
     heard: list[np.ndarray] = []
     for _, wave in read_sources(find_sources(arguments.audio)):

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import speechvq
-from speechvq.audio.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
-from speechvq.audio.manifest import FILE_NAME, Utterance, write_manifest
-from speechvq.audio.pitch import HOP, contour
+from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
+from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
+from speechvq.audio.f0 import HOP, contour
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
-from speechvq.command import run
+from speechvq.cli.command import run
 from speechvq.errors import UserError
-from speechvq.files.atomic import write_bytes
-from speechvq.pictures.generation import draw_generation
-from speechvq.progress import counter
+from speechvq.io.atomic import write_bytes
+from speechvq.plots.generation import draw_generation
+from speechvq.runtime.progress import counter
 
 if TYPE_CHECKING:
-    from speechvq.priors.sequence import SequencePrior
+    from speechvq.priors.sequence.prior import SequencePrior
 
 LONGEST = 600  # seconds of one sound
 STREAMS = 32  # sounds spoken side by side
@@ -69,7 +69,7 @@ class Prompt:
 def _work(arguments: argparse.Namespace) -> None:
     _check(arguments)
     wave = read_waveform(arguments.prompt) if arguments.prompt else np.zeros(0, np.float32)
-    from speechvq.priors.model_directory import load_prior
+    from speechvq.priors.sequence.model_directory import load_prior
 
     model, prior = speechvq.load(arguments.model), load_prior(arguments.prior)
     check_pair(model, prior, arguments)
@@ -148,7 +148,7 @@ def _draw(
     prior: "SequencePrior", prompt: Prompt, voices: Sequence[str], arguments: argparse.Namespace
 ) -> list[np.ndarray]:
     """The codes of every sound, the prompt's before them."""
-    from speechvq.priors.sampling import sample_codes
+    from speechvq.priors.sequence.sampling import sample_codes
 
     frames = max(round(arguments.seconds * prior.vocabulary.frame_rate_hz), 1)
     numbers = [prior.speakers.index(voice) if prior.speakers else 0 for voice in voices]
@@ -197,7 +197,7 @@ def pitch_of(model: "speechvq.SpeechVQ", codes: np.ndarray, voice: str, prompt: 
     Returns:
         (F,), Hz, 10 ms apart.
     """
-    from speechvq.speech.contour import shift_pitch
+    from speechvq.audio.f0_contour import shift_pitch
 
     hertz = float(model.voice_pitch[model.speaker_number(voice)])
     contour_of_prompt = shift_pitch(prompt.pitch, hertz)[: len(prompt.codes) * model.config.hop // HOP]

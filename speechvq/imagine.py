@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechvq.command import run
+from speechvq.cli.command import run
 from speechvq.errors import UserError
-from speechvq.progress import counter
-from speechvq.video.world import ACTIONS, parse_actions
+from speechvq.runtime.progress import counter
+from speechvq.video.world.interface import ACTIONS, parse_actions
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from speechvq.video.prior import VideoPrior
+    from speechvq.video.model.prior import VideoPrior
 
 LONGEST = 10_000  # frames
 COLUMNS = 17  # of the strip: six frames, a blank and ten, as in the paper
@@ -59,11 +59,11 @@ def _work(arguments: argparse.Namespace) -> None:
     wanted = _wanted(arguments)
     import torch
 
-    from speechvq.video.beginning import actions_after, begin
-    from speechvq.video.codes import decode_frames, encode_frames
-    from speechvq.video.prior_directory import load_pair, places
-    from speechvq.video.replay import true_future
-    from speechvq.video.rollout import roll_out
+    from speechvq.video.recording.initial_context import actions_after, begin
+    from speechvq.video.recording.codes import decode_frames, encode_frames
+    from speechvq.video.model.model_directory import load_pair, places
+    from speechvq.video.recording.replay import true_future
+    from speechvq.video.model.rollout import roll_out
 
     model_place, data = places(arguments.prior, arguments.model, arguments.data)
     prior, model = load_pair(arguments.prior, model_place, arguments.device)
@@ -114,8 +114,8 @@ def _write(out: Path, videos: Sequence[np.ndarray], given: int) -> None:
 
     In the strip a blank divides what was given from what came.
     """
-    from speechvq.pictures.animation import draw_gif
-    from speechvq.pictures.images import BACKGROUND, draw_rows, in_rows
+    from speechvq.plots.animation import draw_gif
+    from speechvq.plots.image_grid import BACKGROUND, draw_rows, in_rows
 
     draw_gif(out / GIF, videos)
     blank = np.full((int(given > 0), *videos[0].shape[1:]), BACKGROUND, np.uint8)

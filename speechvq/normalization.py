@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from speechvq import distributed
+from speechvq.runtime import distributed
 
 FLOOR = 1e-5  # smallest variance
 

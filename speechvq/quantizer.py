@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechvq import distributed
+from speechvq.runtime import distributed
 from speechvq.config import QuantizerConfig
 
 BLOCK = 64  # scores whose maximum is taken at once

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tiny import make_corpus
+from helpers.tiny import make_corpus
 
 torch.set_num_threads(1)
 # A shell starts background jobs with Ctrl-C ignored, and children inherit that: tests of Ctrl-C need the usual handler.
@@ -22,7 +22,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of sentences by eSpeak NG: two voices, four each, in `audio`, `txt` and `lab`; read only."""
-    from speechvq.audio.corpora import mini
+    from speechvq.data.corpora import mini
 
     folder = tmp_path_factory.mktemp("spoken")
     mini.build(folder, speakers=2, sentences=4, jobs=1)

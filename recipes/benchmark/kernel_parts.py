@@ -13,11 +13,11 @@ from sampling import DIM, HOP, random_wavenet
 from timing import REPEATS, one_core
 
 from speechvq.config import WAVENET_SIZES
-from speechvq.speech import kernels
-from speechvq.speech.compiled import _Group
-from speechvq.speech.kernels import START, row_size
-from speechvq.speech.products import OPTIONS, add_product
-from speechvq.speech.script import Script
+from speechvq.speech.sampling import kernels
+from speechvq.speech.sampling.numba_engine import _Group
+from speechvq.speech.sampling.kernels import START, row_size
+from speechvq.speech.sampling.matmul_kernels import OPTIONS, add_product
+from speechvq.speech.sampling.request import Script
 
 FRAMES = 4  # code frames a repetition
 ALONE: dict[str, Any] = {**OPTIONS, "cache": False}

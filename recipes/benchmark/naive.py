@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from speechvq.categorical import draw
-from speechvq.speech.wavenet import WaveNet
+from speechvq.speech.decoder.wavenet import WaveNet
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ import torch
 from naive_grids import draw_grids_again_and_again
 from torch import Tensor
 
-from speechvq.video.prior import VideoPrior
+from speechvq.video.model.prior import VideoPrior
 
 
 @torch.no_grad()

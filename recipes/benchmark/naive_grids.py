@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from speechvq.categorical import draw
-from speechvq.priors.pixelcnn import PixelCNN
+from speechvq.priors.grid.pixelcnn import PixelCNN
 
 
 @torch.no_grad()

@@ -24,10 +24,10 @@ from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.config.runs import ImageVQRun, PixelCNNRun
 from speechvq.images.autoencoder import compile_parts
 from speechvq.images.vqvae import ImageVQ
-from speechvq.priors.grid_sampling import sample_grids
-from speechvq.priors.pixelcnn import Grid, PixelCNN
-from speechvq.train.images import encoder_of
-from speechvq.training.precision import has_bf16_products
+from speechvq.priors.grid.sampling import sample_grids
+from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
+from speechvq.training.tasks.images import encoder_of
+from speechvq.runtime.precision import has_bf16_products
 
 MODEL, PRIOR = Path("recipes/cifar10/vqvae.yaml"), Path("recipes/cifar10/prior.yaml")
 GRID = Grid(32, 32, 1, 512)

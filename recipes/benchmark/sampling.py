@@ -13,10 +13,10 @@ from torch import Tensor
 
 import speechvq
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
-from speechvq.speech.compiled import forced_logits
-from speechvq.speech.sampler import sample
-from speechvq.speech.script import Script
-from speechvq.speech.wavenet import WaveNet
+from speechvq.speech.sampling.numba_engine import forced_logits
+from speechvq.speech.sampling.sampler import sample
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.decoder.wavenet import WaveNet
 
 HOP, DIM, RATE = 64, 64, 16_000
 

@@ -10,10 +10,10 @@ from sampling import DIM, HOP, RATE, random_wavenet
 from timing import write_part
 
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
-from speechvq.speech.compiled import compile_once
-from speechvq.speech.sampler import sample_pieces
-from speechvq.speech.script import Script
-from speechvq.speech.wavenet import WaveNet
+from speechvq.speech.sampling.numba_engine import compile_once
+from speechvq.speech.sampling.sampler import sample_pieces
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.decoder.wavenet import WaveNet
 
 SECONDS = (1, 6, 60, 600)
 UTTERANCES = (1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.audio.alignment import Interval
-from speechvq.evaluation.purity import LabelledUnits, score_units
+from speechvq.alignment.intervals import Interval
+from speechvq.metrics.units.purity import LabelledUnits, score_units
 
 FRAME_RATE, NUM_CODES, FRAMES, PHONES = 50.0, 512, 500, 100
 SPEAKERS = 100

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from speechvq.training.memory import keep_freed_memory
+from speechvq.runtime.memory import keep_freed_memory
 
 REPEATS = 5
 

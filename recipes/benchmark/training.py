@@ -20,7 +20,7 @@ from typical import TypicalWaveNet
 
 from speechvq.config import SpeechConfig
 from speechvq.speech.model import SpeechVQ
-from speechvq.training.precision import has_bf16_products
+from speechvq.runtime.precision import has_bf16_products
 
 CROP = 8_000  # samples, half a second
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechvq.speech.wavenet import GatedLayer, WaveNet
+from speechvq.speech.decoder.wavenet import GatedLayer, WaveNet
 
 
 class TypicalLayer(nn.Module):

@@ -16,9 +16,9 @@ from speechvq.config.runs import ImageVQRun, VideoPriorRun
 from speechvq.config.video import VideoPriorConfig
 from speechvq.images.codes import grid_of
 from speechvq.images.vqvae import ImageVQ
-from speechvq.video.prior import VideoPrior
-from speechvq.video.rollout import roll_out
-from speechvq.video.world import ACTIONS
+from speechvq.video.model.prior import VideoPrior
+from speechvq.video.model.rollout import roll_out
+from speechvq.video.world.interface import ACTIONS
 
 CONFIG = Path("recipes/video/prior.yaml")
 IMAGES = Path("recipes/video/vqvae.yaml")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from speechvq.audio.pitch import HOP
+from speechvq.audio.f0 import HOP
 
 ORDER = 18  # coefficients: eight formants, and two for the slope of the spectrum
 WINDOW = 480  # samples, 30 ms

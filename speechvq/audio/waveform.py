@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from speechvq.errors import UserError
-from speechvq.files.atomic import write_bytes
+from speechvq.io.atomic import write_bytes
 
 SAMPLE_RATE = 16_000  # Hz; our choice where the paper is silent, and the rate of LibriSpeech
 LEVEL = 0.06  # target RMS, about -24 dBFS: our choice, leaves speech room below the peak limit

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Iterator, Mapping
 
-from speechvq.audio.alignment_directory import AlignmentDirectory
-from speechvq.audio.codes_directory import CodesDirectory
-from speechvq.audio.manifest import Utterance
+from speechvq.alignment.directory import AlignmentDirectory
+from speechvq.data.codes_directory import CodesDirectory
+from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
-from speechvq.evaluation.purity import LabelledUnits, Score
-from speechvq.progress import progress
+from speechvq.metrics.units.purity import LabelledUnits, Score
+from speechvq.runtime.progress import progress
 
 _LATE = 0.25  # seconds that phones may go on after the last code
 _MANY_DROPPED = 0.2

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.audio.alignment import Interval
-from speechvq.audio.alignment_directory import AlignmentDirectory
-from speechvq.audio.manifest import Utterance
+from speechvq.alignment.intervals import Interval
+from speechvq.alignment.directory import AlignmentDirectory
+from speechvq.data.manifest import Utterance
 from speechvq.audio.waveform import read_waveform
 from speechvq.errors import UserError
-from speechvq.progress import progress
+from speechvq.runtime.progress import progress
 
 _SHOWN = 5  # names in a message
 

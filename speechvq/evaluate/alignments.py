@@ -5,12 +5,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.audio.alignment_directory import read_alignments
-from speechvq.command import run
+from speechvq.alignment.directory import read_alignments
+from speechvq.cli.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.tables import align, number, percent
-from speechvq.evaluation.alignments import Agreement, Boundaries, agreement, compare
-from speechvq.files.atomic import write_bytes
+from speechvq.metrics.units.boundaries import Agreement, Boundaries, agreement, compare
+from speechvq.io.atomic import write_bytes
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,13 +5,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.audio.codes_directory import open_codes
-from speechvq.command import run
+from speechvq.data.codes_directory import open_codes
+from speechvq.cli.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.unit_tables import codebook_table
-from speechvq.evaluation.codebook import score_codebook
-from speechvq.files.atomic import write_bytes
-from speechvq.progress import progress
+from speechvq.metrics.units.codebook import score_codebook
+from speechvq.io.atomic import write_bytes
+from speechvq.runtime.progress import progress
 
 
 def build_parser() -> argparse.ArgumentParser:

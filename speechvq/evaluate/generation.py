@@ -13,19 +13,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.audio.alignment import phones_at_frames
-from speechvq.audio.alignment_directory import open_alignments
-from speechvq.audio.code_strings import CodeString, read_strings
-from speechvq.audio.codes_directory import CodesDirectory, open_codes
-from speechvq.audio.manifest import Utterance, read_manifest
+from speechvq.alignment.intervals import phones_at_frames
+from speechvq.alignment.directory import open_alignments
+from speechvq.data.code_strings import CodeString, read_strings
+from speechvq.data.codes_directory import CodesDirectory, open_codes
+from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.audio.waveform import read_waveform
-from speechvq.command import run
+from speechvq.cli.command import run
 from speechvq.errors import UserError
-from speechvq.evaluate.jobs import read_references
+from speechvq.data.conversions import read_references
 from speechvq.evaluate.tables import align, number, percent
-from speechvq.evaluation.code_statistics import code_to_phone, compare_codes, jensen_shannon, run_lengths
-from speechvq.files.atomic import write_bytes
-from speechvq.progress import progress
+from speechvq.metrics.units.code_statistics import code_to_phone, compare_codes, jensen_shannon, run_lengths
+from speechvq.io.atomic import write_bytes
+from speechvq.runtime.progress import progress
 
 REFERENCES = 10  # recordings by which a voice is known
 
@@ -142,7 +142,7 @@ def _phones(
 
 def _voices(sounds: Path, utterances: Sequence[Utterance]) -> list[Row]:
     """How many sounds are heard as the voice they were generated for."""
-    from speechvq.evaluation.voices import VoiceClassifier
+    from speechvq.metrics.speaker_classifier import VoiceClassifier
 
     made = read_manifest(sounds)
     by_voice: dict[str, list[Utterance]] = {}

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechvq.audio.code_strings import CodeString, other_speakers, read_strings, speaker_numbers
-from speechvq.audio.codes_directory import CodesDirectory, open_codes
-from speechvq.command import run
+from speechvq.data.code_strings import CodeString, other_speakers, read_strings, speaker_numbers
+from speechvq.data.codes_directory import CodesDirectory, open_codes
+from speechvq.cli.command import run
 from speechvq.config import SequencePriorRun, read_run
 from speechvq.errors import UserError
 from speechvq.evaluate.tables import align
-from speechvq.evaluation.code_length import CodeLength, code_length
-from speechvq.files.atomic import write_bytes
-from speechvq.progress import progress
+from speechvq.metrics.units.code_length import CodeLength, code_length
+from speechvq.io.atomic import write_bytes
+from speechvq.runtime.progress import progress
 
 if TYPE_CHECKING:
-    from speechvq.priors.sequence import SequencePrior
+    from speechvq.priors.sequence.prior import SequencePrior
 
 ORDERS = {"uniform": 0, "unigram": 1, "bigram": 2, "trigram": 3, "4-gram": 4}
 FIT_CODES = 10_000_000  # of the training split that n-grams count, spread over it; bounds memory
@@ -53,7 +53,7 @@ def _work(arguments: argparse.Namespace) -> None:
     if arguments.split == "train":
         raise UserError("--split train: the prior and the n-grams have learnt it; give dev or test")
     strings = read_strings(directory, manifest, ("train", arguments.split))
-    from speechvq.priors.model_directory import load_prior
+    from speechvq.priors.sequence.model_directory import load_prior
 
     prior = load_prior(arguments.prior)
     check_codes(prior, directory)
@@ -110,7 +110,7 @@ def _spread(strings: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _ngrams(
     training: Sequence[np.ndarray], heldout: Sequence[CodeString], directory: CodesDirectory
 ) -> dict[str, CodeLength]:
-    from speechvq.priors.ngram import Ngram
+    from speechvq.priors.sequence.ngram import Ngram
 
     lengths = {}
     for name, order in progress(ORDERS.items(), total=len(ORDERS), label="n-grams", unit="orders"):
@@ -121,7 +121,7 @@ def _ngrams(
 
 def _prior(prior: "SequencePrior", heldout: Sequence[CodeString], frame_rate: float) -> dict[str, CodeLength]:
     """The prior, and the prior told another speaker where it is told one."""
-    from speechvq.priors.sampling import code_nats
+    from speechvq.priors.sequence.sampling import code_nats
 
     numbers = speaker_numbers(heldout, prior.speakers)
     told = {"prior": numbers}

@@ -5,16 +5,16 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.audio.alignment_directory import open_alignments
-from speechvq.audio.codes_directory import open_codes
-from speechvq.audio.manifest import read_manifest
+from speechvq.alignment.directory import open_alignments
+from speechvq.data.codes_directory import open_codes
+from speechvq.data.manifest import read_manifest
 from speechvq.audio.waveform import read_waveform
-from speechvq.command import run
+from speechvq.cli.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.evaluate.unit_tables import purity_table
-from speechvq.evaluation.purity import Score, score_units
-from speechvq.files.atomic import write_bytes
+from speechvq.metrics.units.purity import Score, score_units
+from speechvq.io.atomic import write_bytes
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -58,7 +58,7 @@ def _work(arguments: argparse.Namespace) -> None:
 
 def _plot(path: Path, corpus: AlignedCodes, score: Score) -> None:
     """The matrix of all utterances, and the one in the middle."""
-    from speechvq.pictures.units import draw_units
+    from speechvq.plots.units import draw_units
 
     name = corpus.names[len(corpus.names) // 2]
     wave = read_waveform(corpus.manifest[name].path) if name in corpus.manifest else None

@@ -5,14 +5,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.audio.codes_directory import open_codes
-from speechvq.audio.manifest import read_manifest
-from speechvq.command import run
+from speechvq.data.codes_directory import open_codes
+from speechvq.data.manifest import read_manifest
+from speechvq.cli.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.unit_tables import speakers_table
-from speechvq.evaluation.speakers import score_speakers
-from speechvq.files.atomic import write_bytes
-from speechvq.progress import progress
+from speechvq.metrics.units.speakers import score_speakers
+from speechvq.io.atomic import write_bytes
+from speechvq.runtime.progress import progress
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from speechvq.evaluate.jobs import Job
-from speechvq.evaluation.conversion import Conversion
-from speechvq.evaluation.summary import Figure
+from speechvq.data.conversions import Job
+from speechvq.metrics.conversion import Conversion
+from speechvq.metrics.summary import Figure
 
 
 def conversion_table(jobs: Sequence[Job], measured: Sequence[Conversion]) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from speechvq.evaluate.tables import align
-from speechvq.evaluation import contingency
-from speechvq.evaluation.codebook import CodebookScore
-from speechvq.evaluation.purity import Score
-from speechvq.evaluation.speakers import SpeakerScore
+from speechvq.metrics.units import contingency
+from speechvq.metrics.units.codebook import CodebookScore
+from speechvq.metrics.units.purity import Score
+from speechvq.metrics.units.speakers import SpeakerScore
 
 PURITY_NOTES = (
     "phone purity: frames that are right when each code stands for its likeliest phone (the paper's mapping",

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.errors import UserError
-from speechvq.files.archive import extract
-from speechvq.files.download import Source, fetch
+from speechvq.io.archive import extract
+from speechvq.io.download import Source, fetch
 
 ARCHIVE = Source(
     "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",

@@ -7,14 +7,14 @@ import numpy as np
 import torch
 
 from speechvq.errors import UserError
-from speechvq.files.atomic import replacing
+from speechvq.io.atomic import replacing
 from speechvq.images.dataset import ImageSet
 from speechvq.images.model_directory import ImageModel
 from speechvq.images.vae import ImageVAE
 from speechvq.images.vqvae import ImageVQ
-from speechvq.model_directory import WEIGHTS, find_model
-from speechvq.priors.pixelcnn import Grid
-from speechvq.progress import progress
+from speechvq.io.model_directory import WEIGHTS, find_model
+from speechvq.priors.grid.pixelcnn import Grid
+from speechvq.runtime.progress import progress
 
 AT_ONCE = 64  # pictures encoded at once; bounds memory
 

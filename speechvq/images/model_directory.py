@@ -11,7 +11,7 @@ from speechvq.errors import UserError
 from speechvq.images.vae import ImageVAE
 from speechvq.images.vimco import ImageVimco
 from speechvq.images.vqvae import ImageVQ
-from speechvq.model_directory import CONFIG, find_model, load_weights, save_model_directory
+from speechvq.io.model_directory import CONFIG, find_model, load_weights, save_model_directory
 
 CONFIGS: dict[str, type[ImageConfig]] = {
     "image_vae": ImageVAEConfig,

@@ -8,9 +8,9 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from speechvq.errors import UserError
-from speechvq.files.atomic import replacing, write_bytes
+from speechvq.io.atomic import replacing, write_bytes
 from speechvq.images import cifar10, folder
-from speechvq.progress import progress
+from speechvq.runtime.progress import progress
 
 META = "meta.json"
 Pictures = Iterable[tuple[np.ndarray, int]]  # (3, size, size) uint8, and a class's number

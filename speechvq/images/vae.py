@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from speechvq.config.images import ImageVAEConfig
 from speechvq.errors import UserError
 from speechvq.images.autoencoder import Decoder, Encoder
-from speechvq.images.bound import Bound, BoundLosses, CodePrior
+from speechvq.images.elbo import Bound, BoundLosses, CodePrior
 
 
 class ImageVAE(nn.Module):

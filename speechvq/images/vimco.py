@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from speechvq.config.images import ImageVimcoConfig
 from speechvq.images.autoencoder import Decoder, Encoder
-from speechvq.images.bound import Bound, BoundLosses, CodePrior, uniform_prior
+from speechvq.images.elbo import Bound, BoundLosses, CodePrior, uniform_prior
 
 AT_ONCE = 32  # pictures decoded at once; bounds memory, and stays in a cache
 AT_ONCE_ON_GPU = 512

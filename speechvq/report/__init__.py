@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from speechvq.command import run
+from speechvq.cli.command import run
 from speechvq.errors import UserError
 
 if TYPE_CHECKING:
-    from speechvq.audio.manifest import Utterance
-    from speechvq.evaluate.jobs import Job
+    from speechvq.data.manifest import Utterance
+    from speechvq.data.conversions import Job
     from speechvq.report.page import Page
     from speechvq.report.units import Protocol
 
@@ -72,20 +72,22 @@ def _work(arguments: argparse.Namespace) -> None:
 
 def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
     """Everything that was asked for; pictures are drawn into the folder."""
-    from speechvq.pictures.curve import draw_curve
-    from speechvq.report import likelihood, listening, measured, training_run, units, voices
+    from speechvq.plots.training_curve import draw_curve
+    from speechvq.report import likelihood, training_run, units, voices
+    from speechvq.report import audio_examples
+    from speechvq.report import results
     from speechvq.report.imagined import imagined
     from speechvq.report.page import Page
-    from speechvq.report.subject import subject_of
+    from speechvq.report.run_kind import subject_of
 
     config, metrics = training_run.read_run(arguments.run)
     subject = subject_of(config)
-    bits = measured.read_likelihood(arguments.likelihood) if arguments.likelihood else None
+    bits = results.read_likelihood(arguments.likelihood) if arguments.likelihood else None
     pictures = likelihood.drawn(arguments.pictures or arguments.run, asked=bool(arguments.pictures))
-    scores = measured.read_conversions(arguments.scores) if arguments.scores else None
+    scores = results.read_conversions(arguments.scores) if arguments.scores else None
     facts, protocols = _protocols(arguments)
     manifest = _manifest(arguments, config)
-    examples = listening.examples(
+    examples = audio_examples.examples(
         _jobs(arguments, manifest), arguments.examples, arguments.resynthesis
     )
     draw_curve(folder / "curve.png", metrics, subject.panels)
@@ -98,28 +100,29 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
         pictures=pictures,
         likelihood=likelihood.likelihood_table(bits) if bits else None,
         imagined=imagined(arguments.imagined),
-        rollout=measured.read_rollout(arguments.rollout) if arguments.rollout else None,
+        rollout=results.read_rollout(arguments.rollout) if arguments.rollout else None,
         conversion=_draw_sentence(arguments, examples, folder / "conversion.png"),
         examples=examples,
         voices=voices.voice_table(scores.heard) if scores and scores.heard else None,
         scores=scores.summary if scores else [],
         units=_draw_units(arguments, examples, manifest, folder / "units.png"),
         protocols=protocols,
-        abx=units.abx_table(measured.read_abx(arguments.abx)) if arguments.abx else None,
-        generated=listening.generated(arguments.generated) if arguments.generated else listening.NOTHING,
+        abx=units.abx_table(results.read_abx(arguments.abx)) if arguments.abx else None,
+        generated=audio_examples.generated(arguments.generated) if arguments.generated else audio_examples.NOTHING,
         config=(arguments.run / training_run.CONFIG).read_text(encoding="utf-8"),
     )
 
 
 def _protocols(arguments: argparse.Namespace) -> "tuple[dict[str, str], list[Protocol]]":
     """What the codes say of phones, in a word for the head of the page and in full."""
-    from speechvq.report import measured, units
+    from speechvq.report import units
+    from speechvq.report import results
 
     facts, protocols = {}, []
     for group in ("", "unseen_"):
         purity, baselines = (getattr(arguments, group + name) for name in ("purity", "baselines"))
-        ours = measured.read_purity(purity) if purity else {}
-        others = measured.read_baselines(baselines) if baselines else None
+        ours = results.read_purity(purity) if purity else {}
+        others = results.read_baselines(baselines) if baselines else None
         facts |= units.purity_fact(ours, unseen=bool(group))
         protocols += units.protocols(ours, others, unseen=bool(group))
     return facts, protocols
@@ -127,7 +130,7 @@ def _protocols(arguments: argparse.Namespace) -> "tuple[dict[str, str], list[Pro
 
 def _manifest(arguments: argparse.Namespace, config: dict[str, Any]) -> "list[Utterance]":
     """The utterances of the manifest, read only when something needs them."""
-    from speechvq.audio.manifest import read_manifest
+    from speechvq.data.manifest import read_manifest
 
     data = config.get("data")
     place = arguments.manifest or (data.get("manifest") if isinstance(data, dict) else None)
@@ -140,7 +143,7 @@ def _manifest(arguments: argparse.Namespace, config: dict[str, Any]) -> "list[Ut
 
 def _jobs(arguments: argparse.Namespace, utterances: "list[Utterance]") -> "list[Job]":
     """The conversions to show, sentence by sentence."""
-    from speechvq.evaluate.jobs import find_jobs
+    from speechvq.data.conversions import find_jobs
 
     if not arguments.converted:
         return []
@@ -150,8 +153,8 @@ def _jobs(arguments: argparse.Namespace, utterances: "list[Utterance]") -> "list
 def _draw_sentence(arguments: argparse.Namespace, examples: Sequence[Any], path: Path) -> Path | None:
     if not examples:
         return None
-    from speechvq.audio.alignment_directory import open_alignments
-    from speechvq.report.drawing import draw_example
+    from speechvq.alignment.directory import open_alignments
+    from speechvq.report.figures import draw_example
 
     alignments = open_alignments(arguments.alignments) if arguments.alignments else None
     draw_example(path, arguments.run, examples[0], alignments)
@@ -163,10 +166,10 @@ def _draw_units(
 ) -> Path | None:
     if not arguments.codes:
         return None
-    from speechvq.audio.alignment_directory import open_alignments
-    from speechvq.audio.codes_directory import open_codes
+    from speechvq.alignment.directory import open_alignments
+    from speechvq.data.codes_directory import open_codes
     from speechvq.evaluate.aligned_codes import AlignedCodes
-    from speechvq.report.drawing import draw_matrix_and_strip
+    from speechvq.report.figures import draw_matrix_and_strip
 
     manifest = {each.utt: each for each in utterances}
     corpus = AlignedCodes(open_codes(arguments.codes), open_alignments(arguments.alignments), manifest)

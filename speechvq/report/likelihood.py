@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from speechvq.errors import UserError
-from speechvq.report.measured import Likelihood
+from speechvq.report.results import Likelihood
 
 RECONSTRUCTIONS, SAMPLES = "reconstructions.png", "samples.png"
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from speechvq.evaluate.baseline_table import COLUMNS, cell
+from speechvq.evaluate.baselines.table import COLUMNS, cell
 from speechvq.evaluate.unit_tables import decimal, interval, percent
-from speechvq.evaluation.baselines import Spread, spread_over_seeds
-from speechvq.report.measured import Abx, BaselineFigures, Figures, UnitFigures
+from speechvq.metrics.units.baselines import Spread, spread_over_seeds
+from speechvq.report.results import Abx, BaselineFigures, Figures, UnitFigures
 
 NAMES = {"all": "All frames", "edges_trimmed": "Silence at the edges trimmed"}
 UNSEEN = "Speakers never heard in training"

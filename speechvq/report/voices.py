@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from speechvq.evaluate.tables import number
-from speechvq.report.measured import Heard
+from speechvq.report.results import Heard
 
 SHADES = 4  # of the colour of a cell, above none
 

@@ -11,23 +11,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.audio.phase import contour_phase
-from speechvq.audio.pitch import HOP, contour
+from speechvq.audio.glottal_phase import contour_phase
+from speechvq.audio.f0 import HOP, contour
 from speechvq.audio.waveform import normalise_level
 from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
 from speechvq.quantizer import VectorQuantizer
-from speechvq.speech.chunks import Joined, cut, join
-from speechvq.speech.companding import Companding
-from speechvq.speech.contour import at_code_rate, at_frames, shift_pitch
-from speechvq.speech.decoder import Decoder
-from speechvq.speech.encoder import Encoder
-from speechvq.speech.hub import upload
+from speechvq.speech.sampling.overlap_add import Joined, cut, join
+from speechvq.audio.mulaw import Companding
+from speechvq.audio.f0_contour import at_code_rate, at_frames, shift_pitch
+from speechvq.speech.decoder.decoder import Decoder
+from speechvq.speech.encoder.encoder import Encoder
+from speechvq.io.hub import upload
 from speechvq.speech.model_directory import read_model, save_model
-from speechvq.speech.script import Script
-from speechvq.speech.speaking import Sampling, speak_script
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.synthesize import Sampling, speak_script
 from speechvq.vqvae import VQVAE
-from speechvq.weights import check_tensors
+from speechvq.io.tensors import check_tensors
 
 CHUNKS_AT_ONCE = 32  # of a long sound that is cut; bounds the memory
 ENCODE_SECONDS = 10  # of sound encoded at once; bounds the memory of long files

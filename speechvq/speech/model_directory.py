@@ -7,11 +7,11 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from speechvq.audio.manifest import is_file_name
+from speechvq.data.manifest import is_file_name
 from speechvq.config import SpeechConfig, from_mapping, read_yaml, save
 from speechvq.errors import UserError
-from speechvq.speech.hub import download, is_hub_name
-from speechvq.weights import read_tensors, write_tensors
+from speechvq.io.hub import download, is_hub_name
+from speechvq.io.tensors import read_tensors, write_tensors
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 BUNDLED = Path(__file__).parents[1] / "pretrained"  # models that come with the package, by name

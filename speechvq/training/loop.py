@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from speechvq import distributed
+from speechvq.runtime import distributed
 from speechvq.config import TrainConfig
-from speechvq.training.average import WeightAverage
+from speechvq.training.ema import WeightAverage
 from speechvq.training.checkpoint import TrainingState, list_checkpoints, load_checkpoint, save_checkpoint
-from speechvq.training.log import MetricsLog, say
+from speechvq.training.metrics_log import MetricsLog, say
 from speechvq.training.meter import Losses, Meter
-from speechvq.training.precision import has_bf16_products
+from speechvq.runtime.precision import has_bf16_products
 
 LOG_EVERY = 50  # steps
 DEAF_BITS = 0.02  # a decoder that loses less by another utterance's codes does not listen to them

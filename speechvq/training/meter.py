@@ -11,7 +11,7 @@ from speechvq.config import TrainConfig
 from speechvq.errors import UserError
 from speechvq.quantizer import perplexity
 from speechvq.training.checkpoint import TrainingState
-from speechvq.training.log import MetricsLog, say
+from speechvq.training.metrics_log import MetricsLog, say
 
 BAD_STEPS = 3  # updates in a row that may be lost to NaN or Inf before the run stops
 

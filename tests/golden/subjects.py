@@ -17,29 +17,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-import image_data
+from helpers import image_data
 import numpy as np
-import tiny
-import tiny_prior
+from helpers import tiny
+from helpers import tiny_prior
 import torch
-import video_data
-import voices
+from helpers import video_data
+from helpers import voices
 
 import speechvq
 from speechvq import __main__ as commands
 from speechvq import config as configuration
 from speechvq import encode, evaluate, train
-from speechvq.audio.alignment import Interval, write_lab
-from speechvq.audio.manifest import read_manifest
+from speechvq.alignment.intervals import Interval, write_lab
+from speechvq.data.manifest import read_manifest
 from speechvq.audio.waveform import write_waveform
 from speechvq.config import EncoderConfig, QuantizerConfig, SourceFilterConfig, SpeechRun, TrainConfig
 from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStageConfig
 from speechvq.config.runs import RUNS, PixelCNNRun, SecondStageRun
 from speechvq.images.model_directory import build, save_image_model
-from speechvq.speech.enrolment import enroll
+from speechvq.speech.speakers.enrollment import enroll
 from speechvq.speech.model import SpeechVQ
-from speechvq.training import log, loop
-from speechvq.video.recording import Recording, record
+from speechvq.training import loop
+from speechvq.training import metrics_log
+from speechvq.video.recording.recording import Recording, record
 
 torch.set_num_threads(1)
 
@@ -123,13 +124,13 @@ NUMBERS: dict[str, str | None] = {
 def watched() -> Iterator[Curves]:
     """Note each loss that is minimised, by whatever loop, in `minimised`, and what is logged at each step."""
     curves: Curves = {"minimised": []}
-    backward, write = torch.Tensor.backward, log.MetricsLog.write
+    backward, write = torch.Tensor.backward, metrics_log.MetricsLog.write
 
     def noted_backward(self: torch.Tensor, *arguments: Any, **options: Any) -> None:
         curves["minimised"].append(float(self.detach()))
         backward(self, *arguments, **options)
 
-    def noted_write(self: log.MetricsLog, step: int, values: Mapping[str, float]) -> None:
+    def noted_write(self: metrics_log.MetricsLog, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
             if (number := NUMBERS[name]) is not None:
                 curves.setdefault(number, []).append(float(value))
@@ -137,7 +138,7 @@ def watched() -> Iterator[Curves]:
 
     with (
         mock.patch.object(torch.Tensor, "backward", noted_backward),
-        mock.patch.object(log.MetricsLog, "write", noted_write),
+        mock.patch.object(metrics_log.MetricsLog, "write", noted_write),
         mock.patch.object(loop, "LOG_EVERY", 1),
     ):
         yield curves

@@ -1,0 +1,162 @@
+"""Where each phone lies in a recording: reading, writing, and asking which phone a code frame belongs to.
+
+Files are HTK labels, `UTT.lab`: a line "start end phone" for each half-open interval, in units of 100 ns; for
+other people's see `textgrid` and `ctm`.
+"""
+
+import codecs
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from speechvq.errors import UserError
+from speechvq.io.atomic import write_bytes
+
+UNITS_PER_SECOND = 10_000_000
+ROUNDING = 5e-8  # seconds by which intervals may seem to overlap, because times are decimal
+
+_MOST_BYTES = 1 << 28  # of a file of one utterance; more is something else
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A phone from `start` up to but not including `end`, both in seconds."""
+
+    start: float
+    end: float
+    phone: str
+
+
+def read_lab(path: Path) -> list[Interval]:
+    """Read an HTK label file; further columns, such as scores, are ignored, and so are empty lines.
+
+    Raises:
+        UserError: the file cannot be read, or a line is not a label, is reversed, or begins before the one
+            above ends.
+    """
+    intervals: list[Interval] = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            place = f"{path}, line {number}"
+            append_interval(intervals, _label(line, place), lambda: place)
+    return intervals
+
+
+def write_lab(path: Path, intervals: Iterable[Interval]) -> None:
+    """Write an HTK label file, atomically; times are rounded to 100 ns, parents are made.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    lines = [f"{_units(each.start)} {_units(each.end)} {each.phone}\n" for each in intervals]
+    write_bytes(path, "".join(lines).encode())
+
+
+def intervals_at_frames(
+    intervals: Sequence[Interval], num_frames: int, frame_rate_hz: float
+) -> np.ndarray:
+    """The interval that holds the centre of each code frame: (N,), int64, -1 where none does.
+
+    Args:
+        intervals: in order of time and not overlapping, as `read_lab` gives them.
+        num_frames: N.
+        frame_rate_hz: frames a second; frame i has its centre at (i + 0.5) / frame_rate_hz seconds.
+    """
+    if not intervals:
+        return np.full(num_frames, -1)
+    starts = np.array([each.start for each in intervals])
+    ends = np.array([each.end for each in intervals])
+    centres = (np.arange(num_frames) + 0.5) / frame_rate_hz
+    index = np.searchsorted(ends, centres, side="right")  # of the first that has not ended
+    inside = starts[np.minimum(index, len(starts) - 1)] <= centres
+    return np.where(inside & (index < len(starts)), index, -1)
+
+
+def phones_at_frames(
+    intervals: Sequence[Interval], num_frames: int, frame_rate_hz: float
+) -> list[str | None]:
+    """The phone at the centre of each code frame, (N,); None where the centre is in no interval.
+
+    Args:
+        intervals: in order of time and not overlapping, as `read_lab` gives them.
+        num_frames: N.
+        frame_rate_hz: frames a second; frame i has its centre at (i + 0.5) / frame_rate_hz seconds.
+    """
+    found = intervals_at_frames(intervals, num_frames, frame_rate_hz)
+    return [intervals[i].phone if i >= 0 else None for i in found]
+
+
+def append_interval(intervals: list[Interval], interval: Interval, place: Callable[[], str]) -> None:
+    """Append what is the next in time; an overlap within ROUNDING is taken away.
+
+    Args:
+        intervals: those before; changed.
+        interval: the next.
+        place: says where it stands, for the message.
+
+    Raises:
+        UserError: its times are not finite, negative or reversed, or it overlaps the one before.
+    """
+    start, end = interval.start, interval.end
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise UserError(f"{place()}: times from {start} to {end}; expected numbers of seconds")
+    if start < -ROUNDING:
+        raise UserError(f"{place()}: begins at {start:g} s, before the sound does; align again")
+    if end < start:
+        raise UserError(f"{place()}: ends at {end:g} s, before its start at {start:g} s; exchange them")
+    least = intervals[-1].end if intervals else 0.0
+    if start < least - ROUNDING:
+        raise UserError(f"{place()}: begins before the interval above it ends; they may not overlap")
+    if start < least:
+        interval = Interval(least, max(end, least), interval.phone)
+    intervals.append(interval)
+
+
+def read_text(path: Path) -> str:
+    """The text of an alignment, with lines ended by line feeds: UTF-8, or UTF-16 with a byte order mark.
+
+    Raises:
+        UserError: the file cannot be read, is binary or in another encoding.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise UserError(f"{path}: {_MOST_BYTES >> 20} MB and more, so not the alignment of one utterance")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    encoding = "UTF-16" if content.startswith(_UTF_16) else "UTF-8"
+    try:
+        text = content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}, line {line}: not {encoding}; save it as UTF-8") from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UserError(f"{path}, line {line}: binary, not text; save it as text in UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _label(line: str, place: str) -> Interval:
+    columns = line.split()
+    times = [column for column in columns[:2] if column.isdecimal() and len(column) < 20]
+    if len(columns) < 3 or len(times) < 2:
+        expected = "expected 'start end phone' with times in units of 100 ns"
+        raise UserError(f"{place}: {expected}, found {shorten(line)}")
+    start, end = map(int, times)
+    if end < start:
+        raise UserError(f"{place}: ends at {end}, before its start at {start}; exchange them")
+    return Interval(start / UNITS_PER_SECOND, end / UNITS_PER_SECOND, columns[2])
+
+
+def shorten(text: str) -> str:
+    """Text as a message shows it: quoted, in one line, its first 60 letters."""
+    text = text.strip()
+    return repr(text if len(text) <= 60 else text[:60] + "...")
+
+
+def _units(seconds: float) -> int:
+    return round(seconds * UNITS_PER_SECOND)

@@ -1,0 +1,1 @@
+"""What every command shares: exit codes, and what an argument may name."""

@@ -1,0 +1,121 @@
+"""The manifest: a TSV file with a row an utterance, which every command reads and `prepare` writes."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from speechvq.errors import UserError
+from speechvq.io.atomic import write_bytes
+
+COLUMNS = ("utt", "speaker", "split", "seconds", "path")
+FILE_NAME = "manifest.tsv"
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording of one sentence."""
+
+    utt: str  # unique in the corpus, and fit for a file name: codes are kept in UTT.npy
+    speaker: str
+    split: str  # train, dev, test, or unseen for speakers kept out of training
+    seconds: float
+    path: Path
+
+
+def read_manifest(path: str | Path) -> list[Utterance]:
+    """The utterances of a manifest, in the order of the file.
+
+    Args:
+        path: the file, or the folder that holds manifest.tsv; paths in it are relative to that folder.
+
+    Raises:
+        UserError: the file is missing or unreadable, a column is missing, or a line has a bad number, a bad
+            name or an utterance seen before; the message names file and line.
+    """
+    path = Path(path)
+    path = path / FILE_NAME if path.is_dir() else path
+    header, *rows = _lines(path)
+    columns = header.split("\t")
+    missing = [column for column in COLUMNS if column not in columns]
+    if missing:
+        raise UserError(
+            f"{path}: line 1: no column {', '.join(missing)}; the header is {' '.join(COLUMNS)} (tabs)"
+        )
+    utterances: dict[str, Utterance] = {}
+    for number, row in enumerate(rows, start=2):
+        if not row.strip():
+            continue
+        utterance = _utterance(row.split("\t"), columns, where=f"{path}: line {number}", folder=path.parent)
+        if utterance.utt in utterances:
+            raise UserError(f"{path}: line {number}: utterance {utterance.utt} appears twice; remove one")
+        utterances[utterance.utt] = utterance
+    if not utterances:
+        raise UserError(f"{path}: lists no utterances; run `python -m speechvq.prepare` again")
+    return list(utterances.values())
+
+
+def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
+    """Write a manifest, sorted by utterance, atomically; paths below its folder become relative to it.
+
+    Raises:
+        UserError: a name holds a tab, a line break or a slash, or the disk refuses.
+    """
+    path = Path(path)
+    ordered = sorted(utterances, key=lambda utterance: utterance.utt)
+    rows = [COLUMNS, *(_row(utterance, path.parent) for utterance in ordered)]
+    for row in rows:
+        if any(character in field for field in row for character in "\t\n\r"):
+            raise UserError(f"{path}: a tab or line break in {row!r}; rename the file or the speaker")
+    write_bytes(path, "".join("\t".join(row) + "\n" for row in rows).encode())
+
+
+def is_file_name(name: str) -> bool:
+    """Whether `name` can be a file's stem: no slashes, not hidden, not empty, and encodable in UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes of another encoding, smuggled through by the file system
+        return False
+    return bool(name.strip()) and not name.startswith(".") and not set(name) & set("/\\\0\t\n\r")
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such manifest; make one with `python -m speechvq.prepare`") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text, so not a manifest; give the .tsv file") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path and its mode") from error
+    return text.split("\n")
+
+
+def _utterance(values: Sequence[str], columns: Sequence[str], *, where: str, folder: Path) -> Utterance:
+    if len(values) != len(columns):
+        raise UserError(
+            f"{where}: {len(values)} values for {len(columns)} columns; separate them by single tabs"
+        )
+    row = dict(zip(columns, values, strict=True))
+    if not is_file_name(row["utt"]):
+        raise UserError(f"{where}: {row['utt']!r} cannot name a file; use letters, digits, - and _")
+    seconds = _seconds(row["seconds"], where)
+    return Utterance(row["utt"], row["speaker"], row["split"], seconds, (folder / row["path"]).resolve())
+
+
+def _seconds(text: str, where: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise UserError(f"{where}: {text!r} is not a number of seconds; write for example 3.25")
+    return seconds
+
+
+def _row(utterance: Utterance, folder: Path) -> tuple[str, ...]:
+    if not is_file_name(utterance.utt):
+        raise UserError(f"{utterance.path}: {utterance.utt!r} cannot name an utterance; rename the file")
+    path, folder = utterance.path.resolve(), folder.resolve()
+    shown = path.relative_to(folder) if path.is_relative_to(folder) else path
+    return utterance.utt, utterance.speaker, utterance.split, f"{utterance.seconds:.4f}", shown.as_posix()

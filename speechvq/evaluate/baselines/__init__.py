@@ -1,0 +1,230 @@
+"""`python -m speechvq.evaluate baselines`: what units must beat, on the same speech, through the same scorer.
+
+One code everywhere (the majority phone), codes in any order, k-means on MFCC, and an encoder with random
+weights whose codebook is k-means on its outputs; all of them at one number of codes and one frame rate.
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speechvq.alignment.directory import open_alignments
+from speechvq.data.codes_directory import META, open_codes, write_codes
+from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.cli.command import run
+from speechvq.config import SpeechConfig, read_run
+from speechvq.errors import UserError
+from speechvq.evaluate.aligned_speech import AlignedSpeech, aligned_speech, read_sounds, training_speech
+from speechvq.io.atomic import write_bytes
+
+if TYPE_CHECKING:
+    from speechvq.metrics.units.baselines import Baseline
+
+# Training speech that a k-means is fitted on, our choice: 500 frames a code at K = 512, minutes on one core.
+MFCC_FRAMES = 300_000
+UNTRAINED_SECONDS = 1200.0
+
+Scores = dict[str, dict[str, list[dict[str, Any]]]]  # figures by protocol and name, one for each seed
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(prog="speechvq.evaluate baselines", description=__doc__)
+    parser.add_argument("--corpus", type=Path, required=True, help="manifest, for example data/vctk")
+    parser.add_argument("--alignments", type=Path, required=True, help="folder of phone alignments")
+    parser.add_argument(
+        "--num-codes", type=int, help="K, for example 128; default that of --codes or --config"
+    )
+    parser.add_argument(
+        "--frame-rate", type=float, help="codes a second, Hz, for example 25; default as for --num-codes"
+    )
+    parser.add_argument("--split", default="test", help="what is scored (default test); train is fitted on")
+    parser.add_argument("--seeds", type=int, default=3, help="how often each is made anew (default 3)")
+    parser.add_argument("--tier", help="of TextGrids, by name; default looks for the phones")
+    parser.add_argument(
+        "--config", type=Path, help="recipe of the untrained encoder; default the paper's layers at this rate"
+    )
+    parser.add_argument(
+        "--codes", type=Path, nargs="+", default=[], help="codes directories to score beside the baselines"
+    )
+    parser.add_argument("--json", type=Path, help="write every number to this file")
+    parser.add_argument("--out", type=Path, help="write the units too, a codes directory for each seed")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for a user's mistake."""
+    return run(build_parser(), _work, argv)
+
+
+def _work(arguments: argparse.Namespace) -> None:
+    _fill_in_numbers(arguments)
+    _check_numbers(arguments)
+    config = _encoder_config(arguments)
+    utterances = read_manifest(arguments.corpus)
+    alignments = open_alignments(arguments.alignments, tier=arguments.tier)
+    speech = aligned_speech(utterances, arguments.split, alignments, where=arguments.corpus)
+    theirs = [_given(folder, speech, arguments) for folder in arguments.codes]
+
+    from speechvq.evaluate.baselines.table import baseline_table
+
+    baselines = _make(utterances, speech, arguments, config)
+    scores = _score([*baselines, *theirs], speech, arguments)
+    print(baseline_table(scores))
+    print(f"\nk-means was fitted on split train; mean ± standard deviation over {arguments.seeds} seeds")
+    if isinstance(config, str):
+        print(f"without the untrained encoder: {config}")
+    if arguments.out:
+        _write_units(arguments, baselines, speech)
+    if arguments.json:
+        _write_json(arguments, scores, speech)
+
+
+def _fill_in_numbers(arguments: argparse.Namespace) -> None:
+    """Take K and the rate, where they are not given, from the units or the encoder they are for."""
+    if arguments.num_codes is not None and arguments.frame_rate is not None:
+        return
+    if arguments.codes:
+        codes = open_codes(arguments.codes[0])
+        found = codes.num_codes, codes.frame_rate_hz
+    elif arguments.config and isinstance(model := read_run(arguments.config).model, SpeechConfig):
+        found = model.quantizer.num_codes, model.frame_rate
+    else:
+        raise UserError(
+            "which units? give --num-codes and --frame-rate, or --codes DIR that they are to stand beside"
+        )
+    arguments.num_codes = found[0] if arguments.num_codes is None else arguments.num_codes
+    arguments.frame_rate = found[1] if arguments.frame_rate is None else arguments.frame_rate
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    """Refuse numbers that no units have."""
+    if not 1 <= arguments.num_codes <= 65_536:
+        raise UserError(f"--num-codes {arguments.num_codes}: give 1 to 65536")
+    if not 1 <= arguments.frame_rate <= 1000:
+        raise UserError(f"--frame-rate {arguments.frame_rate}: give 1 to 1000 codes a second")
+    if not 1 <= arguments.seeds <= 100:
+        raise UserError(f"--seeds {arguments.seeds}: give 1 to 100")
+
+
+def _encoder_config(arguments: argparse.Namespace) -> SpeechConfig | str:
+    """The untrained encoder's, or why there is none.
+
+    Raises:
+        UserError: the recipe is of another kind, number of codes or rate.
+    """
+    if not arguments.config:
+        return _paper_config(arguments.num_codes, arguments.frame_rate)
+    model = read_run(arguments.config).model
+    if not isinstance(model, SpeechConfig):
+        raise UserError(
+            f"{arguments.config}: not a speech model; give for example recipes/vctk/phone640.yaml"
+        )
+    if model.quantizer.num_codes != arguments.num_codes or not math.isclose(
+        model.frame_rate, arguments.frame_rate
+    ):
+        raise UserError(
+            f"{arguments.config}: has {model.quantizer.num_codes} codes at {model.frame_rate:g} Hz; "
+            f"give --num-codes {model.quantizer.num_codes} --frame-rate {model.frame_rate:g}"
+        )
+    return model
+
+
+def _paper_config(num_codes: int, frame_rate: float) -> SpeechConfig | str:
+    from speechvq.evaluate.baselines.untrained import same_rate_config
+
+    try:
+        return same_rate_config(num_codes, frame_rate)
+    except ValueError as error:
+        return str(error)
+
+
+def _make(
+    utterances: Sequence[Utterance],
+    speech: AlignedSpeech,
+    arguments: argparse.Namespace,
+    config: SpeechConfig | str,
+) -> "list[Baseline]":
+    """All baselines' units of the speech that is scored."""
+    from speechvq.metrics.units.baselines import constant_units, kmeans_units, shuffled_units
+    from speechvq.audio.mfcc import mfcc
+    from speechvq.evaluate.baselines.untrained import untrained_features
+
+    seeds = range(arguments.seeds)
+    makers = [("k-means on MFCC", [partial(mfcc, frame_rate_hz=arguments.frame_rate)] * len(seeds))]
+    seconds = [MFCC_FRAMES / arguments.frame_rate, UNTRAINED_SECONDS]
+    if isinstance(config, SpeechConfig):
+        makers.append(("untrained encoder", [untrained_features(config, seed) for seed in seeds]))
+    made = []
+    for (name, features), length in zip(makers, seconds):
+        heard = read_sounds(training_speech(utterances, length), label=f"{name}: fit")
+        sounds = read_sounds(speech.utterances, label=f"{name}: encode")
+        try:
+            made += kmeans_units(name, features, heard, sounds, arguments.num_codes)
+        except ValueError as error:
+            raise UserError(f"{arguments.corpus}: {error}") from None
+    constant = constant_units([len(each) for each in made[0].codes])
+    return [constant, *map(shuffled_units, made[: len(seeds)]), *made]
+
+
+def _given(folder: Path, speech: AlignedSpeech, arguments: argparse.Namespace) -> "Baseline":
+    """Units from a codes directory, of the same utterances."""
+    from speechvq.metrics.units.baselines import Baseline
+
+    codes = open_codes(folder)
+    if codes.num_codes != arguments.num_codes or not math.isclose(codes.frame_rate_hz, arguments.frame_rate):
+        raise UserError(
+            f"{folder / META}: {codes.num_codes} codes at {codes.frame_rate_hz:g} Hz, others were asked for; "
+            f"give --num-codes {codes.num_codes} --frame-rate {codes.frame_rate_hz:g}"
+        )
+    missing = [u.utt for u in speech.utterances if u.utt not in codes.files]
+    if missing:
+        raise UserError(
+            f"{folder}: no codes of {len(missing)} utterances of split '{arguments.split}', {missing[0]} for "
+            "example; encode the whole split"
+        )
+    return Baseline(str(folder), 0, [codes.read(u.utt) for u in speech.utterances])
+
+
+def _score(units: "Sequence[Baseline]", speech: AlignedSpeech, arguments: argparse.Namespace) -> Scores:
+    """Figures of all units, by both protocols."""
+    from speechvq.metrics.units.purity import PROTOCOLS, LabelledUnits, score_units
+
+    speakers = [u.speaker for u in speech.utterances]
+    scores: Scores = {protocol: {each.name: [] for each in units} for protocol in PROTOCOLS}
+    for each in units:
+        labelled = map(LabelledUnits, each.codes, speech.phones, speakers)
+        found = score_units(
+            labelled, arguments.num_codes, arguments.frame_rate, seed=each.seed, resamplings=0
+        )
+        for protocol, score in found.items():
+            scores[protocol][each.name].append(score.figures)
+    return scores
+
+
+def _write_units(arguments: argparse.Namespace, units: "Sequence[Baseline]", speech: AlignedSpeech) -> None:
+    """A codes directory for each baseline and seed, for example OUT/k-means_on_MFCC-0."""
+    for each in units:
+        folder = arguments.out / f"{each.name.replace(' ', '_')}-{each.seed}"
+        meta = {"frame_rate_hz": arguments.frame_rate, "num_codes": arguments.num_codes}
+        made_by = {"units": each.name, "seed": each.seed}
+        write_bytes(folder / META, json.dumps(meta | made_by, indent=1).encode())
+        for utterance, codes in zip(speech.utterances, each.codes):
+            write_codes(folder / f"{utterance.utt}.npy", codes.astype("int64"))
+
+
+def _write_json(arguments: argparse.Namespace, scores: Scores, speech: AlignedSpeech) -> None:
+    """Every figure of every seed, by protocol and name."""
+    content = {
+        "split": arguments.split,
+        "num_codes": arguments.num_codes,
+        "frame_rate_hz": arguments.frame_rate,
+        "utterances": len(speech.utterances),
+        "without_alignment": speech.missing,
+        "protocols": scores,
+    }
+    write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())

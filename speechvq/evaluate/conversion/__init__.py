@@ -1,0 +1,127 @@
+"""`python -m speechvq.evaluate conversion`: did the voice change, and did the sentence stay?
+
+Of what convert made of a corpus (--manifest), or of anybody's conversions as three folders of sounds, matched
+by name (--source, --converted, --target).
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from speechvq.data.manifest import read_manifest
+from speechvq.cli.command import run
+from speechvq.errors import UserError
+from speechvq.data.conversions import Fold, match_manifest
+from speechvq.judges.selection import choose_judges
+from speechvq.evaluate.conversion.measure import Measured, measure
+from speechvq.data.conversion_folders import match_sounds
+from speechvq.evaluate.tables import conversion_table, summary_table
+from speechvq.metrics.summary import Figure, summarise
+from speechvq.io.atomic import write_bytes
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(prog="speechvq.evaluate conversion", description=__doc__)
+    parser.add_argument(
+        "--converted",
+        type=Path,
+        required=True,
+        help="DIR/TARGET/UTT.wav, as convert makes it; for one voice DIR/UTT.wav will do",
+    )
+    parser.add_argument("--manifest", type=Path, help="of the sources, for example data/mini")
+    parser.add_argument("--source", type=Path, help="without a manifest: DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
+    parser.add_argument(
+        "--target", type=Path, help="recordings of the target voice, or DIR/TARGET/*.wav of several"
+    )
+    parser.add_argument(
+        "--references", type=int, default=10, help="recordings by which a voice is known (default 10)"
+    )
+    parser.add_argument(
+        "--resynthesis", type=Path, help="the sources in their own voices: DIR/UTT.wav or DIR/SPEAKER/UTT.wav"
+    )
+    parser.add_argument(
+        "--wer",
+        type=Path,
+        metavar="TEXTS",
+        help="words misheard, against UTT.txt in this folder; downloads a recogniser of 360 MB",
+    )
+    parser.add_argument(
+        "--json", type=Path, help="write every number to this file, for example for report --scores"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for a user's mistake."""
+    return run(build_parser(), _work, argv)
+
+
+def _work(arguments: argparse.Namespace) -> None:
+    if arguments.references < 1:
+        raise UserError(f"--references {arguments.references}: a voice is known by one recording at least")
+    folds, unmatched = _match(arguments)
+    judges, left_out = choose_judges(folds, resynthesis=arguments.resynthesis, texts=arguments.wer)
+    found = measure(folds, judges)
+    voices = len(folds[0].references)
+    figures = summarise(
+        found.converted, found.unchanged, found.own, voices=voices, strangers=found.strangers
+    )
+    figures += [figure for judge in judges for figure in judge.figures()]
+    print(
+        conversion_table(found.jobs, found.converted), summary_table(figures, len(found.jobs)), sep="\n\n"
+    )
+    print("\n".join(left_out), end="\n" * bool(left_out))
+    if arguments.json:
+        _write_json(arguments.json, found, figures, voices=voices, unmatched=unmatched)
+
+
+def _match(arguments: argparse.Namespace) -> tuple[list[Fold], Mapping[str, list[str]]]:
+    """What is to be measured, and the names of what has no partner; these are told on stderr.
+
+    Raises:
+        UserError: the flags do not fit together, or see match_manifest and match_sounds.
+    """
+    folders = (arguments.source, arguments.target)
+    if arguments.manifest and not any(folders):
+        utterances = read_manifest(arguments.manifest)
+        return [match_manifest(arguments.converted, utterances, arguments.references)], {}
+    if arguments.manifest or not all(folders):
+        raise UserError("whose conversions are these? give --manifest, or both --source DIR and --target DIR")
+    folds, unmatched = match_sounds(
+        arguments.source, arguments.converted, arguments.target, arguments.references
+    )
+    print("".join(f"{line}\n" for line in unmatched.describe()), end="", file=sys.stderr)
+    return folds, unmatched._asdict()
+
+
+def _write_json(
+    path: Path,
+    found: Measured,
+    figures: Sequence[Figure],
+    *,
+    voices: int,
+    unmatched: Mapping[str, list[str]],
+) -> None:
+    """Every number that was printed, and more."""
+    rows = [
+        {"utterance": job.utterance.utt, "source": job.utterance.speaker, "target": job.target}
+        | each._asdict()
+        for job, each in zip(found.jobs, found.converted)
+    ]
+    summary = {figure.name: figure._asdict() for figure in figures}
+    content = {"voices": voices, "conversions": rows, "summary": summary, "unmatched": unmatched}
+    write_bytes(path, json.dumps(_without_nan(content), indent=1, allow_nan=False).encode())
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with None for NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,99 @@
+"""`python -m speechvq.evaluate rollout`: is what a prior over frames imagines like what is really seen?
+
+Bits a code of the next frame; PSNR and SSIM to the true future; the action recovered from what was imagined;
+sharpness over time. Each beside what it must beat and what it cannot pass.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from speechvq.cli.command import run
+from speechvq.errors import UserError
+from speechvq.io.atomic import write_bytes
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags."""
+    parser = argparse.ArgumentParser(prog="speechvq.evaluate rollout", description=__doc__)
+    parser.add_argument(
+        "--prior", type=Path, required=True, help="run of a prior over frames, for example exp/video/prior"
+    )
+    parser.add_argument(
+        "--model", type=Path, help="run of the image model (default: whose codes it was taught)"
+    )
+    parser.add_argument("--data", type=Path, help="recording (default: what it was taught)")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        action="append",
+        default=[],
+        help="another prior, whose bits are told too; repeat",
+    )
+    parser.add_argument("--split", default="test", help="what is measured (default test)")
+    parser.add_argument(
+        "--windows", type=int, default=512, help="frames whose bits are counted (default 512)"
+    )
+    parser.add_argument("--rollouts", type=int, default=40, help="videos that are imagined (default 40)")
+    parser.add_argument("--frames", type=int, default=50, help="of each video (default 50)")
+    parser.add_argument(
+        "--probe-steps", type=int, default=400, help="of 64 real pairs, for who names actions"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 draws likelier codes")
+    parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest codes")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--json", type=Path, help="write every number to this file")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 for a user's mistake."""
+    return run(build_parser(), _work, argv)
+
+
+def _work(arguments: argparse.Namespace) -> None:
+    _check(arguments)
+    from speechvq.evaluate.rollout.measures import code_lengths, imagine, picture_quality, recovered_actions, sharpness_over_time
+    from speechvq.evaluate.rollout.table import rollout_table
+    from speechvq.video.recording.codes import kept_episodes
+    from speechvq.video.model.model_directory import load_pair, places
+
+    model_place, data = places(arguments.prior, arguments.model, arguments.data)
+    prior, model = load_pair(arguments.prior, model_place, arguments.device)
+    priors = {place: load_pair(place, model_place, arguments.device)[0] for place in arguments.against}
+    training, heldout = (kept_episodes(model_place, model, data, s) for s in ("train", arguments.split))
+    lengths = code_lengths({arguments.prior: prior} | priors, training, heldout, arguments.windows)
+    options = {"seed": arguments.seed, "temperature": arguments.temperature, "top_p": arguments.top_p}
+    videos = imagine(prior, model, data, arguments.split, arguments.rollouts, arguments.frames, **options)
+    figures = {
+        "prior": str(arguments.prior),
+        "data": str(data),
+        "split": arguments.split,
+        "rollouts": len(videos.imagined),
+        "frames": arguments.frames,
+        "told": prior.config.past,
+        **options,
+        "windows": min(arguments.windows, heldout.count(prior.config.past + 1)),
+        "bits": lengths,
+        "quality": picture_quality(videos),
+        "actions": recovered_actions(videos, data, arguments.probe_steps),
+        "sharpness": sharpness_over_time(videos),
+    }
+    print(rollout_table(figures))
+    if arguments.json:
+        write_bytes(arguments.json, json.dumps(figures, indent=1, allow_nan=False).encode())
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """What can be refused before torch is imported."""
+    if arguments.split not in ("dev", "test"):
+        raise UserError(f"--split {arguments.split}: give dev or test; the prior has learnt the others")
+    for name, most in (("windows", 10**7), ("rollouts", 10**5), ("frames", 10**5), ("probe_steps", 10**6)):
+        if not 1 <= getattr(arguments, name) <= most:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(arguments, name)}: give 1 to {most}")
+    if not 0 <= arguments.temperature <= 100:
+        raise UserError(f"--temperature {arguments.temperature}: give 0 to 100")
+    if not 0 < arguments.top_p <= 1:
+        raise UserError(f"--top-p {arguments.top_p}: give more than 0, at most 1")

@@ -1,1 +1,0 @@
-"""Pure functions, arrays in and numbers out, for any discrete units."""

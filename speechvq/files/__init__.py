@@ -1,1 +1,0 @@
-"""Files written whole, fetched and unpacked, whatever is in them."""

@@ -1,0 +1,145 @@
+"""Large files from the web: resumed where they stopped, and trusted only by their checksum."""
+
+import hashlib
+import http.client
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlparse
+from urllib.request import Request, urlopen
+
+from speechvq.errors import UserError
+from speechvq.runtime.progress import progress
+
+PIECE = 1 << 20  # bytes
+ATTEMPTS = 5  # in a row that bring nothing new
+TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file on the web."""
+
+    url: str
+    sha256: str | None = None  # None where none is published; what is inside must then be checked
+
+    @property
+    def name(self) -> str:
+        """The file's name, the last part of the address."""
+        return Path(urlparse(self.url).path).name
+
+
+def fetch(source: Source, folder: Path) -> Path:
+    """Download to FOLDER/NAME and return that path; a whole file from before is only checked.
+
+    Until it is whole it is called NAME.partial; a later call goes on there, where the server knows how to.
+
+    Raises:
+        UserError: no connection, a refusal, the connection kept breaking, a full disk, or a wrong checksum
+            (the file is then removed).
+    """
+    target = folder / source.name
+    if not target.exists():
+        partial = folder / f"{source.name}.partial"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _complete(source.url, partial)
+            partial.replace(target)
+        except OSError as error:
+            raise UserError(
+                f"{partial}: cannot be written ({error.strerror or error}); check the disk"
+            ) from error
+    if source.sha256:
+        check_sha256(target, source.sha256)
+    return target
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Compare a file's checksum; a file that is not what was published is removed.
+
+    Raises:
+        UserError: they differ.
+    """
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        pieces = iter(lambda: file.read(PIECE), b"")
+        for piece in progress(
+            pieces, total=path.stat().st_size // PIECE + 1, label=f"check {path.name}", unit="MiB"
+        ):
+            digest.update(piece)
+    if digest.hexdigest() != expected:
+        path.unlink()
+        raise UserError(
+            f"{path}: not the published file, its SHA-256 is {digest.hexdigest()}; removed, download again"
+        )
+
+
+def _complete(url: str, partial: Path) -> None:
+    """Ask for what is missing until nothing is, or nothing more comes."""
+    fruitless, most, problem = 0, _size(partial), ""
+    while fruitless < ATTEMPTS:
+        try:
+            if _receive(url, partial):
+                return
+            problem = "the connection broke"
+        except HTTPError as error:
+            raise UserError(
+                f"{url}: the server answers {error.code} {error.reason}; try later or by hand"
+            ) from error
+        except (URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+            problem = str(getattr(error, "reason", error)) or type(error).__name__
+        fruitless = 0 if _size(partial) > most else fruitless + 1
+        most = max(most, _size(partial))
+    raise UserError(f"{url}: {problem} after {_size(partial)} bytes; the same command goes on from there")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _receive(url: str, partial: Path) -> bool:
+    """One request; whether the file is whole after it."""
+    have = _size(partial)
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    try:
+        response = urlopen(Request(url, headers=headers), timeout=TIMEOUT_SECONDS)
+    except HTTPError as error:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        whole = error.headers.get("Content-Range") == f"bytes */{have}"
+        if not whole:  # longer than the server's file: not its beginning
+            partial.unlink()
+        return whole
+    with response:
+        resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        have = have if resumed else 0
+        if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            raise UserError(
+                f"{url}: the server sent another part than asked for; remove {partial} and try again"
+            )
+        length = response.headers.get("Content-Length")
+        left = int(length) if length and length.isdecimal() else None
+        _check_room(partial, left or 0)
+        with open(partial, "ab" if resumed else "wb") as file:
+            received = _copy(response, file, left, partial.stem)
+    return left is None or received == left
+
+
+def _copy(response: http.client.HTTPResponse, file: BinaryIO, left: int | None, name: str) -> int:
+    """Write what comes and return how many bytes that were."""
+    pieces: Iterator[bytes] = iter(lambda: response.read(PIECE), b"")
+    total = (left or 0) // PIECE + 1
+    return sum(
+        file.write(piece) for piece in progress(pieces, total=total, label=f"download {name}", unit="MiB")
+    )
+
+
+def _check_room(path: Path, wanted: int) -> None:
+    free = shutil.disk_usage(path.parent).free
+    if wanted > free:
+        raise UserError(
+            f"{path.parent}: {wanted / 1e9:.1f} GB are to come and {free / 1e9:.1f} GB are free; make room"
+        )

@@ -1,0 +1,1 @@
+"""Metrics that need a trained network: recognizers, speech quality, speaker embeddings, probes."""

@@ -1,0 +1,136 @@
+"""Did a conversion change the voice and keep the sentence? What a single sound tells."""
+
+import math
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from speechvq.audio.f0 import Pitch, harmonicity, median_pitch, semitones, track_pitch, voiced_share
+from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.metrics.speaker_classifier import VoiceClassifier
+
+APART = 2.0  # semitones between source and target from which on it is asked to whom the new pitch is nearer
+
+Vote = Literal["target", "source", "other"]
+
+
+class Conversion(NamedTuple):
+    """What is measured of one sound; pitches are medians in Hz, NaN for whispers, see median_pitch."""
+
+    source_pitch: float  # of the source sentence
+    converted_pitch: float
+    source_speaker_pitch: float  # of all the speaker's references together
+    target_speaker_pitch: float
+    pitch_nearer_target: float  # 1 or 0; NaN where there is no answer, see nearer_target
+    pitch_shift: float  # share of the way, see pitch_shift
+    pitch_distance: float  # semitones from the target speaker's pitch, without sign
+    source_voiced: float  # share of the frames that are not silent
+    converted_voiced: float
+    source_harmonicity: float  # dB
+    converted_harmonicity: float
+    vote: Vote  # whose voice the classifier hears
+    target_wins: float  # 1 where the target is likelier than the source, else 0; NaN where they are one
+    mel_distance: float  # dB, see mel_distance
+
+
+def measure_conversion(
+    source: np.ndarray,
+    converted: np.ndarray,
+    *,
+    speakers: tuple[str, str],
+    pitches: tuple[float, float],
+    classifier: VoiceClassifier,
+) -> Conversion:
+    """Measure one conversion.
+
+    Args:
+        source: (T,), float, 16 kHz: the sentence.
+        converted: (T',): the same in another voice; T' may differ, what is longer is ignored by mel_distance.
+        speakers: names of source and target, which the classifier knows; equal where a sentence was spoken
+            again in its own voice.
+        pitches: their median pitches, see speaker_pitch.
+        classifier: fitted on references that hold neither sound.
+    """
+    before, after = track_pitch(source), track_pitch(converted)
+    pitch, new_pitch = median_pitch(before), median_pitch(after)
+    scores, same_voice = classifier.scores(converted), speakers[0] == speakers[1]
+    return Conversion(
+        source_pitch=pitch,
+        converted_pitch=new_pitch,
+        source_speaker_pitch=pitches[0],
+        target_speaker_pitch=pitches[1],
+        pitch_nearer_target=math.nan if same_voice else nearer_target(pitch, new_pitch, pitches[1]),
+        pitch_shift=pitch_shift(pitch, new_pitch, pitches[1]),
+        pitch_distance=abs(semitones(new_pitch, pitches[1])),
+        source_voiced=voiced_share(before),
+        converted_voiced=voiced_share(after),
+        source_harmonicity=harmonicity(before),
+        converted_harmonicity=harmonicity(after),
+        vote=_vote(scores, *speakers),
+        target_wins=math.nan if same_voice else float(scores[speakers[1]] > scores[speakers[0]]),
+        mel_distance=mel_distance(source, converted),
+    )
+
+
+def speaker_pitch(references: Iterable[np.ndarray]) -> float:
+    """Median pitch of all voiced frames of a speaker's sounds, (T,) each; Hz, NaN for whispers."""
+    tracks = [track_pitch(wave) for wave in references]
+    return median_pitch(Pitch(*(np.concatenate(part) for part in zip(*tracks)))) if tracks else math.nan
+
+
+def nearer_target(source: float, converted: float, target: float) -> float:
+    """1 where the converted pitch is nearer, in semitones, to the target speaker's than to the source's.
+
+    An unvoiced conversion counts as 0. NaN where the question has no answer: source and target are less than
+    two semitones apart, or one of them is NaN.
+    """
+    if not abs(semitones(source, target)) >= APART:  # NaN too
+        return math.nan
+    return float(abs(semitones(converted, target)) < abs(semitones(converted, source)))
+
+
+def pitch_shift(source: float, converted: float, target: float) -> float:
+    """How much of the way from source to target a pitch went, in semitones: 0 none, 1 all, 2 twice as far.
+
+    NaN for unvoiced conversions, and where nearer_target has no answer.
+    """
+    way = semitones(target, source)
+    return semitones(converted, source) / way if abs(way) >= APART else math.nan
+
+
+def mel_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Root mean square difference of two log-mel spectrograms, dB, frame by frame.
+
+    Of each band its mean over time is taken away, and with it level, microphone and much of the voice, so
+    that mainly what is said remains.
+
+    Args:
+        first: (T,), float, 16 kHz.
+        second: (T',); only the first min(T, T') samples are compared.
+
+    Returns:
+        NaN for sounds without samples.
+    """
+    length = min(len(first), len(second))
+    if not length:
+        return math.nan
+    difference = _bands(first[:length]) - _bands(second[:length])
+    return float(np.sqrt(np.mean(difference**2)))
+
+
+def _vote(scores: dict[str, float], source: str, target: str) -> Vote:
+    """Whose score is the highest."""
+    best = max(scores, key=scores.__getitem__)
+    return "target" if best == target else "source" if best == source else "other"
+
+
+def _bands(wave: np.ndarray) -> np.ndarray:
+    """Log-mel spectrogram without its mean over time: (T,) to (40, F), dB, at most 60 below the loudest."""
+    from librosa import power_to_db
+    from librosa.feature import melspectrogram
+
+    padded = np.pad(np.asarray(wave, np.float32), (0, max(0, 512 - len(wave))))
+    power = melspectrogram(y=padded, sr=SAMPLE_RATE, n_fft=512, win_length=400, hop_length=160, n_mels=40)
+    decibels = power_to_db(power, ref=max(float(power.max()), 1e-10), top_db=60.0)
+    return decibels - decibels.mean(axis=1, keepdims=True)

@@ -1,0 +1,1 @@
+"""Figures of runs, sentences, units and generated speech, each as one PNG."""

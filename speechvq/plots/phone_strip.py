@@ -1,0 +1,47 @@
+"""The strip of phones along an axis of time."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from speechvq.alignment.intervals import Interval
+from speechvq.plots.panels import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_NAME = {"ha": "center", "va": "center", "fontsize": 10, "color": INK, "parse_math": False}
+
+
+def draw_phones(
+    axes: "Axes",
+    intervals: Sequence[Interval],
+    colours: Mapping[str, tuple[float, float, float]],
+    seconds: float,
+    label: str,
+) -> None:
+    """Draw a coloured cell for each phone, with its name where there is room.
+
+    Args:
+        axes: whose x axis is time, from 0 to `seconds`.
+        intervals: the phones.
+        colours: of every phone, RGB in [0, 1].
+        seconds: shown.
+        label: to the left of the strip.
+    """
+    for interval in intervals:
+        start, end, name = interval.start, min(interval.end, seconds), interval.phone
+        if start >= end:
+            continue
+        line = 0.8 if end - start > 0.01 * seconds else 0.0
+        axes.axvspan(start, end, facecolor=colours[name], edgecolor="white", linewidth=line)
+        if end - start > seconds * (0.008 + 0.0055 * len(name)):
+            axes.text((start + end) / 2, 0.5, name, **_NAME)
+    bare(axes, label)
+
+
+def bare(axes: "Axes", label: str) -> None:
+    """Leave a strip nothing but a label to its left."""
+    axes.set(yticks=[], ylim=(0, 1))
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_ylabel(label, rotation=0, ha="right", va="center", color=INK)

@@ -1,0 +1,85 @@
+"""What was fitted over a model's grids of codes, on disk: a model directory that also says which grids."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from torch import Tensor, nn
+
+from speechvq.config import from_mapping, read_yaml
+from speechvq.errors import UserError
+from speechvq.io.model_directory import CONFIG, find_model, load_weights, save_model_directory
+from speechvq.priors.grid.pixelcnn import Grid
+
+_LARGEST = Grid(1024, 1024, 256, 65_536)
+Config = TypeVar("Config")
+Model = TypeVar("Model", bound=nn.Module)
+
+
+class OverGrids(Protocol):
+    """A model of grids of codes."""
+
+    config: Any
+    grid: Grid
+    source: str  # fingerprint of the model whose codes these are
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Weights by their names."""
+
+
+def save_over_grids(folder: Path, model: OverGrids, **more: object) -> None:
+    """Write a model directory with the grid's shape, `more`, and the source.
+
+    Raises:
+        UserError: the disk is full or not writable.
+    """
+    known = {"grid": model.grid._asdict(), **more, "source": model.source}
+    save_model_directory(folder, model.state_dict(), model.config, **known)
+
+
+def load_over_grids(
+    folder: str | Path,
+    kind: str,
+    what: str,
+    config_type: type[Config],
+    build: Callable[[Config, Grid, str, dict[str, Any]], Model],
+    *,
+    more: tuple[str, ...] = (),
+) -> Model:
+    """Read such a model, in evaluation mode; nothing in its files is trusted.
+
+    Args:
+        folder: the directory, or a run directory that has one in `model/`.
+        kind: what the configuration must be of.
+        what: the kind in words, for the complaint.
+        config_type: the configuration's dataclass.
+        build: makes the model from configuration, grid, source, and what else was asked for.
+        more: further keys of the file, by name.
+
+    Raises:
+        UserError: no such model; a damaged or hostile file; configuration and weights that differ.
+    """
+    folder = find_model(folder)
+    place = folder / CONFIG
+    mapping = read_yaml(place)
+    if mapping.get("kind") != kind:
+        raise UserError(f"{place}: no {what}; give what `train --out` made with model.kind: {kind}")
+    fields, source = mapping.pop("grid", None), str(mapping.pop("source", None))
+    others = {name: mapping.pop(name, None) for name in more}
+    return load_weights(
+        folder, lambda: build(from_mapping(config_type, mapping), read_grid(fields), source, others)
+    )
+
+
+def read_grid(fields: object) -> Grid:
+    """A grid from a file's fields, checked as if a stranger had written them.
+
+    Raises:
+        UserError: they are no sizes.
+    """
+    sizes = [fields.get(name) for name in Grid._fields] if isinstance(fields, dict) else []
+    if len(sizes) != 4 or not all(type(s) is int and 1 <= s <= most for s, most in zip(sizes, _LARGEST)):
+        raise UserError(
+            f"grid: expected {', '.join(Grid._fields)}, whole numbers of at most {tuple(_LARGEST)}"
+        )
+    return Grid(*sizes)

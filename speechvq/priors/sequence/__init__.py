@@ -1,0 +1,1 @@
+"""Autoregressive priors over strings of codes."""

@@ -1,0 +1,65 @@
+"""The sentences to listen to: source, reconstruction and conversions; and speech from nothing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.errors import UserError
+from speechvq.data.conversions import Job
+from speechvq.judges.intelligibility import resynthesis_of
+
+GENERATED = 12  # sounds from nothing, at most
+PICTURE = "generated.png"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A sentence to listen to; sounds are files."""
+
+    source: Utterance
+    again: Path | None  # the source spoken again from its codes, in its own voice
+    converted: Mapping[str, Path]  # by the name of the voice
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Speech from nothing."""
+
+    sounds: Mapping[str, Path]  # by name
+    picture: Path | None  # PNG
+
+
+NOTHING = Generated({}, None)
+
+
+def examples(jobs: Sequence[Job], count: int, resynthesis: Path | None) -> list[Example]:
+    """The first sentences, each with all its conversions.
+
+    Where reconstructions are given, what was converted into its own voice counts as one too.
+
+    Raises:
+        UserError: the folder of reconstructions is missing.
+    """
+    if resynthesis is not None and not resynthesis.is_dir():
+        raise UserError(f"{resynthesis}: no such folder; expected DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
+    sentences: dict[Utterance, dict[str, Path]] = {}
+    for job in jobs:
+        sentences.setdefault(job.utterance, {})[job.target] = job.path
+    found = []
+    for source, converted in list(sentences.items())[:count]:
+        again = None
+        if resynthesis is not None:
+            own = converted.pop(source.speaker, None)
+            again = resynthesis_of(source, resynthesis) or own
+        found.append(Example(source, again, converted))
+    return found
+
+
+def generated(folder: Path) -> Generated:
+    """The sounds that `generate` listed, and its picture.
+
+    Raises:
+        UserError: no manifest there.
+    """
+    return Generated({u.utt: u.path for u in read_manifest(folder)[:GENERATED]}, folder / PICTURE)

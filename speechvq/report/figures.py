@@ -1,0 +1,63 @@
+"""The pictures of a page: drawn beside it, so that they can go elsewhere too."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from speechvq.alignment.directory import AlignmentDirectory
+from speechvq.data.manifest import Utterance
+from speechvq.audio.waveform import read_waveform
+from speechvq.errors import UserError
+from speechvq.evaluate.aligned_codes import AlignedCodes
+from speechvq.plots.conversion import draw_conversion
+from speechvq.plots.units import draw_units
+from speechvq.report.audio_examples import Example
+
+PANELS = 2  # voices in the picture
+
+
+def draw_example(path: Path, run: Path, example: Example, alignments: AlignmentDirectory | None) -> None:
+    """Draw a sentence, its phones where they are known, its codes if the run has a model, and conversions."""
+    first = example.source
+    source = read_waveform(first.path)
+    again = {first.speaker: example.again} if example.again and not example.converted else {}
+    voices = list({**example.converted, **again}.items())[:PANELS]
+    options = {}
+    codes = None
+    if (run / "model").is_dir():
+        from speechvq.speech.model import load_model  # a second to import
+
+        model = load_model(run)
+        codes = model.encode_wave(source)
+        options = {"frame_rate": model.config.frame_rate, "num_codes": model.config.quantizer.num_codes}
+    known = alignments is not None and first.utt in alignments.places
+    draw_conversion(
+        path,
+        source,
+        codes,
+        {voice: read_waveform(sound) for voice, sound in voices},
+        title=f"{first.speaker}, sentence {first.utt}",
+        phones=alignments.read(first.utt) if alignments is not None and known else (),
+        **options,
+    )
+
+
+def draw_matrix_and_strip(
+    path: Path, corpus: AlignedCodes, examples: Sequence[Example], manifest: Mapping[str, Utterance]
+) -> None:
+    """Draw phones by codes, and one utterance: one to listen to, if its phones are known, or the middle one.
+
+    Raises:
+        UserError: no code lies within a phone.
+    """
+    from speechvq.metrics.units.purity import score_units
+
+    rate = corpus.codes.frame_rate_hz
+    score = score_units(corpus.read(), corpus.codes.num_codes, rate, resamplings=0)["all"]
+    if not score.figures["frames"]:
+        raise UserError(
+            f"{corpus.codes.path}: no code lies within a phone; does frame_rate_hz fit the alignments?"
+        )
+    heard = [each.source.utt for each in examples if each.source.utt in corpus.names]
+    name = heard[0] if heard else corpus.names[len(corpus.names) // 2]
+    wave = read_waveform(manifest[name].path) if name in manifest else None
+    draw_units(path, score, corpus.labelled(name), wave, title=name, frame_rate=rate)

@@ -1,0 +1,1 @@
+"""Waveform to one vector a code frame."""

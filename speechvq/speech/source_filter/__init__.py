@@ -1,0 +1,1 @@
+"""Harmonics and an all-pole filter, predicted from the codes."""

@@ -1,0 +1,1 @@
+"""Voices that were not in training."""

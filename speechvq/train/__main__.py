@@ -1,5 +1,0 @@
-"""Starts `python -m speechvq.train`."""
-
-from speechvq.train import main
-
-raise SystemExit(main())

@@ -1,0 +1,79 @@
+"""How the image models are taught: prepared pictures, and their bound on some that are held out."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from speechvq.runtime import distributed
+from speechvq.config import ImageRun
+from speechvq.images.autoencoder import Encoder, compile_parts
+from speechvq.images.elbo import bits_per_dim
+from speechvq.images.dataset import check_size, read_images, walk
+from speechvq.images.model_directory import ImageModel, build, save_image_model
+from speechvq.images.vimco import ImageVimco
+from speechvq.images.vqvae import ImageVQ
+from speechvq.training.task import Lesson
+
+AT_ONCE = 32  # held-out pictures measured at once; bounds memory
+
+
+def lesson(config: ImageRun, device: torch.device) -> Lesson:
+    """The model on its device, its pictures and its measure.
+
+    Raises:
+        UserError: pictures that are missing, damaged or of another size than the model's.
+    """
+    training, heldout = read_images(config.data.root, "train"), read_images(config.data.root, "test")
+    check_size(training, config.model.autoencoder.size, config.data.root)
+    torch.manual_seed(config.train.seed)
+    pictures = heldout.batch(slice(config.train.evaluate_crops))
+
+    def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
+        numbers = walk(
+            len(training.pixels),
+            config.data.batch,
+            config.train.seed,
+            step=step,
+            rank=distributed.rank(),
+            world_size=distributed.world_size(),
+        )
+        return ((training.batch(which),) for which in numbers)
+
+    model = build(config.model).to(device)
+    return Lesson(
+        model,
+        batches,
+        lambda taught: measure(taught, pictures),
+        _export,
+        compile=lambda: compile_parts(
+            encoder_of(model), model.decoder, varying=isinstance(model, ImageVimco)
+        ),
+    )
+
+
+def encoder_of(model: ImageModel) -> Encoder:
+    """The convolutions; a VQ-VAE has batch renormalisation after them."""
+    encoder = model.encoder[0] if isinstance(model, ImageVQ) else model.encoder
+    assert isinstance(encoder, Encoder)
+    return encoder
+
+
+def measure(model: nn.Module, pictures: Tensor) -> dict[str, float]:
+    """The bound on held-out pictures (B, 3, H, W) uint8 and its parts, bits a sub-pixel.
+
+    What is drawn is drawn alike at every evaluation, and the training's own random numbers stay as they are.
+    """
+    device = next(model.parameters()).device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(0)
+        parts = [model.bound(some.to(device)) for some in pictures.split(AT_ONCE)]  # type: ignore[operator]
+    names = ("heldout_bits", "heldout_reconstruction_bits", "heldout_latents_bits")
+    means = (torch.cat(each).mean() for each in zip(*parts))
+    return {name: float(bits_per_dim(mean, pictures[0].numel())) for name, mean in zip(names, means)}
+
+
+def _export(folder: Path, model: nn.Module) -> None:
+    assert isinstance(model, ImageModel)
+    save_image_model(folder, model)

@@ -1,0 +1,89 @@
+"""How a prior over code strings is taught: crops of a codes directory, measured on whole held-out strings."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from speechvq.runtime import distributed
+from speechvq.data.code_strings import CodeString, CodeWalk, other_speakers, read_strings, speaker_numbers
+from speechvq.data.codes_directory import open_codes
+from speechvq.config import SequencePriorRun
+from speechvq.errors import UserError
+from speechvq.priors.sequence.model_directory import save_prior
+from speechvq.priors.sequence.sampling import code_nats
+from speechvq.priors.sequence.prior import SequencePrior
+from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.training.task import Lesson
+
+
+def lesson(config: SequencePriorRun, device: torch.device) -> Lesson:
+    """The prior on its device, its crops and its measures.
+
+    Raises:
+        UserError: codes or settings that cannot be trained on.
+    """
+    check(config)
+    directory = open_codes(Path(config.data.codes))
+    strings = read_strings(directory, config.data.manifest, ("train", "dev"))
+    training, dev = ([s for s in strings if s.split == split] for split in ("train", "dev"))
+    speakers = sorted({string.speaker for string in training}) if config.model.speaker else []
+    vocabulary = Vocabulary(directory.num_codes, directory.frame_rate_hz, directory.codebook)
+    torch.manual_seed(config.train.seed)
+    prior = SequencePrior(config.model, vocabulary, speakers).to(device)
+    walk = CodeWalk(training, speakers, config.data.crop, vocabulary.num_codes, config.train.seed)
+    few = np.linspace(0, len(dev) - 1, min(config.train.evaluate_crops, len(dev))).astype(int)
+    heldout = [dev[i] for i in few]
+    speaker_numbers(heldout, speakers)  # now rather than at the first evaluation
+    return Lesson(
+        prior,
+        lambda step: walk.batches(
+            config.data.batch, step=step, rank=distributed.rank(), world_size=distributed.world_size()
+        ),
+        lambda model: measure(model, heldout),
+        _export,
+    )
+
+
+def check(config: SequencePriorRun) -> None:
+    """Refuse settings that contradict one another.
+
+    Raises:
+        UserError: names them.
+    """
+    if not config.data.codes:
+        raise UserError("data.codes is not set; give a codes directory: --set data.codes=DIR")
+    if config.model.speaker and not config.data.manifest:
+        raise UserError("model.speaker needs to know who speaks: --set data.manifest=DIR, or model.speaker=0")
+
+
+def measure(prior: nn.Module, heldout: Sequence[CodeString]) -> dict[str, float]:
+    """What a prior is worth on strings it has not seen.
+
+    Returns:
+        `heldout_bits` a code and `heldout_bits_per_second`; of a prior that is told the speaker
+        `speaker_gap_bits`, what another speaker's name costs.
+    """
+    assert isinstance(prior, SequencePrior)
+    numbers = speaker_numbers(heldout, prior.speakers)
+    bits = _bits(prior, heldout, numbers)
+    values = {"heldout_bits": bits, "heldout_bits_per_second": bits * prior.vocabulary.frame_rate_hz}
+    if len(prior.speakers) > 1:
+        values["speaker_gap_bits"] = (
+            _bits(prior, heldout, other_speakers(numbers, len(prior.speakers))) - bits
+        )
+    return values
+
+
+def _bits(prior: SequencePrior, strings: Sequence[CodeString], numbers: np.ndarray) -> float:
+    """Bits a code over all strings."""
+    nats = code_nats(prior, [string.codes for string in strings], numbers.tolist())
+    return float(np.concatenate(nats).mean() / math.log(2))
+
+
+def _export(folder: Path, prior: nn.Module) -> None:
+    assert isinstance(prior, SequencePrior)
+    save_prior(folder, prior)

@@ -1,0 +1,121 @@
+"""The codes of a recording by a trained image model: computed once, and kept beside the model.
+
+MODEL/codes/NAME/NNNNNN.npz    codes    (L, H, W, G), the least unsigned integers that hold them
+                               actions  (L - 1,), uint8: what was done between a frame and the next
+"""
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from speechvq.errors import UserError
+from speechvq.io.atomic import replacing
+from speechvq.images.codes import fingerprint, grid_of
+from speechvq.images.model_directory import ImageModel
+from speechvq.images.vae import ImageVAE
+from speechvq.priors.grid.pixelcnn import Grid
+from speechvq.runtime.progress import progress
+from speechvq.video.recording.dataset import episodes
+from speechvq.video.recording.episode import read_window
+from speechvq.video.recording.recording import Split, read_recording
+from speechvq.video.world.interface import ACTIONS
+
+AT_ONCE = 50  # frames encoded at once; bounds memory
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+
+
+class CodedEpisodes(NamedTuple):
+    """Episodes of one length as codes."""
+
+    codes: np.ndarray  # (E, L, H, W, G), unsigned
+    actions: np.ndarray  # (E, L - 1), uint8: [:, t] leads from frame t to frame t + 1
+
+    def count(self, length: int) -> int:
+        """How many windows of so many frames there are."""
+        return len(self.codes) * max(self.codes.shape[1] - length + 1, 0)
+
+    def windows(self, numbers: np.ndarray | Sequence[int], length: int) -> tuple[Tensor, Tensor]:
+        """Windows by numbers below `count`: codes (B, length, H, W, G), actions (B, length - 1), int64."""
+        which, starts = np.divmod(np.asarray(numbers), self.codes.shape[1] - length + 1)
+        places = starts[:, None] + np.arange(length)
+        codes = self.codes[which[:, None], places].astype(np.int64)
+        actions = self.actions[which[:, None], places[:, :-1]].astype(np.int64)
+        return torch.from_numpy(codes), torch.from_numpy(actions)
+
+
+def kept_episodes(folder: str | Path, model: ImageModel, root: str | Path, split: Split) -> CodedEpisodes:
+    """The codes of a split's episodes; those that are not kept yet are encoded.
+
+    Args:
+        folder: the model's, or its run's; they are kept in its `codes/`, by the weights and the recording.
+        model: what is in it.
+        root: of the recording.
+        split: which of its episodes.
+
+    Raises:
+        UserError: a model without codes or of frames of another size; no recording, or a damaged one; the
+            disk is full.
+    """
+    recording, root = read_recording(Path(root)), Path(root)
+    size, grid = model.config.autoencoder.size, grid_of(model)
+    if size != recording.pixels:
+        raise UserError(
+            f"{root}: frames of {recording.pixels} pixels, and the model's pictures have {size}; train one "
+            f"with model.autoencoder.size={recording.pixels}"
+        )
+    place = f"{root.resolve()} {recording.world} {recording.seed} {recording.frames}"
+    name = hashlib.sha256(place.encode()).hexdigest()[:16]
+    kept = Path(folder) / "codes" / f"{recording.world}-{fingerprint(folder)}-{name}"
+    paths = episodes(root, split)
+    each = []
+    for path in progress(paths, total=len(paths), label=f"encode {split}", unit="episodes"):
+        if not (kept / path.name).exists():
+            _encode(model, path, recording.frames, kept / path.name)
+        each.append(_read(kept / path.name, recording.frames, grid))
+    codes, actions = zip(*each)
+    return CodedEpisodes(np.stack(codes), np.stack(actions))
+
+
+@torch.no_grad()
+def encode_frames(model: ImageModel, frames: np.ndarray) -> Tensor:
+    """Codes of frames: (L, H, W, 3) uint8, as an episode has them, to (L, grid, grid, G), int64."""
+    assert not isinstance(model, ImageVAE)
+    device = next(model.parameters()).device
+    pixels = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
+    return torch.cat([model.encode(part.to(device)) for part in pixels.split(AT_ONCE)])
+
+
+@torch.no_grad()
+def decode_frames(model: ImageModel, codes: Tensor) -> np.ndarray:
+    """Frames of codes, as an episode has them: (L, grid, grid, G), int64, to (L, H, W, 3), uint8."""
+    assert not isinstance(model, ImageVAE)
+    pixels = torch.cat([model.decode(part) for part in codes.split(AT_ONCE)])
+    return pixels.permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _encode(model: ImageModel, path: Path, frames: int, out: Path) -> None:
+    episode = read_window(path, 0, frames)
+    kind = np.min_scalar_type(grid_of(model).num_codes - 1)
+    codes = encode_frames(model, episode.frames).cpu().numpy().astype(kind)
+    with replacing(out) as temporary:
+        np.savez_compressed(temporary, codes=codes, actions=episode.actions.astype(np.uint8))
+
+
+def _read(path: Path, frames: int, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            codes, actions = archive["codes"], archive["actions"]
+    except _DAMAGE as error:
+        raise UserError(f"{path}: damaged ({error}); remove it, and it is made again") from None
+    shapes = ((frames, grid.height, grid.width, grid.per_position), (frames - 1,))
+    whole = (codes.shape, actions.shape) == shapes and codes.dtype.kind == actions.dtype.kind == "u"
+    if not whole or codes.max() >= grid.num_codes or actions.max(initial=0) >= len(ACTIONS):
+        raise UserError(f"{path}: no codes of this recording by this model; remove it, and it is made again")
+    return codes, actions

@@ -1,0 +1,151 @@
+"""Recordings of a world: seeded episodes in a folder, told by what is in it.
+
+    OUT/meta.json             world, seed, episodes, frames an episode, names of the actions
+    OUT/episodes/NNNNNN.npz   see episode.py
+
+Episode n depends on world, seed and n only, so more episodes can be added, and an interrupted call goes on.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from speechvq.runtime.worker_pool import in_order
+from speechvq.errors import UserError
+from speechvq.io.atomic import write_bytes
+from speechvq.runtime.progress import counter
+from speechvq.video.recording.episode import Episode, is_whole, write_episode
+from speechvq.video.world.random_policy import Wanderer
+from speechvq.video.world.interface import ACTIONS, PIXELS, World
+
+META = "meta.json"
+VERSION = 1  # raise it when the same seed gives other bytes
+AT_ONCE = 16  # episodes a process records before it is given others
+
+WorldName = Literal["maze", "doom"]
+Split = Literal["train", "dev", "test"]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What lies in a folder of episodes."""
+
+    world: WorldName
+    seed: int
+    episodes: int
+    frames: int  # an episode
+    pixels: int = PIXELS
+    actions: tuple[str, ...] = ACTIONS
+    version: int = VERSION
+
+
+def record(out: Path, recording: Recording, *, jobs: int | None = None) -> int:
+    """Play and write the episodes that are not there yet.
+
+    Args:
+        out: made when missing.
+        recording: what is wanted; of an earlier recording in `out` only the number of episodes may differ.
+        jobs: processes; None takes one for each core.
+
+    Returns:
+        How many episodes were recorded now.
+
+    Raises:
+        UserError: `out` holds another recording, the seed is negative, ViZDoom is missing, the disk refuses.
+    """
+    _check(out, recording)
+    numbers = range(recording.episodes)
+    missing = [n for n in numbers if not is_whole(episode_path(out, n), recording.frames)]
+    if missing:
+        _open(
+            recording
+        ).close()  # what is not installed is told, and what must be compiled is, before the work
+    write_bytes(out / META, f"{json.dumps(asdict(recording), indent=2)}\n".encode())
+    parts = [missing[i : i + AT_ONCE] for i in range(0, len(missing), AT_ONCE)]
+    done = 0
+    with counter(len(missing), label="record", unit="episode") as count:
+        for made in in_order(partial(_record_part, out=out, recording=recording), parts, jobs, few=1):
+            done += made
+            count(done)
+    return done
+
+
+def read_recording(folder: Path) -> Recording:
+    """What lies in a folder of episodes.
+
+    Raises:
+        UserError: there is no recording, or one that this version cannot read.
+    """
+    path = folder / META
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        recording = Recording(**{**found, "actions": tuple(found["actions"])})
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no recording here; make one with `speechvq.prepare maze`") from None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: not what `speechvq.prepare` writes ({error}); record again") from None
+    numbers = (recording.seed, recording.episodes, recording.frames)
+    if (recording.pixels, recording.actions, recording.version) != (PIXELS, ACTIONS, VERSION) or not all(
+        type(number) is int and number >= 0 for number in numbers
+    ):
+        raise UserError(f"{path}: made by another version of speechvq; record again into another folder")
+    return recording
+
+
+def episode_path(folder: Path, number: int) -> Path:
+    """Where an episode lies."""
+    return folder / "episodes" / f"{number:06d}.npz"
+
+
+def split_of(number: int) -> Split:
+    """Of every twenty episodes the first is in test, the second in dev: they stay so when more are added."""
+    return "test" if number % 20 == 0 else "dev" if number % 20 == 1 else "train"
+
+
+def _check(out: Path, recording: Recording) -> None:
+    """Two recordings must never mix in one folder."""
+    if recording.seed < 0:
+        raise UserError(f"--seed {recording.seed} is negative; take 0 or more")
+    if (out / META).exists() and replace(read_recording(out), episodes=recording.episodes) != recording:
+        raise UserError(f"{out}: holds another recording, see {META}; remove it or choose another --out")
+
+
+def _open(recording: Recording) -> World:
+    if recording.world == "doom":
+        from speechvq.video.world.doom import DoomWorld# an optional dependency
+
+        return DoomWorld(recording.seed)
+    from speechvq.video.world.maze_world import MazeWorld# imports numba
+
+    return MazeWorld(recording.seed)
+
+
+def _record_part(numbers: Sequence[int], *, out: Path, recording: Recording) -> int:
+    """Record some episodes, as many side by side as the world likes."""
+    world = _open(recording)
+    try:
+        for first in range(0, len(numbers), world.side_by_side):
+            group = numbers[first : first + world.side_by_side]
+            for number, episode in zip(group, _play(world, recording, group)):
+                write_episode(episode_path(out, number), episode)
+    finally:
+        world.close()
+    return len(numbers)
+
+
+def _play(world: World, recording: Recording, numbers: Sequence[int]) -> Iterator[Episode]:
+    """Whole episodes side by side."""
+    players = [Wanderer(recording.seed, number) for number in numbers]
+    frames, poses, actions = [world.reset(numbers)], [world.poses], []
+    for _ in range(recording.frames - 1):
+        actions.append([player.act(blocked) for player, blocked in zip(players, world.blocked)])
+        frames.append(world.step(np.array(actions[-1])))
+        poses.append(world.poses)
+    done = np.array(actions, np.int64).reshape(-1, len(numbers))
+    for i in range(len(numbers)):
+        yield Episode(np.stack([f[i] for f in frames]), done[:, i], np.stack([p[i] for p in poses]))

@@ -1,0 +1,1 @@
+"""Worlds to act in: a built-in maze and ViZDoom."""

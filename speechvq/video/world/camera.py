@@ -1,0 +1,195 @@
+"""What an eye in a maze sees: one ray a column, as in Wolfenstein 3D, and four samples a pixel, in numba.
+
+The image plane stands at distance 1 before the eye and reaches SPREAD to each side, up and down. A ray's
+depth is measured along the direction of the view, not along the ray, so walls are straight. Walls are 1 high
+and the eye is in the middle, so a row of height h, -1 at the top to 1, meets ceiling or floor at depth
+0.5 / (SPREAD |h|), unless a wall is nearer. Light and colours are whole numbers, so frames are equal to the
+byte wherever the geometry is.
+"""
+
+import functools
+import sys
+import threading
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from speechvq.video.world.textures import CEILING, FLOOR, SHARPNESSES, SIZE
+from speechvq.video.world.interface import PIXELS
+
+# numba's cache on disk notices changes of this file only: touch it after changing a constant of another.
+SAMPLES = 2  # a pixel, each way
+SPREAD = 0.75  # tan of half the field of view, 73.7 degrees
+FULL_LIGHT = 256
+STEPS, DEEPEST = 16, 32  # light and sharpness of walls go by depth in steps of 1/16, up to 32
+
+WHOLE = FULL_LIGHT * SAMPLES**2
+BITS = 21  # a colour; 255 x WHOLE and its rounding fit, and three of them fit an int64
+FIELD, AREA = (1 << BITS) - 1, SIZE * SIZE
+_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+
+class Tables(NamedTuple):
+    """What does not depend on where the eye is; lines are rows or columns of samples."""
+
+    offsets: np.ndarray  # (lines,), of rows and columns alike: how far from the middle, -1 to 1
+    row_depths: np.ndarray  # (lines,), where a row meets floor or ceiling
+    row_lights: np.ndarray  # (lines,), 0 to FULL_LIGHT
+    row_sharpnesses: np.ndarray  # (lines,)
+    wall_lights: np.ndarray  # (DEEPEST x STEPS,)
+    wall_sharpnesses: np.ndarray  # (DEEPEST x STEPS,)
+
+
+def tables() -> Tables:
+    """The tables of a frame of PIXELS x PIXELS."""
+    lines = SAMPLES * PIXELS
+    offsets = (2.0 * np.arange(lines) + 1.0) / lines - 1.0
+    rows, walls = 0.5 / (SPREAD * abs(offsets)), np.arange(DEEPEST * STEPS) / STEPS
+    texels = 2.0 * SPREAD * SIZE / lines  # between two samples, at depth 1
+    row_texels = texels * rows * np.sqrt(2.0 * rows)  # more ahead than aside: the mean of both
+    return Tables(offsets, rows, light(rows), sharpness(row_texels), light(walls), sharpness(texels * walls))
+
+
+def light(depths: np.ndarray) -> np.ndarray:
+    """Light at some depths, int64 in 0 to FULL_LIGHT: a lamp at the eye, a little everywhere."""
+    return (FULL_LIGHT * (0.2 + 0.8 / (1.0 + (depths / 4.0) ** 2))).astype(np.int64)
+
+
+def sharpness(texels: np.ndarray) -> np.ndarray:
+    """Which of a texture's sharpnesses suits so many texels between two samples, int64."""
+    return np.clip(np.log2(np.maximum(texels, 1.0)), 0, SHARPNESSES - 1).astype(np.int64)
+
+
+def pack(textures: np.ndarray) -> np.ndarray:
+    """Three colours in one number, with room to multiply them by light and to add up a pixel's samples.
+
+    Args:
+        textures: (..., 3), uint8; see textures.paint.
+
+    Returns:
+        (...), int64.
+    """
+    red, green, blue = np.moveaxis(textures.astype(np.int64), -1, 0)
+    return red | green << BITS | blue << 2 * BITS
+
+
+_TABLES = tables()
+
+
+def look(mazes: np.ndarray, eyes: np.ndarray, headings: np.ndarray, packed: np.ndarray) -> np.ndarray:
+    """Frames seen by one eye in each maze.
+
+    Args:
+        mazes: (B, Y, X), uint8, closed all round; see maze.build_maze.
+        eyes: (B, 2), float64, x and y in free blocks.
+        headings: (B, 2), float64, unit vectors of the directions of view.
+        packed: (textures, SHARPNESSES, SIZE, SIZE), int64; see pack.
+
+    Returns:
+        (B, PIXELS, PIXELS, 3), uint8.
+    """
+    frames = np.empty((len(mazes), PIXELS, PIXELS, 3), np.uint8)
+    _draw(frames, mazes, eyes, headings, packed.reshape(-1), _TABLES)
+    return frames
+
+
+@functools.cache
+def compile_camera() -> None:
+    """Load or make the machine code on a closet, and say why the first frame on a machine takes longer."""
+    words = "compiling the camera, once for this machine ..."
+    said = threading.Timer(2.0, print, [words], {"file": sys.stderr})
+    closet = np.full((1, 3, 3), FLOOR + 1, np.uint8)
+    closet[0, 1, 1] = 0
+    said.start()
+    try:
+        blank = np.zeros((2, SHARPNESSES, SIZE, SIZE), np.int64)
+        look(closet, np.full((1, 2), 1.5), np.eye(1, 2), blank)
+    finally:  # Ctrl-C too
+        said.cancel()
+
+
+@njit(**_COMPILED)
+def _cast(maze, x, y, dx, dy):  # type: ignore[no-untyped-def]
+    """Depth of the nearest wall along a ray, its texture, where along it, and whether it faces along y.
+
+    The lines of the grid are crossed one after the other; each depth is computed afresh, so no error adds up.
+    """
+    inverse_x, inverse_y = 1.0 / (dx if dx != 0.0 else 1e-12), 1.0 / (dy if dy != 0.0 else 1e-12)
+    block_x, block_y = int(x), int(y)
+    step_x, step_y = 1 if inverse_x > 0.0 else -1, 1 if inverse_y > 0.0 else -1
+    line_x, line_y = block_x + (step_x > 0), block_y + (step_y > 0)
+    while True:
+        depth_x, depth_y = (line_x - x) * inverse_x, (line_y - y) * inverse_y
+        along_y = depth_y <= depth_x
+        if along_y:
+            block_y, line_y = block_y + step_y, line_y + step_y
+        else:
+            block_x, line_x = block_x + step_x, line_x + step_x
+        texture = maze[block_y, block_x]
+        if texture:
+            depth = depth_y if along_y else depth_x
+            place = x + depth * dx if along_y else y + depth * dy
+            return depth, texture, place - np.floor(place), along_y
+
+
+@njit(**_COMPILED)
+def _cast_all(rays, papers, lights, maze, x, y, heading, tables):  # type: ignore[no-untyped-def]
+    """One ray a column of samples: its direction and depth, rays (3, lines); the wall's texels and light."""
+    for column in range(len(papers)):
+        aside = SPREAD * tables.offsets[column]
+        dx, dy = heading[0] - aside * heading[1], heading[1] + aside * heading[0]
+        depth, wall, place, along_y = _cast(maze, x, y, dx, dy)
+        step = min(int(depth * STEPS), len(tables.wall_lights) - 1)
+        rays[0, column], rays[1, column], rays[2, column] = dx, dy, depth
+        papers[column] = (wall * SHARPNESSES + tables.wall_sharpnesses[step]) * AREA + int(place * SIZE)
+        lights[column] = tables.wall_lights[step] * 3 // 4 if along_y else tables.wall_lights[step]
+
+
+@njit(**_COMPILED)
+def _find_row(spots, rays, papers, x, y, plane, height, far):  # type: ignore[no-untyped-def]
+    """Which texel each sample of a row shows: floor or ceiling where that is nearer than the wall.
+
+    Both are computed, so that there is no branch and the compiler makes vector instructions of it.
+    """
+    size, edge, zero = np.int32(SIZE), np.int32(SIZE - 1), np.int32(0)
+    for column in range(len(spots)):
+        u = np.int32((x + far * rays[0, column]) * SIZE) & edge
+        v = np.int32((y + far * rays[1, column]) * SIZE) & edge
+        down = np.int32((0.5 + height * rays[2, column]) * SIZE)
+        on_plane, on_wall = plane + size * v + u, papers[column] + size * min(max(down, zero), edge)
+        spots[column] = on_plane if far < rays[2, column] else on_wall
+
+
+@njit(**_COMPILED)
+def _add_row(sums, spots, depths, lights, texels, far, shine):  # type: ignore[no-untyped-def]
+    """Add the lit texels of a row of samples to its pixels."""
+    for pixel in range(len(sums)):
+        total = sums[pixel]
+        for column in range(SAMPLES * pixel, SAMPLES * pixel + SAMPLES):
+            # Unsigned: numba would ask of every other index whether it is negative.
+            total += texels[np.uint64(spots[column])] * (shine if far < depths[column] else lights[column])
+        sums[pixel] = total
+
+
+@njit(**_COMPILED)
+def _draw(frames, mazes, eyes, headings, texels, tables):  # type: ignore[no-untyped-def]
+    """Fill frames (B, H, W, 3); `texels` is flat."""
+    lines, width = len(tables.offsets), frames.shape[2]
+    rays, lights = np.empty((3, lines)), np.empty(lines, np.int64)
+    papers, spots, sums = np.empty(lines, np.int32), np.empty(lines, np.int32), np.empty(width, np.int64)
+    half = WHOLE // 2  # so that quotients are rounded
+    for b in range(len(frames)):
+        x, y = eyes[b, 0], eyes[b, 1]
+        _cast_all(rays, papers, lights, mazes[b], x, y, headings[b], tables)
+        for line in range(lines):
+            row, far, height = line // SAMPLES, tables.row_depths[line], SPREAD * tables.offsets[line]
+            if line % SAMPLES == 0:
+                sums[:] = half | half << BITS | half << 2 * BITS
+            plane = ((CEILING if height < 0 else FLOOR) * SHARPNESSES + tables.row_sharpnesses[line]) * AREA
+            _find_row(spots, rays, papers, x, y, np.int32(plane), height, far)
+            _add_row(sums, spots, rays[2], lights, texels, far, tables.row_lights[line])
+            if line % SAMPLES == SAMPLES - 1:
+                for pixel in range(width):
+                    for channel in range(3):
+                        frames[b, row, pixel, channel] = (sums[pixel] >> channel * BITS & FIELD) // WHOLE

@@ -1,0 +1,197 @@
+"""The interface as users' scripts know it: names of commands and flags, exit codes, and no traceback."""
+
+import argparse
+import io
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from speechvq import UserError, __main__, align, convert, draw, encode, enroll, generate, prepare, report
+from speechvq.cli import command
+from speechvq import imagine, train
+from speechvq import evaluate as evaluate_command
+from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, generation, likelihood, prior
+from speechvq.evaluate import purity, rollout, speakers
+from helpers.tiny import python
+
+PARSERS = {
+    "prepare": prepare.build_parser,
+    "train": train.build_parser,
+    "encode": encode.build_parser,
+    "convert": convert.build_parser,
+    "enroll": enroll.build_parser,
+    "generate": generate.build_parser,
+    "align": align.build_parser,
+    "evaluate abx": abx.build_parser,
+    "evaluate baselines": baselines.build_parser,
+    "evaluate conversion": conversion.build_parser,
+    "evaluate prior": prior.build_parser,
+    "evaluate generation": generation.build_parser,
+    "evaluate purity": purity.build_parser,
+    "evaluate codebook": codebook.build_parser,
+    "evaluate speakers": speakers.build_parser,
+    "evaluate alignments": alignments.build_parser,
+    "evaluate likelihood": likelihood.build_parser,
+    "evaluate rollout": rollout.build_parser,
+    "draw": draw.build_parser,
+    "imagine": imagine.build_parser,
+    "report": report.build_parser,
+}
+FLAGS = {
+    "prepare": "--dev-share --download --episodes --frames --help --jobs --mic --out --root --seed --sentences "
+    "--size --speakers --test-share --unseen-speakers",
+    "train": "--config --device --help --out --set",
+    "encode": "--help --limit --model --out --shard --split --src",
+    "convert": "--chunked --engine --help --limit --list-speakers --model --out --precision --seed --split --src "
+    "--target-speaker --temperature --top-p --voicing",
+    "enroll": "--audio --help --minutes --model --name --out --seed --steps --unfreeze",
+    "align": "--audio --dictionary --help --jobs --out --split --text",
+    "evaluate alignments": "--alignments --help --json --reference",
+    "evaluate abx": "--alignments --baselines --codes --context --features --help --items --json --manifest --max-across "
+    "--max-group --model --seed --split --tier",
+    "evaluate baselines": "--alignments --codes --config --corpus --frame-rate --help --json --num-codes "
+    "--out --seeds --split --tier",
+    "evaluate conversion": "--converted --help --json --manifest --references --resynthesis --source --target --wer",
+    "generate": "--count --help --model --out --prior --prompt --seconds --seed --sound-temperature --speaker "
+    "--temperature --top-p",
+    "evaluate generation": "--alignments --codes --help --json --manifest --reference --sounds --split",
+    "evaluate prior": "--codes --help --json --manifest --prior --split",
+    "evaluate purity": "--alignments --codes --help --json --manifest --plot --tier",
+    "evaluate codebook": "--codes --help --json",
+    "evaluate speakers": "--codes --help --json --manifest",
+    "evaluate likelihood": "--data --device --help --images --json --prior --run --second-stage",
+    "draw": "--count --data --device --help --out --prior --run --second-stage --seed --temperature",
+    "evaluate rollout": "--against --data --device --frames --help --json --model --prior --probe-steps --rollouts "
+    "--seed --split --temperature --top-p --windows",
+    "imagine": "--actions --data --device --frames --help --model --out --prior --seed --start --temperature --top-p",
+    "report": "--abx --alignments --baselines --codes --converted --examples --generated --help --imagined --likelihood "
+    "--manifest --out --pictures --purity --resynthesis --rollout --run --scores --unseen-baselines --unseen-purity",
+}
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags_are_pinned(name: str) -> None:
+    """Whoever changes a flag changes it here too, and in the README."""
+    options = {text for action in PARSERS[name]()._actions for text in action.option_strings}
+    assert options == {"-h", *FLAGS[name].split()}
+
+
+def test_every_command_is_pinned() -> None:
+    subjects = {f"evaluate {subject}" for subject in evaluate_command.SUBJECTS}
+    assert set(FLAGS) == set(__main__.COMMANDS) - {"evaluate"} | subjects
+
+
+@pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
+def test_the_commands_are_listed(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(argv) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == list(__main__.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["transmogrify"], "speechvq: error: no command 'transmogrify'; there are prepare, train, encode,"),
+        (["evaluate", "taste"], "speechvq.evaluate: error: no subject 'taste'; there are conversion"),
+        (
+            ["convert", "--model", "nowhere", "--list-speakers"],
+            "speechvq.convert: error: nowhere: no model here",
+        ),
+        (
+            ["encode", "--model", "m", "--src", "nowhere.tsv", "--out", "o"],
+            "speechvq.encode: error: nowhere.tsv: no",
+        ),
+        (
+            ["train", "--config", "nowhere.yaml", "--out", "o"],
+            "speechvq.train: error: nowhere.yaml: No such file",
+        ),
+        (["report", "--run", "nowhere"], "speechvq.report: error: nowhere: no run here"),
+        (["prepare", "folder", "--out", "o"], "speechvq.prepare: error: --root is missing"),
+        (
+            ["evaluate", "conversion", "--converted", "x", "--manifest", "nowhere"],
+            "speechvq.evaluate conversion: error: nowhere: no such manifest",
+        ),
+    ],
+)
+def test_a_mistake_costs_one_line_and_exit_code_2(
+    argv: list[str],
+    line: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert __main__.main(argv) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(line) and error.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_help_and_wrong_flags(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        __main__.main([*name.split(), "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: speechvq.{name}")
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main([*name.split(), "--no-such-flag"])
+    assert f"usage: speechvq.{name}" in capsys.readouterr().err
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    """All of them in one fresh process; a mistake that needs no model answers as fast."""
+    script = (
+        "import contextlib, io, sys\n"
+        "from speechvq.__main__ import main\n"
+        f"for name in {list(__main__.COMMANDS)}:\n"
+        "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "        main([name, '--help'])\n"
+        "assert main(['convert', '--model', 'm']) == 2\n"
+        "slow = {'torch', 'librosa', 'numba', 'matplotlib', 'sklearn', 'pocketsphinx'}\n"
+        "print(sorted(slow & set(sys.modules)))\n"
+    )
+    printed, error = python("-c", script).communicate(timeout=60)
+    assert printed == "[]\n" and error.count("\n") == 1
+
+
+def test_as_a_program() -> None:
+    process = python("-m", "speechvq", "transmogrify")
+    printed, error = process.communicate(timeout=60)
+    assert (process.returncode, printed) == (2, "") and error.count("\n") == 1
+
+
+def parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser("speechvq.test")
+
+
+def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(_: argparse.Namespace) -> None:
+        raise UserError("a\nb.wav: no such file")
+
+    def break_down(_: argparse.Namespace) -> None:
+        raise ZeroDivisionError
+
+    assert command.run(parser(), lambda _: None, []) == 0
+    assert command.run(parser(), refuse, []) == 2
+    assert capsys.readouterr().err == "speechvq.test: error: a b.wav: no such file\n"
+    with pytest.raises(ZeroDivisionError):  # ours to mend, so its traceback is wanted
+        command.run(parser(), break_down, [])
+
+
+@pytest.mark.parametrize(
+    ("resumes", "more"), [(False, ""), (True, "; the same command goes on where it stopped")]
+)
+def test_ctrl_c(resumes: bool, more: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(_: argparse.Namespace) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    assert command.run(parser(), interrupt, [], resumes=resumes) == 130
+    assert capsys.readouterr().err == f"speechvq.test: interrupted{more}\n"
+
+
+def test_a_name_in_another_encoding_can_be_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, "utf-8"))
+    assert command.run(parser(), lambda _: print("b\udce9.wav", flush=True), []) == 0
+    assert written.getvalue() == b"b\\udce9.wav\n"
+    monkeypatch.undo()

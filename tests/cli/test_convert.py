@@ -1,0 +1,381 @@
+"""The command: where conversions go, how long and loud they are, and one clear line for every mistake."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import speechvq
+from helpers.odd_sounds import BAD, names, save_tiny_model, write_bad, write_samples, write_tone
+from speechvq import convert
+from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+from speechvq.config import EncoderConfig, SourceFilterConfig
+from speechvq.cli.sources import Source
+from speechvq.speech.sampling import overlap_add
+from speechvq.speech.model_directory import save_model
+from helpers.tiny import VOICES, WAVENET, python, speech_config
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("run"))
+
+
+def run(model: Path, *arguments: str | Path) -> int:
+    return convert.main(["--model", str(model), *map(str, arguments)])
+
+
+def rms(wave: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
+
+
+def test_list_speakers(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(model, "--list-speakers") == 0
+    assert tuple(capsys.readouterr().out.split()) == VOICES
+
+
+def test_one_sound_is_as_long_and_as_loud_as_its_source(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = write_tone(tmp_path / "ä b.wav"), tmp_path / "new föl der/b.wav"
+    assert run(model, "--src", source, "--target-speaker", "bob", "--out", out) == 0
+    assert capsys.readouterr().out == f"{out}\n" and names(out.parent) == {"b.wav"}
+    wave, before = read_waveform(out), read_waveform(source)
+    assert len(wave) == len(before) and 0.5 * rms(before) < rms(wave) < 1.05 * rms(before)
+    assert np.abs(wave).max() <= 1
+
+
+def test_the_package_converts_as_the_command_does(model: Path, tmp_path: Path) -> None:
+    source = write_tone(tmp_path / "a.wav")
+    run(model, "--src", source, "--target-speaker", "cyd", "--out", tmp_path / "b.wav")
+    wave = speechvq.load(model).convert(read_waveform(source), "cyd")
+    assert wave.dtype == np.float32 and np.allclose(wave, read_waveform(tmp_path / "b.wav"), atol=1e-4)
+
+
+def test_a_seed_decides(model: Path, tmp_path: Path) -> None:
+    source = write_tone(tmp_path / "a.wav", samples=400)
+    for name, seed in ("a1", "b1", "c2"):
+        out = tmp_path / f"out/{name}.wav"
+        assert run(model, "--src", source, "--target-speaker", "bob", "--out", out, "--seed", seed) == 0
+    first, again, other = (read_waveform(tmp_path / f"out/{name}.wav") for name in "abc")
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(1_000), np.ones(1), np.zeros(1)])
+def test_silence_and_single_samples(samples: np.ndarray, model: Path, tmp_path: Path) -> None:
+    source = write_samples(tmp_path / "a.wav", samples)
+    assert run(model, "--src", source, "--target-speaker", "ada", "--out", tmp_path / "b.wav") == 0
+    wave = read_waveform(tmp_path / "b.wav")
+    assert wave.shape == samples.shape and bool(wave.any()) <= bool(samples.any())
+
+
+@pytest.mark.parametrize("samples", [0, 1, 7, 1_000])
+def test_a_decoder_that_is_told_the_pitch_takes_short_sounds_too(samples: int) -> None:
+    told = dataclasses.replace(WAVENET, pitch=True, phase=True)
+    source = SourceFilterConfig(order=4, harmonics=3, units=8)
+    model = speechvq.SpeechVQ(speech_config(wavenet=told, source_filter=source), VOICES).eval()
+    for wave in (np.zeros(samples, np.float32), np.ones(samples, np.float32)):
+        assert model.convert(wave, "bob").shape == wave.shape
+
+
+def test_stereo_at_another_rate_keeps_its_length_in_seconds(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_tone(tmp_path / "a.wav", samples=4_800, rate=48_000, channels=2)
+    assert run(model, "--src", source, "--target-speaker", "ada", "--out", tmp_path / "b.wav") == 0
+    assert "2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz" in capsys.readouterr().err
+    assert len(read_waveform(tmp_path / "b.wav")) == 1_600
+
+
+def test_the_default_name(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tone(tmp_path / "in/a.wav", samples=100)
+    monkeypatch.chdir(tmp_path)
+    assert run(model, "--src", "in/a.wav", "--target-speaker", "bob") == 0
+    assert names(tmp_path) == {"in/a.wav", "a_bob.wav"}
+
+
+def test_several_go_into_a_folder_for_each_voice(model: Path, tmp_path: Path) -> None:
+    for name in ("a.wav", "sub ü/b.flac"):
+        write_tone(tmp_path / "in" / name, samples=100)
+    assert (
+        run(model, "--src", tmp_path / "in", "--target-speaker", "bob, ada", "--out", tmp_path / "out") == 0
+    )
+    assert names(tmp_path / "out") == {
+        f"{voice}/{name}.wav" for voice in ("ada", "bob") for name in ("a", "sub ü/b")
+    }
+
+
+def test_one_sound_into_two_voices_or_into_a_folder_there(model: Path, tmp_path: Path) -> None:
+    source = write_tone(tmp_path / "a.wav", samples=100)
+    assert run(model, "--src", source, "--target-speaker", "bob,cyd", "--out", tmp_path / "two") == 0
+    assert names(tmp_path / "two") == {"bob/a.wav", "cyd/a.wav"}
+    (tmp_path / "there").mkdir()
+    assert run(model, "--src", source, "--target-speaker", "bob", "--out", tmp_path / "there") == 0
+    assert names(tmp_path / "there") == {"bob/a.wav"}
+
+
+def test_split_and_limit_of_a_manifest(model: Path, corpus: Path, tmp_path: Path) -> None:
+    arguments = (
+        "--src",
+        corpus,
+        "--target-speaker",
+        "cyd",
+        "--split",
+        "dev",
+        "--limit",
+        "2",
+        "--out",
+        tmp_path,
+    )
+    assert run(model, *arguments) == 0
+    assert names(tmp_path) == {"cyd/ada_4.wav", "cyd/cyd_4.wav"}
+
+
+def test_a_conversion_does_not_depend_on_its_neighbours(model: Path, corpus: Path, tmp_path: Path) -> None:
+    run(model, "--src", corpus, "--target-speaker", "cyd", "--split", "dev", "--out", tmp_path)
+    source = corpus / "audio/bob_4.flac"
+    run(model, "--src", source, "--target-speaker", "cyd", "--out", tmp_path / "alone.wav")
+    assert np.array_equal(read_waveform(tmp_path / "alone.wav"), read_waveform(tmp_path / "cyd/bob_4.wav"))
+
+
+def test_each_in_its_own_voice(
+    model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--src", corpus, "--split", "dev", "--out", tmp_path / "out"]
+    assert run(model, *flags, "--target-speaker", "own,bob") == 0
+    own = {f"{voice}/{voice}_4.wav" for voice in VOICES}
+    assert names(tmp_path / "out") == own | {f"bob/{voice}_4.wav" for voice in VOICES}
+    assert run(model, "--src", corpus / "audio", "--target-speaker", "own", "--out", tmp_path / "out") == 2
+    assert "whose voice is it? --target-speaker own needs --src MANIFEST" in capsys.readouterr().err
+
+
+def test_the_rest_goes_on(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    write_bad(folder, "nan.wav")
+    write_tone(folder / "good.wav", samples=100)
+    assert run(model, "--src", folder, "--target-speaker", "bob", "--out", out) == 0
+    assert f"skipped: {folder / 'nan.wav'}: " in capsys.readouterr().err and names(out) == {"bob/good.wav"}
+
+
+def test_every_bad_sound_is_named_and_the_rest_goes_on(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    bad = [name for name in BAD if name not in ("missing.wav", "folder.wav")]
+    for name in bad:
+        write_bad(folder, name)
+    for name in ("a", "m", "z"):
+        write_tone(folder / f"{name}.wav", samples=90)
+    assert run(model, "--src", folder, "--target-speaker", "bob,ada", "--out", out) == 0
+    said = capsys.readouterr().err
+    assert all(said.count(f"skipped: {folder / name}: ") == 1 for name in bad)
+    assert names(out) == {f"{voice}/{name}.wav" for voice in ("ada", "bob") for name in "amz"}
+
+
+def test_how_fast_it_was_is_said_in_the_end(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        write_tone(tmp_path / f"in/{name}.wav", samples=3_200)
+    assert run(model, "--src", tmp_path / "in", "--target-speaker", "bob,ada", "--out", tmp_path / "out") == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(r"0\.8 s of sound in \d+\.\d s, \d+\.\d\d x real time", last)
+
+
+def test_the_longest_comes_first(tmp_path: Path) -> None:
+    sources = [
+        Source(str(samples), write_tone(tmp_path / f"{samples}.wav", samples=samples, rate=rate))
+        for samples, rate in ((100, 16_000), (400, 16_000), (200, 16_000), (500, 48_000))
+    ]
+    sources.append(Source("bad", write_bad(tmp_path, "text.wav")))
+    assert [source.name for source in convert._longest_first(sources)] == ["400", "200", "500", "100", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes"),
+    [
+        ([], []),
+        ([1.0] * 64, [64]),
+        ([1.0] * 130, [64, 64, 2]),
+        ([5_000.0, 4_000.0, 2.0], [1, 1, 1]),  # too long to share
+        ([600.0, 600.0, 600.0, 600.0], [3, 1]),
+        ([900.0, 900.0, 900.0], [2, 1]),
+    ],
+)
+def test_what_is_spoken_side_by_side_is_bounded(seconds: list[float], sizes: list[int]) -> None:
+    """In sounds, and in seconds of the rectangle that they fill."""
+    room = np.empty(round(max(seconds, default=0) * SAMPLE_RATE), np.float32)
+    jobs = [(Source(str(i), Path()), room[: round(each * SAMPLE_RATE)], "bob") for i, each in enumerate(seconds)]
+    batches = list(convert._batches(iter(jobs)))
+    assert [len(batch) for batch in batches] == sizes
+    assert [job[0].name for batch in batches for job in batch] == [job[0].name for job in jobs]
+
+
+def test_engines_and_precisions(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, made = write_tone(tmp_path / "a.wav", samples=800), {}
+    choices = {"plain": (), "numba": ("--engine", "numba"), "torch": ("--engine", "torch"), "bf16": ("--precision", "bf16")}
+    for name, flags in choices.items():
+        out = tmp_path / f"{name}.wav"
+        assert run(model, "--src", source, "--target-speaker", "bob", "--out", out, *flags) == 0
+        made[name] = read_waveform(out)
+    assert np.array_equal(made["plain"], made["numba"]) and np.array_equal(made["plain"], made["torch"])
+    assert made["bf16"].shape == made["plain"].shape and rms(made["bf16"]) > 0
+    for flags in (("--engine", "gpu"), ("--precision", "fp16")):
+        with pytest.raises(SystemExit) as ended:
+            run(model, "--src", source, "--target-speaker", "bob", "--out", tmp_path / "x.wav", *flags)
+        assert ended.value.code == 2 and f"argument {flags[0]}: invalid choice" in capsys.readouterr().err
+
+
+def test_sizes_that_bfloat16_cannot_take_cost_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = speech_config(wavenet=dataclasses.replace(WAVENET, residual=5))
+    save_model(tmp_path / "model", speechvq.SpeechVQ(odd, VOICES))
+    source = write_tone(tmp_path / "a.wav", samples=100)
+    arguments = ("--src", source, "--target-speaker", "bob", "--out", tmp_path / "b.wav", "--precision", "bf16")
+    assert run(tmp_path, *arguments) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("speechvq.convert: error: ") and "take fp32" in error and not (tmp_path / "b.wav").exists()
+
+
+def test_chunked(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As long and as loud as the source; a sound of one chunk is that of no chunks, and joins are told of."""
+    monkeypatch.setattr(overlap_add, "HEARD", 0.3)
+    for name, samples in (("short", 3_000), ("long", 24_001)):
+        source = write_tone(tmp_path / f"{name}.wav", samples=samples)
+        for kind, flags in (("whole", ()), ("chunks", ("--chunked",))):
+            out = tmp_path / kind / f"{name}.wav"
+            assert run(model, "--src", source, "--target-speaker", "bob", "--out", out, *flags) == 0
+        whole, cut = (read_waveform(tmp_path / kind / f"{name}.wav") for kind in ("whole", "chunks"))
+        assert len(cut) == len(whole) == samples and abs(rms(cut) / rms(whole) - 1) < 0.05
+        assert name == "long" or np.array_equal(whole, cut)
+        assert ("joins, they differ by" in capsys.readouterr().err) == (name == "long")
+
+
+MEMORY = """
+import resource, sys, torch
+from speechvq import convert
+torch.set_num_threads(1)
+for sound in sys.argv[2:]:
+    flags = ["--model", sys.argv[1], "--src", sound, "--target-speaker", "bob", "--out", sound + ".wav"]
+    assert convert.main(flags) == 0
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10))
+"""
+
+
+def test_a_long_sound_needs_little_more_memory_than_a_short_one(tmp_path: Path) -> None:
+    """Ten minutes may take 300 MB more than ten seconds; that is so much for two minutes."""
+    told = dataclasses.replace(WAVENET, stacks=1, layers=1, levels=4, pitch=True, phase=True)
+    source = SourceFilterConfig(order=2, harmonics=2, units=2)
+    encoder = EncoderConfig(strides=(4, 4, 4), channels=2)
+    save_model(tmp_path / "model", speechvq.SpeechVQ(speech_config(wavenet=told, encoder=encoder, source_filter=source), VOICES).eval())
+    rng, sounds = np.random.default_rng(0), []
+    for seconds in (10, 120):
+        sounds.append(tmp_path / f"{seconds}.flac")
+        soundfile.write(sounds[-1], 0.1 * rng.standard_normal(seconds * SAMPLE_RATE), SAMPLE_RATE)
+    process = python("-c", MEMORY, str(tmp_path), *map(str, sounds))
+    out, error = process.communicate(timeout=500)
+    assert process.returncode == 0, error
+    short, long = (float(line) for line in out.splitlines() if not line.endswith(".wav"))
+    assert long - short < 300 * (120 - 10) / (600 - 10)
+
+
+def is_one_line(error: str, *said: str) -> bool:
+    return (
+        error.startswith("speechvq.convert: error: ")
+        and error.count("\n") == 1
+        and all(s in error for s in said)
+    )
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_sound_costs_one_line_and_leaves_nothing(
+    name: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_bad(tmp_path / "in", name)
+    assert run(model, "--src", path, "--target-speaker", "bob", "--out", tmp_path / "out/b.wav") == 2
+    line = "no sounds" if name == "folder.wav" else BAD[name]
+    assert is_one_line(capsys.readouterr().err, str(path), line) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("--src SRC --target-speaker bop --out out/b.wav", "unknown speaker 'bop'; nearest: bob"),
+        ("--src SRC --target-speaker bob,, --out out", "unknown speaker ''; nearest: "),
+        (
+            "--src SRC --out out/b.wav",
+            "--src and --target-speaker are needed (--list-speakers shows the voices)",
+        ),
+        ("--target-speaker bob", "--src and --target-speaker are needed"),
+        ("--src SRC --target-speaker bob --out out/b.mp3", "only .wav and .flac are written; name it b.wav"),
+        ("--src SRC --target-speaker bob,cyd", "several voices, need a folder: give --out DIR"),
+        (
+            "--src SRC --target-speaker bob,cyd --out out/b.wav",
+            "several voices, need a folder: give --out DIR",
+        ),
+        ("--src FOLDER --target-speaker bob", "a folder of sounds, or several voices, need a folder"),
+        ("--src FOLDER --target-speaker bob --out out --limit -2", "--limit -2: give the number of sounds"),
+        (
+            "--src SRC --target-speaker bob --out out/b.wav --temperature -1",
+            "--temperature must not be negative",
+        ),
+        (
+            "--src SRC --target-speaker bob --out out/b.wav --temperature nan",
+            "--temperature must not be negative",
+        ),
+        ("--src SRC --target-speaker bob --out out/b.wav --top-p 0", "--top-p lies in (0, 1]"),
+        ("--src SRC --target-speaker bob --out out/b.wav --seed -1", "--seed -1: give a whole number from 0"),
+        (f"--src SRC --target-speaker bob --out out/b.wav --seed {10**30}", "give a whole number from 0"),
+        (
+            "--src SRC --target-speaker bob --out out/b.wav --engine torch --precision bf16",
+            "--precision bf16 is for the compiled engine; leave out --engine torch",
+        ),
+    ],
+)
+def test_a_mistake_costs_one_line(
+    arguments: str,
+    line: str,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tone(tmp_path / "in/a.wav", samples=100)
+    words = {"SRC": "in/a.wav", "FOLDER": "in"}
+    assert run(model, *(words.get(word, word) for word in arguments.split())) == 2
+    assert is_one_line(capsys.readouterr().err, line) and names(tmp_path) == {"in/a.wav"}
+
+
+def spoil(folder: Path, how: str) -> Path:
+    weights = folder / "model/model.safetensors"
+    match how:
+        case "truncated":
+            weights.write_bytes(weights.read_bytes()[:500])
+        case "pickle":
+            weights.write_bytes(
+                b"\x80\x04\x95\x1e\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system" * 9
+            )
+        case "no weights":
+            weights.unlink()
+        case "no configuration":
+            (folder / "model/config.yaml").unlink()
+        case "tag":
+            (folder / "model/config.yaml").write_text("!!python/object/apply:os.system ['touch ran']")
+    return folder
+
+
+@pytest.mark.parametrize("how", ["truncated", "pickle", "no weights", "no configuration", "tag", "missing"])
+def test_no_model(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "nowhere" if how == "missing" else spoil(save_tiny_model(tmp_path / "run"), how)
+    source = write_tone(tmp_path / "a.wav", samples=100)
+    before = names(tmp_path)
+    assert run(folder, "--src", source, "--target-speaker", "bob", "--out", tmp_path / "b.wav") == 2
+    assert is_one_line(capsys.readouterr().err, str(folder)) and names(tmp_path) == before

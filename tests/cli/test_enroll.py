@@ -1,0 +1,170 @@
+"""A new voice for a frozen model: fitted, written, read, spoken; and recordings that cannot be one."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from helpers.odd_sounds import write_tone
+from speechvq import convert, enroll
+from speechvq.speech.speakers.enrollment_audio import prepare_speech
+from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+from speechvq.config import SourceFilterConfig
+from speechvq.errors import UserError
+from speechvq.speech.speakers import enrollment
+from speechvq.speech.model import SpeechVQ, load_model
+from speechvq.speech.model_directory import save_model
+from speechvq.speech.speakers.voice_file import Voice, add_voice, load_voice, save_voice
+from helpers.tiny import VOICES, WAVENET, noise, speech_config, speech_model
+
+TOLD = speech_config(
+    wavenet=dataclasses.replace(WAVENET, pitch=True, phase=True),
+    source_filter=SourceFilterConfig(order=4, harmonics=3, units=8),
+)
+
+
+def pulses(seconds: float, hertz: float) -> np.ndarray:
+    """A voice of sorts: pulses through one resonance, and some noise."""
+    from scipy.signal import lfilter
+
+    rng, samples = np.random.default_rng(0), round(seconds * SAMPLE_RATE)
+    clicks = np.diff(np.floor(np.arange(samples + 1) * hertz / SAMPLE_RATE))
+    wave = lfilter([1.0], [1.0, -1.6, 0.9], clicks) * 0.02 + 0.001 * rng.standard_normal(samples)
+    return wave.astype(np.float32)
+
+
+def write(path: Path, wave: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, wave, SAMPLE_RATE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model that is told the pitch."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("model")
+    save_model(path, SpeechVQ(TOLD, VOICES).eval())
+    return path
+
+
+@pytest.mark.parametrize("config", [TOLD, speech_config()])
+def test_a_voice_that_is_fitted_costs_less_and_nothing_else_changes(config: object) -> None:
+    torch.manual_seed(0)
+    model = SpeechVQ(config, VOICES).eval()  # type: ignore[arg-type]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    told: list[int] = []
+    found = enrollment.enroll(model, [pulses(4, 130)], steps=40, on_step=told.append)
+    assert found.after < found.before and found.nearest in VOICES and told == list(range(1, 41))
+    assert found.voice.vector.shape == (WAVENET.speaker,) and found.voice.pitch == pytest.approx(130, rel=0.1)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    again = enrollment.enroll(model, [pulses(4, 130)], steps=40)
+    assert torch.equal(again.voice.vector, found.voice.vector), "seeded"
+
+
+@pytest.mark.parametrize("config", [TOLD, speech_config()])
+def test_a_tuned_decoder_learns_with_the_voice_and_all_else_stays(config: object) -> None:
+    torch.manual_seed(0)
+    model, plain = (SpeechVQ(config, VOICES).eval() for _ in range(2))  # type: ignore[arg-type]
+    plain.load_state_dict(model.state_dict())
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    found = enrollment.enroll(model, [pulses(4, 130)], steps=40, tune=True)
+    assert found.before == enrollment.enroll(plain, [pulses(4, 130)], steps=1).before > found.after
+    for name, tensor in model.state_dict().items():
+        if not name.startswith("decoder.") or name.endswith("conditioning.speakers.weight"):
+            assert torch.equal(tensor, before[name]), name
+    assert not torch.equal(model.decoder.wavenet.hidden.weight, before["decoder.wavenet.hidden.weight"])
+
+
+def test_a_voice_comes_back_and_is_of_its_model(tmp_path: Path) -> None:
+    model, voice = speech_model(), Voice(torch.randn(WAVENET.speaker), 123.5)
+    save_voice(tmp_path / "me.safetensors", voice, model)
+    back = load_voice(tmp_path / "me.safetensors", model)
+    assert torch.equal(back.vector, voice.vector) and back.pitch == voice.pitch
+    with pytest.raises(UserError, match="another model"):
+        load_voice(tmp_path / "me.safetensors", speech_model(seed=1))
+    with pytest.raises(UserError, match="not a voice"):
+        save_model(tmp_path / "model", model)
+        load_voice(tmp_path / "model" / "model.safetensors", model)
+
+
+def test_an_added_voice_speaks_and_the_others_stay() -> None:
+    model, wave = speech_model(), noise(1, 200)[0].numpy()
+    before, table = model.convert(wave, "bob", seed=1), model.decoder.wavenet.conditioning.speakers.weight
+    add_voice(model, "me", Voice(table[1].detach().clone(), 99.0))
+    assert model.speakers == (*VOICES, "me") and float(model.voice_pitch[-1]) == 99.0
+    assert np.array_equal(model.convert(wave, "bob", seed=1), before)
+    assert np.array_equal(model.convert(wave, "me", seed=1), before), "bob's vector is bob's voice"
+    add_voice(model, "me", Voice(table[0].detach().clone(), 0.0))
+    assert len(model.speakers) == 4 and np.array_equal(model.convert(wave, "me", seed=1), model.convert(wave, "ada", seed=1))
+
+
+def test_from_a_recording_to_a_conversion(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "talk" / "a.wav", pulses(4, 120))
+    write(tmp_path / "talk" / "b.wav", pulses(4, 125))
+    flags = ["--name", "me", "--audio", "talk", "--model", str(folder), "--steps", "5"]
+    assert enroll.main(flags) == 0
+    out = capsys.readouterr()
+    assert "bits a sample as" in out.out and out.out.splitlines()[-1] == "me.safetensors"
+    assert "only 8.0 s of speech" in out.err or "only 7." in out.err
+    source = write_tone(tmp_path / "a.wav", samples=500)
+    common = ["--model", str(folder), "--src", str(source)]
+    assert convert.main([*common, "--target-speaker", "me", "--out", "b.wav"]) == 0
+    assert convert.main([*common, "--target-speaker", str(tmp_path / "me.safetensors"), "--out", "c.wav"]) == 0
+    assert np.array_equal(read_waveform(tmp_path / "b.wav"), read_waveform(tmp_path / "c.wav"))
+    assert load_model(folder).speakers == VOICES, "the model on the disk is as it was"
+    capsys.readouterr()
+    assert convert.main([*common, "--target-speaker", "mee", "--out", "d.wav"]) == 2
+    assert "unknown speaker 'mee'" in capsys.readouterr().err
+
+
+def test_a_tuned_model_is_one_of_its_own(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "talk.wav", pulses(8, 120))
+    flags = ["--name", "me", "--audio", "talk.wav", "--model", str(folder), "--steps", "5", "--unfreeze", "decoder"]
+    assert enroll.main(flags) == 0 and capsys.readouterr().out.splitlines()[-1] == "me"
+    assert load_model("me").speakers == (*VOICES, "me") and load_model(folder).speakers == VOICES
+    source = write_tone(tmp_path / "a.wav", samples=500)
+    assert convert.main(["--model", "me", "--src", str(source), "--target-speaker", "me", "--out", "b.wav"]) == 0
+
+
+@pytest.mark.parametrize(
+    "wave, said",
+    [
+        (np.zeros(10 * SAMPLE_RATE, np.float32), "nothing but silence"),
+        (np.sign(pulses(8, 120)), "samples are clipped"),
+        (pulses(2, 120), "record at least 5 s"),
+    ],
+)
+def test_a_recording_that_cannot_be_a_voice_is_refused(
+    wave: np.ndarray, said: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "a.wav", wave)
+    out = tmp_path / "me.safetensors"
+    assert enroll.main(["--name", "me", "--audio", str(path), "--model", str(folder), "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("speechvq.enroll: error: ") and said in error and not out.exists()
+
+
+@pytest.mark.parametrize("flags", [["--name", "../me"], ["--name", "me", "--minutes", "0"], ["--name", "me", "--steps", "0"]])
+def test_flags_that_make_no_sense(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert enroll.main([*flags, "--audio", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_two_people_and_whispers_are_noticed() -> None:
+    two = prepare_speech([pulses(12, 100), pulses(12, 220)], longest=60)
+    assert any("more than one person" in each for each in two.warnings)
+    one = prepare_speech([pulses(12, 100), pulses(12, 105)], longest=60)
+    assert not one.warnings and one.seconds == pytest.approx(24, abs=0.5)
+    hiss = prepare_speech([0.05 * np.random.default_rng(0).standard_normal(25 * SAMPLE_RATE).astype(np.float32)], longest=60)
+    assert any("voiced" in each for each in hiss.warnings)
+    assert prepare_speech([pulses(12, 100)], longest=6).seconds == pytest.approx(6, abs=0.01)

@@ -1,0 +1,117 @@
+"""The command: what is like real speech scores like it, what is not does not; mistakes cost one line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speechvq import evaluate
+from speechvq.alignment.intervals import Interval, write_lab
+from speechvq.data.codes_directory import write_codes
+from speechvq.data.manifest import Utterance, read_manifest, write_manifest
+from speechvq.audio.waveform import write_waveform
+from helpers.tiny_prior import walk
+from helpers.voices import VOICES, make_voices, speech
+
+META = {"frame_rate_hz": 50.0, "num_codes": 8, "codebook": "0123456789abcdef"}
+
+
+def codes(folder: Path, strings: dict[str, np.ndarray], **changes: Any) -> Path:
+    for name, string in strings.items():
+        write_codes(folder / f"{name}.npy", string)
+    (folder / "meta.json").write_text(json.dumps(META | changes))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three voices, their codes, and phones: codes 0 to 3 are A and the others B."""
+    folder = make_voices(tmp_path_factory.mktemp("corpus"))
+    strings = {u.utt: walk(300, i) for i, u in enumerate(read_manifest(folder))}
+    codes(folder / "codes", strings)
+    for name, string in strings.items():
+        labels = [Interval(n / 50, (n + 1) / 50, "AB"[code // 4]) for n, code in enumerate(string)]
+        write_lab(folder / "lab" / f"{name}.lab", labels)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a good prior and decoder would make, as `generate` writes it."""
+    folder, made = tmp_path_factory.mktemp("generated"), []
+    for i, voice in enumerate(VOICES):
+        write_waveform(folder / f"{voice}_{i}.wav", speech(voice, 900 + i))
+        made.append(Utterance(f"{voice}_{i}", voice, "generated", 1.5, folder / f"{voice}_{i}.wav"))
+    write_manifest(folder / "manifest.tsv", made)
+    codes(folder / "codes", {u.utt: walk(200, 1000 + i) for i, u in enumerate(made)})
+    return folder
+
+
+def run(*arguments: object) -> int:
+    return evaluate.main(["generation", *map(str, arguments)])
+
+
+def test_what_is_like_real_speech_scores_like_it(
+    corpus: Path, generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = ("--reference", corpus / "codes", "--manifest", corpus)
+    out = tmp_path / "scores.json"
+    more = ("--alignments", corpus / "lab", "--sounds", generated, "--json", out)
+    assert run("--codes", generated / "codes", *real, *more) == 0
+    rows = {row["label"]: row for row in json.loads(out.read_text())["rows"]}
+    bigrams, stays = rows["bigrams away from real ones"], rows["a code stays"]
+    assert bigrams["generated"] < 1.5 * bigrams["real"] < bigrams["chance"] / 2
+    assert stays["generated"] == pytest.approx(stays["real"], rel=0.1)
+    lasts = rows["a phone lasts, by the map"]
+    assert (
+        lasts["generated"] == pytest.approx(lasts["real"], rel=0.2) and lasts["chance"] < 0.6 * lasts["real"]
+    )
+    assert rows["a phone lasts, by the alignments"]["generated"] is None
+    heard = rows["heard as its voice, of 3"]
+    assert heard["generated"] == 1.0 and heard["real"] == 1.0 and heard["chance"] == pytest.approx(1 / 3)
+    printed = capsys.readouterr().out
+    assert "3 generated strings, 600 codes; 3 real ones" in printed and "100 %" in printed
+    unlike = codes(tmp_path / "unlike", {"a": np.random.default_rng(0).integers(8, size=600)})
+    assert run("--codes", unlike, *real, "--json", out) == 0
+    row = json.loads(out.read_text())["rows"][1]
+    assert row["generated"] > 2 * row["real"]
+
+
+def test_mistakes_cost_one_line(
+    corpus: Path, generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = codes(tmp_path / "other", {"a": walk(20, 0)}, codebook="f" * 16)
+    empty = codes(tmp_path / "empty", {"a": np.empty(0, np.int64)})
+    lab = tmp_path / "lab"
+    write_lab(lab / "stranger.lab", [Interval(0, 1, "A")])
+    made, real, manifest = (
+        ("--codes", generated / "codes"),
+        ("--reference", corpus / "codes"),
+        ("--manifest", corpus),
+    )
+    strangers = tmp_path / "strangers"
+    write_waveform(strangers / "zoe.wav", speech("ann", 1))
+    write_manifest(
+        strangers / "manifest.tsv", [Utterance("zoe", "zoe", "generated", 1.0, strangers / "zoe.wav")]
+    )
+    for given, said in (
+        ((*made, *real, "--sounds", generated), "--sounds needs --manifest"),
+        ((*made, "--reference", other, *manifest), "codes of different models"),
+        (("--codes", empty, *real, *manifest), "empty"),
+        (("--codes", tmp_path / "no", *real), "no such folder"),
+        ((*made, *real, *manifest, "--split", "unseen"), "no codes of split 'unseen'"),
+        (
+            (*made, *real, *manifest, "--alignments", lab),
+            "no alignment of the real strings, for example ann_5",
+        ),
+        ((*made, *real, *manifest, "--sounds", strangers), "no recordings of zoe"),
+    ):
+        assert run(*given) == 2
+        error = capsys.readouterr().err
+        assert (
+            error.startswith("speechvq.evaluate generation: error: ")
+            and said in error
+            and error.count("\n") == 1
+        )

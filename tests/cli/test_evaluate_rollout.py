@@ -1,0 +1,108 @@
+"""`evaluate rollout`: every figure has its name and means what it says; mistakes are named."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from speechvq.evaluate import rollout
+from speechvq.evaluate.rollout.measures import Videos, code_lengths, imagine, picture_quality, sharpness_over_time
+from speechvq.metrics.copy_baseline import fit_copy
+from speechvq.metrics.image_quality import psnr
+from speechvq.images.model_directory import load_image_model
+from speechvq.video.recording.codes import kept_episodes
+from speechvq.video.recording.episode import read_window
+from speechvq.video.model.model_directory import load_video_prior
+from speechvq.video.recording.recording import episode_path
+from helpers.video_data import PAST, make_world
+
+BRIEF = ["--frames", "4", "--rollouts", "3", "--windows", "5", "--probe-steps", "2"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_world(tmp_path_factory.mktemp("world"))
+
+
+def test_the_command(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    others = [word for name in ("no_action", "no_past") for word in ("--against", str(world / name))]
+    arguments = ["--prior", str(world / "prior"), *others, *BRIEF, "--json", str(tmp_path / "a.json")]
+    assert rollout.main(arguments) == 0
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert (figures["rollouts"], figures["frames"], figures["told"], figures["windows"]) == (3, 4, PAST, 5)
+    assert list(figures["bits"])[:4] == ["uniform", "unigram", "copy", str(world / "prior")]
+    assert figures["bits"]["uniform"] == 2.0 and len(figures["bits"]) == 6
+    assert figures["quality"].keys() == {"1", "4"} and figures["actions"].keys() == {"4"}
+    assert all(0 <= figures["actions"]["4"][name] <= 1 for name in ("real", "reconstruction", "imagined"))
+    assert all(len(each) == 4 for each in figures["sharpness"]["by_frame"].values())
+    printed = capsys.readouterr().out
+    assert "3 videos of 4 frames after 3 given" in printed and "imagined / real" in printed
+
+
+def test_bits_are_those_of_the_priors_and_of_the_copy(world: Path) -> None:
+    model = load_image_model(world / "model")
+    training, heldout = (kept_episodes(world / "model", model, world / "maze", s) for s in ("train", "test"))
+    priors = {Path(name): load_video_prior(world / name) for name in ("prior", "no_past")}
+    lengths = code_lengths(priors, training, heldout, 10**6)
+    count = heldout.count(PAST + 1)
+    codes, actions = heldout.windows(np.arange(count), PAST + 1)
+    with torch.no_grad():
+        told = float(priors[Path("prior")].nats(codes[:, :-1], actions[:, -1], codes[:, -1]).mean())
+        alone = float(priors[Path("no_past")].nats(codes[:, :0], actions[:, -1], codes[:, -1]).mean())
+    assert lengths["prior"] == pytest.approx(told / 441 / math.log(2), rel=1e-5)
+    assert lengths["no_past"] == pytest.approx(alone / 441 / math.log(2), rel=1e-5)
+    copy = fit_copy(training.codes[:, :-1], training.codes[:, 1:], 4)
+    assert lengths["copy"] == pytest.approx(copy.bits(codes[:, -2].numpy(), codes[:, -1].numpy()).mean())
+    assert lengths["copy"] <= lengths["unigram"] <= 2.2
+
+
+def test_videos_begin_with_the_last_frame_given_and_belong_to_their_actions(world: Path) -> None:
+    prior, model = load_video_prior(world / "prior"), load_image_model(world / "model")
+    videos = imagine(prior, model, world / "maze", "test", 3, 4, seed=1)
+    first = read_window(episode_path(world / "maze", 0), 0, PAST + 4)
+    assert videos.real.shape == (3, 5, 84, 84, 3) and np.array_equal(videos.real[0], first.frames[PAST - 1 :])
+    assert np.array_equal(videos.actions[0], first.actions[PAST - 1 :])
+    assert np.array_equal(videos.imagined[:, 0], videos.kept[:, 0])
+    late = read_window(episode_path(world / "maze", 0), 1, PAST + 4)
+    assert np.array_equal(videos.real[2], late.frames[PAST - 1 :]), "the third of three, in two episodes"
+    again = imagine(prior, model, world / "maze", "test", 3, 4, seed=1)
+    assert np.array_equal(videos.imagined, again.imagined)
+
+
+def test_pictures_and_sharpness_of_known_videos() -> None:
+    real = np.random.default_rng(0).integers(0, 256, (2, 12, 16, 16, 3)).astype(np.uint8)
+    grey = np.full_like(real, 128)
+    videos = Videos(real, grey, real, np.zeros((2, 11), np.int64))
+    quality = picture_quality(videos)
+    assert quality.keys() == {"1", "5", "10", "11"}
+    assert quality["5"]["imagined"] == {"psnr": None, "ssim": pytest.approx(1.0)}
+    assert quality["5"]["last frame"]["psnr"] == pytest.approx(psnr(real[:, 0], real[:, 5]))
+    assert quality["5"]["reconstruction"]["psnr"] == pytest.approx(psnr(grey[:, 5], real[:, 5]))
+    means = sharpness_over_time(videos._replace(imagined=np.concatenate([real[:, :11], grey[:, 11:]], 1)))
+    assert means["last_to_first"]["imagined"] == 0.0
+    assert means["last_to_first"]["real"] == pytest.approx(1.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--split", "train"], "--split train: give dev or test; the prior has learnt the others"),
+        (["--windows", "0"], "--windows 0: give 1 to"),
+        (["--probe-steps", "0"], "--probe-steps 0: give 1 to"),
+        (["--frames", "6"], "--frames 6: 3 are given, and the episodes have 8; give fewer"),
+        (["--temperature", "-0.1"], "--temperature -0.1: give 0 to 100"),
+        (["--top-p", "1.1"], "--top-p 1.1: give more than 0, at most 1"),
+        (["--against", "nowhere"], "nowhere: no model here"),
+        (["--against", "MODEL"], "no prior over frames"),
+    ],
+)
+def test_a_mistake_costs_a_line(
+    arguments: list[str], line: str, world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(world / "model") if word == "MODEL" else word for word in arguments]
+    assert rollout.main(["--prior", str(world / "prior"), *BRIEF, *words]) == 2
+    error = capsys.readouterr().err
+    assert line in error and error.count("\n") == 1

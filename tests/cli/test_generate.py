@@ -1,0 +1,219 @@
+"""The command: what it writes, what its seed decides, what it refuses, and that a prompt is continued."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import speechvq
+from helpers.odd_sounds import BAD, names, save_tiny_model, write_bad, write_tone
+from speechvq import generate
+from speechvq.data.codes_directory import open_codes
+from speechvq.data.manifest import read_manifest
+from speechvq.audio.waveform import read_waveform
+from speechvq.config import SequencePriorConfig
+from speechvq.priors.sequence.model_directory import load_prior, save_prior
+from speechvq.priors.sequence.prior import SequencePrior
+from speechvq.priors.sequence.code_spec import Vocabulary
+from helpers.tiny import VOICES, WAVENET, speech_config
+from helpers.tiny_prior import CONFIGS, prior_of
+
+RATE = 2000.0  # of the tiny model: 8 samples a code
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("run"))
+
+
+def make_prior(folder: Path, model: Path, config: SequencePriorConfig, **changes: object) -> Path:
+    words = Vocabulary(8, RATE, speechvq.load(model).fingerprint())
+    prior = prior_of(config, vocabulary=dataclasses.replace(words, **changes))  # type: ignore[arg-type]
+    save_prior(folder / "model", prior)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def prior(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_prior(tmp_path_factory.mktemp("prior"), model, CONFIGS["wavenet"])
+
+
+@pytest.fixture(scope="module")
+def told(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Told the speaker, of whom it knows ada and bob."""
+    return make_prior(tmp_path_factory.mktemp("told"), model, CONFIGS["gru told"])
+
+
+def run(model: Path, prior: Path, out: Path, *arguments: object) -> int:
+    given = ["--model", model, "--prior", prior, "--out", out, "--seconds", "0.05", *arguments]
+    return generate.main([str(each) for each in given])
+
+
+def test_everything_is_written(
+    model: Path, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "ünï out"
+    assert run(model, prior, out, "--speaker", "bob, cyd", "--count", 3) == 0
+    sounds = ["bob_0", "cyd_1", "bob_2"]
+    assert names(out) == {
+        "generated.png", "manifest.tsv", "codes/meta.json",
+        *(f"{name}.wav" for name in sounds), *(f"codes/{name}.npy" for name in sounds),
+    }  # fmt: skip
+    assert capsys.readouterr().out.split("\n")[:4] == [str(out / f"{name}.wav") for name in sounds] + [
+        str(out / "generated.png")
+    ]
+    codes, loaded = open_codes(out / "codes"), speechvq.load(model)
+    assert (codes.num_codes, codes.frame_rate_hz, codes.codebook) == (8, RATE, loaded.fingerprint())
+    for name in sounds:
+        assert codes.read(name).shape == (100,) and len(read_waveform(out / f"{name}.wav")) == 800
+    listed = read_manifest(out)
+    assert {(u.utt, u.speaker, u.split) for u in listed} == {(name, name[:3], "generated") for name in sounds}
+    spoken = loaded.speak([codes.read("cyd_1")], ["cyd"])[0]
+    assert np.allclose(spoken, read_waveform(out / "cyd_1.wav"), atol=1e-4)
+
+
+@pytest.fixture
+def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture takes a second, and is drawn in the test above."""
+    monkeypatch.setattr(generate, "draw_generation", lambda *_, **__: None)
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_a_seed_decides(model: Path, prior: Path, tmp_path: Path) -> None:
+    for name, seed, count in (("a", 1, 2), ("b", 1, 5), ("c", 2, 2)):
+        assert run(model, prior, tmp_path / name, "--seed", seed, "--count", count, "--speaker", "ada") == 0
+    first, more, other = (open_codes(tmp_path / name / "codes") for name in "abc")
+    assert np.array_equal(first.read("ada_1"), more.read("ada_1"))
+    assert not np.array_equal(first.read("ada_1"), other.read("ada_1"))
+    assert np.array_equal(read_waveform(tmp_path / "a/ada_0.wav"), read_waveform(tmp_path / "b/ada_0.wav"))
+
+
+def test_voices_are_drawn_all_different_first(model: Path, prior: Path, told: Path) -> None:
+    loaded = speechvq.load(model)
+    for which, known in ((prior, set(VOICES)), (told, {"ada", "bob"})):
+        drawn = [
+            generate.choose_voices("", 2 * len(known) + 1, loaded, load_prior(which), seed)
+            for seed in range(6)
+        ]
+        for voices in drawn:
+            assert set(voices[: len(known)]) == known and len(voices) == 2 * len(known) + 1
+        assert len(set(map(tuple, drawn))) > 1
+    assert generate.choose_voices("cyd,ada", 3, loaded, load_prior(prior), 0) == ["cyd", "ada", "cyd"]
+
+
+@pytest.mark.usefixtures("no_picture")
+def test_a_prompt_is_continued(model: Path, told: Path, tmp_path: Path) -> None:
+    prompt = write_tone(tmp_path / "a.wav", samples=1_601)
+    assert run(model, told, tmp_path / "out", "--prompt", prompt, "--count", 2) == 0
+    heard, codes = speechvq.load(model).encode_wave(read_waveform(prompt)), open_codes(tmp_path / "out/codes")
+    for name in codes.files:
+        assert np.array_equal(codes.read(name)[:201], heard) and len(codes.read(name)) == 301
+        assert len(read_waveform(tmp_path / f"out/{name}.wav")) == 301 * 8
+
+
+def test_a_decoder_that_is_told_the_pitch_hears_the_prompts_and_then_the_voices_mean() -> None:
+    config = speech_config(wavenet=dataclasses.replace(WAVENET, pitch=True))
+    model = speechvq.SpeechVQ(config, VOICES).eval()
+    model.voice_pitch.copy_(model.voice_pitch.new_tensor([100.0, 200.0, 0.0]))
+    prompt = generate.Prompt(np.zeros(200, np.int64), np.array([110.0] * 5 + [0.0] * 6, np.float32))
+    silence = np.zeros(400, np.int64)
+    pitch = generate.pitch_of(model, silence, "bob", prompt)
+    assert np.allclose(pitch[:5], 200) and not pitch[5:10].any() and (pitch[10:] == 200).all()
+    assert len(pitch) * 160 >= 400 * 8
+    nothing = generate.Prompt(np.empty(0, np.int64), np.empty(0, np.float32))
+    assert not generate.pitch_of(model, silence, "cyd", nothing).any()
+    wave = model.speak(
+        [silence], ["bob"], pitch=[generate.pitch_of(model, silence, "bob", nothing)]
+    )
+    assert np.array_equal(wave[0], model.speak([silence], ["bob"])[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"frame_rate_hz": 1000.0}, "the model has 2000 codes a second, not 1000"),
+        ({"codebook": "0" * 16}, "not 0000000000000000"),
+        ({"codebook": ""}, "not unknown"),
+        ({"num_codes": 9}, "the model has 8 codes, not 9"),
+    ],
+)
+def test_a_prior_of_other_codes_is_refused(
+    change: dict[str, object], said: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = make_prior(tmp_path / "other", model, CONFIGS["wavenet"], **change)
+    assert run(model, other, tmp_path / "out") == 2
+    error = capsys.readouterr().err
+    assert (
+        said in error
+        and "is no prior of" in error
+        and error.count("\n") == 1
+        and not (tmp_path / "out").exists()
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--seconds", "0"], "--seconds 0: give more than 0"),
+        (["--seconds", "nan"], "--seconds nan: give more than 0"),
+        (["--seconds", "1e9"], "at most 600"),
+        (["--count", "0"], "--count 0: give 1 to 10000"),
+        (["--seed", "-1"], "--seed -1"),
+        (["--temperature", "-1"], "--temperature must not be negative"),
+        (["--sound-temperature", "nan"], "--sound-temperature must not"),
+        (["--top-p", "0"], "--top-p lies in (0, 1]"),
+        (["--speaker", "zoe"], "unknown speaker 'zoe'"),
+        (["--speaker", "ada,"], "unknown speaker ''"),
+        (["--prompt", "nowhere.wav"], "nowhere.wav: no such file"),
+    ],
+)
+def test_mistakes_cost_one_line(
+    arguments: list[str],
+    said: str,
+    model: Path,
+    prior: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(model, prior, tmp_path / "out", *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("speechvq.generate: error: ") and said in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_models_and_priors_that_are_none(
+    model: Path, prior: Path, told: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for one, other, said in (
+        (tmp_path, prior, "no model here"),
+        (model, tmp_path, "no prior here"),
+        (model, model, "no prior over code strings"),
+    ):
+        assert run(one, other, tmp_path / "out") == 2
+        assert said in capsys.readouterr().err
+    assert run(model, told, tmp_path / "out", "--speaker", "cyd") == 2
+    assert "--speaker cyd: the prior does not know this voice" in capsys.readouterr().err
+    strangers = SequencePrior(
+        CONFIGS["gru told"], Vocabulary(8, RATE, speechvq.load(model).fingerprint()), ("x", "y")
+    )
+    save_prior(tmp_path / "strangers/model", strangers)
+    assert run(model, tmp_path / "strangers", tmp_path / "out") == 2
+    assert "knows none of the model's voices" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["text.wav", "empty.wav", "nan.wav", "folder.wav"])
+def test_a_prompt_that_is_none(
+    name: str, model: Path, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(model, prior, tmp_path / "out", "--prompt", write_bad(tmp_path, name)) == 2
+    error = capsys.readouterr().err
+    assert BAD[name] in error and error.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_made(
+    model: Path, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert run(model, prior, tmp_path / "file/out") == 2
+    assert "cannot be written" in capsys.readouterr().err

@@ -1,0 +1,292 @@
+"""The page: complete, self-contained, and harmless whatever stands in the files it shows."""
+
+import base64
+import io
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+from helpers import measurements
+import numpy as np
+import pytest
+import soundfile
+from matplotlib.figure import Figure
+from PIL import Image
+
+from speechvq import config as configuration
+from speechvq import report
+from speechvq.data.codes_directory import write_codes
+from speechvq.data.manifest import Utterance, write_manifest
+from speechvq.audio.waveform import write_waveform
+from speechvq.metrics import summary
+from speechvq.io.atomic import write_bytes
+from speechvq.report import training_run
+from speechvq.speech.model_directory import save_model
+from helpers.tiny import run_config, speech_model
+from helpers.voices import make_voices, speech
+
+LINES = [
+    {"step": 50, "nats": 4.1, "perplexity": 12.0},
+    {"step": 100, "heldout_bits": 5.51, "codes_gap_bits": 0.4, "heldout_perplexity": 15.0},
+]  # fmt: skip
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(autouse=True)
+def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are laid out and not rendered, which takes seconds; `test_a_full_page` has them in full."""
+    if request.function is test_a_full_page:
+        return
+
+    def save(figure: Figure, path: Path, *, colours: int = 256) -> None:
+        assert figure.axes
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (1, 1)).save(path)
+
+    for picture in ("conversion", "training_curve", "units"):
+        monkeypatch.setattr(f"speechvq.plots.{picture}.save_picture", save)
+
+
+@pytest.fixture
+def voices(tmp_path: Path) -> Path:
+    return make_voices(tmp_path / "voices", sentences=3)
+
+
+@pytest.fixture
+def trained(voices: Path, tmp_path: Path) -> Path:
+    """A run directory with metrics and a tiny model."""
+    folder = tmp_path / "exp" / f"run {HOSTILE[:8]}"
+    folder.mkdir(parents=True)
+    configuration.save(folder / "config.yaml", run_config(voices))
+    with open(folder / "config.yaml", "a") as file:
+        file.write(f"# {HOSTILE}\n")
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in LINES))
+    save_model(folder / "model", speech_model())
+    return folder
+
+
+@pytest.fixture
+def converted(tmp_path: Path) -> Path:
+    for target in ("ben", "cay"):
+        write_waveform(tmp_path / "converted" / target / "ann_2.wav", speech(target, 2))
+    write_waveform(tmp_path / "converted/cay/ben_2.wav", speech("cay", 102))
+    return tmp_path / "converted"
+
+
+VOID = {"meta", "img", "br"}
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page, and refuses one that is not closed where it should be."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs)
+        self.found.append((tag, dict(attrs)))
+        self._open += [] if tag in VOID else [tag]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def sources(self, tag: str) -> list[str]:
+        return [str(attributes["src"]) for name, attributes in self.found if name == tag]
+
+
+def seconds(url: str) -> float:
+    """How long a sound in a data URL is."""
+    sound = soundfile.info(io.BytesIO(base64.b64decode(url.removeprefix("data:audio/flac;base64,"))))
+    assert sound.samplerate == 16_000
+    return sound.duration
+
+
+def run(*arguments: str | Path) -> int:
+    return report.main([str(argument) for argument in arguments])
+
+
+def test_a_full_page(
+    trained: Path, converted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = measurements.write(tmp_path / "scores.json", measurements.conversions())
+    out = tmp_path / "page" / "index.html"
+    assert run("--run", trained, "--converted", converted, "--scores", scores, "--out", out) == 0
+    assert capsys.readouterr().out.endswith(f"{out}\n")
+    assert sorted(each.name for each in out.parent.iterdir()) == ["conversion.png", "curve.png", "index.html"]
+    text = out.read_text()
+    tags = Tags(text)
+    assert len(tags.sources("img")) == 2 and len(tags.sources("audio")) == 5  # two sources, three conversions
+    assert {seconds(url) for url in tags.sources("audio")} == {1.5}
+    for said in ("5.510 bits a sample", "as cay", "ann_2", "num_codes: 8", "to ben", "no pitch"):
+        assert said in text
+    for said in ("target likelier than source", "44 % to 100 %", "6.1 dB"):
+        assert said in text
+
+
+def test_generated_sounds_are_heard_and_seen(
+    trained: Path, converted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "generated"
+    utterances = []
+    for name in ("ann_0", "ben_1"):
+        write_waveform(folder / f"{name}.wav", speech(name[:3], 1, seconds=0.3))
+        utterances.append(Utterance(name, name[:3], "generated", 0.3, folder / f"{name}.wav"))
+    write_manifest(folder / "manifest.tsv", utterances)
+    assert run("--run", trained, "--generated", folder) == 2
+    assert "generated.png: No such file" in capsys.readouterr().err
+    shutil.copy(trained / "curve.png", folder / "generated.png")
+    assert run("--run", trained, "--generated", folder) == 0
+    text = (trained / "report.html").read_text()
+    assert [seconds(url) for url in Tags(text).sources("audio")] == [0.3, 0.3]
+    assert len(Tags(text).sources("audio")) == 2 and len(Tags(text).sources("img")) == 2
+    assert "Speech from nothing" in text and "ben_1" in text
+
+
+def test_sentences_in_their_own_voices(trained: Path, converted: Path, tmp_path: Path) -> None:
+    """From a folder of reconstructions, or where a sentence was converted to its own speaker."""
+    write_waveform(converted / "ann/ann_2.wav", speech("ann", 2, seconds=0.7))
+    write_waveform(tmp_path / "again/ben/ben_2.wav", speech("ben", 2, seconds=0.8))
+    assert run("--run", trained, "--converted", converted, "--resynthesis", tmp_path / "again") == 0
+    text = (trained / "report.html").read_text()
+    found = {attributes["aria-label"]: attributes["src"] for name, attributes in Tags(text).found if name == "audio"}
+    assert seconds(str(found["ann_2, own voice again"])) == 0.7
+    assert seconds(str(found["ben_2, own voice again"])) == 0.8
+    assert "as ann" not in text and len(found) == 7
+
+
+@pytest.fixture
+def phones(tmp_path: Path) -> dict[str, Path]:
+    """Codes, alignments and what `evaluate` makes of them, by the report's flags."""
+    folders = {"--codes": tmp_path / "units", "--alignments": tmp_path / "lab"}
+    meta = {"frame_rate_hz": 50, "num_codes": 8}
+    write_bytes(folders["--codes"] / "meta.json", json.dumps(meta).encode())
+    for i, name in enumerate(("ann_2", "ben_2", "cay_2")):
+        write_codes(folders["--codes"] / f"{name}.npy", np.random.default_rng(i).integers(8, size=75))
+        spoken = b"0 5000000 SIL\n5000000 10000000 AA\n10000000 15000000 <b>\n"
+        write_bytes(folders["--alignments"] / f"{name}.lab", spoken)
+    contents = {
+        "--purity": measurements.purity(),
+        "--baselines": measurements.baselines(),
+        "--abx": measurements.abx(),
+    }
+    files = {flag: tmp_path / f"{flag[2:]}.json" for flag in contents}
+    return folders | {flag: measurements.write(files[flag], content) for flag, content in contents.items()}
+
+
+def test_in_its_own_voice_without_other_reconstructions(trained: Path, converted: Path) -> None:
+    write_waveform(converted / "ann/ann_2.wav", speech("ann", 2))
+    assert run("--run", trained, "--converted", converted) == 0
+    text = (trained / "report.html").read_text()
+    assert "as ann" in text and text.count("the same voice again") == 1 and "own voice again" not in text
+
+
+def test_codes_beside_phones(trained: Path, voices: Path, converted: Path, phones: dict[str, Path]) -> None:
+    flags = [word for pair in phones.items() for word in pair]
+    assert run("--run", trained, "--manifest", voices, "--converted", converted, *flags) == 0
+    text = (trained / "report.html").read_text()
+    assert len(Tags(text).sources("img")) == 3 and (trained / "units.png").is_file()
+    for said in ("43.7 %", "38.9 to 47.1 %", "30.0 ± 7.1 %", "All frames: 225 codes, 3 phones"):
+        assert said in text
+    for said in ("ABX error of phonemes in any context", "angle of features", "12.3 %", "10.0 to 15.0 %"):
+        assert said in text
+    assert "never heard" not in text
+    assert "exp/run/codes" not in text  # they are this run's
+    assert text.count('<tr class="ours"><td>this run</td>') == 3  # two ways of counting, and ABX
+
+
+def test_speakers_kept_out_of_training_stand_apart(trained: Path, phones: dict[str, Path]) -> None:
+    flags = {"--unseen-purity": phones["--purity"], "--unseen-baselines": phones["--baselines"]}
+    assert run("--run", trained, *(word for pair in flags.items() for word in pair)) == 0
+    text = (trained / "report.html").read_text()
+    Tags(text)
+    assert "Speakers never heard in training, all frames: 225 codes, 3 phones" in text
+    assert "codes that name their phone, speakers never heard (one guess: 33.3\N{NO-BREAK SPACE}%)" in text
+    assert "<h3>All frames" not in text and "30.0 ± 7.1 %" in text
+
+
+@pytest.mark.parametrize("flag", ["--purity", "--baselines"])
+def test_only_some_numbers_are_known(flag: str, trained: Path, phones: dict[str, Path]) -> None:
+    assert run("--run", trained, flag, phones[flag]) == 0
+    text = (trained / "report.html").read_text()
+    Tags(text)
+    assert ("k-means on MFCC" in text) == (flag == "--baselines") == ("this run" not in text)
+    assert ("exp/run/codes" in text) == (flag == "--baselines")
+
+
+def test_the_page_loads_nothing_and_runs_nothing(trained: Path, converted: Path) -> None:
+    assert run("--run", trained, "--converted", converted) == 0
+    text = (trained / "report.html").read_text()
+    tags = Tags(text)
+    assert not {tag for tag, _ in tags.found} & {"script", "link", "iframe", "object"}
+    assert all(source.startswith("data:") for source in tags.sources("img") + tags.sources("audio"))
+    links = [str(attributes[key]) for _, attributes in tags.found for key in ("href", "srcset") if key in attributes]
+    anchors = {f"#{attributes['id']}" for _, attributes in tags.found if "id" in attributes}
+    assert links and set(links) <= anchors
+    assert not re.search(r"https?://|url\(|@import", text) and "default-src 'none'" in text
+    assert HOSTILE not in text and "&lt;script&gt;" in text
+
+
+def test_a_run_without_model_or_conversions(trained: Path, converted: Path) -> None:
+    assert run("--run", trained) == 0
+    assert Tags((trained / "report.html").read_text()).sources("audio") == []
+    (trained / "model/config.yaml").unlink()
+    (trained / "model/model.safetensors").unlink()
+    (trained / "model").rmdir()
+    assert run("--run", trained, "--converted", converted, "--examples", "1") == 0
+    assert len(Tags((trained / "report.html").read_text()).sources("audio")) == 3
+
+
+def test_a_line_that_a_crash_cut_short_is_left_out(trained: Path) -> None:
+    with open(trained / "metrics.jsonl", "ab") as file:
+        file.write(b'\x00\x00\n[1]\n"step"\n{"step": NaN}\n{"step": 150, "na')
+    _, metrics = training_run.read_run(trained)
+    assert metrics == LINES
+
+
+def test_mistakes_cost_one_line(
+    trained: Path, converted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.json").write_text("[1]")
+    (tmp_path / "other.json").write_text('{"summary": {"a": {"b": 1}}}')
+    (tmp_path / "text.json").write_text(
+        json.dumps({"summary": {"a": dict.fromkeys(summary.Figure._fields, "<b>")}})
+    )
+    for arguments, message in (
+        (("--run", tmp_path), "no run here"),
+        (("--run", trained, "--out", tmp_path / "page.pdf"), "name the page something.html"),
+        (("--run", trained, "--examples", "0"), "one sentence at least"),
+        (("--run", trained, "--converted", tmp_path / "no"), "no such folder"),
+        (("--run", trained, "--converted", converted, "--manifest", tmp_path), "no such manifest"),
+        (("--run", trained, "--resynthesis", tmp_path), "with --converted only"),
+        (("--run", trained, "--codes", tmp_path), "with --alignments only"),
+        (("--run", trained, "--converted", converted, "--resynthesis", tmp_path / "no"), "no such folder"),
+        (("--run", trained, "--scores", tmp_path / "no.json"), "write it with"),
+        (("--run", trained, "--purity", tmp_path / "no.json"), "write it with `evaluate purity"),
+        (("--run", trained, "--purity", tmp_path / "other.json"), "not the numbers"),
+        (("--run", trained, "--baselines", tmp_path / "list.json"), "not the numbers"),
+        (("--run", trained, "--unseen-purity", tmp_path / "list.json"), "not the numbers"),
+        (("--run", trained, "--unseen-baselines", tmp_path / "no.json"), "write it with `evaluate baselines"),
+        (("--run", trained, "--abx", tmp_path / "other.json"), "`evaluate abx --json` writes"),
+        (("--run", trained, "--baselines", tmp_path / "other.json"), "not the numbers"),
+        (("--run", trained, "--scores", tmp_path / "list.json"), "not the numbers"),
+        (("--run", trained, "--scores", tmp_path / "other.json"), "not the numbers"),
+        (("--run", trained, "--scores", tmp_path / "text.json"), "not the numbers"),
+    ):
+        assert run(*arguments) == 2
+        complaint = capsys.readouterr().err
+        assert message in complaint and complaint.count("\n") == 1
+
+
+def test_a_run_that_has_not_begun(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (trained / "metrics.jsonl").write_text("")
+    assert run("--run", trained) == 2
+    (trained / "metrics.jsonl").unlink()
+    assert run("--run", trained) == 2
+    assert capsys.readouterr().err.count("train for some steps first") == 2

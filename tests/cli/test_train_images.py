@@ -1,0 +1,343 @@
+"""Image models, priors over grids and the second stage by their commands; mistakes are named."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from helpers.image_data import CONFIGS, SIZE, SIZES, model_of, prepared, run_of
+from speechvq import config as configuration
+from speechvq import draw, train
+from speechvq.config import QuantizerConfig, TrainConfig
+from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStageConfig
+from speechvq.config.runs import PixelCNNRun, SecondStageRun
+from speechvq.errors import UserError
+from speechvq.evaluate import likelihood
+from speechvq.images.codes import encode_images, fingerprint, grid_of, kept_codes
+from speechvq.images.dataset import read_images
+from speechvq.images.model_directory import load_image_model, save_image_model
+from speechvq.images.second_stage import SecondStage, latents_used, load_second_stage
+from speechvq.plots.image_grid import tile
+from speechvq.priors.grid.prior import GridPrior, load_grid_prior, save_grid_prior
+from speechvq.priors.grid.pixelcnn import Grid
+from speechvq.training.tasks import second_stage
+from speechvq.training.checkpoint import list_checkpoints
+from speechvq.io.tensors import read_tensors
+
+PIXELCNN = PixelCNNConfig(layers=2, channels=6, reach=1, hidden=8)
+BRIEF = TrainConfig(steps=4, warmup=2, evaluate_every=4, evaluate_crops=4, save_every=100)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared folder of tiny pictures."""
+    return prepared(tmp_path_factory.mktemp("pictures"))
+
+
+def learn(folder: Path, config: Any, name: str = "run") -> Path:
+    """Run `train` on a configuration; the run's directory."""
+    configuration.save(folder / f"{name}.yaml", config)
+    arguments = ["--config", str(folder / f"{name}.yaml"), "--out", str(folder / name), "--device", "cpu"]
+    assert train.main(arguments) == 0
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run of every kind, below one folder."""
+    folder = tmp_path_factory.mktemp("runs")
+    for kind in CONFIGS:
+        learn(folder, run_of(kind, pictures), kind)
+    data = GridDataConfig(model=str(folder / "image_vqvae"), batch=4)
+    learn(folder, PixelCNNRun(PIXELCNN, data, BRIEF), "prior")
+    told = dataclasses.replace(PIXELCNN, classes=True)
+    learn(folder, PixelCNNRun(told, data, BRIEF), "told")
+    return folder
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_a_run_learns_and_says_its_bound(kind: str, runs: Path) -> None:
+    lines = [json.loads(line) for line in (runs / kind / "metrics.jsonl").read_text().splitlines()]
+    last = lines[-1]
+    assert last["step"] == 6 and 3 < last["heldout_bits"] < 12
+    parts = last["heldout_reconstruction_bits"] + last["heldout_latents_bits"]
+    assert last["heldout_bits"] <= parts + 1e-5
+    assert load_image_model(runs / kind).config == CONFIGS[kind]
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_a_stopped_run_ends_like_an_unbroken_one(
+    kind: str, runs: Path, pictures: Path, tmp_path: Path
+) -> None:
+    config = run_of(kind, pictures, save_every=3)
+    learn(tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, steps=3, decay=0.0)))
+    whole = learn(
+        tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, decay=0.0)), "whole"
+    )
+    resumed = learn(tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, decay=0.0)))
+    one, other = (read_tensors(list_checkpoints(run)[-1] / "average.safetensors") for run in (whole, resumed))
+    assert all(torch.equal(one[name], tensor) for name, tensor in other.items())
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_the_likelihood_command(
+    kind: str, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--run", str(runs / kind), "--json", str(tmp_path / "a.json"), "--images", "5"]
+    fitted = kind == "image_vqvae"
+    assert likelihood.main([*arguments, *(["--prior", str(runs / "prior")] if fitted else [])]) == 0
+    figures = json.loads((tmp_path / "a.json").read_text())
+    assert "over 5 held-out pictures" in capsys.readouterr().out and figures["images"] == 5
+    own = figures["under"]["normal" if kind == "image_vae" else "uniform"]
+    if kind == "image_vqvae":  # 2x2x2 codes of 2 bits
+        assert own["latents"] == pytest.approx(16 / (3 * SIZE * SIZE))
+    assert figures["bits_per_dim"] == list(figures["under"].values())[-1]["bits_per_dim"]
+    assert ("fitted" in figures["under"]) == fitted
+    if kind != "image_vimco":
+        assert own["bits_per_dim"] == pytest.approx(own["reconstruction"] + own["latents"], rel=1e-6)
+
+
+def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path) -> None:
+    model, prior = load_image_model(runs / "image_vqvae"), load_grid_prior(runs / "prior")
+    images = read_images(pictures, "test")
+    figures = likelihood.measure_likelihood(model, images, 6, prior)
+    codes = torch.from_numpy(encode_images(model, images).astype(np.int64))
+    with torch.no_grad():
+        wanted = float(prior.nats(codes).mean()) / (3 * SIZE * SIZE * math.log(2))
+    assert figures["under"]["fitted"]["latents"] == pytest.approx(wanted, rel=1e-5)
+    same = figures["under"]["uniform"]["reconstruction"]
+    assert figures["under"]["fitted"]["reconstruction"] == pytest.approx(same)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--images", "0"], "--images 0: there are 1 to 6"),
+        (["--images", "7"], "--images 7: there are 1 to 6"),
+        (["--prior", "PRIOR"], "fitted to another model's codes"),
+        (["--prior", "TOLD"], "is told the class, so it bounds p(x | class)"),
+        (["--data", "nowhere"], "nowhere: no prepared pictures here"),
+        (["--prior", "nowhere"], "nowhere: no model here; give what `train --out` made"),
+    ],
+)
+def test_what_the_likelihood_command_refuses(
+    arguments: list[str], line: str, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {"PRIOR": str(runs / "prior"), "TOLD": str(runs / "told")}
+    run = runs / ("image_vimco" if "PRIOR" in arguments else "image_vqvae")
+    assert likelihood.main(["--run", str(run), *(places.get(word, word) for word in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert line in error and error.count("\n") == 1
+
+
+def test_pictures_of_another_size_are_refused(
+    pictures: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    larger = prepared(tmp_path / "larger", size=12)
+    assert likelihood.main(["--run", str(runs / "image_vae"), "--data", str(larger)]) == 2
+    assert "--data: pictures of 12 pixels, and the model's have 8" in capsys.readouterr().err
+    configuration.save(tmp_path / "a.yaml", run_of("image_vae", larger))
+    assert train.main(["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run")]) == 2
+    assert "larger: pictures of 12 pixels" in capsys.readouterr().err
+
+
+def test_codes_are_computed_once_and_anew_for_other_weights(pictures: Path, tmp_path: Path) -> None:
+    images, model = read_images(pictures, "test"), model_of("image_vqvae")
+    save_image_model(tmp_path, model)
+    codes = kept_codes(tmp_path, model, images, pictures, "test")
+    assert (
+        codes.shape == (6, 2, 2, 2)
+        and codes.dtype == np.uint8
+        and len(list(tmp_path.glob("codes/*.npy"))) == 1
+    )
+    assert np.array_equal(
+        kept_codes(tmp_path, model_of("image_vimco"), images, pictures, "test"), codes
+    )  # not asked
+    before = fingerprint(tmp_path)
+    save_image_model(tmp_path, model_of("image_vqvae", per_position=1))
+    assert fingerprint(tmp_path) != before
+    assert kept_codes(tmp_path, load_image_model(tmp_path), images, pictures, "test").shape == (6, 2, 2, 1)
+
+
+def test_a_vae_has_no_codes(
+    pictures: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for model, line in ((str(runs / "image_vae"), "latents are no codes"), ("", "data.model is not set")):
+        configuration.save(tmp_path / "a.yaml", PixelCNNRun(PIXELCNN, GridDataConfig(model=model), BRIEF))
+        assert train.main(["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run")]) == 2
+        assert line in capsys.readouterr().err
+    with pytest.raises(UserError):
+        grid_of(model_of("image_vae"))
+
+
+@torch.no_grad()
+def test_a_prior_and_its_directory(runs: Path, tmp_path: Path) -> None:
+    grid = Grid(2, 3, 2, 4)
+    for classes in ([], ["cat", "dog"]):
+        torch.manual_seed(0)
+        prior = GridPrior(dataclasses.replace(PIXELCNN, classes=bool(classes)), grid, classes, "abc").eval()
+        save_grid_prior(tmp_path / str(len(classes)), prior)
+        loaded = load_grid_prior(tmp_path / str(len(classes)))
+        assert (loaded.grid, loaded.source, loaded.classes) == (grid, "abc", tuple(classes))
+        labels = torch.tensor([1, 0]) if classes else None
+        drawn = loaded.sample(2, labels, seed=5)
+        assert torch.equal(drawn, prior.sample(2, labels, seed=5)) and drawn.shape == (2, 2, 3, 2)
+        assert torch.equal(loaded.sample(1, None if labels is None else labels[:1], seed=5), drawn[:1])
+        assert not torch.equal(loaded.sample(2, labels, seed=6), drawn)
+        torch.testing.assert_close(loaded.nats(drawn, labels), prior.nats(drawn, labels))
+    with pytest.raises(UserError, match="these pictures have no classes"):
+        GridPrior(dataclasses.replace(PIXELCNN, classes=True), grid, [], "")
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"kind": "sequence"}, "no prior over grids"),
+        ({"grid": None}, "grid: expected height, width, per_position, num_codes"),
+        ({"grid": {"height": 2, "width": 2, "per_position": 2, "num_codes": 10**9}}, "grid: expected"),
+        (
+            {"grid": {"height": 2, "width": 2, "per_position": 200, "num_codes": 60_000}},
+            "the configuration asks for",
+        ),
+        ({"class_names": 3}, "class_names: expected a list"),
+    ],
+)
+def test_a_hostile_prior_is_refused(change: dict[str, Any], line: str, runs: Path, tmp_path: Path) -> None:
+    save_grid_prior(tmp_path, load_grid_prior(runs / "prior"))
+    mapping = configuration.read_yaml(tmp_path / "config.yaml") | change
+    configuration.document.write_yaml(tmp_path / "config.yaml", mapping)
+    with pytest.raises(UserError, match=line):
+        load_grid_prior(tmp_path)
+
+
+def test_the_pictures_are_drawn(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for kind, more, made in (
+        ("image_vae", [], True),
+        ("image_vimco", [], False),
+        ("image_vqvae", ["--prior", str(runs / "prior")], True),
+        ("image_vqvae", ["--prior", str(runs / "told"), "--temperature", "0.5"], True),
+    ):
+        out = tmp_path / f"{kind}{len(more)}"
+        assert draw.main(["--run", str(runs / kind), "--out", str(out), "--count", "3", *more]) == 0
+        with Image.open(out / "reconstructions.png") as picture:
+            assert picture.size == (2 + 3 * 66, 2 + 2 * 66)
+        assert (out / "samples.png").exists() == made
+    assert draw.main(["--run", str(runs / "image_vqvae"), "--out", str(tmp_path), "--count", "0"]) == 2
+    wrong = ["--run", str(runs / "image_vimco"), "--out", str(tmp_path), "--prior", str(runs / "prior")]
+    assert draw.main(wrong) == 2
+    assert "fitted to another model's codes" in capsys.readouterr().err
+
+
+def test_tiles_are_the_pictures_enlarged() -> None:
+    row = np.arange(2 * 3 * 32 * 32, dtype=np.int64).astype(np.uint8).reshape(2, 3, 32, 32)
+    canvas = tile([row, row[:1]])
+    assert canvas.shape == (2 + 2 * 66, 2 + 2 * 66, 3)
+    assert canvas[2 + 66 + 10, 2 + 11].tolist() == row[0, :, 5, 5].tolist()
+    assert canvas[2 + 3, 2 + 66 + 7].tolist() == row[1, :, 1, 3].tolist()
+    assert (canvas[:2] == 255).all() and (canvas[70:, 70:] == 255).all()
+
+
+# -- the second stage
+# ------------------------------------------------------------------------------------------
+
+STAGE = SecondStageConfig(
+    latents=2, units=8, quantizer=QuantizerConfig(num_codes=4, dim=4, codebook="ema"), pixelcnn=PIXELCNN
+)
+
+
+@pytest.fixture(scope="module")
+def first_stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of pictures of 16 pixels, whose grids of 4x4 are worth a second stage."""
+    folder = tmp_path_factory.mktemp("first")
+    root = prepared(folder / "pictures", size=16)
+    config = run_of("image_vqvae", root)
+    model = dataclasses.replace(
+        CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, size=16), per_position=1
+    )
+    return learn(folder, dataclasses.replace(config, model=model))
+
+
+def test_the_second_stage_is_learnt_and_drawn(first_stage: Path, tmp_path: Path) -> None:
+    run = learn(tmp_path, SecondStageRun(STAGE, GridDataConfig(model=str(first_stage), batch=4), BRIEF))
+    last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["heldout_bound_bits"] == pytest.approx(last["heldout_bits"] + 2 * 2 / 16, abs=1e-5)
+    model = load_second_stage(run)
+    codes = torch.randint(4, (3, 4, 4, 1))
+    with torch.no_grad():
+        latents = model.encode(codes)
+        assert latents.shape == (3, 2) and model.decode(latents, seed=1).shape == codes.shape
+    arguments = [
+        "--run",
+        str(first_stage),
+        "--second-stage",
+        str(run),
+        "--out",
+        str(tmp_path),
+        "--count",
+        "2",
+    ]
+    assert draw.main(arguments) == 0
+    with Image.open(tmp_path / "reconstructions.png") as picture:
+        assert picture.size == (2 + 2 * 66, 2 + 3 * 66)
+    told = ["--run", str(first_stage), "--second-stage", str(run), "--json", str(tmp_path / "a.json")]
+    assert likelihood.main(told) == 0
+    figures = json.loads((tmp_path / "a.json").read_text())
+    second, under = figures["second_stage"], figures["under"]
+    wanted = (second["bits_a_code"] * 16 + second["latent_bits"]) / (3 * 16 * 16)
+    assert under["second stage"]["latents"] == pytest.approx(wanted, rel=1e-5) and second["latent_bits"] == 4
+    assert under["second stage"]["reconstruction"] == pytest.approx(under["uniform"]["reconstruction"])
+    assert second["gap"] == pytest.approx(second["shuffled_bits_a_code"] - second["bits_a_code"])
+    assert figures["bits_per_dim"] == under["uniform"]["bits_per_dim"]
+    assert likelihood.main([*told, "--images", "1"]) == 2
+    assert likelihood.main(["--run", str(first_stage), "--second-stage", str(first_stage)]) == 2
+
+
+@torch.no_grad()
+def test_the_second_stages_cost_is_above_the_grids_own() -> None:
+    """-log p(codes) by all latents there are, summed."""
+    torch.manual_seed(0)
+    model = SecondStage(STAGE, Grid(4, 4, 1, 4), "").eval()
+    for parameter in model.decoder.parameters():
+        parameter.add_(0.2 * torch.randn_like(parameter))
+    codes = torch.randint(4, (3, 4, 4, 1))
+    every = torch.cartesian_prod(torch.arange(4), torch.arange(4))
+    vectors = model.quantizer.lookup(every)
+    each = [model.decoder.nats_each(one[None].expand(16, -1, -1, -1), vectors) for one in codes]
+    exact = torch.stack([-(-nats).logsumexp(0) + math.log(16) for nats in each])
+    assert (model.cost(codes) > exact).all() and torch.stack(each).std() > 0.1
+
+
+def test_latents_that_are_used_and_latents_that_are_not() -> None:
+    """Grids of one code each: their latents tell all; shuffled they mislead. A deaf decoder shows no gap."""
+    torch.manual_seed(0)
+    model = SecondStage(STAGE, Grid(4, 4, 1, 4), "")
+    codes = torch.arange(4).repeat_interleave(8).view(-1, 1, 1, 1).expand(-1, 4, 4, 1)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(60):
+        loss = model(codes).total
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    measures = second_stage.measure(model.eval(), codes)
+    assert measures["latents_gap_bits"] > 0.1 and 1 < measures["heldout_perplexity"] <= 8
+    for layer in model.decoder.pixelcnn.layers:
+        torch.nn.init.zeros_(layer.told.weight)  # type: ignore[union-attr, arg-type]
+    own, others = latents_used(model, codes)
+    assert own.shape == (32,) and own.tolist() == pytest.approx(others.tolist(), abs=1e-5)
+
+
+def test_a_grid_too_small_for_a_second_stage(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = SecondStageRun(STAGE, GridDataConfig(model=str(runs / "image_vqvae")), BRIEF)
+    configuration.save(tmp_path / "a.yaml", config)
+    assert train.main(["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run")]) == 2
+    assert "a grid of 2 codes is no longer worth a second stage" in capsys.readouterr().err
+    with pytest.raises(UserError, match="no second stage"):
+        load_second_stage(runs / "prior")

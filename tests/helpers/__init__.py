@@ -1,0 +1,1 @@
+"""What several tests share: tiny corpora, models and runs, and slow oracles."""

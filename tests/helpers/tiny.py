@@ -1,0 +1,110 @@
+"""The smallest corpus, model and run that still have every part."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from speechvq import config as configuration
+from speechvq.data.manifest import Utterance, write_manifest
+from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
+from speechvq.config import (
+    SpeechDataConfig,
+    EncoderConfig,
+    QuantizerConfig,
+    SpeechRun,
+    SpeechConfig,
+    TrainConfig,
+    WaveNetConfig,
+)
+from speechvq.speech.model import SpeechVQ
+
+ROOT = Path(__file__).resolve().parents[2]
+VOICES = ("ada", "bob", "cyd")
+WAVENET = WaveNetConfig(stacks=2, layers=3, residual=6, skip=8, hidden=8, condition=8, speaker=3, levels=32)
+MODEL = SpeechConfig(
+    encoder=EncoderConfig(strides=(2, 2, 2), channels=8),
+    quantizer=QuantizerConfig(num_codes=8, dim=4),
+    wavenet=WAVENET,
+)
+
+
+def speech_config(codebook: str = "loss", **changes: Any) -> SpeechConfig:
+    """The tiny model's configuration with another codebook mode and other changes."""
+    quantizer = dataclasses.replace(MODEL.quantizer, codebook=codebook)  # type: ignore[arg-type]
+    return dataclasses.replace(MODEL, quantizer=quantizer, **changes)
+
+
+def speech_model(config: SpeechConfig = MODEL, seed: int = 0) -> SpeechVQ:
+    """A tiny model with random weights, laid on one batch of noise, in evaluation mode."""
+    torch.manual_seed(seed)
+    model = SpeechVQ(config, VOICES).train()
+    model(noise(4, 64 * config.hop, seed), torch.tensor([0, 1, 2, 0]))
+    return model.eval()
+
+
+def noise(batch: int, samples: int, seed: int = 0) -> torch.Tensor:
+    """Noise of the package's level, (batch, samples)."""
+    return 0.06 * torch.randn(batch, samples, generator=torch.Generator().manual_seed(seed))
+
+
+def make_corpus(folder: Path) -> Path:
+    """Write three voices of five utterances, 0.3 to 0.5 s, and their manifest; one of each is held out."""
+    utterances = []
+    for number, speaker in enumerate(VOICES):
+        for i in range(5):
+            rng = np.random.default_rng((number, i))
+            time = np.arange(4_800 + 800 * i) / SAMPLE_RATE
+            pitch = 100 * (number + 1) * (1 + 0.2 * np.sin(9 * time))
+            wave = 0.08 * np.sin(2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE) + 0.01 * rng.standard_normal(
+                len(time)
+            )
+            path = folder / "audio" / f"{speaker}_{i}.flac"
+            write_waveform(path, wave.astype(np.float32))
+            split = "dev" if i == 4 else "train"
+            utterances.append(Utterance(f"{speaker}_{i}", speaker, split, len(time) / SAMPLE_RATE, path))
+    write_manifest(folder / "manifest.tsv", utterances)
+    return folder
+
+
+def run_config(
+    corpus: Path, codebook: str = "loss", model: dict[str, Any] | None = None, **train: Any
+) -> SpeechRun:
+    """A run of a few steps on the tiny corpus."""
+    settings = {
+        "steps": 20,
+        "warmup": 4,
+        "learning_rate": 3e-3,
+        "evaluate_every": 10,
+        "evaluate_crops": 3,
+    } | train
+    return SpeechRun(
+        speech_config(codebook, **(model or {})),
+        SpeechDataConfig(manifest=str(corpus), crop=320, batch=2),
+        TrainConfig(**settings),
+    )
+
+
+def write_config(folder: Path, config: SpeechRun) -> Path:
+    """The YAML file of a run."""
+    configuration.save(folder / "run.yaml", config)
+    return folder / "run.yaml"
+
+
+def python(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start this Python on arguments, from the root of the checkout, on one thread."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )

@@ -1,0 +1,75 @@
+"""The smallest priors, and codes to learn from: a walk that seldom turns, so that the past says much."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from speechvq.data.codes_directory import write_codes
+from speechvq.data.manifest import Utterance, write_manifest
+from speechvq.config import (
+    CodesDataConfig,
+    DilatedStackConfig,
+    RecurrentStackConfig,
+    SequencePriorConfig,
+    SequencePriorRun,
+    TrainConfig,
+)
+from speechvq.priors.sequence.prior import SequencePrior
+from speechvq.priors.sequence.code_spec import Vocabulary
+
+CODES, RATE = 8, 50.0
+VOCABULARY = Vocabulary(CODES, RATE, "0123456789abcdef")
+SPEAKERS = ("ada", "bob")
+WAVENET = SequencePriorConfig(wavenet=DilatedStackConfig(2, 3, 6, 8, 8))
+GRU = SequencePriorConfig(network="gru", gru=RecurrentStackConfig(2, 6))
+TOLD = SequencePriorConfig(wavenet=DilatedStackConfig(2, 3, 6, 8, 8), speaker=3)
+GRU_TOLD = SequencePriorConfig(network="gru", gru=RecurrentStackConfig(1, 6), speaker=3)
+CONFIGS = {"wavenet": WAVENET, "gru": GRU, "wavenet told": TOLD, "gru told": GRU_TOLD}
+
+
+def prior_of(
+    config: SequencePriorConfig = WAVENET, seed: int = 0, vocabulary: Vocabulary = VOCABULARY
+) -> SequencePrior:
+    """A prior with random weights, in evaluation mode."""
+    torch.manual_seed(seed)
+    return SequencePrior(config, vocabulary, SPEAKERS if config.speaker else ()).eval()
+
+
+def walk(length: int, seed: int, step: int = 1) -> np.ndarray:
+    """Codes that go on by `step` nine times in ten and else anywhere, (length,), int64."""
+    rng = np.random.default_rng(seed)
+    steps = np.where(rng.random(length) < 0.9, step, rng.integers(CODES, size=length))
+    return np.cumsum(steps) % CODES
+
+
+def make_codes(folder: Path, strings: int = 8, length: int = 60) -> Path:
+    """A codes directory and its manifest: ada counts up, bob down; the last two of each are held out."""
+    utterances = []
+    for speaker, step in zip(SPEAKERS, (1, -1)):
+        for i in range(strings):
+            write_codes(folder / "codes" / f"{speaker}_{i}.npy", walk(length + i, 100 * step + i + 200, step))
+            split = {strings - 2: "dev", strings - 1: "test"}.get(i, "train")
+            utterances.append(
+                Utterance(f"{speaker}_{i}", speaker, split, length / RATE, folder / f"{speaker}_{i}.wav")
+            )
+    meta = {"frame_rate_hz": RATE, "num_codes": CODES, "codebook": VOCABULARY.codebook}
+    (folder / "codes/meta.json").write_text(json.dumps(meta))
+    write_manifest(folder / "manifest.tsv", utterances)
+    return folder
+
+
+def prior_run(folder: Path, model: SequencePriorConfig = TOLD, **train: float) -> SequencePriorRun:
+    """A run of a few steps on `make_codes`."""
+    settings = {
+        "steps": 20,
+        "warmup": 4,
+        "learning_rate": 1e-2,
+        "evaluate_every": 10,
+        "evaluate_crops": 3,
+    } | train
+    data = CodesDataConfig(
+        codes=str(folder / "codes"), manifest=str(folder / "manifest.tsv"), crop=16, batch=4
+    )
+    return SequencePriorRun(model, data, TrainConfig(**settings))  # type: ignore[arg-type]

@@ -1,0 +1,147 @@
+"""The rules of docs/architecture.md, read from the syntax trees: floors, no cycles, no unsafe calls, documentation."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from helpers.tiny import ROOT
+
+PACKAGE = ROOT / "speechvq"
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+TABLE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+# A row of the table is a floor: "| 3 | `config` | what it holds |"; a file imports only from floors below its own.
+FLOORS = [
+    {f"speechvq.{name}" for name in re.findall(r"`(\w+)`", row[1])}
+    for row in re.findall(r"^\| (\d+) \| (.*?) \|", TABLE, re.MULTILINE)
+]
+TOP = len(FLOORS) - 1  # the commands, which may call one another
+TREES = {name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in FILES.items()}
+
+
+def room(module: str) -> str:
+    """The part of the house a module belongs to: its folder, or itself where it lies in the hall."""
+    return ".".join(module.split(".")[:2])
+
+
+def floor(module: str) -> int:
+    """Index of the floor that a room stands on; the package's own `__init__` and `__main__` stand on the top one."""
+    if room(module) in ("speechvq", "speechvq.__main__"):
+        return TOP
+    return next(level for level, rooms in enumerate(FLOORS) if room(module) in rooms)
+
+
+def test_every_module_has_a_floor() -> None:
+    rooms = {room(module) for module in FILES} - {"speechvq", "speechvq.__main__"}
+    assert rooms == set().union(*FLOORS)
+
+
+def test_no_folder_is_crowded() -> None:
+    folders = [path.parent for path in FILES.values()]
+    assert max(map(folders.count, folders)) <= 16
+
+
+def imports(module: str) -> Iterator[str]:
+    """Modules of the package that a module imports anywhere, inside functions too."""
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: write imports out in full"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in FILES else str(node.module) for name in names]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] == "speechvq" and name != module)
+
+
+def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """Every call with the written name of what is called."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), node
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_a_file_imports_only_from_floors_below(module: str) -> None:
+    for imported in imports(module):
+        assert imported in FILES, f"{module} imports {imported}, which does not exist"
+        if room(imported) in (room(module), "speechvq"):
+            continue
+        assert floor(imported) < floor(module) or floor(module) == TOP, f"{module} imports {imported}"
+
+
+def test_speech_and_images_never_import_one_another() -> None:
+    rooms = {room(module): {room(name) for name in imports(module)} for module in FILES}
+    assert "speechvq.images" not in rooms.get("speechvq.speech", set())
+    assert "speechvq.speech" not in rooms.get("speechvq.images", set()) | rooms.get("speechvq.video", set())
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    graph = {module: set(imports(module)) & FILES.keys() for module in FILES}
+    while leaves := {module for module, needed in graph.items() if not needed}:
+        graph = {module: needed - leaves for module, needed in graph.items() if module not in leaves}
+    assert not graph, f"circles among {sorted(graph)}"
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_nothing_runs_code_out_of_a_file(module: str) -> None:
+    """No pickle, torch.load, yaml.load, eval, shell or bare extractall, by whatever name."""
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            source = getattr(node, "module", None) or ""
+            names = {alias.name for alias in node.names} | {source}
+            assert not names & {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}, (
+                module
+            )
+            assert source not in ("yaml", "torch.serialization") or not names & {
+                "load",
+                "unsafe_load",
+                "Loader",
+            }
+    for name, call in calls(TREES[module]):
+        where = f"{module}:{call.lineno}: {name}"
+        assert name not in ("eval", "exec", "compile", "__import__", "os.system", "os.popen"), where
+        assert name not in ("torch.load", "torch.save", "yaml.load", "yaml.unsafe_load", "yaml.full_load"), (
+            where
+        )
+        keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        assert keywords.get("shell") in (None, "False"), where
+        assert keywords.get("allow_pickle") in (None, "False"), where
+        assert not name.endswith(".extractall") or keywords.get("filter") == "'data'", where
+        assert name not in ("np.load", "numpy.load") or keywords.get("allow_pickle") == "False", where
+
+
+def public(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
+    """Public classes and functions of a module, and public methods of public classes."""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            yield node.name, node
+            for inner in node.body if isinstance(node, ast.ClassDef) else []:
+                if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
+                    yield f"{node.name}.{inner.name}", inner
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_every_module_and_public_name_is_documented(module: str) -> None:
+    assert ast.get_docstring(TREES[module]), f"{module} has no docstring"
+    assert [name for name, node in public(TREES[module]) if not ast.get_docstring(node)] == []
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_every_public_function_has_full_type_hints(module: str) -> None:
+    """But for kernels that numba compiles: it takes their types from the first call."""
+    bare = []
+    for name, node in public(TREES[module]):
+        compiled = any(re.match("njit|intrinsic", ast.unparse(decorator)) for decorator in node.decorator_list)
+        if isinstance(node, ast.FunctionDef) and not compiled:
+            spread = [argument for argument in (node.args.vararg, node.args.kwarg) if argument]
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, *spread]
+            unhinted = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
+            if unhinted or node.returns is None:
+                bare.append(f"{name}({', '.join(unhinted)})")
+    assert bare == []

@@ -1,0 +1,181 @@
+"""The benchmark: what it compares with computes the same, its pieces run, its numbers have their names."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from helpers.image_data import CONFIGS, SIZES
+from speechvq.config import QuantizerConfig, WaveNetConfig
+from speechvq.config.images import ImageVQConfig
+from speechvq.config.pixelcnn import PixelCNNConfig
+from speechvq.images.vqvae import ImageVQ
+from speechvq.priors.grid.pixelcnn import Grid
+from speechvq.speech.sampling.sampler import sample
+from speechvq.speech.decoder.wavenet import WaveNet
+from helpers.tiny import MODEL, ROOT, WAVENET
+
+sys.path.insert(0, str(ROOT / "recipes/benchmark"))
+import naive  # noqa: E402
+import pictures  # noqa: E402
+import roofline  # noqa: E402
+import sampling  # noqa: E402
+import scaling  # noqa: E402
+import table  # noqa: E402
+import timing  # noqa: E402
+import training  # noqa: E402
+from typical import TypicalWaveNet  # noqa: E402
+
+HOP, DIM = 8, 4
+
+
+def wavenet(config: WaveNetConfig = WAVENET) -> WaveNet:
+    """Random weights everywhere."""
+    torch.manual_seed(0)
+    made = WaveNet(config, DIM, speakers=3)
+    for parameter in made.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return made.eval()
+
+
+@torch.no_grad()
+def test_the_typical_wavenet_computes_the_same_logits() -> None:
+    model = wavenet(dataclasses.replace(WAVENET, stacks=3))
+    levels, vectors, speaker = (
+        torch.randint(WAVENET.levels, (2, 48)),
+        torch.randn(2, 6, DIM),
+        torch.tensor([0, 2]),
+    )
+    typical = TypicalWaveNet(model)(levels, vectors, speaker)
+    assert torch.allclose(typical.transpose(1, 2), model(levels, vectors, speaker), atol=1e-4)
+
+
+def test_the_typical_model_has_the_same_loss_and_the_encoder_the_same_gradient() -> None:
+    ours, typical = (make(MODEL).train() for make in (training.our_model, training.typical_model))
+    wave, speaker = 0.06 * torch.randn(2, 320), torch.tensor([0, 1])
+    losses = [model(wave, speaker) for model in (ours, typical)]
+    assert torch.allclose(losses[0].nats, losses[1].nats, atol=1e-5)
+    for each in losses:
+        each.total.backward()
+    for own, other in zip(ours.encoder.parameters(), typical.encoder.parameters()):
+        assert torch.allclose(own.grad, other.grad, atol=1e-4 * float(own.grad.abs().max()) + 1e-8)
+
+
+def test_speaking_without_a_cache_says_the_same() -> None:
+    model, vectors, speaker = wavenet(), torch.randn(2, 9, DIM), torch.tensor([0, 1])
+    chance = torch.rand(2, 9 * HOP, dtype=torch.float64)
+    whole = sample(model, vectors, speaker, chance, engine="torch")
+    assert model.receptive_field < 40, "some of what is spoken here has a beginning that is cut off"
+    for known in (0, 7, 48):
+        again = naive.sample_again_and_again(
+            model, vectors, speaker, chance[:, known:], whole[:, :known], HOP
+        )
+        assert torch.equal(again, whole)
+
+
+def test_works_are_measured_in_turn_and_the_first_round_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, order = [0.0], []
+
+    def work(name: str, costs: list[float]) -> Any:
+        def run() -> None:
+            order.append(name)
+            clock[0] += costs.pop(0)
+
+        return run
+
+    monkeypatch.setattr(timing.time, "process_time", lambda: clock[0])
+    medians = timing.in_turn({"a": work("a", [50, 1, 3, 2]), "b": work("b", [60, 9, 7, 8])}, repeats=3)
+    assert medians == {"a": 2, "b": 8} and order == ["a", "b"] * 4
+
+
+def test_the_roofline_counts_what_it_does() -> None:
+    reading = roofline.Reading(1 << 12, at_least=1 << 14)
+    assert reading.bytes == 1 << 14 and reading() == reading.bytes / 4
+    adding = roofline.MultiplyAdds(100)
+    assert adding.operations == 2 * roofline.FLOATS_AT_ONCE * 100 and adding() > 0
+
+
+TINY = WaveNetConfig(stacks=1, layers=3, residual=8, skip=8, hidden=8, condition=8, speaker=8, levels=16)
+AMOUNTS = sampling.Amounts(naive=1, torch=64, kernel=256, torch_streams=2, kernel_streams=4)
+
+
+@pytest.fixture(scope="module")
+def parts() -> list[dict[str, Any]]:
+    """Every piece in the smallest size."""
+    with pytest.MonkeyPatch.context() as monkey:
+        for work, amount in (
+            (roofline.Reading, 1 << 12),
+            (roofline.MultiplyAdds, 1000),
+            (roofline.Products, 16),
+        ):
+            monkey.setattr(work.__init__, "__defaults__", (amount,))
+        sizes = [sampling.measure(size, TINY, AMOUNTS, repeats=1) for size in "SM"]
+        steps = training.measure(dataclasses.replace(MODEL, quantizer=QuantizerConfig(8, 4)), 320, repeats=1)
+        grown = scaling.measure(TINY, (0.02, 0.04), (1, 2), one=0.02)
+    return [*sizes, steps, grown]
+
+
+def test_every_figure_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) -> None:
+    for number, part in enumerate(parts):
+        timing.write_part(tmp_path / f"parts/{number}.json", part)
+    read = [json.loads(path.read_text()) for path in sorted((tmp_path / "parts").iterdir())]
+    numbers = table.join(
+        [*read, {"ratios": {"vq_train_512": 9.0, "vq_train_8192": 3.0}}, {"kl_bf16_nats": 1e-6}]
+    )
+    assert numbers["ratios"].keys() == table.BARS.keys() - {"vq_train_512_kept_memory", "video_rollout", "pixelcnn"}
+    assert all(ratio > 0 for ratio in numbers["ratios"].values())
+    assert numbers["max_logit_error_fp32"] < 1e-4
+    for size in "SM":
+        assert numbers["real_time_factor"][size].keys() == {"fp32", "bf16", "batched"}
+    assert {"S_fp32", "S_bf16", "M_fp32", "M_bf16"} == numbers["share_of_bandwidth"].keys()
+    assert {"S_batched", "M_batched", "train_fp32"} == numbers["share_of_peak"].keys()
+    text = table.table(numbers | {"machine": table.machine()})
+    assert "| 9.00 | 8 | 15 |" in text and "| 3.00 | 4 (missed) | 10 |" in text
+    assert "| 1e-06 | 0.0001 | |" in text
+
+
+def test_no_number_stands_in_two_parts() -> None:
+    with pytest.raises(ValueError, match="a stands in two parts"):
+        table.join([{"r": {"a": 1}}, {"r": {"a": 2}}])
+
+
+def test_the_quantisers_are_compared() -> None:
+    pytest.importorskip("vector_quantize_pytorch", reason="pip install speechvq[benchmark]")
+    import quantizer
+
+    part = quantizer.measure("16", 16, 4, 32, repeats=1)
+    assert part["ratios"]["vq_train_16"] > 0
+
+
+def test_the_divergence_of_random_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sampling.WAVENET_SIZES, "S", TINY)
+    part = sampling.divergence(None, frames=3)
+    assert 0 <= part["kl_bf16_nats"] < 1e-3 and part["kl_bf16_model"].startswith("random weights")
+
+
+def test_the_figure_is_drawn(parts: list[dict[str, Any]], tmp_path: Path) -> None:
+    scaling.draw_figure(parts[-1]["scaling"], tmp_path / "a/scaling.png")
+    assert (tmp_path / "a/scaling.png").stat().st_size > 5_000
+
+
+def test_pictures_are_measured() -> None:
+    config = dataclasses.replace(CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, likelihood="softmax"))
+    part = pictures.measure_steps(config, 2, compiled=False, repeats=1)
+    assert part["images_per_second"].keys() == {"fp32", "bf16"} and 0 < part["share_of_peak"]["images_fp32"]
+    part = pictures.measure_drawing(PixelCNNConfig(layers=1, channels=4, hidden=4), Grid(3, 3, 2, 4), 2, repeats=1)
+    rates = part["grids_per_second"]["pixelcnn"]
+    assert part["ratios"]["pixelcnn"] == rates["cached"] / rates["naive"]
+
+
+def test_the_operations_of_a_picture() -> None:
+    """By the sizes of the paper's layers: what each multiplies, at how many places."""
+    units, at16, at8 = 256, 16 * 16, 8 * 8
+    block = at8 * units * units * (9 + 1)
+    down = [at16 * 3 * 16 * units, at8 * 16 * units * units, 2 * block, at8 * units * 160]
+    up = [at8 * 9 * 160 * units, 2 * block, at8 * 16 * units * units, at16 * 16 * units * 768]
+    model = ImageVQ(ImageVQConfig())
+    assert pictures.training_operations(model) == 2 * (3 * sum(down + up) - down[0])

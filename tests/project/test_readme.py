@@ -1,0 +1,199 @@
+"""The README keeps its word: what it names exists, and "Your own speech" runs as it stands there."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import speechvq
+from helpers.odd_sounds import names, write_tone
+from speechvq import __main__, align, convert, draw, encode, enroll, evaluate, generate, imagine, prepare, report, train
+from speechvq.cli import command
+from speechvq import config as configuration
+from speechvq.audio.waveform import read_waveform
+from speechvq.config import SpeechRun
+from cli.test_commands import FLAGS, PARSERS
+from helpers.tiny import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCED = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+PROSE = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
+INLINE = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", PROSE)]
+COMMANDS = [line for kind, block in FENCED if kind == "bash" for line in block.splitlines() if line.strip()]
+LINKS = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
+MAINS = {
+    "prepare": prepare,
+    "train": train,
+    "encode": encode,
+    "convert": convert,
+    "enroll": enroll,
+    "generate": generate,
+    "align": align,
+    "draw": draw,
+    "imagine": imagine,
+    "report": report,
+}
+WAVENET = "{stacks: 1, layers: 3, residual: 4, skip: 4, hidden: 4, condition: 4, speaker: 2, levels: 32}"
+SHRUNK = {
+    "train.steps": "2",
+    "train.evaluate_crops": "2",
+    "data.crop": "1280",
+    "model.excerpt": "640",
+    "model.encoder.channels": "8",
+    "model.source_filter": "{order: 4, harmonics: 3, units: 8, steps: 2, batch: 2}",
+    "model.quantizer": "{num_codes: 8, dim: 4}",
+    "model.wavenet": WAVENET[:-1] + ", pitch: true, phase: true}",
+}
+
+
+def words(line: str) -> list[str]:
+    return shlex.split(line, comments=True)
+
+
+def is_ours(line: str) -> bool:
+    return line.startswith("python -m speechvq.")
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if is_ours(line)])
+def test_commands_can_be_parsed(line: str) -> None:
+    _, _, module, *arguments = words(line)
+    PARSERS[module.removeprefix("speechvq.")]().parse_args(arguments)
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if not is_ours(line)])
+def test_other_commands_are_scripts_of_ours(line: str) -> None:
+    program, script, *arguments = words(line)
+    assert program == "bash" and (ROOT / script).is_file() and not arguments
+
+
+def test_there_is_something_to_test() -> None:
+    assert len(COMMANDS) >= 6 and len(LINKS) >= 5 and len(INLINE) >= 20
+
+
+@pytest.mark.parametrize("span", [span for span in INLINE if "speechvq." in span or "run.sh" in span])
+def test_commands_within_sentences_know_their_flags(span: str) -> None:
+    found = re.search(r"-m speechvq\.(evaluate \w+|\w+)|(recipes/\S+\.sh)", span)
+    assert found, span
+    if found[2]:
+        known = (ROOT / found[2]).read_text()
+    else:
+        known = FLAGS[found[1]]
+    flags = set(re.findall(r"--[a-z-]+", span[found.start() :]))
+    assert all(flag in known for flag in flags)
+
+
+def test_flags_within_sentences_exist() -> None:
+    known = set(" ".join(FLAGS.values()).split())
+    flags = {span.split()[0] for span in INLINE if span.startswith("--")}
+    assert flags and flags <= known
+
+
+@pytest.mark.parametrize("link", [*dict.fromkeys(LINKS)])
+def test_links_lead_somewhere(link: str) -> None:
+    assert (ROOT / link).exists()
+
+
+def test_paths_within_commands_and_sentences_exist() -> None:
+    spans = " ".join([*INLINE, *COMMANDS])
+    paths = set(re.findall(r"(?:recipes|speechvq|tests|docs)/[\w./-]+", spans))
+    assert paths and not [path for path in paths if not (ROOT / path).exists()]
+
+
+def test_the_map_is_right() -> None:
+    """Every name at the left of "Where things are", below its folder."""
+    [tree] = [block for kind, block in FENCED if not kind]
+    folder, found = ROOT, 0
+    for line in tree.splitlines():
+        indented = line.startswith(" ")
+        left = re.split(r" {2,}", line.strip())[0]
+        for name in left.split():
+            path = (folder if indented else ROOT) / name
+            assert path.exists() or path.with_suffix(".py").exists() or path.is_dir(), name
+            found += 1
+        if not indented:
+            folder = ROOT / left
+    assert found > 12
+
+
+@pytest.mark.parametrize("path", [link for link in dict.fromkeys(LINKS) if link.endswith(".yaml")])
+def test_configurations_are_as_the_table_says(path: str) -> None:
+    config = configuration.load(ROOT / path, SpeechRun)
+    row = next(line for line in README.splitlines() if f"({path})" in line and line.startswith("|"))
+    _, _, codes, number, decoder, _ = (cell.strip() for cell in row.split("|"))
+    assert codes == f"{config.model.frame_rate:g} a second ({config.model.hop}x)"
+    assert int(number) == config.model.quantizer.num_codes
+    assert config.model.wavenet == configuration.WAVENET_SIZES[decoder]
+
+
+def test_settings_named_can_be_laid_over() -> None:
+    settings = [span.removeprefix("--set ") for span in INLINE if span.startswith("--set ")]
+    assert settings
+    configuration.load(ROOT / "recipes/vctk/vctk64.yaml", SpeechRun, settings)
+
+
+def test_extras_named_exist() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    assert all(
+        re.search(rf"^{extra} = \[", project, re.MULTILINE)
+        for extra in re.findall(r"speechvq\[(\w+)\]", README)
+    )
+
+
+def run(line: str, more: list[str]) -> int:
+    """A command of the README in this process; only its module is called by another name."""
+    _, _, module, *arguments = words(line)
+    return int(MAINS[module.removeprefix("speechvq.")].main([*arguments, *more]))
+
+
+def record(folder: Path) -> None:
+    """What the reader has: two speakers' recordings, and a sentence to convert."""
+    for i, speaker in enumerate(("p225", "p226")):
+        for sentence in range(5):
+            name = folder / "my_recordings" / speaker / f"{sentence}.wav"
+            write_tone(name, samples=12_000 + 500 * i, rate=22_050, channels=2)
+    write_tone(folder / "a.wav", samples=2_000)
+    (folder / "recipes").symlink_to(ROOT / "recipes")
+
+
+def test_your_own_speech(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands word by word, but for a training of two steps; then the Python, then the measures."""
+    monkeypatch.chdir(tmp_path)
+    record(tmp_path)
+    shrunk = [word for key, value in SHRUNK.items() for word in ("--set", f"{key}={value}")]
+    for line in filter(is_ours, COMMANDS):
+        assert run(line, shrunk if "speechvq.train" in line else []) == command.SUCCESS, (
+            capsys.readouterr().err
+        )
+    printed = capsys.readouterr().out
+    assert "10 utterances, 2 speakers" in printed and "\np225\np226\n" in printed
+    assert len(read_waveform(tmp_path / "b.wav")) == 2_000 and names(tmp_path / "codes") == {
+        "meta.json",
+        "a.npy",
+    }
+    check_python(tmp_path)
+    check_measures(tmp_path / "exp/mine/metrics.jsonl")
+
+
+def check_python(folder: Path) -> None:
+    """The block of Python, run where `exp/mine` is."""
+    [block] = [block for kind, block in FENCED if kind == "python"]
+    scope: dict[str, Any] = {"wave": read_waveform(folder / "a.wav")}
+    exec(block, scope)
+    assert scope["converted"].shape == (2_000,) and scope["codes"].shape == (-(-2_000 // 320),)
+    assert scope["model"].speakers == ("p225", "p226")
+
+
+def check_measures(metrics: Path) -> None:
+    """The table's names are those of the file."""
+    table = re.findall(r"^\| (`.*?) \|", README, re.MULTILINE)
+    measures = set(re.findall(r"`(\w+)`", " ".join(table)))
+    assert len(measures) == 6 and all(f'"{name}"' in metrics.read_text() for name in measures)
+
+
+def test_the_package_shows_few_names() -> None:
+    assert len(speechvq.__all__) <= 12 and all(hasattr(speechvq, name) for name in speechvq.__all__)
+    assert set(__main__.COMMANDS) == {*MAINS, "evaluate"} and callable(evaluate.main)

@@ -1,0 +1,334 @@
+"""The recipes: scripts bash can read, flags commands know, an environment made once, an honest verdict."""
+
+import importlib.util
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from speechvq import config as configuration
+from speechvq.config import SpeechRun
+from speechvq.training.tasks.speech import check
+from cli.test_commands import FLAGS
+from helpers.tiny import ROOT
+
+BASH = str(shutil.which("bash"))
+SCRIPTS = sorted([*ROOT.glob("recipes/**/*.sh"), *ROOT.glob("tests/**/*.sh")])
+RUNS = [path for path in SCRIPTS if path.name == "run.sh" and "recipes" in path.parts]
+COMMAND = re.compile(r"python -m speechvq\.(evaluate \w+|\w+)(.*)")
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=named)
+def test_bash_can_read_it(script: Path) -> None:
+    done = subprocess.run([BASH, "-n", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("script", RUNS, ids=named)
+def test_commands_know_the_flags(script: Path) -> None:
+    text = script.read_text().replace("\\\n", " ")
+    found = [match.groups() for match in map(COMMAND.search, text.splitlines()) if match]
+    for name, rest in found:
+        assert set(re.findall(r"--[a-z-]+", rest)) <= set(FLAGS[name].split()), f"{script}: {name}"
+    names = {name for name, _ in found}
+    # The benchmark has scripts of its own.
+    speech, images = {"train", "encode", "convert"}, {"train", "evaluate likelihood", "draw"}
+    video = {"train", "evaluate rollout", "imagine"}
+    assert any(wanted <= names for wanted in (speech, images, video)) or (
+        not names and script.parent.name == "benchmark"
+    )
+
+
+@pytest.mark.parametrize("script", RUNS, ids=named)
+def test_the_head_tells_every_flag(script: Path) -> None:
+    text = script.read_text()
+    head = "".join(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
+    known = re.search(r'^parse_flags "([^"]*)"', text, re.MULTILINE)
+    assert known
+    flags = {f"--{word.split('=')[0]}" for word in known[1].split()} | {"--stage", "--stop-stage"}
+    assert set(re.findall(r"--[a-z-]+", head)) == flags
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/**/*.yaml")), ids=named)
+def test_every_configuration_is_one(path: Path) -> None:
+    config = configuration.read_run(path)
+    if isinstance(config, SpeechRun):
+        check(config)
+
+
+def shell(script: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run lines after the source of common.sh; PATH and VIRTUAL_ENV are as given, or the usual and none."""
+    variables = {"PATH": os.environ["PATH"]} | environment
+    command = [BASH, "-c", f". '{ROOT}/recipes/common.sh'\n{script}", "recipe", *arguments]
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=20)
+
+
+FLAGS_AND_STAGES = """
+exp=exp/mini steps=""
+parse_flags "exp=exp steps=steps" "$@"
+for number in 1 2 3 4; do
+    if stage $number "work $number"; then echo "$exp $steps"; fi
+done
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stages"),
+    [
+        ("", "1234"),
+        ("--stage 3", "34"),
+        ("--stop-stage 2", "12"),
+        ("--stage 2 --stop-stage 3", "23"),
+        ("--stage 4 --stop-stage 1", ""),
+    ],
+)
+def test_stages_are_chosen(arguments: str, stages: str, tmp_path: Path) -> None:
+    done = shell(FLAGS_AND_STAGES, *arguments.split(), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "".join(f"== stage {i}: work {i}\nexp/mini \n" for i in stages)
+
+
+def test_flags_are_read_whole(tmp_path: Path) -> None:
+    done = shell(
+        FLAGS_AND_STAGES, "--exp", "a folder; $(touch x)", "--steps", "7", "--stage", "4", cwd=tmp_path
+    )
+    assert done.stdout.endswith("\na folder; $(touch x) 7\n") and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["--cake", "1"],
+            "missing value: --cake; known: --stage N --stop-stage N --exp VALUE --steps VALUE",
+        ),
+        (["--exp"], "unknown flag or missing value: --exp; known: --stage N"),
+        (["exp", "x"], "unknown flag or missing value: exp;"),
+        (["--help"], "known: --stage N --stop-stage N --exp VALUE"),
+        (["--stage", "two"], "--stage two, --stop-stage 99: give whole numbers"),
+        (["--stop-stage", ""], "--stop-stage : give whole numbers"),
+    ],
+)
+def test_wrong_flags_exit_with_2(arguments: list[str], line: str, tmp_path: Path) -> None:
+    done = shell(FLAGS_AND_STAGES, *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert line in done.stderr and done.stderr.count("\n") == 1
+
+
+def stub(path: Path, script: str) -> Path:
+    """A program that only a test would call."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!{BASH}\n{script}\n")
+    path.chmod(0o755)
+    return path.parent
+
+
+def test_no_fitting_python(tmp_path: Path) -> None:
+    stubs = stub(tmp_path / "bin/python3", "exit 1")
+    stub(stubs / "python3.12", "exit 1")
+    done = shell("find_python -m venv x; echo on", cwd=tmp_path, PATH=str(stubs))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Python 3.10 to 3.13 is needed and was not found\n"
+
+
+def test_the_first_fitting_python_is_taken(tmp_path: Path) -> None:
+    stubs = stub(tmp_path / "bin/python3", "exit 1")  # too old
+    for name in ("python3.12", "python3.11"):
+        stub(stubs / name, f'[ "$1" = -c ] || echo {name} "$@"')
+    assert shell("find_python -m venv x", cwd=tmp_path, PATH=str(stubs)).stdout == "python3.12 -m venv x\n"
+
+
+def environment(folder: Path, script: str = "") -> dict[str, str]:
+    """An active virtual environment whose python writes down what it is asked to do."""
+    folder.joinpath("pyproject.toml").write_text("[project]\n")
+    bin_folder = stub(folder / "venv/bin/python", f'echo "$*" >>"{folder}/calls"\n{script}')
+    return {"VIRTUAL_ENV": str(folder / "venv"), "PATH": f"{bin_folder}:{os.environ['PATH']}"}
+
+
+def calls(folder: Path) -> list[str]:
+    return (folder / "calls").read_text().splitlines() if (folder / "calls").exists() else []
+
+
+def vctk_recipe(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run stages 1 to 5 with a python that only writes down what it is asked to do."""
+    rows = ["utt speaker split seconds path", "a_1 ann test 1 a.flac", "b_1 ben unseen 1 b.flac"]
+    (folder / "data/lab").mkdir(parents=True)
+    (folder / "data/manifest.tsv").write_text("".join(row.replace(" ", "\t") + "\n" for row in rows))
+    (folder / "exp").mkdir()
+    command = [BASH, str(ROOT / "recipes/vctk/run.sh"), "--corpus", "c", "--stop-stage", "5", *arguments]
+    command += ["--data", str(folder / "data"), "--exp", str(folder / "exp")]
+    return subprocess.run(
+        command, env=environment(folder, script), capture_output=True, text=True, timeout=20
+    )
+
+
+VOICES = 'case "$*" in *--list-speakers) echo {};; esac'
+
+
+def test_speakers_kept_out_of_training_are_scored_apart(tmp_path: Path) -> None:
+    done = vctk_recipe(tmp_path, VOICES.format("ann"), "--unseen", "ben")
+    assert (done.returncode, done.stderr) == (0, "")
+    asked = [line.removeprefix("-m speechvq.") for line in calls(tmp_path)]
+    assert asked[1].startswith("prepare folder") and asked[1].endswith("--unseen-speakers ben,")
+    assert sum(line.startswith("align") for line in asked) == 0  # the corpus tells its phones
+    for split, codes, names in (("test", "codes", ""), ("unseen", "unseen_codes", "_unseen")):
+        told = [line for line in asked if f"--codes {tmp_path}/exp/{codes} " in line]
+        assert [line.split()[1] for line in told] == ["purity", "baselines", "abx"]
+        assert all(f"{names}.json" in line for line in told)
+        assert all(f"--split {split}" in line for line in told[1:])
+        encoded = f"encode --model {tmp_path}/exp --src {tmp_path}/data --split {split} "
+        encoded += f"--out {tmp_path}/exp/{codes}"
+        assert encoded in asked
+
+
+def test_a_model_that_has_heard_them_is_refused(tmp_path: Path) -> None:
+    done = vctk_recipe(tmp_path, VOICES.format("ann; echo ben"), "--unseen", "ben")
+    assert done.returncode == 2 and "has heard ben in training; give another --exp" in done.stderr
+
+
+def test_unseen_speakers_are_no_afterthought(tmp_path: Path) -> None:
+    done = vctk_recipe(
+        tmp_path, f"sed -i /unseen/d {tmp_path}/data/manifest.tsv", "--unseen", "ben", "--stage", "2"
+    )
+    assert done.returncode == 2 and "was prepared without --unseen; begin with stage 1" in done.stderr
+
+
+def test_setup_installs_once(tmp_path: Path) -> None:
+    variables = environment(tmp_path)
+    pip = "-m pip install --quiet --disable-pip-version-check --editable"
+    first = shell("setup mini; echo on", cwd=tmp_path, **variables)
+    assert first.stdout.startswith("installing speechvq[mini] into ") and first.stdout.endswith("\non\n")
+    assert shell("setup mini; echo on", cwd=tmp_path, **variables).stdout == "on\n"
+    assert calls(tmp_path) == [f"{pip} .[mini]"]
+    shell('setup ""', cwd=tmp_path, **variables)
+    tmp_path.joinpath("pyproject.toml").write_text("[project]\nname = 'new'\n")
+    shell("setup mini", cwd=tmp_path, **variables)
+    assert calls(tmp_path) == [f"{pip} .[mini]", f"{pip} .", f"{pip} .[mini]"]
+
+
+def test_an_installation_that_failed_is_tried_again(tmp_path: Path) -> None:
+    variables = environment(tmp_path, "exit 1")
+    for tried in (1, 2):
+        done = shell("setup mini; echo on", cwd=tmp_path, **variables)
+        assert done.returncode == 1 and "\non" not in done.stdout and len(calls(tmp_path)) == tried
+
+
+def test_without_venv_the_remedy_is_named(tmp_path: Path) -> None:
+    environment(tmp_path)
+    stubs = stub(tmp_path / "bin/python3", '[ "$1" = -c ] || exit 1')
+    done = shell("setup mini; echo on", cwd=tmp_path, PATH=f"{stubs}:{os.environ['PATH']}")
+    assert (done.returncode, done.stdout) == (2, "") and "apt-get install python3-venv" in done.stderr
+
+
+def video_recipe(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it with a python that only writes down what it is asked to do."""
+    command = [BASH, str(ROOT / "recipes/video/run.sh"), "--exp", str(folder / "exp"), *arguments]
+    return subprocess.run(command, env=environment(folder), capture_output=True, text=True, timeout=20)
+
+
+def test_the_video_recipe_teaches_three_priors_alike(tmp_path: Path) -> None:
+    done = video_recipe(tmp_path, "--schedule", "brief", "--episodes", "22", "--data", "d")
+    assert (done.returncode, done.stderr) == (0, "")
+    asked = [line.removeprefix("-m speechvq.") for line in calls(tmp_path)]
+    assert asked[1:3] == ["prepare maze --out d --episodes 22 --frames 100", "prepare frames --root d --out d/frames"]
+    first, told, *others = (line for line in asked if line.startswith("train"))
+    assert "train.steps=6" in first and first.endswith("--set data.root=d/frames")
+    told = told.replace("/prior ", "/NAME ")
+    silent = "--set model.actions=false"
+    assert others[0] == f"{told.replace('NAME', 'no_action')} {silent}"
+    nothing = f"{silent} --set model.past=0 --set model.motion.nearness=0"
+    assert others[1] == f"{told.replace('NAME', 'no_past')} {nothing}"
+    assert sum(line.startswith("imagine") for line in asked) == 3 and (tmp_path / "exp/rollout.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"), [("--world mars", "give maze or doom"), ("--schedule long", "give full or brief")]
+)
+def test_the_video_recipe_knows_its_worlds(arguments: str, line: str, tmp_path: Path) -> None:
+    done = video_recipe(tmp_path, *arguments.split())
+    assert (done.returncode, calls(tmp_path)) == (2, []) and line in done.stderr
+
+
+def test_the_video_recipe_installs_doom_for_doom_only(tmp_path: Path) -> None:
+    assert video_recipe(tmp_path, "--world", "doom", "--stop-stage", "1").returncode == 0
+    assert calls(tmp_path)[0].endswith(".[doom]") and "prepare doom --out data/doom" in calls(tmp_path)[1]
+
+
+def verdict() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("verdict", ROOT / "recipes/mini/verdict.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def conversion(converted: float | None, **changes: Any) -> dict[str, Any]:
+    """A man of 100 Hz speaks a sentence as a woman of 200 Hz."""
+    row = {"source": "m01", "target": "f03", "source_pitch": 100.0, "target_speaker_pitch": 200.0}
+    return row | {"converted_pitch": converted} | changes
+
+
+def judge(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, gap: float, conversions: list[dict[str, Any]], *flags: str
+) -> int:
+    lines = [{"step": 1, "heldout_bits": 6.0, "codes_gap_bits": 9.9}, {"step": 2, "nats": 1.0}]
+    lines += [{"step": 2, "heldout_bits": 4.0, "codes_gap_bits": gap}]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "conversion.json").write_text(
+        json.dumps({"voices": 2, "conversions": conversions, "summary": {}})
+    )
+    monkeypatch.setattr("sys.argv", ["verdict.py", str(folder), *flags])
+    return int(verdict().main())
+
+
+@pytest.mark.parametrize(
+    ("gap", "conversions", "code"),
+    [
+        (0.5, [conversion(190.0), conversion(210.0), conversion(90.0)], 0),  # by the median
+        (0.2, [conversion(190.0)], 1),  # hardly listens to the codes
+        (0.5, [conversion(110.0), conversion(190.0), conversion(100.0)], 1),  # keeps the source's pitch
+        (
+            0.5,
+            [conversion(190.0), conversion(300.0, target="m05", target_speaker_pitch=90.0)],
+            1,
+        ),  # one voice of two
+        (0.5, [conversion(None)], 1),  # nothing has a pitch
+        (
+            0.5,
+            [conversion(190.0), conversion(None), conversion(190.0, source_pitch=None)],
+            0,
+        ),  # some have none
+        (0.5, [conversion(190.0), conversion(100.0, source="f03")], 0),  # into its own voice: says nothing
+    ],
+)
+def test_the_verdict(
+    gap: float,
+    conversions: list[dict[str, Any]],
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert judge(tmp_path, monkeypatch, gap, conversions) == code
+    printed = capsys.readouterr().out
+    assert f"held-out  4.000 bits a sample, codes gap {gap:.3f} bits" in printed and (
+        "NO " in printed
+    ) == bool(code)
+
+
+def test_a_shortened_run_is_not_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert judge(tmp_path, monkeypatch, 0.0, [conversion(None)], "--short") == 0
+    assert "codes gap over" not in capsys.readouterr().out

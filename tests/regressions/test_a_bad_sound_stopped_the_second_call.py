@@ -1,0 +1,23 @@
+"""`encode` passed over a bad sound, counted it as encoded, and failed over it when called again."""
+
+from pathlib import Path
+
+import pytest
+
+from helpers.odd_sounds import save_tiny_model, write_bad, write_tone
+from speechvq import encode
+
+
+def test_both_calls_pass_it_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_bad(tmp_path / "in", "text.wav")
+    write_tone(tmp_path / "in/good.wav")
+    model = save_tiny_model(tmp_path / "run")
+    for said in ("1 sounds encoded, 0 were there", "0 sounds encoded, 1 were there"):
+        assert (
+            encode.main(
+                ["--model", str(model), "--src", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+            )
+            == 0
+        )
+        printed, error = capsys.readouterr()
+        assert said in printed and error.startswith("skipped: ")

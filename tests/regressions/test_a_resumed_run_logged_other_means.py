@@ -1,0 +1,38 @@
+"""After a resume between two log lines, the next line held the mean of the steps since the resume alone."""
+
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from speechvq.config import TrainConfig
+from speechvq.speech.model import SpeechVQ
+from speechvq.training import loop
+from helpers.tiny import MODEL, VOICES, noise
+
+
+def test_the_means_are_over_all_steps_since_the_last_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 6)
+
+    def run(folder: Path, stop: int) -> list[float]:
+        def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
+            while True:
+                step += 1
+                if step == stop:
+                    signal.raise_signal(signal.SIGTERM)
+                yield noise(2, 320, step), torch.tensor([0, 1])
+
+        torch.manual_seed(0)
+        loop.fit(SpeechVQ(MODEL, VOICES), batches, lambda _: {}, folder, TrainConfig(steps=6, warmup=0))
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        return [line["nats"] for line in map(json.loads, lines) if "nats" in line]
+
+    with pytest.raises(loop.Interrupted):
+        run(tmp_path / "stopped", stop=4)
+    assert run(tmp_path / "stopped", stop=0) == run(tmp_path / "unbroken", stop=0)

@@ -1,0 +1,20 @@
+"""The first process evaluates alone, but the quantiser summed its usage over all: they waited."""
+
+import pytest
+import torch
+
+from speechvq.runtime import distributed
+from helpers.tiny import noise, speech_model
+
+
+def test_a_model_in_use_calls_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def call(*_: object) -> None:
+        raise AssertionError("another process was called")
+
+    model = speech_model()
+    for name in ("sum_over_processes", "differentiable_sum", "gather_over_processes"):
+        monkeypatch.setattr(distributed, name, call)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    model(noise(2, 320), torch.tensor([0, 1]))
+    with pytest.raises(AssertionError, match="was called"):
+        model.train()(noise(2, 320), torch.tensor([0, 1]))

@@ -1,0 +1,17 @@
+"""A negative --limit and a --seed of thirty digits were tracebacks in `convert`; NaN was a temperature."""
+
+from pathlib import Path
+
+import pytest
+
+from helpers.odd_sounds import save_tiny_model, write_tone
+from speechvq import convert
+
+
+@pytest.mark.parametrize("flag", ["--limit=-1", f"--seed={10**30}", "--temperature=nan", "--temperature=inf"])
+def test_they_cost_one_line(flag: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tone(tmp_path / "in/a.wav", samples=50)
+    argv = ["--model", str(save_tiny_model(tmp_path / "run")), "--src", str(tmp_path / "in")]
+    assert convert.main([*argv, "--target-speaker", "bob", "--out", str(tmp_path / "out"), flag]) == 2
+    error = capsys.readouterr().err
+    assert flag.split("=")[0] in error and error.count("\n") == 1

@@ -1,0 +1,16 @@
+"""`convert --engine torch --precision bf16` spoke in float32 and said nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from helpers.odd_sounds import save_tiny_model, write_tone
+from speechvq import convert
+
+
+def test_the_two_do_not_go_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, source = save_tiny_model(tmp_path / "run"), write_tone(tmp_path / "a.wav", samples=100)
+    arguments = ["--model", str(model), "--src", str(source), "--target-speaker", "bob"]
+    flags = ["--engine", "torch", "--precision", "bf16", "--out", str(tmp_path / "b.wav")]
+    assert convert.main([*arguments, *flags]) == 2
+    assert "leave out --engine torch" in capsys.readouterr().err and not (tmp_path / "b.wav").exists()

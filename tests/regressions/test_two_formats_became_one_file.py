@@ -1,0 +1,18 @@
+"""Of a.flac and a.wav in one folder, what came of the second replaced what came of the first."""
+
+from pathlib import Path
+
+import pytest
+
+from helpers.odd_sounds import write_tone
+from speechvq.errors import UserError
+from speechvq.cli.sources import find_sources
+
+
+def test_it_is_said(tmp_path: Path) -> None:
+    for name in ("a.flac", "a.wav", "sub/a.wav"):
+        write_tone(tmp_path / name)
+    with pytest.raises(
+        UserError, match="a.wav and a.flac: what comes of them would have one name; rename one"
+    ):
+        find_sources(tmp_path)

@@ -1,0 +1,90 @@
+"""PocketSphinx finds the phones of a sentence, the same in any order, and says when it finds nothing."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from speechvq.alignment.pocketsphinx import FRAME, PADDING, ForcedAligner, PhoneRecogniser
+from speechvq.alignment.text_normalization import words
+from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+from speechvq.errors import UserError
+from speechvq.metrics.edit_distance import distance
+
+
+@pytest.fixture(scope="module")
+def aligner() -> ForcedAligner:
+    return ForcedAligner()
+
+
+def sentences(spoken: Path) -> list[tuple[np.ndarray, list[str]]]:
+    texts = sorted(spoken.glob("txt/*/*.txt"))
+    sounds = (spoken / "audio" / path.parent.name / f"{path.stem}.flac" for path in texts)
+    return [(read_waveform(sound), words(text.read_text())) for sound, text in zip(sounds, texts)]
+
+
+def test_phones_tile_the_sound_and_its_padding(aligner: ForcedAligner, spoken: Path) -> None:
+    samples, said = sentences(spoken)[0]
+    found = aligner.align(samples, said)
+    assert found[0].start == pytest.approx(-PADDING)
+    assert found[-1].end == pytest.approx(len(samples) / SAMPLE_RATE + PADDING, abs=3 * FRAME)
+    assert all(a.end == pytest.approx(b.start) and a.start < a.end for a, b in zip(found, found[1:]))
+    spelled = [phone for word in said for phone in (aligner.pronunciation(word) or "").split()]
+    heard = [each.phone for each in found if each.phone != "SIL"]
+    assert distance(heard, spelled) <= 3  # other pronunciations of the dictionary
+
+
+def test_what_was_heard_before_does_not_matter(aligner: ForcedAligner, spoken: Path) -> None:
+    every = sentences(spoken)[:4]
+    forwards = [aligner.align(*each) for each in every]
+    assert [aligner.align(*each) for each in reversed(every)] == forwards[::-1]
+    assert ForcedAligner().align(*every[-1]) == forwards[-1]
+
+
+def test_phones_as_words(aligner: ForcedAligner, spoken: Path) -> None:
+    samples, said = sentences(spoken)[0]
+    phones = [phone for word in said for phone in (aligner.pronunciation(word) or "").split()]
+    found = aligner.align_phones(samples, phones)
+    assert [each.phone for each in found if each.phone != "SIL"] == phones
+
+
+def test_words_that_are_not_there_are_not_found(aligner: ForcedAligner) -> None:
+    noise = np.random.default_rng(0).standard_normal(8_000).astype(np.float32)
+    for samples in (np.zeros(8_000), noise, np.zeros(1), np.zeros(0)):
+        assert aligner.align(samples, ["hello", "world"] * 20) == []
+    assert aligner.align(noise, []) == [] and aligner.align(noise, ["zzxq"]) == []
+
+
+def test_a_wider_search_finds_the_same_words(aligner: ForcedAligner, spoken: Path) -> None:
+    samples, said = sentences(spoken)[0]
+    if aligner.pronunciation("zork") is None:
+        aligner.teach("zork", aligner.pronunciation(said[0]) or "AH")
+    narrow, wide = aligner.align(samples, said), aligner.align(samples, ["zork", *said[1:]], wide=True)
+    assert distance([each.phone for each in narrow], [each.phone for each in wide]) <= 3
+
+
+def test_words_are_taught(aligner: ForcedAligner) -> None:
+    assert aligner.pronunciation("hello") == "HH AH L OW" and aligner.pronunciation("blorft") is None
+    aligner.teach("blorft", "B L AO R F T")
+    assert aligner.pronunciation("blorft") == "B L AO R F T"
+    for word, phones in (("blorft", "B AH"), ("hello", "B AH"), ("new", "B OH"), ("zzy", ""), ("zzy", "SIL")):
+        with pytest.raises(ValueError, match=word):
+            aligner.teach(word, phones)
+
+
+def test_phones_are_recognised_better_than_those_of_another_sentence(spoken: Path) -> None:
+    recogniser = PhoneRecogniser()
+    (one, _), (other, _) = sentences(spoken)[1], sentences(spoken)[2]
+    heard = recogniser.phones(one)
+    assert len(heard) > 15 and heard == recogniser.phones(one) and "SIL" not in heard
+    again = distance(recogniser.phones(one + 0.001), heard)
+    assert again < distance(recogniser.phones(other), heard)
+    assert recogniser.phones(np.zeros(8_000)) == recogniser.phones(np.zeros(0)) == []
+
+
+@pytest.mark.parametrize("make", [ForcedAligner, PhoneRecogniser])
+def test_without_pocketsphinx_the_remedy_is_named(make: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    with pytest.raises(UserError, match=r"pip install 'speechvq\[align\]'"):
+        make()

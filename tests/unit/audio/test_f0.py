@@ -1,0 +1,94 @@
+"""Pitch of signals whose pitch is known, and none where there is none."""
+
+import math
+
+import numpy as np
+import pytest
+
+from speechvq.audio.f0 import HOP, harmonicity, median_pitch, semitones, track_pitch, voiced_share
+from speechvq.audio.waveform import SAMPLE_RATE
+from helpers.voices import VOICES, speech
+
+NOISE = np.random.default_rng(0).standard_normal(3 * SAMPLE_RATE)
+
+
+def pulses(hertz: float, samples: int = SAMPLE_RATE) -> np.ndarray:
+    return np.diff(np.floor(np.arange(samples) * hertz / SAMPLE_RATE), prepend=0)
+
+
+@pytest.mark.parametrize("hertz", [60, 85, 123, 200, 311, 390])
+def test_pulses_of_any_pitch(hertz: float) -> None:
+    track = track_pitch(pulses(hertz))
+    assert abs(semitones(median_pitch(track), hertz)) < 0.1
+    assert np.nanmax(np.abs(12 * np.log2(track.hertz / hertz))) < 0.5  # no octave jumps anywhere
+    assert voiced_share(track) > 0.9
+
+
+@pytest.mark.parametrize("voice", VOICES)
+def test_speech(voice: str) -> None:
+    track = track_pitch(speech(voice, seconds=3))
+    assert abs(semitones(median_pitch(track), VOICES[voice][0])) < 0.5
+    assert voiced_share(track) > 0.8 and harmonicity(track) > 4
+
+
+def test_a_missing_fundamental_is_heard() -> None:
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    wave = sum(np.sin(2 * np.pi * 120 * k * time) for k in range(3, 15))
+    assert median_pitch(track_pitch(np.asarray(wave))) == pytest.approx(120, rel=0.01)
+
+
+@pytest.mark.parametrize("voice", VOICES)
+def test_whispers_are_unvoiced(voice: str) -> None:
+    track = track_pitch(speech(voice, seconds=3, whispered=True))
+    assert voiced_share(track) < 0.1 and math.isnan(median_pitch(track)) and harmonicity(track) < 0
+
+
+def test_noise_is_unvoiced() -> None:
+    track = track_pitch(NOISE)
+    assert voiced_share(track) < 0.01 and harmonicity(track) < -1
+
+
+def test_speech_in_noise_keeps_its_pitch() -> None:
+    noisy = speech("ann", seconds=3) + 0.06 * 10 ** (-10 / 20) * NOISE  # 10 dB
+    assert abs(semitones(median_pitch(track_pitch(noisy)), VOICES["ann"][0])) < 1
+
+
+def test_the_level_does_not_matter() -> None:
+    wave = speech("cay")
+    np.testing.assert_allclose(track_pitch(wave).hertz, track_pitch(wave * 1e-2).hertz, rtol=1e-6)
+
+
+def test_rumble_is_silence() -> None:
+    """A recording whose room hums at 50 Hz: the pause after the speech must not count as sounding."""
+    wave = np.concatenate([speech("ann"), 0.001 * NOISE[:SAMPLE_RATE]])
+    humming = wave + 0.02 * np.sin(2 * np.pi * 50 * np.arange(len(wave)) / SAMPLE_RATE)
+    pause = track_pitch(humming).sounding[-90:]
+    assert not pause.any()
+
+
+@pytest.mark.parametrize("samples", [1, HOP - 1, HOP, 20 * HOP + 1])
+def test_a_frame_every_ten_milliseconds(samples: int) -> None:
+    track = track_pitch(NOISE[:samples])
+    assert {len(part) for part in track} == {-(-samples // HOP)}
+
+
+def test_blocks_leave_no_seam() -> None:
+    wave = np.tile(speech("ann", seconds=2), 3)  # 600 frames, more than a block
+    later = track_pitch(wave[100 * HOP :]).hertz[5:-5]
+    np.testing.assert_allclose(track_pitch(wave).hertz[105:-5], later, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "wave", [np.zeros(0), np.zeros(5000), np.full(5000, 0.3)], ids=["empty", "silent", "constant"]
+)
+def test_nothing_to_hear(wave: np.ndarray) -> None:
+    track = track_pitch(wave)
+    assert not track.sounding[3:-3].any() and voiced_share(track) == 0 and math.isnan(median_pitch(track))
+
+
+def test_silence_has_no_harmonics() -> None:
+    assert math.isnan(harmonicity(track_pitch(np.zeros(5000))))
+
+
+def test_semitones() -> None:
+    assert semitones(440, 220) == 12 and semitones(220, 440) == -12 and math.isnan(semitones(math.nan, 100))

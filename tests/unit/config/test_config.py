@@ -1,0 +1,222 @@
+"""Settings: there and back, every mistake named, nothing huge, nothing run."""
+
+import dataclasses
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from speechvq import config as configuration
+from speechvq.config import (
+    WAVENET_SIZES,
+    EncoderConfig,
+    QuantizerConfig,
+    SequencePriorRun,
+    SpeechRun,
+    SpeechConfig,
+    TrainConfig,
+    WaveNetConfig,
+    from_mapping,
+    load,
+    read_run,
+    read_yaml,
+    to_mapping,
+)
+from speechvq.errors import UserError
+from helpers.tiny import MODEL, ROOT, run_config
+
+
+def loaded(folder: Path, text: str, *overrides: str) -> SpeechRun:
+    (folder / "run.yaml").write_text(text, encoding="utf-8")
+    return load(folder / "run.yaml", SpeechRun, overrides)
+
+
+def refusal(folder: Path, text: str, *overrides: str) -> str:
+    """The one line that a configuration is refused with."""
+    with pytest.raises(UserError) as caught:
+        loaded(folder, text, *overrides)
+    line = str(caught.value)
+    assert "\n" not in line and len(line) < 700 and line.startswith(str(folder / "run.yaml"))
+    return line.removeprefix(f"{folder / 'run.yaml'}: ")
+
+
+@pytest.mark.parametrize(
+    "config", [SpeechRun(), SpeechRun(model=MODEL), run_config(Path("/somewhere"), "ema", seed=3)]
+)
+def test_there_and_back(config: SpeechRun, tmp_path: Path) -> None:
+    configuration.save(tmp_path / "run.yaml", config)
+    assert load(tmp_path / "run.yaml", SpeechRun) == config
+    assert from_mapping(SpeechRun, to_mapping(config)) == config
+    assert [path.name for path in tmp_path.iterdir()] == ["run.yaml"]
+
+
+def test_an_empty_mapping_is_all_defaults(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "{}") == SpeechRun()
+    assert loaded(tmp_path, "train: {learning_rate: 1e-4}").train.learning_rate == 1e-4
+    assert loaded(tmp_path, "train: {clip: 5}").train.clip == 5.0
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/*/*.yaml")), ids=lambda path: path.name)
+def test_every_recipe_loads(path: Path) -> None:
+    config = read_run(path)
+    if isinstance(config, SpeechRun):
+        assert config.data.crop % config.model.hop == 0 and config.data.manifest
+
+
+def test_a_prior_is_a_run_of_its_own_kind(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("model: {kind: sequence, gru: {hidden: 8}}")
+    config = read_run(tmp_path / "run.yaml", ["model.network=gru", "data.codes=exp/codes"])
+    assert isinstance(config, SequencePriorRun) and config.model.gru.hidden == 8
+    configuration.save(tmp_path / "again.yaml", config)
+    assert read_run(tmp_path / "again.yaml") == config
+    for text, said in (("model.gru.hidden=0", "expected 1 to"), ("model.quantizer=1", "unknown key"), ("data.crop=0", "1 to")):
+        with pytest.raises(UserError, match=said):
+            read_run(tmp_path / "run.yaml", [text])
+
+
+def test_hop_and_rate_follow_from_the_strides() -> None:
+    assert (SpeechConfig().hop, SpeechConfig().frame_rate) == (64, 250.0)
+    paper = SpeechConfig(encoder=EncoderConfig((2,) * 7 + (5,)))
+    assert (paper.hop, paper.frame_rate) == (640, 25.0)
+
+
+@pytest.mark.parametrize(
+    "key, nearest", [("trian", "train"), ("model.quantiser", "quantizer"), ("train.step", "steps")]
+)
+def test_an_unknown_key_is_answered_with_the_nearest(tmp_path: Path, key: str, nearest: str) -> None:
+    assert refusal(tmp_path, "{}", f"{key}=1") == f"unknown key '{key}'; did you mean '{nearest}'?"
+    assert "known: model, data, train" in refusal(tmp_path, "xyz: 1")
+
+
+def test_settings_lie_over_the_file_and_over_one_another(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path, "train: {steps: 7, seed: 1}", "train.steps=8", "train.precision=bf16", "train.steps=9"
+    )
+    assert (config.train.steps, config.train.seed, config.train.precision) == (9, 1, "bf16")
+    config = loaded(tmp_path, "{}", "model.encoder.strides=[2, 5]", "data.manifest=data/a=b")
+    assert config.model.encoder.strides == (2, 5) and config.data.manifest == "data/a=b"
+
+
+def test_sizes_by_name_can_be_changed_further(tmp_path: Path) -> None:
+    for size, expected in WAVENET_SIZES.items():
+        assert loaded(tmp_path, f"model: {{wavenet: {size}}}").model.wavenet == expected
+    config = loaded(tmp_path, "{}", "model.wavenet=M", "model.wavenet.skip=64")
+    assert config.model.wavenet == dataclasses.replace(WAVENET_SIZES["M"], skip=64)
+    config = loaded(tmp_path, "model: {wavenet: M}", "model.wavenet.levels=512")
+    assert config.model.wavenet == dataclasses.replace(WAVENET_SIZES["M"], levels=512)
+    assert "expected a size (S, M)" in refusal(tmp_path, "model: {wavenet: L}")
+
+
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ("train.steps=1.5", "train.steps: expected a whole number, got 1.5"),
+        ("train.steps=true", "train.steps: expected a whole number, got True"),
+        ("train.steps=many", "train.steps: expected a whole number, got 'many'"),
+        ("train.clip=big", "train.clip: expected a number, got 'big'"),
+        ("train.clip=.nan", "train.clip: expected a finite number, got nan"),
+        ("train.clip=-.inf", "train.clip: expected a finite number, got -inf"),
+        ("train.clip=nan", "train.clip: expected a finite number, got nan"),
+        ("train.precision=fp16", "train.precision: expected one of fp32, bf16, got 'fp16'"),
+        ("model.encoder.strides=2", "model.encoder.strides: expected a list, got 2"),
+        ("model.encoder.strides=[]", "model.encoder.strides: expected a list"),
+        ("model.encoder.strides=[2, x]", "model.encoder.strides: expected a whole number, got 'x'"),
+        ("model.quantizer=3", "model.quantizer: expected keys and values, got 3"),
+        ("data.manifest=3", "data.manifest: expected str, got 3"),
+        ("train", "--set train: expected key.key=value"),
+        ("=3", "--set =3: expected key.key=value"),
+        ("train.steps=[", "--set train.steps=[: the value is not valid YAML"),
+    ],
+)
+def test_wrong_types_are_named(tmp_path: Path, setting: str, message: str) -> None:
+    assert refusal(tmp_path, "{}", setting).startswith(message)
+
+
+@pytest.mark.parametrize("part", [EncoderConfig, QuantizerConfig, WaveNetConfig, SpeechConfig, TrainConfig])
+def test_every_number_has_bounds(part: type) -> None:
+    """So that no file can ask for a size that is refused only by the machine, or a division by zero."""
+    numbers = [field for field in dataclasses.fields(part) if field.type in (int, float, "int", "float")]
+    for field in numbers:
+        low, high = field.metadata["bounds"]
+        assert low <= field.default <= high
+        for value in (low - 1, high + 1, 10**12 * max(abs(high), 1)):
+            with pytest.raises(UserError, match=f"^{field.name}: expected "):
+                from_mapping(part, {field.name: value})
+
+
+@pytest.mark.parametrize("strides", [[0], [-2, 2], [65], [2] * 17, [1] * 33, [64] * 3])
+def test_strides_no_sound_is_long_enough_for_are_refused(tmp_path: Path, strides: list[int]) -> None:
+    assert "encoder.strides: expected" in refusal(tmp_path, "{}", f"model.encoder.strides={strides}")
+
+
+HOSTILE = {
+    "a tag that runs code": "model: !!python/object/apply:os.system ['touch /tmp/never']",
+    "a tag that names a module": "model: !!python/name:os.system ''",
+    "an unknown tag": "model: !mine 3",
+    "a date that is none": "train: {steps: 2024-99-99}",
+    "a timestamp that is none": "train: {steps: !!timestamp x}",
+    "a boolean that is none": "train: {steps: !!bool x}",
+    "an integer that is none": "train: {steps: !!int ''}",
+    "a float that is none": "train: {steps: !!float x}",
+    "thousands of digits": "train: {steps: " + "9" * 9000 + "}",
+    "thousands of hexadecimal digits": "train: {steps: 0x" + "9" * 9000 + "}",
+    "digits within a list": "model: {encoder: {strides: [[0x" + "9" * 9000 + "]]}}",
+    "deep nesting": "model: " + "[" * 5000,
+    "a list": "[1, 2]",
+    "a word": "word",
+    "nothing": "",
+    "two documents": "a: 1\n---\nb: 2",
+    "not YAML": "a: [1, {",
+    "a huge key": "k" * 100_000 + ": 1",
+    "a key of two lines": '"a\\nb": 1',
+    "a value of many lines": 'train: {steps: "a\\nb\\nc"}',
+    "a list as key": "? [1, 2]\n: 3",
+    "an alias of itself": "model: &a [*a]",
+    "a NUL": "a: \0",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_hostile_files_cost_one_line(tmp_path: Path, what: str) -> None:
+    refusal(tmp_path, HOSTILE[what])
+    assert not Path("/tmp/never").exists()
+
+
+def test_aliases_cannot_grow(tmp_path: Path) -> None:
+    """A billion items by thirty lists of two: the error line does not write them out."""
+    lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 30)]
+    started = time.monotonic()
+    for place in ("train: {steps: *a29}", "model: {encoder: {strides: [*a29]}}", "data: *a29"):
+        key, _, value = place.partition(": ")
+        bomb = "\n".join(lines).replace("a0: ", "zz0: ")
+        refusal(tmp_path, f"{bomb}\n{key}: {value}")
+        with pytest.raises(UserError):
+            from_mapping(SpeechRun, {key: yaml.safe_load(f"{bomb}\n{key}: {value}")[key]})
+    assert time.monotonic() - started < 5
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "large.yaml").write_bytes(b"#" * ((1 << 20) + 1))
+    for name, cause in [("bytes", "not valid YAML"), ("large", "more than"), ("gone", "No such file")]:
+        with pytest.raises(UserError, match=f"{name}.yaml: {cause}"):
+            read_yaml(tmp_path / f"{name}.yaml")
+    with pytest.raises(UserError, match="directory"):
+        read_yaml(tmp_path)
+
+
+def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.yaml"
+    configuration.save(path, SpeechRun())
+    before = path.read_text()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(OSError, match="space"):
+        configuration.save(path, SpeechRun(model=MODEL))
+    assert path.read_text() == before and [each.name for each in tmp_path.iterdir()] == ["run.yaml"]
+    assert sys.getrecursionlimit() >= 1000

@@ -1,0 +1,183 @@
+"""Conversions as three folders: fakes whose scores are known, honest halves, the unmatched named."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from speechvq import evaluate
+from speechvq.audio.waveform import write_waveform
+from speechvq.errors import UserError
+from speechvq.data.conversion_folders import match_sounds
+from helpers.voices import speech
+
+
+@pytest.fixture(autouse=True)
+def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other judges are left out, as where no extra is installed."""
+    for module in ("pocketsphinx", "resemblyzer", "speechmos"):
+        monkeypatch.setitem(sys.modules, module, None)
+
+
+def say(folder: Path, voice: str, *seeds: int, name: str = "s{}.wav") -> None:
+    for seed in seeds:
+        write_waveform(folder / name.format(seed), speech(voice, seed))
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight sentences by ann, the same by ben, and seven others by ben, one file of which is FLAC."""
+    folder = tmp_path_factory.mktemp("sounds")
+    say(folder / "ann", "ann", *range(8))
+    say(folder / "perfect", "ben", *range(8))
+    say(folder / "ben", "ben", *range(20, 26))
+    write_waveform(folder / "ben/other.flac", speech("ben", 26))
+    return folder
+
+
+def run(source: Path, converted: Path, target: Path, *more: str | Path) -> int:
+    folders = ["--source", source, "--converted", converted, "--target", target]
+    return evaluate.main(["conversion", *map(str, folders), *map(str, more)])
+
+
+@pytest.mark.parametrize(("converted", "wins"), [("perfect", 1), ("ann", 0)])
+def test_fakes_score_as_they_should(
+    converted: str, wins: int, sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "scores.json"
+    assert run(sounds / "ann", sounds / converted, sounds / "ben", "--json", file) == 0
+    printed, warnings = capsys.readouterr()
+    assert "mean of 8 conversions" in printed and "left out: " not in warnings
+    found = json.loads(file.read_text())
+    assert found["unmatched"] == {"without_source": [], "without_target": [], "unconverted": []}
+    rows = found["conversions"]
+    assert [row["utterance"] for row in rows] == [f"s{i}" for i in range(8)]
+    assert {(row["source"], row["target"]) for row in rows} == {("ann", "ben")} and found["voices"] == 2
+    for name in ("target_wins", "pitch_nearer_target"):
+        figure = found["summary"][name]
+        assert (figure["mean"], figure["unchanged"], figure["own"], figure["chance"]) == (wins, 0, 1, 0.5)
+        assert figure["low"] < figure["high"] and figure["count"] == 8
+    assert found["summary"]["pitch_shift"]["mean"] == pytest.approx(wins, abs=0.1)
+
+
+def test_halves_are_judged_by_what_they_do_not_hold(sounds: Path) -> None:
+    folds, unmatched = match_sounds(sounds / "ann", sounds / "perfect", sounds / "ben", 10)
+    assert unmatched.describe() == [] and sorted(len(fold.jobs) for fold in folds) == [4, 4]
+    for fold in folds:
+        judged = {job.utterance for job in fold.jobs}
+        heard = {each for recordings in fold.references.values() for each in recordings}
+        assert not judged & heard and {job.utterance.speaker for job in fold.jobs} == {"ann"}
+        assert len(fold.references["ann"]) == 4 and len(fold.references["ben"]) == 6
+        assert all(own and own.speaker == "ben" and own not in heard for own in fold.own)
+
+
+def test_several_voices_by_folder(sounds: Path, tmp_path: Path) -> None:
+    """Of a parallel corpus: every speaker says sentences of the same names."""
+    for voice in ("ben", "cay"):
+        say(tmp_path / "targets" / voice, voice, 30, 31)
+        say(tmp_path / "out" / voice, voice, 0, 1)
+    folds, unmatched = match_sounds(sounds / "ann", tmp_path / "out", tmp_path / "targets", 10)
+    jobs = [job for fold in folds for job in fold.jobs]
+    assert sorted((job.target, job.utterance.utt) for job in jobs) == [
+        ("ben", "s0"), ("ben", "s1"), ("cay", "s0"), ("cay", "s1"),
+    ]  # fmt: skip
+    assert [sorted(fold.references) for fold in folds] == [["ann", "ben", "cay"]] * 2
+    assert unmatched.unconverted == [f"s{i}" for i in range(2, 8)]
+
+
+def test_sources_of_several_speakers_are_halved_one_by_one(tmp_path: Path) -> None:
+    for voice, seeds in (("ann", (0, 2)), ("cay", (1, 3))):
+        say(tmp_path / "in" / voice, voice, *seeds)
+    say(tmp_path / "out", "ben", *range(4))
+    say(tmp_path / "ben", "ben", 7, 8)
+    folds, _ = match_sounds(tmp_path / "in", tmp_path / "out", tmp_path / "ben", 10)
+    assert [[job.utterance.speaker for job in fold.jobs] for fold in folds] == [["ann", "cay"]] * 2
+
+
+def test_a_voice_that_is_source_and_target(tmp_path: Path) -> None:
+    """All recordings in one folder; what was converted is known by what was not."""
+    for voice in ("ann", "ben"):
+        say(tmp_path / "all" / voice, voice, *range(4), name=f"{voice}_{{}}.wav")
+    write_waveform(tmp_path / "out/ben/ann_0.wav", speech("ben"))
+    (fold,), unmatched = match_sounds(tmp_path / "all", tmp_path / "out", tmp_path / "all", 10)
+    assert [each.utt for each in fold.references["ann"]] == ["ann_1", "ann_2", "ann_3"]
+    assert [each.utt for each in fold.references["ben"]] == [f"ben_{i}" for i in range(4)]
+    assert len(unmatched.unconverted) == 7
+
+
+def test_folders_of_one_name_are_two_voices(sounds: Path, tmp_path: Path) -> None:
+    for part, voice in (("a", "ann"), ("b", "ben")):
+        shutil.copytree(sounds / voice, tmp_path / part / "wav")
+    folds, _ = match_sounds(tmp_path / "a/wav", sounds / "perfect", tmp_path / "b/wav", 10)
+    assert sorted(folds[0].references) == ["source", "target"]
+
+
+def test_what_is_unmatched_is_counted_and_named(
+    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(tmp_path / "out/ben", "ben", 0, 1)
+    say(tmp_path / "out/ben", "ben", 70, 71)
+    say(tmp_path / "out/dan", "ben", 2)
+    say(tmp_path / "targets/ben", "ben", 20, 21)
+    file = tmp_path / "scores.json"
+    assert run(sounds / "ann", tmp_path / "out", tmp_path / "targets", "--json", file) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "left out: 2 conversions have no source of their name: ben/s70.wav, ben/s71.wav" in lines
+    assert "left out: 1 conversions have no recordings of their voice: dan/s2.wav" in lines
+    assert "left out: 6 sources have no conversion: s2, s3, s4, s5, s6, ..." in lines
+    assert json.loads(file.read_text())["unmatched"]["without_target"] == ["dan/s2.wav"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda out: None, "out: no such folder; give the folder of the conversions"),
+        (lambda out: out.mkdir(), "out: no conversions below; expected files ending in "),
+        (lambda out: say(out, "ben", 70), "no sound is named as one in "),
+        (lambda out: say(out / "dan", "ben", 0), "no recordings of the voice of "),
+        (lambda out: [say(out / name, "ben", 0) for name in "ab"], "no recordings of the voice of "),
+        (lambda out: [say(out / "ben" / name, "ben", 0) for name in "ab"], "s0 in one voice; keep one"),
+        (lambda out: write_broken(out / "ben/s0.wav"), "s0.wav: not a readable sound"),
+    ],
+)
+def test_mistakes_cost_one_line(
+    make: Callable[[Path], None],
+    message: str,
+    sounds: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for voice in ("ben", "cay"):
+        say(tmp_path / "targets" / voice, voice, 20)
+    make(tmp_path / "out")
+    assert run(sounds / "ann", tmp_path / "out", tmp_path / "targets", "--references", "1") == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("left out: ")]
+    complaint = [line for line in lines if "error" in line]
+    assert len(complaint) == 1 and message in complaint[0]
+
+
+def write_broken(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"RIFF and then nothing")
+
+
+def test_recordings_that_tell_nothing_apart(sounds: Path, tmp_path: Path) -> None:
+    say(tmp_path / "one", "ann", 0)
+    with pytest.raises(UserError, match="'one' has no recordings but the converted ones; give another"):
+        match_sounds(tmp_path / "one", sounds / "perfect", sounds / "ben", 10)
+    with pytest.raises(UserError, match="is a source by 'source' and a recording of the target 'target'"):
+        match_sounds(sounds / "ann", sounds / "perfect", sounds / "ann", 10)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [[], ["--source", "a"], ["--target", "a"], ["--manifest", "a", "--source", "a", "--target", "a"]],
+)
+def test_flags_that_do_not_fit(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate.main(["conversion", "--converted", "c", *flags]) == 2
+    complaint = capsys.readouterr().err
+    assert "give --manifest, or both --source DIR and --target DIR" in complaint
+    assert complaint.count("\n") == 1

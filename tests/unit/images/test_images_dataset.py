@@ -1,0 +1,287 @@
+"""Pictures in: CIFAR-10's files whole or refused by name, folders of anything, and a walk that resumes."""
+
+import itertools
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.image_data import cifar10_file, pixels_of, prepared
+from speechvq import prepare
+from speechvq.errors import UserError
+from speechvq.io.download import Source
+from speechvq.images import cifar10
+from speechvq.images.dataset import read_images, walk
+from speechvq.images.folder import Report, find_pictures, read_picture
+from speechvq.images.preparation import prepare_cifar10, read_meta
+from helpers.tiny import ROOT
+
+SLICE = ROOT.parent / "shared/data/cifar10"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("inside", ["", "cifar-10-batches-bin"])
+def test_cifar10_gzipped_or_not_in_its_folder_or_above(packed: bool, inside: str, tmp_path: Path) -> None:
+    end = ".gz" if packed else ""
+    for name, records in {"data_batch_1.bin": 5, "data_batch_3.bin": 4, "test_batch.bin": 2}.items():
+        cifar10_file(tmp_path / "c" / inside / f"{name}{end}", records, packed=packed)
+    assert prepare_cifar10(tmp_path / "c", tmp_path / "out").splits == {"train": 9, "test": 2}
+    images = read_images(tmp_path / "out", "train")
+    pixels, labels = cifar10.read_file(tmp_path / "c" / inside / f"data_batch_3.bin{end}")
+    assert np.array_equal(images.pixels[5:], pixels) and images.labels.tolist() == [3] * 9 == [
+        *labels,
+        *[3] * 5,
+    ]
+    assert images.classes[3] == "cat"
+
+
+def test_the_order_of_bytes_is_as_published(tmp_path: Path) -> None:
+    """Red, green, blue planes, row by row."""
+    path = tmp_path / "data_batch_1.bin"
+    path.write_bytes(bytes([7, *[1] * 1024, *[2] * 1024, *[3] * 1023, 9]))
+    pixels, labels = cifar10.read_file(path)
+    assert labels.tolist() == [7] and pixels[0, :, 0, 0].tolist() == [1, 2, 3] and pixels[0, 2, 31, 31] == 9
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("records", "cut", "label", "line"),
+    [
+        (2, 1, 3, "6145 bytes, not whole records of 3073; truncated"),
+        (1, 3073, 3, "0 bytes, not whole records"),
+        (10_001, 0, 3, "more than a whole file"),
+        (2, 0, 10, "label 10 is none of 0 to 9"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_name(
+    packed: bool, records: int, cut: int, label: int, line: str, tmp_path: Path
+) -> None:
+    if packed and records > 100:
+        pytest.skip("seconds of packing")
+    path = cifar10_file(
+        tmp_path / f"test_batch.bin{'.gz' if packed else ''}", records, cut=cut, label=label, packed=packed
+    )
+    with pytest.raises(UserError, match=line) as caught:
+        cifar10.read_file(path)
+    assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("content", [b"", b"no gzip at all", None])
+def test_a_damaged_gzip_is_refused_by_name(content: bytes | None, tmp_path: Path) -> None:
+    path = cifar10_file(tmp_path / "test_batch.bin.gz", 3, packed=True)
+    path.write_bytes(path.read_bytes()[:2000] if content is None else content)
+    with pytest.raises(UserError, match="test_batch.bin.gz: "):
+        cifar10.read_file(path)
+
+
+def test_no_files_and_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert prepare.main(["cifar10", "--root", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "no data_batch_1.bin or data_batch_1.bin.gz; give the folder cifar-10-batches-bin" in error
+    assert error.count("\n") == 1 and not (tmp_path / "out" / "meta.json").exists()
+
+
+def test_the_binary_version_is_downloaded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "made/cifar-10-batches-bin"
+    for name in ("data_batch_1.bin", "test_batch.bin"):
+        cifar10_file(folder / name, 2)
+    with tarfile.open(tmp_path / "archive.tar.gz", "w:gz") as archive:
+        archive.add(folder, "cifar-10-batches-bin")
+    asked: list[Source] = []
+
+    def fetch(source: Source, root: Path) -> Path:
+        asked.append(source)
+        return tmp_path / "archive.tar.gz"
+
+    monkeypatch.setattr(cifar10, "fetch", fetch)
+    arguments = ["cifar10", "--root", str(tmp_path / "c"), "--out", str(tmp_path / "out"), "--download"]
+    assert prepare.main(arguments) == 0 and read_meta(tmp_path / "out").splits == {"train": 2, "test": 2}
+    assert prepare.main(arguments) == 0 and asked == [cifar10.ARCHIVE]
+    assert cifar10.ARCHIVE.sha256 and cifar10.ARCHIVE.url.startswith("https://")
+
+
+@pytest.mark.skipif(not SLICE.exists(), reason="the slice of real pictures is not beside this checkout")
+def test_the_real_slice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert prepare.main(["cifar10", "--root", str(SLICE), "--out", str(tmp_path)]) == 0
+    assert "train 2000, test 500; 10 classes" in capsys.readouterr().out
+    assert np.bincount(read_images(tmp_path, "train").labels).min() > 150  # all classes, about 200 each
+
+
+def save(path: Path, mode: str, size: tuple[int, int] = (20, 16), **options: object) -> Path:
+    """A picture of some mode, red on the left and blue on the right where it has colours."""
+    picture = Image.new("RGB", size, "red")
+    picture.paste("blue", (size[0] // 2, 0, *size))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.convert(mode).save(path, **options)  # type: ignore[arg-type]
+    return path
+
+
+@pytest.mark.parametrize(
+    ("mode", "ending", "kind"),
+    [
+        ("RGB", "png", ""),
+        ("RGB", "JPG", ""),
+        ("L", "png", "grey"),
+        ("LA", "png", "grey"),
+        ("1", "png", "grey"),
+        ("RGBA", "png", "alpha"),
+        ("P", "png", "palette"),
+        ("CMYK", "jpg", "CMYK"),
+    ],
+)
+def test_every_mode_becomes_rgb_and_is_counted(mode: str, ending: str, kind: str, tmp_path: Path) -> None:
+    report = Report()
+    pixels = read_picture(save(tmp_path / f"a.{ending}", mode), 16, report)
+    assert pixels.shape == (3, 16, 16) and pixels.dtype == np.uint8
+    assert report.converted == ({kind: 1} if kind else {}) and not report.skipped
+    if kind != "grey":
+        left, right = pixels[:, 8, 1].tolist(), pixels[:, 8, -2].tolist()
+        assert left[0] > 180 > 90 > left[2] and right[2] > 180 > 90 > right[0]
+
+
+def broken(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def text(path: Path) -> None:
+    path.write_text("no picture")
+
+
+@pytest.mark.parametrize(("damage", "reason"), [(broken, "broken"), (emptied, "empty"), (text, "broken")])
+def test_a_damaged_picture_is_named_and_counted(damage: object, reason: str, tmp_path: Path) -> None:
+    path, report = save(tmp_path / "a.png", "RGB"), Report()
+    damage(path)  # type: ignore[operator]
+    with pytest.raises(UserError, match=f"a.png: {reason}"):
+        read_picture(path, 16, report)
+    assert sum(report.skipped.values()) == 1
+
+
+def test_a_photograph_that_ends_early_is_named_and_counted(tmp_path: Path) -> None:
+    """Its head is whole, so that only the pixels tell."""
+    path, report = save(tmp_path / "a.jpg", "RGB", (200, 160), quality=95), Report()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=r"a.jpg: broken \(OSError\); skipped"):
+        read_picture(path, 16, report)
+    assert report.skipped == {"broken (OSError)": 1} and not report.converted
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"), [((15, 40), False), ((40, 15), False), ((16, 16), True), ((90, 31), True)]
+)
+def test_too_small_is_skipped_and_larger_is_scaled(size: tuple[int, int], fits: bool, tmp_path: Path) -> None:
+    path, report = save(tmp_path / "a.png", "RGB", size), Report()
+    if fits:
+        assert read_picture(path, 16, report).shape == (3, 16, 16)
+    else:
+        with pytest.raises(UserError, match="smaller than 16x16"):
+            read_picture(path, 16, report)
+        assert report.skipped == {"smaller than 16x16": 1}
+
+
+def test_sixteen_bit_grey_and_bombs_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("I;16", (20, 20)).save(tmp_path / "deep.png")
+    with pytest.raises(UserError, match="deep.png: mode I;16"):
+        read_picture(tmp_path / "deep.png", 16, Report())
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
+    with pytest.raises(UserError, match="more pixels than a picture has"):
+        read_picture(save(tmp_path / "a.png", "RGB"), 16, Report())
+
+
+def test_a_picture_of_the_right_size_stays_as_it_is(tmp_path: Path) -> None:
+    pixels = pixels_of(1, 16)[0].numpy()
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / "a.png")
+    assert np.array_equal(read_picture(tmp_path / "a.png", 16, Report()), pixels)
+
+
+def test_a_folder_with_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Splits and classes by their folders; the bad is named, the rest is used, twice is once."""
+    root, out = tmp_path / "pictures", tmp_path / "out"
+    for split, name, i in itertools.product(("train", "val"), ("cat", "dog"), range(2)):
+        save(root / split / name / f"{i}.png", "L" if i else "RGB")
+    save(root / "train/cat/small.png", "RGB", (10, 10))
+    text(root / "train/cat/a note.jpg")
+    (root / "train/cat/notes.txt").write_text("no picture, and not taken for one")
+    save(root / "train/cat/.hidden.png", "RGB")
+    arguments = ["pictures", "--root", str(root), "--out", str(out), "--size", "16"]
+    assert prepare.main(arguments) == 0
+    printed = capsys.readouterr()
+    assert "16x16: train 4, test 4; 2 classes" in printed.out and "converted: 4 (grey)" in printed.out
+    assert "skipped: 1 (smaller than 16x16)" in printed.out and "skipped: 1 (broken" in printed.out
+    assert "small.png: smaller than 16x16; skipped" in printed.err and "a note.jpg: broken" in printed.err
+    assert read_images(out, "train").labels.tolist() == [0, 0, 1, 1]
+    assert prepare.main(arguments) == 0
+    assert prepare.main([*arguments[:-1], "12"]) == 2
+    assert "made from 'pictures" in capsys.readouterr().err
+
+
+def test_without_folders_of_splits_one_in_twenty_is_held_out(tmp_path: Path) -> None:
+    for i in range(200):
+        (tmp_path / f"{i}.png").write_bytes(b"")
+    found = find_pictures(tmp_path)
+    assert 3 <= len(found["test"]) <= 20 and len(found["train"]) + len(found["test"]) == 200
+    assert find_pictures(tmp_path) == found
+
+
+@pytest.mark.parametrize("make", [None, "train", "nothing usable"])
+def test_a_folder_without_pictures(
+    make: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "pictures"
+    if make:
+        for split in ("train", "val"):
+            (root / split).mkdir(parents=True)
+            if make != "train":
+                text(root / split / "a.png")
+    assert prepare.main(["pictures", "--root", str(root), "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "no such folder" in error or "no pictures" in error or "no usable picture" in error
+
+
+@pytest.mark.parametrize("damage", ["meta", "sizes", "short", "missing", "pickle"])
+def test_a_damaged_prepared_folder_is_refused(damage: str, tmp_path: Path) -> None:
+    out = prepared(tmp_path / "out")
+    meta = json.loads((out / "meta.json").read_text())
+    match damage:
+        case "meta":
+            (out / "meta.json").write_text("{")
+        case "sizes":
+            (out / "meta.json").write_text(json.dumps(meta | {"size": 16}))
+        case "short":
+            (out / "train.npy").write_bytes((out / "train.npy").read_bytes()[:500])
+        case "missing":
+            (out / "train_labels.npy").unlink()
+        case "pickle":
+            np.save(out / "train.npy", np.array([{}], object), allow_pickle=True)
+    with pytest.raises(UserError, match=str(out)):
+        read_images(out, "train")
+
+
+def test_splits_and_folders_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no split 'dev'; there are train, test"):
+        read_images(prepared(tmp_path), "dev")
+    with pytest.raises(UserError, match="no prepared pictures here"):
+        read_meta(tmp_path / "nowhere")
+
+
+def test_the_walk_sees_everything_once_an_epoch_and_resumes() -> None:
+    steps = list(itertools.islice(walk(10, 4, 7), 10))
+    numbers = np.concatenate(steps)
+    assert all(sorted(numbers[i : i + 10].tolist()) == list(range(10)) for i in range(0, 40, 10))
+    assert numbers[:10].tolist() != numbers[10:20].tolist()
+    resumed = list(itertools.islice(walk(10, 4, 7, step=3), 7))
+    assert all(np.array_equal(one, other) for one, other in zip(steps[3:], resumed, strict=True))
+
+
+def test_two_processes_share_a_batch() -> None:
+    whole = list(itertools.islice(walk(10, 4, 7), 5))
+    halves = [list(itertools.islice(walk(10, 4, 7, rank=rank, world_size=2), 5)) for rank in range(2)]
+    assert all(np.array_equal(np.concatenate(pair), step) for step, *pair in zip(whole, *halves))
+    with pytest.raises(UserError, match="data.batch = 3 cannot be shared by 2"):
+        next(walk(10, 3, 7, world_size=2))

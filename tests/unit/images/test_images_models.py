@@ -1,0 +1,214 @@
+"""The image models: shapes, bounds that are what they say, directories that are whole or refused."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from helpers.image_data import CONFIGS, SIZE, model_of, pixels_of
+from speechvq.config import QuantizerConfig, read_yaml
+from speechvq.config.document import write_yaml
+from speechvq.config.images import AutoencoderConfig, ImageVAEConfig, ImageVQConfig
+from speechvq.errors import UserError
+from speechvq.images.autoencoder import Decoder, Encoder
+from speechvq.images.codebooks import Codebooks
+from speechvq.images.model_directory import ImageModel, build, load_image_model, save_image_model
+from speechvq.images.vae import ImageVAE
+from speechvq.images.vqvae import ImageVQ
+from speechvq.io.tensors import read_tensors, write_tensors
+
+DIMENSIONS = 3 * SIZE * SIZE
+PIXELS = pixels_of(5, seed=3)
+
+
+def convolutions(module: nn.Module) -> list[tuple[int, ...]]:
+    """(in, out, window, stride) of a module's convolutions, in order."""
+    kinds = (nn.Conv2d, nn.ConvTranspose2d)
+    return [
+        (c.in_channels, c.out_channels, c.kernel_size[0], c.stride[0])
+        for c in module.modules()
+        if isinstance(c, kinds)
+    ]
+
+
+def test_the_architecture_is_the_papers() -> None:
+    """Two convolutions 4x4 of stride 2, two residual blocks 3x3 and 1x1, 256 units; mirrored."""
+    config = AutoencoderConfig()
+    encoder, decoder = Encoder(config, (10, 16)), Decoder(config, 160)
+    blocks = [(256, 256, 3, 1), (256, 256, 1, 1)] * 2
+    assert convolutions(encoder) == [(3, 256, 4, 2), (256, 256, 4, 2), *blocks, (256, 160, 1, 1)]
+    assert convolutions(decoder) == [(160, 256, 3, 1), *blocks, (256, 256, 4, 2), (256, 768, 4, 2)]
+
+
+@pytest.mark.parametrize(("size", "grid"), [(32, 8), (84, 21), (128, 32)])
+@torch.no_grad()
+def test_grids_of_the_papers_experiments(size: int, grid: int) -> None:
+    config = AutoencoderConfig(size=size, blocks=1, units=4, likelihood="logistic")
+    vectors = Encoder(config, (1, 6))(torch.zeros(1, 3, size, size, dtype=torch.uint8))
+    assert config.grid == grid and vectors.shape == (1, grid, grid, 1, 6)
+    assert Decoder(config, 6).picture(vectors).shape == (1, 3, size, size)
+
+
+def test_odd_sizes_are_refused() -> None:
+    with pytest.raises(UserError, match="autoencoder.size: expected a multiple of 4, got 30"):
+        AutoencoderConfig(size=30)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+@torch.no_grad()
+def test_bounds_have_their_parts(kind: str) -> None:
+    bound = model_of(kind).bound(PIXELS)
+    assert [part.shape for part in bound] == [(5,)] * 3 and all(part.isfinite().all() for part in bound)
+    if kind != "image_vimco":
+        torch.testing.assert_close(bound.total, bound.reconstruction + bound.latents)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_losses_are_the_bound_a_dimension(kind: str) -> None:
+    model = model_of(kind)
+    torch.manual_seed(1)
+    losses = model(PIXELS)
+    torch.manual_seed(1)
+    bound = model.bound(PIXELS)
+    wanted = bound.reconstruction if kind == "image_vqvae" else bound.total
+    assert float(losses.nats) == pytest.approx(float(wanted.detach().mean()) / DIMENSIONS, rel=1e-4)
+    losses.total.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def zero_last_layer(model: ImageModel) -> None:
+    """Make every pixel's 256 values alike."""
+    for parameter in model.decoder.up[-1].parameters():
+        parameter.zero_()
+
+
+@torch.no_grad()
+def test_a_uniform_vae_needs_eight_bits_exactly() -> None:
+    model = ImageVAE(ImageVAEConfig(autoencoder=AutoencoderConfig(size=SIZE, units=4)))
+    zero_last_layer(model)
+    for parameter in model.encoder.project.parameters():  # q(z | x) = p(z)
+        parameter.zero_()
+    assert (model.bound(PIXELS).total / DIMENSIONS / math.log(2)).tolist() == pytest.approx(
+        [8.0] * 5, abs=1e-5
+    )
+
+
+@torch.no_grad()
+def test_a_uniform_vqvae_needs_eight_bits_and_its_codes() -> None:
+    """Two codes of 4 values at each of 2x2 positions are 16 bits a picture."""
+    config = ImageVQConfig(
+        autoencoder=AutoencoderConfig(size=SIZE, units=4),
+        per_position=2,
+        quantizer=QuantizerConfig(num_codes=4, dim=3),
+    )
+    model = ImageVQ(config).eval()
+    zero_last_layer(model)
+    bits = model.bound(PIXELS).total / DIMENSIONS / math.log(2)
+    assert bits.tolist() == pytest.approx([8.0 + 16 / DIMENSIONS] * 5, abs=1e-5)
+
+
+@torch.no_grad()
+def test_a_prior_takes_the_uniform_ones_place() -> None:
+    model = model_of("image_vqvae")
+
+    def prior(codes: Tensor) -> Tensor:
+        return codes.flatten(1).sum(1).float()
+
+    bound = model.bound(PIXELS, prior)
+    torch.testing.assert_close(bound.latents, prior(model.encode(PIXELS)))
+    torch.testing.assert_close(bound.total, bound.reconstruction + bound.latents)
+    with pytest.raises(UserError, match="a VAE's latents are no codes"):
+        model_of("image_vae").bound(PIXELS, prior)
+
+
+@torch.no_grad()
+def test_the_divergence_of_the_vae_by_drawing() -> None:
+    """KL(q | p) = E_q[log q - log p], over many draws."""
+    model = model_of("image_vae")
+    mean, log_variance = (part[:1].double() for part in model.posterior(PIXELS))
+    deviation = (0.5 * log_variance).exp()
+    draws = mean + deviation * torch.randn(40_000, *mean.shape[1:], dtype=torch.float64)
+    q, p = torch.distributions.Normal(mean, deviation), torch.distributions.Normal(0.0, 1.0)
+    wanted = float((q.log_prob(draws) - p.log_prob(draws)).flatten(1).sum(1).mean())
+    assert float(model.bound(PIXELS[:1]).latents) == pytest.approx(wanted, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+@torch.no_grad()
+def test_reconstructions_are_pictures_and_company_changes_nothing(kind: str) -> None:
+    model = model_of(kind)
+    pictures = model.reconstruct(PIXELS)
+    assert pictures.shape == PIXELS.shape and pictures.dtype == torch.uint8
+    assert (model.reconstruct(PIXELS[2:3]).int() - pictures[2:3].int()).abs().max() <= 1
+
+
+@torch.no_grad()
+def test_separate_codebooks_are_quantisers_side_by_side() -> None:
+    torch.manual_seed(0)
+    codebooks = Codebooks(QuantizerConfig(num_codes=5, dim=3), 2).eval()
+    vectors = torch.randn(4, 2, 2, 2, 3)
+    found = codebooks(vectors)
+    for g, quantizer in enumerate(codebooks.each):
+        alone = quantizer(vectors[..., g, :])
+        assert torch.equal(found.codes[..., g], alone.codes)
+        torch.testing.assert_close(found.vectors[..., g, :], alone.vectors)
+        assert torch.equal(found.usage[5 * g : 5 * g + 5], alone.usage)
+    torch.testing.assert_close(codebooks.lookup(found.codes), found.vectors)
+    with pytest.raises(ValueError):
+        codebooks(vectors[..., :1, :])
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+@torch.no_grad()
+def test_a_directory_gives_the_model_back(kind: str, tmp_path: Path) -> None:
+    model = model_of(kind)
+    save_image_model(tmp_path / "run" / "model", model)
+    for folder in (tmp_path / "run", tmp_path / "run" / "model"):
+        loaded = load_image_model(folder)
+        assert loaded.config == model.config and not loaded.training
+        assert torch.equal(loaded.reconstruct(PIXELS), model.reconstruct(PIXELS))
+        assert all(not tensor.is_meta for tensor in [*loaded.parameters(), *loaded.buffers()])
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"kind": "speech"}, "kind: expected one of image_vae, image_vqvae, image_vimco, got 'speech'"),
+        ({"kind": None}, "kind: expected one of"),
+        ({"per_position": 200}, "configuration and weights differ"),
+        ({"cake": 1}, "unknown key 'cake'"),
+        ({"autoencoder": {"units": 4096, "size": 1024}}, "configuration"),
+    ],
+)
+def test_configurations_that_do_not_fit(change: dict[str, object], line: str, tmp_path: Path) -> None:
+    """Also one that asks for gigabytes: nothing is made before the file's tensors were compared."""
+    save_image_model(tmp_path, model_of("image_vqvae"))
+    write_yaml(tmp_path / "config.yaml", read_yaml(tmp_path / "config.yaml") | change)
+    with pytest.raises(UserError, match=line) as caught:
+        load_image_model(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_weights_that_do_not_fit(tmp_path: Path) -> None:
+    save_image_model(tmp_path, model_of("image_vae"))
+    tensors = read_tensors(tmp_path / "model.safetensors")
+    write_tensors(
+        tmp_path / "model.safetensors", tensors | {"decoder.enter.bias": torch.full((6,), math.nan)}
+    )
+    with pytest.raises(UserError, match="holds NaN or Inf"):
+        load_image_model(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(UserError, match="not a safetensors file"):
+        load_image_model(tmp_path)
+    with pytest.raises(UserError, match="no model here; give what `train --out` made"):
+        load_image_model(tmp_path / "nowhere")
+
+
+def test_every_kind_is_built() -> None:
+    assert [type(build(config)).__name__ for config in CONFIGS.values()] == [
+        "ImageVAE",
+        "ImageVQ",
+        "ImageVimco",
+    ]

@@ -1,0 +1,49 @@
+"""ABX beside fastabx itself, where that is installed (Python 3.12): the same items, the same errors."""
+
+import numpy as np
+import pytest
+
+from speechvq.metrics.units.abx import abx_error
+from speechvq.metrics.units.abx_items import Item
+from speechvq.metrics.frame_distance import FrameDistance, angular, identical
+from unit.metrics.test_abx import RULES, AbxRule, make_items
+
+fastabx = pytest.importorskip("fastabx")
+polars = pytest.importorskip("polars")
+pytestmark = pytest.mark.filterwarnings("ignore")  # a stranger's
+
+
+def fastabx_error(items: list[Item], frames: np.ndarray, rule: AbxRule, name: str) -> float:
+    """The error as fastabx's own `zerospeech_abx` forms and averages it, without subsampling."""
+    import torch
+    from fastabx.accessor import InMemoryAccessor
+
+    contexts = [item.context for item in items]
+    labels = polars.DataFrame(
+        {
+            "#phone": [item.phone for item in items],
+            "prev-phone": [before for before, _ in contexts],
+            "next-phone": [after for _, after in contexts],
+            "speaker": [item.speaker for item in items],
+        }
+    )
+    places = {i: (item.first, item.end) for i, item in enumerate(items)}
+    data = torch.from_numpy(frames.reshape(len(frames), -1))
+    dataset = fastabx.Dataset(labels, InMemoryAccessor(places, data, torch.device("cpu")))
+    by = ["prev-phone", "next-phone"] if rule.context == "within" else []
+    voice = ["speaker"]
+    conditions = {"by": [*by, *voice]} if rule.speakers == "within" else {"by": by, "across": voice}
+    task = fastabx.Task(dataset, on="#phone", **conditions)
+    levels = ([("next-phone", "prev-phone")] if by else []) + voice
+    return fastabx.Score(task, name, progress=False).collapse(levels=levels)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", ["angular", "identical"])
+def test_fastabx_agrees(rule: AbxRule, name: str) -> None:
+    items, rng = make_items(150, seed=4), np.random.default_rng(5)
+    size = items[-1].end
+    frames = rng.standard_normal((size, 6), np.float32) if name == "angular" else rng.integers(3, size=size)
+    distance: FrameDistance = angular(frames) if name == "angular" else identical(frames)
+    expected = fastabx_error(items, frames, rule, name)
+    assert abx_error(items, distance, rule).error == pytest.approx(expected, abs=1e-6)

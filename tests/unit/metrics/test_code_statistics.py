@@ -1,0 +1,76 @@
+"""Statistics of codes by hand and by loops: alike is near zero, nothing in common is one bit."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import jensenshannon
+
+from speechvq.metrics.units.code_length import code_length
+from speechvq.metrics.units.code_statistics import code_to_phone, compare_codes, jensen_shannon, pairs, run_lengths
+
+
+def test_the_divergence_is_scipys_squared_distance() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(9, size=80), rng.integers(4, 15, size=50)
+    p, q = (np.bincount(each, minlength=15) for each in (one, other))
+    assert jensen_shannon(one, other) == pytest.approx(jensenshannon(p, q, base=2) ** 2)
+    assert jensen_shannon(one, rng.permutation(one)) == pytest.approx(0, abs=1e-12)
+    assert jensen_shannon(one, one + 20) == pytest.approx(1)
+    with pytest.raises(ValueError, match="empty"):
+        jensen_shannon(one, one[:0])
+
+
+def test_pairs_and_runs_stay_within_their_strings() -> None:
+    strings = [
+        np.array([1, 1, 2], np.uint16),
+        np.array([2], np.uint16),
+        np.array([], np.uint16),
+        np.array([0, 3]),
+    ]
+    assert pairs(strings, 1000).tolist() == [1001, 1002, 3]
+    assert run_lengths(strings).tolist() == [2, 1, 1, 1, 1]
+    assert pairs([], 5).tolist() == [] == run_lengths([]).tolist()
+
+
+def chain(rng: np.random.Generator, length: int) -> np.ndarray:
+    """Codes that stay for five frames and then go on by one."""
+    return np.cumsum(rng.random(length) < 0.2) % 8
+
+
+def test_like_is_near_and_unlike_is_far() -> None:
+    rng = np.random.default_rng(0)
+    real, good = [chain(rng, 400) for _ in range(20)], [chain(rng, 400) for _ in range(8)]
+    found = compare_codes(good, real, 8)
+    assert set(found) == {"unigrams", "bigrams", "runs"}
+    for each in found.values():
+        assert each["generated"] < 0.05 and each["real"] < 0.05
+    assert found["bigrams"]["uniform"] > 0.4 and found["runs"]["uniform"] > 0.3
+    shuffled = compare_codes([rng.permutation(string) for string in good], real, 8)
+    assert shuffled["unigrams"]["generated"] < 0.05 and shuffled["bigrams"]["generated"] > 0.4
+    assert compare_codes(good, real, 8) == found and compare_codes(good, real, 8, seed=1) != found
+    for generated, reals in ((good, real[:1]), ([], real)):
+        with pytest.raises(ValueError):
+            compare_codes(generated, reals, 8)
+
+
+def test_every_code_takes_its_likeliest_phone() -> None:
+    codes = [np.array([0, 0, 0, 1, 2], np.uint16), np.array([1, 1])]
+    phones = [["A", "A", "B", "B", None], ["B", "S"]]
+    assert code_to_phone(codes, phones, 4) == ["A", "B", "B", "B"]  # 2 and 3 take what is most frequent
+    with pytest.raises(ValueError, match="no frame"):
+        code_to_phone(codes, [[None] * 5, [None] * 2], 4)
+
+
+def test_code_lengths_are_means_over_codes_with_an_interval() -> None:
+    rng = np.random.default_rng(0)
+    nats = [rng.exponential(2.0, size=n) for n in rng.integers(5, 50, size=40)]
+    length = code_length(nats, 50.0)
+    bits = float(np.concatenate(nats).mean()) / math.log(2)
+    assert length.bits == pytest.approx(bits) and length.bits_per_second == pytest.approx(50 * bits)
+    assert length.low < bits < length.high and length.high - length.low < 0.6
+    assert code_length(nats, 50.0) == length
+    uniform = code_length([np.full(7, math.log(8))], 50.0)
+    assert uniform[:3] == pytest.approx((3, 3, 3))
+    with pytest.raises(ValueError, match="no codes"):
+        code_length([np.empty(0)], 50.0)

@@ -1,0 +1,44 @@
+"""Cepstra equal the textbook's sums; a sound is near to itself, slower or louder, and far from another."""
+
+import math
+
+import numpy as np
+import pytest
+
+from speechvq.metrics.mel_cepstrum import BANDS, _cepstra, _decibels, mel_cepstral_distance
+from helpers.voices import speech
+
+
+def test_cepstra_are_the_textbooks() -> None:
+    from librosa.feature import melspectrogram
+
+    wave = speech("ann", 1, seconds=0.2).astype(np.float32)
+    power = melspectrogram(y=wave, sr=16_000, n_fft=512, win_length=400, hop_length=160, n_mels=BANDS)
+    logs = 0.5 * np.log(np.maximum(power.astype(float), power.max() * 1e-6))
+    for k in (1, 13):
+        waves = [math.cos(math.pi * k * (m + 0.5) / BANDS) for m in range(BANDS)]
+        expected = [2 * sum(w * v for w, v in zip(waves, frame)) / BANDS for frame in logs.T]
+        np.testing.assert_allclose(_cepstra(wave)[:, k - 1], expected, atol=1e-6)
+
+
+def test_it_is_the_difference_of_smoothed_spectra_in_decibels() -> None:
+    """Of one frame from another, root mean square over the bands."""
+    one, other = (_cepstra(speech("ann", seed, seconds=0.1)) for seed in (1, 2))
+    cosines = np.cos(np.pi * np.outer(np.arange(1, 14), np.arange(BANDS) + 0.5) / BANDS)
+    spectra = 20 / math.log(10) * (one[:, None] - other) @ cosines
+    np.testing.assert_allclose(_decibels(one, other), np.sqrt(np.mean(spectra**2, axis=-1)), atol=1e-6)
+
+
+def test_what_changes_it_and_what_does_not() -> None:
+    wave = speech("ann", 1)
+    slower = np.repeat(wave.reshape(-1, 800), 2, axis=0).reshape(-1)  # every 50 ms twice
+    same = mel_cepstral_distance(wave, 0.1 * wave)
+    assert same == pytest.approx(0, abs=1e-3) == mel_cepstral_distance(wave, wave)
+    far = mel_cepstral_distance(wave, speech("ann", 2))
+    assert mel_cepstral_distance(wave, slower) < 0.6 * far and far > 2
+    assert mel_cepstral_distance(speech("ann", 2), wave) == pytest.approx(far, rel=0.05)
+
+
+def test_sounds_of_nothing() -> None:
+    assert math.isnan(mel_cepstral_distance(np.zeros(0), np.ones(100)))
+    assert mel_cepstral_distance(np.zeros(1), np.zeros(900)) == 0

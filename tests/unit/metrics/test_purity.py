@@ -1,0 +1,228 @@
+"""Truths of the score: perfect codes, codes of chance, names and order; loops and scikit-learn agree."""
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from sklearn.metrics import homogeneity_score
+
+from helpers import reference
+from speechvq.alignment.intervals import Interval, phones_at_frames
+from speechvq.metrics.units.purity import PROTOCOLS, LabelledUnits, score_units, speaker_halves
+
+RATE = 50.0
+NAMES = ("SIL", "AA", "B", "S", "T")
+KEYS = (
+    "frames dropped_frames num_phones majority_prior phone_purity phone_purity_heldout cluster_purity pnmi "
+    "shuffled_phone_purity shuffled_pnmi active_codes perplexity bitrate_entropy bitrate_max"
+).split()
+
+
+def spoken(seed: int, *, seconds: float = 4.0) -> list[Interval]:
+    """Phones of odd lengths, T more often than others, with silence at both edges, and gaps."""
+    rng = np.random.default_rng(seed)
+    times = np.cumsum(rng.uniform(0.01, 0.3, size=40))
+    times = [0.0, *times[times < seconds - 0.5].tolist()]
+    drawn = [
+        Interval(a, b - 0.01 * (rng.random() < 0.1), NAMES[min(rng.integers(7), 4)])
+        for a, b in zip(times, times[1:])
+    ]
+    edges = Interval(0.0, drawn[0].end, "SIL"), Interval(times[-1], seconds - 0.1, "SIL")
+    return [edges[0], *drawn[1:], edges[1]]
+
+
+def corpus(count: int = 12, num_codes: int = 9) -> list[LabelledUnits]:
+    """Codes that know half of the phones."""
+    rng = np.random.default_rng(0)
+    made = []
+    for i in range(count):
+        intervals = spoken(i)
+        phones = phones_at_frames(intervals, 200, RATE)
+        codes = [NAMES.index(p) if p and rng.random() < 0.5 else rng.integers(num_codes) for p in phones]
+        made.append(LabelledUnits(np.array(codes), intervals, f"speaker {i % 4}"))
+    return made
+
+
+def pairs_by_hand(each: LabelledUnits, protocol: str) -> list[tuple[str, int]]:
+    """Frames of a protocol, one by one."""
+    found = []
+    loud = [i for i in each.intervals if i.phone != "SIL"]
+    for n, code in enumerate(each.codes):
+        centre = (n + 0.5) / RATE
+        for interval in each.intervals:
+            if interval.start <= centre < interval.end and (
+                protocol == "all" or loud and loud[0].start <= centre < loud[-1].end
+            ):
+                found.append((interval.phone, int(code)))
+    return found
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_corpus_equals_loops_and_scikit_learn(protocol: str) -> None:
+    units = corpus()
+    score = score_units(units, 9, RATE)[protocol]
+    pairs = [pair for each in units for pair in pairs_by_hand(each, protocol)]
+    phones, codes = [phone for phone, _ in pairs], [code for _, code in pairs]
+    assert score.figures["frames"] == len(pairs)
+    assert score.figures["dropped_frames"] == 12 * 200 - len(pairs) > 0
+    assert (score.figures["num_phones"], score.figures["active_codes"]) == (5, 9)
+    for name, value in reference.phone_scores(phones, codes).items():
+        assert score.figures[name] == pytest.approx(value, abs=1e-9)
+    assert score.figures["pnmi"] == pytest.approx(homogeneity_score(phones, codes), abs=1e-12)
+    halves = [[p for u in units if speaker(u) % 2 == h for p in pairs_by_hand(u, protocol)] for h in (0, 1)]
+    right = sum(reference.held_out_purity(halves[i], halves[1 - i]) for i in (0, 1))
+    assert score.figures["phone_purity_heldout"] == pytest.approx(right / len(pairs), abs=1e-12)
+    assert score.phones == tuple(sorted(NAMES)) and score.table.shape == (5, 9)
+    assert score.table[1, 3] == pairs.count(("B", 3))
+
+
+def speaker(units: LabelledUnits) -> int:
+    return int(units.speaker[-1])
+
+
+def test_the_keys_are_pinned() -> None:
+    scores = score_units(corpus(), 9, RATE)
+    assert list(scores) == ["all", "edges_trimmed"]
+    for score in scores.values():
+        assert list(score.figures) == KEYS
+        assert all(type(value) in (int, float) for value in score.figures.values())
+        assert list(score.intervals) == [
+            "majority_prior",
+            "phone_purity",
+            "phone_purity_heldout",
+            "cluster_purity",
+            "pnmi",
+            "perplexity",
+            "bitrate_entropy",
+        ]
+        for name, (low, high) in score.intervals.items():
+            assert low < score.figures[name] < high
+
+
+def test_perfect_codes_score_one() -> None:
+    units = [
+        each._replace(
+            codes=np.array([NAMES.index(p or "SIL") for p in phones_at_frames(each.intervals, 200, RATE)])
+        )
+        for each in corpus()
+    ]
+    for score in score_units(units, 5, RATE).values():
+        for name in ("phone_purity", "phone_purity_heldout", "cluster_purity", "pnmi"):
+            assert score.figures[name] == pytest.approx(1, abs=1e-12)
+        assert score.figures["shuffled_pnmi"] < 0.05 and score.figures["shuffled_phone_purity"] < 0.6
+
+
+def test_one_code_and_codes_of_chance_score_the_prior() -> None:
+    rng = np.random.default_rng(0)
+    long = [each._replace(codes=rng.integers(4, size=200)) for each in corpus(200)]
+    for score in score_units(long, 4, RATE, resamplings=5).values():
+        figures = score.figures
+        assert figures["phone_purity"] == pytest.approx(figures["majority_prior"], abs=0.003)
+        assert figures["phone_purity_heldout"] == pytest.approx(figures["majority_prior"], abs=0.003)
+        assert figures["pnmi"] == pytest.approx(figures["shuffled_pnmi"], abs=0.001)
+        assert figures["pnmi"] == pytest.approx(0, abs=0.001)
+    same = [each._replace(codes=np.zeros(200, int)) for each in corpus()]
+    figures = score_units(same, 4, RATE)["all"].figures
+    assert figures["phone_purity"] == figures["majority_prior"] == figures["shuffled_phone_purity"]
+    assert (figures["pnmi"], figures["perplexity"], figures["bitrate_entropy"]) == (0, 1, 0)
+    assert figures["bitrate_max"] == 100
+
+
+def test_order_and_names_change_nothing() -> None:
+    units, rng = corpus(), np.random.default_rng(0)
+    expected = score_units(units, 9, RATE, resamplings=2)
+    names, numbers = dict(zip(NAMES[1:], "wxyz")), rng.permutation(9)
+    other = [
+        each._replace(
+            codes=numbers[each.codes],
+            intervals=[Interval(i.start, i.end, names.get(i.phone, i.phone)) for i in each.intervals],
+        )
+        for each in units
+    ]
+    changed = score_units([other[i] for i in rng.permutation(len(other))], 9, RATE, resamplings=2)
+    for protocol in PROTOCOLS:
+        for name, value in expected[protocol].figures.items():
+            if not name.startswith("shuffled"):
+                assert changed[protocol].figures[name] == pytest.approx(value, abs=1e-12), name
+
+
+def test_equal_seeds_give_equal_numbers() -> None:
+    first, again, other = (score_units(corpus(), 9, RATE, seed=seed)["all"] for seed in (0, 0, 1))
+    assert (first.figures, first.intervals) == (again.figures, again.intervals)
+    assert first.intervals != other.intervals
+    assert first.figures["shuffled_pnmi"] != other.figures["shuffled_pnmi"]
+
+
+@pytest.mark.parametrize("label", ["SIL", "sil", "", "sp", "h#", "<p:>"])
+def test_silence_is_trimmed_at_the_edges_only(label: str) -> None:
+    phones = [label, "AA", "B", label, "B", label, label]
+    intervals = [Interval(0.1 + i / 10, 0.2 + i / 10, phone) for i, phone in enumerate(phones)]
+    units = [LabelledUnits(np.arange(45), intervals)]
+    scores = score_units(units, 45, RATE)
+    counts = [(scores[p].figures["frames"], scores[p].figures["dropped_frames"]) for p in PROTOCOLS]
+    assert counts == [(35, 10), (20, 25)]
+    assert scores["edges_trimmed"].figures["num_phones"] == 3
+
+
+def test_without_speakers_nothing_is_held_out() -> None:
+    units = [each._replace(speaker="") for each in corpus()]
+    score = score_units(units, 9, RATE)["all"]
+    assert score.figures["phone_purity_heldout"] is None and score.intervals["phone_purity_heldout"] is None
+    one = [each._replace(speaker="a") for each in corpus()]
+    assert score_units(one, 9, RATE)["all"].figures["phone_purity_heldout"] is None
+    known = corpus()
+    some = score_units([*known, known[0]._replace(speaker="")], 9, RATE)["all"].figures
+    assert some["phone_purity_heldout"] == score_units(known, 9, RATE)["all"].figures["phone_purity_heldout"]
+
+
+def test_halves() -> None:
+    assert speaker_halves(["p3", "p1", "", "p2", "p1"]) == {"": 2, "p1": 0, "p2": 1, "p3": 0}
+
+
+def test_nothing_to_score() -> None:
+    silent = LabelledUnits(np.arange(3), [Interval(0.0, 1.0, "SIL")])
+    figures = {p: s.figures for p, s in score_units([silent], 9, RATE).items()}
+    assert figures["all"]["frames"] == 3 and figures["edges_trimmed"]["frames"] == 0
+    assert figures["edges_trimmed"]["pnmi"] is None and figures["edges_trimmed"]["perplexity"] is None
+    for units in ([], [LabelledUnits(np.zeros(0, int), [])], [LabelledUnits(np.zeros(3, int), [])]):
+        score = score_units(units, 9, RATE)["all"]
+        assert score.figures["frames"] == 0 and score.figures["phone_purity"] is None and score.phones == ()
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [
+        (np.zeros((3, 1), int), "expected (N,) integers"),
+        (np.zeros(3), "expected (N,) integers"),
+        (np.array([0, 9]), "codes from 0 to 9; expected 0 to 8"),
+        (np.array([-1, 2]), "codes from -1 to 2; expected 0 to 8"),
+    ],
+)
+def test_bad_codes_are_refused(codes: np.ndarray, words: str) -> None:
+    with pytest.raises(ValueError) as error:
+        score_units([LabelledUnits(codes, spoken(0))], 9, RATE)
+    assert words in str(error.value)
+
+
+def test_words_in_place_of_phones_are_refused_before_memory_runs_out() -> None:
+    intervals = [Interval(i / 10, (i + 1) / 10, f"word {i}") for i in range(200)]
+    with pytest.raises(ValueError, match="200 different labels"):
+        score_units([LabelledUnits(np.zeros(10, int), intervals)], 1_000_000, RATE)
+
+
+def test_a_million_frames_score_in_ten_seconds() -> None:
+    """Of the worst kind, all over the table; seconds of processor time, for the machine may be shared."""
+    rng = np.random.default_rng(0)
+    labels = [f"phone {i}" for i in range(40)]
+
+    def utterances() -> Iterator[LabelledUnits]:
+        for i in range(2000):
+            drawn = rng.integers(40, size=125)
+            intervals = [Interval(n * 0.08, n * 0.08 + 0.08, labels[phone]) for n, phone in enumerate(drawn)]
+            yield LabelledUnits(rng.integers(512, size=500), intervals, f"speaker {i % 100}")
+
+    start = time.process_time()
+    scores = score_units(utterances(), 512, RATE)
+    assert scores["all"].figures["frames"] == 1_000_000
+    assert time.process_time() - start < 10  # 4 measured

@@ -1,0 +1,156 @@
+"""A prior's model directory: what is saved predicts the same, and no file from a stranger does harm."""
+
+import dataclasses
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from speechvq.config import SequencePriorConfig, to_mapping
+from speechvq.errors import UserError
+from speechvq.priors.sequence.model_directory import CONFIG, WEIGHTS, load_prior, save_prior
+from speechvq.priors.sequence.sampling import code_nats
+from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.io.tensors import read_tensors, write_tensors
+from helpers.tiny_prior import CONFIGS, SPEAKERS, TOLD, VOCABULARY, prior_of, walk
+
+WORDS = {"num_codes": 8, "frame_rate_hz": 50.0, "codebook": "0123456789abcdef"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_prior(tmp_path / "m", prior_of(TOLD))
+    return tmp_path / "m"
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        load_prior(folder)
+    line = str(caught.value)
+    assert "\n" not in line and str(folder) in line and len(line) < 700
+    return line
+
+
+def rewrite(folder: Path, **changes: object) -> None:
+    mapping = to_mapping(TOLD) | {"vocabulary": WORDS, "speakers": list(SPEAKERS)} | changes
+    (folder / CONFIG).write_text(yaml.safe_dump(mapping))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_what_is_saved_predicts_the_same(name: str, tmp_path: Path) -> None:
+    saved = prior_of(CONFIGS[name])
+    save_prior(tmp_path / "run/model", saved)
+    for place in (tmp_path / "run", tmp_path / "run/model"):
+        prior = load_prior(place)
+        assert (prior.config, prior.vocabulary, prior.speakers) == (saved.config, VOCABULARY, saved.speakers)
+        assert not prior.training
+        assert (code_nats(prior, [walk(9, 0)], [0])[0] == code_nats(saved, [walk(9, 0)], [0])[0]).all()
+    assert sorted(path.name for path in (tmp_path / "run/model").iterdir()) == [CONFIG, WEIGHTS]
+
+
+def test_a_folder_without_a_prior_is_said(tmp_path: Path, folder: Path) -> None:
+    assert "no prior here (config.yaml is missing)" in refusal(tmp_path)
+    rewrite(folder, kind="speech")
+    assert "no prior over code strings" in refusal(folder)
+    rewrite(folder)
+    (folder / WEIGHTS).unlink()
+    assert "No such file" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"speakers": [1]}, "'speakers' must list"),
+        ({"speakers": "ada"}, "'speakers' must list"),
+        ({"speakers": []}, "contradict one another"),
+        ({"speakers": ["a", "b", "c"]}, "asks for (3, 3)"),
+        ({"vocabulary": None}, "'vocabulary' must give num_codes, frame_rate_hz and codebook"),
+        ({"vocabulary": {"num_codes": 8}}, "'vocabulary' must give"),
+        ({"vocabulary": WORDS | {"num_codes": 9}}, "asks for (9,)"),
+        ({"vocabulary": WORDS | {"num_codes": 10**12}}, "expected 1 to 65536"),
+        ({"vocabulary": WORDS | {"num_codes": True}}, "expected 1 to 65536"),
+        ({"vocabulary": WORDS | {"frame_rate_hz": float("nan")}}, "expected codes a second"),
+        ({"vocabulary": WORDS | {"frame_rate_hz": "50"}}, "expected codes a second"),
+        ({"vocabulary": WORDS | {"codebook": 5}}, "expected a fingerprint"),
+        ({"vocabulary": WORDS | {"codebook": "x" * 65}}, "expected a fingerprint"),
+        ({"network": "gru"}, "tensor 'network.gru.weight_hh_l0' is missing"),
+        ({"network": "lstm"}, "network: expected one of wavenet, gru"),
+        ({"netwrok": "gru"}, "did you mean 'network'?"),
+        ({"wavenet": {"layers": 60}}, "expected 1 to 14"),
+    ],
+)
+def test_configurations_that_do_not_fit_are_named(
+    folder: Path, changes: dict[str, object], message: str
+) -> None:
+    rewrite(folder, **changes)
+    assert message in refusal(folder)
+
+
+@pytest.mark.parametrize("network", ["wavenet", "gru"])
+def test_the_largest_sizes_are_refused_before_memory_is_taken(folder: Path, network: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    huge = {"stacks": 32, "layers": 14, "residual": 4096, "skip": 4096, "hidden": 4096}
+    rewrite(folder, network=network, wavenet=huge, gru={"layers": 16, "hidden": 4096}, speaker=4096)
+    assert "the configuration asks for" in refusal(folder)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000, "kilobytes"
+
+
+@pytest.mark.parametrize("text", ["!!python/object/apply:os.system [ls]", "[1]", "speakers: [", "", "\x00"])
+def test_a_configuration_that_is_none_is_refused(folder: Path, text: str) -> None:
+    (folder / CONFIG).write_text(text)
+    refusal(folder)
+
+
+@pytest.mark.parametrize("harm", ["cut", "flip", "extra", "missing", "type", "nan"])
+def test_harmed_weights_are_refused(folder: Path, harm: str) -> None:
+    path = folder / WEIGHTS
+    content = bytearray(path.read_bytes())
+    tensors = {name: tensor.clone() for name, tensor in read_tensors(path).items()}
+    if harm == "extra":
+        tensors["more"] = torch.zeros(3)
+    elif harm == "missing":
+        del tensors["codes.weight"]
+    elif harm == "type":
+        tensors["codes.weight"] = tensors["codes.weight"].double()
+    elif harm == "nan":
+        tensors["codes.weight"][0, 0] = torch.nan
+    write_tensors(path, tensors)
+    if harm == "cut":
+        path.write_bytes(content[:-1])
+    elif harm == "flip":
+        content[-1] ^= 64
+        path.write_bytes(content)
+    refusal(folder)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        save_prior(tmp_path / "file" / "m", prior_of())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, ""),
+        ({"frame_rate_hz": 50.000000001}, ""),
+        ({"num_codes": 9}, "8 codes, not 9"),
+        ({"frame_rate_hz": 100.0}, "50 codes a second, not 100"),
+        ({"codebook": "fedcba9876543210"}, "codebook 0123456789abcdef, not fedcba9876543210"),
+        ({"codebook": ""}, "codebook 0123456789abcdef, not unknown"),
+    ],
+)
+def test_what_vocabularies_differ_in(change: dict[str, object], said: str) -> None:
+    assert VOCABULARY.difference(dataclasses.replace(VOCABULARY, **change)) == said  # type: ignore[arg-type]
+
+
+def test_nothing_shows_that_unknown_codebooks_are_one() -> None:
+    unknown = Vocabulary(8, 50.0, "")
+    assert unknown.difference(unknown) == "codebook unknown, not unknown"
+
+
+def test_the_default_configuration_is_the_papers() -> None:
+    config = SequencePriorConfig()
+    assert config.network == "wavenet" and not config.speaker

@@ -1,0 +1,99 @@
+"""Drawing code strings: the parallel pass's distribution, seeds, prompts, and memory that stays."""
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.reference import draw as draw_by_loops
+from speechvq import categorical
+from speechvq.priors.sequence.sampling import code_nats, sample_codes
+from speechvq.priors.sequence.prior import State
+from speechvq.speech.sampling import sampler
+from helpers.tiny_prior import CODES, CONFIGS, TOLD, WAVENET, prior_of, walk
+
+
+@pytest.mark.parametrize(
+    ("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (1.0, 0.6), (0.0, 1.0), (2.0, 1e-9)]
+)
+def test_draws_are_those_of_the_loop_and_of_the_decoder(temperature: float, top_p: float) -> None:
+    logits = 2 * torch.randn(200, CODES, generator=torch.Generator().manual_seed(0))
+    uniforms = torch.rand(200, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    drawn = categorical.draw(logits, uniforms, temperature, top_p)
+    assert torch.equal(drawn, sampler.draw(logits, uniforms, temperature, top_p))
+    if temperature:
+        rows = zip(logits.double().numpy(), uniforms.tolist())
+        assert drawn.tolist() == [draw_by_loops(row, uniform, temperature, top_p) for row, uniform in rows]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@torch.no_grad()
+def test_every_code_is_drawn_from_the_parallel_logits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The logits of every step are compared; the piece is short, so that strings go over its edge."""
+    monkeypatch.setattr("speechvq.priors.sequence.sampling.PIECE", 7)
+    seen = []
+
+    def keep(logits: torch.Tensor, *rest: object) -> torch.Tensor:
+        seen.append(logits)
+        return categorical.draw(logits, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("speechvq.priors.sequence.sampling.draw", keep)
+    prior, prompt = prior_of(CONFIGS[name]), walk(17, 3)
+    codes = sample_codes(prior, 30, [0, 1, 1], prompt=prompt, seed=5)
+    whole = torch.from_numpy(np.concatenate([np.tile(prompt, (3, 1)), codes], axis=1))
+    logits, _ = prior.predict(whole, prior.start(3), torch.tensor([0, 1, 1]))
+    assert torch.allclose(torch.stack(seen, dim=1), logits[:, 17:], atol=1e-4)
+
+
+def test_a_string_follows_from_the_seed_and_its_place_alone() -> None:
+    prior = prior_of(TOLD)
+    three, one = sample_codes(prior, 40, [0, 1, 0], seed=2), sample_codes(prior, 40, [0], seed=2)
+    assert np.array_equal(three[:1], one) and not np.array_equal(three[0], three[2])
+    assert np.array_equal(sample_codes(prior, 60, [0], seed=2)[:, :40], one)
+    assert not np.array_equal(sample_codes(prior, 40, [0], seed=3), one)
+
+
+def test_shares_are_the_models() -> None:
+    """First codes of many strings against the distribution after the beginning."""
+    prior = prior_of(WAVENET)
+    drawn = np.bincount(sample_codes(prior, 1, [0] * 4000)[:, 0], minlength=CODES) / 4000
+    logits, _ = prior.next(prior.start(1), torch.tensor([0]))
+    assert np.abs(drawn - logits.softmax(-1).detach().numpy()[0]).max() < 0.03
+
+
+def test_nothing_and_empty_prompts() -> None:
+    prior = prior_of(WAVENET)
+    assert sample_codes(prior, 0, [0, 0]).shape == (2, 0)
+    empty = np.empty(0, np.int64)
+    assert np.array_equal(sample_codes(prior, 5, [0], prompt=empty), sample_codes(prior, 5, [0]))
+    assert [len(each) for each in code_nats(prior, [empty, walk(3, 0)], [0, 0])] == [0, 3]
+    assert code_nats(prior, [], []) == []
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_nats_of_strings_side_by_side_are_those_of_each_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("speechvq.priors.sequence.sampling.PIECE", 7)
+    prior, strings = prior_of(CONFIGS[name]), [walk(n, n) for n in (20, 1, 33)]
+    together = code_nats(prior, strings, [0, 1, 1])
+    for string, speaker, nats in zip(strings, [0, 1, 1], together):
+        codes = torch.from_numpy(string)[None]
+        logits, _ = prior.predict(codes, prior.start(1), torch.tensor([speaker]))
+        wanted = -logits.detach().log_softmax(-1).gather(2, codes[..., None])[0, :, 0].double().numpy()
+        assert np.allclose(nats, wanted, atol=1e-5) and nats.dtype == np.float64
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@torch.no_grad()
+def test_memory_does_not_grow_with_the_length(name: str) -> None:
+    """What a string leaves behind for the next code, whole storages counted, after thirty codes and more."""
+    prior, sizes = prior_of(CONFIGS[name]), []
+    state, speaker = prior.start(4), torch.tensor([0, 1, 0, 1])
+    for n in range(300):
+        _, memory = prior.next(state, speaker)
+        state = State(torch.full((4, 1), n % CODES), memory)
+        sizes.append(sum(tensor.untyped_storage().nbytes() for tensor in memory))
+    assert len(set(sizes[30:])) == 1
+    told: list[int] = []
+    sample_codes(prior, 3, [0], on_frame=told.append)
+    assert told == [3]

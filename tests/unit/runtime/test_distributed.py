@@ -1,0 +1,75 @@
+"""Two processes equal one on the joined batch, and train, stop and go on together."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from speechvq.runtime import distributed
+from speechvq.data.manifest import read_manifest
+from speechvq.speech.model import load_model
+from speechvq.training.checkpoint import list_checkpoints
+from speechvq.io.tensors import read_tensors
+from helpers.tiny import ROOT, VOICES, python, run_config, write_config
+from helpers.two_processes import steps_on_share
+
+
+@pytest.fixture(scope="module")
+def together(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes left, see two_processes.py."""
+    folder = tmp_path_factory.mktemp("together")
+    config = write_config(folder, run_config(corpus, "ema", steps=12, evaluate_every=5, save_every=6))
+    script = str(ROOT / "tests" / "helpers" / "two_processes.py")
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    process = python(*torchrun, script, str(folder), "--config", str(config), "--device", "cpu")
+    _, errors = process.communicate(timeout=400)
+    assert process.returncode == 0, errors
+    return folder
+
+
+@pytest.mark.parametrize("mode", ["loss", "ema"])
+def test_two_processes_equal_one_on_the_joined_batch(together: Path, mode: str) -> None:
+    """Weights, codebook, counts, sums, running statistics, usage and gradient norm after three updates."""
+    alone = steps_on_share(mode, rank=0, world_size=1)
+    first, second = (read_tensors(together / f"{mode}_{rank}.safetensors") for rank in range(2))
+    assert differing(first, second) == []
+    assert first.keys() == alone.keys()
+    far = [
+        name for name in alone if not torch.allclose(alone[name].double(), first[name].double(), atol=1e-5)
+    ]
+    assert far == []
+    assert alone["quantizer.updates"] == 3 and alone["usage"].sum() == first["usage"].sum() == 160
+
+
+def differing(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
+    return [name for name in one if not torch.equal(one[name], other[name])]
+
+
+def test_all_processes_end_with_the_same_model(together: Path) -> None:
+    first, second = (read_tensors(together / f"unbroken_{rank}.safetensors") for rank in range(2))
+    assert differing(first, second) == []
+    assert load_model(together / "unbroken").speakers == VOICES
+    lines = [json.loads(line) for line in (together / "unbroken" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [5, 10, 12], "one process writes the log"
+
+
+def test_a_signal_to_one_process_stops_all_after_the_same_step_and_they_go_on(together: Path) -> None:
+    """Bit for bit: two runs of two processes make the same sums in the same order."""
+    assert [json.loads((together / f"codes_{rank}.json").read_text()) for rank in range(2)] == [
+        [0, 143, 0]
+    ] * 2
+    for name in ("model", "average", "optimizer"):
+        one, other = (list_checkpoints(together / run)[-1] for run in ("unbroken", "stopped"))
+        assert (
+            differing(read_tensors(one / f"{name}.safetensors"), read_tensors(other / f"{name}.safetensors"))
+            == []
+        )
+
+
+def test_one_process_needs_no_others(corpus: Path) -> None:
+    assert (distributed.rank(), distributed.world_size()) == (0, 1)
+    x = torch.randn(3, 2)
+    assert distributed.sum_over_processes(x) is x and distributed.gather_over_processes(x) is x
+    assert len(read_manifest(corpus)) == 15

@@ -1,0 +1,54 @@
+"""Which processors have products of bfloat16."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+
+from speechvq.config import TrainConfig
+from speechvq.training import loop
+from speechvq.runtime.precision import has_bf16_products
+from helpers.tiny import noise, speech_model
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "there"),
+    [
+        ({"avx2": True, "avx512_bf16": False, "amx_bf16": False}, False),
+        ({"avx512_bf16": True, "amx_bf16": False}, True),
+        ({"avx512_bf16": False, "amx_bf16": True}, True),
+        ({"neon": True, "bf16": True}, True),
+        ({"neon": True, "bf16": False}, False),
+        ({"vsx": True}, True),
+    ],
+)
+def test_a_processor_tells(
+    capabilities: dict[str, bool], there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert has_bf16_products(torch.device("cpu")) is there
+
+
+def test_an_older_torch_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert has_bf16_products(torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    "precision, there, warned", [("bf16", False, True), ("bf16", True, False), ("fp32", False, False)]
+)
+def test_training_says_that_bf16_is_emulated(
+    precision: str,
+    there: bool,
+    warned: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(loop, "has_bf16_products", lambda device: there)
+    model = speech_model()
+    batch = (noise(2, 64 * 8), torch.tensor([0, 1]))
+    config = TrainConfig(steps=1, precision=precision, evaluate_every=10)  # type: ignore[arg-type]
+    loop.fit(model.train(), lambda step: itertools.repeat(batch), lambda model: {}, tmp_path, config)
+    assert ("warning: this device only emulates bfloat16" in capsys.readouterr().err) is warned

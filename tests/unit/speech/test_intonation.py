@@ -1,0 +1,72 @@
+"""The contour of codes that nobody spoke: what it learns, and how it is laid over frames."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from speechvq.config import SourceFilterConfig
+from speechvq.audio.f0_contour import at_frames, mean_pitch
+from speechvq.speech.source_filter.intonation import Intonation
+from speechvq.speech.model import SpeechVQ
+from helpers.tiny import VOICES, WAVENET, speech_config
+
+
+def test_it_learns_which_codes_are_voiced_and_how_high() -> None:
+    """Two codes that are voiced at 100 and 200 Hz by one voice, an octave higher by another, and one that is not."""
+    torch.manual_seed(0)
+    model, voices, vectors = Intonation(3, 2, 16), torch.eye(2), torch.eye(3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    hertz = torch.tensor([[100.0, 200.0, 0.0], [200.0, 400.0, 0.0]])
+    for _ in range(300):
+        codes = torch.randint(3, (2, 40))
+        loss = model.loss(vectors[codes], voices, hertz.gather(1, codes))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    codes = torch.randint(3, (2, 40))
+    contour, wanted = model.contour(vectors[codes], voices), hertz.gather(1, codes)
+    assert torch.equal(contour > 0, wanted > 0)
+    assert (contour[wanted > 0] / wanted[wanted > 0]).log2().abs().max() < 0.2
+
+
+def test_codes_and_voices_do_not_learn_from_it() -> None:
+    vectors, voices = torch.randn(1, 9, 3, requires_grad=True), torch.randn(1, 2, requires_grad=True)
+    model = Intonation(3, 2, 8)
+    model.loss(vectors, voices, torch.full((1, 9), 120.0)).backward()
+    assert vectors.grad is None and voices.grad is None
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_what_follows_a_stream_does_not_change_its_contour() -> None:
+    torch.manual_seed(0)
+    model, vectors, voice = Intonation(3, 2, 8).eval(), torch.randn(1, 30, 3), torch.randn(1, 2)
+    with torch.no_grad():
+        padded = model(vectors, voice, torch.tensor([12]))[..., :12]
+        assert torch.allclose(padded, model(vectors[:, :12], voice), atol=1e-5)
+
+
+@pytest.mark.parametrize("hop", [64, 160, 320, 640, 96])
+def test_frames_lie_on_lines_between_voiced_codes(hop: int) -> None:
+    codes = np.array([0, 100, 120, 0, 0, 200, 220, 240], np.float32)
+    frames = at_frames(codes, hop)
+    assert frames.shape == (-(-8 * hop // 160),) and frames.dtype == np.float32
+    for f, hertz in enumerate(frames):
+        place = (f + 0.5) * 160 / hop
+        if codes[min(int(place), 7)] == 0:
+            assert hertz == 0
+        else:
+            assert hertz == pytest.approx(np.interp(place - 0.5, [1, 2, 5, 6, 7], [100, 120, 200, 220, 240]), rel=1e-5)
+    assert not at_frames(np.zeros(5, np.float32), hop).any()
+
+
+def test_a_voice_keeps_to_its_own_mean() -> None:
+    wavenet = dataclasses.replace(WAVENET, pitch=True, phase=True)
+    source = SourceFilterConfig(order=4, harmonics=3, units=8)
+    model = SpeechVQ(speech_config(wavenet=wavenet, source_filter=source), VOICES).eval()
+    assert model.decoder.intonation is not None
+    model.decoder.intonation.tell.bias.data[1] = 3.0
+    model.voice_pitch.fill_(133.0)
+    contour = model.intonation(np.arange(40) % model.config.quantizer.num_codes, VOICES[1])
+    assert mean_pitch(contour) == pytest.approx(133.0, rel=1e-3)

@@ -1,0 +1,108 @@
+"""Products of a few rows with panels of weights: those of numpy for any number of streams, and nothing else touched."""
+
+import numpy as np
+import pytest
+
+from helpers.panels import half_step, unpacked
+from speechvq.speech.sampling.matmul_kernels import NARROW, STREAMS, WIDE, add_product, pack_pairs, pack_panels
+
+ODD = [(1, 1), (3, 5), (64, 128), (7, 16), (5, 65), (33, 191)]  # inputs, outputs
+
+
+def panels(weight: np.ndarray, width: int, *, paired: bool) -> np.ndarray:
+    return pack_pairs(weight, width) if paired else pack_panels(weight, width)
+
+
+def check_product(inputs: int, outputs: int, streams: int, width: int, *, paired: bool) -> None:
+    """Rows at odd places and distances; around them in y what must stay, in x and w what must not be read."""
+    rng = np.random.default_rng((inputs, outputs, streams))
+    inputs, room = inputs * (2 if paired else 1), -(-outputs // width) * width
+    packed = panels(rng.standard_normal((inputs, outputs)).astype(np.float32), width, paired=paired)
+    weight = unpacked(packed, (inputs, outputs), width)
+    y_at, y_step, x_at, x_step, w_at = 5, room + 3, 2, inputs + 1, 11
+    y = rng.standard_normal(y_at + streams * y_step).astype(np.float32)
+    x = np.full(x_at + streams * x_step, np.nan, np.float32)
+    expected = y.astype(np.float64)
+    for stream in range(streams):
+        row = rng.standard_normal(inputs).astype(np.float32)
+        x[x_at + stream * x_step :][:inputs] = row
+        expected[y_at + stream * y_step :][:outputs] += row @ weight
+    nothing = np.full(w_at, np.nan, np.float32).view(packed.dtype)
+    w = np.concatenate([nothing, packed, nothing])
+    before = y.copy()
+    depth = inputs // 2 if paired else inputs
+    add_product(y, y_at, y_step, x, x_at, x_step, w, w_at, depth, outputs, streams, width)
+    assert np.allclose(y, expected, rtol=1e-5, atol=1e-5 * np.sqrt(inputs))
+    rest = np.ones(len(y), bool)
+    for stream in range(streams):
+        rest[y_at + stream * y_step :][:outputs] = False
+    assert np.array_equal(y[rest], before[rest])
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("streams", range(1, 2 * STREAMS + 2))
+def test_several_rows_equal_numpys(streams: int, paired: bool) -> None:
+    for inputs, outputs in ODD:
+        check_product(inputs, outputs, streams, NARROW, paired=paired)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_one_row_equals_numpys_by_wide_panels_too(paired: bool) -> None:
+    for inputs, outputs in ODD:
+        check_product(inputs, outputs, 1, WIDE, paired=paired)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_a_row_is_the_same_in_any_company(paired: bool) -> None:
+    """To the last bit: the sums of a row are taken in one order, whatever the panels and the other rows."""
+    rng = np.random.default_rng(0)
+    weight, x = rng.standard_normal((12, 70)).astype(np.float32), rng.standard_normal((13, 12)).astype(np.float32)
+    depth = 6 if paired else 12
+
+    def product(streams: int, width: int) -> np.ndarray:
+        y = np.zeros(streams * 128, np.float32)
+        add_product(y, 0, 128, x.ravel(), 0, 12, panels(weight, width, paired=paired), 0, depth, 70, streams, width)
+        return y.reshape(streams, 128)[:, :70]
+
+    alone = product(1, WIDE)
+    for streams in range(1, 14):
+        assert np.array_equal(product(streams, NARROW)[:1], alone)
+
+
+def test_no_depth_adds_nothing() -> None:
+    y = np.arange(64, dtype=np.float32)
+    add_product(y, 0, 64, np.empty(0, np.float32), 0, 0, np.empty(0, np.float32), 0, 0, 3, 1, WIDE)
+    assert np.array_equal(y, np.arange(64))
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+@pytest.mark.parametrize("shape", [(1, 1), (6, 70), (5, 64)])
+def test_panels_hold_the_matrix_and_zeros(shape: tuple[int, int], width: int) -> None:
+    weight = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    packed = pack_panels(weight, width)
+    assert packed.shape == (shape[0] * -(-shape[1] // width) * width,) and packed.dtype == np.float32
+    assert np.array_equal(unpacked(packed, shape, width), weight)
+    assert (packed != 0).sum() == weight.size
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_pairs_are_the_nearest_that_a_word_can_hold(width: int) -> None:
+    """Both within half a step of bfloat16, though the first is used with the second's bits below its own."""
+    rng = np.random.default_rng(1)
+    weight = (rng.standard_normal((40, 70)) * 10.0 ** rng.integers(-20, 20, (40, 70))).astype(np.float32)
+    weight[:4, 0] = 1.0, -1.0, 2.0 - 2.0**-20, -(2.0 - 2.0**-20)  # at the edge of a step twice as long
+    packed = pack_pairs(weight, width)
+    assert packed.shape == (20 * -(-70 // width) * width,) and packed.dtype == np.uint32
+    used = unpacked(packed, weight.shape, width)
+    steps = np.maximum(half_step(weight), half_step(used))
+    assert (np.abs(used - weight) <= steps).all()
+    assert np.abs(used - weight).max() > 0
+
+
+@pytest.mark.parametrize("second", [0.0, -0.0, 1.5, -1.5, 3e38, -3e38])
+@pytest.mark.parametrize("first", [0.0, -0.0, 1e-45, -1e-45, 1e-40, -1e-40, 3.4e38, -3.4e38])
+def test_pairs_of_extremes_are_numbers(first: float, second: float) -> None:
+    used = unpacked(pack_pairs(np.array([[first], [second]], np.float32), NARROW), (2, 1), NARROW)[:, 0]
+    assert np.isfinite(used).all()
+    assert abs(used[0] - np.float32(first)) <= max(2.0**-8 * abs(first), 1e-38)
+    assert abs(used[1] - np.float32(second)) <= 2.0**-8 * abs(second)

@@ -1,0 +1,93 @@
+"""The spectrogram in front of the encoder: against librosa's, and what the disguise may change."""
+
+import librosa
+import numpy as np
+import pytest
+import torch
+
+from speechvq.speech.encoder.mel_frontend import FFT, QUIET, WINDOW, Hearing, LogMel, band_centres, cepstrum_weights, colour_of, colour_sums, disguise
+from helpers.tiny import noise
+
+
+@pytest.mark.parametrize("bands, hop", [(40, 160), (20, 64)])
+def test_bands_are_librosas(bands: int, hop: int) -> None:
+    wave = noise(2, 20 * hop)
+    ours = LogMel(bands, hop)(wave)
+    assert ours.shape == (2, 20, bands)
+    filters = librosa.filters.mel(sr=16_000, n_fft=FFT, n_mels=bands, fmin=40.0, htk=True, norm="slaney")
+    window = np.pad(np.hanning(WINDOW + 1)[:-1], (FFT - WINDOW) // 2)
+    padded = np.pad(wave.numpy(), ((0, 0), ((FFT - hop) // 2, (FFT - hop + 1) // 2)))
+    for row in range(2):
+        for n in (0, 7, 19):
+            power = np.abs(np.fft.rfft(padded[row, n * hop : n * hop + FFT] * window)) ** 2 / FFT
+            white = filters.sum(1) * np.square(window).sum() / FFT
+            expected = np.log(filters @ power / white + QUIET)
+            assert np.allclose(ours[row, n].numpy(), expected, atol=1e-3)
+
+
+def test_white_noise_has_its_variance_in_every_band() -> None:
+    logs = LogMel(40, 160)(3.0 * torch.randn(1, 160 * 2_000))
+    assert (logs.exp().mean((0, 1)) / 9.0 - 1).abs().max() < 0.1
+
+
+def test_the_middles_of_bands_are_where_they_answer_most() -> None:
+    for bands in (20, 40):
+        filters = librosa.filters.mel(sr=16_000, n_fft=1 << 14, n_mels=bands, fmin=40.0, htk=True, norm=None)
+        loudest = filters.argmax(1) * 16_000 / (1 << 14)
+        assert np.allclose(band_centres(bands).numpy(), loudest, atol=2.0)
+
+
+def test_training_brings_every_band_to_unit_scale() -> None:
+    out = Hearing(40, 160, 0.0, 0.05).train()(noise(4, 160 * 50))
+    assert out.mean((0, 2)).abs().max() < 0.1 and (out.std((0, 2)) - 1).abs().max() < 0.1
+
+
+def test_the_colour_of_a_voice_is_not_heard() -> None:
+    """Neither its level, nor another filter's, nor pauses before and after."""
+    hearing = Hearing(40, 160, 0.0, 0.05).eval()
+    wave = noise(1, 160 * 60) * torch.linspace(1e3, 1e4, 160 * 60)
+    heard = hearing(wave)
+    assert torch.allclose(hearing(3.0 * wave), heard, atol=0.01)
+    pause = torch.zeros(1, 160 * 30)
+    assert torch.allclose(hearing(torch.cat([pause, wave, pause], 1))[..., 32:88], heard[..., 2:58], atol=0.05)
+
+
+def test_a_colour_adds_up_from_pieces_and_is_a_weighted_mean() -> None:
+    logs = torch.randn(2, 30, 8, dtype=torch.float64)
+    whole = colour_of(*colour_sums(logs))
+    pieces = [colour_sums(part) for part in logs.split([4, 20, 6], dim=1)]
+    assert torch.allclose(colour_of(*(sum(parts) for parts in zip(*pieces))), whole)
+    for row in range(2):
+        weights = [float(np.exp(frame.mean() / 2)) for frame in logs[row].numpy()]
+        assert np.allclose(whole[row].numpy(), np.average(logs[row].numpy(), axis=0, weights=weights))
+
+
+def test_a_disguise_changes_voice_and_not_time() -> None:
+    logs = torch.randn(8, 30, 40).cumsum(1)
+    torch.manual_seed(0)
+    changed = disguise(logs, 1.0)
+    assert changed.shape == logs.shape and changed.isfinite().all()
+    assert not torch.allclose(changed, logs, atol=0.1)
+    assert torch.equal(disguise(logs, 0.0), logs)
+    constant = torch.zeros(3, 30, 40)
+    coloured = disguise(constant, 1.0)
+    assert torch.allclose(coloured, coloured[:, :1].expand_as(coloured)), "a colour is the same all the time"
+    assert coloured.mean(-1).abs().max() < 1e-4, "and makes nothing louder"
+    torch.manual_seed(1)
+    tone = torch.zeros(200, 1, 40)
+    tone[:, 0, 20] = 100.0
+    places = disguise(tone, 1.0).argmax(-1)[:, 0]
+    assert places.min() >= 16 and places.max() <= 25 and len(places.unique()) > 5, "a fifth either way"
+
+
+def test_a_cepstrum_is_the_cosine_transform_and_its_slope() -> None:
+    weights = cepstrum_weights(40, 26, 9)
+    assert weights.shape == (26, 40, 9)
+    bands = torch.randn(40)
+    still = torch.einsum("dmw,m->d", weights, bands)
+    expected = [sum(float(bands[m]) * np.cos(np.pi * k * (m + 0.5) / 40) for m in range(40)) / 40**0.5 for k in range(13)]
+    assert np.allclose(still[:13].numpy(), expected, atol=1e-4)
+    assert still[13:].abs().max() < 1e-4, "what stays has no slope"
+    rising = bands[:, None] * torch.arange(9.0)
+    slopes = torch.einsum("dmw,mw->d", weights, rising)[13:]
+    assert torch.allclose(slopes, 3.0 * still[:13], atol=1e-3), "60 / 20: the sum of squares over that of sizes"

@@ -1,0 +1,150 @@
+"""The speech model as its users meet it: names, silence, single samples, mistakes."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from speechvq.audio.f0 import HOP
+from speechvq.errors import UserError
+from speechvq.speech.sampling import overlap_add
+from speechvq.speech import model as speech_model_module
+from speechvq.audio.f0_contour import at_code_rate
+from speechvq.speech.model import SpeechVQ, match_level
+from helpers.tiny import MODEL, VOICES, WAVENET, noise, speech_config, speech_model
+
+
+def test_an_unknown_voice_is_answered_with_the_nearest() -> None:
+    model = SpeechVQ(MODEL, [f"p{n}" for n in range(220, 320)])
+    assert model.speaker_number("p225") == 5
+    with pytest.raises(
+        UserError, match="unknown speaker 'p2240'; nearest: p240, p224, .*--list-speakers"
+    ) as caught:
+        model.speaker_number("p2240")
+    assert str(caught.value).count(", ") == 4
+    with pytest.raises(UserError, match="unknown speaker"):
+        model.convert(np.zeros(8, np.float32), "nobody")
+
+
+@pytest.mark.parametrize("codes", [[8], [-1], [0, 3, 99]])
+def test_codes_outside_the_codebook_are_refused(codes: list[int]) -> None:
+    with pytest.raises(UserError, match="this model has 8"):
+        speech_model().speak([np.array(codes)], ["ada"])
+
+
+def test_nothing_gives_nothing() -> None:
+    model, empty = speech_model(), np.empty(0, np.float32)
+    assert model.encode_wave(empty).shape == (0,)
+    assert model.convert(empty, "ada").shape == (0,)
+    assert model.speak([], []) == []
+    assert [len(wave) for wave in model.speak([np.empty(0, np.int64)] * 2, ["ada", "bob"])] == [0, 0]
+
+
+def test_silence_stays_silent_and_a_single_sample_is_a_sound() -> None:
+    model = speech_model()
+    assert not model.convert(np.zeros(100, np.float32), "ada").any()
+    assert len(np.unique(model.encode_wave(np.zeros(800, np.float32))[5:-5])) == 1
+    one = model.convert(np.array([0.5], np.float32), "ada")
+    assert one.shape == (1,) and np.isfinite(one).all()
+
+
+def test_a_conversion_is_as_loud_as_its_source() -> None:
+    model = speech_model()
+    for level in (0.001, 0.1):
+        wave = level * noise(1, 600)[0].numpy() / 0.06
+        converted = model.convert(wave, "bob", seed=1)
+        assert math.isclose(rms(converted), rms(wave), rel_tol=1e-3)
+
+
+def test_matching_a_level_never_passes_full_scale() -> None:
+    click = np.zeros(1_000, np.float32)
+    click[3] = 0.1
+    assert np.abs(match_level(click, np.full(10, 0.9, np.float32))).max() <= 1.0
+    assert not match_level(click, np.zeros(5, np.float32)).any()
+
+
+def rms(wave: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
+
+
+@pytest.mark.parametrize("mode", ["loss", "ema"])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_every_weight_learns(mode: str, precision: torch.dtype) -> None:
+    model = speech_model(speech_config(mode, jitter=0.1)).train()
+    with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        losses = model(noise(3, 320, seed=4), torch.tensor([0, 1, 2]))
+    losses.total.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert name.endswith("bias") or parameter.grad.any(), name
+
+
+def test_an_untrained_model_costs_about_the_uniform_distribution() -> None:
+    model = speech_model()
+    losses = model(noise(4, 640), torch.tensor([0, 1, 2, 0]))
+    assert abs(float(losses.nats) - math.log(MODEL.wavenet.levels)) < 1.0
+
+
+def test_jitter_is_for_training_alone() -> None:
+    model, wave = speech_model(speech_config(jitter=0.5)), noise(2, 320)
+    speakers = torch.tensor([0, 1])
+    assert model(wave, speakers).nats == model(wave, speakers).nats
+    assert tuple(model.speakers) == VOICES
+
+
+def told_pitch() -> SpeechVQ:
+    """A tiny model whose decoder is told the pitch and makes a linear guess from it."""
+    torch.manual_seed(0)
+    told = dataclasses.replace(WAVENET, pitch=True, phase=True)
+    return SpeechVQ(speech_config(wavenet=told), VOICES).eval()
+
+
+def vibrato(seconds: float) -> np.ndarray:
+    """Pulses of a pitch that goes up and down, with pauses."""
+    time = np.arange(round(16_000 * seconds)) / 16_000
+    phase = np.cumsum(150 + 40 * np.sin(2 * np.pi * time)) / 16_000
+    wave = np.diff(np.floor(phase), prepend=0.0) * (np.sin(5 * time) > -0.5)
+    return wave.astype(np.float32)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.5, 0.75])
+def test_a_sound_of_one_chunk_is_that_of_no_chunks(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlap_add, "HEARD", 0.4)
+    model, wave = told_pitch(), vibrato(seconds)
+    assert np.array_equal(model.convert(wave, "bob", seed=2), model.convert(wave, "bob", seed=2, chunked=True))
+
+
+def test_chunks_are_joined_to_the_sources_length_and_their_errors_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overlap_add, "HEARD", 0.4)
+    monkeypatch.setattr(speech_model_module, "CHUNKS_AT_ONCE", 2)
+    model, wave, told = told_pitch(), vibrato(2.503), list[float]()
+    joined = model.speak_in_chunks(wave, "bob", seed=2, on_chunks=told.append)
+    count = len(overlap_add.cut(-(-len(wave) // 8), 8))
+    assert count > 3 and joined.errors.shape == (count - 1,) and (joined.errors >= 0).all()
+    assert joined.wave.shape == (8 * -(-len(wave) // 8),) and np.isfinite(joined.wave).all()
+    assert told == sorted(told) and len(told) == -(-count // 2) and told[-1] == 1.0
+    converted = model.convert(wave, "bob", seed=2, chunked=True)
+    assert converted.shape == wave.shape and math.isclose(rms(converted), rms(wave), rel_tol=1e-2)
+    first = 8 * overlap_add.cut(-(-len(wave) // 8), 8)[1].first + round(16_000 * overlap_add.SETTLE)
+    (whole,) = model.speak([model.encode_wave(wave)], ["bob"], pitch=[model._target_pitch(wave, "bob")], seed=2)
+    assert np.array_equal(joined.wave[:first], whole[:first]), "nothing is approximate before the first join"
+
+
+@pytest.mark.parametrize("hop", [8, 64, 128, 160, 640])
+def test_a_chunks_contour_is_the_wholes(hop: int) -> None:
+    """Frame by frame at the code rate, but for the last 5 ms, which are nearest to what lies beyond the chunk."""
+    frames = round(11.3 * 16_000 / hop)
+    contour = torch.arange(-(-frames * hop // HOP)).float()
+    whole = at_code_rate(contour[None], frames, hop)[0]
+    for chunk in overlap_add.cut(frames, hop):
+        own = contour[chunk.first * hop // HOP : -(-chunk.last * hop // HOP)]
+        part = at_code_rate(own[None], chunk.last - chunk.first, hop)[0]
+        known = len(part) - -(-HOP // hop // 2) - 1
+        assert torch.equal(part[:known], whole[chunk.first : chunk.last][:known])
+
+
+def test_nothing_in_chunks_is_nothing() -> None:
+    model, empty = speech_model(), np.empty(0, np.float32)
+    assert model.convert(empty, "ada", chunked=True).shape == (0,)

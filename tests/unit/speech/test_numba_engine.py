@@ -1,0 +1,201 @@
+"""The kernels against the parallel forward, streams in any company on any number of cores, and the compiler's cache."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from speechvq.config import WaveNetConfig
+from speechvq.speech.sampling import numba_engine
+from speechvq.speech.sampling.numba_engine import Precision, forced_logits
+from speechvq.speech.sampling.sampler import sample
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.decoder.wavenet import WaveNet
+from helpers.tiny import WAVENET, python
+
+S = WaveNetConfig()
+ODD = WaveNetConfig(stacks=2, layers=4, residual=7, skip=13, hidden=9, condition=5, speaker=3, levels=33)
+TOLD = dataclasses.replace(WAVENET, pitch=True, phase=True)
+PITCH = dataclasses.replace(WAVENET, pitch=True)
+DIM = 4
+
+
+def wavenet(config: WaveNetConfig) -> WaveNet:
+    torch.manual_seed(0)
+    made = WaveNet(config, DIM, speakers=3)
+    for parameter in made.parameters():
+        parameter.data += 0.03 * torch.randn_like(parameter)
+    return made.eval()
+
+
+def script(config: WaveNetConfig, streams: int, frames: int, hop: int) -> Script:
+    """Noise for codes, and a contour that is often unvoiced."""
+    generator = torch.Generator().manual_seed(streams)
+    pitch = 60 + 300 * torch.rand(streams, frames, generator=generator)
+    pitch[torch.rand(streams, frames, generator=generator) < 0.4] = 0.0
+    vectors = torch.randn(streams, frames, DIM, generator=generator)
+    phase = torch.randint(65, (streams, frames * hop), generator=generator).byte()
+    return Script(vectors, torch.arange(streams) % 3, hop, pitch if config.pitch else None, phase=phase)
+
+
+def both(
+    config: WaveNetConfig, streams: int, samples: int, hop: int, precision: Precision
+) -> tuple[Tensor, Tensor]:
+    """Logits by the kernels and by the parallel forward, of the same samples."""
+    model, said = wavenet(config), script(config, streams, samples // hop, hop)
+    walk = torch.randn(streams, samples, generator=torch.Generator().manual_seed(1)).cumsum(1)
+    levels = ((0.5 + 0.5 * torch.sin(walk / 5)) * (config.levels - 1)).round().long()
+    with torch.no_grad():
+        parallel = model(levels, said.vectors, said.speaker, said.pitch, said.phase)
+    return forced_logits(model, said, levels, precision), parallel
+
+
+@pytest.mark.parametrize(
+    "config, streams, samples, hop",
+    [
+        (S, 1, 2_240, 64),  # longer than the receptive field, so that every ring goes round
+        (ODD, 1, 200, 8),
+        (ODD, 13, 96, 8),
+        (TOLD, 1, 700, 20),
+        (TOLD, 5, 200, 20),
+        (PITCH, 2, 80, 16),
+        (dataclasses.replace(WAVENET, levels=2), 1, 40, 5),
+        (WaveNetConfig(1, 1, 1, 1, 1, 1, 1, 2), 2, 12, 3),
+    ],
+)
+def test_float32_equals_the_parallel_forward(config: WaveNetConfig, streams: int, samples: int, hop: int) -> None:
+    ours, parallel = both(config, streams, samples, hop, "fp32")
+    assert ours.shape == parallel.shape and (ours - parallel).abs().max() < 1e-4
+    assert parallel.std() > 0.01
+
+
+@pytest.mark.parametrize("config, streams", [(S, 1), (TOLD, 1), (TOLD, 3)])
+def test_bfloat16_tells_nearly_the_same_distribution(config: WaveNetConfig, streams: int) -> None:
+    ours, parallel = both(config, streams, 320, 20, "bf16")
+    exact = parallel.double().log_softmax(-1)
+    nats = (exact.exp() * (exact - ours.double().log_softmax(-1))).sum(-1)
+    assert 0 < nats.mean() < 1e-4
+    assert (ours - parallel).abs().max() > 1e-4, "it is another precision"
+
+
+@pytest.fixture(scope="module")
+def company() -> dict[str, Any]:
+    """Thirteen streams of different lengths as the torch step speaks them."""
+    model, said = wavenet(TOLD), script(TOLD, 13, 12, 8)
+    frames = torch.tensor([12, 1, 7, 12, 3, 0, 11, 5, 2, 12, 9, 4, 6])
+    uniforms = torch.rand(13, 96, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    inputs = {"pitch": said.pitch, "frames": frames, "phase": said.phase}
+    expected = sample(model, said.vectors, said.speaker, uniforms, engine="torch", **inputs)
+    return {"model": model, "said": said, "frames": frames, "uniforms": uniforms, "expected": expected}
+
+
+def first(company: dict[str, Any], count: int, **options: Any) -> Tensor:
+    """The first so many of them by the kernels."""
+    said = company["said"]
+    return sample(
+        company["model"],
+        said.vectors[:count],
+        said.speaker[:count],
+        company["uniforms"][:count],
+        pitch=said.pitch[:count],
+        phase=said.phase[:count],
+        frames=company["frames"][:count],
+        engine="numba",
+        **options,
+    )
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+@pytest.mark.parametrize("streams", [1, 2, 5, 7, 13])
+def test_any_number_of_streams_on_any_number_of_cores(
+    streams: int, cores: int, company: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numba_engine, "_cores", lambda: cores)
+    monkeypatch.setattr(numba_engine, "PIECE", 24)  # samples; streams end within a piece and at its edge
+    spoken = first(company, streams)
+    assert torch.equal(spoken, company["expected"][:streams])
+    ended = torch.arange(96) >= 8 * company["frames"][:streams, None]
+    assert not spoken[ended].any()
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_bfloat16_is_the_same_in_any_company_too(
+    cores: int, company: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = first(company, 1, precision="bf16")
+    monkeypatch.setattr(numba_engine, "_cores", lambda: cores)
+    for streams in (2, 13):
+        assert torch.equal(first(company, streams, precision="bf16")[:1], alone)
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 8])
+def test_streams_are_dealt_out_evenly_and_the_longest_first(cores: int) -> None:
+    lengths = [5, 0, 9, 9, 1, 7, 3]
+    shares = numba_engine._shares(lengths, cores)
+    assert sorted(number for share in shares for number in share) == list(range(7))
+    assert len(shares) == min(cores, 7)
+    for share in shares:
+        own = [lengths[number] for number in share]
+        assert own == sorted(own, reverse=True)
+    work = [sum(lengths[number] for number in share) for share in shares]
+    assert max(work) - min(work) <= max(lengths)
+
+
+class _Now:
+    """A timer whose time has come at once."""
+
+    def __init__(self, _: float, function: Any, arguments: list[str], keywords: dict[str, Any]) -> None:
+        self.start = lambda: function(*arguments, **keywords)
+
+    def cancel(self) -> None:
+        """Too late."""
+
+
+@pytest.fixture
+def anew() -> Iterator[None]:
+    """As in a process in which nothing was sampled yet."""
+    numba_engine.compile_once.cache_clear()
+    yield
+    numba_engine.compile_once.cache_clear()
+
+
+@pytest.mark.usefixtures("anew")
+def test_a_long_compilation_is_said_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(numba_engine.threading, "Timer", _Now)
+    for _ in range(2):
+        numba_engine.compile_once("fp32")
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith("compiling the sampler, once for this machine")
+
+
+CACHED = """
+import json, torch
+from speechvq.speech.sampling import numba_engine
+from speechvq.speech.sampling import kernels
+from speechvq.speech.sampling import matmul_kernels
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.decoder.wavenet import WaveNet, WaveNetConfig
+torch.set_num_threads(1)
+told = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, pitch=True, phase=True)
+for streams in (1, 4):
+    script = Script(torch.zeros(streams, 3, 4), torch.zeros(streams, dtype=torch.long), 8, torch.zeros(streams, 3))
+    chance = lambda start, stop: torch.zeros(streams, stop - start, dtype=torch.float64)
+    list(numba_engine.speak(WaveNet(told, 4, 1), script, chance, 1.0, 0.9, "fp32"))
+made = [part for module in (kernels, matmul_kernels) for part in vars(module).values() if hasattr(part, "stats")]
+stats = [part.stats for part in made]
+print(json.dumps([sum(sum(getattr(s, k).values()) for s in stats) for k in ("cache_hits", "cache_misses")]))
+"""
+
+
+def test_a_second_process_does_not_compile_again() -> None:
+    """Whatever is sampled there: all models and numbers of streams run one and the same code."""
+    numba_engine.compile_once("fp32")  # made here, or by an earlier process
+    second = python("-c", CACHED)
+    out, errors = second.communicate(timeout=300)
+    assert second.returncode == 0, errors
+    hits, misses = json.loads(out)
+    assert hits > 0 and misses == 0

@@ -1,0 +1,160 @@
+"""Sampling sample by sample: equal to the parallel forward, to plain draws, and to itself in any company."""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from helpers import reference
+from speechvq.config import WaveNetConfig
+from speechvq.speech.sampling import numba_engine
+from speechvq.categorical import draw
+from speechvq.speech.sampling.cached_step import CachedStep
+from speechvq.speech.sampling.sampler import sample, sample_pieces
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.decoder.wavenet import WaveNet
+from helpers.tiny import WAVENET, noise, speech_model
+
+HOP, DIM = 8, 4
+Engine = Literal["numba", "torch"]
+ENGINES: tuple[Engine, ...] = ("numba", "torch")
+
+
+def wavenet(config: WaveNetConfig = WAVENET) -> WaveNet:
+    torch.manual_seed(0)
+    made = WaveNet(config, DIM, speakers=3)
+    for parameter in made.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return made.eval()
+
+
+def inputs(batch: int, frames: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Vectors, speakers and uniforms."""
+    generator = torch.Generator().manual_seed(2)
+    uniforms = torch.rand(batch, frames * HOP, generator=generator, dtype=torch.float64)
+    return torch.randn(batch, frames, DIM, generator=generator), torch.arange(batch) % 3, uniforms
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "config", [WAVENET, dataclasses.replace(WAVENET, stacks=1, layers=5), WaveNetConfig(1, 7)]
+)
+def test_cached_steps_equal_the_parallel_forward(config: WaveNetConfig) -> None:
+    """Teacher-forced, for longer than the receptive field, so that every ring goes round."""
+    model = wavenet(config)
+    vectors, speaker, _ = inputs(2, 20)
+    levels = torch.randint(config.levels, (2, 20 * HOP), generator=torch.Generator().manual_seed(0))
+    assert model.receptive_field < levels.shape[1]
+    parallel = model(levels, vectors, speaker)
+    biases = model.conditioning(vectors, speaker).chunk(len(model.layers), dim=1)
+    step, before = CachedStep(model, 2), torch.full((2,), config.levels // 2)
+    for t in range(levels.shape[1]):
+        logits = step(before, torch.stack([bias[..., t // HOP] for bias in biases]))
+        assert (logits - parallel[:, t]).abs().max() < 1e-4, f"sample {t}"
+        before = levels[:, t]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_was_sampled_is_what_the_parallel_forward_would_draw(engine: Engine) -> None:
+    model, (vectors, speaker, uniforms) = wavenet(), inputs(2, 6)
+    levels = sample(model, vectors, speaker, uniforms, engine=engine)
+    logits = model(levels, vectors, speaker)
+    assert torch.equal(levels, draw(logits.flatten(0, 1), uniforms.flatten()).view_as(levels))
+    assert len(levels.unique()) > 10
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_stream_sounds_the_same_in_any_company(engine: Engine) -> None:
+    model, (vectors, speaker, uniforms) = wavenet(), inputs(3, 5)
+    frames = torch.tensor([5, 2, 1])
+    together = sample(model, vectors, speaker, uniforms, frames=frames, engine=engine)
+    for i, own in enumerate(frames.tolist()):
+        chance = uniforms[i : i + 1, : own * HOP]
+        alone = sample(model, vectors[i : i + 1, :own], speaker[i : i + 1], chance, engine=engine)
+        assert torch.equal(together[i : i + 1, : own * HOP], alone)
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+def test_pieces_of_any_length_make_one_sound(streams: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also such that end between the samples for which one stream's far pasts are known."""
+    model, (vectors, speaker, uniforms) = wavenet(WaveNetConfig(1, 6)), inputs(streams, 30)
+    script = Script(vectors, speaker, 5)  # samples a frame, so that pieces end anywhere
+
+    def spoken(piece: int) -> Tensor:
+        monkeypatch.setattr(numba_engine, "PIECE", piece)
+        chance = uniforms[:, : 30 * 5]
+        return torch.cat(list(sample_pieces(model, script, lambda a, b: chance[:, a:b], engine="numba")), dim=1)
+
+    whole = spoken(10_000)
+    assert torch.equal(whole, spoken(5)) and torch.equal(whole, spoken(35))
+    assert torch.equal(whole, sample(model, vectors, speaker, uniforms[:, : 30 * 5], engine="torch"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_progress_is_told_up_to_the_last_frame(engine: Engine) -> None:
+    vectors, speaker, uniforms = inputs(2, 5)
+    told: list[int] = []
+    sample(wavenet(), vectors, speaker, uniforms, on_frame=told.append, engine=engine)
+    assert told == sorted(set(told)) and told[-1] == 5
+
+
+@pytest.mark.parametrize("temperature, top_p", [(1.0, 1.0), (0.7, 0.9), (0.0, 1.0), (1.0, 0.0)])
+def test_both_engines_draw_alike(temperature: float, top_p: float) -> None:
+    model, (vectors, speaker, uniforms) = wavenet(), inputs(3, 6)
+    one, other = (
+        sample(model, vectors, speaker, uniforms, temperature=temperature, top_p=top_p, engine=engine)
+        for engine in ENGINES
+    )
+    assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7, 2.0])
+@pytest.mark.parametrize("top_p", [1.0, 0.9, 0.5, 0.01, 0.0])
+def test_draw_equals_a_walk_up_the_distribution_function(temperature: float, top_p: float) -> None:
+    rng = np.random.default_rng(0)
+    logits, uniforms = 3 * rng.standard_normal((200, 17)), rng.random(200)
+    uniforms[:3] = 0.0, 1 - 2**-53, 0.5
+    levels = draw(torch.from_numpy(logits), torch.from_numpy(uniforms), temperature, top_p)
+    slow = [reference.draw(row, u, temperature, top_p) for row, u in zip(logits, uniforms)]
+    assert levels.tolist() == slow
+
+
+def test_draws_have_the_softmax_shares() -> None:
+    logits, count = torch.tensor([[0.5, -1.0, 2.0, 0.0]]), 4000
+    uniforms = (torch.arange(count, dtype=torch.float64) + 0.5) / count
+    levels = draw(logits.expand(count, -1), uniforms)
+    shares = torch.bincount(levels, minlength=4) / count
+    assert torch.allclose(shares, torch.softmax(logits[0], -1), atol=1 / count)
+
+
+def test_temperature_zero_takes_the_likeliest() -> None:
+    logits = torch.randn(50, 9)
+    assert torch.equal(draw(logits, torch.rand(50), temperature=0), logits.argmax(-1))
+
+
+def test_top_p_keeps_the_fewest_levels_that_have_the_share() -> None:
+    shares = torch.tensor([[0.1, 0.4, 0.2, 0.3]])
+    uniforms = torch.linspace(0, 1, 1001, dtype=torch.float64)[:-1]
+    for top_p, kept in [(0.39, {1}), (0.41, {1, 3}), (0.71, {1, 2, 3}), (1.0, {0, 1, 2, 3})]:
+        assert set(draw(shares.log().expand(1000, -1), uniforms, top_p=top_p).tolist()) == kept
+
+
+def test_a_seed_reproduces_and_another_differs() -> None:
+    model = speech_model()
+    codes = model.encode_wave(noise(1, 400)[0].numpy())
+    (one,), (same,), (other,) = (model.speak([codes], ["ada"], seed=seed) for seed in (3, 3, 4))
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+    torch.manual_seed(99)
+    assert np.array_equal(model.speak([codes], ["ada"], seed=3)[0], one), "global chance plays no part"
+
+
+def test_the_speaker_changes_the_sound_and_not_the_codes() -> None:
+    model, wave = speech_model(), noise(1, 400)[0].numpy()
+    codes = model.encode_wave(wave)
+    ada, bob = model.speak([codes, codes], ["ada", "bob"])
+    assert not np.array_equal(ada, bob)
+    assert np.array_equal(codes, model.encode_wave(wave))

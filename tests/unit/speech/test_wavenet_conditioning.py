@@ -1,0 +1,100 @@
+"""Pitch and phase keep the promises of the decoder: causal, and cached equals parallel."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from speechvq.categorical import draw
+from speechvq.speech.sampling.sampler import sample
+from speechvq.speech.decoder.wavenet import WaveNet
+from helpers.tiny import WAVENET
+
+HOP, DIM = 8, 4
+OPTIONS = {
+    "pitch": {"pitch": True},
+    "phase": {"pitch": True, "phase": True},
+}
+
+
+def wavenet(options: str) -> WaveNet:
+    """Random weights everywhere, so that no part is silent."""
+    torch.manual_seed(0)
+    model = WaveNet(dataclasses.replace(WAVENET, **OPTIONS[options]), DIM, speakers=3)  # type: ignore[arg-type]
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return model.eval()
+
+
+def phases(batch: int, samples: int) -> Tensor:
+    """Classes of any order; the decoder is to take them as they come."""
+    return torch.randint(65, (batch, samples), generator=torch.Generator().manual_seed(3)).byte()
+
+
+def inputs(batch: int, frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Vectors, speakers, pitches with unvoiced stretches, and uniforms."""
+    generator = torch.Generator().manual_seed(2)
+    pitch = 300 + 100 * torch.rand(batch, frames, generator=generator)
+    pitch[:, 4:7] = 0
+    uniforms = torch.rand(batch, frames * HOP, generator=generator, dtype=torch.float64)
+    return torch.randn(batch, frames, DIM, generator=generator), torch.arange(batch) % 3, pitch, uniforms
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_future_sample_changes_no_past_prediction(options: str) -> None:
+    model, (vectors, speaker, pitch, _) = wavenet(options), inputs(1, 12)
+    levels = torch.randint(WAVENET.levels, (1, 12 * HOP), generator=torch.Generator().manual_seed(0))
+    phase = phases(*levels.shape)
+    before = model(levels, vectors, speaker, pitch, phase)
+    for t in range(0, levels.shape[1], 5):
+        changed = levels.clone()
+        changed[:, t] = (changed[:, t] + 11) % WAVENET.levels
+        after = model(changed, vectors, speaker, pitch, phase)
+        assert torch.allclose(before[:, : t + 1], after[:, : t + 1], atol=1e-5)
+        assert t + 1 == levels.shape[1] or not torch.allclose(before[:, t + 1], after[:, t + 1], atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("options", OPTIONS)
+def test_both_engines_draw_what_the_parallel_forward_would(options: str) -> None:
+    model, (vectors, speaker, pitch, uniforms) = wavenet(options), inputs(3, 14)
+    told = {"pitch": pitch, "phase": phases(*uniforms.shape)}
+    numba = sample(model, vectors, speaker, uniforms, **told, engine="numba")
+    stepwise = sample(model, vectors, speaker, uniforms, **told, engine="torch")
+    assert torch.equal(numba, stepwise)
+    logits = model(numba, vectors, speaker, **told)
+    drawn = draw(logits.flatten(0, 1), uniforms.flatten()).view_as(numba)
+    assert float((drawn == numba).double().mean()) > 0.995, "but for ties that rounding decides"
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_stream_sounds_the_same_in_any_company(options: str) -> None:
+    model, (vectors, speaker, pitch, uniforms) = wavenet(options), inputs(3, 9)
+    frames = torch.tensor([9, 5, 2])
+    for i, own in enumerate(frames.tolist()):
+        pitch[i, own:] = 0  # padding
+    phase = phases(*uniforms.shape)
+    together = sample(model, vectors, speaker, uniforms, pitch=pitch, phase=phase, frames=frames)
+    for i, own in enumerate(frames.tolist()):
+        one = slice(i, i + 1)
+        samples = slice(0, own * HOP)
+        alone = sample(
+            model,
+            vectors[one, :own],
+            speaker[one],
+            uniforms[one, samples],
+            pitch=pitch[one, :own],
+            phase=phase[one, samples],
+        )
+        assert torch.equal(together[one, : own * HOP], alone)
+
+
+@torch.no_grad()
+def test_the_pitch_is_heard() -> None:
+    model, (vectors, speaker, pitch, _) = wavenet("pitch"), inputs(1, 6)
+    levels = torch.randint(WAVENET.levels, (1, 6 * HOP))
+    assert not torch.allclose(
+        model(levels, vectors, speaker, pitch), model(levels, vectors, speaker, 2 * pitch)
+    )

@@ -1,0 +1,113 @@
+"""What the kernels read: every matrix of the decoder with its factors, in panels; and what bfloat16 refuses."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.panels import half_step, unpacked
+from speechvq.config import WaveNetConfig
+from speechvq.errors import UserError
+from speechvq.speech.sampling.kernels import Weights
+from speechvq.speech.sampling.weight_packing import pack
+from speechvq.speech.sampling.matmul_kernels import NARROW, WIDE
+from speechvq.speech.decoder.wavenet import WaveNet
+
+CONFIG = WaveNetConfig(stacks=2, layers=2, residual=6, skip=8, hidden=10, condition=8, speaker=3, levels=32)
+LN2 = float(np.log(2))
+
+
+def wavenet(config: WaveNetConfig = CONFIG) -> WaveNet:
+    torch.manual_seed(0)
+    made = WaveNet(config, 4, speakers=2)
+    for parameter in made.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return made
+
+
+def matrices(model: WaveNet) -> dict[str, np.ndarray]:
+    """What each of the kernels' matrices should be, the layers one after the other: (layers, I, O), float64."""
+    residual, layers = model.config.residual, model.layers
+    exponent = np.repeat([-2 / LN2, -1 / LN2], residual)  # tanh and sigmoid as powers of two
+    share = np.concatenate([np.ones(residual), np.full(model.config.skip, len(layers) ** -0.5)])
+    gates = np.stack([(exponent[:, None] * layer.gate.detach().double().numpy()).T for layer in layers])
+    return {
+        "past": gates[:, :residual],
+        "now": gates[:, residual:],
+        "out": np.stack([(share[:, None] * layer.out.detach().double().numpy()).T for layer in layers]),
+        "hidden": model.hidden.weight.detach().double().numpy().T[None],
+        "last": model.logits.weight.detach().double().numpy().T[None],
+    }
+
+
+def used(weights: Weights, name: str, like: np.ndarray) -> np.ndarray:
+    """The matrices that panels stand for, (layers, I, O)."""
+    parts = np.split(getattr(weights, name), len(like))
+    return np.stack([unpacked(part, like.shape[1:], weights.width) for part in parts])
+
+
+@pytest.mark.parametrize("streams", [1, 2, 13])
+def test_every_matrix_is_there_with_its_factor(streams: int) -> None:
+    model = wavenet()
+    weights = pack(model, streams)
+    assert weights.width == (WIDE if streams == 1 else NARROW) and weights.paired == 1
+    for name, exact in matrices(model).items():
+        assert np.allclose(used(weights, name, exact), exact, rtol=1e-6), name
+    share = np.concatenate([np.ones(6), np.full(8, 0.5)])
+    biases = np.stack([layer.out_bias.detach().numpy()[:, 0] for layer in model.layers])
+    assert np.allclose(weights.out_bias, share * biases)
+    assert weights.dilations.tolist() == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+def test_bfloat16_is_within_half_a_step(streams: int) -> None:
+    model = wavenet()
+    weights = pack(model, streams, "bf16")
+    assert weights.paired == 2
+    for name, exact in matrices(model).items():
+        near = used(weights, name, exact)
+        steps = np.maximum(half_step(exact), half_step(near))
+        assert (np.abs(near - exact) <= 1.0001 * steps).all(), name  # the factors are float32
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_one_stream_has_the_weights_of_its_pasts_twice(precision: str) -> None:
+    """Once in wide panels, and in narrow ones for several samples at once; several streams have no use for those."""
+    model = wavenet()
+    weights, exact = pack(model, 1, precision), matrices(model)["past"]  # type: ignore[arg-type]
+    parts = np.split(weights.early, len(exact))
+    again = np.stack([unpacked(part, exact.shape[1:], NARROW) for part in parts])
+    assert np.array_equal(again, used(weights, "past", exact))
+    several = pack(model, 2, precision)  # type: ignore[arg-type]
+    assert several.early.shape == (0,) and several.early.dtype == weights.early.dtype
+
+
+def test_phases_are_taken_as_they_are_or_as_nothing() -> None:
+    model = wavenet(dataclasses.replace(CONFIG, pitch=True, phase=True))
+    assert model.phases is not None
+    assert np.array_equal(pack(model, 1).phases, model.phases.detach().numpy())
+    assert pack(wavenet(), 1).phases.shape == (1, CONFIG.residual) and not pack(wavenet(), 1).phases.any()
+
+
+def test_both_precisions_and_all_decoders_are_of_the_kernels_types() -> None:
+    """Another type would be compiled anew, for seconds."""
+    told = wavenet(dataclasses.replace(CONFIG, pitch=True, phase=True))
+    for precision, words in (("fp32", np.float32), ("bf16", np.uint32)):
+        for model, streams in ((wavenet(), 1), (wavenet(), 5), (told, 2)):
+            weights = pack(model, streams, precision)  # type: ignore[arg-type]
+            for name, value in weights._asdict().items():
+                if isinstance(value, np.ndarray):
+                    panel = name in ("past", "early", "now", "out", "hidden", "last")
+                    expected = words if panel else np.int64 if name == "dilations" else np.float32
+                    assert value.dtype == expected and value.flags.c_contiguous, name
+                else:
+                    assert type(value) is int, name
+
+
+@pytest.mark.parametrize("part", ["residual", "skip", "hidden"])
+def test_odd_sizes_make_no_pairs(part: str) -> None:
+    model = wavenet(dataclasses.replace(CONFIG, **{part: 7}))
+    pack(model, 1)
+    with pytest.raises(UserError, match="bf16 needs even wavenet.residual, wavenet.skip and wavenet.hidden; take fp32"):
+        pack(model, 1, "bf16")

@@ -1,0 +1,305 @@
+"""The quantiser against brute force, finite differences and closed forms."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from helpers import reference
+from speechvq.config import QuantizerConfig
+from speechvq.quantizer import VectorQuantizer, nearest_code, perplexity
+
+MODES = ("loss", "ema")
+
+
+def quantizer(codebook: str = "loss", num_codes: int = 5, dim: int = 3, **settings: float) -> VectorQuantizer:
+    torch.manual_seed(0)
+    config = QuantizerConfig(num_codes, dim, codebook)  # type: ignore[arg-type]
+    return VectorQuantizer(dataclasses.replace(config, **settings))
+
+
+def laid(codebook: str = "loss", **settings: float) -> VectorQuantizer:
+    """A quantiser whose codebook needs no laying, so that tests can plant one."""
+    made = quantizer(codebook, **settings)
+    made.initialised.fill_(True)
+    return made
+
+
+def state(module: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 512])
+@pytest.mark.parametrize("num_codes, dim", [(1, 1), (5, 3), (64, 2), (67, 16), (512, 8), (513, 64)])
+def test_nearest_code_equals_brute_force(num_codes: int, dim: int, chunk: int) -> None:
+    rng = np.random.default_rng(num_codes)
+    vectors = rng.standard_normal((40, dim)).astype(np.float32)
+    codebook = rng.standard_normal((num_codes, dim)).astype(np.float32)
+    codes = nearest_code(torch.from_numpy(vectors), torch.from_numpy(codebook), chunk=chunk)
+    assert np.array_equal(codes.numpy(), reference.nearest_code(vectors, codebook))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_equally_near_codes_the_lower_index_wins(seed: int) -> None:
+    """On small integers every product is exact, so that ties are ties; half the codebook is a copy of the
+    rest."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.integers(-2, 3, (60, 2)).astype(np.float32)
+    codebook = np.tile(rng.integers(-2, 3, (9, 2)), (2, 1)).astype(np.float32)
+    codes = nearest_code(torch.from_numpy(vectors), torch.from_numpy(codebook), chunk=16)
+    assert np.array_equal(codes.numpy(), reference.nearest_code(vectors, codebook))
+    assert codes.max() < 9
+
+
+@pytest.mark.parametrize("copies", [2, 7])
+def test_of_equally_near_codes_in_different_blocks_the_lower_index_wins(copies: int) -> None:
+    rng = np.random.default_rng(copies)
+    vectors = rng.integers(-3, 4, (60, 2)).astype(np.float32)
+    codebook = np.tile(rng.integers(-3, 4, (64, 2)), (copies, 1)).astype(np.float32)
+    codes = nearest_code(torch.from_numpy(vectors), torch.from_numpy(codebook), chunk=16)
+    assert np.array_equal(codes.numpy(), reference.nearest_code(vectors, codebook))
+
+
+def test_codes_of_broken_vectors_are_codes() -> None:
+    vectors = torch.tensor([[float("nan")], [float("inf")], [float("-inf")]])
+    for num_codes in (5, 64, 128):
+        codes = nearest_code(vectors, torch.randn(num_codes, 1))
+        assert 0 <= codes.min() and codes.max() < num_codes
+
+
+def test_vectors_whose_sum_is_too_large_are_not_broken() -> None:
+    module = laid("ema")
+    module(torch.full((4, 3), 1e38))
+    assert module.updates == 1
+
+
+def test_any_leading_axes() -> None:
+    codebook, vectors = torch.randn(6, 4), torch.randn(2, 3, 5, 4)
+    codes = nearest_code(vectors, codebook)
+    assert codes.shape == (2, 3, 5) and codes.dtype == torch.int64
+    assert torch.equal(codes.flatten(), nearest_code(vectors.flatten(0, 2), codebook))
+    assert nearest_code(vectors[0, 0, 0], codebook).shape == ()
+    assert nearest_code(torch.empty(0, 4), codebook).shape == (0,)
+    quantised = laid(dim=4)(vectors)
+    assert quantised.vectors.shape == vectors.shape and quantised.codes.shape == (2, 3, 5)
+    assert quantised.usage.sum() == 30
+
+
+def test_wrong_width_and_half_precision_are_refused() -> None:
+    with pytest.raises(ValueError, match="width 3.*4"):
+        nearest_code(torch.randn(2, 3), torch.randn(5, 4))
+    for vectors, codebook in [(torch.bfloat16, torch.float32), (torch.float32, torch.float64)]:
+        with pytest.raises(ValueError, match="float32"):
+            nearest_code(torch.randn(2, 4, dtype=vectors), torch.randn(5, 4, dtype=codebook))
+    with pytest.raises(ValueError, match="width"):
+        laid()(torch.randn(2, 4))
+
+
+def test_vectors_are_the_entries_and_their_gradient_passes_straight_through() -> None:
+    vectors, weights = torch.randn(7, 3, requires_grad=True), torch.randn(7, 3)
+    quantised = laid()(vectors)
+    module = laid()
+    assert torch.allclose(quantised.vectors, module.lookup(quantised.codes), atol=1e-6)
+    (gradient,) = torch.autograd.grad((quantised.vectors * weights).sum(), vectors)
+    assert torch.equal(gradient, weights)
+
+
+def numeric_gradient(f: Callable[[np.ndarray], float], x: np.ndarray, step: float = 1e-3) -> np.ndarray:
+    gradient = np.zeros(x.size)
+    for i in range(x.size):
+        shift = np.zeros(x.size)
+        shift[i] = step
+        gradient[i] = (f(x + shift.reshape(x.shape)) - f(x - shift.reshape(x.shape))) / (2 * step)
+    return gradient.reshape(x.shape)
+
+
+def mean_squared_distance(vectors: np.ndarray, entries: np.ndarray) -> float:
+    return float(np.mean([np.sum((v - e) ** 2) for v, e in zip(vectors, entries)]))
+
+
+@pytest.mark.parametrize("commitment", [0.0, 0.25, 2.0])
+def test_codebook_term_moves_only_the_codebook_and_commitment_only_the_encoder(commitment: float) -> None:
+    """Second and third term of eq. 3 against finite differences of their definitions, with the codes held."""
+    module, vectors = laid(commitment=commitment, revive_below=0), torch.randn(9, 3, requires_grad=True)
+    quantised = module(vectors)
+    entries, x, codes = (
+        module.codebook.detach().double().numpy(),
+        vectors.detach().double().numpy(),
+        quantised.codes,
+    )
+    assert isinstance(module.codebook, torch.nn.Parameter)
+    to_vectors, to_codebook = torch.autograd.grad(quantised.loss, [vectors, module.codebook])
+    by_hand = numeric_gradient(lambda v: commitment * mean_squared_distance(v, entries[codes]), x)
+    assert np.allclose(to_vectors.numpy(), by_hand, atol=1e-5)
+    by_hand = numeric_gradient(lambda e: mean_squared_distance(x, e[codes]), entries)
+    assert np.allclose(to_codebook.numpy(), by_hand, atol=1e-5)
+    expected = (1 + commitment) * mean_squared_distance(x, entries[codes])
+    assert quantised.loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_likelihood_moves_decoder_and_encoder_but_never_the_codebook() -> None:
+    """First term of eq. 3 with a small decoder: the encoder gets the decoder's gradient at the entries."""
+    module, decoder = laid(), torch.nn.Linear(3, 2).double()
+    vectors = torch.randn(6, 3, requires_grad=True)
+    quantised = module(vectors)
+    torch.tanh(decoder(quantised.vectors.double())).square().sum().backward()
+    weight, bias = (p.detach().numpy() for p in (decoder.weight, decoder.bias))
+    entries = module.codebook.detach().double().numpy()[quantised.codes]
+    by_decoder = numeric_gradient(lambda w: float(np.square(np.tanh(entries @ w.T + bias)).sum()), weight)
+    by_entries = numeric_gradient(lambda e: float(np.square(np.tanh(e @ weight.T + bias)).sum()), entries)
+    assert decoder.weight.grad is not None and vectors.grad is not None
+    assert np.allclose(decoder.weight.grad.numpy(), by_decoder, atol=1e-4)
+    assert np.allclose(vectors.grad.numpy(), by_entries, atol=1e-4)
+    assert module.codebook.grad is None
+
+
+def test_with_moving_averages_the_loss_is_the_commitment_alone() -> None:
+    module, vectors = laid("ema", revive_below=0), torch.randn(8, 3, requires_grad=True)
+    before = module.codebook.double().numpy().copy()
+    quantised = module(vectors)
+    expected = 0.25 * mean_squared_distance(vectors.detach().double().numpy(), before[quantised.codes])
+    assert quantised.loss.item() == pytest.approx(expected, rel=1e-5)
+    assert not list(module.parameters())
+
+
+@pytest.mark.parametrize("decay", [0.5, 0.99])
+def test_averages_equal_their_closed_form(decay: float) -> None:
+    module = laid("ema", ema_decay=decay, revive_below=0)
+    start = state(module)
+    counts, sums = [], []
+    for step in range(6):
+        vectors = torch.randn(20, 3, generator=torch.Generator().manual_seed(step))
+        codes = reference.nearest_code(vectors.numpy(), module.codebook.numpy())
+        module(vectors)
+        counts.append(np.bincount(codes, minlength=5))
+        sums.append(np.stack([vectors.numpy()[codes == k].sum(0) for k in range(5)]))
+    expected_counts = reference.moving_average(start["counts"].numpy(), counts, decay)
+    expected_sums = reference.moving_average(start["sums"].numpy(), sums, decay)
+    assert np.allclose(module.counts, expected_counts, rtol=1e-5)
+    assert np.allclose(module.sums, expected_sums, atol=1e-5)
+    assert np.allclose(module.codebook, expected_sums / expected_counts[:, None], atol=1e-5)
+    assert module.updates == 6
+
+
+def test_a_code_that_is_never_used_stays_where_it_is_when_revival_is_off() -> None:
+    module = laid("ema", revive_below=0)
+    module.codebook[2] = module.sums[2] = 100.0
+    for step in range(20):
+        module(torch.randn(20, 3))
+    assert torch.allclose(module.codebook[2], torch.full((3,), 100.0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_planted_dead_code_is_revived_and_stays_alive(mode: str) -> None:
+    module = laid(mode)
+    torch.manual_seed(1)
+    module.codebook.data[:] = torch.randn(5, 3)
+    module.codebook.data[3] = 1e3
+    module.counts[:] = 20.0
+    module.counts[3], module.sums[:] = 0.0, module.codebook.detach() * module.counts[:, None]
+    vectors = torch.randn(100, 3)
+    assert not (module(vectors).codes == 3).any()
+    assert (vectors == module.codebook[3].detach()).all(-1).any(), "it should lie on one of the vectors"
+    for step in range(30):
+        assert module.codebook[3].detach().abs().max() < 10, f"step {step}: thrown back"
+        assert module.counts[3] > 0.1 * module.counts.mean(), f"step {step}: dead again"
+        usage = module(torch.randn(100, 3)).usage
+        assert usage[3] > 0, f"step {step}: not used"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_first_batch_lays_the_codebook_among_the_outputs(mode: str) -> None:
+    module, vectors = quantizer(mode), 50 + torch.randn(40, 3)
+    expected = module(vectors)
+    assert module.initialised
+    assert (expected.usage > 0).any() and float(expected.loss.detach()) < 50
+    if mode == "loss":
+        assert all((vectors == entry).all(-1).any() for entry in module.codebook.detach())
+    before = module.codebook.detach().clone()
+    module(vectors + 1)
+    assert (module.codebook - before).abs().max() < 5, "laid once only"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_evaluation_changes_nothing_and_needs_no_initialisation(mode: str) -> None:
+    module = quantizer(mode).eval()
+    before = state(module)
+    module(torch.randn(40, 3))
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("first", [True, False])
+def test_a_broken_vector_poisons_nothing(mode: str, bad: float, first: bool) -> None:
+    module, vectors = quantizer(mode), torch.randn(40, 3)
+    if not first:
+        module(vectors)
+    before, broken = state(module), vectors.clone()
+    broken[7, 1] = bad
+    module(broken)
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+    module(vectors)
+    assert module.initialised and all(tensor.isfinite().all() for tensor in module.state_dict().values())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_under_autocast_the_quantiser_stays_in_float32(mode: str) -> None:
+    one, other = quantizer(mode), quantizer(mode)
+    vectors = torch.randn(300, 3)
+    plain = one(vectors)
+    with torch.autocast("cpu", torch.bfloat16):
+        auto = other(vectors)
+    assert auto.vectors.dtype == auto.loss.dtype == torch.float32
+    assert torch.equal(plain.codes, auto.codes) and torch.equal(plain.vectors, auto.vectors)
+    assert all(torch.equal(one.state_dict()[name], tensor) for name, tensor in other.state_dict().items())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert other.eval()(vectors.bfloat16()).vectors.dtype == torch.float32
+
+
+def test_equal_states_and_batches_give_equal_revivals() -> None:
+    """Revival draws from its own generator, seeded by the number of updates: the global one is left alone."""
+    one, other = quantizer(num_codes=50), quantizer(num_codes=50)
+    for step in range(5):
+        vectors = torch.randn(10, 3, generator=torch.Generator().manual_seed(step))
+        torch.manual_seed(step)
+        one(vectors)
+        after = torch.rand(1)
+        torch.manual_seed(step)
+        assert torch.rand(1) == after
+        torch.rand(17)
+        other(vectors)
+    assert all(torch.equal(one.state_dict()[name], tensor) for name, tensor in other.state_dict().items())
+
+
+def test_perplexity_of_extremes_and_in_between() -> None:
+    assert float(perplexity(torch.full((512,), 3.0))) == pytest.approx(512)
+    assert float(perplexity(torch.eye(8)[2])) == pytest.approx(1)
+    usage = [5.0, 0.0, 1.0, 9.0]
+    assert float(perplexity(torch.tensor(usage))) == pytest.approx(reference.perplexity(usage))
+
+
+@pytest.mark.parametrize("codebook", ["loss", "ema"])
+def test_a_codebook_is_laid_among_vectors(codebook: Literal["loss", "ema"]) -> None:
+    """Eight far clusters and eight codes: each cluster gets its code, which no draw of eight vectors would give."""
+    torch.manual_seed(0)
+    centres = 10 * torch.randn(8, 4)
+    vectors = centres.repeat(50, 1) + 0.1 * torch.randn(400, 4)
+    quantizer = VectorQuantizer(QuantizerConfig(num_codes=8, dim=4, codebook=codebook))
+    quantizer.lay(vectors.view(4, 100, 4))
+    distance = torch.cdist(centres, quantizer.codebook.detach()).min(1).values
+    assert distance.max() < 0.1 and quantizer.initialised
+    assert torch.allclose(quantizer.sums, quantizer.codebook.detach() * quantizer.counts[:, None], atol=1e-4)
+    before = quantizer.codebook.detach().clone()
+    quantizer.lay(torch.randn(400, 4))
+    assert torch.equal(quantizer.codebook.detach(), before), "only once"
+
+
+def test_a_codebook_is_not_laid_among_broken_numbers() -> None:
+    quantizer = VectorQuantizer(QuantizerConfig(num_codes=8, dim=4))
+    quantizer.lay(torch.full((100, 4), float("nan")))
+    assert not quantizer.initialised and quantizer.codebook.isfinite().all()

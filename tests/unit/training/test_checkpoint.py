@@ -1,0 +1,202 @@
+"""Checkpoints: complete or ignored, whole whatever the disk does, and clear about damage."""
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from speechvq.errors import UserError
+from speechvq.training import checkpoint as module
+from speechvq.training.ema import WeightAverage
+from speechvq.training.checkpoint import (
+    MARKER,
+    TrainingState,
+    list_checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+)
+from helpers.tiny import noise, speech_config, speech_model
+
+
+def trained(steps: int, seed: int = 0) -> TrainingState:
+    """A tiny model after some steps, with everything a checkpoint holds away from its start."""
+    model = speech_model(speech_config("ema"), seed).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
+    state = TrainingState(model, optimizer, WeightAverage(model, 0.9))
+    for _ in range(steps):
+        optimizer.zero_grad()
+        model(noise(2, 160, state.step), torch.tensor([0, 1])).total.backward()
+        optimizer.step()
+        state.average.update(model, state.step)
+        state.step += 1
+        state.window = {
+            "steps": torch.tensor(float(state.step)).double(),
+            "usage": torch.arange(8).double() / 3,
+        }
+    return state
+
+
+def contents(state: TrainingState) -> dict[str, Tensor]:
+    """Everything in a state by name."""
+    moments = state.optimizer.state_dict()["state"]
+    return (
+        {f"model/{name}": tensor.clone() for name, tensor in state.model.state_dict().items()}
+        | {f"average/{name}": tensor.clone() for name, tensor in state.average.tensors.items()}
+        | {f"moment/{n}/{key}": value.clone() for n, each in moments.items() for key, value in each.items()}
+        | {f"window/{name}": tensor for name, tensor in state.window.items()}
+        | {"step": torch.tensor(state.step)}
+    )
+
+
+def assert_equal(one: TrainingState, other: TrainingState) -> None:
+    first, second = contents(one), contents(other)
+    assert first.keys() == second.keys()
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_is_saved_comes_back_to_the_bit(tmp_path: Path) -> None:
+    saved, fresh = trained(3), trained(0, seed=1)
+    folder = save_checkpoint(tmp_path, saved, keep=2)
+    assert names(folder) == [
+        MARKER,
+        "average.safetensors",
+        "model.safetensors",
+        "optimizer.safetensors",
+        "state.json",
+    ]
+    load_checkpoint(folder, fresh)
+    assert_equal(saved, fresh)
+
+
+def test_only_the_newest_are_kept_in_order_of_their_numbers(tmp_path: Path) -> None:
+    state = trained(1)
+    for step in (8, 9, 10, 11, 100):
+        state.step = step
+        save_checkpoint(tmp_path, state, keep=3)
+    assert [folder.name for folder in list_checkpoints(tmp_path)] == ["step_10", "step_11", "step_100"]
+    assert names(tmp_path / "checkpoints") == ["step_10", "step_100", "step_11"]
+
+
+def test_incomplete_and_strange_folders_are_ignored_and_cleared(tmp_path: Path) -> None:
+    state = trained(1)
+    folder = save_checkpoint(tmp_path, state, keep=2)
+    shutil.copytree(folder, folder.with_name("step_7"))
+    (folder.with_name("step_7") / MARKER).unlink()
+    shutil.copytree(folder, folder.with_name("step_9.part"))
+    shutil.copytree(folder, folder.with_name("step_of_my_own"))
+    assert list_checkpoints(tmp_path) == [folder]
+    state.step = 7
+    save_checkpoint(tmp_path, state, keep=2)
+    assert names(tmp_path / "checkpoints") == ["step_1", "step_7", "step_of_my_own"]
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
+@pytest.mark.parametrize("place", ["model", "average", "optimizer", "state", "rename"])
+def test_a_full_or_read_only_disk_leaves_the_last_one_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, place: str
+) -> None:
+    state = trained(2)
+    before = save_checkpoint(tmp_path, state, keep=2)
+    state.step = 3
+
+    def refuse(*_: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    real = os.replace
+
+    def refuse_at_place(source: Path, target: Path) -> None:
+        """Stands for the disk: fails when the chosen file is finished, or when the folder is."""
+        if Path(target).stem == place or (place == "rename" and Path(target).name == "step_3"):
+            refuse()
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", refuse_at_place)
+        if place == "state":
+            patch.setattr(Path, "write_text", refuse)
+        with pytest.raises(UserError, match=f"cannot be written.*{os.strerror(error)}.*space") as caught:
+            save_checkpoint(tmp_path, state, keep=1)
+    assert "\n" not in str(caught.value)
+    assert names(tmp_path / "checkpoints") == ["step_2"]
+    fresh, state.step = trained(0), 2
+    load_checkpoint(before, fresh)
+    assert_equal(fresh, state)
+
+
+@pytest.mark.parametrize("name", ["model", "average", "optimizer"])
+@pytest.mark.parametrize("harm", ["cut", "flip", "missing", "pickle", "other"])
+def test_damage_is_one_line_that_names_folder_and_remedy(tmp_path: Path, name: str, harm: str) -> None:
+    folder = save_checkpoint(tmp_path, trained(2), keep=2)
+    path = folder / f"{name}.safetensors"
+    content = bytearray(path.read_bytes())
+    if harm == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif harm == "flip":
+        content[-5] ^= 1
+        path.write_bytes(content)
+    elif harm == "missing":
+        path.unlink()
+    elif harm == "pickle":
+        path.write_bytes(b"\x80\x04\x95" + bytes(100))
+    else:
+        shutil.copy(folder / ("model.safetensors" if name == "optimizer" else "optimizer.safetensors"), path)
+    fresh = trained(1, seed=3)
+    before = contents(fresh)
+    with pytest.raises(
+        UserError, match="damaged checkpoint.*delete .*step_2.*the checkpoint before"
+    ) as caught:
+        load_checkpoint(folder, fresh)
+    assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
+    assert all(torch.equal(before[name], value) for name, value in contents(fresh).items()), (
+        "nothing was changed"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "7", '{"step": "x"}', '{"steps": 1}', '{"step": 1, "window": 3}', "[" * 9999]
+)
+def test_a_damaged_state_file_is_said_likewise(tmp_path: Path, text: str) -> None:
+    folder = save_checkpoint(tmp_path, trained(1), keep=2)
+    (folder / "state.json").write_text(text)
+    with pytest.raises(UserError, match="damaged checkpoint"):
+        load_checkpoint(folder, trained(1))
+
+
+def test_a_checkpoint_without_the_logs_sums_is_of_an_older_version(tmp_path: Path) -> None:
+    folder = save_checkpoint(tmp_path, trained(1), keep=2)
+    (folder / "state.json").write_text(json.dumps({"step": 1}))
+    fresh = trained(0)
+    load_checkpoint(folder, fresh)
+    assert fresh.step == 1 and fresh.window == {}
+
+
+def test_a_checkpoint_half_deleted_is_not_taken_for_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The marker goes first: stopped right after it, what is left is incomplete."""
+    state = trained(1)
+    folder = save_checkpoint(tmp_path, state, keep=1)
+    real = shutil.rmtree
+    monkeypatch.setattr(
+        shutil, "rmtree", lambda path, **kw: None if Path(path) == folder else real(path, **kw)
+    )
+    state.step = 2
+    save_checkpoint(tmp_path, state, keep=1)
+    assert folder.exists() and [each.name for each in list_checkpoints(tmp_path)] == ["step_2"]
+
+
+def test_moments_of_another_shape_are_refused(tmp_path: Path) -> None:
+    state = trained(1)
+    moments = module._optimizer_tensors(state)
+    name = next(key for key, value in moments.items() if value.dim() == 2)
+    with pytest.raises(UserError, match="shape"):
+        module._optimizer_state(state, moments | {name: torch.zeros(1, 1)})

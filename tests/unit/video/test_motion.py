@@ -1,0 +1,174 @@
+"""How what is seen moves: by the pixels asked for, learnt from pictures, read by the image model's own encoder."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import Tensor
+
+from speechvq.config.video import MotionConfig, VideoPriorConfig
+from speechvq.errors import UserError
+from speechvq.priors.grid.pixelcnn import Grid
+from speechvq.video.model.motion import Motion
+from speechvq.video.model.prior import VideoPrior
+from helpers.video_data import MOTION, PAST, PRIOR, codes_of, image_of, prior_of
+
+SQUARE, SEVERAL = Grid(4, 4, 1, 6), Grid(4, 4, 2, 5)
+ACTIONS = 6
+
+
+def motion_of(grid: Grid = SQUARE, **told: object) -> Motion:
+    """One of random weights, in double precision."""
+    torch.manual_seed(0)
+    config = dataclasses.replace(PRIOR, motion=MOTION, **told)  # type: ignore[arg-type]
+    return Motion(config, grid, image_of(grid), ACTIONS).double().eval()
+
+
+def shifted(pictures: Tensor, right: int, down: int) -> Tensor:
+    """Each pixel from so many further right and down, from the border where there are none; the slow way."""
+    _, _, height, width = pictures.shape
+    out = torch.empty_like(pictures)
+    for y in range(height):
+        for x in range(width):
+            out[:, :, y, x] = pictures[
+                :, :, min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1)
+            ]
+    return out
+
+
+def places(like: Tensor) -> Tensor:
+    """The middles of a square map's positions, across and down, from -1 to 1."""
+    middles = (torch.arange(like.shape[-1], dtype=like.dtype) + 0.5) * 2 / like.shape[-1] - 1
+    return torch.stack([middles.expand(len(middles), -1), middles[:, None].expand(-1, len(middles))])[None]
+
+
+@pytest.mark.parametrize(("right", "down"), [(0, 0), (3, 0), (-2, 0), (0, 5), (-1, -4)])
+@torch.no_grad()
+def test_a_picture_moves_by_the_pixels_that_are_asked_for(right: int, down: int) -> None:
+    motion, past, action = motion_of(), codes_of(2, PAST, SQUARE), torch.tensor([1, 4])
+    motion.nearer.zero_()
+    side = 4 * SQUARE.height
+    motion.always[1] = motion.always[4] = torch.tensor([right, down]).view(2, 1, 1) * 2 / side
+    moved = motion(past, action)
+    last = motion.image.decode(past[:, -1]).double()
+    torch.testing.assert_close(moved.pictures, shifted(last, right, down))
+    places = torch.arange(side)
+    across, along = ((places + by >= 0) & (places + by < side) for by in (right, down))
+    assert torch.equal(moved.known[:, 0], (along[:, None] & across).double().expand(2, -1, -1))
+
+
+@torch.no_grad()
+def test_what_is_near_moves_farther() -> None:
+    """The way is a table's plus another one times what the network reads of each position."""
+    motion, past, action = motion_of(), codes_of(1, PAST, SQUARE), torch.tensor([2])
+    motion.always.normal_()
+    seen: list[Tensor] = []
+    motion.nearness.register_forward_hook(lambda _, __, output: seen.append(output))
+    still, way = torch.nn.functional.grid_sample, []
+    torch.nn.functional.grid_sample = lambda image, places, **k: (
+        way.append(places) or still(image, places, **k)
+    )
+    try:
+        motion(past, action)
+    finally:
+        torch.nn.functional.grid_sample = still
+    wanted = torch.empty(1, 2, 4, 4, dtype=torch.float64)
+    for i, j, d in ((i, j, d) for i in range(4) for j in range(4) for d in range(2)):
+        wanted[0, d, i, j] = (
+            motion.always[2, d, i, j] + (motion.nearer[2, d, :, i, j] * seen[0][0, i, j]).sum()
+        )
+    fine = torch.nn.functional.interpolate(wanted, size=16, mode="bilinear")
+    torch.testing.assert_close(way[0].permute(0, 3, 1, 2), places(fine) + fine)
+
+
+@pytest.mark.parametrize("grid", [SQUARE, SEVERAL], ids=["plain", "several"])
+@torch.no_grad()
+def test_the_nearest_entry_is_the_code_that_the_image_model_chooses(grid: Grid) -> None:
+    motion, past = motion_of(grid).float(), codes_of(3, PAST, grid)
+    motion.always.normal_(std=0.3)
+    moved = motion(past, torch.tensor([0, 1, 2]))
+    vectors, known = motion.expect(moved)
+    near = motion.near(vectors)
+    assert near.shape == (3, 4, 4, grid.per_position, grid.num_codes) and known.shape == (3, 4, 4, 1)
+    assert torch.equal(near.argmax(-1), motion.image.quantizer(vectors).codes)
+    entries = motion.image.entries()
+    for g in range(grid.per_position):
+        for k in range(grid.num_codes):
+            slow = -(vectors[:, :, :, g] - entries[k, g]).square().sum(-1)
+            torch.testing.assert_close(near[..., g, k], slow, atol=1e-4, rtol=1e-4)
+    assert torch.equal(known[:, 1, 2, 0], moved.known[:, 0, 4:8, 8:12].mean((1, 2)))
+
+
+def test_ways_are_learnt_from_pictures_alone() -> None:
+    """Things that one action carries a code aside, and the other leaves; every code is a colour here."""
+    torch.manual_seed(0)
+    grid = Grid(8, 8, 1, 16)
+    config = VideoPriorConfig(past=2, motion=MotionConfig(nearness=2, channels=8, blocks=1))
+    motion, colours = Motion(config, grid, image_of(grid), ACTIONS), torch.randint(256, (16, 3)).byte()
+    motion.image.decode = lambda codes: (
+        colours[codes[..., 0]].permute(0, 3, 1, 2).repeat_interleave(4, 2).repeat_interleave(4, 3)
+    )
+    optimizer = torch.optim.Adam([p for p in motion.parameters() if p.requires_grad], lr=0.01)
+
+    def frames(seed: int) -> tuple[Tensor, Tensor]:
+        """Three frames; the last is the one before under action 1, a code to the left, or 0, as it was."""
+        wide = torch.randint(16, (16, 8, 9, 1), generator=torch.Generator().manual_seed(seed))
+        actions = torch.tensor([[0, 0], [0, 1]] * 8)
+        after = torch.where(actions[:, 1].view(-1, 1, 1, 1) == 1, wide[:, :, 1:], wide[:, :, :-1])
+        return torch.stack([wide[:, :, :-1], wide[:, :, :-1], after], 1), actions
+
+    held = frames(10_000)
+    before = float(motion.loss(*held).detach())
+    for seed in range(120):
+        optimizer.zero_grad()
+        motion.loss(*frames(seed)).backward()
+        optimizer.step()
+    assert float(motion.loss(*held).detach()) < 0.5 * before
+    inside = motion.always.detach()[:2, :, 2:6, 2:6].mean((2, 3)) * 32 / 2  # pixels
+    assert (
+        abs(float(inside[1, 0]) - 4) < 1.5 and abs(float(inside[0, 0])) < 1 and abs(float(inside[1, 1])) < 1
+    )
+
+
+def test_the_image_model_is_looked_through_and_never_taught() -> None:
+    prior = prior_of(motion=MOTION)
+    assert prior.motion is not None
+    kept = {name: tensor.clone() for name, tensor in prior.motion.image.state_dict().items()}
+    prior.train()
+    assert prior.motion.training and not prior.motion.image.training
+    codes, actions = codes_of(2, PAST + 1, prior.grid), torch.zeros(2, PAST).long()
+    prior(codes, actions).total.backward()
+    assert prior.shown.weight.grad is not None and prior.pixelcnn.head.trust is not None
+    assert prior.pixelcnn.head.trust.weight.grad is not None
+    assert all(p.grad is None for p in prior.motion.parameters()), "the prior's loss teaches motion"
+    prior.motion.loss(codes, actions).backward()
+    assert prior.motion.always.grad is not None and all(
+        p.grad is None for p in prior.motion.image.parameters()
+    )
+    for name, tensor in prior.motion.image.state_dict().items():
+        assert torch.equal(tensor, kept[name]), name
+
+
+@torch.no_grad()
+def test_without_actions_all_move_alike() -> None:
+    motion, past = motion_of(actions=False), codes_of(2, PAST, SQUARE)[:1].expand(2, -1, -1, -1, -1)
+    motion.always.normal_()
+    one, other = motion(past, torch.tensor([0, 5])).pictures
+    assert torch.equal(one, other) and len(motion.always) == 1
+
+
+def test_motion_wants_a_past_and_a_codebook() -> None:
+    with pytest.raises(UserError, match=r"model.motion.nearness with model.past=0"):
+        VideoPriorConfig(past=0, actions=False, motion=MOTION)
+    with pytest.raises(UserError, match="wants the codes of a VQ-VAE"):
+        VideoPrior(VideoPriorConfig(motion=MOTION), SQUARE, "abc")
+
+
+@torch.no_grad()
+def test_what_is_shown_is_in_full_precision_in_training_of_half() -> None:
+    prior = prior_of(motion=MOTION).float()
+    past, action = codes_of(2, PAST, prior.grid), torch.tensor([0, 3])
+    wanted = prior.tell(past, action).guess
+    with torch.autocast("cpu", torch.bfloat16):
+        guess = prior.tell(past, action).guess
+    assert guess is not None and guess.dtype == torch.float32 and torch.equal(guess, wanted)
