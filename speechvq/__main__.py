@@ -27,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items()))
         return 0
     if arguments[0] not in COMMANDS:
-        print(f"speechvq: error: no command '{arguments[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        print(
+            f"speechvq: error: no command '{arguments[0]}'; there are {', '.join(COMMANDS)}", file=sys.stderr
+        )
         return 2
     return importlib.import_module(f"speechvq.{arguments[0]}").main(arguments[1:])
 

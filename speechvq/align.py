@@ -10,13 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from speechvq.alignment.forced_aligner import Outcome, Spoken, align_recording
-from speechvq.runtime.worker_pool import in_order
 from speechvq.alignment.g2p import read_dictionary
 from speechvq.cli.command import run
+from speechvq.cli.sources import Source, find_sources
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress
-from speechvq.cli.sources import Source, find_sources
+from speechvq.runtime.worker_pool import in_order
 
 COMPLAINTS, UNKNOWN = "complaints.txt", "unknown.dict"
 COMPLAINTS_SHOWN = 10

@@ -13,9 +13,9 @@ import numpy as np
 import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, sound_seconds, write_waveform
 from speechvq.cli.command import run
+from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.errors import UserError
 from speechvq.runtime.progress import counter
-from speechvq.cli.sources import Source, find_sources, read_sources
 
 STREAMS, SECONDS = 64, 1800.0  # spoken side by side, at most: sounds, and seconds of them; bounds the memory
 ENDINGS = (".wav", ".flac")  # that can be written
@@ -30,10 +30,16 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.convert", description=__doc__)
     parser.add_argument("--src", type=Path, help="a sound file, a folder of them, or a manifest")
-    parser.add_argument("--target-speaker", help="a voice's name, a file of enroll, or several between commas; own: the speaker's")
+    parser.add_argument(
+        "--target-speaker",
+        help="a voice's name, a file of enroll, or several between commas; own: the speaker's",
+    )
     parser.add_argument("--out", type=Path, help="a .wav for one sound, otherwise a folder")
     parser.add_argument(
-        "--model", type=Path, default=Path(speechvq.DEFAULT_MODEL), help="model or run directory, or a bundled model's name (default %(default)s)"
+        "--model",
+        type=Path,
+        default=Path(speechvq.DEFAULT_MODEL),
+        help="model or run directory, or a bundled model's name (default %(default)s)",
     )
     parser.add_argument("--list-speakers", action="store_true", help="print the model's voices and end")
     parser.add_argument("--split", default="", help="of a manifest, only this split")
@@ -42,16 +48,27 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 is calmer, 0 the likeliest")
     parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest levels")
     parser.add_argument(
-        "--voicing", type=float, default=0.9, help="share of the noise in voiced sound given to the harmonics (0 to 1)"
+        "--voicing",
+        type=float,
+        default=0.9,
+        help="share of the noise in voiced sound given to the harmonics (0 to 1)",
     )
     parser.add_argument(
-        "--precision", choices=("fp32", "bf16"), default="fp32", help="of the weights: bf16 is faster, nearly the same"
+        "--precision",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="of the weights: bf16 is faster, nearly the same",
     )
     parser.add_argument(
-        "--engine", choices=("auto", "numba", "torch"), default="auto", help="torch is slow and needs no compiler"
+        "--engine",
+        choices=("auto", "numba", "torch"),
+        default="auto",
+        help="torch is slow and needs no compiler",
     )
     parser.add_argument(
-        "--chunked", action="store_true", help="cut each sound into overlapping streams: an approximation, faster"
+        "--chunked",
+        action="store_true",
+        help="cut each sound into overlapping streams: an approximation, faster",
     )
     return parser
 
@@ -95,7 +112,9 @@ def _voices(source: Source, targets: list[str]) -> list[str]:
         UserError: its own is wanted, and nobody says whose it is.
     """
     if OWN in targets and not source.speaker:
-        raise UserError(f"{source.path}: whose voice is it? --target-speaker {OWN} needs --src MANIFEST, which tells")
+        raise UserError(
+            f"{source.path}: whose voice is it? --target-speaker {OWN} needs --src MANIFEST, which tells"
+        )
     return list(dict.fromkeys(source.speaker if target == OWN else target for target in targets))
 
 
@@ -128,7 +147,9 @@ def _check(arguments: argparse.Namespace) -> None:
     if not 0 <= arguments.voicing <= 1:
         raise UserError("--voicing lies in [0, 1]")
     if arguments.engine == "torch" and arguments.precision != "fp32":
-        raise UserError(f"--precision {arguments.precision} is for the compiled engine; leave out --engine torch")
+        raise UserError(
+            f"--precision {arguments.precision} is for the compiled engine; leave out --engine torch"
+        )
 
 
 def _convert(model: "speechvq.SpeechVQ", batch: list[Job], arguments: argparse.Namespace) -> list[np.ndarray]:
@@ -151,10 +172,15 @@ def _convert_chunked(
 ) -> np.ndarray:
     """One sound, cut into streams; some dozens of them grow at the same time."""
     with counter(100, label=source.name, unit="%") as count:
-        joined = model.speak_in_chunks(wave, target, on_chunks=lambda share: count(round(100 * share)), **options)
+        joined = model.speak_in_chunks(
+            wave, target, on_chunks=lambda share: count(round(100 * share)), **options
+        )
     if len(joined.errors):
         worst = 100 * float(joined.errors.max())
-        print(f"{source.name}: {len(joined.errors)} joins, they differ by {worst:.1f} % of its RMS at most", file=sys.stderr)
+        print(
+            f"{source.name}: {len(joined.errors)} joins, they differ by {worst:.1f} % of its RMS at most",
+            file=sys.stderr,
+        )
     return model.at_level_of(joined.wave, wave)
 
 

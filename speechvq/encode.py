@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 import speechvq
-from speechvq.data.codes_directory import FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.cli.command import run
+from speechvq.cli.sources import Source, find_sources, read_sources
+from speechvq.data.codes_directory import FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress
-from speechvq.cli.sources import Source, find_sources, read_sources
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,7 +28,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, help="codes directory; what is there already is kept"
     )
     parser.add_argument(
-        "--model", type=Path, default=Path(speechvq.DEFAULT_MODEL), help="model or run directory, or a bundled model's name (default %(default)s)"
+        "--model",
+        type=Path,
+        default=Path(speechvq.DEFAULT_MODEL),
+        help="model or run directory, or a bundled model's name (default %(default)s)",
     )
     parser.add_argument("--split", default="", help="of a manifest, only this split")
     parser.add_argument("--limit", type=int, default=0, help="at most so many sounds, spread over all")

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 import speechvq
-from speechvq.data.manifest import is_file_name
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.cli.command import run
+from speechvq.cli.sources import find_sources, read_sources
+from speechvq.data.manifest import is_file_name
 from speechvq.errors import UserError
 from speechvq.runtime.progress import counter
-from speechvq.cli.sources import find_sources, read_sources
 
 LEAST = 5.0  # seconds of speech
 
@@ -21,11 +21,18 @@ LEAST = 5.0  # seconds of speech
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.enroll", description=__doc__)
-    parser.add_argument("--name", required=True, help="of the voice; convert --target-speaker NAME speaks with it")
-    parser.add_argument("--audio", type=Path, required=True, help="a sound file or a folder of them, of one person")
+    parser.add_argument(
+        "--name", required=True, help="of the voice; convert --target-speaker NAME speaks with it"
+    )
+    parser.add_argument(
+        "--audio", type=Path, required=True, help="a sound file or a folder of them, of one person"
+    )
     parser.add_argument("--minutes", type=float, default=1.0, help="of speech, at most (default 1)")
     parser.add_argument(
-        "--model", type=Path, default=Path(speechvq.DEFAULT_MODEL), help="directory or bundled name (default %(default)s)"
+        "--model",
+        type=Path,
+        default=Path(speechvq.DEFAULT_MODEL),
+        help="directory or bundled name (default %(default)s)",
     )
     parser.add_argument(
         "--unfreeze",
@@ -48,8 +55,8 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError(f"--name {arguments.name}: letters, digits, '-', '_' and '.' only: it names a file")
     if not 0 < arguments.minutes <= 60 or not 1 <= arguments.steps <= 100_000:
         raise UserError("--minutes lies in (0, 60], and --steps from 1 to 100000")
-    from speechvq.speech.speakers.enrollment_audio import prepare_speech
     from speechvq.speech.speakers.enrollment import enroll
+    from speechvq.speech.speakers.enrollment_audio import prepare_speech
     from speechvq.speech.speakers.voice_file import ENDING, add_voice, save_voice
 
     heard: list[np.ndarray] = []
@@ -68,7 +75,9 @@ def _work(arguments: argparse.Namespace) -> None:
     model = speechvq.load(arguments.model)
     with counter(arguments.steps, label=arguments.name, unit="steps") as count:
         tune = arguments.unfreeze is not None
-        found = enroll(model, speech.waves, steps=arguments.steps, seed=arguments.seed, tune=tune, on_step=count)
+        found = enroll(
+            model, speech.waves, steps=arguments.steps, seed=arguments.seed, tune=tune, on_step=count
+        )
     out = arguments.out or Path(arguments.name + ("" if tune else ENDING))
     if tune:
         add_voice(model, arguments.name, found.voice)

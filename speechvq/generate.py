@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import speechvq
-from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
-from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
 from speechvq.audio.f0 import HOP, contour
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
 from speechvq.cli.command import run
+from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
+from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.plots.generation import draw_generation
@@ -183,7 +183,9 @@ def _speak(
             waves += model.speak(
                 codes[part],
                 voices[part],
-                pitch=[pitch_of(model, each, voice, prompt) for each, voice in zip(codes[part], voices[part])],
+                pitch=[
+                    pitch_of(model, each, voice, prompt) for each, voice in zip(codes[part], voices[part])
+                ],
                 seed=arguments.seed,
                 temperature=arguments.sound_temperature,
                 on_frame=lambda done: count(round(done / rate, 2)),

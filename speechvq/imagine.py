@@ -59,11 +59,11 @@ def _work(arguments: argparse.Namespace) -> None:
     wanted = _wanted(arguments)
     import torch
 
-    from speechvq.video.recording.initial_context import actions_after, begin
-    from speechvq.video.recording.codes import decode_frames, encode_frames
     from speechvq.video.model.model_directory import load_pair, places
-    from speechvq.video.recording.replay import true_future
     from speechvq.video.model.rollout import roll_out
+    from speechvq.video.recording.codes import decode_frames, encode_frames
+    from speechvq.video.recording.initial_context import actions_after, begin
+    from speechvq.video.recording.replay import true_future
 
     model_place, data = places(arguments.prior, arguments.model, arguments.data)
     prior, model = load_pair(arguments.prior, model_place, arguments.device)

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechvq.runtime import distributed
 from speechvq.config import QuantizerConfig
+from speechvq.runtime import distributed
 
 BLOCK = 64  # scores whose maximum is taken at once
 

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(arguments: argparse.Namespace) -> int:
     """0 after the last step, or 128 + the signal that stopped the run."""
     config = read_run(arguments.config, arguments.set)
-    from speechvq.runtime import distributed# torch takes two seconds to import; --help need not wait
+    from speechvq.runtime import distributed  # torch takes two seconds to import; --help need not wait
     from speechvq.training.task import joined, learn
 
     subject = importlib.import_module(f"speechvq.training.tasks.{LESSONS[config.model.kind]}")

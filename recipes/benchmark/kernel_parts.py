@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 from numba import njit
-from sampling import DIM, HOP, random_wavenet
-from timing import REPEATS, one_core
 
+from sampling import DIM, HOP, random_wavenet
 from speechvq.config import WAVENET_SIZES
 from speechvq.speech.sampling import kernels
-from speechvq.speech.sampling.numba_engine import _Group
 from speechvq.speech.sampling.kernels import START, row_size
 from speechvq.speech.sampling.matmul_kernels import OPTIONS, add_product
+from speechvq.speech.sampling.numba_engine import _Group
 from speechvq.speech.sampling.request import Script
+from timing import REPEATS, one_core
 
 FRAMES = 4  # code frames a repetition
 ALONE: dict[str, Any] = {**OPTIONS, "cache": False}
@@ -33,12 +33,44 @@ def products(times, live, x, a, z, wide, logits, ring, weights):  # type: ignore
     for _ in range(times):
         for layer in range(len(weights.dilations)):
             place = layer * gate
-            add_product(a, START, a_step, ring, START, residual, weights.past, place, residual, 2 * residual, live, width)
-            add_product(a, START, a_step, x, START, x_step, weights.now, place, residual, 2 * residual, live, width)
-            add_product(x, START, x_step, z, START, residual, weights.out, layer * out, residual, outputs, live, width)
+            add_product(
+                a,
+                START,
+                a_step,
+                ring,
+                START,
+                residual,
+                weights.past,
+                place,
+                residual,
+                2 * residual,
+                live,
+                width,
+            )
+            add_product(
+                a, START, a_step, x, START, x_step, weights.now, place, residual, 2 * residual, live, width
+            )
+            add_product(
+                x, START, x_step, z, START, residual, weights.out, layer * out, residual, outputs, live, width
+            )
         depth = outputs - residual
-        add_product(wide, START, wide_step, x, residual, x_step, weights.hidden, START, depth, units, live, width)
-        add_product(logits, START, row_size(levels), wide, START, wide_step, weights.last, START, units, levels, live, width)
+        add_product(
+            wide, START, wide_step, x, residual, x_step, weights.hidden, START, depth, units, live, width
+        )
+        add_product(
+            logits,
+            START,
+            row_size(levels),
+            wide,
+            START,
+            wide_step,
+            weights.last,
+            START,
+            units,
+            levels,
+            live,
+            width,
+        )
 
 
 @njit(**ALONE)
@@ -55,7 +87,9 @@ def draws(times, live, logits, shares, rest):  # type: ignore[no-untyped-def]
     total = 0
     for t in range(times):
         for b in range(live):
-            total += kernels._draw(logits[b * row_size(len(shares)) :], shares, rest, (t + 0.5) / times, 1.0, 1.0)
+            total += kernels._draw(
+                logits[b * row_size(len(shares)) :], shares, rest, (t + 0.5) / times, 1.0, 1.0
+            )
     return total
 
 
@@ -67,7 +101,10 @@ def main() -> None:
     one_core()
     config, times = WAVENET_SIZES["S"], FRAMES * HOP
     script = Script(torch.randn(streams, FRAMES, DIM), torch.zeros(streams, dtype=torch.long), HOP)
-    group, rng = _Group(random_wavenet(config), script, list(range(streams)), "fp32"), np.random.default_rng(0)
+    group, rng = (
+        _Group(random_wavenet(config), script, list(range(streams)), "fp32"),
+        np.random.default_rng(0),
+    )
     uniforms = rng.random((streams, times))
     sizes = [row_size(each) for each in (config.residual + config.skip, 2 * config.residual)]
     sizes += [config.residual, row_size(config.hidden), row_size(config.levels), config.residual]

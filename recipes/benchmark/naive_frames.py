@@ -1,9 +1,9 @@
 """The next frame drawn without a cache: the parallel network runs over all of it again for every code."""
 
 import torch
-from naive_grids import draw_grids_again_and_again
 from torch import Tensor
 
+from naive_grids import draw_grids_again_and_again
 from speechvq.video.model.prior import VideoPrior
 
 

@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import roofline
 import torch
-from naive_grids import draw_grids_again_and_again
-from timing import REPEATS, in_turn, one_core, write_part
 from torch import Tensor, nn
 
+import roofline
+from naive_grids import draw_grids_again_and_again
 from speechvq.config import read_run
 from speechvq.config.images import ImageVQConfig
 from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.config.runs import ImageVQRun, PixelCNNRun
 from speechvq.images.autoencoder import compile_parts
 from speechvq.images.vqvae import ImageVQ
-from speechvq.priors.grid.sampling import sample_grids
 from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
-from speechvq.training.tasks.images import encoder_of
+from speechvq.priors.grid.sampling import sample_grids
 from speechvq.runtime.precision import has_bf16_products
+from speechvq.training.tasks.images import encoder_of
+from timing import REPEATS, in_turn, one_core, write_part
 
 MODEL, PRIOR = Path("recipes/cifar10/vqvae.yaml"), Path("recipes/cifar10/prior.yaml")
 GRID = Grid(32, 32, 1, 512)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from timing import REPEATS, in_turn, one_thread, write_part
 from torch import Tensor
 
 from speechvq.config import QuantizerConfig
 from speechvq.quantizer import VectorQuantizer
+from timing import REPEATS, in_turn, one_thread, write_part
 
 
 def build_parser() -> argparse.ArgumentParser:

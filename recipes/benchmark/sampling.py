@@ -5,18 +5,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import roofline
 import torch
-from naive import sample_again_and_again
-from timing import REPEATS, in_turn, one_core, write_part
 from torch import Tensor
 
+import roofline
 import speechvq
+from naive import sample_again_and_again
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
-from speechvq.speech.sampling.numba_engine import forced_logits
-from speechvq.speech.sampling.sampler import sample
-from speechvq.speech.sampling.request import Script
 from speechvq.speech.decoder.wavenet import WaveNet
+from speechvq.speech.sampling.numba_engine import forced_logits
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.sampler import sample
+from timing import REPEATS, in_turn, one_core, write_part
 
 HOP, DIM, RATE = 64, 64, 16_000
 

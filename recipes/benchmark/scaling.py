@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sampling import DIM, HOP, RATE, random_wavenet
-from timing import write_part
 
+from sampling import DIM, HOP, RATE, random_wavenet
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
-from speechvq.speech.sampling.numba_engine import compile_once
-from speechvq.speech.sampling.sampler import sample_pieces
-from speechvq.speech.sampling.request import Script
 from speechvq.speech.decoder.wavenet import WaveNet
+from speechvq.speech.sampling.numba_engine import compile_once
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.sampler import sample_pieces
+from timing import write_part
 
 SECONDS = (1, 6, 60, 600)
 UTTERANCES = (1, 2, 4, 8, 16, 32, 64, 128, 256)

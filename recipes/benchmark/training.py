@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import roofline
 import torch
 import torch.nn.functional as F
-from sampling import multiply_adds
-from timing import REPEATS, in_turn, one_thread, write_part
 from torch import Tensor, nn
-from typical import TypicalWaveNet
 
+import roofline
+from sampling import multiply_adds
 from speechvq.config import SpeechConfig
-from speechvq.speech.model import SpeechVQ
 from speechvq.runtime.precision import has_bf16_products
+from speechvq.speech.model import SpeechVQ
+from timing import REPEATS, in_turn, one_thread, write_part
+from typical import TypicalWaveNet
 
 CROP = 8_000  # samples, half a second
 

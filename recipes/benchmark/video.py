@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from naive_frames import draw_again_and_again
-from timing import REPEATS, in_turn, one_core, write_part
 from torch import Tensor
 
+from naive_frames import draw_again_and_again
 from speechvq.config import read_run
 from speechvq.config.images import ImageVQConfig
 from speechvq.config.runs import ImageVQRun, VideoPriorRun
@@ -19,6 +18,7 @@ from speechvq.images.vqvae import ImageVQ
 from speechvq.video.model.prior import VideoPrior
 from speechvq.video.model.rollout import roll_out
 from speechvq.video.world.interface import ACTIONS
+from timing import REPEATS, in_turn, one_core, write_part
 
 CONFIG = Path("recipes/video/prior.yaml")
 IMAGES = Path("recipes/video/vqvae.yaml")

@@ -21,7 +21,9 @@ def main() -> int:
             print(f"| {NAMES[model]} | - | not measured | | | | | {paper} |")
         for prior in runs[0]["under"] if runs else ():
             print(f"| {NAMES[model]} | {prior} | {row(runs, prior)} | {paper} |")
-    print("\n±: of one seed, the standard error over pictures; of several, the standard deviation over seeds.")
+    print(
+        "\n±: of one seed, the standard error over pictures; of several, the standard deviation over seeds."
+    )
     print("The paper's numbers are of the whole of CIFAR-10 after 250,000 steps of 128.")
     return 0
 

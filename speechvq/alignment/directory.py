@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechvq.alignment.intervals import Interval, read_lab
 from speechvq.alignment.ctm import Passage, find_passages, read_passage
+from speechvq.alignment.intervals import Interval, read_lab
 from speechvq.alignment.textgrid import read_textgrid
-from speechvq.io.utterance_files import find_files
 from speechvq.errors import UserError
+from speechvq.io.utterance_files import find_files
 
 ENDINGS = (".lab", ".textgrid", ".ctm")
 

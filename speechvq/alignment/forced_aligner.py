@@ -7,9 +7,9 @@ from pathlib import Path
 
 import soundfile
 
+from speechvq.alignment.g2p import pronounce
 from speechvq.alignment.intervals import Interval, read_lab, write_lab
 from speechvq.alignment.phones import SILENCE
-from speechvq.alignment.g2p import pronounce
 from speechvq.alignment.pocketsphinx import ForcedAligner
 from speechvq.alignment.text_normalization import words
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform

@@ -56,9 +56,7 @@ def write_lab(path: Path, intervals: Iterable[Interval]) -> None:
     write_bytes(path, "".join(lines).encode())
 
 
-def intervals_at_frames(
-    intervals: Sequence[Interval], num_frames: int, frame_rate_hz: float
-) -> np.ndarray:
+def intervals_at_frames(intervals: Sequence[Interval], num_frames: int, frame_rate_hz: float) -> np.ndarray:
     """The interval that holds the centre of each code frame: (N,), int64, -1 where none does.
 
     Args:

@@ -21,7 +21,7 @@ _CURRENCIES = {"$": "dollars", "£": "pounds", "€": "euros"}
 _ABBREVIATIONS = {"dr.": "doctor", "st.": "saint", "vs.": "versus", "etc.": "et cetera"}
 _LETTERS = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ł": "l", "đ": "d", "ð": "th", "þ": "th", "ı": "i"}
-    | {quote: "'" for quote in "’‘ʼ`´"}
+    | dict.fromkeys("’‘ʼ`´", "'")
 )
 
 _MONEY = re.compile(r"([$£€])\s*(\d[\d,]*(?:\.\d+)?)")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from speechvq.audio.linear_prediction import loudness, residual
 from speechvq.audio.f0 import HOP
+from speechvq.audio.linear_prediction import loudness, residual
 from speechvq.audio.waveform import SAMPLE_RATE
 
 PARTS = 255  # of a cycle; the class 0 is for what is in no cycle, so that all fit into a byte

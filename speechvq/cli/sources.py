@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from speechvq.audio.waveform import describe_change, read_sound
 from speechvq.data.corpora.recording import SOUND_SUFFIXES
 from speechvq.data.manifest import FILE_NAME, read_manifest
-from speechvq.audio.waveform import describe_change, read_sound
 from speechvq.errors import UserError
 
 

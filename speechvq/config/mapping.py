@@ -27,7 +27,9 @@ def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
     """
     if isinstance(mapping, str) and (sizes := sizes_of(cls)):
         if mapping not in sizes:
-            raise UserError(f"{where}: expected a size ({', '.join(sizes)}) or its settings, got {shown(mapping)}")
+            raise UserError(
+                f"{where}: expected a size ({', '.join(sizes)}) or its settings, got {shown(mapping)}"
+            )
         return sizes[mapping]
     if not isinstance(mapping, Mapping):
         raise UserError(f"{where or 'configuration'}: expected keys and values, got {shown(mapping)}")

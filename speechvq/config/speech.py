@@ -25,8 +25,12 @@ class EncoderConfig:
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)  # 64x: 250 codes a second
     channels: int = within(1, 8192, 128)  # our choice
     blocks: int = within(0, 64, 0)  # residual blocks at the code rate; the paper has none
-    mel: int = within(0, 128, 0)  # bands of a log-mel spectrogram to read; 0 for the waveform, as the paper does
-    disguise: float = within(0, 1, 0.0)  # how far training alters the spectra's voice, see `spectrum.disguise`
+    mel: int = within(
+        0, 128, 0
+    )  # bands of a log-mel spectrogram to read; 0 for the waveform, as the paper does
+    disguise: float = within(
+        0, 1, 0.0
+    )  # how far training alters the spectra's voice, see `spectrum.disguise`
 
     def __post_init__(self) -> None:
         """Raises UserError for strides that are no strides, or whose product no sound is long enough for."""
@@ -34,7 +38,9 @@ class EncoderConfig:
         if not all(1 <= s <= 64 for s in convolved) or math.prod(self.strides[:32]) > MAX_HOP:
             raise UserError(f"encoder.strides: expected strides from 1 to 64 of product {MAX_HOP} at most")
         if self.mel and not (self.strides and 16 <= self.strides[0] <= 400 and self.strides[0] % 2 == 0):
-            raise UserError("encoder.strides: with encoder.mel the first is an even number of samples from 16 to 400")
+            raise UserError(
+                "encoder.strides: with encoder.mel the first is an even number of samples from 16 to 400"
+            )
         if self.disguise and not self.mel:
             raise UserError("encoder.disguise: needs encoder.mel")
         if len(self.strides) > 32:
@@ -54,7 +60,9 @@ class WaveNetConfig:
     speaker: int = within(1, 4096, 32)  # width of a speaker's vector
     levels: int = within(2, 65_536, 256)  # mu-law levels
     pitch: bool = False  # a pitch contour as a further condition (Polyak et al. 2021); the paper has none
-    phase: bool = False  # and where in its cycle the voice is (after Wang et al. 2019, NSF); the paper has none
+    phase: bool = (
+        False  # and where in its cycle the voice is (after Wang et al. 2019, NSF); the paper has none
+    )
 
     SIZES: ClassVar[dict[str, "WaveNetConfig"]] = {}  # by name, instead of settings
 
@@ -73,7 +81,9 @@ WAVENET_SIZES["M"] = WaveNetConfig(stacks=3, residual=128, skip=256)
 class SourceFilterConfig:
     """Harmonics and a filter that the codes tell, below the WaveNet, see `speech.source_filter`; the paper has none."""
 
-    order: int = within(0, 64, 0)  # of the filter; 0 for none of all this: the WaveNet speaks the waveform itself
+    order: int = within(
+        0, 64, 0
+    )  # of the filter; 0 for none of all this: the WaveNet speaks the waveform itself
     harmonics: int = within(0, 64, 0)  # of the voice; 0 for a filter alone
     bands: int = within(8, 128, 40)  # of the log-mel spectra that both follow from
     units: int = within(1, 4096, 192)  # of the networks that tell both

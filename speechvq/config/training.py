@@ -12,7 +12,9 @@ class TrainConfig:
 
     steps: int = within(1, 10**9, 20_000)
     learning_rate: float = within(0, 10, 1e-3)
-    encoder_rate: float = within(0, 10, 1.0)  # the encoder's share of the rate; 0 leaves encoder and, in speech, codebook as they began
+    encoder_rate: float = within(
+        0, 10, 1.0
+    )  # the encoder's share of the rate; 0 leaves encoder and, in speech, codebook as they began
     warmup: int = within(0, 10**9, 200)  # steps of rising rate
     decay: float = within(0, 1, 0.3)  # last share of the steps, over which the rate falls linearly to zero
     clip: float = within(1e-9, 1e9, 1.0)  # largest gradient norm

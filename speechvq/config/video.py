@@ -43,7 +43,9 @@ class VideoPriorConfig:
                 "model.actions=true with model.past=0: an action changes a frame, so tell one or more"
             )
         if self.motion.nearness and not self.past:
-            raise UserError("model.motion.nearness with model.past=0: nothing is there to move; tell one or more")
+            raise UserError(
+                "model.motion.nearness with model.past=0: nothing is there to move; tell one or more"
+            )
         if self.pixelcnn.classes:
             raise UserError("model.pixelcnn.classes=true: frames have no classes; leave it out")
 

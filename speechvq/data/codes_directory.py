@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from speechvq.io.utterance_files import by_utterance, find_files
 from speechvq.errors import UserError
 from speechvq.io.atomic import replacing
+from speechvq.io.utterance_files import by_utterance, find_files
 
 META = "meta.json"
 FRAME_RATE, NUM_CODES = "frame_rate_hz", "num_codes"  # what it must say

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from speechvq.data.conversions import Fold, Job, choose_references, own_recordings
 from speechvq.data.corpora.recording import SOUND_SUFFIXES
 from speechvq.data.manifest import Utterance
-from speechvq.io.utterance_files import by_utterance, find_files
 from speechvq.errors import UserError
-from speechvq.data.conversions import Fold, Job, choose_references, own_recordings
+from speechvq.io.utterance_files import by_utterance, find_files
 
 _KEPT = 4  # every fourth recording of a target is kept for comparison; its voice is known by the others
 _SHOWN = 5  # names in a message

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.data.manifest import Utterance
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 
 REFERENCE_SECONDS = 10  # of each reference; more of the same sentence tells little

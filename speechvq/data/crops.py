@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from speechvq.data.manifest import Utterance
-from speechvq.audio.glottal_phase import glottal_phase
 from speechvq.audio.f0 import HOP, contour
-from speechvq.data.sampler import batches
+from speechvq.audio.glottal_phase import glottal_phase
 from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.data.manifest import Utterance
+from speechvq.data.sampler import batches
 from speechvq.errors import UserError
-
 
 AROUND = 4 * HOP  # samples on either side of a crop that its pitch is tracked with
 KEPT_HOURS = 10.0  # a corpus up to this long is tracked once, utterance by utterance, and kept: 60 MB an hour
@@ -39,7 +38,12 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
     """
 
     def __init__(
-        self, utterances: Sequence[Utterance], speakers: Sequence[str], crop: int, seed: int, pitch: bool = False
+        self,
+        utterances: Sequence[Utterance],
+        speakers: Sequence[str],
+        crop: int,
+        seed: int,
+        pitch: bool = False,
     ) -> None:
         """
         Args:
@@ -91,7 +95,11 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
             self._voices[which] = hertz, glottal_phase(whole, hertz)
         hertz, phase = self._voices[which]
         frames = slice(start // HOP, start // HOP + -(-self.crop // HOP))
-        parts = read_crop(self.paths[which], start, self.crop), hertz[frames].copy(), phase[start : start + self.crop].copy()
+        parts = (
+            read_crop(self.paths[which], start, self.crop),
+            hertz[frames].copy(),
+            phase[start : start + self.crop].copy(),
+        )
         return tuple(torch.from_numpy(part) for part in parts)  # type: ignore[return-value]
 
 
@@ -105,7 +113,11 @@ def read_voice(path: str, start: int, length: int, track: bool) -> tuple[Tensor,
     """
     frames = -(-length // HOP)
     if not track:
-        return torch.from_numpy(read_crop(path, start, length)), torch.zeros(frames), torch.zeros(length, dtype=torch.uint8)
+        return (
+            torch.from_numpy(read_crop(path, start, length)),
+            torch.zeros(frames),
+            torch.zeros(length, dtype=torch.uint8),
+        )
     before = min(start // HOP * HOP, AROUND)
     wider = read_crop(path, start - before, before + length + AROUND)
     pitch, own = contour(wider), slice(before, before + length)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.data.codes_directory import FRAME_RATE, META
-from speechvq.io.utterance_files import by_utterance, find_files
 from speechvq.errors import UserError
+from speechvq.io.utterance_files import by_utterance, find_files
 
 _EXAMPLE = f'{{"{FRAME_RATE}": 50}}'
 

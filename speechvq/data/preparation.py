@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from speechvq.data.preprocessing import Outcome, condition, sound_path
+from speechvq.audio.waveform import LEVEL, SAMPLE_RATE, TRIM_DB
 from speechvq.data.corpora.recording import Found, Recording
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
-from speechvq.runtime.worker_pool import in_order
+from speechvq.data.preprocessing import Outcome, condition, sound_path
 from speechvq.data.splits import SplitRule, choose_unseen, split_of
-from speechvq.audio.waveform import LEVEL, SAMPLE_RATE, TRIM_DB
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress
+from speechvq.runtime.worker_pool import in_order
 
 COMPLAINTS = "complaints.txt"
 DEFAULT_RULE = SplitRule()

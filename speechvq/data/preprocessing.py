@@ -7,7 +7,6 @@ from pathlib import Path
 import soundfile
 
 from speechvq.alignment.intervals import Interval, read_lab, write_lab
-from speechvq.data.corpora.recording import Recording
 from speechvq.audio.linear_prediction import polarity
 from speechvq.audio.waveform import (
     SAMPLE_RATE,
@@ -17,6 +16,7 @@ from speechvq.audio.waveform import (
     trim_silence,
     write_waveform,
 )
+from speechvq.data.corpora.recording import Recording
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 

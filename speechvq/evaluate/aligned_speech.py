@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.alignment.intervals import Interval
 from speechvq.alignment.directory import AlignmentDirectory
-from speechvq.data.manifest import Utterance
+from speechvq.alignment.intervals import Interval
 from speechvq.audio.waveform import read_waveform
+from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.runtime.progress import progress
 

@@ -9,8 +9,8 @@ from speechvq.alignment.directory import read_alignments
 from speechvq.cli.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.tables import align, number, percent
-from speechvq.metrics.units.boundaries import Agreement, Boundaries, agreement, compare
 from speechvq.io.atomic import write_bytes
+from speechvq.metrics.units.boundaries import Agreement, Boundaries, agreement, compare
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,12 +5,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.data.codes_directory import open_codes
 from speechvq.cli.command import run
+from speechvq.data.codes_directory import open_codes
 from speechvq.errors import UserError
 from speechvq.evaluate.unit_tables import codebook_table
-from speechvq.metrics.units.codebook import score_codebook
 from speechvq.io.atomic import write_bytes
+from speechvq.metrics.units.codebook import score_codebook
 from speechvq.runtime.progress import progress
 
 

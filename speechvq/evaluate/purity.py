@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechvq.alignment.directory import open_alignments
-from speechvq.data.codes_directory import open_codes
-from speechvq.data.manifest import read_manifest
 from speechvq.audio.waveform import read_waveform
 from speechvq.cli.command import run
+from speechvq.data.codes_directory import open_codes
+from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.evaluate.unit_tables import purity_table
-from speechvq.metrics.units.purity import Score, score_units
 from speechvq.io.atomic import write_bytes
+from speechvq.metrics.units.purity import Score, score_units
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,13 +5,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from speechvq.cli.command import run
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
-from speechvq.cli.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.unit_tables import speakers_table
-from speechvq.metrics.units.speakers import score_speakers
 from speechvq.io.atomic import write_bytes
+from speechvq.metrics.units.speakers import score_speakers
 from speechvq.runtime.progress import progress
 
 
@@ -37,7 +37,9 @@ def _work(arguments: argparse.Namespace) -> None:
     names = sorted(set(codes.files) & set(speakers))
     strangers = sorted(set(codes.files) - set(speakers))
     if not names:
-        raise UserError(f"{arguments.manifest}: lists no utterance of {codes.path}; give the one of its corpus")
+        raise UserError(
+            f"{arguments.manifest}: lists no utterance of {codes.path}; give the one of its corpus"
+        )
     found = progress(names, total=len(names), label="count", unit="utterances")
     try:
         score = score_speakers(((codes.read(name), speakers[name]) for name in found), codes.num_codes)

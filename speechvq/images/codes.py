@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from speechvq.errors import UserError
-from speechvq.io.atomic import replacing
 from speechvq.images.dataset import ImageSet
 from speechvq.images.model_directory import ImageModel
 from speechvq.images.vae import ImageVAE
 from speechvq.images.vqvae import ImageVQ
+from speechvq.io.atomic import replacing
 from speechvq.io.model_directory import WEIGHTS, find_model
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.runtime.progress import progress

@@ -8,8 +8,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from speechvq.errors import UserError
-from speechvq.io.atomic import replacing, write_bytes
 from speechvq.images import cifar10, folder
+from speechvq.io.atomic import replacing, write_bytes
 from speechvq.runtime.progress import progress
 
 META = "meta.json"
@@ -55,7 +55,7 @@ def prepare_folder(root: Path, out: Path, size: int, report: folder.Report) -> P
         return folder.read_pictures(root, paths, classes, size, report)
 
     source = f"pictures {root.resolve()} {size}"
-    return prepare(out, source, size, classes, {split: read for split in found})
+    return prepare(out, source, size, classes, dict.fromkeys(found, read))
 
 
 def prepare(

@@ -17,8 +17,8 @@ from speechvq.images.autoencoder import ResidualBlock
 from speechvq.images.codebooks import Codebooks
 from speechvq.normalization import BatchRenorm
 from speechvq.priors.grid.model_directory import load_over_grids, save_over_grids
-from speechvq.priors.grid.sampling import sample_grids
 from speechvq.priors.grid.pixelcnn import CodeTables, Grid, PixelCNN
+from speechvq.priors.grid.sampling import sample_grids
 from speechvq.vqvae import VQVAE
 
 

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from speechvq.config.images import ImageVQConfig
 from speechvq.images.autoencoder import Decoder, Encoder
-from speechvq.images.elbo import Bound, CodePrior, uniform_prior
 from speechvq.images.codebooks import Codebooks
+from speechvq.images.elbo import Bound, CodePrior, uniform_prior
 from speechvq.normalization import BatchRenorm
 from speechvq.quantizer import VectorQuantizer
 from speechvq.vqvae import VQVAE

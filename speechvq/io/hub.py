@@ -30,7 +30,9 @@ def download(name: str) -> Path:
         return Path(hub.snapshot_download(repository, allow_patterns=list(FILES)))
     except (OSError, ValueError, RuntimeError) as error:
         reason = _first_line(error)
-        raise UserError(f"{name}: cannot be fetched ({reason}); see the name, and whether you are online") from None
+        raise UserError(
+            f"{name}: cannot be fetched ({reason}); see the name, and whether you are online"
+        ) from None
 
 
 def upload(folder: Path, name: str, *, private: bool) -> str:
@@ -44,7 +46,9 @@ def upload(folder: Path, name: str, *, private: bool) -> str:
         url = hub.create_repo(repository, private=private, exist_ok=True)
         hub.upload_folder(repo_id=repository, folder_path=str(folder), allow_patterns=list(FILES))
     except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(f"{name}: cannot be written ({_first_line(error)}); log in with: hf auth login") from None
+        raise UserError(
+            f"{name}: cannot be written ({_first_line(error)}); log in with: hf auth login"
+        ) from None
     return str(url)
 
 

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.data.corpora.recording import read_text
 from speechvq.alignment.pocketsphinx import PhoneRecogniser
 from speechvq.alignment.text_normalization import words
-from speechvq.data.manifest import Utterance
 from speechvq.audio.waveform import read_waveform
+from speechvq.data.conversions import Job
+from speechvq.data.corpora.recording import read_text
+from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.judges.metric import Heard
-from speechvq.data.conversions import Job
+from speechvq.judges.speech_recognition import SpeechRecogniser
 from speechvq.metrics.conversion import mel_distance
 from speechvq.metrics.edit_distance import error_rate
 from speechvq.metrics.mel_cepstrum import mel_cepstral_distance
-from speechvq.judges.speech_recognition import SpeechRecogniser
 from speechvq.metrics.summary import Figure, make_figure
 
 Measure = Callable[[np.ndarray, np.ndarray], float]  # of two sounds, (T,) and (T',)
@@ -123,9 +123,7 @@ class WordJudge:
         UserError: no such folder, a sentence has no text, or the recogniser cannot be downloaded.
     """
 
-    def __init__(
-        self, folder: Path, jobs: Sequence[Job], recogniser: SpeechRecogniser | None = None
-    ) -> None:
+    def __init__(self, folder: Path, jobs: Sequence[Job], recogniser: SpeechRecogniser | None = None) -> None:
         texts = {path.stem: path for path in sorted(folder.rglob("*.txt"))}
         needed = sorted({job.utterance.utt for job in jobs})
         if lacking := [utt for utt in needed if utt not in texts]:

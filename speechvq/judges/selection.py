@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from speechvq.errors import UserError
-from speechvq.judges.metric import Judge
 from speechvq.data.conversions import Fold
+from speechvq.errors import UserError
 from speechvq.judges.intelligibility import PhoneJudge, Phones, ResynthesisJudge, WordJudge
+from speechvq.judges.metric import Judge
 from speechvq.judges.voice import EmbeddingJudge, OpinionJudge
 
 

@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.judges.metric import Heard
 from speechvq.data.conversions import Fold, Job, read_references
+from speechvq.judges.metric import Heard
 from speechvq.judges.speaker_embedding import SpeakerEncoder
 from speechvq.judges.speech_quality import QualityJudge
 from speechvq.metrics.summary import Figure, make_figure

@@ -27,7 +27,7 @@ def mel_cepstral_distance(first: np.ndarray, second: np.ndarray) -> float:
     """
     if not len(first) or not len(second):
         return math.nan
-    from speechvq.metrics.dtw import warped_distances# its compilation is no part of starting
+    from speechvq.metrics.dtw import warped_distances  # its compilation is no part of starting
 
     costs = _decibels(_cepstra(first), _cepstra(second))
     return float(warped_distances(costs, np.array([0, costs.shape[1]]))[0])

@@ -9,7 +9,16 @@ import numpy as np
 from speechvq.alignment.intervals import Interval
 from speechvq.audio.f0 import HIGHEST, HOP, median_pitch, track_pitch
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.plots.panels import DPI, INK, PIXELS, code_colours, draw_codes, draw_spectrogram, save_picture, write_title
+from speechvq.plots.panels import (
+    DPI,
+    INK,
+    PIXELS,
+    code_colours,
+    draw_codes,
+    draw_spectrogram,
+    save_picture,
+    write_title,
+)
 from speechvq.plots.phone_colors import phone_colours
 from speechvq.plots.phone_strip import draw_phones
 
@@ -52,7 +61,12 @@ def draw_conversion(
 
     seconds = min(len(source) / SAMPLE_RATE, SECONDS)
     codes = None if codes is None or not len(codes) else codes
-    heights = [*([0.3] if phones else []), 3.0, *([0.45, 0.75] if codes is not None else []), *(3.0 for _ in converted)]
+    heights = [
+        *([0.3] if phones else []),
+        3.0,
+        *([0.45, 0.75] if codes is not None else []),
+        *(3.0 for _ in converted),
+    ]
     figure = Figure(
         figsize=(PIXELS / DPI, 0.9 + sum(h + 0.62 for h in heights) * 0.82), dpi=DPI, layout="constrained"
     )

@@ -46,6 +46,8 @@ def draw_generation(
         below.set(xlim=(0, seconds), yticks=[], ylabel="codes")
         for axes in (above, below):
             if 0 < prompt_seconds < seconds:
-                axes.axvline(prompt_seconds, color="white" if axes is above else INK, linewidth=2, linestyle="--")
+                axes.axvline(
+                    prompt_seconds, color="white" if axes is above else INK, linewidth=2, linestyle="--"
+                )
     panels[-1].set_xlabel("seconds")
     save_picture(figure, path)

@@ -9,7 +9,15 @@ import numpy as np
 from speechvq.alignment.intervals import Interval, phones_at_frames
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.metrics.units.purity import LabelledUnits, Score
-from speechvq.plots.panels import DPI, FAINT, PIXELS, code_colours, draw_spectrogram, save_picture, write_title
+from speechvq.plots.panels import (
+    DPI,
+    FAINT,
+    PIXELS,
+    code_colours,
+    draw_spectrogram,
+    save_picture,
+    write_title,
+)
 from speechvq.plots.phone_colors import phone_colours
 from speechvq.plots.phone_strip import bare, draw_phones
 from speechvq.plots.unit_matrix import MOST_PHONES, draw_matrix, in_order
@@ -110,7 +118,9 @@ def _runs(names: Sequence[str | None], frame_rate: float) -> list[Interval]:
     edges = [i for i in range(len(names) + 1) if i in (0, len(names)) or names[i] != names[i - 1]]
     runs = [(first, last, names[first]) for first, last in zip(edges, edges[1:])]
     return [
-        Interval(first / frame_rate, last / frame_rate, name) for first, last, name in runs if name is not None
+        Interval(first / frame_rate, last / frame_rate, name)
+        for first, last, name in runs
+        if name is not None
     ]
 
 

@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.data.corpora import folder
-from speechvq.data.corpora import librispeech
-from speechvq.data.corpora import vctk
+from speechvq.cli.command import run
+from speechvq.data.corpora import folder, librispeech, vctk
 from speechvq.data.corpora.recording import Found
 from speechvq.data.preparation import COMPLAINTS, Summary, claim, prepare_corpus
 from speechvq.data.splits import SplitRule
-from speechvq.cli.command import run
 from speechvq.errors import UserError
 from speechvq.prepare.pictures import PICTURES, prepare_pictures
 
@@ -116,7 +114,7 @@ def _download(arguments: argparse.Namespace) -> None:
 
 
 def _mini(arguments: argparse.Namespace) -> tuple[Found, str]:
-    from speechvq.data.corpora import mini# the only corpus with an optional dependency
+    from speechvq.data.corpora import mini  # the only corpus with an optional dependency
 
     counts = {"speakers": arguments.speakers, "sentences": arguments.sentences, "seed": arguments.seed}
     source = f"mini {counts}"

@@ -9,8 +9,8 @@ from speechvq.cli.command import run
 from speechvq.errors import UserError
 
 if TYPE_CHECKING:
-    from speechvq.data.manifest import Utterance
     from speechvq.data.conversions import Job
+    from speechvq.data.manifest import Utterance
     from speechvq.report.page import Page
     from speechvq.report.units import Protocol
 
@@ -73,9 +73,7 @@ def _work(arguments: argparse.Namespace) -> None:
 def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
     """Everything that was asked for; pictures are drawn into the folder."""
     from speechvq.plots.training_curve import draw_curve
-    from speechvq.report import likelihood, training_run, units, voices
-    from speechvq.report import audio_examples
-    from speechvq.report import results
+    from speechvq.report import audio_examples, likelihood, results, training_run, units, voices
     from speechvq.report.imagined import imagined
     from speechvq.report.page import Page
     from speechvq.report.run_kind import subject_of
@@ -87,9 +85,7 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
     scores = results.read_conversions(arguments.scores) if arguments.scores else None
     facts, protocols = _protocols(arguments)
     manifest = _manifest(arguments, config)
-    examples = audio_examples.examples(
-        _jobs(arguments, manifest), arguments.examples, arguments.resynthesis
-    )
+    examples = audio_examples.examples(_jobs(arguments, manifest), arguments.examples, arguments.resynthesis)
     draw_curve(folder / "curve.png", metrics, subject.panels)
     return Page(
         name=arguments.run.resolve().name,
@@ -108,15 +104,16 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
         units=_draw_units(arguments, examples, manifest, folder / "units.png"),
         protocols=protocols,
         abx=units.abx_table(results.read_abx(arguments.abx)) if arguments.abx else None,
-        generated=audio_examples.generated(arguments.generated) if arguments.generated else audio_examples.NOTHING,
+        generated=audio_examples.generated(arguments.generated)
+        if arguments.generated
+        else audio_examples.NOTHING,
         config=(arguments.run / training_run.CONFIG).read_text(encoding="utf-8"),
     )
 
 
 def _protocols(arguments: argparse.Namespace) -> "tuple[dict[str, str], list[Protocol]]":
     """What the codes say of phones, in a word for the head of the page and in full."""
-    from speechvq.report import units
-    from speechvq.report import results
+    from speechvq.report import results, units
 
     facts, protocols = {}, []
     for group in ("", "unseen_"):

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from speechvq.data.conversions import Job
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
-from speechvq.data.conversions import Job
 from speechvq.judges.intelligibility import resynthesis_of
 
 GENERATED = 12  # sounds from nothing, at most

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from speechvq.alignment.directory import AlignmentDirectory
-from speechvq.data.manifest import Utterance
 from speechvq.audio.waveform import read_waveform
+from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.plots.conversion import draw_conversion

@@ -37,7 +37,9 @@ def drawn(folder: Path, *, asked: bool) -> Drawn:
     places = (folder / RECONSTRUCTIONS, folder / SAMPLES)
     found = Drawn(*(place if place.is_file() else None for place in places))
     if asked and found == Drawn():
-        raise UserError(f"{folder}: no {RECONSTRUCTIONS} here; give what `python -m speechvq.draw --out` made")
+        raise UserError(
+            f"{folder}: no {RECONSTRUCTIONS} here; give what `python -m speechvq.draw --out` made"
+        )
     return found
 
 
@@ -49,7 +51,9 @@ def likelihood_table(measured: Likelihood) -> LikelihoodTable:
     ]
     notes = [f"Over {measured.images:,} held-out pictures; ± is the standard error over them."]
     if measured.samples:
-        notes.append(f"Importance-weighted with {measured.samples} samples, so the bound is below its parts' sum.")
+        notes.append(
+            f"Importance-weighted with {measured.samples} samples, so the bound is below its parts' sum."
+        )
     if stage := measured.second_stage:
         notes.append(
             f"Second stage, {stage.latent_bits:g} bits a picture: {stage.bits_a_code:.3f} bits a code with a picture's "

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speechvq.evaluate.tables import summary_cells
-from speechvq.metrics.summary import Figure
 from speechvq.io.atomic import write_bytes
+from speechvq.metrics.summary import Figure
+from speechvq.report.audio_examples import Example, Generated
 from speechvq.report.data_urls import picture_url, sound_url
 from speechvq.report.imagined import Imagined
 from speechvq.report.likelihood import Drawn, LikelihoodTable
-from speechvq.report.audio_examples import Example, Generated
 from speechvq.report.results import RolloutTables
 from speechvq.report.units import AbxTable, Protocol
 from speechvq.report.voices import VoiceTable

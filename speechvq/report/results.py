@@ -226,7 +226,9 @@ def _likelihood(content: Any) -> Likelihood:
         for prior, values in content["under"].items()
     }
     stage = content.get("second_stage")
-    second = None if stage is None else SecondStageBits(*(_float(stage[name]) for name in SecondStageBits._fields))
+    second = (
+        None if stage is None else SecondStageBits(*(_float(stage[name]) for name in SecondStageBits._fields))
+    )
     return Likelihood(int(_float(content["images"])), int(_float(content.get("samples", 0))), under, second)
 
 

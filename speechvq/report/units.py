@@ -84,8 +84,7 @@ def abx_table(abx: Abx) -> AbxTable:
     """The run's codes first, then what they are held against."""
     where = "in equal contexts" if abx.context == "within" else "in any context"
     rows = [
-        (each.name or OURS, [each.distance, *_error(each.within), *_error(each.across)])
-        for each in abx.units
+        (each.name or OURS, [each.distance, *_error(each.within), *_error(each.across)]) for each in abx.units
     ]
     return AbxTable(f"ABX error of {abx.items}s {where}", rows)
 

@@ -4,7 +4,11 @@ import ctypes
 import sys
 
 # Names of glibc's malloc.h, and values: blocks up to the largest size allowed come from the heap, and it never shrinks.
-_SETTINGS = {"M_MMAP_THRESHOLD": (-3, 32 << 20), "M_TRIM_THRESHOLD": (-1, (1 << 31) - 1), "M_TOP_PAD": (-2, 64 << 20)}
+_SETTINGS = {
+    "M_MMAP_THRESHOLD": (-3, 32 << 20),
+    "M_TRIM_THRESHOLD": (-1, (1 << 31) - 1),
+    "M_TOP_PAD": (-2, 64 << 20),
+}
 
 
 def keep_freed_memory() -> None:

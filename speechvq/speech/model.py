@@ -11,23 +11,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.audio.glottal_phase import contour_phase
 from speechvq.audio.f0 import HOP, contour
+from speechvq.audio.f0_contour import at_code_rate, at_frames, shift_pitch
+from speechvq.audio.glottal_phase import contour_phase
+from speechvq.audio.mulaw import Companding
 from speechvq.audio.waveform import normalise_level
 from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
+from speechvq.io.hub import upload
+from speechvq.io.tensors import check_tensors
 from speechvq.quantizer import VectorQuantizer
-from speechvq.speech.sampling.overlap_add import Joined, cut, join
-from speechvq.audio.mulaw import Companding
-from speechvq.audio.f0_contour import at_code_rate, at_frames, shift_pitch
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.encoder.encoder import Encoder
-from speechvq.io.hub import upload
 from speechvq.speech.model_directory import read_model, save_model
+from speechvq.speech.sampling.overlap_add import Joined, cut, join
 from speechvq.speech.sampling.request import Script
 from speechvq.speech.sampling.synthesize import Sampling, speak_script
 from speechvq.vqvae import VQVAE
-from speechvq.io.tensors import check_tensors
 
 CHUNKS_AT_ONCE = 32  # of a long sound that is cut; bounds the memory
 ENCODE_SECONDS = 10  # of sound encoded at once; bounds the memory of long files
@@ -132,7 +132,9 @@ class SpeechVQ(VQVAE):
         the codes are those of the whole.
         """
         hop, device = self.config.hop, self.quantizer.codebook.device
-        padded = torch.from_numpy(np.pad(normalise_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop)))
+        padded = torch.from_numpy(
+            np.pad(normalise_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
+        )
         piece, margin = max(round(ENCODE_SECONDS * self.config.sample_rate) // hop, 1), self.encoder.margin
         pieces = []  # with what is around them, and which of their codes are their own
         for start in range(0, len(padded) // hop, piece):
@@ -243,7 +245,12 @@ class SpeechVQ(VQVAE):
         return match_level(spoken[: len(wave)], wave)
 
     def speak_in_chunks(
-        self, wave: np.ndarray, speaker: str, *, on_chunks: Callable[[float], None] | None = None, **options: Any
+        self,
+        wave: np.ndarray,
+        speaker: str,
+        *,
+        on_chunks: Callable[[float], None] | None = None,
+        **options: Any,
     ) -> Joined:
         """A conversion at the package's level, spoken as overlapping chunks side by side, and how well they join.
 
@@ -275,12 +282,16 @@ class SpeechVQ(VQVAE):
             return np.empty(0, np.float32)
         return shift_pitch(contour(wave), float(self.voice_pitch[self.speaker_number(speaker)]))
 
-    def _pitch(self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None) -> Tensor | None:
+    def _pitch(
+        self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None
+    ) -> Tensor | None:
         """Contours at the code rate, (B, N), or None for a decoder that is not told the pitch."""
         if pitch is None or not self.config.wavenet.pitch:
             return None
         rows = [
-            at_code_rate(torch.from_numpy(one)[None], len(each), self.config.hop)[0] if len(one) else torch.zeros(len(each))
+            at_code_rate(torch.from_numpy(one)[None], len(each), self.config.hop)[0]
+            if len(one)
+            else torch.zeros(len(each))
             for one, each in zip(pitch, codes)
         ]
         return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(numbers.device)

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from speechvq.data.manifest import is_file_name
 from speechvq.config import SpeechConfig, from_mapping, read_yaml, save
+from speechvq.data.manifest import is_file_name
 from speechvq.errors import UserError
 from speechvq.io.hub import download, is_hub_name
 from speechvq.io.tensors import read_tensors, write_tensors
@@ -53,7 +53,9 @@ def save_model(folder: Path, model: Saved, *, half: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         tensors = model.state_dict()
         if half:
-            tensors = {name: each.half() if _is_rounded(name, each) else each for name, each in tensors.items()}
+            tensors = {
+                name: each.half() if _is_rounded(name, each) else each for name, each in tensors.items()
+            }
         write_tensors(folder / WEIGHTS, tensors)
         save(folder / CONFIG, model.config, speakers=list(model.speakers))
     except OSError as error:
@@ -82,7 +84,9 @@ def read_model(folder: str | Path) -> Contents:
     if not isinstance(speakers, list) or not speakers or not all(isinstance(name, str) for name in speakers):
         raise UserError(f"{folder / CONFIG}: 'speakers' must list the voices' names")
     if not all(map(is_file_name, speakers)):  # conversions go into a folder of the voice's name
-        raise UserError(f"{folder / CONFIG}: 'speakers' holds a name that cannot name a folder; do not use this model")
+        raise UserError(
+            f"{folder / CONFIG}: 'speakers' holds a name that cannot name a folder; do not use this model"
+        )
     try:
         config = from_mapping(SpeechConfig, mapping)
     except UserError as error:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.errors import UserError
-from speechvq.training.ema import WeightAverage
 from speechvq.io.tensors import check_tensors, read_tensors, write_tensors
+from speechvq.training.ema import WeightAverage
 
 MARKER = "COMPLETE"
 

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from speechvq.runtime import distributed
 from speechvq.config import TrainConfig
-from speechvq.training.ema import WeightAverage
-from speechvq.training.checkpoint import TrainingState, list_checkpoints, load_checkpoint, save_checkpoint
-from speechvq.training.metrics_log import MetricsLog, say
-from speechvq.training.meter import Losses, Meter
+from speechvq.runtime import distributed
 from speechvq.runtime.precision import has_bf16_products
+from speechvq.training.checkpoint import TrainingState, list_checkpoints, load_checkpoint, save_checkpoint
+from speechvq.training.ema import WeightAverage
+from speechvq.training.meter import Losses, Meter
+from speechvq.training.metrics_log import MetricsLog, say
 
 LOG_EVERY = 50  # steps
 DEAF_BITS = 0.02  # a decoder that loses less by another utterance's codes does not listen to them
@@ -58,7 +58,9 @@ def fit(
         load_checkpoint(checkpoints[-1], state)
         say(f"resuming from {checkpoints[-1]}")
     if config.precision == "bf16" and not has_bf16_products(next(model.parameters()).device):
-        say("warning: this device only emulates bfloat16, which is many times slower: set train.precision=fp32")
+        say(
+            "warning: this device only emulates bfloat16, which is many times slower: set train.precision=fp32"
+        )
     log = MetricsLog(run, state.step) if distributed.rank() == 0 else None
     meter = Meter(config, state.window)
     with _StopSignals() as stop:

@@ -10,13 +10,13 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from speechvq.runtime import distributed
 from speechvq.config import TrainConfig
 from speechvq.errors import UserError
-from speechvq.training.checkpoint import list_checkpoints
-from speechvq.training.metrics_log import say
-from speechvq.training.loop import Batches, Evaluate, Interrupted, averaged, fit
+from speechvq.runtime import distributed
 from speechvq.runtime.memory import keep_freed_memory
+from speechvq.training.checkpoint import list_checkpoints
+from speechvq.training.loop import Batches, Evaluate, Interrupted, averaged, fit
+from speechvq.training.metrics_log import say
 
 
 class Lesson(NamedTuple):
@@ -26,7 +26,9 @@ class Lesson(NamedTuple):
     batches: Batches  # endless batches from a step on
     evaluate: Evaluate  # measures a model on held-out data
     export: Callable[[Path, nn.Module], None]  # writes a model directory
-    begin: Callable[[], None] = lambda: None  # what comes before the first step of a run that was not begun yet
+    begin: Callable[[], None] = lambda: (
+        None
+    )  # what comes before the first step of a run that was not begun yet
     compile: Callable[[], None] | None = None  # fuses the model's kernels, where that is known to work
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from helpers.odd_sounds import names, write_bad, write_tone
+from helpers.tiny import python
 from speechvq import align
 from speechvq.alignment.intervals import read_lab
 from speechvq.alignment.phones import PHONES
 from speechvq.cli.sources import Source
-from helpers.tiny import python
 
 
 def run(*arguments: str | Path) -> int:

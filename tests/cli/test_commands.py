@@ -8,13 +8,36 @@ from pathlib import Path
 
 import pytest
 
-from speechvq import UserError, __main__, align, convert, draw, encode, enroll, generate, prepare, report
-from speechvq.cli import command
-from speechvq import imagine, train
-from speechvq import evaluate as evaluate_command
-from speechvq.evaluate import abx, alignments, baselines, codebook, conversion, generation, likelihood, prior
-from speechvq.evaluate import purity, rollout, speakers
 from helpers.tiny import python
+from speechvq import (
+    UserError,
+    __main__,
+    align,
+    convert,
+    draw,
+    encode,
+    enroll,
+    generate,
+    imagine,
+    prepare,
+    report,
+    train,
+)
+from speechvq import evaluate as evaluate_command
+from speechvq.cli import command
+from speechvq.evaluate import (
+    abx,
+    alignments,
+    baselines,
+    codebook,
+    conversion,
+    generation,
+    likelihood,
+    prior,
+    purity,
+    rollout,
+    speakers,
+)
 
 PARSERS = {
     "prepare": prepare.build_parser,

@@ -10,13 +10,13 @@ import soundfile
 
 import speechvq
 from helpers.odd_sounds import BAD, names, save_tiny_model, write_bad, write_samples, write_tone
+from helpers.tiny import VOICES, WAVENET, python, speech_config
 from speechvq import convert
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
-from speechvq.config import EncoderConfig, SourceFilterConfig
 from speechvq.cli.sources import Source
-from speechvq.speech.sampling import overlap_add
+from speechvq.config import EncoderConfig, SourceFilterConfig
 from speechvq.speech.model_directory import save_model
-from helpers.tiny import VOICES, WAVENET, python, speech_config
+from speechvq.speech.sampling import overlap_add
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,9 @@ def test_the_longest_comes_first(tmp_path: Path) -> None:
 def test_what_is_spoken_side_by_side_is_bounded(seconds: list[float], sizes: list[int]) -> None:
     """In sounds, and in seconds of the rectangle that they fill."""
     room = np.empty(round(max(seconds, default=0) * SAMPLE_RATE), np.float32)
-    jobs = [(Source(str(i), Path()), room[: round(each * SAMPLE_RATE)], "bob") for i, each in enumerate(seconds)]
+    jobs = [
+        (Source(str(i), Path()), room[: round(each * SAMPLE_RATE)], "bob") for i, each in enumerate(seconds)
+    ]
     batches = list(convert._batches(iter(jobs)))
     assert [len(batch) for batch in batches] == sizes
     assert [job[0].name for batch in batches for job in batch] == [job[0].name for job in jobs]
@@ -216,7 +218,12 @@ def test_what_is_spoken_side_by_side_is_bounded(seconds: list[float], sizes: lis
 
 def test_engines_and_precisions(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, made = write_tone(tmp_path / "a.wav", samples=800), {}
-    choices = {"plain": (), "numba": ("--engine", "numba"), "torch": ("--engine", "torch"), "bf16": ("--precision", "bf16")}
+    choices = {
+        "plain": (),
+        "numba": ("--engine", "numba"),
+        "torch": ("--engine", "torch"),
+        "bf16": ("--precision", "bf16"),
+    }
     for name, flags in choices.items():
         out = tmp_path / f"{name}.wav"
         assert run(model, "--src", source, "--target-speaker", "bob", "--out", out, *flags) == 0
@@ -229,14 +236,29 @@ def test_engines_and_precisions(model: Path, tmp_path: Path, capsys: pytest.Capt
         assert ended.value.code == 2 and f"argument {flags[0]}: invalid choice" in capsys.readouterr().err
 
 
-def test_sizes_that_bfloat16_cannot_take_cost_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sizes_that_bfloat16_cannot_take_cost_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     odd = speech_config(wavenet=dataclasses.replace(WAVENET, residual=5))
     save_model(tmp_path / "model", speechvq.SpeechVQ(odd, VOICES))
     source = write_tone(tmp_path / "a.wav", samples=100)
-    arguments = ("--src", source, "--target-speaker", "bob", "--out", tmp_path / "b.wav", "--precision", "bf16")
+    arguments = (
+        "--src",
+        source,
+        "--target-speaker",
+        "bob",
+        "--out",
+        tmp_path / "b.wav",
+        "--precision",
+        "bf16",
+    )
     assert run(tmp_path, *arguments) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("speechvq.convert: error: ") and "take fp32" in error and not (tmp_path / "b.wav").exists()
+    assert (
+        error.startswith("speechvq.convert: error: ")
+        and "take fp32" in error
+        and not (tmp_path / "b.wav").exists()
+    )
 
 
 def test_chunked(
@@ -271,7 +293,10 @@ def test_a_long_sound_needs_little_more_memory_than_a_short_one(tmp_path: Path) 
     told = dataclasses.replace(WAVENET, stacks=1, layers=1, levels=4, pitch=True, phase=True)
     source = SourceFilterConfig(order=2, harmonics=2, units=2)
     encoder = EncoderConfig(strides=(4, 4, 4), channels=2)
-    save_model(tmp_path / "model", speechvq.SpeechVQ(speech_config(wavenet=told, encoder=encoder, source_filter=source), VOICES).eval())
+    save_model(
+        tmp_path / "model",
+        speechvq.SpeechVQ(speech_config(wavenet=told, encoder=encoder, source_filter=source), VOICES).eval(),
+    )
     rng, sounds = np.random.default_rng(0), []
     for seconds in (10, 120):
         sounds.append(tmp_path / f"{seconds}.flac")

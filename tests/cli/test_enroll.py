@@ -9,16 +9,16 @@ import soundfile
 import torch
 
 from helpers.odd_sounds import write_tone
+from helpers.tiny import VOICES, WAVENET, noise, speech_config, speech_model
 from speechvq import convert, enroll
-from speechvq.speech.speakers.enrollment_audio import prepare_speech
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.config import SourceFilterConfig
 from speechvq.errors import UserError
-from speechvq.speech.speakers import enrollment
 from speechvq.speech.model import SpeechVQ, load_model
 from speechvq.speech.model_directory import save_model
+from speechvq.speech.speakers import enrollment
+from speechvq.speech.speakers.enrollment_audio import prepare_speech
 from speechvq.speech.speakers.voice_file import Voice, add_voice, load_voice, save_voice
-from helpers.tiny import VOICES, WAVENET, noise, speech_config, speech_model
 
 TOLD = speech_config(
     wavenet=dataclasses.replace(WAVENET, pitch=True, phase=True),
@@ -99,7 +99,9 @@ def test_an_added_voice_speaks_and_the_others_stay() -> None:
     assert np.array_equal(model.convert(wave, "bob", seed=1), before)
     assert np.array_equal(model.convert(wave, "me", seed=1), before), "bob's vector is bob's voice"
     add_voice(model, "me", Voice(table[0].detach().clone(), 0.0))
-    assert len(model.speakers) == 4 and np.array_equal(model.convert(wave, "me", seed=1), model.convert(wave, "ada", seed=1))
+    assert len(model.speakers) == 4 and np.array_equal(
+        model.convert(wave, "me", seed=1), model.convert(wave, "ada", seed=1)
+    )
 
 
 def test_from_a_recording_to_a_conversion(
@@ -116,7 +118,9 @@ def test_from_a_recording_to_a_conversion(
     source = write_tone(tmp_path / "a.wav", samples=500)
     common = ["--model", str(folder), "--src", str(source)]
     assert convert.main([*common, "--target-speaker", "me", "--out", "b.wav"]) == 0
-    assert convert.main([*common, "--target-speaker", str(tmp_path / "me.safetensors"), "--out", "c.wav"]) == 0
+    assert (
+        convert.main([*common, "--target-speaker", str(tmp_path / "me.safetensors"), "--out", "c.wav"]) == 0
+    )
     assert np.array_equal(read_waveform(tmp_path / "b.wav"), read_waveform(tmp_path / "c.wav"))
     assert load_model(folder).speakers == VOICES, "the model on the disk is as it was"
     capsys.readouterr()
@@ -129,11 +133,24 @@ def test_a_tuned_model_is_one_of_its_own(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "talk.wav", pulses(8, 120))
-    flags = ["--name", "me", "--audio", "talk.wav", "--model", str(folder), "--steps", "5", "--unfreeze", "decoder"]
+    flags = [
+        "--name",
+        "me",
+        "--audio",
+        "talk.wav",
+        "--model",
+        str(folder),
+        "--steps",
+        "5",
+        "--unfreeze",
+        "decoder",
+    ]
     assert enroll.main(flags) == 0 and capsys.readouterr().out.splitlines()[-1] == "me"
     assert load_model("me").speakers == (*VOICES, "me") and load_model(folder).speakers == VOICES
     source = write_tone(tmp_path / "a.wav", samples=500)
-    assert convert.main(["--model", "me", "--src", str(source), "--target-speaker", "me", "--out", "b.wav"]) == 0
+    assert (
+        convert.main(["--model", "me", "--src", str(source), "--target-speaker", "me", "--out", "b.wav"]) == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,8 +171,12 @@ def test_a_recording_that_cannot_be_a_voice_is_refused(
     assert error.startswith("speechvq.enroll: error: ") and said in error and not out.exists()
 
 
-@pytest.mark.parametrize("flags", [["--name", "../me"], ["--name", "me", "--minutes", "0"], ["--name", "me", "--steps", "0"]])
-def test_flags_that_make_no_sense(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "flags", [["--name", "../me"], ["--name", "me", "--minutes", "0"], ["--name", "me", "--steps", "0"]]
+)
+def test_flags_that_make_no_sense(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert enroll.main([*flags, "--audio", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -165,6 +186,8 @@ def test_two_people_and_whispers_are_noticed() -> None:
     assert any("more than one person" in each for each in two.warnings)
     one = prepare_speech([pulses(12, 100), pulses(12, 105)], longest=60)
     assert not one.warnings and one.seconds == pytest.approx(24, abs=0.5)
-    hiss = prepare_speech([0.05 * np.random.default_rng(0).standard_normal(25 * SAMPLE_RATE).astype(np.float32)], longest=60)
+    hiss = prepare_speech(
+        [0.05 * np.random.default_rng(0).standard_normal(25 * SAMPLE_RATE).astype(np.float32)], longest=60
+    )
     assert any("voiced" in each for each in hiss.warnings)
     assert prepare_speech([pulses(12, 100)], longest=6).seconds == pytest.approx(6, abs=0.01)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from speechvq import evaluate
-from speechvq.data.manifest import Utterance, read_manifest
-from speechvq.audio.waveform import write_waveform
-from speechvq.data.conversions import Job, choose_references, find_jobs, own_recordings
-from speechvq.evaluate.tables import align, number, percent
-from speechvq.report.results import read_conversions
 from helpers.tiny import python
 from helpers.voices import make_voices, speech
+from speechvq import evaluate
+from speechvq.audio.waveform import write_waveform
+from speechvq.data.conversions import Job, choose_references, find_jobs, own_recordings
+from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.evaluate.tables import align, number, percent
+from speechvq.report.results import read_conversions
 
 
 @pytest.fixture(scope="module")

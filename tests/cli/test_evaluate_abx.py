@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.tiny import speech_model
+from helpers.voices import make_voices
 from speechvq import evaluate
 from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.data.manifest import Utterance, write_manifest
 from speechvq.report.results import read_abx
 from speechvq.speech.model_directory import save_model
-from helpers.tiny import speech_model
-from helpers.voices import make_voices
 
 PHONES = "ABCD"
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.tiny import run_config, write_config
+from helpers.voices import make_voices
 from speechvq import evaluate
 from speechvq.alignment.intervals import Interval, write_lab
+from speechvq.config import EncoderConfig
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
-from speechvq.config import EncoderConfig
 from speechvq.evaluate import baselines
 from speechvq.evaluate.aligned_speech import training_speech
 from speechvq.report.results import read_baselines
-from helpers.tiny import run_config, write_config
-from helpers.voices import make_voices
 
 
 @pytest.fixture(scope="module")

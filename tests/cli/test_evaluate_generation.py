@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from speechvq import evaluate
-from speechvq.alignment.intervals import Interval, write_lab
-from speechvq.data.codes_directory import write_codes
-from speechvq.data.manifest import Utterance, read_manifest, write_manifest
-from speechvq.audio.waveform import write_waveform
 from helpers.tiny_prior import walk
 from helpers.voices import VOICES, make_voices, speech
+from speechvq import evaluate
+from speechvq.alignment.intervals import Interval, write_lab
+from speechvq.audio.waveform import write_waveform
+from speechvq.data.codes_directory import write_codes
+from speechvq.data.manifest import Utterance, read_manifest, write_manifest
 
 META = {"frame_rate_hz": 50.0, "num_codes": 8, "codebook": "0123456789abcdef"}
 

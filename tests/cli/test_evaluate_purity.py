@@ -9,16 +9,16 @@ import pytest
 from sklearn.metrics import homogeneity_score
 from sklearn.metrics.cluster import contingency_matrix
 
-from speechvq import evaluate
-from speechvq.alignment.intervals import Interval, read_lab, write_lab
-from speechvq.data.manifest import Utterance, write_manifest
-from speechvq.audio.waveform import write_waveform
-from speechvq.evaluate import purity
-from speechvq.report.results import read_purity
-from unit.metrics.test_purity import KEYS
-from unit.alignment.test_textgrid import long_form
 from helpers.tiny import ROOT
 from helpers.voices import speech
+from speechvq import evaluate
+from speechvq.alignment.intervals import Interval, read_lab, write_lab
+from speechvq.audio.waveform import write_waveform
+from speechvq.data.manifest import Utterance, write_manifest
+from speechvq.evaluate import purity
+from speechvq.report.results import read_purity
+from unit.alignment.test_textgrid import long_form
+from unit.metrics.test_purity import KEYS
 
 NAMES = ("SIL", "AA", "B", "S")
 RATE, COUNT = 40, 12

@@ -8,16 +8,22 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.video_data import PAST, make_world
 from speechvq.evaluate import rollout
-from speechvq.evaluate.rollout.measures import Videos, code_lengths, imagine, picture_quality, sharpness_over_time
+from speechvq.evaluate.rollout.measures import (
+    Videos,
+    code_lengths,
+    imagine,
+    picture_quality,
+    sharpness_over_time,
+)
+from speechvq.images.model_directory import load_image_model
 from speechvq.metrics.copy_baseline import fit_copy
 from speechvq.metrics.image_quality import psnr
-from speechvq.images.model_directory import load_image_model
+from speechvq.video.model.model_directory import load_video_prior
 from speechvq.video.recording.codes import kept_episodes
 from speechvq.video.recording.episode import read_window
-from speechvq.video.model.model_directory import load_video_prior
 from speechvq.video.recording.recording import episode_path
-from helpers.video_data import PAST, make_world
 
 BRIEF = ["--frames", "4", "--rollouts", "3", "--windows", "5", "--probe-steps", "2"]
 

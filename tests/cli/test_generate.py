@@ -8,16 +8,16 @@ import pytest
 
 import speechvq
 from helpers.odd_sounds import BAD, names, save_tiny_model, write_bad, write_tone
-from speechvq import generate
-from speechvq.data.codes_directory import open_codes
-from speechvq.data.manifest import read_manifest
-from speechvq.audio.waveform import read_waveform
-from speechvq.config import SequencePriorConfig
-from speechvq.priors.sequence.model_directory import load_prior, save_prior
-from speechvq.priors.sequence.prior import SequencePrior
-from speechvq.priors.sequence.code_spec import Vocabulary
 from helpers.tiny import VOICES, WAVENET, speech_config
 from helpers.tiny_prior import CONFIGS, prior_of
+from speechvq import generate
+from speechvq.audio.waveform import read_waveform
+from speechvq.config import SequencePriorConfig
+from speechvq.data.codes_directory import open_codes
+from speechvq.data.manifest import read_manifest
+from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.priors.sequence.model_directory import load_prior, save_prior
+from speechvq.priors.sequence.prior import SequencePrior
 
 RATE = 2000.0  # of the tiny model: 8 samples a code
 
@@ -123,9 +123,7 @@ def test_a_decoder_that_is_told_the_pitch_hears_the_prompts_and_then_the_voices_
     assert len(pitch) * 160 >= 400 * 8
     nothing = generate.Prompt(np.empty(0, np.int64), np.empty(0, np.float32))
     assert not generate.pitch_of(model, silence, "cyd", nothing).any()
-    wave = model.speak(
-        [silence], ["bob"], pitch=[generate.pitch_of(model, silence, "bob", nothing)]
-    )
+    wave = model.speak([silence], ["bob"], pitch=[generate.pitch_of(model, silence, "bob", nothing)])
     assert np.array_equal(wave[0], model.speak([silence], ["bob"])[0])
 
 

@@ -11,20 +11,20 @@ import torch
 from PIL import Image
 
 from helpers.image_data import model_of
+from helpers.video_data import FRAMES, PAST, TOLD, codes_of, learn, make_world, prior_of, run_of
 from speechvq import config as configuration
 from speechvq import imagine
 from speechvq.errors import UserError
 from speechvq.images.model_directory import load_image_model, save_image_model
 from speechvq.images.vqvae import ImageVQ
+from speechvq.io.tensors import read_tensors
 from speechvq.plots.animation import draw_gif, side_by_side
 from speechvq.training.checkpoint import list_checkpoints
-from speechvq.video.recording.episode import read_window
 from speechvq.video.model.model_directory import load_video_prior, save_video_prior
+from speechvq.video.recording.episode import read_window
 from speechvq.video.recording.recording import episode_path
 from speechvq.video.recording.replay import true_future
 from speechvq.video.world.interface import parse_actions
-from speechvq.io.tensors import read_tensors
-from helpers.video_data import FRAMES, PAST, TOLD, codes_of, learn, make_world, prior_of, run_of
 
 
 @pytest.fixture(scope="module")

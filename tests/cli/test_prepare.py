@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.corpus_layouts import write_files, write_tone
 
+from helpers.corpus_layouts import write_files, write_tone
 from speechvq import prepare
-from speechvq.data.manifest import read_manifest
 from speechvq.cli.command import INTERRUPTED
+from speechvq.data.manifest import read_manifest
 
 
 @pytest.fixture

@@ -8,24 +8,24 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
-from helpers import measurements
 import numpy as np
 import pytest
 import soundfile
 from matplotlib.figure import Figure
 from PIL import Image
 
-from speechvq import config as configuration
-from speechvq import report
-from speechvq.data.codes_directory import write_codes
-from speechvq.data.manifest import Utterance, write_manifest
-from speechvq.audio.waveform import write_waveform
-from speechvq.metrics import summary
-from speechvq.io.atomic import write_bytes
-from speechvq.report import training_run
-from speechvq.speech.model_directory import save_model
+from helpers import measurements
 from helpers.tiny import run_config, speech_model
 from helpers.voices import make_voices, speech
+from speechvq import config as configuration
+from speechvq import report
+from speechvq.audio.waveform import write_waveform
+from speechvq.data.codes_directory import write_codes
+from speechvq.data.manifest import Utterance, write_manifest
+from speechvq.io.atomic import write_bytes
+from speechvq.metrics import summary
+from speechvq.report import training_run
+from speechvq.speech.model_directory import save_model
 
 LINES = [
     {"step": 50, "nats": 4.1, "perplexity": 12.0},
@@ -155,7 +155,11 @@ def test_sentences_in_their_own_voices(trained: Path, converted: Path, tmp_path:
     write_waveform(tmp_path / "again/ben/ben_2.wav", speech("ben", 2, seconds=0.8))
     assert run("--run", trained, "--converted", converted, "--resynthesis", tmp_path / "again") == 0
     text = (trained / "report.html").read_text()
-    found = {attributes["aria-label"]: attributes["src"] for name, attributes in Tags(text).found if name == "audio"}
+    found = {
+        attributes["aria-label"]: attributes["src"]
+        for name, attributes in Tags(text).found
+        if name == "audio"
+    }
     assert seconds(str(found["ann_2, own voice again"])) == 0.7
     assert seconds(str(found["ben_2, own voice again"])) == 0.8
     assert "as ann" not in text and len(found) == 7
@@ -226,7 +230,12 @@ def test_the_page_loads_nothing_and_runs_nothing(trained: Path, converted: Path)
     tags = Tags(text)
     assert not {tag for tag, _ in tags.found} & {"script", "link", "iframe", "object"}
     assert all(source.startswith("data:") for source in tags.sources("img") + tags.sources("audio"))
-    links = [str(attributes[key]) for _, attributes in tags.found for key in ("href", "srcset") if key in attributes]
+    links = [
+        str(attributes[key])
+        for _, attributes in tags.found
+        for key in ("href", "srcset")
+        if key in attributes
+    ]
     anchors = {f"#{attributes['id']}" for _, attributes in tags.found if "id" in attributes}
     assert links and set(links) <= anchors
     assert not re.search(r"https?://|url\(|@import", text) and "default-src 'none'" in text

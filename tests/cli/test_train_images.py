@@ -23,12 +23,12 @@ from speechvq.images.codes import encode_images, fingerprint, grid_of, kept_code
 from speechvq.images.dataset import read_images
 from speechvq.images.model_directory import load_image_model, save_image_model
 from speechvq.images.second_stage import SecondStage, latents_used, load_second_stage
-from speechvq.plots.image_grid import tile
-from speechvq.priors.grid.prior import GridPrior, load_grid_prior, save_grid_prior
-from speechvq.priors.grid.pixelcnn import Grid
-from speechvq.training.tasks import second_stage
-from speechvq.training.checkpoint import list_checkpoints
 from speechvq.io.tensors import read_tensors
+from speechvq.plots.image_grid import tile
+from speechvq.priors.grid.pixelcnn import Grid
+from speechvq.priors.grid.prior import GridPrior, load_grid_prior, save_grid_prior
+from speechvq.training.checkpoint import list_checkpoints
+from speechvq.training.tasks import second_stage
 
 PIXELCNN = PixelCNNConfig(layers=2, channels=6, reach=1, hidden=8)
 BRIEF = TrainConfig(steps=4, warmup=2, evaluate_every=4, evaluate_crops=4, save_every=100)

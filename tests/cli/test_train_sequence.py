@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.tiny_prior import GRU_TOLD, SPEAKERS, VOCABULARY, WAVENET, make_codes, prior_run
 from speechvq import config as configuration
 from speechvq import evaluate, train
+from speechvq.config import SequencePriorRun
 from speechvq.data.code_strings import CodeWalk, read_strings
 from speechvq.data.codes_directory import open_codes
-from speechvq.config import SequencePriorRun
-from speechvq.priors.sequence.model_directory import load_prior
-from speechvq.training.tasks.sequence import measure
-from speechvq.training.checkpoint import list_checkpoints
 from speechvq.io.tensors import read_tensors
-from helpers.tiny_prior import GRU_TOLD, SPEAKERS, VOCABULARY, WAVENET, make_codes, prior_run
+from speechvq.priors.sequence.model_directory import load_prior
+from speechvq.training.checkpoint import list_checkpoints
+from speechvq.training.tasks.sequence import measure
 
 THREE_BITS = 3.0  # what eight codes cost a prior that knows nothing
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.tiny import WAVENET, run_config, speech_config
 from speechvq.config import EncoderConfig, SourceFilterConfig, SpeechRun
 from speechvq.speech.model import SpeechVQ
-from speechvq.training.tasks import speech
 from speechvq.training.task import learn
-from helpers.tiny import WAVENET, run_config, speech_config
+from speechvq.training.tasks import speech
 
 HOP = 32
 
@@ -22,10 +22,16 @@ def config(corpus: Path, *, encoder_rate: float = 1.0, order: int = 4, encoder: 
         "ema",
         encoder=EncoderConfig((HOP,), 8, mel=20),
         wavenet=dataclasses.replace(WAVENET, pitch=True, phase=True),
-        source_filter=SourceFilterConfig(order=order, harmonics=order and 3, units=8, steps=3, batch=2, encoder=encoder),
+        source_filter=SourceFilterConfig(
+            order=order, harmonics=order and 3, units=8, steps=3, batch=2, encoder=encoder
+        ),
     )
-    train = dataclasses.replace(plain.train, encoder_rate=encoder_rate, steps=2, save_every=1, evaluate_every=2)
-    return dataclasses.replace(plain, model=model, train=train, data=dataclasses.replace(plain.data, crop=1_600))
+    train = dataclasses.replace(
+        plain.train, encoder_rate=encoder_rate, steps=2, save_every=1, evaluate_every=2
+    )
+    return dataclasses.replace(
+        plain, model=model, train=train, data=dataclasses.replace(plain.data, crop=1_600)
+    )
 
 
 def begun(run: SpeechRun) -> SpeechVQ:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import speechvq
+from helpers.tiny import run_config, write_config
 from speechvq import encode, evaluate, prepare, train
+from speechvq.config import EncoderConfig
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
-from speechvq.config import EncoderConfig
-from helpers.tiny import run_config, write_config
 
 UNSEEN = "f01"
 

@@ -17,29 +17,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from helpers import image_data
 import numpy as np
-from helpers import tiny
-from helpers import tiny_prior
 import torch
-from helpers import video_data
-from helpers import voices
 
 import speechvq
+from helpers import image_data, tiny, tiny_prior, video_data, voices
 from speechvq import __main__ as commands
 from speechvq import config as configuration
 from speechvq import encode, evaluate, train
 from speechvq.alignment.intervals import Interval, write_lab
-from speechvq.data.manifest import read_manifest
 from speechvq.audio.waveform import write_waveform
 from speechvq.config import EncoderConfig, QuantizerConfig, SourceFilterConfig, SpeechRun, TrainConfig
 from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStageConfig
 from speechvq.config.runs import RUNS, PixelCNNRun, SecondStageRun
+from speechvq.data.manifest import read_manifest
 from speechvq.images.model_directory import build, save_image_model
-from speechvq.speech.speakers.enrollment import enroll
 from speechvq.speech.model import SpeechVQ
-from speechvq.training import loop
-from speechvq.training import metrics_log
+from speechvq.speech.speakers.enrollment import enroll
+from speechvq.training import loop, metrics_log
 from speechvq.video.recording.recording import Recording, record
 
 torch.set_num_threads(1)

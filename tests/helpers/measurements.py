@@ -6,6 +6,7 @@ from typing import Any
 
 from speechvq.metrics.summary import Figure
 
+
 def conversions() -> dict[str, Any]:
     """Of ann and ben into ben and cay, three sentences; one conversion was a whisper."""
     pitch = {"ann": 210.0, "ben": 110.0, "cay": 165.0}

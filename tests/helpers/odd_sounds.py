@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from helpers.tiny import speech_model
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.speech.model_directory import save_model
-from helpers.tiny import speech_model
 
 BAD = {
     "missing.wav": "no such file; check the path",

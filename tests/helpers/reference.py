@@ -70,9 +70,7 @@ def wavenet(
     """
     c, n = "conditioning.", "conditioning.network.layers."
     voice = np.tile(weights[c + "speakers.weight"][speaker], (len(vectors), 1))
-    near = convolution3(
-        np.hstack([vectors, voice]), weights[n + "0.weight"], weights[n + "0.bias"]
-    ).clip(0)
+    near = convolution3(np.hstack([vectors, voice]), weights[n + "0.weight"], weights[n + "0.bias"]).clip(0)
     wide = (near + convolution3(near, weights[n + "1.weight"], weights[n + "1.bias"])).clip(0)
     biases = wide @ weights[c + "project.weight"][:, :, 0].T + weights[c + "project.bias"]
     residual, hop = weights["embedding"].shape[1], len(levels) // len(vectors)
@@ -171,9 +169,7 @@ def phone_scores(phones: Sequence[str], codes: Sequence[int]) -> dict[str, float
     }
 
 
-def held_out_purity(
-    fit: Sequence[tuple[str, int]], score: Sequence[tuple[str, int]]
-) -> float:
+def held_out_purity(fit: Sequence[tuple[str, int]], score: Sequence[tuple[str, int]]) -> float:
     """How many (phone, code) pairs of `score` the map of `fit` gets right: frame by frame, ties shared."""
     frequency: dict[str, int] = {}
     for phone, _ in fit:

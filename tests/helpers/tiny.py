@@ -11,17 +11,17 @@ import numpy as np
 import torch
 
 from speechvq import config as configuration
-from speechvq.data.manifest import Utterance, write_manifest
 from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 from speechvq.config import (
-    SpeechDataConfig,
     EncoderConfig,
     QuantizerConfig,
-    SpeechRun,
     SpeechConfig,
+    SpeechDataConfig,
+    SpeechRun,
     TrainConfig,
     WaveNetConfig,
 )
+from speechvq.data.manifest import Utterance, write_manifest
 from speechvq.speech.model import SpeechVQ
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,7 +98,11 @@ def write_config(folder: Path, config: SpeechRun) -> Path:
 
 def python(*arguments: str, **options: Any) -> subprocess.Popen[str]:
     """Start this Python on arguments, from the root of the checkout, on one thread."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", "CUDA_VISIBLE_DEVICES": ""}
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,

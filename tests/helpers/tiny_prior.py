@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from speechvq.data.codes_directory import write_codes
-from speechvq.data.manifest import Utterance, write_manifest
 from speechvq.config import (
     CodesDataConfig,
     DilatedStackConfig,
@@ -16,8 +14,10 @@ from speechvq.config import (
     SequencePriorRun,
     TrainConfig,
 )
-from speechvq.priors.sequence.prior import SequencePrior
+from speechvq.data.codes_directory import write_codes
+from speechvq.data.manifest import Utterance, write_manifest
 from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.priors.sequence.prior import SequencePrior
 
 CODES, RATE = 8, 50.0
 VOCABULARY = Vocabulary(CODES, RATE, "0123456789abcdef")

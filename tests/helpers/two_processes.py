@@ -16,16 +16,16 @@ import torch.distributed as dist
 from safetensors.torch import save_file
 from torch import Tensor
 
+from helpers.tiny import VOICES, noise, speech_config
 from speechvq import train
-from speechvq.runtime import distributed
 from speechvq.config import TrainConfig
+from speechvq.runtime import distributed
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import task
-from speechvq.training.tasks import speech
-from speechvq.training.ema import WeightAverage
 from speechvq.training.checkpoint import TrainingState
+from speechvq.training.ema import WeightAverage
 from speechvq.training.loop import _update
-from helpers.tiny import VOICES, noise, speech_config
+from speechvq.training.tasks import speech
 
 BATCH, STEPS = 4, 3
 

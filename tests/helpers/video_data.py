@@ -10,10 +10,10 @@ from helpers.image_data import CONFIGS, SIZES, pixels_of
 from speechvq import config as configuration
 from speechvq import train
 from speechvq.config import TrainConfig
-from speechvq.config.pixelcnn import PixelCNNConfig
-from speechvq.config.runs import VideoPriorRun
 from speechvq.config.images import ImageVQConfig
+from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.config.quantizer import QuantizerConfig
+from speechvq.config.runs import VideoPriorRun
 from speechvq.config.video import MotionConfig, VideoDataConfig, VideoPriorConfig
 from speechvq.images.model_directory import build, save_image_model
 from speechvq.images.vqvae import ImageVQ

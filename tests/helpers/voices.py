@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import lfilter
 
-from speechvq.data.manifest import Utterance, write_manifest
 from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
+from speechvq.data.manifest import Utterance, write_manifest
 
 # Of each voice: median pitch in Hz, and how much its throat stretches the formants.
 VOICES = {"ann": (210.0, 1.15), "ben": (110.0, 0.9), "cay": (165.0, 1.0)}

@@ -137,7 +137,9 @@ def test_every_public_function_has_full_type_hints(module: str) -> None:
     """But for kernels that numba compiles: it takes their types from the first call."""
     bare = []
     for name, node in public(TREES[module]):
-        compiled = any(re.match("njit|intrinsic", ast.unparse(decorator)) for decorator in node.decorator_list)
+        compiled = any(
+            re.match("njit|intrinsic", ast.unparse(decorator)) for decorator in node.decorator_list
+        )
         if isinstance(node, ast.FunctionDef) and not compiled:
             spread = [argument for argument in (node.args.vararg, node.args.kwarg) if argument]
             arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, *spread]

@@ -10,25 +10,25 @@ import pytest
 import torch
 
 from helpers.image_data import CONFIGS, SIZES
+from helpers.tiny import MODEL, ROOT, WAVENET
 from speechvq.config import QuantizerConfig, WaveNetConfig
 from speechvq.config.images import ImageVQConfig
 from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.images.vqvae import ImageVQ
 from speechvq.priors.grid.pixelcnn import Grid
-from speechvq.speech.sampling.sampler import sample
 from speechvq.speech.decoder.wavenet import WaveNet
-from helpers.tiny import MODEL, ROOT, WAVENET
+from speechvq.speech.sampling.sampler import sample
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
-import naive  # noqa: E402
-import pictures  # noqa: E402
-import roofline  # noqa: E402
-import sampling  # noqa: E402
-import scaling  # noqa: E402
-import table  # noqa: E402
-import timing  # noqa: E402
-import training  # noqa: E402
-from typical import TypicalWaveNet  # noqa: E402
+import naive
+import pictures
+import roofline
+import sampling
+import scaling
+import table
+import timing
+import training
+from typical import TypicalWaveNet
 
 HOP, DIM = 8, 4
 
@@ -126,7 +126,11 @@ def test_every_figure_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) 
     numbers = table.join(
         [*read, {"ratios": {"vq_train_512": 9.0, "vq_train_8192": 3.0}}, {"kl_bf16_nats": 1e-6}]
     )
-    assert numbers["ratios"].keys() == table.BARS.keys() - {"vq_train_512_kept_memory", "video_rollout", "pixelcnn"}
+    assert numbers["ratios"].keys() == table.BARS.keys() - {
+        "vq_train_512_kept_memory",
+        "video_rollout",
+        "pixelcnn",
+    }
     assert all(ratio > 0 for ratio in numbers["ratios"].values())
     assert numbers["max_logit_error_fp32"] < 1e-4
     for size in "SM":
@@ -163,10 +167,14 @@ def test_the_figure_is_drawn(parts: list[dict[str, Any]], tmp_path: Path) -> Non
 
 
 def test_pictures_are_measured() -> None:
-    config = dataclasses.replace(CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, likelihood="softmax"))
+    config = dataclasses.replace(
+        CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, likelihood="softmax")
+    )
     part = pictures.measure_steps(config, 2, compiled=False, repeats=1)
     assert part["images_per_second"].keys() == {"fp32", "bf16"} and 0 < part["share_of_peak"]["images_fp32"]
-    part = pictures.measure_drawing(PixelCNNConfig(layers=1, channels=4, hidden=4), Grid(3, 3, 2, 4), 2, repeats=1)
+    part = pictures.measure_drawing(
+        PixelCNNConfig(layers=1, channels=4, hidden=4), Grid(3, 3, 2, 4), 2, repeats=1
+    )
     rates = part["grids_per_second"]["pixelcnn"]
     assert part["ratios"]["pixelcnn"] == rates["cached"] / rates["naive"]
 

@@ -8,14 +8,27 @@ from typing import Any
 import pytest
 
 import speechvq
+from cli.test_commands import FLAGS, PARSERS
 from helpers.odd_sounds import names, write_tone
-from speechvq import __main__, align, convert, draw, encode, enroll, evaluate, generate, imagine, prepare, report, train
-from speechvq.cli import command
+from helpers.tiny import ROOT
+from speechvq import (
+    __main__,
+    align,
+    convert,
+    draw,
+    encode,
+    enroll,
+    evaluate,
+    generate,
+    imagine,
+    prepare,
+    report,
+    train,
+)
 from speechvq import config as configuration
 from speechvq.audio.waveform import read_waveform
+from speechvq.cli import command
 from speechvq.config import SpeechRun
-from cli.test_commands import FLAGS, PARSERS
-from helpers.tiny import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

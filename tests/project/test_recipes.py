@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from cli.test_commands import FLAGS
+from helpers.tiny import ROOT
 from speechvq import config as configuration
 from speechvq.config import SpeechRun
 from speechvq.training.tasks.speech import check
-from cli.test_commands import FLAGS
-from helpers.tiny import ROOT
 
 BASH = str(shutil.which("bash"))
 SCRIPTS = sorted([*ROOT.glob("recipes/**/*.sh"), *ROOT.glob("tests/**/*.sh")])
@@ -241,7 +241,10 @@ def test_the_video_recipe_teaches_three_priors_alike(tmp_path: Path) -> None:
     done = video_recipe(tmp_path, "--schedule", "brief", "--episodes", "22", "--data", "d")
     assert (done.returncode, done.stderr) == (0, "")
     asked = [line.removeprefix("-m speechvq.") for line in calls(tmp_path)]
-    assert asked[1:3] == ["prepare maze --out d --episodes 22 --frames 100", "prepare frames --root d --out d/frames"]
+    assert asked[1:3] == [
+        "prepare maze --out d --episodes 22 --frames 100",
+        "prepare frames --root d --out d/frames",
+    ]
     first, told, *others = (line for line in asked if line.startswith("train"))
     assert "train.steps=6" in first and first.endswith("--set data.root=d/frames")
     told = told.replace("/prior ", "/NAME ")

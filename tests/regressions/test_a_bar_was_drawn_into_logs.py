@@ -19,5 +19,7 @@ def test_a_log_stays_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "bob",
     ]
     assert convert.main([*argv, "--out", str(tmp_path / "b.wav")]) == 0
-    err = capsys.readouterr().err  # a first call may say that it compiles, and one line of progress; the last is the speed
+    err = (
+        capsys.readouterr().err
+    )  # a first call may say that it compiles, and one line of progress; the last is the speed
     assert "\r" not in err and err.count("s of sound") <= 2

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.tiny import MODEL, VOICES, noise
 from speechvq.config import TrainConfig
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import loop
-from helpers.tiny import MODEL, VOICES, noise
 
 
 def test_the_means_are_over_all_steps_since_the_last_line(

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from speechvq.training.ema import WeightAverage
 from speechvq.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
+from speechvq.training.ema import WeightAverage
 
 
 def state_of(seed: int) -> TrainingState:

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from speechvq.config import WaveNetConfig
-from speechvq.speech.sampling.sampler import sample
 from speechvq.speech.decoder.wavenet import WaveNet
+from speechvq.speech.sampling.sampler import sample
 
 
 @pytest.mark.parametrize("temperature", [1e-30, 1e-39, 1e-300])
@@ -15,6 +15,7 @@ def test_it_takes_the_likeliest(temperature: float) -> None:
     vectors, speaker = torch.randn(1, 6, 4), torch.zeros(1, dtype=torch.long)
     uniforms = 0.01 + 0.98 * torch.rand(1, 48, dtype=torch.float64)
     likeliest, near = (
-        sample(model, vectors, speaker, uniforms, temperature=each, engine="numba") for each in (0.0, temperature)
+        sample(model, vectors, speaker, uniforms, temperature=each, engine="numba")
+        for each in (0.0, temperature)
     )
     assert torch.equal(near, likeliest)

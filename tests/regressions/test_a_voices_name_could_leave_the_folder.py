@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers.tiny import speech_model
 from speechvq.errors import UserError
 from speechvq.speech.model import load_model
 from speechvq.speech.model_directory import save_model
-from helpers.tiny import speech_model
 
 
 def test_such_a_model_is_refused(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from speechvq.runtime import distributed
 from helpers.tiny import noise, speech_model
+from speechvq.runtime import distributed
 
 
 def test_a_model_in_use_calls_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:

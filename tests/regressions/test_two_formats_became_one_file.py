@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from helpers.odd_sounds import write_tone
-from speechvq.errors import UserError
 from speechvq.cli.sources import find_sources
+from speechvq.errors import UserError
 
 
 def test_it_is_said(tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.alignment.intervals import Interval, write_lab
+from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
+from speechvq.data.corpora.espeak import Speech, speak
 from speechvq.data.corpora.mini_sentences import sentences as make_sentences
 from speechvq.data.corpora.mini_voices import VOICES
-from speechvq.data.corpora.espeak import Speech, speak
-from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress

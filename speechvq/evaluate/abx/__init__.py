@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from speechvq.alignment.directory import open_alignments
+from speechvq.cli.command import run
 from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.data.features_directory import FeaturesDirectory, open_features
 from speechvq.data.manifest import Utterance, read_manifest
-from speechvq.cli.command import run
 from speechvq.errors import UserError
 from speechvq.evaluate.abx.corpus import Corpus, Frames, read_corpus
 from speechvq.evaluate.tables import align
 from speechvq.io.atomic import write_bytes
 
 if TYPE_CHECKING:
-    from speechvq.metrics.units.abx import AbxScore
     from speechvq.metrics.frame_distance import FrameDistance
+    from speechvq.metrics.units.abx import AbxScore
 
 SPEAKERS = ("within", "across")
 
@@ -107,9 +107,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError("--baselines: is for --codes; features have no number of codes")
 
 
-def _score(
-    corpus: Corpus, distance: "FrameDistance", arguments: argparse.Namespace
-) -> "dict[str, AbxScore]":
+def _score(corpus: Corpus, distance: "FrameDistance", arguments: argparse.Namespace) -> "dict[str, AbxScore]":
     from speechvq.metrics.units.abx import AbxRule, abx_error
 
     limits = (arguments.max_group or None, arguments.max_across or None, arguments.seed)

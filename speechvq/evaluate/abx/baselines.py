@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from speechvq.audio.mfcc import mfcc
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.evaluate.abx.corpus import Corpus
@@ -12,7 +13,6 @@ from speechvq.evaluate.aligned_speech import read_sounds, training_speech
 from speechvq.evaluate.baselines import MFCC_FRAMES
 from speechvq.metrics.frame_distance import FrameDistance, angular, angular_of_codes, identical
 from speechvq.metrics.units.kmeans import KMeansUnits
-from speechvq.audio.mfcc import mfcc
 
 
 def baseline_distances(

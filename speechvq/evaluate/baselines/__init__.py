@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechvq.alignment.directory import open_alignments
-from speechvq.data.codes_directory import META, open_codes, write_codes
-from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.cli.command import run
 from speechvq.config import SpeechConfig, read_run
+from speechvq.data.codes_directory import META, open_codes, write_codes
+from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
 from speechvq.evaluate.aligned_speech import AlignedSpeech, aligned_speech, read_sounds, training_speech
 from speechvq.io.atomic import write_bytes
@@ -150,9 +150,9 @@ def _make(
     config: SpeechConfig | str,
 ) -> "list[Baseline]":
     """All baselines' units of the speech that is scored."""
-    from speechvq.metrics.units.baselines import constant_units, kmeans_units, shuffled_units
     from speechvq.audio.mfcc import mfcc
     from speechvq.evaluate.baselines.untrained import untrained_features
+    from speechvq.metrics.units.baselines import constant_units, kmeans_units, shuffled_units
 
     seeds = range(arguments.seeds)
     makers = [("k-means on MFCC", [partial(mfcc, frame_rate_hz=arguments.frame_rate)] * len(seeds))]

@@ -6,10 +6,10 @@ import math
 import numpy as np
 import torch
 
+from speechvq.audio.mulaw import Companding
 from speechvq.audio.waveform import SAMPLE_RATE, normalise_level
 from speechvq.config import SpeechConfig
 from speechvq.metrics.units.kmeans import Features
-from speechvq.audio.mulaw import Companding
 from speechvq.speech.encoder.encoder import Encoder
 
 _PIECE = 5 * SAMPLE_RATE  # samples encoded at once; longer ones leave the cache and the heap, and are slower

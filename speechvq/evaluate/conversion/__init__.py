@@ -12,16 +12,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from speechvq.data.manifest import read_manifest
 from speechvq.cli.command import run
-from speechvq.errors import UserError
-from speechvq.data.conversions import Fold, match_manifest
-from speechvq.judges.selection import choose_judges
-from speechvq.evaluate.conversion.measure import Measured, measure
 from speechvq.data.conversion_folders import match_sounds
+from speechvq.data.conversions import Fold, match_manifest
+from speechvq.data.manifest import read_manifest
+from speechvq.errors import UserError
+from speechvq.evaluate.conversion.measure import Measured, measure
 from speechvq.evaluate.tables import conversion_table, summary_table
-from speechvq.metrics.summary import Figure, summarise
 from speechvq.io.atomic import write_bytes
+from speechvq.judges.selection import choose_judges
+from speechvq.metrics.summary import Figure, summarise
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -68,13 +68,9 @@ def _work(arguments: argparse.Namespace) -> None:
     judges, left_out = choose_judges(folds, resynthesis=arguments.resynthesis, texts=arguments.wer)
     found = measure(folds, judges)
     voices = len(folds[0].references)
-    figures = summarise(
-        found.converted, found.unchanged, found.own, voices=voices, strangers=found.strangers
-    )
+    figures = summarise(found.converted, found.unchanged, found.own, voices=voices, strangers=found.strangers)
     figures += [figure for judge in judges for figure in judge.figures()]
-    print(
-        conversion_table(found.jobs, found.converted), summary_table(figures, len(found.jobs)), sep="\n\n"
-    )
+    print(conversion_table(found.jobs, found.converted), summary_table(figures, len(found.jobs)), sep="\n\n")
     print("\n".join(left_out), end="\n" * bool(left_out))
     if arguments.json:
         _write_json(arguments.json, found, figures, voices=voices, unmatched=unmatched)

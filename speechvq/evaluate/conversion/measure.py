@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.data.manifest import Utterance
 from speechvq.audio.waveform import read_waveform
-from speechvq.judges.metric import Heard, Judge
 from speechvq.data.conversions import Fold, Job, read_references
+from speechvq.data.manifest import Utterance
+from speechvq.judges.metric import Heard, Judge
 from speechvq.metrics.conversion import Conversion, measure_conversion, mel_distance, speaker_pitch
 from speechvq.metrics.speaker_classifier import VoiceClassifier
 from speechvq.runtime.progress import progress

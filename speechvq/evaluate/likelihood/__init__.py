@@ -16,8 +16,8 @@ from speechvq.runtime.progress import progress
 if TYPE_CHECKING:
     import torch
 
-    from speechvq.images.elbo import CodePrior
     from speechvq.images.dataset import ImageSet
+    from speechvq.images.elbo import CodePrior
     from speechvq.images.model_directory import ImageModel
     from speechvq.images.second_stage import SecondStage
     from speechvq.priors.grid.prior import GridPrior

@@ -55,10 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(arguments: argparse.Namespace) -> None:
     _check(arguments)
-    from speechvq.evaluate.rollout.measures import code_lengths, imagine, picture_quality, recovered_actions, sharpness_over_time
+    from speechvq.evaluate.rollout.measures import (
+        code_lengths,
+        imagine,
+        picture_quality,
+        recovered_actions,
+        sharpness_over_time,
+    )
     from speechvq.evaluate.rollout.table import rollout_table
-    from speechvq.video.recording.codes import kept_episodes
     from speechvq.video.model.model_directory import load_pair, places
+    from speechvq.video.recording.codes import kept_episodes
 
     model_place, data = places(arguments.prior, arguments.model, arguments.data)
     prior, model = load_pair(arguments.prior, model_place, arguments.device)

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from speechvq.errors import UserError
+from speechvq.images.model_directory import ImageModel
 from speechvq.judges.action_probe import ActionProbe, fit_probe, recovered
 from speechvq.metrics.copy_baseline import fit_copy
 from speechvq.metrics.image_quality import psnr, sharpness, ssim
-from speechvq.images.model_directory import ImageModel
 from speechvq.runtime.progress import counter, progress
+from speechvq.video.model.prior import VideoPrior
+from speechvq.video.model.rollout import roll_out
 from speechvq.video.recording.codes import CodedEpisodes, decode_frames, encode_frames
 from speechvq.video.recording.dataset import WindowDataset, episodes, window_loader
 from speechvq.video.recording.episode import read_window
-from speechvq.video.model.prior import VideoPrior
 from speechvq.video.recording.recording import Split, read_recording
-from speechvq.video.model.rollout import roll_out
 from speechvq.video.world.interface import ACTIONS, PIXELS
 
 AT_ONCE = 16  # frames measured at once; bounds memory

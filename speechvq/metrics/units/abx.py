@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from speechvq.metrics.units.abx_items import Item
 from speechvq.metrics.dtw import warped_distances
 from speechvq.metrics.frame_distance import FrameDistance
+from speechvq.metrics.units.abx_items import Item
 
 Speakers = Literal["within", "across"]
 Context = Literal["within", "any"]

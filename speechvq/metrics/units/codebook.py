@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.metrics.units import contingency
 from speechvq.metrics.bootstrap import RESAMPLINGS, UtteranceTables, centred_interval
+from speechvq.metrics.units import contingency
 
 _GOES_ON, _BEGINS = 0, 1  # rows of the tables: the frame repeats the code before it, or begins a run
 _BOTH = np.array([0, 1])

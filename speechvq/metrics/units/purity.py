@@ -15,8 +15,8 @@ import numpy as np
 
 from speechvq.alignment.intervals import Interval, intervals_at_frames
 from speechvq.alignment.phones import is_silence
-from speechvq.metrics.units import contingency
 from speechvq.metrics.bootstrap import RESAMPLINGS, UtteranceTables, centred_interval
+from speechvq.metrics.units import contingency
 
 PROTOCOLS = ("all", "edges_trimmed")
 MOST_CELLS = 100_000_000  # of a table of phones by codes; words in place of phones make more

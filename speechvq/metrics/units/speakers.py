@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from speechvq.metrics.units import contingency
 from speechvq.metrics.bootstrap import RESAMPLINGS, UtteranceTables, centred_interval
 from speechvq.metrics.summary import interval
+from speechvq.metrics.units import contingency
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.errors import UserError
 from speechvq.priors.grid.model_directory import load_over_grids, save_over_grids
-from speechvq.priors.grid.sampling import sample_grids
 from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
+from speechvq.priors.grid.sampling import sample_grids
 from speechvq.priors.sequence.prior import PriorLosses
 
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from speechvq.config import SequencePriorConfig, from_mapping, read_yaml, save
 from speechvq.errors import UserError
-from speechvq.priors.sequence.prior import SequencePrior
-from speechvq.priors.sequence.code_spec import Vocabulary
 from speechvq.io.tensors import check_tensors, read_tensors, write_tensors
+from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.priors.sequence.prior import SequencePrior
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 MOST_CODES = 65_536

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechvq.config import SequencePriorConfig
+from speechvq.priors.sequence.code_spec import Vocabulary
 from speechvq.priors.sequence.dilated import DilatedStack
 from speechvq.priors.sequence.recurrent import RecurrentStack
-from speechvq.priors.sequence.code_spec import Vocabulary
 
 
 class PriorLosses(NamedTuple):

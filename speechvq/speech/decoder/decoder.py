@@ -4,13 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechvq.config import SpeechConfig
-from speechvq.audio.mulaw import Companding
 from speechvq.audio.f0_contour import at_code_rate
+from speechvq.audio.mulaw import Companding
+from speechvq.config import SpeechConfig
+from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.encoder.encoder import jitter
 from speechvq.speech.source_filter.intonation import Intonation
 from speechvq.speech.source_filter.source_filter import SourceFilter, Told
-from speechvq.speech.decoder.wavenet import WaveNet
 
 
 class Decoder(nn.Module):
@@ -73,7 +73,9 @@ class Decoder(nn.Module):
         with torch.no_grad():
             told = self._told_of(codes, vectors, speaker, pitch)
             carrier = self._carrier(told, wave[:, samples], _of(phase, samples))
-            classes = self.source_filter.classes(self.source_filter.excitation(wave[:, samples], told, carrier))
+            classes = self.source_filter.classes(
+                self.source_filter.excitation(wave[:, samples], told, carrier)
+            )
             density = self.source_filter.log_density(classes, told).mean()
             nats = -density - self.companding.log_widths[levels].mean()
         return nats + self._cross_entropy(wavenet(self._heard(classes), *condition), classes)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from speechvq.audio.glottal_phase import PARTS
 from speechvq.config import WaveNetConfig
-from speechvq.speech.source_filter.frame_network import FrameNetwork
 from speechvq.speech.decoder.gated_stack import gated_stack
 from speechvq.speech.decoder.linear_stack import linear_stack
+from speechvq.speech.source_filter.frame_network import FrameNetwork
 
 
 class Conditioning(nn.Module):
@@ -157,4 +157,6 @@ def cyclic_table(parts: int, width: int) -> Tensor:
     """
     position = torch.arange(parts)[:, None] / parts
     harmonic, phase = torch.randint(1, 5, (width,)), torch.rand(width)
-    return torch.cat([torch.zeros(1, width), math.sqrt(2) * torch.cos(2 * math.pi * (harmonic * position + phase))])
+    return torch.cat(
+        [torch.zeros(1, width), math.sqrt(2) * torch.cos(2 * math.pi * (harmonic * position + phase))]
+    )

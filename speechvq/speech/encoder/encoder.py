@@ -6,12 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from speechvq.audio.mulaw import Companding
 from speechvq.config import EncoderConfig
 from speechvq.normalization import BatchRenorm
-from speechvq.audio.mulaw import Companding
 from speechvq.speech.encoder.mel_frontend import FFT, Hearing, cepstrum_weights, colour_of, colour_sums
 
-STEADY = 0.002  # momentum of the normalisations: spectra do not move much, and codes are to stay where they are
+STEADY = (
+    0.002  # momentum of the normalisations: spectra do not move much, and codes are to stay where they are
+)
 SLOPE = 9  # spectra that a slope is taken over
 UNIT_SCALE = 10.0  # emphasised speech has an RMS of about 0.1; an encoder fed with less collapses at once
 

@@ -13,7 +13,10 @@ from speechvq.normalization import BatchRenorm
 WINDOW, FFT = 400, 512  # samples: 25 ms
 LOWEST = 40.0  # Hz, of the bands
 QUIET = 1e-3  # energy of a band that counts as silence; speech of unit scale has about one
-LONGEST_TRACT, COLOUR = 0.2, 1.0  # at full strength: largest change of length, and deviation of the colours, in e-folds
+LONGEST_TRACT, COLOUR = (
+    0.2,
+    1.0,
+)  # at full strength: largest change of length, and deviation of the colours, in e-folds
 COLOURS = 4  # cosines over the bands that a colour is made of
 
 
@@ -23,7 +26,9 @@ class LogMel(nn.Module):
     def __init__(self, bands: int, hop: int) -> None:
         super().__init__()
         self.hop = hop
-        filters = TAF.melscale_fbanks(FFT // 2 + 1, LOWEST, SAMPLE_RATE / 2, bands, SAMPLE_RATE, norm="slaney")
+        filters = TAF.melscale_fbanks(
+            FFT // 2 + 1, LOWEST, SAMPLE_RATE / 2, bands, SAMPLE_RATE, norm="slaney"
+        )
         window = torch.hann_window(WINDOW)
         # White noise of variance 1 has an energy of 1 in every band.
         white = window.square().sum() / FFT * filters.sum(0)
@@ -110,7 +115,12 @@ def disguise(logs: Tensor, strength: float) -> Tensor:
     warped = torch.lerp(logs.gather(2, low), logs.gather(2, low + 1), share)
     angle = math.pi * (torch.arange(bands, device=logs.device) + 0.5) / bands
     curves = torch.cos(torch.arange(1, COLOURS + 1, device=logs.device)[:, None] * angle)
-    weights = strength * COLOUR * torch.randn(rows, COLOURS, device=logs.device) / torch.arange(1, COLOURS + 1, device=logs.device)
+    weights = (
+        strength
+        * COLOUR
+        * torch.randn(rows, COLOURS, device=logs.device)
+        / torch.arange(1, COLOURS + 1, device=logs.device)
+    )
     return warped + (weights @ curves).unsqueeze(1)
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from speechvq.categorical import draw
+from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.cached_step import CachedStep
 from speechvq.speech.sampling.request import Piece, Script
-from speechvq.speech.decoder.wavenet import WaveNet
 
 WARM_UP = 3  # steps before the capture, in which libraries choose and allocate
 

@@ -27,7 +27,9 @@ class Weights(NamedTuple):
     table: np.ndarray  # (levels, R)
     phases: np.ndarray  # (classes, R), one row of zeros for a decoder that is not told the phase
     past: np.ndarray  # panels of (R, 2 R), a layer after the other: of the sample `dilation` ago
-    early: np.ndarray  # the same, NARROW, for one stream: of layers whose past is known AHEAD samples before; or nothing
+    early: (
+        np.ndarray
+    )  # the same, NARROW, for one stream: of layers whose past is known AHEAD samples before; or nothing
     now: np.ndarray  # the same of the newest sample
     out: np.ndarray  # panels of (R, R + S)
     out_bias: np.ndarray  # (layers, R + S)
@@ -121,7 +123,10 @@ def _draw(logits, shares, rest, uniform, temperature, top_p):  # type: ignore[no
     if temperature == 0.0:
         return best
     highest = logits[best]
-    scale, total = np.float32(min(LOG2_E / temperature, 1e30)), np.float64(0.0)  # 0 times infinity is no number
+    scale, total = (
+        np.float32(min(LOG2_E / temperature, 1e30)),
+        np.float64(0.0),
+    )  # 0 times infinity is no number
     for n in range(len(shares)):
         shares[n] = _exp2((logits[n] - highest) * scale)
     for n in range(len(shares)):
@@ -153,7 +158,18 @@ def _far_pasts(time, early, a_step, streams, weights):  # type: ignore[no-untype
                 early[first + n] = np.float32(0.0)
             place, rows = layer * size, 2 * residual
             add_product(
-                early, first, a_step, streams.rings, slot, residual, weights.early, place, depth, rows, AHEAD, NARROW
+                early,
+                first,
+                a_step,
+                streams.rings,
+                slot,
+                residual,
+                weights.early,
+                place,
+                depth,
+                rows,
+                AHEAD,
+                NARROW,
             )
         ring += dilation
 
@@ -180,14 +196,18 @@ def _layers(time, live, x, x_step, a, a_step, z, early, biases, streams, weights
             for r in range(rows):
                 a[r] += early[first + r]
         else:
-            add_product(a, START, a_step, streams.rings, slot, residual, weights.past, place, depth, rows, live, width)
+            add_product(
+                a, START, a_step, streams.rings, slot, residual, weights.past, place, depth, rows, live, width
+            )
         add_product(a, START, a_step, x, START, x_step, weights.now, place, depth, rows, live, width)
         for b in range(live):
             for r in range(residual):
                 streams.rings[slot + b * residual + r] = x[b * x_step + r]
                 x[b * x_step + r] += weights.out_bias[layer, r]
             _gate(a[b * a_step :], z[b * residual :], residual)
-        add_product(x, START, x_step, z, START, residual, weights.out, layer * out_size, depth, outputs, live, width)
+        add_product(
+            x, START, x_step, z, START, residual, weights.out, layer * out_size, depth, outputs, live, width
+        )
 
 
 @njit(**OPTIONS)
@@ -208,7 +228,9 @@ def _head(live, x, x_step, wide, wide_step, logits, logits_step, weights):  # ty
     for n in range(live * wide_step):
         wide[n] = max(wide[n], np.float32(0.0))
     depth = units // weights.paired
-    add_product(logits, START, logits_step, wide, START, wide_step, weights.last, START, depth, levels, live, width)
+    add_product(
+        logits, START, logits_step, wide, START, wide_step, weights.last, START, depth, levels, live, width
+    )
 
 
 @njit(**OPTIONS)
@@ -249,7 +271,9 @@ def step_streams(start, hop, live, levels, temperature, top_p, told, streams, we
                 x[b * x_step + n] = weights.table[streams.before[b], n] + weights.phases[told.phases[b, t], n]
             for n in range(residual, outputs):
                 x[b * x_step + n] = skips[n]
-        gone = (start + t) & (AHEAD - 1)  # of the samples that the far pasts are known for; a call may begin between
+        gone = (start + t) & (
+            AHEAD - 1
+        )  # of the samples that the far pasts are known for; a call may begin between
         if len(weights.early) > 0 and (gone == 0 or t == 0):
             _far_pasts(start + t - gone, early, a_step, streams, weights)
         _layers(start + t, live, x, x_step, a, a_step, z, early, told.biases[t // hop], streams, weights)

@@ -43,7 +43,9 @@ def pack_pairs(weight: np.ndarray, width: int) -> np.ndarray:
     second = _rounded(weight[1::2]).view(np.uint32) >> 16
     exact = np.ascontiguousarray(weight[0::2], np.float32).view(np.uint32)
     size = ((exact & 0x7FFFFFFF).astype(np.int64) - second + 0x8000) >> 16
-    first = (exact >> 31 << 15) | np.clip(size, 0, 0x7F7F).astype(np.uint32)  # past those bits lie infinity and NaN
+    first = (exact >> 31 << 15) | np.clip(size, 0, 0x7F7F).astype(
+        np.uint32
+    )  # past those bits lie infinity and NaN
     return pack_panels(((first << 16) | second).view(np.float32), width).view(np.uint32)
 
 
@@ -64,7 +66,9 @@ def _product(streams: int, width: int) -> Callable[..., None]:
     @intrinsic
     def product(typing, y, y_at, y_step, x, x_at, x_step, w, w_at, depth):  # type: ignore[no-untyped-def]
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
-            base = [context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 3, 6)]
+            base = [
+                context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 3, 6)
+            ]
             y_at, y_step, x_at, x_step, w_at, depth = (arguments[i] for i in (1, 2, 4, 5, 7, 8))
             machine = _Machine(builder, vectors, paired=w.dtype == types.uint32)
             outputs = [builder.add(y_at, builder.mul(y_step, y_step.type(s))) for s in range(streams)]
@@ -106,7 +110,9 @@ class _Machine:
         if self.vectors > 2:
             self._prefetch(w, row)
         if not self.paired:
-            return [(self.builder.load(self._vector(w, row, i, _VECTOR), align=4),) for i in range(self.vectors)]
+            return [
+                (self.builder.load(self._vector(w, row, i, _VECTOR), align=4),) for i in range(self.vectors)
+            ]
         words = [self.builder.load(self._vector(w, row, i, _WORDS), align=4) for i in range(self.vectors)]
         low = ir.Constant(_WORDS, [16] * LANES)
         return [
@@ -115,16 +121,25 @@ class _Machine:
         ]
 
     def multiply(
-        self, sums: list[ir.Value], x: ir.Value, at: ir.Value, index: ir.Value, weights: list[tuple[ir.Value, ...]]
+        self,
+        sums: list[ir.Value],
+        x: ir.Value,
+        at: ir.Value,
+        index: ir.Value,
+        weights: list[tuple[ir.Value, ...]],
     ) -> None:
         """Add input times weights to one row's sums."""
         count = len(weights[0])
         for k in range(count):
-            place = self.builder.add(at, self.builder.add(self.builder.mul(index, index.type(count)), index.type(k)))
+            place = self.builder.add(
+                at, self.builder.add(self.builder.mul(index, index.type(count)), index.type(k))
+            )
             value = self._everywhere(self.builder.load(self.builder.gep(x, [place])))
             for place, weight in zip(sums, weights):
                 term = self.builder.fmul(value, weight[k], flags=("contract",))  # fused where the machine can
-                self.builder.store(self.builder.fadd(self.builder.load(place), term, flags=("contract",)), place)
+                self.builder.store(
+                    self.builder.fadd(self.builder.load(place), term, flags=("contract",)), place
+                )
 
     def _vector(self, base: ir.Value, at: ir.Value, number: int, kind: ir.Type) -> ir.Value:
         place = self.builder.gep(base, [self.builder.add(at, at.type(number * LANES))])
@@ -157,7 +172,12 @@ def keep_apart(typing):  # type: ignore[no-untyped-def]
 
 _one = _product(1, WIDE)
 _1, _2, _3, _4, _5, _6 = (_product(streams, NARROW) for streams in range(1, STREAMS + 1))
-OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz", "arcp"}}
+OPTIONS = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc", "nsz", "arcp"},
+}
 
 
 @njit(**OPTIONS)

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from speechvq.config import WaveNetConfig
-from speechvq.speech.sampling import kernels
-from speechvq.speech.sampling.weight_packing import pack
-from speechvq.speech.sampling.request import Script
 from speechvq.speech.decoder.wavenet import WaveNet
+from speechvq.speech.sampling import kernels
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.weight_packing import pack
 
 PIECE = 4096  # samples a kernel call, about: bounds the memory of the biases, and how long Ctrl-C waits
 Precision = Literal["fp32", "bf16"]
@@ -70,14 +70,24 @@ class _Group:
             logits=np.zeros(count * kernels.row_size(wavenet.config.levels), np.float32),
         )
 
-    def advance(self, first: int, last: int, chance: np.ndarray, temperature: float, top_p: float) -> np.ndarray:
+    def advance(
+        self, first: int, last: int, chance: np.ndarray, temperature: float, top_p: float
+    ) -> np.ndarray:
         """Sample code frames first to last: the uniforms of all streams (B, T) to this group's levels, 0 past an end."""
         hop, live = self.script.hop, int((self.lengths > first).sum())
         levels = np.zeros((len(self.numbers), (last - first) * hop), np.int64)
         if live:
             told = self.told(first, last, chance)
             kernels.step_streams(
-                first * hop, hop, live, levels, float(temperature), float(top_p), told, self.streams, self.weights
+                first * hop,
+                hop,
+                live,
+                levels,
+                float(temperature),
+                float(top_p),
+                told,
+                self.streams,
+                self.weights,
             )
         own = (self.lengths - first).clip(0)[:, None] * hop
         levels[np.arange(levels.shape[1]) >= own] = 0
@@ -113,7 +123,9 @@ def forced_logits(wavenet: WaveNet, script: Script, levels: Tensor, precision: P
         frame, sample = slice(t // hop, t // hop + 1), slice(t, t + 1)
         phases = np.ascontiguousarray(told.phases[:, sample])
         now = kernels.Told(told.biases[frame], phases, np.zeros((count, 1)))
-        kernels.step_streams(t, 1, count, np.zeros((count, 1), np.int64), 0.0, 1.0, now, streams, group.weights)
+        kernels.step_streams(
+            t, 1, count, np.zeros((count, 1), np.int64), 0.0, 1.0, now, streams, group.weights
+        )
         logits[:, t] = streams.logits.reshape(count, -1)[:, : logits.shape[2]]
         streams.before[:] = level
     return torch.from_numpy(logits)

@@ -31,7 +31,9 @@ class Joined(NamedTuple):
     """A sound made of chunks."""
 
     wave: np.ndarray  # (T,)
-    errors: np.ndarray  # (joins,), RMS of the difference within each crossfade over the RMS of the whole sound
+    errors: (
+        np.ndarray
+    )  # (joins,), RMS of the difference within each crossfade over the RMS of the whole sound
 
 
 def cut(frames: int, hop: int) -> list[Chunk]:

@@ -7,7 +7,6 @@ from torch import Tensor
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.sampling.request import Script
 
-
 LEVELLED = 4  # spectra before one whose excitation is levelled with its own
 VARIANCE = 2.0  # of a Laplace density of size 1
 
@@ -22,7 +21,9 @@ class Synthesis:
         self.last: Tensor | None = None  # (B,), of the waveform
         order = 0 if decoder.source_filter is None else decoder.source_filter.order
         self.past = np.zeros((len(script.vectors), order))  # of the noise, the newest first
-        self.energies = torch.full((len(script.vectors), LEVELLED), VARIANCE)  # of the last spectra's excitation
+        self.energies = torch.full(
+            (len(script.vectors), LEVELLED), VARIANCE
+        )  # of the last spectra's excitation
 
     def __call__(self, classes: Tensor) -> Tensor:
         """The next classes (B, n), n a multiple of the hop, to waveform (B, n)."""
@@ -58,7 +59,7 @@ class Synthesis:
         size = (-heard.sharpness).exp().repeat_interleave(step, dim=1)
         excitation = (self._levelled(model.sizes[classes], step) * size).double().cpu().numpy()
         taps = heard.taps.double().cpu().numpy()
-        from speechvq.speech.sampling.all_pole import all_pole# numba takes a second to import
+        from speechvq.speech.sampling.all_pole import all_pole  # numba takes a second to import
 
         for row, weights in enumerate(np.ascontiguousarray(taps)):
             all_pole(excitation[row], weights, self.past[row], step)

@@ -9,7 +9,6 @@ from speechvq.audio.f0_contour import hold_unvoiced
 from speechvq.speech.decoder.wavenet import WaveNet
 
 
-
 class Piece(NamedTuple):
     """What the decoder is told in some code frames."""
 

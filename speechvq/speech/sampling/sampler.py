@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from speechvq.categorical import draw
+from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.cached_step import CachedStep
 from speechvq.speech.sampling.request import Script
-from speechvq.speech.decoder.wavenet import WaveNet
 
 
 def sample(
@@ -79,7 +79,7 @@ def sample_pieces(
     device = script.vectors.device
     chosen = engine if engine != "auto" else "numba" if device.type == "cpu" else "torch"
     if chosen == "numba":
-        from speechvq.speech.sampling.numba_engine import speak# numba takes a second to import
+        from speechvq.speech.sampling.numba_engine import speak  # numba takes a second to import
 
         yield from speak(wavenet, script, uniforms, temperature, top_p, precision)
     elif device.type == "cuda" and engine == "auto":

@@ -9,16 +9,18 @@ import torch
 from torch import Tensor
 
 from speechvq.speech.decoder.decoder import Decoder
-from speechvq.speech.sampling.sampler import sample_pieces
-from speechvq.speech.sampling.request import Script
 from speechvq.speech.sampling.postprocess import Synthesis
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.sampler import sample_pieces
 
 
 @dataclass(frozen=True)
 class Sampling:
     """How samples are drawn."""
 
-    seed: int = 0  # of the chance, which is the same for every stream: a sound does not depend on its neighbours
+    seed: int = (
+        0  # of the chance, which is the same for every stream: a sound does not depend on its neighbours
+    )
     temperature: float = 1.0  # see `categorical.draw`
     top_p: float = 1.0
     voicing: float = 0.9  # see `SourceFilter.forward`; of no effect on a decoder without one

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from speechvq.errors import UserError
+from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.kernels import LOG2_E, Weights
 from speechvq.speech.sampling.matmul_kernels import NARROW, WIDE, pack_pairs, pack_panels
-from speechvq.speech.decoder.wavenet import WaveNet
 
 
 def pack(wavenet: WaveNet, streams: int, precision: Literal["fp32", "bf16"] = "fp32") -> Weights:
@@ -26,7 +26,9 @@ def pack(wavenet: WaveNet, streams: int, precision: Literal["fp32", "bf16"] = "f
     """
     residual, layers, config = wavenet.config.residual, list(wavenet.layers), wavenet.config
     if precision == "bf16" and (config.residual % 2 or config.skip % 2 or config.hidden % 2):
-        raise UserError("precision bf16 needs even wavenet.residual, wavenet.skip and wavenet.hidden; take fp32")
+        raise UserError(
+            "precision bf16 needs even wavenet.residual, wavenet.skip and wavenet.hidden; take fp32"
+        )
     exponent = torch.cat([torch.full((residual, 1), -2 * LOG2_E), torch.full((residual, 1), -LOG2_E)])
     scale = torch.ones(residual + config.skip, 1)
     scale[residual:] = len(layers) ** -0.5

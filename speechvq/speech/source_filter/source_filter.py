@@ -19,13 +19,13 @@ import torch.nn.functional as F
 import torchaudio.functional as TAF
 from torch import Tensor, nn
 
+from speechvq.audio.f0_contour import hold_unvoiced
 from speechvq.audio.glottal_phase import PARTS, UNVOICED
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import SourceFilterConfig
-from speechvq.audio.f0_contour import hold_unvoiced
 from speechvq.speech.encoder.encoder import UNIT_SCALE
-from speechvq.speech.source_filter.frame_network import FrameNetwork
 from speechvq.speech.encoder.mel_frontend import LogMel, band_centres
+from speechvq.speech.source_filter.frame_network import FrameNetwork
 
 FRAME = 160  # samples: spectra are told 10 ms apart where a code lasts as long or a multiple of it, else one a code
 POINTS = 129  # frequencies from 0 to 8 kHz at which a spectrum's shares are told
@@ -97,9 +97,13 @@ class SourceFilter(nn.Module):
         """
         inputs = self._at_spectra(vectors, voices, pitch, frames)
         bands, pitch = self._bands(*inputs), inputs[2]
-        power = ((bands.detach() + self.raised) @ self.between).exp() / UNIT_SCALE**2  # of white noise as loud
+        power = (
+            (bands.detach() + self.raised) @ self.between
+        ).exp() / UNIT_SCALE**2  # of white noise as loud
         if pitch is None or not self.count:
-            return Told(bands, *_filter(power, self.cosines), bands.new_zeros(*bands.shape[:2], 2 * self.count))
+            return Told(
+                bands, *_filter(power, self.cosines), bands.new_zeros(*bands.shape[:2], 2 * self.count)
+            )
         power = torch.where(pitch[..., None] > 0, over_a_pitch(power, hold_unvoiced(pitch)), power)
         share = self.share(self.voice(*inputs)).transpose(1, 2).unflatten(-1, (2, POINTS))
         share = share / (1 + share.square().sum(2, keepdim=True)).sqrt()
@@ -265,7 +269,9 @@ def _cosines(order: int) -> Tensor:
     """What makes autocorrelations of power spectra, by the trapezoidal rule: (POINTS, P + 1)."""
     weights = torch.full((POINTS, 1), 1 / (POINTS - 1))
     weights[0] = weights[-1] = 0.5 / (POINTS - 1)
-    return weights * torch.cos(math.pi / (POINTS - 1) * torch.arange(POINTS)[:, None] * torch.arange(order + 1))
+    return weights * torch.cos(
+        math.pi / (POINTS - 1) * torch.arange(POINTS)[:, None] * torch.arange(order + 1)
+    )
 
 
 def _cycle(harmonics: int) -> Tensor:

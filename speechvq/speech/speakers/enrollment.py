@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.audio.glottal_phase import glottal_phase
 from speechvq.audio.f0 import HOP, contour
 from speechvq.audio.f0_contour import mean_pitch
+from speechvq.audio.glottal_phase import glottal_phase
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.speakers.voice_file import Voice
 
@@ -18,7 +18,9 @@ HELD_OUT = 0.2  # share of the recording that the loss before and after is told 
 CROP_SECONDS, BATCH = 1.2, 4
 RATE = 0.03
 TUNING = 3e-4  # rate of the decoder's weights, where they learn too
-REFRESH = 10  # steps; of so many one hears the WaveNet, the others source and filter alone, where there are such
+REFRESH = (
+    10  # steps; of so many one hears the WaveNet, the others source and filter alone, where there are such
+)
 
 
 class Enrolled(NamedTuple):
@@ -107,7 +109,10 @@ def kept_rows(crops: _Crops, rows: slice | Tensor) -> _Crops:
 def _cut(model: SpeechVQ, wave: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
     """Crops of a sound (T,) with all that the decoder is told of them but the voice; as they are within the whole."""
     hop, hertz = model.config.hop, contour(wave)
-    phase, vectors = glottal_phase(wave, hertz), model.quantizer.lookup(torch.from_numpy(model.encode_wave(wave)))
+    phase, vectors = (
+        glottal_phase(wave, hertz),
+        model.quantizer.lookup(torch.from_numpy(model.encode_wave(wave))),
+    )
     unit = math.lcm(hop, HOP)
     crop = int(CROP_SECONDS * model.config.sample_rate) // unit * unit
     for i in range(0, len(wave) - crop + 1, crop):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.audio.linear_prediction import polarity
 from speechvq.audio.f0 import contour
+from speechvq.audio.linear_prediction import polarity
 from speechvq.audio.waveform import SAMPLE_RATE, normalise_level, trim_silence
 from speechvq.errors import UserError
 
@@ -55,7 +55,9 @@ def _warnings(waves: list[np.ndarray], seconds: float) -> list[str]:
     if seconds < ENOUGH:
         found.append(f"only {seconds:.1f} s of speech; {ENOUGH:g} s or more make a better voice")
     if len(voiced) < WHISPER * len(pitch):
-        found.append(f"{100 * len(voiced) / max(len(pitch), 1):.0f} % of it is voiced: a whisper, or no speech")
+        found.append(
+            f"{100 * len(voiced) / max(len(pitch), 1):.0f} % of it is voiced: a whisper, or no speech"
+        )
     elif len(voiced) >= 40:
         medians = [float(np.median(part)) for part in np.array_split(voiced, 4)]
         apart = 12 * np.log2(max(medians) / min(medians))

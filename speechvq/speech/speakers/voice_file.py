@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from speechvq.errors import UserError
-from speechvq.speech.model import SpeechVQ
 from speechvq.io.tensors import read_tensors, write_tensors
+from speechvq.speech.model import SpeechVQ
 
 ENDING = ".safetensors"
 
@@ -28,7 +28,9 @@ def save_voice(path: Path, voice: Voice, model: SpeechVQ) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     of_model = torch.tensor(list(bytes.fromhex(model.fingerprint())), dtype=torch.uint8)
-    write_tensors(path, {"vector": voice.vector.detach(), "pitch": torch.tensor(voice.pitch), "model": of_model})
+    write_tensors(
+        path, {"vector": voice.vector.detach(), "pitch": torch.tensor(voice.pitch), "model": of_model}
+    )
 
 
 def load_voice(path: Path, model: SpeechVQ) -> Voice:

@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from speechvq.runtime import distributed
 from speechvq.config import ImageRun
 from speechvq.images.autoencoder import Encoder, compile_parts
-from speechvq.images.elbo import bits_per_dim
 from speechvq.images.dataset import check_size, read_images, walk
+from speechvq.images.elbo import bits_per_dim
 from speechvq.images.model_directory import ImageModel, build, save_image_model
 from speechvq.images.vimco import ImageVimco
 from speechvq.images.vqvae import ImageVQ
+from speechvq.runtime import distributed
 from speechvq.training.task import Lesson
 
 AT_ONCE = 32  # held-out pictures measured at once; bounds memory

@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.runtime import distributed
 from speechvq.config.pixelcnn import GridDataConfig
 from speechvq.config.runs import PixelCNNRun
 from speechvq.errors import UserError
 from speechvq.images.codes import fingerprint, grid_of, kept_codes
 from speechvq.images.dataset import check_size, pictures_of, read_images, walk
 from speechvq.images.model_directory import load_image_model
-from speechvq.priors.grid.prior import GridPrior, save_grid_prior
 from speechvq.priors.grid.pixelcnn import Grid
-from speechvq.training.task import Lesson
+from speechvq.priors.grid.prior import GridPrior, save_grid_prior
+from speechvq.runtime import distributed
 from speechvq.training.loop import Batches
+from speechvq.training.task import Lesson
 
 AT_ONCE = 32  # held-out grids measured at once; bounds memory
 

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from speechvq.runtime import distributed
+from speechvq.config import SequencePriorRun
 from speechvq.data.code_strings import CodeString, CodeWalk, other_speakers, read_strings, speaker_numbers
 from speechvq.data.codes_directory import open_codes
-from speechvq.config import SequencePriorRun
 from speechvq.errors import UserError
-from speechvq.priors.sequence.model_directory import save_prior
-from speechvq.priors.sequence.sampling import code_nats
-from speechvq.priors.sequence.prior import SequencePrior
 from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.priors.sequence.model_directory import save_prior
+from speechvq.priors.sequence.prior import SequencePrior
+from speechvq.priors.sequence.sampling import code_nats
+from speechvq.runtime import distributed
 from speechvq.training.task import Lesson
 
 

@@ -7,19 +7,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from speechvq.runtime import distributed
-from speechvq.data.crops import CropDataset, crop_loader, middle_crops
-from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.audio.f0 import contour
+from speechvq.audio.f0_contour import mean_pitch
 from speechvq.audio.waveform import read_waveform
 from speechvq.config import SpeechRun
+from speechvq.data.crops import CropDataset, crop_loader, middle_crops
+from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
-from speechvq.audio.f0_contour import mean_pitch
+from speechvq.runtime import distributed
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import save_model
+from speechvq.training.metrics_log import say
 from speechvq.training.task import Lesson
 from speechvq.training.tasks.speech_heldout import measure_heldout
-from speechvq.training.metrics_log import say
 
 PITCH_UTTERANCES = 5  # that a voice's mean pitch is taken from
 SOURCE_FILTER_RATE, SAID_EVERY = 2e-3, 200  # of learning; steps
@@ -118,7 +118,9 @@ def _voice(model: SpeechVQ) -> list[nn.Module]:
 def _teach_source_filter(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) -> None:
     """Teach source and filter, and the encoder with them, before the WaveNet, which takes far longer a sample."""
     settings, device = config.model.source_filter, model.quantizer.codebook.device
-    dataset = CropDataset(training, model.speakers, config.data.crop, config.train.seed, config.model.wavenet.pitch)
+    dataset = CropDataset(
+        training, model.speakers, config.data.crop, config.train.seed, config.model.wavenet.pitch
+    )
     learners = _voice(model) + ([model.encoder, model.quantizer] if settings.encoder else [])
     weights = [weight.requires_grad_() for part in learners for weight in part.parameters()]
     optimizer = torch.optim.Adam(weights)
@@ -136,7 +138,9 @@ def _teach_source_filter(model: SpeechVQ, training: Sequence[Utterance], config:
         (loss + quantised.loss / config.model.quantizer.dim).backward()
         nn.utils.clip_grad_norm_(weights, config.train.clip)
         for group in optimizer.param_groups:
-            group["lr"] = SOURCE_FILTER_RATE * min(1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps))
+            group["lr"] = SOURCE_FILTER_RATE * min(
+                1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps)
+            )
         optimizer.step()
         if (step + 1) % SAID_EVERY == 0:
             say(f"source and filter, step {step + 1}/{settings.steps}: loss {total / SAID_EVERY:.3f}")

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.runtime import distributed
 from speechvq.config.runs import VideoPriorRun
 from speechvq.config.training import TrainConfig
 from speechvq.errors import UserError
@@ -16,12 +15,13 @@ from speechvq.images.codes import fingerprint, grid_of
 from speechvq.images.dataset import walk
 from speechvq.images.model_directory import load_image_model
 from speechvq.images.vqvae import ImageVQ
-from speechvq.training.task import Lesson
-from speechvq.training.metrics_log import say
+from speechvq.runtime import distributed
 from speechvq.training.loop import learning_rate
-from speechvq.video.recording.codes import CodedEpisodes, kept_episodes
-from speechvq.video.model.prior import VideoPrior
+from speechvq.training.metrics_log import say
+from speechvq.training.task import Lesson
 from speechvq.video.model.model_directory import save_video_prior
+from speechvq.video.model.prior import VideoPrior
+from speechvq.video.recording.codes import CodedEpisodes, kept_episodes
 
 AT_ONCE = 16  # held-out frames measured at once; bounds memory
 MOTION_RATE = 3e-3  # highest learning rate of motion

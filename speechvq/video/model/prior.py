@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from speechvq.config.video import VideoPriorConfig
 from speechvq.errors import UserError
 from speechvq.images.vqvae import ImageVQ
-from speechvq.priors.grid.sampling import sample_grids
 from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
+from speechvq.priors.grid.sampling import sample_grids
 from speechvq.priors.sequence.prior import PriorLosses
 from speechvq.video.model.context import Context
 from speechvq.video.model.motion import Motion
@@ -50,7 +50,9 @@ class VideoPrior(nn.Module):
         self.motion = None
         if config.motion.nearness:
             if image is None:
-                raise UserError("model.motion.nearness wants the codes of a VQ-VAE; give one's run: data.model")
+                raise UserError(
+                    "model.motion.nearness wants the codes of a VQ-VAE; give one's run: data.model"
+                )
             self.motion = Motion(config, grid, image, len(ACTIONS))
             self.shown = nn.Linear(grid.per_position * image.config.quantizer.dim + 1, config.channels)
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from speechvq.errors import UserError
-from speechvq.io.atomic import replacing
 from speechvq.images.codes import fingerprint, grid_of
 from speechvq.images.model_directory import ImageModel
 from speechvq.images.vae import ImageVAE
+from speechvq.io.atomic import replacing
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.runtime.progress import progress
 from speechvq.video.recording.dataset import episodes

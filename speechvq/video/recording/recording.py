@@ -15,13 +15,13 @@ from typing import Literal
 
 import numpy as np
 
-from speechvq.runtime.worker_pool import in_order
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import counter
+from speechvq.runtime.worker_pool import in_order
 from speechvq.video.recording.episode import Episode, is_whole, write_episode
-from speechvq.video.world.random_policy import Wanderer
 from speechvq.video.world.interface import ACTIONS, PIXELS, World
+from speechvq.video.world.random_policy import Wanderer
 
 META = "meta.json"
 VERSION = 1  # raise it when the same seed gives other bytes
@@ -117,10 +117,10 @@ def _check(out: Path, recording: Recording) -> None:
 
 def _open(recording: Recording) -> World:
     if recording.world == "doom":
-        from speechvq.video.world.doom import DoomWorld# an optional dependency
+        from speechvq.video.world.doom import DoomWorld  # an optional dependency
 
         return DoomWorld(recording.seed)
-    from speechvq.video.world.maze_world import MazeWorld# imports numba
+    from speechvq.video.world.maze_world import MazeWorld  # imports numba
 
     return MazeWorld(recording.seed)
 

@@ -33,7 +33,7 @@ def true_future(root: Path, number: int, start: int, actions: np.ndarray) -> np.
             return episode.frames[1:]
     if recording.world != "maze":
         return None
-    from speechvq.video.world.maze_world import MazeWorld# imports numba
+    from speechvq.video.world.maze_world import MazeWorld  # imports numba
 
     before = read_window(episode_path(root, number), 0, start + 1).actions
     world = MazeWorld(recording.seed)

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from speechvq.video.world.textures import CEILING, FLOOR, SHARPNESSES, SIZE
 from speechvq.video.world.interface import PIXELS
+from speechvq.video.world.textures import CEILING, FLOOR, SHARPNESSES, SIZE
 
 # numba's cache on disk notices changes of this file only: touch it after changing a constant of another.
 SAMPLES = 2  # a pixel, each way

@@ -101,7 +101,9 @@ class DoomWorld:
 
     def _start(self) -> "DoomGame":
         game = _game()
-        engine = Path(_vizdoom().__file__ or "").with_name("vizdoom")  # not told: the path is empty by default
+        engine = Path(_vizdoom().__file__ or "").with_name(
+            "vizdoom"
+        )  # not told: the path is empty by default
         if engine.is_file():
             game.set_vizdoom_path(str(leashed(engine, self._folder.name)))
         with _working_in(self._folder.name), _trouble_explained():

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from speechvq.video.world.camera import compile_camera, look, pack
+from speechvq.video.world.interface import check_actions
 from speechvq.video.world.maze import build_maze, free_places
 from speechvq.video.world.textures import paint
-from speechvq.video.world.interface import check_actions
 
 STRIDE = 0.2  # blocks an action
 TURN = 10  # degrees an action

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.alignment.directory import open_alignments, read_alignments
+from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.errors import UserError
 from unit.alignment.test_textgrid import long_form
 

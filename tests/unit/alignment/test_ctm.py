@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from speechvq.alignment.intervals import Interval
 from speechvq.alignment.ctm import find_passages, read_passage
+from speechvq.alignment.intervals import Interval
 from speechvq.errors import UserError
 
 STEPS = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), min_size=1, max_size=6)
@@ -98,9 +98,7 @@ def test_what_is_written_is_read(tmp_path: Path, steps: list[list[tuple[int, int
             lines.append(f"u{i} 1 {start / 100:.2f} {length / 100:.2f} P\n")
         expected[f"u{i}"] = spoken
     found = read(written(tmp_path, "".join(lines)))
-    hundredths = {
-        u: [(round(100 * i.start), round(100 * i.end)) for i in each] for u, each in found.items()
-    }
+    hundredths = {u: [(round(100 * i.start), round(100 * i.end)) for i in each] for u, each in found.items()}
     assert hundredths == expected
     assert all(a.end <= b.start for each in found.values() for a, b in zip(each, each[1:]))
 

@@ -8,8 +8,8 @@ import pytest
 
 from helpers.odd_sounds import BAD, write_bad, write_tone
 from speechvq.alignment import forced_aligner
-from speechvq.alignment.intervals import Interval, read_lab
 from speechvq.alignment.forced_aligner import LATER, SOFTER, Spoken, align_recording, corrected
+from speechvq.alignment.intervals import Interval, read_lab
 from speechvq.alignment.pocketsphinx import ForcedAligner
 from speechvq.metrics.units.boundaries import agreement, compare
 

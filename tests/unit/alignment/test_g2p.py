@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechvq.alignment.phones import PHONES
 from speechvq.alignment.g2p import pronounce, read_dictionary, spell
+from speechvq.alignment.phones import PHONES
 from speechvq.errors import UserError
 
 KNOWN = {

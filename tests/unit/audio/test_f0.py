@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from helpers.voices import VOICES, speech
 from speechvq.audio.f0 import HOP, harmonicity, median_pitch, semitones, track_pitch, voiced_share
 from speechvq.audio.waveform import SAMPLE_RATE
-from helpers.voices import VOICES, speech
 
 NOISE = np.random.default_rng(0).standard_normal(3 * SAMPLE_RATE)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from speechvq.audio.glottal_phase import PARTS, UNVOICED, classes, contour_phase, count_cycles, glottal_phase
 from speechvq.audio.f0 import HOP, contour
+from speechvq.audio.glottal_phase import PARTS, UNVOICED, classes, contour_phase, count_cycles, glottal_phase
 
 RATE = 16_000
 FORMANTS = ((500, 80), (1_500, 120), (2_500, 160))  # Hz, and their widths
@@ -49,7 +49,9 @@ def test_noise_and_silence_are_in_no_cycle() -> None:
     hiss = np.random.default_rng(0).normal(size=8_000).astype(np.float32)
     assert (glottal_phase(hiss, contour(hiss)) == UNVOICED).mean() > 0.9
     assert not glottal_phase(np.zeros(400, np.float32), np.zeros(3, np.float32)).any()
-    assert np.isfinite(glottal_phase(np.zeros(480, np.float32), np.full(3, 100.0))).all(), "a contour of silence"
+    assert np.isfinite(glottal_phase(np.zeros(480, np.float32), np.full(3, 100.0))).all(), (
+        "a contour of silence"
+    )
     assert len(glottal_phase(np.zeros(0, np.float32), np.zeros(0, np.float32))) == 0
     assert glottal_phase(np.full(7, 0.1, np.float32), np.full(1, 100.0)).shape == (7,)
 

@@ -38,5 +38,7 @@ def test_short_sounds_and_silence(samples: int) -> None:
 def test_a_recording_upside_down_is_told() -> None:
     pulses = np.zeros(16_000)
     pulses[::120] = 1.0
-    wave = lfilter([1.0], POLES, pulses + 0.02 * np.random.default_rng(1).normal(size=16_000)).astype(np.float32)
+    wave = lfilter([1.0], POLES, pulses + 0.02 * np.random.default_rng(1).normal(size=16_000)).astype(
+        np.float32
+    )
     assert polarity(wave) == 1 and polarity(-wave) == -1 and polarity(0.01 * wave) == 1

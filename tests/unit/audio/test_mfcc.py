@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from speechvq.audio.waveform import SAMPLE_RATE, normalise_level
-from speechvq.audio.mfcc import COEFFICIENTS, LONGEST_HOP, WINDOW, count_frames, mfcc
 from helpers.voices import speech
+from speechvq.audio.mfcc import COEFFICIENTS, LONGEST_HOP, WINDOW, count_frames, mfcc
+from speechvq.audio.waveform import SAMPLE_RATE, normalise_level
 
 
 def normalised(rows: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from helpers import reference
-from speechvq.audio.mulaw import Companding
 from helpers.tiny import noise
+from speechvq.audio.mulaw import Companding
 
 LEVELS = (2, 32, 256, 1024)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from helpers.odd_sounds import BAD, write_bad, write_samples, write_tone
+from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
-from speechvq.cli.sources import Source, find_sources, read_sources
 
 
 def test_a_file_is_called_by_its_stem(tmp_path: Path) -> None:

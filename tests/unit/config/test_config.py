@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from helpers.tiny import MODEL, ROOT, run_config
 from speechvq import config as configuration
 from speechvq.config import (
     WAVENET_SIZES,
     EncoderConfig,
     QuantizerConfig,
     SequencePriorRun,
-    SpeechRun,
     SpeechConfig,
+    SpeechRun,
     TrainConfig,
     WaveNetConfig,
     from_mapping,
@@ -25,7 +26,6 @@ from speechvq.config import (
     to_mapping,
 )
 from speechvq.errors import UserError
-from helpers.tiny import MODEL, ROOT, run_config
 
 
 def loaded(folder: Path, text: str, *overrides: str) -> SpeechRun:
@@ -71,7 +71,11 @@ def test_a_prior_is_a_run_of_its_own_kind(tmp_path: Path) -> None:
     assert isinstance(config, SequencePriorRun) and config.model.gru.hidden == 8
     configuration.save(tmp_path / "again.yaml", config)
     assert read_run(tmp_path / "again.yaml") == config
-    for text, said in (("model.gru.hidden=0", "expected 1 to"), ("model.quantizer=1", "unknown key"), ("data.crop=0", "1 to")):
+    for text, said in (
+        ("model.gru.hidden=0", "expected 1 to"),
+        ("model.quantizer=1", "unknown key"),
+        ("data.crop=0", "1 to"),
+    ):
         with pytest.raises(UserError, match=said):
             read_run(tmp_path / "run.yaml", [text])
 

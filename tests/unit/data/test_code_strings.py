@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.tiny_prior import CODES, SPEAKERS, make_codes
 from speechvq.data.code_strings import CodeString, CodeWalk, other_speakers, read_strings, speaker_numbers
 from speechvq.data.codes_directory import open_codes, write_codes
 from speechvq.errors import UserError
-from helpers.tiny_prior import CODES, SPEAKERS, make_codes
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from helpers.voices import speech
 from speechvq import evaluate
 from speechvq.audio.waveform import write_waveform
-from speechvq.errors import UserError
 from speechvq.data.conversion_folders import match_sounds
-from helpers.voices import speech
+from speechvq.errors import UserError
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from helpers.corpus_layouts import write_files
 
+from helpers.corpus_layouts import write_files
 from speechvq.data.corpora import folder
 from speechvq.errors import UserError
 

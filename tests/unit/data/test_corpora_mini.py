@@ -11,15 +11,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechvq.data.corpora import espeak
-from speechvq.alignment.intervals import read_lab
 from speechvq.alignment.directory import read_alignments
-from speechvq.data.corpora import folder
-from speechvq.data.corpora import mini
+from speechvq.alignment.intervals import read_lab
+from speechvq.alignment.phones import PHONES, STOPS
+from speechvq.data.corpora import espeak, folder, mini
+from speechvq.data.corpora.espeak import Voice, _phones, speak
 from speechvq.data.corpora.mini_sentences import sentences
 from speechvq.data.corpora.mini_voices import VOICES
-from speechvq.data.corpora.espeak import Voice, _phones, speak
-from speechvq.alignment.phones import PHONES, STOPS
 from speechvq.errors import UserError
 
 needs_espeak = pytest.mark.skipif(

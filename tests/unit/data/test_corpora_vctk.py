@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from helpers.corpus_layouts import write_files
 
+from helpers.corpus_layouts import write_files
 from speechvq.data.corpora import vctk
 from speechvq.errors import UserError
 

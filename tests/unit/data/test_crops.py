@@ -9,11 +9,11 @@ import pytest
 import soundfile
 import torch
 
+from helpers.tiny import VOICES
+from speechvq.audio.f0 import contour
 from speechvq.data.crops import CropDataset, crop_loader, middle_crops, read_crop
 from speechvq.data.manifest import Utterance, read_manifest
-from speechvq.audio.f0 import contour
 from speechvq.errors import UserError
-from helpers.tiny import VOICES
 
 CROP = 1_600
 
@@ -152,14 +152,18 @@ def test_files_that_changed_since_preparation_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hours", [0.0, 10.0])
-def test_pitch_and_phase_belong_to_their_crop(corpus: Path, hours: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pitch_and_phase_belong_to_their_crop(
+    corpus: Path, hours: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Kept for the utterance or tracked about the crop: a function of the number, and nearly the same in its middle."""
     monkeypatch.setattr("speechvq.data.crops.KEPT_HOURS", hours)
     one, other = (CropDataset(utterances(corpus), VOICES, 3_200, 0, pitch=True) for _ in range(2))
     for number in (3, 0, 7, 3):
         wave, _, pitch, phase = one[number]
         assert wave.shape == phase.shape == (3_200,) and pitch.shape == (20,) and phase.dtype == torch.uint8
-        assert all(torch.equal(a, b) for a, b in zip((wave, pitch, phase), (other[number][i] for i in (0, 2, 3))))
+        assert all(
+            torch.equal(a, b) for a, b in zip((wave, pitch, phase), (other[number][i] for i in (0, 2, 3)))
+        )
         around = contour(wave.numpy())
         both = (pitch[4:-4].numpy() > 0) & (around[4:-4] > 0)
         assert np.allclose(pitch[4:-4].numpy()[both], around[4:-4][both], rtol=0.1)

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.corpus_layouts import write_files, write_tone
 
-from speechvq.data import preparation
+from helpers.corpus_layouts import write_files, write_tone
 from speechvq.alignment.intervals import Interval, read_lab
-from speechvq.data.preprocessing import condition, shifted
+from speechvq.audio.waveform import LEVEL, read_waveform
+from speechvq.data import preparation
 from speechvq.data.corpora import folder
 from speechvq.data.corpora.recording import Found, Recording
 from speechvq.data.manifest import read_manifest
 from speechvq.data.preparation import Summary, prepare_corpus
+from speechvq.data.preprocessing import condition, shifted
 from speechvq.data.splits import SplitRule
-from speechvq.audio.waveform import LEVEL, read_waveform
 from speechvq.errors import UserError
 
 

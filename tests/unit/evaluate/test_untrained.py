@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.tiny import MODEL
+from helpers.voices import speech
 from speechvq.audio.waveform import SAMPLE_RATE, normalise_level
 from speechvq.config import SpeechConfig
 from speechvq.evaluate.baselines import untrained
 from speechvq.evaluate.baselines.untrained import same_rate_config, untrained_features
 from speechvq.speech.model import SpeechVQ
-from helpers.tiny import MODEL
-from helpers.voices import speech
 
 
 def test_it_is_the_encoder_of_the_model() -> None:

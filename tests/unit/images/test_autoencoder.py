@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from helpers.image_data import CONFIGS, model_of, pixels_of, prepared, run_of
+from helpers.tiny import run_config
+from helpers.voices import make_voices
 from speechvq import config as configuration
 from speechvq import train
 from speechvq.config.images import AutoencoderConfig
 from speechvq.images.autoencoder import Encoder, compile_parts
 from speechvq.images.model_directory import load_image_model
-from speechvq.training.tasks.images import encoder_of
 from speechvq.training import loop
-from helpers.tiny import run_config
-from helpers.voices import make_voices
+from speechvq.training.tasks.images import encoder_of
 
 # What torch's own tracing warns of, on the way to a graph.
 pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")

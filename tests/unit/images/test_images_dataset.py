@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from helpers.image_data import cifar10_file, pixels_of, prepared
+from helpers.tiny import ROOT
 from speechvq import prepare
 from speechvq.errors import UserError
-from speechvq.io.download import Source
 from speechvq.images import cifar10
 from speechvq.images.dataset import read_images, walk
 from speechvq.images.folder import Report, find_pictures, read_picture
 from speechvq.images.preparation import prepare_cifar10, read_meta
-from helpers.tiny import ROOT
+from speechvq.io.download import Source
 
 SLICE = ROOT.parent / "shared/data/cifar10"
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from speechvq.data.corpora import librispeech
-from speechvq.data.corpora import vctk
+from speechvq.data.corpora import librispeech, vctk
 from speechvq.errors import UserError
 from speechvq.io import download
 from speechvq.io.download import Source, check_sha256, fetch

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from helpers.tiny import speech_model
 from speechvq.convert import main
 from speechvq.errors import UserError
 from speechvq.io.hub import download, is_hub_name
 from speechvq.speech.model import SpeechVQ
-from helpers.tiny import speech_model
 
 
 class Hub:
@@ -41,7 +41,9 @@ class Hub:
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     stand_in = Hub(tmp_path / "hub")
-    functions = {name: getattr(stand_in, name) for name in ("create_repo", "upload_folder", "snapshot_download")}
+    functions = {
+        name: getattr(stand_in, name) for name in ("create_repo", "upload_folder", "snapshot_download")
+    }
     monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(**functions))
     return stand_in
 
@@ -50,11 +52,15 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
 def test_what_is_pushed_comes_back(hub: Hub, half: bool) -> None:
     model = speech_model()
     assert model.push_to_hub("ada/voice", half=half) == "https://hub/ada/voice"
-    assert model.push_to_hub("hub:ada/voice", private=True, half=half).endswith("(private)"), "again, and with the prefix"
+    assert model.push_to_hub("hub:ada/voice", private=True, half=half).endswith("(private)"), (
+        "again, and with the prefix"
+    )
     again = SpeechVQ.from_pretrained("hub:ada/voice")
     assert again.speakers == model.speakers and not again.training
     for name, tensor in model.state_dict().items():
-        assert torch.allclose(again.state_dict()[name].float(), tensor.float(), rtol=1e-2 if half else 0, atol=1e-3 * half), name
+        assert torch.allclose(
+            again.state_dict()[name].float(), tensor.float(), rtol=1e-2 if half else 0, atol=1e-3 * half
+        ), name
     assert "*.py" not in hub.fetched and not any(pattern.startswith("*.bin") for pattern in hub.fetched)
 
 
@@ -65,7 +71,9 @@ def test_a_name_that_is_not_there_is_one_line(hub: Hub, capsys: pytest.CaptureFi
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["hub:", "hub:ada", "hub:../voice", "hub:ada/../voice", "hub:ada/voice/more", "hub:-x/y"])
+@pytest.mark.parametrize(
+    "name", ["hub:", "hub:ada", "hub:../voice", "hub:ada/../voice", "hub:ada/voice/more", "hub:-x/y"]
+)
 def test_odd_names_are_refused(hub: Hub, name: str) -> None:
     assert is_hub_name(name)
     with pytest.raises(UserError, match="expected hub:OWNER/NAME"):

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from speechvq.io import tensors
 from speechvq.errors import UserError
+from speechvq.io import tensors
 from speechvq.io.tensors import HEADER_LIMIT, check_tensors, read_tensors, write_tensors
 
 TENSORS = {

@@ -31,7 +31,9 @@ def test_mismatch_compares_every_place_with_those_aside_of_it() -> None:
     before, after = torch.randn(2, 2, 3, 4, 5, generator=generator)
     found = mismatch(before, after, 2)
     assert found.shape == (2, 5, 4, 5)
-    for frame, d, y, x in ((f, d, y, x) for f in range(2) for d in range(5) for y in range(4) for x in range(5)):
+    for frame, d, y, x in (
+        (f, d, y, x) for f in range(2) for d in range(5) for y in range(4) for x in range(5)
+    ):
         aside = min(max(x + d - 2, 0), 4)
         expected = sum(abs(float(before[frame, c, y, x] - after[frame, c, y, aside])) for c in range(3)) / 3
         assert float(found[frame, d, y, x]) == pytest.approx(expected, rel=1e-5)

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.voices import make_voices, speech
 from speechvq import evaluate
-from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.audio.waveform import read_waveform, write_waveform
-from speechvq.errors import UserError
-from speechvq.judges.metric import Heard
 from speechvq.data.conversions import Fold, Job, choose_references, find_jobs
-from speechvq.judges.selection import choose_judges
+from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.errors import UserError
 from speechvq.judges.intelligibility import PhoneJudge, Phones, ResynthesisJudge, WordJudge
-from speechvq.judges.voice import EmbeddingJudge, OpinionJudge
+from speechvq.judges.metric import Heard
+from speechvq.judges.selection import choose_judges
 from speechvq.judges.speaker_embedding import SpeakerEncoder
 from speechvq.judges.speech_quality import QualityJudge
-from helpers.voices import make_voices, speech
+from speechvq.judges.voice import EmbeddingJudge, OpinionJudge
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,9 @@ def test_resynthesis_is_found_by_name_and_heard_once(tmp_path: Path) -> None:
 def test_resynthesis_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         ResynthesisJudge(tmp_path / "nothing", [job()], phones=None)
-    with pytest.raises(UserError, match="holds none of the sources"):  # at once, not after an hour of measuring
+    with pytest.raises(
+        UserError, match="holds none of the sources"
+    ):  # at once, not after an hour of measuring
         ResynthesisJudge(tmp_path, [job()], phones=None)
 
 

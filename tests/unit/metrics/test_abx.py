@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from speechvq.alignment.intervals import Interval
-from speechvq.metrics.units.abx import AbxRule, abx_error
-from speechvq.metrics.units.abx_items import Item, find_items
 from speechvq.metrics.dtw import warped_distances
 from speechvq.metrics.frame_distance import angular, angular_of_codes, identical
+from speechvq.metrics.units.abx import AbxRule, abx_error
+from speechvq.metrics.units.abx_items import Item, find_items
 
 RULES = [
     AbxRule(speakers, context, None, None)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from speechvq.alignment.intervals import Interval
-from speechvq.metrics.units.baselines import Baseline, constant_units, kmeans_units, shuffled_units, spread_over_seeds
+from speechvq.metrics.units.baselines import (
+    Baseline,
+    constant_units,
+    kmeans_units,
+    shuffled_units,
+    spread_over_seeds,
+)
 from speechvq.metrics.units.purity import LabelledUnits, score_units
 
 

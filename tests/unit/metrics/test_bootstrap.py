@@ -70,9 +70,7 @@ def test_draws_are_seeded_and_in_pieces_the_same(monkeypatch: pytest.MonkeyPatch
     tables = counted(utterances(20))
 
     def draw(seed: int) -> np.ndarray:
-        parts = tables.resample(
-            ORDER, lambda group: int(group[-1]), num_parts=3, resamplings=30, seed=seed
-        )
+        parts = tables.resample(ORDER, lambda group: int(group[-1]), num_parts=3, resamplings=30, seed=seed)
         return np.concatenate(list(parts), axis=1)
 
     whole = draw(0)

@@ -7,7 +7,13 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from speechvq.metrics.units.code_length import code_length
-from speechvq.metrics.units.code_statistics import code_to_phone, compare_codes, jensen_shannon, pairs, run_lengths
+from speechvq.metrics.units.code_statistics import (
+    code_to_phone,
+    compare_codes,
+    jensen_shannon,
+    pairs,
+    run_lengths,
+)
 
 
 def test_the_divergence_is_scipys_squared_distance() -> None:

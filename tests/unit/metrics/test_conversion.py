@@ -5,10 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from speechvq.metrics.conversion import Conversion, measure_conversion, mel_distance, nearer_target, pitch_shift, speaker_pitch
-from speechvq.metrics.summary import Figure, interval, mean, summarise
-from speechvq.metrics.speaker_classifier import VoiceClassifier
 from helpers.voices import VOICES, speech
+from speechvq.metrics.conversion import (
+    Conversion,
+    measure_conversion,
+    mel_distance,
+    nearer_target,
+    pitch_shift,
+    speaker_pitch,
+)
+from speechvq.metrics.speaker_classifier import VoiceClassifier
+from speechvq.metrics.summary import Figure, interval, mean, summarise
 
 SOUNDS = [(voice, speech(voice, seed=10 * i + n)) for n, voice in enumerate(VOICES) for i in range(8)]
 CLASSIFIER = VoiceClassifier.fit([wave for _, wave in SOUNDS], [voice for voice, _ in SOUNDS])

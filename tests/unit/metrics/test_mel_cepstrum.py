@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from speechvq.metrics.mel_cepstrum import BANDS, _cepstra, _decibels, mel_cepstral_distance
 from helpers.voices import speech
+from speechvq.metrics.mel_cepstrum import BANDS, _cepstra, _decibels, mel_cepstral_distance
 
 
 def test_cepstra_are_the_textbooks() -> None:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from speechvq.metrics.speaker_classifier import VoiceClassifier
 from helpers.voices import VOICES, speech
+from speechvq.metrics.speaker_classifier import VoiceClassifier
 
 SOUNDS = [(voice, speech(voice, seed=10 * i + n)) for n, voice in enumerate(VOICES) for i in range(4)]
 

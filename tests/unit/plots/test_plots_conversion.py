@@ -6,8 +6,8 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from speechvq.plots.conversion import draw_conversion
 from helpers.voices import speech
+from speechvq.plots.conversion import draw_conversion
 
 SOURCE = speech("ann", seconds=0.6)
 CODES = np.random.default_rng(0).integers(0, 16, 30)

@@ -6,12 +6,12 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from helpers.voices import speech
 from speechvq.alignment.intervals import Interval
 from speechvq.alignment.phones import PHONES, SILENCE
 from speechvq.metrics.units.purity import LabelledUnits, score_units
 from speechvq.plots.phone_colors import by_manner, phone_colours
 from speechvq.plots.units import draw_units
-from helpers.voices import speech
 
 
 def units(names: list[str], *, seconds: float = 0.6, rate: float = 50.0, codes: int = 16) -> LabelledUnits:

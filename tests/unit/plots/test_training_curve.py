@@ -25,8 +25,12 @@ def test_curve(metrics: list[dict[str, float]], tmp_path: Path) -> None:
     assert matplotlib.image.imread(tmp_path / "curve.png").shape[:2] == (900, 1600)
 
 
-@pytest.mark.parametrize(("panels", "height"), [(CODES, 450), (IMAGES, 900), (IMAGE_CODES, 900), (SECOND_STAGE, 900)])
+@pytest.mark.parametrize(
+    ("panels", "height"), [(CODES, 450), (IMAGES, 900), (IMAGE_CODES, 900), (SECOND_STAGE, 900)]
+)
 def test_other_panels(panels: tuple[Panel, ...], height: int, tmp_path: Path) -> None:
-    metrics = [{"step": 10.0 * i} | {line.key: 1.0 + i for panel in panels for line in panel.lines} for i in range(3)]
+    metrics = [
+        {"step": 10.0 * i} | {line.key: 1.0 + i for panel in panels for line in panel.lines} for i in range(3)
+    ]
     draw_curve(tmp_path / "curve.png", metrics, panels)
     assert matplotlib.image.imread(tmp_path / "curve.png").shape[:2] == (height, 1600)

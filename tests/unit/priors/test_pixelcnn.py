@@ -10,8 +10,8 @@ from torch import Tensor
 
 from speechvq.categorical import draw
 from speechvq.config.pixelcnn import PixelCNNConfig
-from speechvq.priors.grid.sampling import sample_grids
 from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
+from speechvq.priors.grid.sampling import sample_grids
 
 GRIDS = {"plain": Grid(5, 4, 1, 6), "several": Grid(3, 3, 3, 5)}
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 import yaml
 
+from helpers.tiny_prior import CONFIGS, SPEAKERS, TOLD, VOCABULARY, prior_of, walk
 from speechvq.config import SequencePriorConfig, to_mapping
 from speechvq.errors import UserError
+from speechvq.io.tensors import read_tensors, write_tensors
+from speechvq.priors.sequence.code_spec import Vocabulary
 from speechvq.priors.sequence.model_directory import CONFIG, WEIGHTS, load_prior, save_prior
 from speechvq.priors.sequence.sampling import code_nats
-from speechvq.priors.sequence.code_spec import Vocabulary
-from speechvq.io.tensors import read_tensors, write_tensors
-from helpers.tiny_prior import CONFIGS, SPEAKERS, TOLD, VOCABULARY, prior_of, walk
 
 WORDS = {"num_codes": 8, "frame_rate_hz": 50.0, "codebook": "0123456789abcdef"}
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from helpers.reference import draw as draw_by_loops
-from speechvq import categorical
-from speechvq.priors.sequence.sampling import code_nats, sample_codes
-from speechvq.priors.sequence.prior import State
-from speechvq.speech.sampling import sampler
 from helpers.tiny_prior import CODES, CONFIGS, TOLD, WAVENET, prior_of, walk
+from speechvq import categorical
+from speechvq.priors.sequence.prior import State
+from speechvq.priors.sequence.sampling import code_nats, sample_codes
+from speechvq.speech.sampling import sampler
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.tiny_prior import CODES, CONFIGS, TOLD, WAVENET, prior_of
 from speechvq.priors.sequence.dilated import DilatedStack
 from speechvq.priors.sequence.prior import SequencePrior
-from helpers.tiny_prior import CODES, CONFIGS, TOLD, WAVENET, prior_of
 
 VOICES = torch.tensor([0, 1, 0])
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from cli.test_report import Tags
 from helpers.image_data import CONFIGS, run_of
 from speechvq import config as configuration
 from speechvq import report
 from speechvq.plots.image_grid import draw_rows
 from speechvq.report.run_kind import PICTURE_CODES, PICTURES, PRIOR, SECOND_STAGE, SPEECH, subject_of
-from cli.test_report import Tags
 
 LINE = {"step": 20, "heldout_bits": 7.5, "heldout_reconstruction_bits": 5.625, "heldout_latents_bits": 1.875}
 UNDER = {"bits_per_dim": 7.5, "standard_error": 0.0121, "reconstruction": 5.625, "latents": 1.875}
@@ -79,9 +79,15 @@ def test_grids_from_another_folder_and_a_second_stage(tmp_path: Path) -> None:
 def test_mistakes_cost_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = made(tmp_path / "run", "image_vae")
     for flags, line in (
-        (("--pictures", tmp_path), "no reconstructions.png here; give what `python -m speechvq.draw --out` made"),
+        (
+            ("--pictures", tmp_path),
+            "no reconstructions.png here; give what `python -m speechvq.draw --out` made",
+        ),
         (("--likelihood", tmp_path / "no.json"), "write it with `evaluate likelihood --json"),
-        (("--likelihood", folder / "metrics.jsonl"), "not the numbers that `evaluate likelihood --json` writes"),
+        (
+            ("--likelihood", folder / "metrics.jsonl"),
+            "not the numbers that `evaluate likelihood --json` writes",
+        ),
         (("--likelihood", measured(tmp_path / "a.json", under={"uniform": {}})), "not the numbers"),
         (("--likelihood", measured(tmp_path / "b.json", second_stage=[1])), "not the numbers"),
     ):

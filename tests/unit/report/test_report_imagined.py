@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cli.test_report import Tags
 from speechvq import report
 from speechvq.evaluate.rollout.table import rollout_rows, rollout_title
 from speechvq.plots.animation import draw_gif
 from speechvq.plots.image_grid import draw_rows
-from cli.test_report import Tags
 from unit.report.test_report_images import made, unrendered  # noqa: F401
 
 NAMES = ("real", "reconstruction", "imagined")

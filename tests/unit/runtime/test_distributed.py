@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from speechvq.runtime import distributed
-from speechvq.data.manifest import read_manifest
-from speechvq.speech.model import load_model
-from speechvq.training.checkpoint import list_checkpoints
-from speechvq.io.tensors import read_tensors
 from helpers.tiny import ROOT, VOICES, python, run_config, write_config
 from helpers.two_processes import steps_on_share
+from speechvq.data.manifest import read_manifest
+from speechvq.io.tensors import read_tensors
+from speechvq.runtime import distributed
+from speechvq.speech.model import load_model
+from speechvq.training.checkpoint import list_checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from speechvq.config import TrainConfig
-from speechvq.training import loop
-from speechvq.runtime.precision import has_bf16_products
 from helpers.tiny import noise, speech_model
+from speechvq.config import TrainConfig
+from speechvq.runtime.precision import has_bf16_products
+from speechvq.training import loop
 
 
 @pytest.mark.parametrize(

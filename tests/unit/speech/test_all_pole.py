@@ -12,7 +12,9 @@ def expected(excitation: np.ndarray, taps: np.ndarray, hop: int) -> np.ndarray:
     for frame, weights in enumerate(taps):
         poles = np.append(1.0, -weights)
         before = np.append(out[::-1], np.zeros(len(weights)))[: len(weights)]
-        part, _ = lfilter([1.0], poles, excitation[frame * hop : (frame + 1) * hop], zi=lfiltic([1.0], poles, before))
+        part, _ = lfilter(
+            [1.0], poles, excitation[frame * hop : (frame + 1) * hop], zi=lfiltic([1.0], poles, before)
+        )
         out = np.append(out, part)
     return out
 

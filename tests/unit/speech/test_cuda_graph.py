@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from speechvq.config import WaveNetConfig
-from speechvq.speech.sampling.cuda_graph import FrameStep, speak_on_gpu
-from speechvq.speech.sampling.sampler import sample
-from speechvq.speech.sampling.request import Script
 from speechvq.speech.decoder.wavenet import WaveNet
+from speechvq.speech.sampling.cuda_graph import FrameStep, speak_on_gpu
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.sampler import sample
 
 HOP = 8
 PLAIN = WaveNetConfig(stacks=2, layers=3, residual=6, skip=8, hidden=8, condition=8, speaker=3, levels=32)
@@ -45,7 +45,9 @@ def test_the_step_in_place_equals_the_plain_one(config: WaveNetConfig) -> None:
         places = [tensor.data_ptr() for tensor in step.state()]
         for _ in range(HOP):
             step.advance()
-        assert [tensor.data_ptr() for tensor in step.state()] == places, "a graph needs everything where it was"
+        assert [tensor.data_ptr() for tensor in step.state()] == places, (
+            "a graph needs everything where it was"
+        )
         frames.append(step.levels.clone())
     levels, expected = torch.cat(frames, dim=1), plain(wavenet, script, uniforms)
     assert torch.equal(levels[[0, 2]], expected[[0, 2]])

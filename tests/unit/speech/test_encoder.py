@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.tiny import MODEL, noise, speech_model
 from speechvq.config import EncoderConfig
 from speechvq.speech import model as speech
 from speechvq.speech.encoder.encoder import Encoder, jitter
 from speechvq.speech.model import SpeechVQ
-from helpers.tiny import MODEL, noise, speech_model
 
 ENCODERS = {
     "8x": EncoderConfig((2, 2, 2), 8),

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from speechvq.config import SourceFilterConfig
-from speechvq.audio.f0_contour import at_frames, mean_pitch
-from speechvq.speech.source_filter.intonation import Intonation
-from speechvq.speech.model import SpeechVQ
 from helpers.tiny import VOICES, WAVENET, speech_config
+from speechvq.audio.f0_contour import at_frames, mean_pitch
+from speechvq.config import SourceFilterConfig
+from speechvq.speech.model import SpeechVQ
+from speechvq.speech.source_filter.intonation import Intonation
 
 
 def test_it_learns_which_codes_are_voiced_and_how_high() -> None:
@@ -57,7 +57,9 @@ def test_frames_lie_on_lines_between_voiced_codes(hop: int) -> None:
         if codes[min(int(place), 7)] == 0:
             assert hertz == 0
         else:
-            assert hertz == pytest.approx(np.interp(place - 0.5, [1, 2, 5, 6, 7], [100, 120, 200, 220, 240]), rel=1e-5)
+            assert hertz == pytest.approx(
+                np.interp(place - 0.5, [1, 2, 5, 6, 7], [100, 120, 200, 220, 240]), rel=1e-5
+            )
     assert not at_frames(np.zeros(5, np.float32), hop).any()
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from helpers.panels import half_step, unpacked
-from speechvq.speech.sampling.matmul_kernels import NARROW, STREAMS, WIDE, add_product, pack_pairs, pack_panels
+from speechvq.speech.sampling.matmul_kernels import (
+    NARROW,
+    STREAMS,
+    WIDE,
+    add_product,
+    pack_pairs,
+    pack_panels,
+)
 
 ODD = [(1, 1), (3, 5), (64, 128), (7, 16), (5, 65), (33, 191)]  # inputs, outputs
 
@@ -56,12 +63,17 @@ def test_one_row_equals_numpys_by_wide_panels_too(paired: bool) -> None:
 def test_a_row_is_the_same_in_any_company(paired: bool) -> None:
     """To the last bit: the sums of a row are taken in one order, whatever the panels and the other rows."""
     rng = np.random.default_rng(0)
-    weight, x = rng.standard_normal((12, 70)).astype(np.float32), rng.standard_normal((13, 12)).astype(np.float32)
+    weight, x = (
+        rng.standard_normal((12, 70)).astype(np.float32),
+        rng.standard_normal((13, 12)).astype(np.float32),
+    )
     depth = 6 if paired else 12
 
     def product(streams: int, width: int) -> np.ndarray:
         y = np.zeros(streams * 128, np.float32)
-        add_product(y, 0, 128, x.ravel(), 0, 12, panels(weight, width, paired=paired), 0, depth, 70, streams, width)
+        add_product(
+            y, 0, 128, x.ravel(), 0, 12, panels(weight, width, paired=paired), 0, depth, 70, streams, width
+        )
         return y.reshape(streams, 128)[:, :70]
 
     alone = product(1, WIDE)

@@ -5,8 +5,19 @@ import numpy as np
 import pytest
 import torch
 
-from speechvq.speech.encoder.mel_frontend import FFT, QUIET, WINDOW, Hearing, LogMel, band_centres, cepstrum_weights, colour_of, colour_sums, disguise
 from helpers.tiny import noise
+from speechvq.speech.encoder.mel_frontend import (
+    FFT,
+    QUIET,
+    WINDOW,
+    Hearing,
+    LogMel,
+    band_centres,
+    cepstrum_weights,
+    colour_of,
+    colour_sums,
+    disguise,
+)
 
 
 @pytest.mark.parametrize("bands, hop", [(40, 160), (20, 64)])
@@ -49,7 +60,9 @@ def test_the_colour_of_a_voice_is_not_heard() -> None:
     heard = hearing(wave)
     assert torch.allclose(hearing(3.0 * wave), heard, atol=0.01)
     pause = torch.zeros(1, 160 * 30)
-    assert torch.allclose(hearing(torch.cat([pause, wave, pause], 1))[..., 32:88], heard[..., 2:58], atol=0.05)
+    assert torch.allclose(
+        hearing(torch.cat([pause, wave, pause], 1))[..., 32:88], heard[..., 2:58], atol=0.05
+    )
 
 
 def test_a_colour_adds_up_from_pieces_and_is_a_weighted_mean() -> None:
@@ -85,9 +98,14 @@ def test_a_cepstrum_is_the_cosine_transform_and_its_slope() -> None:
     assert weights.shape == (26, 40, 9)
     bands = torch.randn(40)
     still = torch.einsum("dmw,m->d", weights, bands)
-    expected = [sum(float(bands[m]) * np.cos(np.pi * k * (m + 0.5) / 40) for m in range(40)) / 40**0.5 for k in range(13)]
+    expected = [
+        sum(float(bands[m]) * np.cos(np.pi * k * (m + 0.5) / 40) for m in range(40)) / 40**0.5
+        for k in range(13)
+    ]
     assert np.allclose(still[:13].numpy(), expected, atol=1e-4)
     assert still[13:].abs().max() < 1e-4, "what stays has no slope"
     rising = bands[:, None] * torch.arange(9.0)
     slopes = torch.einsum("dmw,mw->d", weights, rising)[13:]
-    assert torch.allclose(slopes, 3.0 * still[:13], atol=1e-3), "60 / 20: the sum of squares over that of sizes"
+    assert torch.allclose(slopes, 3.0 * still[:13], atol=1e-3), (
+        "60 / 20: the sum of squares over that of sizes"
+    )

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from speechvq.audio.f0 import HOP
-from speechvq.errors import UserError
-from speechvq.speech.sampling import overlap_add
-from speechvq.speech import model as speech_model_module
-from speechvq.audio.f0_contour import at_code_rate
-from speechvq.speech.model import SpeechVQ, match_level
 from helpers.tiny import MODEL, VOICES, WAVENET, noise, speech_config, speech_model
+from speechvq.audio.f0 import HOP
+from speechvq.audio.f0_contour import at_code_rate
+from speechvq.errors import UserError
+from speechvq.speech import model as speech_model_module
+from speechvq.speech.model import SpeechVQ, match_level
+from speechvq.speech.sampling import overlap_add
 
 
 def test_an_unknown_voice_is_answered_with_the_nearest() -> None:
@@ -113,10 +113,14 @@ def vibrato(seconds: float) -> np.ndarray:
 def test_a_sound_of_one_chunk_is_that_of_no_chunks(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overlap_add, "HEARD", 0.4)
     model, wave = told_pitch(), vibrato(seconds)
-    assert np.array_equal(model.convert(wave, "bob", seed=2), model.convert(wave, "bob", seed=2, chunked=True))
+    assert np.array_equal(
+        model.convert(wave, "bob", seed=2), model.convert(wave, "bob", seed=2, chunked=True)
+    )
 
 
-def test_chunks_are_joined_to_the_sources_length_and_their_errors_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_are_joined_to_the_sources_length_and_their_errors_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(overlap_add, "HEARD", 0.4)
     monkeypatch.setattr(speech_model_module, "CHUNKS_AT_ONCE", 2)
     model, wave, told = told_pitch(), vibrato(2.503), list[float]()
@@ -128,7 +132,9 @@ def test_chunks_are_joined_to_the_sources_length_and_their_errors_are_told(monke
     converted = model.convert(wave, "bob", seed=2, chunked=True)
     assert converted.shape == wave.shape and math.isclose(rms(converted), rms(wave), rel_tol=1e-2)
     first = 8 * overlap_add.cut(-(-len(wave) // 8), 8)[1].first + round(16_000 * overlap_add.SETTLE)
-    (whole,) = model.speak([model.encode_wave(wave)], ["bob"], pitch=[model._target_pitch(wave, "bob")], seed=2)
+    (whole,) = model.speak(
+        [model.encode_wave(wave)], ["bob"], pitch=[model._target_pitch(wave, "bob")], seed=2
+    )
     assert np.array_equal(joined.wave[:first], whole[:first]), "nothing is approximate before the first join"
 
 

@@ -12,13 +12,13 @@ import torch
 import yaml
 
 import speechvq
+from helpers.tiny import MODEL, VOICES, noise, speech_config, speech_model
 from speechvq.config import to_mapping
 from speechvq.errors import UserError
+from speechvq.io.tensors import read_tensors, write_tensors
 from speechvq.speech import model_directory
 from speechvq.speech.model import SpeechVQ, load_model
 from speechvq.speech.model_directory import CONFIG, WEIGHTS, save_model
-from speechvq.io.tensors import read_tensors, write_tensors
-from helpers.tiny import MODEL, VOICES, noise, speech_config, speech_model
 
 
 @pytest.fixture
@@ -55,9 +55,7 @@ def test_what_is_saved_encodes_and_speaks_the_same(tmp_path: Path, mode: str) ->
     assert sorted(path.name for path in (tmp_path / "run" / "model").iterdir()) == [CONFIG, WEIGHTS]
 
 
-@pytest.mark.parametrize(
-    "options", [{"pitch": True}, {"pitch": True, "phase": True}]
-)
+@pytest.mark.parametrize("options", [{"pitch": True}, {"pitch": True, "phase": True}])
 def test_every_option_of_the_decoder_comes_back(tmp_path: Path, options: dict[str, Any]) -> None:
     config = dataclasses.replace(MODEL, wavenet=dataclasses.replace(MODEL.wavenet, **options))
     saved = SpeechVQ(config, VOICES)

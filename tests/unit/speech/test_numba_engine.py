@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.tiny import WAVENET, python
 from speechvq.config import WaveNetConfig
+from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling import numba_engine
 from speechvq.speech.sampling.numba_engine import Precision, forced_logits
-from speechvq.speech.sampling.sampler import sample
 from speechvq.speech.sampling.request import Script
-from speechvq.speech.decoder.wavenet import WaveNet
-from helpers.tiny import WAVENET, python
+from speechvq.speech.sampling.sampler import sample
 
 S = WaveNetConfig()
 ODD = WaveNetConfig(stacks=2, layers=4, residual=7, skip=13, hidden=9, condition=5, speaker=3, levels=33)
@@ -67,7 +67,9 @@ def both(
         (WaveNetConfig(1, 1, 1, 1, 1, 1, 1, 2), 2, 12, 3),
     ],
 )
-def test_float32_equals_the_parallel_forward(config: WaveNetConfig, streams: int, samples: int, hop: int) -> None:
+def test_float32_equals_the_parallel_forward(
+    config: WaveNetConfig, streams: int, samples: int, hop: int
+) -> None:
     ours, parallel = both(config, streams, samples, hop, "fp32")
     assert ours.shape == parallel.shape and (ours - parallel).abs().max() < 1e-4
     assert parallel.std() > 0.01
@@ -164,7 +166,9 @@ def anew() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("anew")
-def test_a_long_compilation_is_said_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_long_compilation_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(numba_engine.threading, "Timer", _Now)
     for _ in range(2):
         numba_engine.compile_once("fp32")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from speechvq.config import WaveNetConfig
-from speechvq.speech.sampling.request import Piece, Script
-from speechvq.speech.decoder.wavenet import WaveNet
 from helpers.tiny import WAVENET
+from speechvq.config import WaveNetConfig
+from speechvq.speech.decoder.wavenet import WaveNet
+from speechvq.speech.sampling.request import Piece, Script
 
 TOLD = dataclasses.replace(WAVENET, pitch=True, phase=True)
 FRAMES, DIM = 61, 4
@@ -46,7 +46,9 @@ def phases(streams: int, hop: int) -> Tensor:
 @torch.no_grad()
 def whole(model: WaveNet, script: Script) -> Piece:
     """What the decoder is told, in one go and without anything of `Script`."""
-    return Piece(model.conditioning(script.vectors, script.speaker, script.pitch, script.frames), script.phase)
+    return Piece(
+        model.conditioning(script.vectors, script.speaker, script.pitch, script.frames), script.phase
+    )
 
 
 def in_pieces(model: WaveNet, script: Script, length: int) -> Piece:
@@ -76,7 +78,9 @@ def test_what_follows_a_streams_own_frames_is_its_edge(length: int) -> None:
         if not own:
             continue
         alone = script.rows([row])
-        alone = whole(model, alone._replace(vectors=alone.vectors[:, :own], pitch=alone.pitch[:, :own], frames=None))
+        alone = whole(
+            model, alone._replace(vectors=alone.vectors[:, :own], pitch=alone.pitch[:, :own], frames=None)
+        )
         assert torch.allclose(ours.biases[row, :, :own], alone.biases[0], atol=1e-5)
 
 

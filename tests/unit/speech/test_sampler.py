@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from helpers import reference
-from speechvq.config import WaveNetConfig
-from speechvq.speech.sampling import numba_engine
-from speechvq.categorical import draw
-from speechvq.speech.sampling.cached_step import CachedStep
-from speechvq.speech.sampling.sampler import sample, sample_pieces
-from speechvq.speech.sampling.request import Script
-from speechvq.speech.decoder.wavenet import WaveNet
 from helpers.tiny import WAVENET, noise, speech_model
+from speechvq.categorical import draw
+from speechvq.config import WaveNetConfig
+from speechvq.speech.decoder.wavenet import WaveNet
+from speechvq.speech.sampling import numba_engine
+from speechvq.speech.sampling.cached_step import CachedStep
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.sampler import sample, sample_pieces
 
 HOP, DIM = 8, 4
 Engine = Literal["numba", "torch"]
@@ -87,7 +87,9 @@ def test_pieces_of_any_length_make_one_sound(streams: int, monkeypatch: pytest.M
     def spoken(piece: int) -> Tensor:
         monkeypatch.setattr(numba_engine, "PIECE", piece)
         chance = uniforms[:, : 30 * 5]
-        return torch.cat(list(sample_pieces(model, script, lambda a, b: chance[:, a:b], engine="numba")), dim=1)
+        return torch.cat(
+            list(sample_pieces(model, script, lambda a, b: chance[:, a:b], engine="numba")), dim=1
+        )
 
     whole = spoken(10_000)
     assert torch.equal(whole, spoken(5)) and torch.equal(whole, spoken(35))

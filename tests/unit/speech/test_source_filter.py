@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.tiny import MODEL, WAVENET
+from speechvq.audio.f0_contour import at_code_rate
 from speechvq.audio.glottal_phase import PARTS, contour_phase
+from speechvq.audio.mulaw import Companding
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import SourceFilterConfig
-from speechvq.audio.mulaw import Companding
-from speechvq.audio.f0_contour import at_code_rate
 from speechvq.speech.decoder.decoder import Decoder, spoilt
-from speechvq.speech.sampling.request import Script
 from speechvq.speech.encoder.encoder import UNIT_SCALE
-from speechvq.speech.source_filter.source_filter import POINTS, SPREAD, Told, levinson, over_a_pitch
 from speechvq.speech.sampling.postprocess import Synthesis
-from helpers.tiny import MODEL, WAVENET
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.source_filter.source_filter import POINTS, SPREAD, Told, levinson, over_a_pitch
 
 HOP, DIM, LEVELS = 20, 4, 256
 CONFIG = dataclasses.replace(
@@ -76,7 +76,9 @@ def test_a_spectrum_over_a_pitch_is_a_mean_of_bands_as_wide() -> None:
             middle = point * 1_000 + 500
             expected = fine[0, l, max(middle - half, 0) : middle + half].mean()
             assert float(ours[0, l, point]) == pytest.approx(float(expected), rel=1e-3)
-    assert torch.allclose(over_a_pitch(torch.ones(1, 1, POINTS), torch.full((1, 1), 300.0)), torch.ones(1, 1, POINTS))
+    assert torch.allclose(
+        over_a_pitch(torch.ones(1, 1, POINTS), torch.full((1, 1), 300.0)), torch.ones(1, 1, POINTS)
+    )
 
 
 def test_excitation_and_carrier_equal_loops() -> None:
@@ -98,7 +100,8 @@ def test_excitation_and_carrier_equal_loops() -> None:
                 total += share * (both[0] * np.cos(angle) + both[1] * np.sin(angle)) * (part > 0)
         assert float(carrier[0, t]) == pytest.approx(total, abs=1e-5)
         predicted = sum(
-            float(told.taps[0, t // HOP, j]) * float(wave[0, t - 1 - j] - carrier[0, t - 1 - j]) for j in range(min(4, t))
+            float(told.taps[0, t // HOP, j]) * float(wave[0, t - 1 - j] - carrier[0, t - 1 - j])
+            for j in range(min(4, t))
         )
         expected = (float(wave[0, t] - carrier[0, t]) - predicted) * float(told.sharpness[0, t // HOP].exp())
         assert float(excitation[0, t]) == pytest.approx(expected, rel=1e-3, abs=1e-4)
@@ -114,7 +117,9 @@ def test_classes_become_sound_as_loops_make_it(length: int, config: object) -> N
     classes = torch.randint(LEVELS, (3, 9 * HOP))
     with torch.no_grad():
         carrier = source.carrier(told.harmonics, said.phase)
-        emphasised = torch.stack([looped(source.sizes[row], told, n) for n, row in enumerate(classes)]) + carrier
+        emphasised = (
+            torch.stack([looped(source.sizes[row], told, n) for n, row in enumerate(classes)]) + carrier
+        )
         expected = model.companding.deemphasise(emphasised.clone())
     synthesis = Synthesis(model, said, voicing=0.0)
     parts = [synthesis(classes[:, t : t + length * HOP]) for t in range(0, 9 * HOP, length * HOP)]
@@ -153,10 +158,15 @@ def test_a_stream_sounds_the_same_in_any_company() -> None:
         one = said.rows([row])
         assert one.pitch is not None and one.phase is not None
         alone = one._replace(
-            vectors=one.vectors[:, :own], pitch=one.pitch[:, :own], phase=one.phase[:, : own * HOP], frames=None
+            vectors=one.vectors[:, :own],
+            pitch=one.pitch[:, :own],
+            phase=one.phase[:, : own * HOP],
+            frames=None,
         )
         expected = Synthesis(model, alone)(classes[row : row + 1, : own * HOP].clone())
-        same = slice(0, (own - 1) * HOP)  # within half a frame of its end a stream's harmonics look at what follows
+        same = slice(
+            0, (own - 1) * HOP
+        )  # within half a frame of its end a stream's harmonics look at what follows
         assert torch.allclose(together[row, same], expected[0, same], atol=1e-5)
 
 
@@ -215,7 +225,9 @@ def test_a_code_has_a_spectrum_every_ten_milliseconds(hop: int, parts: int) -> N
     told = told_of(model, said)
     assert all(each.shape[1] == 40 * parts for each in told)
     reach = source.reach
-    within = said._replace(vectors=said.vectors[:, 10 - reach : 12 + reach], pitch=said.pitch[:, 10 - reach : 12 + reach])
+    within = said._replace(
+        vectors=said.vectors[:, 10 - reach : 12 + reach], pitch=said.pitch[:, 10 - reach : 12 + reach]
+    )
     few = source.part(told_of(model, within), slice(reach, 2 + reach))
     for ours, expected in zip(few, source.part(told, slice(10, 12))):
         assert torch.allclose(ours, expected, atol=1e-4)
@@ -237,7 +249,13 @@ def test_a_voice_of_harmonics_is_learnt_and_followed_at_another_pitch() -> None:
     """A sawtooth of 200 Hz: afterwards the carrier is that sound, and at 250 Hz it has that pitch."""
     model, frames = decoder(random=0.02).train(), 24
     phase = torch.from_numpy(contour_phase(np.full(frames * HOP // 160, 200.0), frames * HOP))[None]
-    said = Script(torch.ones(1, frames, DIM), torch.zeros(1, dtype=torch.long), HOP, torch.full((1, frames), 200.0), phase=phase)
+    said = Script(
+        torch.ones(1, frames, DIM),
+        torch.zeros(1, dtype=torch.long),
+        HOP,
+        torch.full((1, frames), 200.0),
+        phase=phase,
+    )
     cycles = torch.arange(1, frames * HOP + 1) * 200 / 16_000
     wave = sum(0.02 / k * torch.cos(2 * torch.pi * k * cycles) for k in range(1, 6))[None].float()
     learnt(model, wave, said, 400)
@@ -268,7 +286,9 @@ def test_the_filter_learns_a_colour_and_the_level() -> None:
     assert told.taps[0, 5:-5, 0].mean() == pytest.approx(1.6, abs=0.2)
     assert told.taps[0, 5:-5, 1].mean() == pytest.approx(-0.8, abs=0.3)
     size = float((-told.sharpness[0, 5:-5]).exp().mean())
-    assert size == pytest.approx(0.004 * (2 / np.pi) ** 0.5, rel=0.25), "of the Laplace density nearest to that noise"
+    assert size == pytest.approx(0.004 * (2 / np.pi) ** 0.5, rel=0.25), (
+        "of the Laplace density nearest to that noise"
+    )
 
 
 def white(model: Decoder, share: float) -> None:

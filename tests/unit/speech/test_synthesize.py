@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from speechvq.config import QuantizerConfig
-from speechvq.speech.sampling import numba_engine
-from speechvq.audio.mulaw import Companding
-from speechvq.speech.decoder.decoder import Decoder
-from speechvq.speech.sampling.sampler import sample
-from speechvq.speech.sampling.request import Script
-from speechvq.speech.sampling.synthesize import Sampling, chance, speak_script
 from helpers.tiny import MODEL, WAVENET
+from speechvq.audio.mulaw import Companding
+from speechvq.config import QuantizerConfig
+from speechvq.speech.decoder.decoder import Decoder
+from speechvq.speech.sampling import numba_engine
+from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.sampler import sample
+from speechvq.speech.sampling.synthesize import Sampling, chance, speak_script
 
 HOP, DIM = 8, 4
 COMPANDING = Companding(0.85, WAVENET.levels)
@@ -50,7 +50,9 @@ def script(*lengths: int) -> Script:
 
 def said(waves: list[np.ndarray]) -> list[list[int]]:
     """The levels that sounds were made of."""
-    return [COMPANDING.to_levels(COMPANDING.emphasise(torch.from_numpy(wave)[None]))[0].tolist() for wave in waves]
+    return [
+        COMPANDING.to_levels(COMPANDING.emphasise(torch.from_numpy(wave)[None]))[0].tolist() for wave in waves
+    ]
 
 
 @pytest.mark.parametrize("engine", ["numba", "torch"])
@@ -65,7 +67,15 @@ def test_sounds_are_as_long_as_their_scripts_however_they_are_cut(
     assert [wave.shape for wave in waves] == [(24,), (88,), (8,), (0,)] and waves[0].dtype == np.float32
     assert told == sorted(set(told)) and told[-1] == 11
     uniforms = chance(4, 0, 88).expand(4, -1)
-    levels = sample(model.wavenet, text.vectors, text.speaker, uniforms, frames=text.frames, temperature=0.8, engine="torch")
+    levels = sample(
+        model.wavenet,
+        text.vectors,
+        text.speaker,
+        uniforms,
+        frames=text.frames,
+        temperature=0.8,
+        engine="torch",
+    )
     for wave, row in zip(waves, levels):
         whole = COMPANDING.to_wave(row[None, : len(wave)])[0].numpy() if len(wave) else np.empty(0)
         assert np.allclose(wave, whole, atol=1e-6)

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from helpers import reference
+from helpers.tiny import WAVENET
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
 from speechvq.speech.decoder.gated_stack import gated_stack
 from speechvq.speech.decoder.linear_stack import linear_stack
 from speechvq.speech.decoder.wavenet import GatedLayer, WaveNet, smooth_table
-from helpers.tiny import WAVENET
 
 HOP, DIM = 8, 4
 
@@ -230,7 +230,9 @@ def test_the_layers_one_by_one_give_the_same_logits_and_gradients() -> None:
     model, (levels, vectors, speaker) = wavenet(), inputs(batch=2)
     x = model.embedding[torch.nn.functional.pad(levels, (1, -1), value=WAVENET.levels // 2)].transpose(1, 2)
     total = torch.zeros(())
-    for layer, condition in zip(model.layers, model.conditioning(vectors, speaker).chunk(len(model.layers), dim=1)):
+    for layer, condition in zip(
+        model.layers, model.conditioning(vectors, speaker).chunk(len(model.layers), dim=1)
+    ):
         x, skip = layer(x, condition)
         total = total + skip / len(model.layers) ** 0.5
     plain = model.logits(torch.relu(model.hidden(torch.relu(total).transpose(1, 2))))

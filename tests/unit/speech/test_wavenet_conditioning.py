@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from speechvq.categorical import draw
-from speechvq.speech.sampling.sampler import sample
-from speechvq.speech.decoder.wavenet import WaveNet
 from helpers.tiny import WAVENET
+from speechvq.categorical import draw
+from speechvq.speech.decoder.wavenet import WaveNet
+from speechvq.speech.sampling.sampler import sample
 
 HOP, DIM = 8, 4
 OPTIONS = {

@@ -9,10 +9,10 @@ import torch
 from helpers.panels import half_step, unpacked
 from speechvq.config import WaveNetConfig
 from speechvq.errors import UserError
-from speechvq.speech.sampling.kernels import Weights
-from speechvq.speech.sampling.weight_packing import pack
-from speechvq.speech.sampling.matmul_kernels import NARROW, WIDE
 from speechvq.speech.decoder.wavenet import WaveNet
+from speechvq.speech.sampling.kernels import Weights
+from speechvq.speech.sampling.matmul_kernels import NARROW, WIDE
+from speechvq.speech.sampling.weight_packing import pack
 
 CONFIG = WaveNetConfig(stacks=2, layers=2, residual=6, skip=8, hidden=10, condition=8, speaker=3, levels=32)
 LN2 = float(np.log(2))
@@ -109,5 +109,7 @@ def test_both_precisions_and_all_decoders_are_of_the_kernels_types() -> None:
 def test_odd_sizes_make_no_pairs(part: str) -> None:
     model = wavenet(dataclasses.replace(CONFIG, **{part: 7}))
     pack(model, 1)
-    with pytest.raises(UserError, match="bf16 needs even wavenet.residual, wavenet.skip and wavenet.hidden; take fp32"):
+    with pytest.raises(
+        UserError, match="bf16 needs even wavenet.residual, wavenet.skip and wavenet.hidden; take fp32"
+    ):
         pack(model, 1, "bf16")

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.tiny import noise, speech_config, speech_model
 from speechvq.errors import UserError
 from speechvq.training import checkpoint as module
-from speechvq.training.ema import WeightAverage
 from speechvq.training.checkpoint import (
     MARKER,
     TrainingState,
@@ -20,7 +20,7 @@ from speechvq.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from helpers.tiny import noise, speech_config, speech_model
+from speechvq.training.ema import WeightAverage
 
 
 def trained(steps: int, seed: int = 0) -> TrainingState:

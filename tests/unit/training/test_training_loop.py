@@ -17,20 +17,20 @@ import torch
 from torch import Tensor, nn
 
 from helpers.launcher import Launcher
+from helpers.tiny import VOICES, noise, run_config, speech_config, write_config
 from speechvq import train
+from speechvq.config import SpeechRun, TrainConfig
 from speechvq.data.crops import CropDataset, crop_loader, middle_crops
 from speechvq.data.manifest import read_manifest
-from speechvq.config import SpeechRun, TrainConfig
 from speechvq.errors import UserError
+from speechvq.io.tensors import read_tensors
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import loop
 from speechvq.training.checkpoint import TrainingState, list_checkpoints
-from speechvq.training.tasks.speech_heldout import measure_heldout
-from speechvq.training.metrics_log import MetricsLog
 from speechvq.training.loop import Interrupted, averaged, fit, learning_rate
+from speechvq.training.metrics_log import MetricsLog
+from speechvq.training.tasks.speech_heldout import measure_heldout
 from speechvq.vqvae import Losses
-from speechvq.io.tensors import read_tensors
-from helpers.tiny import VOICES, noise, run_config, speech_config, write_config
 
 STEPS = 20
 CROP = 2_400  # makes 27 crops an epoch, two a step: epoch 0 ends in the middle of step 14
@@ -318,12 +318,18 @@ class Codeless(Toy):
         return Codeless.Losses(loss, loss.detach(), torch.tensor(3.0))
 
 
-def test_a_model_without_codebook_logs_what_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_without_codebook_logs_what_it_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     fit(Codeless(), toy_batches, lambda _: {}, tmp_path, toy_config())
     lines = [line for line in metrics(tmp_path) if "nats" in line]
     assert [line["surprise"] for line in lines] == [3.0] * 4
     assert set(lines[0]) == {"step", "nats", "surprise", "gradient_norm", "learning_rate"}
-    assert "bits, " in (error := capsys.readouterr().err) and "perplexity" not in error and "codebook" not in error
+    assert (
+        "bits, " in (error := capsys.readouterr().err)
+        and "perplexity" not in error
+        and "codebook" not in error
+    )
 
 
 def test_a_decoder_that_ignores_the_codes_is_said_loudly(

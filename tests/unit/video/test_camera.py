@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
+from helpers.tiny import python
 from speechvq.video.world.camera import DEEPEST, SPREAD, compile_camera, look, pack
+from speechvq.video.world.interface import PIXELS
 from speechvq.video.world.maze import build_maze, free_places
 from speechvq.video.world.textures import CEILING, FLOOR, SHARPNESSES, SIZE, paint
-from speechvq.video.world.interface import PIXELS
-from helpers.tiny import python
 
 LINES = 2 * PIXELS
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from speechvq.errors import UserError
-from speechvq.video.world.doom import TURN, DoomWorld
 from speechvq.video.recording.recording import Recording, record
+from speechvq.video.world.doom import TURN, DoomWorld
 from speechvq.video.world.interface import ACTIONS
 
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.video_data import MOTION, PAST, PRIOR, codes_of, image_of, prior_of
 from speechvq.config.video import MotionConfig, VideoPriorConfig
 from speechvq.errors import UserError
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.video.model.motion import Motion
 from speechvq.video.model.prior import VideoPrior
-from helpers.video_data import MOTION, PAST, PRIOR, codes_of, image_of, prior_of
 
 SQUARE, SEVERAL = Grid(4, 4, 1, 6), Grid(4, 4, 2, 5)
 ACTIONS = 6

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from speechvq.video.world.random_policy import HABITS, Wanderer
 from speechvq.video.world.interface import ACTIONS
+from speechvq.video.world.random_policy import HABITS, Wanderer
 
 LEFT, RIGHT = ACTIONS.index("left"), ACTIONS.index("right")
 

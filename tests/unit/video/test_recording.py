@@ -9,8 +9,8 @@ import pytest
 from speechvq.errors import UserError
 from speechvq.video.recording import recording as module
 from speechvq.video.recording.episode import read_window
-from speechvq.video.world.maze_world import MazeWorld
 from speechvq.video.recording.recording import META, Recording, episode_path, read_recording, record, split_of
+from speechvq.video.world.maze_world import MazeWorld
 
 SMALL = Recording("maze", seed=3, episodes=5, frames=6)
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from helpers.image_data import model_of
+from helpers.video_data import EPISODES, FRAMES, make_world
 from speechvq.errors import UserError
 from speechvq.images.model_directory import load_image_model, save_image_model
 from speechvq.video.recording.codes import CodedEpisodes, decode_frames, encode_frames, kept_episodes
 from speechvq.video.recording.dataset import episodes
 from speechvq.video.recording.episode import read_window
-from helpers.video_data import EPISODES, FRAMES, make_world
 
 
 @pytest.fixture(scope="module")

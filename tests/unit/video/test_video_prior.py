@@ -8,17 +8,17 @@ import sys
 import pytest
 import torch
 
-from speechvq.config.video import VideoPriorConfig
+from helpers.tiny import ROOT
+from helpers.video_data import MOTION, PAST, PRIOR, SMALL, TOLD, codes_of, image_of, prior_of
 from speechvq.config.pixelcnn import PixelCNNConfig
+from speechvq.config.video import VideoPriorConfig
 from speechvq.errors import UserError
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.video.model.rollout import roll_out
-from helpers.tiny import ROOT
-from helpers.video_data import MOTION, PAST, PRIOR, SMALL, TOLD, codes_of, image_of, prior_of
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
-import video  # noqa: E402
-from naive_frames import draw_again_and_again  # noqa: E402
+import video
+from naive_frames import draw_again_and_again
 
 SEVERAL = Grid(3, 3, 2, 5)
 
