@@ -1,4 +1,4 @@
-"""What every command shares: one clear line for a user's mistake, and the exit codes."""
+"""The frame of every command: exit codes, logging, and one line for a user's mistake."""
 
 import argparse
 import io
@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from speechvq.errors import UserError
+from speechvq.runtime.logging import log_to_stderr, logger
 
 SUCCESS, USER_MISTAKE = 0, 2
-INTERRUPTED = 130  # what a shell reports after Ctrl-C
+INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
 
 
 def run(
@@ -18,32 +19,35 @@ def run(
     *,
     resumes: bool = False,
 ) -> int:
-    """Parse `argv`, do the work, and turn a user's mistake or Ctrl-C into one line on stderr.
+    """Parse `argv`, run the command's work, and turn a user's mistake or Ctrl-C into one line on stderr.
+
+    Results go to stdout. Log records of the package go to stderr.
 
     Args:
-        parser: its `prog` names the command in the line.
-        work: does the job; raises UserError for what the user can mend; may return an exit code of its own.
-        argv: arguments without the program's name; None takes them from the command line.
-        resumes: whether a second call goes on where the first was interrupted.
+        parser: its `prog` names the command in error lines.
+        work: the command's work; raises UserError for a user's mistake; may return its own exit code.
+        argv: arguments without the program's name; None takes those of the command line.
+        resumes: whether the same command continues where an interrupted one stopped.
 
     Returns:
-        0 or what `work` returned, 2 after a UserError, 130 after Ctrl-C.
+        0 or the exit code of `work`, 2 after a UserError, 130 after Ctrl-C.
     """
     arguments = parser.parse_args(argv)
-    _let_any_name_be_printed()
-    try:
-        return work(arguments) or SUCCESS
-    except UserError as error:
-        line = " ".join(str(error).splitlines())  # the name of a file may hold line breaks
-        print(f"{parser.prog}: error: {line}", file=sys.stderr)
-        return USER_MISTAKE
-    except KeyboardInterrupt:
-        more = "; the same command goes on where it stopped" if resumes else ""
-        print(f"{parser.prog}: interrupted{more}", file=sys.stderr)
-        return INTERRUPTED
+    _escape_unprintable_names()
+    with log_to_stderr():
+        try:
+            return work(arguments) or SUCCESS
+        except UserError as error:
+            line = " ".join(str(error).splitlines())  # a file's name may contain line breaks
+            logger.error("%s: error: %s", parser.prog, line)
+            return USER_MISTAKE
+        except KeyboardInterrupt:
+            more = "; the same command continues where this one stopped" if resumes else ""
+            logger.error("%s: interrupted%s", parser.prog, more)
+            return INTERRUPTED
 
 
-def _let_any_name_be_printed() -> None:
-    """Print file names in an encoding other than the terminal's with escapes, as stderr does already."""
+def _escape_unprintable_names() -> None:
+    """Print file names that the terminal's encoding lacks with escapes, as stderr does already."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

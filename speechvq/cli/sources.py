@@ -1,6 +1,5 @@
 """What `--src` may be: a sound file, a folder of them, or a manifest."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from speechvq.audio.waveform import describe_change, read_sound
 from speechvq.data.corpora.recording import SOUND_SUFFIXES
 from speechvq.data.manifest import FILE_NAME, read_manifest
 from speechvq.errors import UserError
+from speechvq.runtime.logging import logger
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ def read_sources(sources: list[Source], *, required: bool = True) -> Iterator[tu
         except UserError as error:
             if required and len(sources) == 1:
                 raise
-            print(f"skipped: {error}", file=sys.stderr)
+            logger.warning("skipped: %s", error)
             continue
         good += 1
         if change := describe_change(sound.source_rate, sound.source_channels):
-            print(f"{source.path}: {change}", file=sys.stderr)
+            logger.info("%s: %s", source.path, change)
         yield source, sound.samples
     if required and not good:
         raise UserError(f"none of {len(sources)} sounds could be read")

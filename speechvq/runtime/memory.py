@@ -1,9 +1,9 @@
-"""Memory of a training process: kept once it was asked for."""
+"""Settings of the memory allocator for training."""
 
 import ctypes
 import sys
 
-# Names of glibc's malloc.h, and values: blocks up to the largest size allowed come from the heap, and it never shrinks.
+# Options of glibc's malloc.h with their values: large blocks come from the heap, and the heap never shrinks.
 _SETTINGS = {
     "M_MMAP_THRESHOLD": (-3, 32 << 20),
     "M_TRIM_THRESHOLD": (-1, (1 << 31) - 1),
@@ -14,10 +14,10 @@ _SETTINGS = {
 def keep_freed_memory() -> None:
     """Let the allocator reuse a step's memory in the next one instead of handing it back to the system.
 
-    A step frees and asks for the same megabytes again, and glibc maps them anew each time. Where the system hands
-    out pages slowly, as a busy virtual machine did, that cost up to two thirds of a step (medians of 12 steps, pairs
-    in turn: 2,400 to 6,600 and 5,300 to 6,700 samples/s); on the same machine when quiet it made no difference.
-    Does nothing where the C library is another.
+    A training step frees and allocates the same megabytes again, and by default glibc maps them anew each
+    time. On a busy virtual machine, where the system handed out pages slowly, that took up to two thirds of a
+    step (medians of 12 alternating pairs: 2,400 vs. 6,600 and 5,300 vs. 6,700 samples/s). On the same machine
+    without other load it made no difference. The function does nothing with a C library other than glibc.
     """
     if not sys.platform.startswith("linux"):
         return

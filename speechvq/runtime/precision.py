@@ -1,18 +1,18 @@
-"""Whether a device has arithmetic of bfloat16 of its own: emulated, it saves nothing and costs much."""
+"""Support of bfloat16 in hardware: an emulation saves nothing and is slow."""
 
 import torch
 
 
 def has_bf16_products(device: torch.device) -> bool:
-    """Whether matrix products of bfloat16 are instructions of the device.
+    """Whether the device has instructions for bfloat16 matrix products; True if unknown.
 
-    A processor without (x86 before AVX512-BF16 and AMX, Arm before BF16) trained decoder S in bfloat16 at a tenth of
-    its float32 speed. True where nothing is known.
+    On a processor without them (x86 before AVX512-BF16 and AMX, Arm before BF16) decoder S trained at a tenth
+    of its float32 speed.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    tell = getattr(torch.cpu, "get_capabilities", None)
-    if device.type != "cpu" or tell is None:
+    capabilities = getattr(torch.cpu, "get_capabilities", None)
+    if device.type != "cpu" or capabilities is None:
         return True
-    known = {name: there for name, there in tell().items() if "bf16" in name}
-    return not known or any(known.values())
+    flags = {name: present for name, present in capabilities().items() if "bf16" in name}
+    return not flags or any(flags.values())

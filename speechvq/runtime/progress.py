@@ -1,4 +1,4 @@
-"""Progress of long work: a bar with time left on a terminal, plain lines elsewhere."""
+"""Progress of long work: a bar with the time left on a terminal, log lines elsewhere."""
 
 import sys
 import time
@@ -8,19 +8,21 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from speechvq.runtime.logging import logger
+
 Item = TypeVar("Item")
 
 SECONDS_BETWEEN_LINES = 15.0
 
 
 def progress(items: Iterable[Item], *, total: int, label: str, unit: str = "it") -> Iterator[Item]:
-    """Yield the items and show how far the work is, on stderr.
+    """Yield the items and show how many are done, on stderr.
 
     Args:
-        items: what is worked through.
-        total: how many there are.
-        label: what is being done, for example "encode".
-        unit: the name of one item.
+        items: what is processed.
+        total: number of items.
+        label: name of the work, for example "encode".
+        unit: name of one item.
     """
     with counter(total, label=label, unit=unit) as count:
         for done, item in enumerate(items, start=1):
@@ -30,9 +32,9 @@ def progress(items: Iterable[Item], *, total: int, label: str, unit: str = "it")
 
 @contextmanager
 def counter(total: float, *, label: str, unit: str) -> Iterator[Callable[[float], None]]:
-    """Show how far a work is that counts for itself: yields what is to be told how much is done."""
+    """Show the progress of work that counts for itself; yields a function that takes the amount done."""
     if not sys.stderr.isatty():
-        yield _Lines(total, label, unit).show
+        yield _ProgressLines(total, label, unit).show
         return
     with tqdm(total=total, desc=label, unit=unit, leave=False) as bar:
 
@@ -42,18 +44,18 @@ def counter(total: float, *, label: str, unit: str) -> Iterator[Callable[[float]
         yield show
 
 
-class _Lines:
-    """A line now and then, for a log."""
+class _ProgressLines:
+    """Log lines, one every `SECONDS_BETWEEN_LINES`."""
 
     def __init__(self, total: float, label: str, unit: str) -> None:
         self.total, self.label, self.unit = total, label, unit
         self.started = self.shown = time.monotonic()
 
     def show(self, done: float) -> None:
-        """Say how much is done, unless that was said a moment ago."""
+        """Log the amount done, unless the last line is recent."""
         now = time.monotonic()
         if now - self.shown > SECONDS_BETWEEN_LINES and done > 0:
             self.shown = now
             left = (now - self.started) / done * max(self.total - done, 0)
             part = f"{min(done, self.total)}/{self.total}"
-            print(f"{self.label}: {part} {self.unit}, about {left:.0f} s left", file=sys.stderr, flush=True)
+            logger.info("%s: %s %s, about %.0f s left", self.label, part, self.unit, left)

@@ -202,7 +202,7 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resumes", "more"), [(False, ""), (True, "; the same command goes on where it stopped")]
+    ("resumes", "more"), [(False, ""), (True, "; the same command continues where this one stopped")]
 )
 def test_ctrl_c(resumes: bool, more: str, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupt(_: argparse.Namespace) -> None:

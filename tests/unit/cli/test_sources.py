@@ -1,5 +1,6 @@
-"""What `--src` may name, and what is said of sounds that cannot be read."""
+"""What `--src` may name, and the log lines about audio files that cannot be read."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,14 @@ from helpers.odd_sounds import BAD, write_bad, write_samples, write_tone
 from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
+from speechvq.runtime.logging import log_to_stderr
+
+
+@pytest.fixture(autouse=True)
+def as_in_a_command() -> Iterator[None]:
+    """Log records go to stderr."""
+    with log_to_stderr():
+        yield
 
 
 def test_a_file_is_called_by_its_stem(tmp_path: Path) -> None:
@@ -57,7 +66,7 @@ def test_nothing_to_work_on_is_said(
         find_sources(corpus if src == "corpus" else tmp_path / src, **options)  # type: ignore[arg-type]
 
 
-def test_what_was_changed_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_conversion_of_format_is_logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_tone(tmp_path / "a.wav", samples=4_800, rate=48_000, channels=2)
     [(source, wave)] = read_sources(find_sources(path))
     assert source.name == "a" and wave.shape == (1_600,) and wave.dtype == np.float32
