@@ -9,7 +9,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from speechvq.alignment.forced_aligner import Outcome, Spoken, align_recording
+from speechvq.alignment.forced_aligner import AlignmentTask, Outcome, align_recording
 from speechvq.alignment.g2p import read_dictionary
 from speechvq.cli.command import run
 from speechvq.cli.sources import Source, find_sources
@@ -69,7 +69,7 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError(f"{arguments.out}: none of {len(spoken)} sounds could be aligned; {complaints[-1]}")
 
 
-def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[list[Spoken], list[str]]:
+def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[list[AlignmentTask], list[str]]:
     """The sounds that have a text, and a line for each that has none.
 
     A sound's text lies at the same place below `folder` as the sound below its own, or anywhere by its name.
@@ -89,7 +89,7 @@ def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[lis
         if not found[0].is_file():
             found = texts.get(place.name, [])
         if len(found) == 1:
-            spoken.append(Spoken(source.path, found[0], out / f"{source.name}.lab"))
+            spoken.append(AlignmentTask(source.path, found[0], out / f"{source.name}.lab"))
         else:
             fault = f"{len(found)} texts are called" if found else "there is no"
             complaints.append(f"{source.path}: {fault} {place.name}.txt; write {folder / place}.txt")

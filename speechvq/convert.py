@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import speechvq
-from speechvq.audio.waveform import SAMPLE_RATE, sound_seconds, write_waveform
+from speechvq.audio.waveform import SAMPLE_RATE, audio_seconds, write_waveform
 from speechvq.cli.command import run
 from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.errors import UserError
@@ -120,7 +120,7 @@ def _voices(source: Source, targets: list[str]) -> list[str]:
 
 def _longest_first(sources: list[Source]) -> list[Source]:
     """Sounds of like length side by side; the batch that takes most memory and time comes first."""
-    return sorted(sources, key=lambda source: -sound_seconds(source.path))
+    return sorted(sources, key=lambda source: -audio_seconds(source.path))
 
 
 def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import speechvq
-from speechvq.audio.f0 import HOP, contour
+from speechvq.audio.f0 import F0_HOP, f0_contour
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
 from speechvq.cli.command import run
 from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
@@ -74,7 +74,7 @@ def _work(arguments: argparse.Namespace) -> None:
     model, prior = speechvq.load(arguments.model), load_prior(arguments.prior)
     check_pair(model, prior, arguments)
     voices = choose_voices(arguments.speaker, arguments.count, model, prior, arguments.seed)
-    prompt = Prompt(model.encode_wave(wave), contour(wave) if len(wave) else wave)
+    prompt = Prompt(model.encode_wave(wave), f0_contour(wave) if len(wave) else wave)
     codes = _draw(prior, prompt, voices, arguments)
     names = [f"{voice}_{i}" for i, voice in enumerate(voices)]
     waves = _speak(model, codes, voices, prompt, arguments)
@@ -199,10 +199,10 @@ def pitch_of(model: "speechvq.SpeechVQ", codes: np.ndarray, voice: str, prompt: 
     Returns:
         (F,), Hz, 10 ms apart.
     """
-    from speechvq.audio.f0_contour import shift_pitch
+    from speechvq.audio.f0_conditioning import shift_f0
 
     hertz = float(model.voice_pitch[model.speaker_number(voice)])
-    contour_of_prompt = shift_pitch(prompt.pitch, hertz)[: len(prompt.codes) * model.config.hop // HOP]
+    contour_of_prompt = shift_f0(prompt.pitch, hertz)[: len(prompt.codes) * model.config.hop // F0_HOP]
     own = model.intonation(codes, voice)
     return np.concatenate([contour_of_prompt, own[len(contour_of_prompt) :]]).astype(np.float32)
 

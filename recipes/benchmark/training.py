@@ -81,7 +81,7 @@ class _TypicalDecoder(nn.Module):
         self.companding, self.wavenet = model.decoder.companding, TypicalWaveNet(model.decoder.wavenet)
 
     def nats(self, wave: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
-        levels = self.companding.to_levels(self.companding.emphasise(wave))
+        levels = self.companding.encode(self.companding.preemphasize(wave))
         return F.cross_entropy(self.wavenet(levels, vectors, speaker).float(), levels)
 
 

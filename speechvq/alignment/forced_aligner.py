@@ -11,22 +11,22 @@ from speechvq.alignment.g2p import pronounce
 from speechvq.alignment.intervals import Interval, read_lab, write_lab
 from speechvq.alignment.phones import SILENCE
 from speechvq.alignment.pocketsphinx import ForcedAligner
-from speechvq.alignment.text_normalization import words
+from speechvq.alignment.text_normalization import normalize_text
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.errors import UserError
 
 # PocketSphinx begins phones early, by about half of its window of 25.6 ms: it names a frame by its first
 # sample. 11.2 ms is the mean over 9,671 exact boundaries of the built-in corpus, ten voices; of one half of
 # the voices it is 10.9, of the other 11.6.
-LATER = 0.011  # s
-SOFTER = 0.3  # the level of the second attempt, nearer to the hiss
+BOUNDARY_BIAS = 0.011  # s
+LOW_LEVEL = 0.3  # the level of the second attempt, nearer to the hiss
 
 
 @dataclass(frozen=True)
-class Spoken:
+class AlignmentTask:
     """A recording, what is said in it, and where its alignment goes."""
 
-    sound: Path
+    audio: Path
     text: Path
     lab: Path
 
@@ -41,7 +41,7 @@ class Outcome:
     complaint: str = ""  # names file and remedy
 
 
-def align_recording(spoken: Spoken, dictionary: Mapping[str, str]) -> Outcome:
+def align_recording(task: AlignmentTask, dictionary: Mapping[str, str]) -> Outcome:
     """Align one recording, or keep what an earlier call completed; a failure is an outcome, not an error.
 
     Args:
@@ -51,38 +51,38 @@ def align_recording(spoken: Spoken, dictionary: Mapping[str, str]) -> Outcome:
     Raises:
         UserError: PocketSphinx is missing, or the disk refuses.
     """
-    if seconds := _kept(spoken):
+    if seconds := _kept(task):
         return Outcome(seconds, "kept")
     aligner = _aligner()
     try:
-        samples = read_waveform(spoken.sound)
-        said = _words(spoken.text)
+        samples = read_waveform(task.audio)
+        said = _words(task.text)
     except UserError as error:
         return Outcome(complaint=str(error))
     seconds = len(samples) / SAMPLE_RATE
     names, phones, unknown = _read(said, dictionary, aligner)
     attempts = {
         "words": lambda: aligner.align(samples, names),
-        "softer": lambda: aligner.align(samples, names, level=SOFTER),
+        "softer": lambda: aligner.align(samples, names, level=LOW_LEVEL),
         "wider": lambda: aligner.align(samples, names, wide=True),
         "phones": lambda: aligner.align_phones(samples, phones),
     }
     for attempt, align in attempts.items():
-        if found := corrected(align(), seconds):
-            write_lab(spoken.lab, found)
+        if found := correct_bias(align(), seconds):
+            write_lab(task.lab, found)
             return Outcome(seconds, attempt, unknown)
-    complaint = f"{spoken.sound}: {spoken.text.name} was not found in it; listen whether it says the same"
+    complaint = f"{task.audio}: {task.text.name} was not found in it; listen whether it says the same"
     return Outcome(seconds, "", unknown, complaint)
 
 
-def corrected(found: Sequence[Interval], seconds: float) -> list[Interval]:
+def correct_bias(found: Sequence[Interval], seconds: float) -> list[Interval]:
     """An aligner's intervals moved by its bias and laid into a sound of `seconds`: from 0 to its end.
 
     Silences side by side become one. None where a phone is left outside the sound.
     """
     laid: list[Interval] = []
     for each in found:
-        start, end = (min(max(time + LATER, 0.0), seconds) for time in (each.start, each.end))
+        start, end = (min(max(time + BOUNDARY_BIAS, 0.0), seconds) for time in (each.start, each.end))
         if each.phone != SILENCE and start >= end:
             return []
         if start >= end:
@@ -105,7 +105,7 @@ def _aligner() -> ForcedAligner:
 
 def _words(path: Path) -> list[str]:
     try:
-        said = words(path.read_text(encoding="utf-8-sig"))
+        said = normalize_text(path.read_text(encoding="utf-8-sig"))
     except UserError as error:
         raise UserError(f"{path}: {error}; write the words as they are spoken in English") from error
     except UnicodeDecodeError as error:
@@ -130,19 +130,19 @@ def _read(
         if word in dictionary or word in unknown:
             name = f"{word}_{known.replace(' ', '_').lower()}"
             if aligner.pronunciation(name) is None:
-                aligner.teach(name, known)
+                aligner.add_word(name, known)
         names.append(name)
         phones += known.split()
     return names, phones, unknown
 
 
-def _kept(spoken: Spoken) -> float:
+def _kept(spoken: AlignmentTask) -> float:
     """Seconds of the sound whose alignment is there, whole, and newer than sound and text; 0 otherwise."""
     try:
         made = spoken.lab.stat().st_mtime
-        if made < max(spoken.sound.stat().st_mtime, spoken.text.stat().st_mtime):
+        if made < max(spoken.audio.stat().st_mtime, spoken.text.stat().st_mtime):
             return 0.0
-        info, intervals = soundfile.info(spoken.sound), read_lab(spoken.lab)
+        info, intervals = soundfile.info(spoken.audio), read_lab(spoken.lab)
     except (OSError, RuntimeError, UserError):
         return 0.0
     seconds = info.frames / info.samplerate

@@ -11,7 +11,7 @@ import numpy as np
 
 from speechvq.alignment.intervals import Interval
 from speechvq.alignment.phones import PHONES, SILENCE
-from speechvq.audio.waveform import SAMPLE_RATE, normalise_level
+from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
 from speechvq.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FRAME = 0.010  # s
 PADDING = 0.2  # s of hiss at both ends: the search begins and ends in silence
-HISS = 40.0  # RMS in steps of 16 bits; digital silence is nothing the acoustic model has heard
+DITHER = 40.0  # RMS in steps of 16 bits; digital silence is nothing the acoustic model has heard
 
 _WIDE = {"beam": 1e-100, "pbeam": 1e-100, "wbeam": 1e-80}  # 1e-48, 1e-48 and 7e-29 otherwise
 _FULL_SCALE = 32_767
@@ -42,7 +42,7 @@ class ForcedAligner:
         """The first pronunciation of a lower-case word, phones with blanks between; None for a stranger."""
         return self._search(wide=False).lookup_word(word)
 
-    def teach(self, word: str, phones: str) -> None:
+    def add_word(self, word: str, phones: str) -> None:
         """Add a word that the dictionary does not have.
 
         Raises:
@@ -103,7 +103,7 @@ class ForcedAligner:
         return self._decoders[wide]
 
 
-class PhoneRecogniser:
+class PhoneRecognizer:
     """Writes down the phones of a sound, knowing no words; a model of phone sequences helps it.
 
     Raises:
@@ -145,9 +145,9 @@ def _decode(decoder: "Decoder", pcm: bytes) -> None:
 
 def _pcm(samples: np.ndarray, level: float) -> bytes:
     """16-bit samples between padding, with hiss that is the same every time."""
-    sound = normalise_level(np.asarray(samples, np.float32)) * level
+    sound = normalize_level(np.asarray(samples, np.float32)) * level
     padded = np.pad(sound, round(PADDING * SAMPLE_RATE)) * _FULL_SCALE
-    padded += HISS * np.random.default_rng(0).standard_normal(len(padded), dtype=np.float32)
+    padded += DITHER * np.random.default_rng(0).standard_normal(len(padded), dtype=np.float32)
     return np.clip(padded, -_FULL_SCALE, _FULL_SCALE).astype(np.int16).tobytes()
 
 

@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"(\d{1,3}(?:,\d{3})+(?!\d)|\d+)(\.\d+)?(?:(st|nd|rd|th|'?s
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|\d")
 
 
-def words(text: str) -> list[str]:
+def normalize_text(text: str) -> list[str]:
     """The words as they are spoken, in lower case, with apostrophes inside words only.
 
     Numbers are read as cardinals, 1100 to 1999 as years; "1st", "3.5", "1990s", "$20" and "%" are known. What

@@ -13,18 +13,18 @@ import numpy as np
 
 from speechvq.audio.waveform import SAMPLE_RATE
 
-HOP = 160  # samples, 10 ms
-LOWEST, HIGHEST = 50.0, 400.0  # Hz
-WINDOW = int(2 * SAMPLE_RATE / LOWEST)  # two periods of the lowest pitch, 40 ms
+F0_HOP = 160  # samples, 10 ms
+MIN_F0, MAX_F0 = 50.0, 400.0  # Hz
+WINDOW = int(2 * SAMPLE_RATE / MIN_F0)  # two periods of the lowest pitch, 40 ms
 SILENCE_DB = 35.0  # a frame so far below the loudest is silent
-LEAST_VOICED = 0.1  # share of the frames; a sound of which less is voiced has no pitch
+MIN_VOICED_FRACTION = 0.1  # share of the frames; a sound of which less is voiced has no pitch
 
 _FFT, _FINER = 2048, 2  # points of the spectrum, and by how much the autocorrelation is interpolated
 _ENVELOPE = 400.0  # Hz, the width of what counts as a formant rather than a harmonic
 _RUMBLE = 150.0  # Hz; what lies below is no sign of speech: even the lowest voice has harmonics above
 _BAND = 2400.0  # Hz; above it, breath outweighs the harmonics of many voices
 _CANDIDATES = 6  # maxima kept of each frame
-_MIDDLE = (LOWEST * HIGHEST) ** 0.5  # Hz; a candidate above it is preferred, one below it is held back
+_MIDDLE = (MIN_F0 * MAX_F0) ** 0.5  # Hz; a candidate above it is preferred, one below it is held back
 _BLOCK = 500  # frames analysed at once; bounds the memory of long sound
 
 # Costs of the path, in units of correlation. Boersma's but for two, which are for flattened spectra: the
@@ -34,15 +34,15 @@ _BLOCK = 500  # frames analysed at once; bounds the memory of long sound
 _VOICING, _OCTAVE, _JUMP, _SWITCH = 0.40, 0.06, 0.35, 0.14
 
 
-class Pitch(NamedTuple):
+class F0Track(NamedTuple):
     """What is known of F frames, 10 ms apart; frame i is centred on sample i x HOP."""
 
-    hertz: np.ndarray  # (F,), NaN where unvoiced
+    f0: np.ndarray  # (F,), NaN where unvoiced
     periodicity: np.ndarray  # (F,), the highest normalised autocorrelation, 0 (noise) to 1 (a perfect period)
-    sounding: np.ndarray  # (F,), bool: above 150 Hz within 35 dB of the loudest frame
+    active: np.ndarray  # (F,), bool: above 150 Hz within 35 dB of the loudest frame
 
 
-def track_pitch(wave: np.ndarray) -> Pitch:
+def track_f0(wave: np.ndarray) -> F0Track:
     """Follow the pitch of speech between 50 and 400 Hz; its level does not matter.
 
     Args:
@@ -54,33 +54,33 @@ def track_pitch(wave: np.ndarray) -> Pitch:
     loudness, lags, strengths = _analyse(wave)
     sounding = loudness > max(float(loudness.max(initial=0.0)) * 10 ** (-SILENCE_DB / 20), 1e-6)
     strengths = np.where(sounding[:, None], strengths, 0.0)
-    return Pitch(_path(SAMPLE_RATE / lags, strengths), strengths.max(1, initial=0.0), sounding)
+    return F0Track(_path(SAMPLE_RATE / lags, strengths), strengths.max(1, initial=0.0), sounding)
 
 
-def contour(wave: np.ndarray) -> np.ndarray:
+def f0_contour(wave: np.ndarray) -> np.ndarray:
     """Pitch of a sound in Hz, 0 where unvoiced: (T,) to (F,), float32, F = ceil(T / 160), 10 ms apart."""
-    return np.nan_to_num(track_pitch(wave).hertz).astype(np.float32)
+    return np.nan_to_num(track_f0(wave).f0).astype(np.float32)
 
 
-def median_pitch(pitch: Pitch) -> float:
+def median_f0(pitch: F0Track) -> float:
     """Median pitch of the voiced frames, Hz; NaN where less than a tenth is voiced, as in a whisper."""
-    if voiced_share(pitch) < LEAST_VOICED:
+    if voiced_fraction(pitch) < MIN_VOICED_FRACTION:
         return float("nan")
-    return float(np.nanmedian(pitch.hertz))
+    return float(np.nanmedian(pitch.f0))
 
 
-def voiced_share(pitch: Pitch) -> float:
+def voiced_fraction(pitch: F0Track) -> float:
     """Share of the sounding frames that are voiced: near 0.6 for speech, 0 for whispers and noise."""
-    return float(np.isfinite(pitch.hertz).sum() / max(int(pitch.sounding.sum()), 1))
+    return float(np.isfinite(pitch.f0).sum() / max(int(pitch.active.sum()), 1))
 
 
-def harmonicity(pitch: Pitch) -> float:
+def harmonics_to_noise_ratio(pitch: F0Track) -> float:
     """Harmonics-to-noise ratio, dB: 10 lg(r / (1 - r)) of the more periodic half's mean periodicity r.
 
     Periodicity is measured on a flattened spectrum below 2.4 kHz, so values are lower than Praat's. Half of
     the frames are looked at because the rest are consonants. NaN for silence.
     """
-    sounding = np.sort(pitch.periodicity[pitch.sounding])
+    sounding = np.sort(pitch.periodicity[pitch.active])
     if not len(sounding):
         return float("nan")
     mean = float(np.clip(sounding[len(sounding) // 2 :].mean(), 1e-3, 1 - 1e-3))
@@ -105,7 +105,7 @@ def _analyse(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _frames(wave: np.ndarray) -> Iterator[np.ndarray]:
     """Blocks of windowed frames without their mean, (at most 500, 640)."""
     padded = np.pad(wave, WINDOW // 2)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: len(wave) : HOP]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: len(wave) : F0_HOP]
     for start in range(0, len(windows), _BLOCK):
         block = windows[start : start + _BLOCK].astype(np.float64)  # the whole would be four times as large
         yield (block - block.mean(axis=1, keepdims=True)) * np.hanning(WINDOW)
@@ -117,7 +117,7 @@ def _correlation(power: np.ndarray) -> np.ndarray:
     (F, bins) to (F, lags), the lags in half samples, up to 20 ms and one more.
     """
     weight = _flattening(power)
-    lags = np.arange(int(_FINER * SAMPLE_RATE / LOWEST) + 2)
+    lags = np.arange(int(_FINER * SAMPLE_RATE / MIN_F0) + 2)
     correlation = np.fft.irfft(power * weight, _FFT * _FINER)[:, lags]
     window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(WINDOW), _FFT)) ** 2, _FFT * _FINER)[lags]
     correlation = correlation / np.maximum(correlation[:, :1], 1e-20)
@@ -138,7 +138,7 @@ def _maxima(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lags in samples and heights of the highest maxima: (F, lags) to twice (F, 6); no maximum, height 0."""
     before, here, after = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
     lag = np.arange(1, correlation.shape[1] - 1)
-    peak = (here > before) & (here >= after) & (here > 0) & (lag >= _FINER * SAMPLE_RATE / HIGHEST)
+    peak = (here > before) & (here >= after) & (here > 0) & (lag >= _FINER * SAMPLE_RATE / MAX_F0)
     height = np.where(peak, here, 0.0) - np.where(peak, _OCTAVE * np.log2(np.maximum(lag, 1) / lag[-1]), 0.0)
     best = np.argpartition(height, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
     rows = np.arange(len(correlation))[:, None]

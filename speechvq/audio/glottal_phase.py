@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from speechvq.audio.f0 import HOP
-from speechvq.audio.linear_prediction import loudness, residual
+from speechvq.audio.f0 import F0_HOP
+from speechvq.audio.linear_prediction import local_rms, lpc_residual
 from speechvq.audio.waveform import SAMPLE_RATE
 
-PARTS = 255  # of a cycle; the class 0 is for what is in no cycle, so that all fit into a byte
+NUM_PHASE_BINS = 255  # of a cycle; the class 0 is for what is in no cycle, so that all fit into a byte
 UNVOICED = 0
 
 _REACH, _WIDTH = 320, 128.0  # samples: of the window in which pulses are looked for, and its deviation
@@ -29,48 +29,50 @@ def glottal_phase(wave: np.ndarray, hertz: np.ndarray) -> np.ndarray:
     Returns:
         (T,), uint8, UNVOICED or 1 to PARTS; a pulse is where 1 begins.
     """
-    cycles = count_cycles(hertz, len(wave))
+    cycles = accumulate_cycles(hertz, len(wave))
     pulses = np.zeros(len(wave))
     voiced = np.flatnonzero(np.diff(np.pad(hertz > 0, 1).astype(int)))
     if len(voiced):
         scores = _scores(wave, cycles, hertz)
         for first, last in zip(voiced[::2], voiced[1::2]):
             places = np.unwrap(_path(scores[first:last]) / _PLACES, period=1.0)
-            samples = slice(max((first - 1) * HOP, 0), (last + 1) * HOP)
-            pulses[samples] = np.interp(np.arange(len(wave))[samples], np.arange(first, last) * HOP, places)
-    return classes(cycles - pulses, hertz)
+            samples = slice(max((first - 1) * F0_HOP, 0), (last + 1) * F0_HOP)
+            pulses[samples] = np.interp(
+                np.arange(len(wave))[samples], np.arange(first, last) * F0_HOP, places
+            )
+    return phase_bins(cycles - pulses, hertz)
 
 
-def contour_phase(hertz: np.ndarray, samples: int) -> np.ndarray:
+def phase_from_f0(hertz: np.ndarray, samples: int) -> np.ndarray:
     """Classes for a voice that is to follow a contour: pitch (F,), Hz, to (samples,), uint8."""
-    return classes(count_cycles(hertz, samples), hertz)
+    return phase_bins(accumulate_cycles(hertz, samples), hertz)
 
 
-def count_cycles(hertz: np.ndarray, samples: int) -> np.ndarray:
+def accumulate_cycles(hertz: np.ndarray, samples: int) -> np.ndarray:
     """Cycles since the beginning, pitch on straight lines between the voiced frames: (F,) to (samples,), float64."""
     voiced = np.flatnonzero(hertz > 0)
     if not len(voiced):
         return np.zeros(samples)
-    return np.cumsum(np.interp(np.arange(samples), voiced * HOP, hertz[voiced]) / SAMPLE_RATE)
+    return np.cumsum(np.interp(np.arange(samples), voiced * F0_HOP, hertz[voiced]) / SAMPLE_RATE)
 
 
-def classes(cycles: np.ndarray, hertz: np.ndarray) -> np.ndarray:
+def phase_bins(cycles: np.ndarray, hertz: np.ndarray) -> np.ndarray:
     """Classes of a count of cycles: (T,) and pitch (F,) to (T,) uint8; a sample is as voiced as the nearest frame."""
     if not len(hertz):
         return np.zeros(len(cycles), np.uint8)
-    nearest = ((np.arange(len(cycles)) + HOP // 2) // HOP).clip(max=len(hertz) - 1)
-    part = np.floor((cycles % 1.0) * PARTS).astype(np.int64).clip(0, PARTS - 1)
+    nearest = ((np.arange(len(cycles)) + F0_HOP // 2) // F0_HOP).clip(max=len(hertz) - 1)
+    part = np.floor((cycles % 1.0) * NUM_PHASE_BINS).astype(np.int64).clip(0, NUM_PHASE_BINS - 1)
     return np.where(hertz[nearest] > 0, 1 + part, UNVOICED).astype(np.uint8)
 
 
 def _scores(wave: np.ndarray, cycles: np.ndarray, hertz: np.ndarray) -> np.ndarray:
     """How well a row of pulses at each place of the cycle fits the excitation about each frame: (F, _PLACES)."""
-    excitation = residual(wave)
-    level = loudness(excitation)
+    excitation = lpc_residual(wave)
+    level = local_rms(excitation)
     padded = np.pad(excitation / np.maximum(level, 1e-6 + 1e-2 * level.max()), _REACH)
     offsets = np.arange(2 * _REACH + 1)
     window = np.exp(-0.5 * ((offsets - _REACH) / _WIDTH) ** 2)
-    places = np.arange(len(hertz))[:, None] * HOP + offsets
+    places = np.arange(len(hertz))[:, None] * F0_HOP + offsets
     heard = padded[places] * window
     turning = np.exp(-2j * np.pi * np.pad(cycles, _REACH, mode="edge"))[places]
     power, scores = np.ones_like(turning), np.zeros((len(hertz), _PLACES))

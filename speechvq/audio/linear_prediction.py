@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from speechvq.audio.f0 import HOP
+from speechvq.audio.f0 import F0_HOP
 
 ORDER = 18  # coefficients: eight formants, and two for the slope of the spectrum
 WINDOW = 480  # samples, 30 ms
-EMPHASIS = 0.9  # so that the slope of the spectrum does not take up the coefficients
+PREEMPHASIS = 0.9  # so that the slope of the spectrum does not take up the coefficients
 
 
-def residual(wave: np.ndarray) -> np.ndarray:
+def lpc_residual(wave: np.ndarray) -> np.ndarray:
     """The excitation of a sound: each block of 10 ms through the inverse of the all-pole filter fitted about it.
 
     In voiced speech it is a row of pulses, one where the glottis closes (Markel and Gray 1976).
@@ -22,16 +22,16 @@ def residual(wave: np.ndarray) -> np.ndarray:
     """
     if not len(wave):
         return np.zeros(0)
-    emphasised = np.append(wave[:1], wave[1:] - EMPHASIS * wave[:-1]).astype(np.float64)
-    blocks = -(-len(wave) // HOP)
-    padded = np.pad(emphasised, (WINDOW, WINDOW + HOP))
+    emphasised = np.append(wave[:1], wave[1:] - PREEMPHASIS * wave[:-1]).astype(np.float64)
+    blocks = -(-len(wave) // F0_HOP)
+    padded = np.pad(emphasised, (WINDOW, WINDOW + F0_HOP))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)
     # Block i holds samples i HOP to (i + 1) HOP; its window has the same middle.
-    around = frames[WINDOW + (HOP - WINDOW) // 2 :: HOP][:blocks]
+    around = frames[WINDOW + (F0_HOP - WINDOW) // 2 :: F0_HOP][:blocks]
     coefficients = _all_pole(around * np.hanning(WINDOW))
-    past = np.lib.stride_tricks.sliding_window_view(padded, ORDER + 1)[WINDOW - ORDER :][: blocks * HOP]
+    past = np.lib.stride_tricks.sliding_window_view(padded, ORDER + 1)[WINDOW - ORDER :][: blocks * F0_HOP]
     filters = np.concatenate([-coefficients[:, ::-1], np.ones((blocks, 1))], axis=1)
-    return np.einsum("bhp,bp->bh", past.reshape(blocks, HOP, ORDER + 1), filters).reshape(-1)[: len(wave)]
+    return np.einsum("bhp,bp->bh", past.reshape(blocks, F0_HOP, ORDER + 1), filters).reshape(-1)[: len(wave)]
 
 
 def polarity(wave: np.ndarray) -> int:
@@ -40,13 +40,13 @@ def polarity(wave: np.ndarray) -> int:
     By the skewness of the excitation (Drugman 2013, "Residual excitation skewness for automatic speech polarity
     detection"); 1 for silence.
     """
-    excitation = residual(wave)
-    level = loudness(excitation)
+    excitation = lpc_residual(wave)
+    level = local_rms(excitation)
     loud = level > 0.1 * level.max(initial=0.0)
     return -1 if loud.any() and float(np.mean((excitation[loud] / level[loud]) ** 3)) < 0 else 1
 
 
-def loudness(excitation: np.ndarray) -> np.ndarray:
+def local_rms(excitation: np.ndarray) -> np.ndarray:
     """RMS of the 30 ms about each sample: (T,) to (T,)."""
     from scipy.ndimage import uniform_filter1d
 

@@ -14,9 +14,9 @@ from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 
 SAMPLE_RATE = 16_000  # Hz; our choice where the paper is silent, and the rate of LibriSpeech
-LEVEL = 0.06  # target RMS, about -24 dBFS: our choice, leaves speech room below the peak limit
+TARGET_RMS = 0.06  # target RMS, about -24 dBFS: our choice, leaves speech room below the peak limit
 PEAK_LIMIT = 0.999
-SLOWEST, FASTEST = 4_000, 768_000  # Hz, rates of a file that can be speech
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 4_000, 768_000  # Hz, rates of a file that can be speech
 MARGIN_SECONDS = 0.05  # kept on either side of the speech, so that a soft onset is not cut
 TRIM_DB = 40.0  # below the loudest frame; see trim_silence
 
@@ -24,7 +24,7 @@ _BLOCK_VALUES = 1 << 20  # samples times channels read at once; bounds the memor
 _STREAMED_BYTES = 0x7FFF_F000  # a pipe does not know its length and puts this or more into the header
 
 
-class Sound(NamedTuple):
+class LoadedAudio(NamedTuple):
     """A sound as the package uses it, and what the file held before."""
 
     samples: np.ndarray  # (T,), float32, mono at SAMPLE_RATE
@@ -55,10 +55,10 @@ def read_waveform(path: str | Path) -> np.ndarray:
     Raises:
         UserError: see read_sound.
     """
-    return read_sound(path).samples
+    return read_audio(path).samples
 
 
-def read_sound(path: str | Path) -> Sound:
+def read_audio(path: str | Path) -> LoadedAudio:
     """Like read_waveform, with the rate and channels the file had, for a command to say what was changed.
 
     An Ogg or MP3 file that was cut off is read as far as it goes, because those formats do not say how long
@@ -73,7 +73,7 @@ def read_sound(path: str | Path) -> Sound:
     try:
         with soundfile.SoundFile(path) as file:
             _check_header(path, file)
-            sound = Sound(_mono_16k(file), file.samplerate, file.channels)
+            sound = LoadedAudio(_mono_16k(file), file.samplerate, file.channels)
     except UserError:
         raise
     except PermissionError as error:
@@ -96,7 +96,7 @@ def read_sound(path: str | Path) -> Sound:
     return sound
 
 
-def sound_seconds(path: str | Path) -> float:
+def audio_seconds(path: str | Path) -> float:
     """How long a file says it is, without reading it; 0 for one that cannot be read."""
     try:
         _check_regular_file(Path(path))
@@ -129,7 +129,7 @@ def write_waveform(path: str | Path, samples: np.ndarray) -> None:
     write_bytes(path, encoded.getbuffer())
 
 
-def normalise_level(samples: np.ndarray, level: float = LEVEL) -> np.ndarray:
+def normalize_level(samples: np.ndarray, level: float = TARGET_RMS) -> np.ndarray:
     """Scale to an RMS of `level`, or less where the peak would pass 0.999; silence is returned unchanged.
 
     Args:
@@ -184,7 +184,7 @@ def _check_regular_file(path: Path) -> None:
 
 def _check_header(path: Path, file: soundfile.SoundFile) -> None:
     """A damaged rate could ask for any memory; of a WAV that was cut off only libsndfile's log tells."""
-    if not SLOWEST <= file.samplerate <= FASTEST:
+    if not MIN_SAMPLE_RATE <= file.samplerate <= MAX_SAMPLE_RATE:
         raise UserError(
             f"{path}: {file.samplerate} samples a second, not sound; export it again or leave it out"
         )

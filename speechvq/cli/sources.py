@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.audio.waveform import describe_change, read_sound
+from speechvq.audio.waveform import describe_change, read_audio
 from speechvq.data.corpora.recording import SOUND_SUFFIXES
 from speechvq.data.manifest import FILE_NAME, read_manifest
 from speechvq.errors import UserError
@@ -81,7 +81,7 @@ def read_sources(sources: list[Source], *, required: bool = True) -> Iterator[tu
     good = 0
     for source in sources:
         try:
-            sound = read_sound(source.path)
+            sound = read_audio(source.path)
         except UserError as error:
             if required and len(sources) == 1:
                 raise

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from speechvq.audio.f0 import HOP, contour
+from speechvq.audio.f0 import F0_HOP, f0_contour
 from speechvq.audio.glottal_phase import glottal_phase
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.data.manifest import Utterance
 from speechvq.data.sampler import batches
 from speechvq.errors import UserError
 
-AROUND = 4 * HOP  # samples on either side of a crop that its pitch is tracked with
+AROUND = 4 * F0_HOP  # samples on either side of a crop that its pitch is tracked with
 KEPT_HOURS = 10.0  # a corpus up to this long is tracked once, utterance by utterance, and kept: 60 MB an hour
 
 
@@ -82,7 +82,7 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
         spare = max(int(self.lengths[which]) - self.crop, 0)
         start = int(np.random.default_rng((self.seed, 1, index)).integers(spare + 1))
         if self._keeps:
-            wave, pitch, phase = self._read_kept(int(which), start - start % HOP)
+            wave, pitch, phase = self._read_kept(int(which), start - start % F0_HOP)
         else:
             wave, pitch, phase = read_voice(self.paths[which], start, self.crop, self.pitch)
         return wave, int(self.speakers[which]), pitch, phase
@@ -91,10 +91,10 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
         """As `read_voice`, from the tracks of the whole utterance, which are made at its first crop; from a frame on."""
         if which not in self._voices:
             whole = read_crop(self.paths[which], 0, max(int(self.lengths[which]), self.crop))
-            hertz = contour(whole)
+            hertz = f0_contour(whole)
             self._voices[which] = hertz, glottal_phase(whole, hertz)
         hertz, phase = self._voices[which]
-        frames = slice(start // HOP, start // HOP + -(-self.crop // HOP))
+        frames = slice(start // F0_HOP, start // F0_HOP + -(-self.crop // F0_HOP))
         parts = (
             read_crop(self.paths[which], start, self.crop),
             hertz[frames].copy(),
@@ -111,18 +111,18 @@ def read_voice(path: str, start: int, length: int, track: bool) -> tuple[Tensor,
     Raises:
         UserError: as `read_crop`.
     """
-    frames = -(-length // HOP)
+    frames = -(-length // F0_HOP)
     if not track:
         return (
             torch.from_numpy(read_crop(path, start, length)),
             torch.zeros(frames),
             torch.zeros(length, dtype=torch.uint8),
         )
-    before = min(start // HOP * HOP, AROUND)
+    before = min(start // F0_HOP * F0_HOP, AROUND)
     wider = read_crop(path, start - before, before + length + AROUND)
-    pitch, own = contour(wider), slice(before, before + length)
+    pitch, own = f0_contour(wider), slice(before, before + length)
     phase = glottal_phase(wider, pitch)
-    parts = wider[own], pitch[before // HOP :][:frames], phase[own]
+    parts = wider[own], pitch[before // F0_HOP :][:frames], phase[own]
     return tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in parts)  # type: ignore[return-value]
 
 

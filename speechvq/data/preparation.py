@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from speechvq.audio.waveform import LEVEL, SAMPLE_RATE, TRIM_DB
+from speechvq.audio.waveform import SAMPLE_RATE, TARGET_RMS, TRIM_DB
 from speechvq.data.corpora.recording import Found, Recording
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
 from speechvq.data.preprocessing import Outcome, condition, sound_path
@@ -29,7 +29,7 @@ from speechvq.runtime.worker_pool import in_order
 
 COMPLAINTS = "complaints.txt"
 DEFAULT_RULE = SplitRule()
-SETTINGS = {"sample_rate": SAMPLE_RATE, "level": LEVEL, "trim_db": TRIM_DB}
+SETTINGS = {"sample_rate": SAMPLE_RATE, "level": TARGET_RMS, "trim_db": TRIM_DB}
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from speechvq.audio.linear_prediction import polarity
 from speechvq.audio.waveform import (
     SAMPLE_RATE,
     describe_change,
-    normalise_level,
-    read_sound,
+    normalize_level,
+    read_audio,
     trim_silence,
     write_waveform,
 )
@@ -50,7 +50,7 @@ def condition(recording: Recording, out: Path) -> Outcome:
     if kept := _kept(recording, out):
         return kept
     try:
-        sound = read_sound(recording.audio)
+        sound = read_audio(recording.audio)
     except UserError as error:
         return Outcome(recording, skipped="damaged sound", complaint=str(error))
     samples, offset = trim_silence(sound.samples)
@@ -62,7 +62,7 @@ def condition(recording: Recording, out: Path) -> Outcome:
         write_bytes(_beside(out, "txt", recording), f"{recording.text}\n".encode())
     if phones:
         write_lab(_beside(out, "lab", recording), phones)
-    write_waveform(sound_path(out, recording), normalise_level(polarity(samples) * samples))
+    write_waveform(sound_path(out, recording), normalize_level(polarity(samples) * samples))
     return Outcome(recording, len(samples) / SAMPLE_RATE, sound.change(), complaint=complaint)
 
 

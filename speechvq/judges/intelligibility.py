@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.alignment.pocketsphinx import PhoneRecogniser
-from speechvq.alignment.text_normalization import words
+from speechvq.alignment.pocketsphinx import PhoneRecognizer
+from speechvq.alignment.text_normalization import normalize_text
 from speechvq.audio.waveform import read_waveform
 from speechvq.data.conversions import Job
 from speechvq.data.corpora.recording import read_text
@@ -31,7 +31,7 @@ class Phones:
     """
 
     def __init__(self) -> None:
-        self._recogniser = PhoneRecogniser()
+        self._recogniser = PhoneRecognizer()
         self._known: dict[bytes, list[str]] = {}
 
     def __call__(self, wave: np.ndarray) -> list[str]:
@@ -128,7 +128,7 @@ class WordJudge:
         needed = sorted({job.utterance.utt for job in jobs})
         if lacking := [utt for utt in needed if utt not in texts]:
             raise UserError(f"{folder}: no {lacking[0]}.txt there, nor below; --wer needs what is said")
-        self._said = {utt: words(read_text(texts[utt]) or "") for utt in needed}
+        self._said = {utt: normalize_text(read_text(texts[utt]) or "") for utt in needed}
         self._others = {utt: self._said[other] for utt, other in zip(needed, needed[1:])}
         self._recogniser = recogniser or SpeechRecogniser()
         self._rates: list[float] = []
@@ -138,9 +138,11 @@ class WordJudge:
     def hear(self, heard: Heard) -> None:
         """Write down conversion and source."""
         utt = heard.job.utterance.utt
-        found = words(self._recogniser.transcribe(heard.converted))
+        found = normalize_text(self._recogniser.transcribe(heard.converted))
         self._rates.append(error_rate(self._said[utt], found))
-        self._unchanged.append(error_rate(self._said[utt], words(self._recogniser.transcribe(heard.source))))
+        self._unchanged.append(
+            error_rate(self._said[utt], normalize_text(self._recogniser.transcribe(heard.source)))
+        )
         if utt in self._others:
             self._strangers.append(error_rate(self._others[utt], found))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from speechvq.audio.waveform import normalise_level
+from speechvq.audio.waveform import normalize_level
 from speechvq.errors import UserError
 
 REMEDY = "pip install 'speechvq[speakers]'"
@@ -32,7 +32,7 @@ class SpeakerEncoder:
 
     def embed(self, wave: np.ndarray) -> np.ndarray:
         """A sound (T,), 16 kHz, to a point (256,) of length 1."""
-        point = np.asarray(self._encoder.embed_utterance(normalise_level(np.asarray(wave, np.float32))))
+        point = np.asarray(self._encoder.embed_utterance(normalize_level(np.asarray(wave, np.float32))))
         return point / max(float(np.linalg.norm(point)), 1e-12)
 
     def voice(self, waves: Iterable[np.ndarray]) -> np.ndarray:

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-from speechvq.audio.waveform import SAMPLE_RATE, normalise_level
+from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
 from speechvq.errors import UserError
 
 REMEDY = "pip install 'speechvq[quality]'"
@@ -34,5 +34,5 @@ class QualityJudge:
         """Overall quality of a sound (T,), 16 kHz, at the package's level; NaN for one without samples."""
         if not len(wave):
             return float("nan")
-        sound = np.clip(normalise_level(np.asarray(wave, np.float32)), -1.0, 1.0)
+        sound = np.clip(normalize_level(np.asarray(wave, np.float32)), -1.0, 1.0)
         return float(self._run(sound, SAMPLE_RATE)["ovrl_mos"])

@@ -6,7 +6,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from speechvq.audio.f0 import Pitch, harmonicity, median_pitch, semitones, track_pitch, voiced_share
+from speechvq.audio.f0 import (
+    F0Track,
+    harmonics_to_noise_ratio,
+    median_f0,
+    semitones,
+    track_f0,
+    voiced_fraction,
+)
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.metrics.speaker_classifier import VoiceClassifier
 
@@ -52,8 +59,8 @@ def measure_conversion(
         pitches: their median pitches, see speaker_pitch.
         classifier: fitted on references that hold neither sound.
     """
-    before, after = track_pitch(source), track_pitch(converted)
-    pitch, new_pitch = median_pitch(before), median_pitch(after)
+    before, after = track_f0(source), track_f0(converted)
+    pitch, new_pitch = median_f0(before), median_f0(after)
     scores, same_voice = classifier.scores(converted), speakers[0] == speakers[1]
     return Conversion(
         source_pitch=pitch,
@@ -63,10 +70,10 @@ def measure_conversion(
         pitch_nearer_target=math.nan if same_voice else nearer_target(pitch, new_pitch, pitches[1]),
         pitch_shift=pitch_shift(pitch, new_pitch, pitches[1]),
         pitch_distance=abs(semitones(new_pitch, pitches[1])),
-        source_voiced=voiced_share(before),
-        converted_voiced=voiced_share(after),
-        source_harmonicity=harmonicity(before),
-        converted_harmonicity=harmonicity(after),
+        source_voiced=voiced_fraction(before),
+        converted_voiced=voiced_fraction(after),
+        source_harmonicity=harmonics_to_noise_ratio(before),
+        converted_harmonicity=harmonics_to_noise_ratio(after),
         vote=_vote(scores, *speakers),
         target_wins=math.nan if same_voice else float(scores[speakers[1]] > scores[speakers[0]]),
         mel_distance=mel_distance(source, converted),
@@ -75,8 +82,8 @@ def measure_conversion(
 
 def speaker_pitch(references: Iterable[np.ndarray]) -> float:
     """Median pitch of all voiced frames of a speaker's sounds, (T,) each; Hz, NaN for whispers."""
-    tracks = [track_pitch(wave) for wave in references]
-    return median_pitch(Pitch(*(np.concatenate(part) for part in zip(*tracks)))) if tracks else math.nan
+    tracks = [track_f0(wave) for wave in references]
+    return median_f0(F0Track(*(np.concatenate(part) for part in zip(*tracks)))) if tracks else math.nan
 
 
 def nearer_target(source: float, converted: float, target: float) -> float:

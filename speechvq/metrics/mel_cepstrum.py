@@ -4,12 +4,10 @@ import math
 
 import numpy as np
 
-from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.audio.mel import BANDS, mel_power
 
 COEFFICIENTS = 13  # c1 to c13; c0 is the level
-BANDS, WINDOW, HOP = 40, 400, 160  # samples: 25 ms and 10 ms
-
-_FFT = 512
+HOP = 160  # samples: 10 ms
 
 
 def mel_cepstral_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -45,11 +43,8 @@ def _cepstra(wave: np.ndarray) -> np.ndarray:
     Those of a filter of minimum phase, as in SPTK, so that the logarithm is c0 + sum of c_k cos(k w): twice the
     cosine means that a cepstrum has on both sides of 0.
     """
-    from librosa.feature import melspectrogram
     from scipy.fft import dct
 
-    padded = np.pad(np.asarray(wave, np.float32), (0, max(0, _FFT - len(wave))))
-    shape = {"n_fft": _FFT, "win_length": WINDOW, "hop_length": HOP, "n_mels": BANDS}
-    power = melspectrogram(y=padded, sr=SAMPLE_RATE, **shape).astype(np.float64)
+    power = mel_power(wave, np.arange(0, len(wave) + 1, HOP)).astype(np.float64)
     amplitude = 0.5 * np.log(np.maximum(power, max(1e-6 * power.max(), 1e-10)))
-    return dct(amplitude, axis=0)[1 : COEFFICIENTS + 1].T / BANDS  # scipy's sum is twice the cosine sum
+    return dct(amplitude, axis=1)[:, 1 : COEFFICIENTS + 1] / BANDS  # scipy's sum is twice the cosine sum

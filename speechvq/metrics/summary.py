@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.audio.f0 import harmonicity, track_pitch, voiced_share
+from speechvq.audio.f0 import harmonics_to_noise_ratio, track_f0, voiced_fraction
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.metrics.conversion import Conversion
 
@@ -45,7 +45,7 @@ def summarise(
         voices: how many the classifier chose from.
         strangers: mel distances of converted sounds from sources of other sentences.
     """
-    noise = track_pitch(np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE))
+    noise = track_f0(np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE))
     votes = f"likeliest of {voices} voices"
     chance = {
         "pitch_nearer_target": 0.5,
@@ -53,8 +53,8 @@ def summarise(
         "target_wins": 0.5,
         "target_votes": 1 / voices,
         "source_votes": 1 / voices,
-        "voiced_share": voiced_share(noise),
-        "harmonicity": harmonicity(noise),
+        "voiced_share": voiced_fraction(noise),
+        "harmonicity": harmonics_to_noise_ratio(noise),
         "mel_distance": mean(strangers),
     }
 

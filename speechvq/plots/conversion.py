@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speechvq.alignment.intervals import Interval
-from speechvq.audio.f0 import HIGHEST, HOP, median_pitch, track_pitch
+from speechvq.audio.f0 import F0_HOP, MAX_F0, median_f0, track_f0
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.plots.panels import (
     DPI,
@@ -93,13 +93,13 @@ def _spectrogram(axes: "Axes", wave: np.ndarray, title: str, seconds: float) -> 
     """Energy over time and frequency, with the pitch track on an axis of its own."""
     wave = np.asarray(wave, np.float32)[: round(seconds * SAMPLE_RATE)]
     draw_spectrogram(axes, wave, seconds)
-    track = track_pitch(wave)
+    track = track_f0(wave)
     right = axes.twinx()
-    right.plot(np.arange(len(track.hertz)) * HOP / SAMPLE_RATE, track.hertz, color="black", linewidth=5)
-    right.plot(np.arange(len(track.hertz)) * HOP / SAMPLE_RATE, track.hertz, color=_PITCH, linewidth=2.5)
-    right.set(ylim=(0, HIGHEST), yticks=range(0, int(HIGHEST) + 1, 100))
+    right.plot(np.arange(len(track.f0)) * F0_HOP / SAMPLE_RATE, track.f0, color="black", linewidth=5)
+    right.plot(np.arange(len(track.f0)) * F0_HOP / SAMPLE_RATE, track.f0, color=_PITCH, linewidth=2.5)
+    right.set(ylim=(0, MAX_F0), yticks=range(0, int(MAX_F0) + 1, 100))
     right.set_ylabel("pitch, Hz", color="#0e8f94")
-    median = median_pitch(track)
+    median = median_f0(track)
     said = f"median pitch {median:.0f} Hz" if np.isfinite(median) else "no pitch found"
     write_title(axes, title)
     axes.set_title(said, loc="right", fontsize=12, color="#0e8f94")

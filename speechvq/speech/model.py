@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.audio.f0 import HOP, contour
-from speechvq.audio.f0_contour import at_code_rate, at_frames, shift_pitch
-from speechvq.audio.glottal_phase import contour_phase
-from speechvq.audio.mulaw import Companding
-from speechvq.audio.waveform import normalise_level
+from speechvq.audio.f0 import F0_HOP, f0_contour
+from speechvq.audio.f0_conditioning import f0_at_code_rate, f0_at_frame_rate, shift_f0
+from speechvq.audio.glottal_phase import phase_from_f0
+from speechvq.audio.mulaw import MuLawCodec
+from speechvq.audio.waveform import normalize_level
 from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
 from speechvq.io.hub import upload
@@ -54,7 +54,7 @@ class SpeechVQ(VQVAE):
             config: sizes and options.
             speakers: the voices' names; a voice's number is its place here.
         """
-        companding = Companding(config.emphasis, config.wavenet.levels)
+        companding = MuLawCodec(config.emphasis, config.wavenet.levels)
         super().__init__(
             Encoder(config.encoder, config.quantizer.dim, companding),
             VectorQuantizer(config.quantizer),
@@ -133,7 +133,7 @@ class SpeechVQ(VQVAE):
         """
         hop, device = self.config.hop, self.quantizer.codebook.device
         padded = torch.from_numpy(
-            np.pad(normalise_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
+            np.pad(normalize_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
         )
         piece, margin = max(round(ENCODE_SECONDS * self.config.sample_rate) // hop, 1), self.encoder.margin
         pieces = []  # with what is around them, and which of their codes are their own
@@ -205,11 +205,13 @@ class SpeechVQ(VQVAE):
         number, hop, decoder = self.speaker_number(speaker), self.config.hop, self.decoder
         mean = float(self.voice_pitch[number])
         if decoder.intonation is None:
-            return np.full(-(-len(codes) * hop // HOP), mean, np.float32)
+            return np.full(-(-len(codes) * hop // F0_HOP), mean, np.float32)
         device = self.quantizer.codebook.device
         vectors = self.quantizer.lookup(self._checked(codes).to(device))[None]
         voice = decoder.wavenet.conditioning.voices(torch.tensor([number], device=device))
-        return shift_pitch(at_frames(decoder.intonation.contour(vectors, voice)[0].cpu().numpy(), hop), mean)
+        return shift_f0(
+            f0_at_frame_rate(decoder.intonation.contour(vectors, voice)[0].cpu().numpy(), hop), mean
+        )
 
     def convert(self, wave: np.ndarray, speaker: str, *, chunked: bool = False, **options: Any) -> np.ndarray:
         """The same sentence in another voice.
@@ -262,12 +264,12 @@ class SpeechVQ(VQVAE):
         codes, pitch, hop = self.encode_wave(wave), self._target_pitch(wave, speaker), self.config.hop
         if not len(codes):
             return Joined(np.empty(0, np.float32), np.empty(0))
-        chunks, sounds, phase = cut(len(codes), hop), [], contour_phase(pitch, len(codes) * hop)
+        chunks, sounds, phase = cut(len(codes), hop), [], phase_from_f0(pitch, len(codes) * hop)
         for some in (chunks[i : i + CHUNKS_AT_ONCE] for i in range(0, len(chunks), CHUNKS_AT_ONCE)):
             sounds += self.speak(
                 [codes[chunk.first : chunk.last] for chunk in some],
                 [speaker] * len(some),
-                pitch=[pitch[chunk.first * hop // HOP : -(-chunk.last * hop // HOP)] for chunk in some],
+                pitch=[pitch[chunk.first * hop // F0_HOP : -(-chunk.last * hop // F0_HOP)] for chunk in some],
                 phase=[phase[chunk.first * hop : chunk.last * hop] for chunk in some],
                 offsets=[chunk.first * hop for chunk in some],
                 **options,
@@ -280,7 +282,7 @@ class SpeechVQ(VQVAE):
         """Contour of a sound (T,), moved to a voice: (F,), Hz; of no frames for a decoder that is not told."""
         if not self.config.wavenet.pitch:
             return np.empty(0, np.float32)
-        return shift_pitch(contour(wave), float(self.voice_pitch[self.speaker_number(speaker)]))
+        return shift_f0(f0_contour(wave), float(self.voice_pitch[self.speaker_number(speaker)]))
 
     def _pitch(
         self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None
@@ -289,7 +291,7 @@ class SpeechVQ(VQVAE):
         if pitch is None or not self.config.wavenet.pitch:
             return None
         rows = [
-            at_code_rate(torch.from_numpy(one)[None], len(each), self.config.hop)[0]
+            f0_at_code_rate(torch.from_numpy(one)[None], len(each), self.config.hop)[0]
             if len(one)
             else torch.zeros(len(each))
             for one, each in zip(pitch, codes)
@@ -308,7 +310,7 @@ class SpeechVQ(VQVAE):
             return None
         samples = [len(each) * self.config.hop for each in codes]
         if phase is None:
-            phase = [contour_phase(one, n) for one, n in zip(pitch or [], samples)]
+            phase = [phase_from_f0(one, n) for one, n in zip(pitch or [], samples)]
         rows = [torch.from_numpy(np.asarray(one[:n], np.uint8)) for one, n in zip(phase, samples)]
         return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(numbers.device)
 
@@ -323,7 +325,7 @@ class SpeechVQ(VQVAE):
 def match_level(wave: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Scale a sound to the RMS of another, never past full scale: (T,) and (T',) to (T,), float32."""
     rms = float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))) if len(reference) else 0.0
-    return normalise_level(wave, rms).astype(np.float32) if rms > 0 else np.zeros_like(wave)
+    return normalize_level(wave, rms).astype(np.float32) if rms > 0 else np.zeros_like(wave)
 
 
 def load_model(name: str | Path) -> SpeechVQ:

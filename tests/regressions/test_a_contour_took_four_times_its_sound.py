@@ -4,13 +4,13 @@ import tracemalloc
 
 import numpy as np
 
-from speechvq.audio.f0 import contour
+from speechvq.audio.f0 import f0_contour
 from speechvq.audio.waveform import SAMPLE_RATE
 
 
 def most_memory(wave: np.ndarray) -> int:
     tracemalloc.start()
-    contour(wave)
+    f0_contour(wave)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return most

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import torch
 
-from speechvq.audio.mulaw import Companding
-from speechvq.audio.waveform import SAMPLE_RATE, normalise_level
+from speechvq.audio.mulaw import MuLawCodec
+from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
 from speechvq.config import SpeechConfig
 from speechvq.metrics.units.kmeans import Features
 from speechvq.speech.encoder.encoder import Encoder
@@ -28,14 +28,14 @@ def untrained_features(config: SpeechConfig, seed: int) -> Features:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        companding = Companding(config.emphasis, config.wavenet.levels)
+        companding = MuLawCodec(config.emphasis, config.wavenet.levels)
         encoder = Encoder(config.encoder, config.quantizer.dim, companding).eval()
 
     @torch.no_grad()
     def features(wave: np.ndarray) -> np.ndarray:
         hop, piece, margin = config.hop, max(_PIECE // config.hop, 1), encoder.margin
         padded = torch.from_numpy(
-            np.pad(normalise_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
+            np.pad(normalize_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
         )
         frames = [torch.empty(0, config.quantizer.dim)]
         for start in range(0, len(padded) // hop, piece):

@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechvq.audio.f0_contour import at_code_rate
-from speechvq.audio.mulaw import Companding
+from speechvq.audio.f0_conditioning import f0_at_code_rate
+from speechvq.audio.mulaw import MuLawCodec
 from speechvq.config import SpeechConfig
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.encoder.encoder import jitter
@@ -16,7 +16,7 @@ from speechvq.speech.source_filter.source_filter import SourceFilter, Told
 class Decoder(nn.Module):
     """A WaveNet over mu-law levels of the waveform, as in the paper; or over the excitation of a `SourceFilter`."""
 
-    def __init__(self, config: SpeechConfig, speakers: int, companding: Companding) -> None:
+    def __init__(self, config: SpeechConfig, speakers: int, companding: MuLawCodec) -> None:
         super().__init__()
         self.jitter, self.noise, self.excerpt = config.jitter, config.noise, config.excerpt
         self.companding = companding
@@ -64,10 +64,10 @@ class Decoder(nn.Module):
         wavenet, pitch = self.wavenet, self._pitch(pitch, wave, vectors)
         if self.training and self.jitter > 0:
             vectors = jitter(vectors, self.jitter)
-        wave = self.companding.emphasise(wave).clamp(-1, 1)
+        wave = self.companding.preemphasize(wave).clamp(-1, 1)
         codes, samples = self._excerpt(vectors.shape[1], wave.shape[1])
         condition = vectors[:, codes], speaker, _of(pitch, codes), _of(phase, samples)
-        levels = self.companding.to_levels(wave[:, samples])
+        levels = self.companding.encode(wave[:, samples])
         if self.source_filter is None:
             return self._cross_entropy(wavenet(self._heard(levels), *condition), levels)
         with torch.no_grad():
@@ -93,7 +93,7 @@ class Decoder(nn.Module):
         if self.training and self.jitter > 0:
             vectors = jitter(vectors, self.jitter)
         pitch, voices = self._pitch(pitch, wave, vectors), self.wavenet.conditioning.voices(speaker)
-        wave = self.companding.emphasise(wave).clamp(-1, 1)
+        wave = self.companding.preemphasize(wave).clamp(-1, 1)
         spectral = self.source_filter.spectral_loss(wave, self.source_filter.bands(vectors, voices, pitch))
         # Harmonics are dear, sample by sample; an excerpt teaches them as well.
         codes, samples = self._excerpt(vectors.shape[1], wave.shape[1])
@@ -127,7 +127,7 @@ class Decoder(nn.Module):
         """The contour at the code rate, or None for a decoder that is not told it."""
         if pitch is None or not self.wavenet.config.pitch:
             return None
-        return at_code_rate(pitch, vectors.shape[1], wave.shape[1] // vectors.shape[1])
+        return f0_at_code_rate(pitch, vectors.shape[1], wave.shape[1] // vectors.shape[1])
 
     def _heard(self, classes: Tensor) -> Tensor:
         if not (self.training and self.noise > 0):

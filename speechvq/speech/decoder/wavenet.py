@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechvq.audio.glottal_phase import PARTS
+from speechvq.audio.glottal_phase import NUM_PHASE_BINS
 from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.gated_stack import gated_stack
 from speechvq.speech.decoder.linear_stack import linear_stack
@@ -84,7 +84,7 @@ class WaveNet(nn.Module):
         self.config = config
         self.conditioning = Conditioning(config, dim, speakers)
         self.embedding = nn.Parameter(smooth_table(config.levels, config.residual))
-        self.phases = nn.Parameter(cyclic_table(PARTS, config.residual)) if config.phase else None
+        self.phases = nn.Parameter(cyclic_table(NUM_PHASE_BINS, config.residual)) if config.phase else None
         dilations = [2**i for _ in range(config.stacks) for i in range(config.layers)]
         self.layers = nn.ModuleList(GatedLayer(d, config.residual, config.skip) for d in dilations)
         self.hidden = nn.Linear(config.skip, config.hidden)

@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechvq.audio.mulaw import Companding
+from speechvq.audio.mel import FFT
+from speechvq.audio.mulaw import MuLawCodec
 from speechvq.config import EncoderConfig
 from speechvq.normalization import BatchRenorm
-from speechvq.speech.encoder.mel_frontend import FFT, Hearing, cepstrum_weights, colour_of, colour_sums
+from speechvq.speech.encoder.mel_frontend import MelFrontend, cepstrum_weights, utterance_mean, utterance_sums
 
 STEADY = (
     0.002  # momentum of the normalisations: spectra do not move much, and codes are to stay where they are
@@ -47,10 +48,12 @@ class Encoder(nn.Module):
     are nearer to phonemes than what a waveform encoder learns in hours, and go on from there.
     """
 
-    def __init__(self, config: EncoderConfig, dim: int, companding: Companding) -> None:
+    def __init__(self, config: EncoderConfig, dim: int, companding: MuLawCodec) -> None:
         super().__init__()
         self.companding = companding
-        self.hearing = Hearing(config.mel, config.strides[0], config.disguise, STEADY) if config.mel else None
+        self.hearing = (
+            MelFrontend(config.mel, config.strides[0], config.disguise, STEADY) if config.mel else None
+        )
         self.cepstrum = nn.Conv1d(config.mel, dim, SLOPE, padding=SLOPE // 2) if config.mel else None
         strides = (1, *config.strides[1:]) if config.mel else config.strides
         widths = [config.mel or 1] + [config.channels] * len(strides)
@@ -114,12 +117,12 @@ class Encoder(nn.Module):
         hop, sums = self.hearing.spectrum.hop, []
         for wave, own in pieces:
             logs = self.hearing.spectrum(self.at_unit_scale(wave))
-            sums.append(colour_sums(logs[:, own.start // hop : own.stop // hop]))
-        return colour_of(*(torch.stack(parts).sum(0) for parts in zip(*sums))) if sums else None
+            sums.append(utterance_sums(logs[:, own.start // hop : own.stop // hop]))
+        return utterance_mean(*(torch.stack(parts).sum(0) for parts in zip(*sums))) if sums else None
 
     def at_unit_scale(self, wave: Tensor) -> Tensor:
         """What the first layer, or the spectra, are computed of: (B, T) to (B, T)."""
-        return UNIT_SCALE * self.companding.emphasise(wave)
+        return UNIT_SCALE * self.companding.preemphasize(wave)
 
 
 def jitter(vectors: Tensor, share: float) -> Tensor:

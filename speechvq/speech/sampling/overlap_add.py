@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.audio.f0 import HOP
+from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.waveform import SAMPLE_RATE
 
 HEARD = 1.5  # s of every chunk, about: enough streams for several cores from a sentence on
@@ -38,7 +38,7 @@ class Joined(NamedTuple):
 
 def cut(frames: int, hop: int) -> list[Chunk]:
     """Chunks of a sound of so many code frames; each begins on a frame of the pitch contour too."""
-    grid = HOP // math.gcd(hop, HOP)  # code frames from one common beginning to the next
+    grid = F0_HOP // math.gcd(hop, F0_HOP)  # code frames from one common beginning to the next
     per_second = SAMPLE_RATE / hop
 
     def on_grid(seconds: float) -> int:

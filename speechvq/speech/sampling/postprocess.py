@@ -29,11 +29,11 @@ class Synthesis:
         """The next classes (B, n), n a multiple of the hop, to waveform (B, n)."""
         companding = self.decoder.companding
         if self.decoder.source_filter is None:
-            emphasised = companding.expand(classes)
+            emphasised = companding.decode(classes)
         else:
             emphasised = self._filtered(classes)
         self.done += classes.shape[1] // self.script.hop
-        wave = companding.deemphasise(emphasised, self.last)
+        wave = companding.deemphasize(emphasised, self.last)
         self.last = wave[:, -1]
         return wave
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from speechvq.audio.f0_contour import hold_unvoiced
+from speechvq.audio.f0_conditioning import fill_unvoiced
 from speechvq.speech.decoder.wavenet import WaveNet
 
 
@@ -65,7 +65,7 @@ def _excerpt(pitch: Tensor, low: int, high: int) -> Tensor:
     Where it is unvoiced a contour is held, from beyond the excerpt if need be; so its outermost frames, which nothing
     else looks at, take what is held there.
     """
-    part, held = pitch[:, low:high].clone(), hold_unvoiced(pitch)
+    part, held = pitch[:, low:high].clone(), fill_unvoiced(pitch)
     if low > 0:
         part[:, 0] = held[:, low]
     if high < pitch.shape[1]:

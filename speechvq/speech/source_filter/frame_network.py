@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechvq.audio.f0_contour import pitch_features
+from speechvq.audio.f0_conditioning import f0_features
 
 
 class FrameNetwork(nn.Module):
@@ -53,7 +53,7 @@ class FrameNetwork(nn.Module):
         parts = [vectors.transpose(1, 2), voices.unsqueeze(-1).expand(-1, -1, vectors.shape[1])]
         if self.pitch:
             assert pitch is not None, "this decoder needs a pitch contour"
-            parts.append(pitch_features(pitch))
+            parts.append(f0_features(pitch))
         x = torch.cat(parts, dim=1)
         own = None if frames is None else torch.arange(x.shape[-1], device=x.device) < frames[:, None, None]
         for i, layer in enumerate(self.layers):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from speechvq.audio.f0_contour import MIDDLE, pitch_features
+from speechvq.audio.f0_conditioning import REFERENCE_F0, f0_features
 from speechvq.speech.source_filter.frame_network import FrameNetwork
 
 DEPTH = 6  # layers, each looking twice as far as the last: 63 codes to either side
@@ -34,7 +34,7 @@ class Intonation(nn.Module):
             pitch: (B, N), Hz, 0 where unvoiced.
         """
         octaves, odds = self(vectors.detach(), voices.detach()).unbind(1)
-        wanted, voiced = pitch_features(pitch).unbind(1)
+        wanted, voiced = f0_features(pitch).unbind(1)
         missed = ((octaves - wanted).abs() * voiced).sum() / voiced.sum().clamp_min(1.0)
         return F.binary_cross_entropy_with_logits(odds, voiced) + missed
 
@@ -42,4 +42,4 @@ class Intonation(nn.Module):
     def contour(self, vectors: Tensor, voices: Tensor, frames: Tensor | None = None) -> Tensor:
         """Pitch of each code, Hz, 0 where it is more likely unvoiced: (B, N)."""
         octaves, odds = self(vectors, voices, frames).unbind(1)
-        return torch.where(odds > 0, MIDDLE * 2.0 ** octaves.clamp(-2, 2), 0.0)
+        return torch.where(odds > 0, REFERENCE_F0 * 2.0 ** octaves.clamp(-2, 2), 0.0)

@@ -19,12 +19,12 @@ import torch.nn.functional as F
 import torchaudio.functional as TAF
 from torch import Tensor, nn
 
-from speechvq.audio.f0_contour import hold_unvoiced
-from speechvq.audio.glottal_phase import PARTS, UNVOICED
+from speechvq.audio.f0_conditioning import fill_unvoiced
+from speechvq.audio.glottal_phase import NUM_PHASE_BINS, UNVOICED
+from speechvq.audio.mel import LogMel, band_centers
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import SourceFilterConfig
 from speechvq.speech.encoder.encoder import UNIT_SCALE
-from speechvq.speech.encoder.mel_frontend import LogMel, band_centres
 from speechvq.speech.source_filter.frame_network import FrameNetwork
 
 FRAME = 160  # samples: spectra are told 10 ms apart where a code lasts as long or a multiple of it, else one a code
@@ -68,7 +68,7 @@ class SourceFilter(nn.Module):
         self.register_buffer("sizes", sizes, persistent=False)
         self.register_buffer("log_widths", _log_widths(sizes), persistent=False)
         self.register_buffer("cycle", _cycle(config.harmonics), persistent=False)
-        self.register_buffer("between", _between(band_centres(config.bands)), persistent=False)
+        self.register_buffer("between", _between(band_centers(config.bands)), persistent=False)
         self.register_buffer("cosines", _cosines(config.order), persistent=False)
 
     @property
@@ -104,7 +104,7 @@ class SourceFilter(nn.Module):
             return Told(
                 bands, *_filter(power, self.cosines), bands.new_zeros(*bands.shape[:2], 2 * self.count)
             )
-        power = torch.where(pitch[..., None] > 0, over_a_pitch(power, hold_unvoiced(pitch)), power)
+        power = torch.where(pitch[..., None] > 0, over_a_pitch(power, fill_unvoiced(pitch)), power)
         share = self.share(self.voice(*inputs)).transpose(1, 2).unflatten(-1, (2, POINTS))
         share = share / (1 + share.square().sum(2, keepdim=True)).sqrt()
         share = share * (torch.arange(POINTS, device=share.device) * 8000 / (POINTS - 1) < HIGHEST)
@@ -136,7 +136,7 @@ class SourceFilter(nn.Module):
 
     def _at_harmonics(self, share: Tensor, power: Tensor, pitch: Tensor) -> Tensor:
         """Amplitudes at the multiples of the pitch: (B, L, 2, POINTS), (B, L, POINTS), (B, L) to (B, L, 2 H)."""
-        base = hold_unvoiced(pitch).unsqueeze(-1)
+        base = fill_unvoiced(pitch).unsqueeze(-1)
         hertz = base * torch.arange(1, self.count + 1, device=pitch.device)
         place = (hertz * (POINTS - 1) / (SAMPLE_RATE / 2)).clamp_max(POINTS - 1.001)
         low = place.long()
@@ -276,7 +276,13 @@ def _cosines(order: int) -> Tensor:
 
 def _cycle(harmonics: int) -> Tensor:
     """Cosines and sines of each part of a cycle, (1 + PARTS, 2 H); zeros for no cycle."""
-    angle = 2 * math.pi * (torch.arange(PARTS) + 0.5)[:, None] / PARTS * torch.arange(1, harmonics + 1)
+    angle = (
+        2
+        * math.pi
+        * (torch.arange(NUM_PHASE_BINS) + 0.5)[:, None]
+        / NUM_PHASE_BINS
+        * torch.arange(1, harmonics + 1)
+    )
     return torch.cat([torch.zeros(1, 2 * harmonics), torch.cat([angle.cos(), angle.sin()], dim=1)])
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.audio.f0 import HOP, contour
-from speechvq.audio.f0_contour import mean_pitch
+from speechvq.audio.f0 import F0_HOP, f0_contour
+from speechvq.audio.f0_conditioning import mean_f0
 from speechvq.audio.glottal_phase import glottal_phase
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.speakers.voice_file import Voice
@@ -90,7 +90,7 @@ def enroll(
             on_step(step + 1)
     with torch.no_grad():
         after = float(_loss(model, kept, vector, quick=False))
-    pitch = mean_pitch(np.concatenate([contour(wave) for wave in waves]))
+    pitch = mean_f0(np.concatenate([f0_contour(wave) for wave in waves]))
     return Enrolled(Voice(vector.detach(), pitch), before, after, model.speakers[nearest])
 
 
@@ -108,18 +108,18 @@ def kept_rows(crops: _Crops, rows: slice | Tensor) -> _Crops:
 @torch.no_grad()
 def _cut(model: SpeechVQ, wave: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
     """Crops of a sound (T,) with all that the decoder is told of them but the voice; as they are within the whole."""
-    hop, hertz = model.config.hop, contour(wave)
+    hop, hertz = model.config.hop, f0_contour(wave)
     phase, vectors = (
         glottal_phase(wave, hertz),
         model.quantizer.lookup(torch.from_numpy(model.encode_wave(wave))),
     )
-    unit = math.lcm(hop, HOP)
+    unit = math.lcm(hop, F0_HOP)
     crop = int(CROP_SECONDS * model.config.sample_rate) // unit * unit
     for i in range(0, len(wave) - crop + 1, crop):
         yield (
             torch.from_numpy(wave[i : i + crop].astype(np.float32)),
             vectors[i // hop : (i + crop) // hop],
-            torch.from_numpy(hertz[i // HOP : (i + crop) // HOP].copy()),
+            torch.from_numpy(hertz[i // F0_HOP : (i + crop) // F0_HOP].copy()),
             torch.from_numpy(phase[i : i + crop].copy()),
         )
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.audio.f0 import contour
+from speechvq.audio.f0 import f0_contour
 from speechvq.audio.linear_prediction import polarity
-from speechvq.audio.waveform import SAMPLE_RATE, normalise_level, trim_silence
+from speechvq.audio.waveform import SAMPLE_RATE, normalize_level, trim_silence
 from speechvq.errors import UserError
 
 ENOUGH = 20.0  # seconds of speech; with less the voice is a guess
@@ -41,7 +41,7 @@ def prepare_speech(waves: Sequence[np.ndarray], longest: float) -> Speech:
     for wave in waves:
         speech, _ = trim_silence(wave)
         if len(speech) and speech.any() and left > 0:
-            kept.append(normalise_level(polarity(speech) * speech)[:left])
+            kept.append(normalize_level(polarity(speech) * speech)[:left])
             left -= len(kept[-1])
     if not kept:
         raise UserError("nothing but silence; record again")
@@ -50,7 +50,7 @@ def prepare_speech(waves: Sequence[np.ndarray], longest: float) -> Speech:
 
 
 def _warnings(waves: list[np.ndarray], seconds: float) -> list[str]:
-    pitch = np.concatenate([contour(wave) for wave in waves])
+    pitch = np.concatenate([f0_contour(wave) for wave in waves])
     voiced, found = pitch[pitch > 0], []
     if seconds < ENOUGH:
         found.append(f"only {seconds:.1f} s of speech; {ENOUGH:g} s or more make a better voice")

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from speechvq.audio.f0 import contour
-from speechvq.audio.f0_contour import mean_pitch
+from speechvq.audio.f0 import f0_contour
+from speechvq.audio.f0_conditioning import mean_f0
 from speechvq.audio.waveform import read_waveform
 from speechvq.config import SpeechRun
 from speechvq.data.crops import CropDataset, crop_loader, middle_crops
@@ -75,7 +75,7 @@ def check(config: SpeechRun) -> None:
 def voice_pitches(utterances: Sequence[Utterance], speakers: Sequence[str]) -> list[float]:
     """Mean pitch of each voice, Hz, from a few of its utterances; 0 for one without voiced sound."""
     chosen = [[u for u in utterances if u.speaker == name][:PITCH_UTTERANCES] for name in speakers]
-    return [mean_pitch(np.concatenate([contour(read_waveform(u.path)) for u in few])) for few in chosen]
+    return [mean_f0(np.concatenate([f0_contour(read_waveform(u.path)) for u in few])) for few in chosen]
 
 
 def _begin(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from helpers.odd_sounds import BAD, write_bad, write_tone
 from speechvq.alignment import forced_aligner
-from speechvq.alignment.forced_aligner import LATER, SOFTER, Spoken, align_recording, corrected
+from speechvq.alignment.forced_aligner import (
+    BOUNDARY_BIAS,
+    LOW_LEVEL,
+    AlignmentTask,
+    align_recording,
+    correct_bias,
+)
 from speechvq.alignment.intervals import Interval, read_lab
 from speechvq.alignment.pocketsphinx import ForcedAligner
 from speechvq.metrics.units.boundaries import agreement, compare
@@ -19,34 +25,37 @@ HELLO = [
 ]  # fmt: skip
 
 
-def one(spoken: Path, folder: Path, number: int = 0) -> Spoken:
+def one(spoken: Path, folder: Path, number: int = 0) -> AlignmentTask:
     text = sorted(spoken.glob("txt/*/*.txt"))[number]
     sound = spoken / "audio" / text.parent.name / f"{text.stem}.flac"
-    return Spoken(sound, text, folder / f"{text.stem}.lab")
+    return AlignmentTask(sound, text, folder / f"{text.stem}.lab")
 
 
 def test_the_bias_is_taken_away_and_the_ends_are_the_sounds() -> None:
-    found = corrected(HELLO, 1.0)
+    found = correct_bias(HELLO, 1.0)
     assert found == [
-        Interval(0.0, 0.05 + LATER, "SIL"), Interval(0.05 + LATER, 0.3 + LATER, "HH"),
-        Interval(0.3 + LATER, 0.9 + LATER, "AY"), Interval(0.9 + LATER, 1.0, "SIL"),
+        Interval(0.0, 0.05 + BOUNDARY_BIAS, "SIL"), Interval(0.05 + BOUNDARY_BIAS, 0.3 + BOUNDARY_BIAS, "HH"),
+        Interval(0.3 + BOUNDARY_BIAS, 0.9 + BOUNDARY_BIAS, "AY"), Interval(0.9 + BOUNDARY_BIAS, 1.0, "SIL"),
     ]  # fmt: skip
 
 
 def test_a_sound_without_silence_at_its_ends() -> None:
-    assert [each.phone for each in corrected(HELLO, 0.9)] == ["SIL", "HH", "AY"]
+    assert [each.phone for each in correct_bias(HELLO, 0.9)] == ["SIL", "HH", "AY"]
     late = [Interval(-0.2, -0.02, "SIL"), Interval(-0.02, 0.5, "AY"), Interval(0.5, 0.7, "SIL")]
-    assert corrected(late, 0.5) == [Interval(0.0, 0.5, "AY")]
+    assert correct_bias(late, 0.5) == [Interval(0.0, 0.5, "AY")]
 
 
 def test_silences_become_one() -> None:
     more = [Interval(-0.2, -0.1, "SIL"), Interval(-0.1, 0.1, "SIL"), Interval(0.1, 0.5, "AY")]
-    assert corrected(more, 0.8) == [Interval(0.0, 0.1 + LATER, "SIL"), Interval(0.1 + LATER, 0.8, "AY")]
+    assert correct_bias(more, 0.8) == [
+        Interval(0.0, 0.1 + BOUNDARY_BIAS, "SIL"),
+        Interval(0.1 + BOUNDARY_BIAS, 0.8, "AY"),
+    ]
 
 
 @pytest.mark.parametrize("found", [[], [Interval(-0.2, 1.2, "SIL")], [Interval(-0.2, -0.1, "AY"), *HELLO]])
 def test_phones_outside_the_sound_are_no_alignment(found: list[Interval]) -> None:
-    assert corrected(found, 1.0) == []
+    assert correct_bias(found, 1.0) == []
 
 
 def test_a_recording(spoken: Path, tmp_path: Path) -> None:
@@ -73,7 +82,7 @@ def test_what_is_whole_is_kept_and_what_is_not_is_made_again(spoken: Path, tmp_p
 def test_fall_backs_come_in_turn(spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, asked = [*HELLO], []
     answers: dict[str, list[Interval]] = {"softer": found, "wider": found, "phones": found}
-    kinds = {(1.0, False): "words", (SOFTER, False): "softer", (1.0, True): "wider"}
+    kinds = {(1.0, False): "words", (LOW_LEVEL, False): "softer", (1.0, True): "wider"}
 
     def align(
         _: ForcedAligner, __: np.ndarray, names: list[str], *, level: float = 1.0, wide: bool = False
@@ -98,11 +107,11 @@ def test_strangers_are_told_and_a_dictionary_goes_before(spoken: Path, tmp_path:
     said = task.text.read_text().split()
     text = tmp_path / "strange.txt"
     text.write_text(" ".join(["Blorft", *said]))
-    strange = Spoken(task.sound, text, tmp_path / "strange.lab")
+    strange = AlignmentTask(task.audio, text, tmp_path / "strange.lab")
     assert align_recording(strange, {}).unknown == {"blorft": "B L AO R F T"}
     strange.lab.unlink()
     assert align_recording(strange, {"blorft": "B AA"}).unknown == {}
-    other = Spoken(task.sound, task.text, tmp_path / "other.lab")
+    other = AlignmentTask(task.audio, task.text, tmp_path / "other.lab")
     first = said[0].lower()
     align_recording(other, {first: "M UW"})
     assert [each.phone for each in read_lab(other.lab) if each.phone != "SIL"][:2] == ["M", "UW"]
@@ -113,7 +122,7 @@ def test_strangers_are_told_and_a_dictionary_goes_before(spoken: Path, tmp_path:
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_sound_is_an_outcome(name: str, spoken: Path, tmp_path: Path) -> None:
     sound = write_bad(tmp_path, name)
-    done = align_recording(Spoken(sound, one(spoken, tmp_path).text, tmp_path / "a.lab"), {})
+    done = align_recording(AlignmentTask(sound, one(spoken, tmp_path).text, tmp_path / "a.lab"), {})
     assert not done.attempt and BAD[name] in done.complaint and not (tmp_path / "a.lab").exists()
 
 
@@ -130,7 +139,7 @@ def test_a_bad_sound_is_an_outcome(name: str, spoken: Path, tmp_path: Path) -> N
 def test_a_bad_text_is_an_outcome(content: bytes, words: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(content)
     sound = write_tone(tmp_path / "a.wav", samples=8_000)
-    done = align_recording(Spoken(sound, tmp_path / "a.txt", tmp_path / "a.lab"), {})
+    done = align_recording(AlignmentTask(sound, tmp_path / "a.txt", tmp_path / "a.lab"), {})
     assert not done.attempt and words in done.complaint and not (tmp_path / "a.lab").exists()
 
 
@@ -138,4 +147,4 @@ def test_a_full_disk_ends_the_work(spoken: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     task = one(spoken, tmp_path)
     with pytest.raises(forced_aligner.UserError, match="cannot be written"):
-        align_recording(Spoken(task.sound, task.text, tmp_path / "file" / "a.lab"), {})
+        align_recording(AlignmentTask(task.audio, task.text, tmp_path / "file" / "a.lab"), {})

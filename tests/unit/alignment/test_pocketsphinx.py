@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speechvq.alignment.pocketsphinx import FRAME, PADDING, ForcedAligner, PhoneRecogniser
-from speechvq.alignment.text_normalization import words
+from speechvq.alignment.pocketsphinx import FRAME, PADDING, ForcedAligner, PhoneRecognizer
+from speechvq.alignment.text_normalization import normalize_text
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.errors import UserError
 from speechvq.metrics.edit_distance import distance
@@ -21,7 +21,7 @@ def aligner() -> ForcedAligner:
 def sentences(spoken: Path) -> list[tuple[np.ndarray, list[str]]]:
     texts = sorted(spoken.glob("txt/*/*.txt"))
     sounds = (spoken / "audio" / path.parent.name / f"{path.stem}.flac" for path in texts)
-    return [(read_waveform(sound), words(text.read_text())) for sound, text in zip(sounds, texts)]
+    return [(read_waveform(sound), normalize_text(text.read_text())) for sound, text in zip(sounds, texts)]
 
 
 def test_phones_tile_the_sound_and_its_padding(aligner: ForcedAligner, spoken: Path) -> None:
@@ -59,22 +59,22 @@ def test_words_that_are_not_there_are_not_found(aligner: ForcedAligner) -> None:
 def test_a_wider_search_finds_the_same_words(aligner: ForcedAligner, spoken: Path) -> None:
     samples, said = sentences(spoken)[0]
     if aligner.pronunciation("zork") is None:
-        aligner.teach("zork", aligner.pronunciation(said[0]) or "AH")
+        aligner.add_word("zork", aligner.pronunciation(said[0]) or "AH")
     narrow, wide = aligner.align(samples, said), aligner.align(samples, ["zork", *said[1:]], wide=True)
     assert distance([each.phone for each in narrow], [each.phone for each in wide]) <= 3
 
 
 def test_words_are_taught(aligner: ForcedAligner) -> None:
     assert aligner.pronunciation("hello") == "HH AH L OW" and aligner.pronunciation("blorft") is None
-    aligner.teach("blorft", "B L AO R F T")
+    aligner.add_word("blorft", "B L AO R F T")
     assert aligner.pronunciation("blorft") == "B L AO R F T"
     for word, phones in (("blorft", "B AH"), ("hello", "B AH"), ("new", "B OH"), ("zzy", ""), ("zzy", "SIL")):
         with pytest.raises(ValueError, match=word):
-            aligner.teach(word, phones)
+            aligner.add_word(word, phones)
 
 
 def test_phones_are_recognised_better_than_those_of_another_sentence(spoken: Path) -> None:
-    recogniser = PhoneRecogniser()
+    recogniser = PhoneRecognizer()
     (one, _), (other, _) = sentences(spoken)[1], sentences(spoken)[2]
     heard = recogniser.phones(one)
     assert len(heard) > 15 and heard == recogniser.phones(one) and "SIL" not in heard
@@ -83,7 +83,7 @@ def test_phones_are_recognised_better_than_those_of_another_sentence(spoken: Pat
     assert recogniser.phones(np.zeros(8_000)) == recogniser.phones(np.zeros(0)) == []
 
 
-@pytest.mark.parametrize("make", [ForcedAligner, PhoneRecogniser])
+@pytest.mark.parametrize("make", [ForcedAligner, PhoneRecognizer])
 def test_without_pocketsphinx_the_remedy_is_named(make: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
     with pytest.raises(UserError, match=r"pip install 'speechvq\[align\]'"):

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from speechvq.audio.f0 import HOP, contour
-from speechvq.audio.glottal_phase import PARTS, UNVOICED, classes, contour_phase, count_cycles, glottal_phase
+from speechvq.audio.f0 import F0_HOP, f0_contour
+from speechvq.audio.glottal_phase import (
+    NUM_PHASE_BINS,
+    UNVOICED,
+    accumulate_cycles,
+    glottal_phase,
+    phase_bins,
+    phase_from_f0,
+)
 
 RATE = 16_000
 FORMANTS = ((500, 80), (1_500, 120), (2_500, 160))  # Hz, and their widths
@@ -24,14 +31,14 @@ def voice(hertz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def apart(found: np.ndarray, cycles: np.ndarray) -> np.ndarray:
     """Parts of a cycle between classes and cycles, 0 to 0.5; of voiced samples."""
     own = found != UNVOICED
-    difference = ((found[own] - 1 + 0.5) / PARTS - cycles[own]) % 1.0
+    difference = ((found[own] - 1 + 0.5) / NUM_PHASE_BINS - cycles[own]) % 1.0
     return np.minimum(difference, 1 - difference)
 
 
 @pytest.mark.parametrize("lowest, highest", [(70, 75), (100, 180), (220, 300)])
 def test_the_phase_of_a_known_voice(lowest: float, highest: float) -> None:
     wave, cycles = voice(np.linspace(lowest, highest, RATE))
-    found = glottal_phase(wave, contour(wave))
+    found = glottal_phase(wave, f0_contour(wave))
     assert found.dtype == np.uint8 and found.shape == wave.shape
     inner = slice(800, -800)
     assert (found[inner] != UNVOICED).mean() > 0.95
@@ -47,7 +54,7 @@ def test_a_pitch_read_a_little_wrong_is_mended() -> None:
 
 def test_noise_and_silence_are_in_no_cycle() -> None:
     hiss = np.random.default_rng(0).normal(size=8_000).astype(np.float32)
-    assert (glottal_phase(hiss, contour(hiss)) == UNVOICED).mean() > 0.9
+    assert (glottal_phase(hiss, f0_contour(hiss)) == UNVOICED).mean() > 0.9
     assert not glottal_phase(np.zeros(400, np.float32), np.zeros(3, np.float32)).any()
     assert np.isfinite(glottal_phase(np.zeros(480, np.float32), np.full(3, 100.0))).all(), (
         "a contour of silence"
@@ -58,24 +65,28 @@ def test_noise_and_silence_are_in_no_cycle() -> None:
 
 def test_a_contour_is_followed_from_the_beginning_of_a_cycle() -> None:
     hertz = np.full(50, 200.0)
-    found = contour_phase(hertz, 50 * HOP)
+    found = phase_from_f0(hertz, 50 * F0_HOP)
     assert len(np.flatnonzero(np.diff(found.astype(int)) < 0)) in (99, 100), "half a second of 200 Hz"
-    assert found[0] < PARTS // 40
+    assert found[0] < NUM_PHASE_BINS // 40
     gap = hertz.copy()
     gap[20:30] = 0
-    voiced = contour_phase(gap, 50 * HOP) != UNVOICED
-    assert voiced[: 19 * HOP].all() and not voiced[21 * HOP : 29 * HOP].any() and voiced[31 * HOP :].all()
+    voiced = phase_from_f0(gap, 50 * F0_HOP) != UNVOICED
+    assert (
+        voiced[: 19 * F0_HOP].all()
+        and not voiced[21 * F0_HOP : 29 * F0_HOP].any()
+        and voiced[31 * F0_HOP :].all()
+    )
 
 
 def test_the_pitch_between_frames_lies_on_straight_lines() -> None:
-    steps = np.diff(count_cycles(np.array([100.0, 0.0, 200.0]), 3 * HOP)) * RATE
-    assert steps[HOP - 1] == pytest.approx(150.0) and steps[-1] == pytest.approx(200.0)
-    assert np.allclose(np.diff(count_cycles(np.array([0.0, 120.0, 0.0]), 480)) * RATE, 120.0)
-    assert not count_cycles(np.zeros(3), 480).any()
+    steps = np.diff(accumulate_cycles(np.array([100.0, 0.0, 200.0]), 3 * F0_HOP)) * RATE
+    assert steps[F0_HOP - 1] == pytest.approx(150.0) and steps[-1] == pytest.approx(200.0)
+    assert np.allclose(np.diff(accumulate_cycles(np.array([0.0, 120.0, 0.0]), 480)) * RATE, 120.0)
+    assert not accumulate_cycles(np.zeros(3), 480).any()
 
 
 def test_classes_are_the_parts_of_a_cycle() -> None:
     cycles = np.array([0.0, 0.5, 0.999999, 1.0, 7.25])
-    assert classes(cycles, np.array([100.0])).tolist() == [1, 128, PARTS, 1, 64]
-    assert classes(cycles, np.zeros(1)).tolist() == [UNVOICED] * 5
-    assert classes(cycles, np.zeros(0)).tolist() == [UNVOICED] * 5
+    assert phase_bins(cycles, np.array([100.0])).tolist() == [1, 128, NUM_PHASE_BINS, 1, 64]
+    assert phase_bins(cycles, np.zeros(1)).tolist() == [UNVOICED] * 5
+    assert phase_bins(cycles, np.zeros(0)).tolist() == [UNVOICED] * 5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from speechvq.audio.linear_prediction import polarity, residual
+from speechvq.audio.linear_prediction import lpc_residual, polarity
 
 POLES = [1.0, -1.3, 0.8]
 
@@ -12,7 +12,7 @@ POLES = [1.0, -1.3, 0.8]
 def test_pulses_come_out_of_the_filter_again() -> None:
     pulses = np.zeros(8_000)
     pulses[::100] = 1.0
-    found = residual(lfilter([1.0], POLES, pulses).astype(np.float32))
+    found = lpc_residual(lfilter([1.0], POLES, pulses).astype(np.float32))
     inner = slice(1_000, 7_000)
     assert found.shape == pulses.shape
     places = np.flatnonzero(found[inner] > 0.5) + 1_000
@@ -22,7 +22,7 @@ def test_pulses_come_out_of_the_filter_again() -> None:
 
 def test_noise_is_whitened() -> None:
     noise = np.random.default_rng(0).normal(size=16_000)
-    found = residual(lfilter([1.0], POLES, noise).astype(np.float32))
+    found = lpc_residual(lfilter([1.0], POLES, noise).astype(np.float32))
     spectrum = np.abs(np.fft.rfft(found[:15_360].reshape(-1, 512) * np.hanning(512))) ** 2
     level = 10 * np.log10(spectrum.mean(0)[4:-4])
     assert level.std() < 1.5, "dB; 8 before"
@@ -30,8 +30,8 @@ def test_noise_is_whitened() -> None:
 
 @pytest.mark.parametrize("samples", [0, 1, 159, 160, 161])
 def test_short_sounds_and_silence(samples: int) -> None:
-    assert residual(np.zeros(samples, np.float32)).shape == (samples,)
-    assert np.isfinite(residual(np.full(samples, 0.1, np.float32))).all()
+    assert lpc_residual(np.zeros(samples, np.float32)).shape == (samples,)
+    assert np.isfinite(lpc_residual(np.full(samples, 0.1, np.float32))).all()
     assert polarity(np.zeros(samples, np.float32)) == 1
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from helpers.voices import speech
-from speechvq.audio.mfcc import COEFFICIENTS, LONGEST_HOP, WINDOW, count_frames, mfcc
-from speechvq.audio.waveform import SAMPLE_RATE, normalise_level
+from speechvq.audio.mel import WINDOW
+from speechvq.audio.mfcc import COEFFICIENTS, LONGEST_HOP, count_frames, mfcc
+from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
 
 
 def normalised(rows: np.ndarray) -> np.ndarray:
@@ -19,7 +20,7 @@ def test_at_100_hz_they_are_librosas() -> None:
     before = (
         (512 - WINDOW) // 2 + WINDOW // 2 - LONGEST_HOP // 2
     )  # so that the first window is about sample 80
-    padded = np.pad(normalise_level(wave), (before, 512))
+    padded = np.pad(normalize_level(wave), (before, 512))
     cepstra = librosa.feature.mfcc(
         y=padded,
         sr=SAMPLE_RATE,
@@ -68,7 +69,7 @@ def test_level_changes_nothing_and_silence_is_finite() -> None:
 
 def test_an_hour_is_analysed_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = mfcc(speech("ann"), 250)
-    monkeypatch.setattr("speechvq.audio.mfcc._PIECE", 7)
+    monkeypatch.setattr("speechvq.audio.mel._BLOCK_FRAMES", 7)
     np.testing.assert_allclose(mfcc(speech("ann"), 250), whole, atol=1e-4)
 
 

@@ -6,15 +6,15 @@ import torch
 
 from helpers import reference
 from helpers.tiny import noise
-from speechvq.audio.mulaw import Companding
+from speechvq.audio.mulaw import MuLawCodec
 
 LEVELS = (2, 32, 256, 1024)
 
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.85, 0.97])
 def test_emphasis_equals_its_loop(emphasis: float) -> None:
-    companding, wave = Companding(emphasis, 256), noise(2, 200)
-    ours = companding.emphasise(wave)
+    companding, wave = MuLawCodec(emphasis, 256), noise(2, 200)
+    ours = companding.preemphasize(wave)
     for i in range(2):
         by_loop = reference.emphasise(wave[i].double().numpy(), emphasis, companding.gain)
         assert np.allclose(ours[i].numpy(), by_loop, atol=1e-6)
@@ -23,7 +23,7 @@ def test_emphasis_equals_its_loop(emphasis: float) -> None:
 @pytest.mark.parametrize("levels", LEVELS)
 def test_levels_are_those_of_mu_law(levels: int) -> None:
     values = torch.linspace(-1, 1, 701)[None]
-    ours = Companding(0.0, levels).to_levels(values)[0]
+    ours = MuLawCodec(0.0, levels).encode(values)[0]
     by_loop = torch.tensor([reference.mu_law(float(v), levels) for v in values[0].double()])
     assert (ours - by_loop).abs().max() <= 1 and (ours != by_loop).sum() < 4, "equal but for ties in rounding"
     assert ours[0] == 0 and ours[-1] == levels - 1
@@ -33,14 +33,14 @@ def test_levels_are_those_of_mu_law(levels: int) -> None:
 @pytest.mark.parametrize("levels", LEVELS)
 def test_what_is_louder_than_full_scale_is_clipped(levels: int) -> None:
     loud = torch.tensor([[-9.0, 9.0, float("inf"), -float("inf")]])
-    assert Companding(0.85, levels).to_levels(loud).tolist() == [[0, levels - 1, levels - 1, 0]]
+    assert MuLawCodec(0.85, levels).encode(loud).tolist() == [[0, levels - 1, levels - 1, 0]]
 
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.85])
 def test_to_wave_undoes_mu_law_and_then_emphasis(emphasis: float) -> None:
-    companding = Companding(emphasis, 256)
+    companding = MuLawCodec(emphasis, 256)
     levels = torch.randint(256, (2, 300), generator=torch.Generator().manual_seed(0))
-    waves = companding.to_wave(levels)
+    waves = companding.decode_waveform(levels)
     assert waves.shape == levels.shape and waves.dtype == torch.float32
     for i in range(2):
         expanded = np.array([reference.mu_law_inverse(int(level), 256) for level in levels[i]])
@@ -50,9 +50,9 @@ def test_to_wave_undoes_mu_law_and_then_emphasis(emphasis: float) -> None:
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.85])
 def test_the_levels_of_their_own_wave_are_themselves(emphasis: float) -> None:
-    companding = Companding(emphasis, 256)
-    levels = companding.to_levels(companding.emphasise(noise(1, 4_000)))
-    again = companding.to_levels(companding.emphasise(companding.to_wave(levels)))
+    companding = MuLawCodec(emphasis, 256)
+    levels = companding.encode(companding.preemphasize(noise(1, 4_000)))
+    again = companding.encode(companding.preemphasize(companding.decode_waveform(levels)))
     assert torch.equal(levels, again)
 
 
@@ -60,27 +60,27 @@ def test_the_levels_of_their_own_wave_are_themselves(emphasis: float) -> None:
 def test_the_way_there_and_back_errs_by_mu_laws_rounding_at_most(emphasis: float) -> None:
     """A step of mu-law at x is ln(256) (1 + 255 |x|) / 255 high in 255 steps from -1 to 1; half of it is
     lost."""
-    companding, wave = Companding(emphasis, 256), noise(1, 4_000) / 2  # never clipped
-    emphasised = companding.emphasise(wave)
-    back = companding.to_wave(companding.to_levels(emphasised))
-    error = (companding.emphasise(back) - emphasised).abs()
+    companding, wave = MuLawCodec(emphasis, 256), noise(1, 4_000) / 2  # never clipped
+    emphasised = companding.preemphasize(wave)
+    back = companding.decode_waveform(companding.encode(emphasised))
+    error = (companding.preemphasize(back) - emphasised).abs()
     bound = 1.05 * np.log(256) * (1 / 255 + emphasised.abs()) / 255
     assert (error < bound + 1e-6).all()
     assert float((back - wave).square().mean().sqrt() / wave.square().mean().sqrt()) < 0.05
 
 
 def test_silence_comes_back_as_nearly_nothing() -> None:
-    companding = Companding(0.85, 256)
-    levels = companding.to_levels(companding.emphasise(torch.zeros(1, 100)))
-    assert len(levels.unique()) == 1 and companding.to_wave(levels).abs().max() < 1e-3
+    companding = MuLawCodec(0.85, 256)
+    levels = companding.encode(companding.preemphasize(torch.zeros(1, 100)))
+    assert len(levels.unique()) == 1 and companding.decode_waveform(levels).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.85, 0.99])
 @pytest.mark.parametrize("edges", [[0, 1, 2, 50, 300], [0, 299, 300]])
 def test_pieces_that_know_the_sample_before_make_the_whole(edges: list[int], emphasis: float) -> None:
-    companding, last, parts = Companding(emphasis, 256), None, []
+    companding, last, parts = MuLawCodec(emphasis, 256), None, []
     levels = torch.randint(256, (3, 300), generator=torch.Generator().manual_seed(1))
     for start, stop in zip(edges, edges[1:]):
-        parts.append(companding.deemphasise(companding.expand(levels[:, start:stop]), last))
+        parts.append(companding.deemphasize(companding.decode(levels[:, start:stop]), last))
         last = parts[-1][:, -1]
-    assert torch.allclose(torch.cat(parts, dim=1), companding.to_wave(levels), atol=1e-6)
+    assert torch.allclose(torch.cat(parts, dim=1), companding.decode_waveform(levels), atol=1e-6)

@@ -9,10 +9,10 @@ import pytest
 import soundfile
 
 from speechvq.audio.waveform import (
-    LEVEL,
     SAMPLE_RATE,
-    normalise_level,
-    read_sound,
+    TARGET_RMS,
+    normalize_level,
+    read_audio,
     read_waveform,
     trim_silence,
     write_waveform,
@@ -103,7 +103,7 @@ def test_silence_and_one_sample_are_legal(tmp_path: Path, samples: np.ndarray) -
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_rate_and_channels_change_neither_pitch_nor_length(tmp_path: Path, rate: int, channels: int) -> None:
     soundfile.write(tmp_path / "a.wav", np.tile(tone(rate=rate)[:, None], channels), rate)
-    sound = read_sound(tmp_path / "a.wav")
+    sound = read_audio(tmp_path / "a.wav")
     assert sound.samples.dtype == np.float32 and sound.samples.shape == (SAMPLE_RATE // 2,)
     assert spectral_peak(sound.samples) == pytest.approx(440, abs=2)
     assert (sound.source_rate, sound.source_channels) == (rate, channels)
@@ -141,7 +141,7 @@ def test_a_stream_of_unknown_length_is_not_taken_for_cut_off(tmp_path: Path) -> 
 )
 def test_what_was_changed_is_told(tmp_path: Path, rate: int, channels: int, words: str) -> None:
     soundfile.write(tmp_path / "a.wav", np.tile(tone(rate=rate)[:, None], channels), rate)
-    assert read_sound(tmp_path / "a.wav").change() == words
+    assert read_audio(tmp_path / "a.wav").change() == words
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
@@ -186,19 +186,21 @@ def test_only_finite_mono_is_written(tmp_path: Path, samples: np.ndarray) -> Non
 
 @pytest.mark.parametrize("gain", [1e-3, 1.0, 1e3])
 def test_level_is_reached_whatever_it_was(gain: float) -> None:
-    levelled = normalise_level(gain * tone())
-    assert np.sqrt(np.mean(levelled**2)) == pytest.approx(LEVEL, rel=1e-4) and levelled.dtype == np.float32
+    levelled = normalize_level(gain * tone())
+    assert (
+        np.sqrt(np.mean(levelled**2)) == pytest.approx(TARGET_RMS, rel=1e-4) and levelled.dtype == np.float32
+    )
 
 
 def test_peak_limits_the_level() -> None:
     click = np.zeros(16_000, np.float32)
     click[100] = 0.5
-    assert np.abs(normalise_level(click)).max() == pytest.approx(0.999)
+    assert np.abs(normalize_level(click)).max() == pytest.approx(0.999)
 
 
 @pytest.mark.parametrize("samples", [np.zeros(100, np.float32), np.zeros(0, np.float32)])
 def test_silence_keeps_its_level_and_length(samples: np.ndarray) -> None:
-    assert normalise_level(samples) is samples
+    assert normalize_level(samples) is samples
     assert trim_silence(samples) == (samples, 0)
 
 

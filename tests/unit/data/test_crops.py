@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from helpers.tiny import VOICES
-from speechvq.audio.f0 import contour
+from speechvq.audio.f0 import f0_contour
 from speechvq.data.crops import CropDataset, crop_loader, middle_crops, read_crop
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
@@ -164,7 +164,7 @@ def test_pitch_and_phase_belong_to_their_crop(
         assert all(
             torch.equal(a, b) for a, b in zip((wave, pitch, phase), (other[number][i] for i in (0, 2, 3)))
         )
-        around = contour(wave.numpy())
+        around = f0_contour(wave.numpy())
         both = (pitch[4:-4].numpy() > 0) & (around[4:-4] > 0)
         assert np.allclose(pitch[4:-4].numpy()[both], around[4:-4][both], rtol=0.1)
         assert ((phase > 0).float().view(20, 160).mean(1)[1:-1] >= (pitch[1:-1] > 0).float() * 0.4).all()

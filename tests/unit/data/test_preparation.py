@@ -7,7 +7,7 @@ import pytest
 
 from helpers.corpus_layouts import write_files, write_tone
 from speechvq.alignment.intervals import Interval, read_lab
-from speechvq.audio.waveform import LEVEL, read_waveform
+from speechvq.audio.waveform import TARGET_RMS, read_waveform
 from speechvq.data import preparation
 from speechvq.data.corpora import folder
 from speechvq.data.corpora.recording import Found, Recording
@@ -51,7 +51,7 @@ def test_everything_of_a_corpus_arrives(root: Path, tmp_path: Path) -> None:
         assert utterance.path == (tmp_path / f"out/audio/{utterance.speaker}/{utterance.utt}.flac").resolve()
         assert utterance.seconds == pytest.approx(len(samples) / 16_000, abs=1e-4)
         assert 0.3 <= utterance.seconds < 0.6  # of 0.7 s
-        assert np.sqrt(np.mean(samples**2)) == pytest.approx(LEVEL, rel=0.01)
+        assert np.sqrt(np.mean(samples**2)) == pytest.approx(TARGET_RMS, rel=0.01)
     assert sorted({utterance.split for utterance in utterances}) == ["dev", "test", "train"]
     assert (tmp_path / "out/txt/ann/a0.txt").read_text() == "some words\n"
 

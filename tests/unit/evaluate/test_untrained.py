@@ -8,7 +8,7 @@ import torch
 
 from helpers.tiny import MODEL
 from helpers.voices import speech
-from speechvq.audio.waveform import SAMPLE_RATE, normalise_level
+from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
 from speechvq.config import SpeechConfig
 from speechvq.evaluate.baselines import untrained
 from speechvq.evaluate.baselines.untrained import same_rate_config, untrained_features
@@ -16,7 +16,7 @@ from speechvq.speech.model import SpeechVQ
 
 
 def test_it_is_the_encoder_of_the_model() -> None:
-    wave = normalise_level(speech("ann")[:8_000])
+    wave = normalize_level(speech("ann")[:8_000])
     torch.manual_seed(5)
     model = SpeechVQ(MODEL, ["ann"]).eval()
     with torch.no_grad():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from helpers.tiny import VOICES, WAVENET, speech_config
-from speechvq.audio.f0_contour import at_frames, mean_pitch
+from speechvq.audio.f0_conditioning import f0_at_frame_rate, mean_f0
 from speechvq.config import SourceFilterConfig
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.source_filter.intonation import Intonation
@@ -50,7 +50,7 @@ def test_what_follows_a_stream_does_not_change_its_contour() -> None:
 @pytest.mark.parametrize("hop", [64, 160, 320, 640, 96])
 def test_frames_lie_on_lines_between_voiced_codes(hop: int) -> None:
     codes = np.array([0, 100, 120, 0, 0, 200, 220, 240], np.float32)
-    frames = at_frames(codes, hop)
+    frames = f0_at_frame_rate(codes, hop)
     assert frames.shape == (-(-8 * hop // 160),) and frames.dtype == np.float32
     for f, hertz in enumerate(frames):
         place = (f + 0.5) * 160 / hop
@@ -60,7 +60,7 @@ def test_frames_lie_on_lines_between_voiced_codes(hop: int) -> None:
             assert hertz == pytest.approx(
                 np.interp(place - 0.5, [1, 2, 5, 6, 7], [100, 120, 200, 220, 240]), rel=1e-5
             )
-    assert not at_frames(np.zeros(5, np.float32), hop).any()
+    assert not f0_at_frame_rate(np.zeros(5, np.float32), hop).any()
 
 
 def test_a_voice_keeps_to_its_own_mean() -> None:
@@ -71,4 +71,4 @@ def test_a_voice_keeps_to_its_own_mean() -> None:
     model.decoder.intonation.tell.bias.data[1] = 3.0
     model.voice_pitch.fill_(133.0)
     contour = model.intonation(np.arange(40) % model.config.quantizer.num_codes, VOICES[1])
-    assert mean_pitch(contour) == pytest.approx(133.0, rel=1e-3)
+    assert mean_f0(contour) == pytest.approx(133.0, rel=1e-3)

@@ -6,17 +6,13 @@ import pytest
 import torch
 
 from helpers.tiny import noise
+from speechvq.audio.mel import ENERGY_FLOOR, FFT, WINDOW, LogMel, band_centers
 from speechvq.speech.encoder.mel_frontend import (
-    FFT,
-    QUIET,
-    WINDOW,
-    Hearing,
-    LogMel,
-    band_centres,
+    MelFrontend,
     cepstrum_weights,
-    colour_of,
-    colour_sums,
-    disguise,
+    utterance_mean,
+    utterance_sums,
+    vtlp_augment,
 )
 
 
@@ -32,7 +28,7 @@ def test_bands_are_librosas(bands: int, hop: int) -> None:
         for n in (0, 7, 19):
             power = np.abs(np.fft.rfft(padded[row, n * hop : n * hop + FFT] * window)) ** 2 / FFT
             white = filters.sum(1) * np.square(window).sum() / FFT
-            expected = np.log(filters @ power / white + QUIET)
+            expected = np.log(filters @ power / white + ENERGY_FLOOR)
             assert np.allclose(ours[row, n].numpy(), expected, atol=1e-3)
 
 
@@ -45,17 +41,17 @@ def test_the_middles_of_bands_are_where_they_answer_most() -> None:
     for bands in (20, 40):
         filters = librosa.filters.mel(sr=16_000, n_fft=1 << 14, n_mels=bands, fmin=40.0, htk=True, norm=None)
         loudest = filters.argmax(1) * 16_000 / (1 << 14)
-        assert np.allclose(band_centres(bands).numpy(), loudest, atol=2.0)
+        assert np.allclose(band_centers(bands).numpy(), loudest, atol=2.0)
 
 
 def test_training_brings_every_band_to_unit_scale() -> None:
-    out = Hearing(40, 160, 0.0, 0.05).train()(noise(4, 160 * 50))
+    out = MelFrontend(40, 160, 0.0, 0.05).train()(noise(4, 160 * 50))
     assert out.mean((0, 2)).abs().max() < 0.1 and (out.std((0, 2)) - 1).abs().max() < 0.1
 
 
 def test_the_colour_of_a_voice_is_not_heard() -> None:
     """Neither its level, nor another filter's, nor pauses before and after."""
-    hearing = Hearing(40, 160, 0.0, 0.05).eval()
+    hearing = MelFrontend(40, 160, 0.0, 0.05).eval()
     wave = noise(1, 160 * 60) * torch.linspace(1e3, 1e4, 160 * 60)
     heard = hearing(wave)
     assert torch.allclose(hearing(3.0 * wave), heard, atol=0.01)
@@ -67,9 +63,9 @@ def test_the_colour_of_a_voice_is_not_heard() -> None:
 
 def test_a_colour_adds_up_from_pieces_and_is_a_weighted_mean() -> None:
     logs = torch.randn(2, 30, 8, dtype=torch.float64)
-    whole = colour_of(*colour_sums(logs))
-    pieces = [colour_sums(part) for part in logs.split([4, 20, 6], dim=1)]
-    assert torch.allclose(colour_of(*(sum(parts) for parts in zip(*pieces))), whole)
+    whole = utterance_mean(*utterance_sums(logs))
+    pieces = [utterance_sums(part) for part in logs.split([4, 20, 6], dim=1)]
+    assert torch.allclose(utterance_mean(*(sum(parts) for parts in zip(*pieces))), whole)
     for row in range(2):
         weights = [float(np.exp(frame.mean() / 2)) for frame in logs[row].numpy()]
         assert np.allclose(whole[row].numpy(), np.average(logs[row].numpy(), axis=0, weights=weights))
@@ -78,18 +74,18 @@ def test_a_colour_adds_up_from_pieces_and_is_a_weighted_mean() -> None:
 def test_a_disguise_changes_voice_and_not_time() -> None:
     logs = torch.randn(8, 30, 40).cumsum(1)
     torch.manual_seed(0)
-    changed = disguise(logs, 1.0)
+    changed = vtlp_augment(logs, 1.0)
     assert changed.shape == logs.shape and changed.isfinite().all()
     assert not torch.allclose(changed, logs, atol=0.1)
-    assert torch.equal(disguise(logs, 0.0), logs)
+    assert torch.equal(vtlp_augment(logs, 0.0), logs)
     constant = torch.zeros(3, 30, 40)
-    coloured = disguise(constant, 1.0)
+    coloured = vtlp_augment(constant, 1.0)
     assert torch.allclose(coloured, coloured[:, :1].expand_as(coloured)), "a colour is the same all the time"
     assert coloured.mean(-1).abs().max() < 1e-4, "and makes nothing louder"
     torch.manual_seed(1)
     tone = torch.zeros(200, 1, 40)
     tone[:, 0, 20] = 100.0
-    places = disguise(tone, 1.0).argmax(-1)[:, 0]
+    places = vtlp_augment(tone, 1.0).argmax(-1)[:, 0]
     assert places.min() >= 16 and places.max() <= 25 and len(places.unique()) > 5, "a fifth either way"
 
 

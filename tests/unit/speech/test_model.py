@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from helpers.tiny import MODEL, VOICES, WAVENET, noise, speech_config, speech_model
-from speechvq.audio.f0 import HOP
-from speechvq.audio.f0_contour import at_code_rate
+from speechvq.audio.f0 import F0_HOP
+from speechvq.audio.f0_conditioning import f0_at_code_rate
 from speechvq.errors import UserError
 from speechvq.speech import model as speech_model_module
 from speechvq.speech.model import SpeechVQ, match_level
@@ -142,12 +142,12 @@ def test_chunks_are_joined_to_the_sources_length_and_their_errors_are_told(
 def test_a_chunks_contour_is_the_wholes(hop: int) -> None:
     """Frame by frame at the code rate, but for the last 5 ms, which are nearest to what lies beyond the chunk."""
     frames = round(11.3 * 16_000 / hop)
-    contour = torch.arange(-(-frames * hop // HOP)).float()
-    whole = at_code_rate(contour[None], frames, hop)[0]
+    contour = torch.arange(-(-frames * hop // F0_HOP)).float()
+    whole = f0_at_code_rate(contour[None], frames, hop)[0]
     for chunk in overlap_add.cut(frames, hop):
-        own = contour[chunk.first * hop // HOP : -(-chunk.last * hop // HOP)]
-        part = at_code_rate(own[None], chunk.last - chunk.first, hop)[0]
-        known = len(part) - -(-HOP // hop // 2) - 1
+        own = contour[chunk.first * hop // F0_HOP : -(-chunk.last * hop // F0_HOP)]
+        part = f0_at_code_rate(own[None], chunk.last - chunk.first, hop)[0]
+        known = len(part) - -(-F0_HOP // hop // 2) - 1
         assert torch.equal(part[:known], whole[chunk.first : chunk.last][:known])
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from speechvq.audio.f0 import HOP
+from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.speech.sampling.overlap_add import FADE, HEARD, JOIN, SETTLE, TAIL, Chunk, cut, join
 
@@ -25,7 +25,7 @@ def test_chunks_cover_a_sound_and_overlap_by_what_a_join_needs(seconds: float, h
         overlap = seconds_of(before.last - after.first, hop)
         assert -1e-9 < overlap - (SETTLE + JOIN + TAIL) < 0.25
     for chunk in chunks:
-        assert chunk.first * hop % HOP == 0, "its contour begins on a frame of the whole's"
+        assert chunk.first * hop % F0_HOP == 0, "its contour begins on a frame of the whole's"
         assert seconds_of(chunk.last - chunk.first, hop) < HEARD + SETTLE + JOIN + TAIL + 0.35
 
 

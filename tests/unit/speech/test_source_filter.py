@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from helpers.tiny import MODEL, WAVENET
-from speechvq.audio.f0_contour import at_code_rate
-from speechvq.audio.glottal_phase import PARTS, contour_phase
-from speechvq.audio.mulaw import Companding
+from speechvq.audio.f0_conditioning import f0_at_code_rate
+from speechvq.audio.glottal_phase import NUM_PHASE_BINS, phase_from_f0
+from speechvq.audio.mulaw import MuLawCodec
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import SourceFilterConfig
 from speechvq.speech.decoder.decoder import Decoder, spoilt
@@ -31,7 +31,7 @@ FILTER_ALONE = dataclasses.replace(CONFIG, source_filter=SourceFilterConfig(orde
 
 def decoder(config: object = CONFIG, random: float = 0.1) -> Decoder:
     torch.manual_seed(0)
-    made = Decoder(config, 3, Companding(0.85, LEVELS))  # type: ignore[arg-type]
+    made = Decoder(config, 3, MuLawCodec(0.85, LEVELS))  # type: ignore[arg-type]
     for parameter in made.parameters():
         parameter.data += random * torch.randn_like(parameter)
     return made.eval()
@@ -42,7 +42,7 @@ def script(streams: int, frames: int) -> Script:
     vectors = torch.randn(streams, frames, DIM, generator=generator)
     pitch = 100 + 200 * torch.rand(streams, frames, generator=generator)
     pitch[:, 3:5] = 0
-    phase = torch.randint(PARTS + 1, (streams, frames * HOP), generator=generator).byte()
+    phase = torch.randint(NUM_PHASE_BINS + 1, (streams, frames * HOP), generator=generator).byte()
     return Script(vectors, torch.arange(streams) % 3, HOP, pitch, phase=phase)
 
 
@@ -95,7 +95,7 @@ def test_excitation_and_carrier_equal_loops() -> None:
         total = 0.0
         for frame, share in ((left, 1 - place + left), (min(left + 1, 6), place - left)):
             for k in range(6):
-                angle = 2 * np.pi * (part - 0.5) / PARTS * (k + 1)
+                angle = 2 * np.pi * (part - 0.5) / NUM_PHASE_BINS * (k + 1)
                 both = told.harmonics[0, frame, [k, k + 6]].tolist()
                 total += share * (both[0] * np.cos(angle) + both[1] * np.sin(angle)) * (part > 0)
         assert float(carrier[0, t]) == pytest.approx(total, abs=1e-5)
@@ -120,7 +120,7 @@ def test_classes_become_sound_as_loops_make_it(length: int, config: object) -> N
         emphasised = (
             torch.stack([looped(source.sizes[row], told, n) for n, row in enumerate(classes)]) + carrier
         )
-        expected = model.companding.deemphasise(emphasised.clone())
+        expected = model.companding.deemphasize(emphasised.clone())
     synthesis = Synthesis(model, said, voicing=0.0)
     parts = [synthesis(classes[:, t : t + length * HOP]) for t in range(0, 9 * HOP, length * HOP)]
     assert torch.allclose(torch.cat(parts, dim=1), expected, rtol=1e-3, atol=1e-4)
@@ -178,11 +178,11 @@ def test_nats_are_those_of_a_density_in_each_level() -> None:
     pitch = torch.zeros(2, -(-12 * HOP // 160))
     with torch.no_grad():
         ours = float(model.nats(wave, said.vectors, said.speaker, pitch, said.phase))
-        emphasised = model.companding.emphasise(wave).clamp(-1, 1)
-        told = model.told(said.vectors, said.speaker, at_code_rate(pitch, 12, HOP))
+        emphasised = model.companding.preemphasize(wave).clamp(-1, 1)
+        told = model.told(said.vectors, said.speaker, f0_at_code_rate(pitch, 12, HOP))
         assert model.source_filter is not None
         excitation = model.source_filter.excitation(emphasised, told, torch.zeros_like(emphasised))
-        width = model.companding.log_widths[model.companding.to_levels(emphasised)]
+        width = model.companding.log_widths[model.companding.encode(emphasised)]
         sharpness = told.sharpness.repeat_interleave(HOP, dim=1)
         expected = float((excitation.abs() + np.log(2) - sharpness - width).mean())
     assert ours == pytest.approx(expected, abs=0.02)
@@ -248,7 +248,7 @@ def learnt(model: Decoder, wave: Tensor, said: Script, steps: int) -> float:
 def test_a_voice_of_harmonics_is_learnt_and_followed_at_another_pitch() -> None:
     """A sawtooth of 200 Hz: afterwards the carrier is that sound, and at 250 Hz it has that pitch."""
     model, frames = decoder(random=0.02).train(), 24
-    phase = torch.from_numpy(contour_phase(np.full(frames * HOP // 160, 200.0), frames * HOP))[None]
+    phase = torch.from_numpy(phase_from_f0(np.full(frames * HOP // 160, 200.0), frames * HOP))[None]
     said = Script(
         torch.ones(1, frames, DIM),
         torch.zeros(1, dtype=torch.long),
@@ -263,11 +263,11 @@ def test_a_voice_of_harmonics_is_learnt_and_followed_at_another_pitch() -> None:
     assert model.source_filter is not None
     with torch.no_grad():
         carrier = model.source_filter.carrier(told.harmonics, phase)
-        emphasised = model.companding.emphasise(wave)
+        emphasised = model.companding.preemphasize(wave)
         inner = slice(100, -100)
         left = (emphasised - carrier)[0, inner].square().mean() / emphasised[0, inner].square().mean()
         assert left < 0.1
-        higher = torch.from_numpy(contour_phase(np.full(frames * HOP // 160, 250.0), frames * HOP))[None]
+        higher = torch.from_numpy(phase_from_f0(np.full(frames * HOP // 160, 250.0), frames * HOP))[None]
         moved = model.source_filter.carrier(told.harmonics, higher)[0].numpy()
     spectrum = np.abs(np.fft.rfft(moved * np.hanning(len(moved)), 16_000))
     assert abs(int(spectrum[100:400].argmax()) + 100 - 250) <= 2
@@ -280,7 +280,7 @@ def test_the_filter_learns_a_colour_and_the_level() -> None:
     noise, coloured = torch.randn(frames * HOP + 2), [0.0, 0.0]
     for each in noise.tolist():
         coloured.append(1.6 * coloured[-1] - 0.8 * coloured[-2] + 0.004 * each)
-    wave = model.companding.deemphasise(torch.tensor(coloured[-frames * HOP :])[None])
+    wave = model.companding.deemphasize(torch.tensor(coloured[-frames * HOP :])[None])
     learnt(model, wave, said, 300)
     told = told_of(model.eval(), said._replace(pitch=torch.full((1, frames), 200.0)))
     assert told.taps[0, 5:-5, 0].mean() == pytest.approx(1.6, abs=0.2)

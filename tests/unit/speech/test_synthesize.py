@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from helpers.tiny import MODEL, WAVENET
-from speechvq.audio.mulaw import Companding
+from speechvq.audio.mulaw import MuLawCodec
 from speechvq.config import QuantizerConfig
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.sampling import numba_engine
@@ -17,7 +17,7 @@ from speechvq.speech.sampling.sampler import sample
 from speechvq.speech.sampling.synthesize import Sampling, chance, speak_script
 
 HOP, DIM = 8, 4
-COMPANDING = Companding(0.85, WAVENET.levels)
+COMPANDING = MuLawCodec(0.85, WAVENET.levels)
 
 
 @pytest.mark.parametrize("edges", [[0, 1, 2, 3, 1_000], [0, 999, 1_000], [0, 500, 500, 1_000], [0, 1_000]])
@@ -51,7 +51,7 @@ def script(*lengths: int) -> Script:
 def said(waves: list[np.ndarray]) -> list[list[int]]:
     """The levels that sounds were made of."""
     return [
-        COMPANDING.to_levels(COMPANDING.emphasise(torch.from_numpy(wave)[None]))[0].tolist() for wave in waves
+        COMPANDING.encode(COMPANDING.preemphasize(torch.from_numpy(wave)[None]))[0].tolist() for wave in waves
     ]
 
 
@@ -77,7 +77,7 @@ def test_sounds_are_as_long_as_their_scripts_however_they_are_cut(
         engine="torch",
     )
     for wave, row in zip(waves, levels):
-        whole = COMPANDING.to_wave(row[None, : len(wave)])[0].numpy() if len(wave) else np.empty(0)
+        whole = COMPANDING.decode_waveform(row[None, : len(wave)])[0].numpy() if len(wave) else np.empty(0)
         assert np.allclose(wave, whole, atol=1e-6)
 
 
