@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from speechvq.cli.command import run
 from speechvq.errors import UserError
-from speechvq.plots.image_grid import draw_rows, in_rows
+from speechvq.plots.image_grid import save_image_grid, split_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,11 +64,11 @@ def _work(arguments: argparse.Namespace) -> None:
         samples = _samples(arguments, model)
     arrays = [row.cpu().numpy() for row in rows]
     columns = min(arguments.count, 16)
-    parts = [part for group in zip(*(in_rows(array, columns) for array in arrays)) for part in group]
-    draw_rows(arguments.out / "reconstructions.png", parts)
+    parts = [part for group in zip(*(split_rows(array, columns) for array in arrays)) for part in group]
+    save_image_grid(arguments.out / "reconstructions.png", parts)
     print(f"{arguments.out / 'reconstructions.png'}: held-out pictures, below them what the model keeps")
     if samples is not None:
-        draw_rows(arguments.out / "samples.png", in_rows(samples.cpu().numpy(), columns))
+        save_image_grid(arguments.out / "samples.png", split_rows(samples.cpu().numpy(), columns))
         print(f"{arguments.out / 'samples.png'}: {arguments.count} pictures out of nothing")
 
 

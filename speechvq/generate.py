@@ -18,7 +18,7 @@ from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES,
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
-from speechvq.plots.generation import draw_generation
+from speechvq.plots.generation import plot_generation
 from speechvq.runtime.progress import counter
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _work(arguments: argparse.Namespace) -> None:
     names = [f"{voice}_{i}" for i, voice in enumerate(voices)]
     waves = _speak(model, codes, voices, prompt, arguments)
     _write(arguments.out, names, voices, codes, waves, prior)
-    draw_generation(
+    plot_generation(
         arguments.out / PICTURE,
         {name: (wave, each) for name, wave, each in list(zip(names, waves, codes))[:SHOWN]},
         frame_rate=model.config.frame_rate,

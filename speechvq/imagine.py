@@ -114,14 +114,14 @@ def _write(out: Path, videos: Sequence[np.ndarray], given: int) -> None:
 
     In the strip a blank divides what was given from what came.
     """
-    from speechvq.plots.animation import draw_gif
-    from speechvq.plots.image_grid import BACKGROUND, draw_rows, in_rows
+    from speechvq.plots.animation import save_gif
+    from speechvq.plots.image_grid import BACKGROUND, save_image_grid, split_rows
 
-    draw_gif(out / GIF, videos)
+    save_gif(out / GIF, videos)
     blank = np.full((int(given > 0), *videos[0].shape[1:]), BACKGROUND, np.uint8)
     divided = (np.concatenate([video[:given], blank, video[given:]]) for video in videos)
-    each = [in_rows(video.transpose(0, 3, 1, 2), COLUMNS) for video in divided]
-    draw_rows(out / STRIP, [row for group in zip(*each) for row in group])
+    each = [split_rows(video.transpose(0, 3, 1, 2), COLUMNS) for video in divided]
+    save_image_grid(out / STRIP, [row for group in zip(*each) for row in group])
     beside = "what is really seen, beside it (below it) " if len(videos) > 1 else ""
     print(f"{out / GIF}, {out / STRIP}: {beside}{given} frames given and {len(videos[0]) - given} imagined")
 

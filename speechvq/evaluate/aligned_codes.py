@@ -28,8 +28,8 @@ class AlignedCodes:
         self.names = sorted(set(codes.files) & set(alignments.places))
         self.missing = sorted(set(codes.files) - set(alignments.places))
         self.unused = len(alignments.places) - len(self.names)
-        self.strangers = [name for name in self.names if manifest and name not in manifest]
-        self.late = 0
+        self.without_speaker = [name for name in self.names if manifest and name not in manifest]
+        self.num_late = 0
         if not self.names:
             examples = f"for example {min(codes.files)!r} and {min(alignments.places)!r}"
             raise UserError(
@@ -39,10 +39,10 @@ class AlignedCodes:
     def read(self) -> Iterator[LabelledUnits]:
         """Every utterance, one by one."""
         rate = self.codes.frame_rate_hz
-        self.late = 0
+        self.num_late = 0
         for name in progress(self.names, total=len(self.names), label="score", unit="utterances"):
             units = self.labelled(name)
-            self.late += units.intervals[-1].end > len(units.codes) / rate + _LATE
+            self.num_late += units.intervals[-1].end > len(units.codes) / rate + _LATE
             yield units
 
     def labelled(self, name: str) -> LabelledUnits:
@@ -61,8 +61,8 @@ class AlignedCodes:
             lines.append(f"left out: {len(self.missing)} without an alignment, for example {self.missing[0]}")
         if self.unused:
             lines.append(f"not used: {self.unused} alignments without codes")
-        if self.strangers:
-            lines.append(f"not in the manifest, so not in the held-out map: {len(self.strangers)}")
+        if self.without_speaker:
+            lines.append(f"not in the manifest, so not in the held-out map: {len(self.without_speaker)}")
         return "\n".join(lines)
 
     def warn(self, score: Score) -> None:
@@ -71,8 +71,8 @@ class AlignedCodes:
         if dropped > _MANY_DROPPED * (frames + dropped):
             share = f"{100 * dropped / (frames + dropped):.0f} % of the codes are in no phone"
             print(f"{self.codes.path}: {share}; is frame_rate_hz right?", file=sys.stderr)
-        if self.late:
-            count = f"in {self.late} of {len(self.names)} utterances phones go on after the last code"
+        if self.num_late:
+            count = f"in {self.num_late} of {len(self.names)} utterances phones go on after the last code"
             print(f"{self.codes.path}: {count}; is frame_rate_hz right?", file=sys.stderr)
 
     def content(self, scores: Mapping[str, Score]) -> dict[str, object]:
@@ -88,8 +88,8 @@ class AlignedCodes:
                 "utterances": len(self.names),
                 "without_alignment": self.missing,
                 "without_codes": self.unused,
-                "without_speaker": self.strangers,
-                "phones_after_the_last_code": self.late,
+                "without_speaker": self.without_speaker,
+                "phones_after_the_last_code": self.num_late,
                 "phones": list(scores["all"].phones),
             },
         }

@@ -25,7 +25,7 @@ class AlignedSpeech(NamedTuple):
     missing: list[str]  # utterances of the split that have no alignment
 
 
-def training_speech(utterances: Sequence[Utterance], seconds: float) -> list[Utterance]:
+def training_utterances(utterances: Sequence[Utterance], seconds: float) -> list[Utterance]:
     """Utterances of the split train, drawn by a fixed seed until they are `seconds` long, or all.
 
     Raises:
@@ -71,7 +71,7 @@ def aligned_speech(
     return AlignedSpeech(known, [alignments.read(u.utt) for u in known], missing)
 
 
-def read_sounds(utterances: Sequence[Utterance], *, label: str) -> Iterator[np.ndarray]:
+def read_waveforms(utterances: Sequence[Utterance], *, label: str) -> Iterator[np.ndarray]:
     """Their samples, (T,) each at 16 kHz, one by one."""
     for utterance in progress(utterances, total=len(utterances), label=label, unit="utterances"):
         yield read_waveform(utterance.path)

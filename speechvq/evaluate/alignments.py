@@ -7,8 +7,8 @@ from pathlib import Path
 
 from speechvq.alignment.directory import read_alignments
 from speechvq.cli.command import run
+from speechvq.cli.tables import align, number, percent
 from speechvq.errors import UserError
-from speechvq.evaluate.tables import align, number, percent
 from speechvq.io.atomic import write_bytes
 from speechvq.metrics.units.boundaries import Agreement, Boundaries, agreement, compare
 

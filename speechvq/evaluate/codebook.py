@@ -2,15 +2,15 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from speechvq.cli.command import run
+from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, percent
 from speechvq.data.codes_directory import open_codes
 from speechvq.errors import UserError
-from speechvq.evaluate.unit_tables import codebook_table
 from speechvq.io.atomic import write_bytes
-from speechvq.metrics.units.codebook import score_codebook
+from speechvq.metrics.units.codebook import CodebookScore, score_codebook
 from speechvq.runtime.progress import progress
 
 
@@ -48,3 +48,39 @@ def _work(arguments: argparse.Namespace) -> None:
             "run_lengths": score.run_lengths.tolist(),
         }
         write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())
+
+
+def codebook_table(name: str, frame_rate: float, score: CodebookScore) -> str:
+    """How a codebook is used, beside what random order and equal use would give."""
+    figures = score.figures
+    counts = f"{figures['utterances']} utterances, {figures['frames']} codes, {frame_rate:g} a second"
+
+    def row(label: str, key: str, baseline: str, share: bool = False) -> MetricRow:
+        value = _percent(figures[key]) if share else decimal(figures[key])
+        return MetricRow(label, value, interval(score.intervals.get(key), as_percent=share), (baseline,))
+
+    most, alike = decimal(figures["bitrate_max"]), 100 / (figures["num_codes"] or 1)
+    rows = [
+        row("codes that occur", "active_codes", f"{figures['num_codes']} at most"),
+        row("most frequent code", "commonest_share", f"{alike:.1f} % alike", True),
+        row("perplexity", "perplexity", f"{figures['num_codes']} alike"),
+        row("bit/s", "bitrate_entropy", f"{most} alike"),
+        row("a code stays, ms", "run_ms", f"{decimal(figures['shuffled_run_ms'])} shuffled"),
+        row("  median", "run_ms_median", ""),
+        row("  longest", "run_ms_longest", ""),
+        row("codes a second, repeats left out", "collapsed_rate_hz", _shuffled_rate(figures)),
+        row("bit/s, repeats left out", "collapsed_bitrate", ""),
+    ]
+    notes = (
+        "alike: if every code were equally frequent; shuffled: the same codes in random order",
+        "perplexity and codes that occur are of all utterances together; intervals: 95 %, by resampling them",
+    )
+    return "\n".join([metric_table(f"{name}: {counts}", ("baseline",), rows), "", *notes])
+
+
+def _shuffled_rate(figures: Mapping[str, float | int | None]) -> str:
+    return f"{decimal(figures['shuffled_collapsed_rate_hz'])} shuffled"
+
+
+def _percent(fraction: float | None) -> str:
+    return percent(fraction, 1)

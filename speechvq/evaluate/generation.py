@@ -17,12 +17,12 @@ from speechvq.alignment.directory import open_alignments
 from speechvq.alignment.intervals import phones_at_frames
 from speechvq.audio.waveform import read_waveform
 from speechvq.cli.command import run
+from speechvq.cli.tables import align, number, percent
 from speechvq.data.code_strings import CodeString, read_strings
 from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.data.conversions import read_references
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
-from speechvq.evaluate.tables import align, number, percent
 from speechvq.io.atomic import write_bytes
 from speechvq.metrics.units.code_statistics import code_to_phone, compare_codes, jensen_shannon, run_lengths
 from speechvq.runtime.progress import progress

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speechvq.cli.command import run
+from speechvq.cli.tables import align
 from speechvq.config import SequencePriorRun, read_run
 from speechvq.data.code_strings import CodeString, other_speakers, read_strings, speaker_numbers
 from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.errors import UserError
-from speechvq.evaluate.tables import align
 from speechvq.io.atomic import write_bytes
 from speechvq.metrics.units.code_length import CodeLength, code_length
 from speechvq.runtime.progress import progress

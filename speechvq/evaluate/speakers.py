@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechvq.cli.command import run
+from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, percent
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
-from speechvq.evaluate.unit_tables import speakers_table
 from speechvq.io.atomic import write_bytes
-from speechvq.metrics.units.speakers import score_speakers
+from speechvq.metrics.units.speakers import SpeakerScore, score_speakers
 from speechvq.runtime.progress import progress
 
 
@@ -53,3 +53,34 @@ def _work(arguments: argparse.Namespace) -> None:
     if arguments.json:
         content = {**score.figures, "intervals": score.intervals, "not_in_manifest": strangers}
         write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())
+
+
+def speakers_table(name: str, score: SpeakerScore) -> str:
+    """What the codes tell of the speaker, beside chance."""
+    figures, bounds = score.figures, score.intervals
+    counts = f"{figures['utterances']} utterances of {figures['num_speakers']} speakers"
+    probe = f"speaker named by a linear probe, {figures['probe_utterances']} utterances"
+    rows = [
+        MetricRow(
+            "PNMI of codes and speakers",
+            decimal(figures["speaker_pnmi"]),
+            interval(bounds["speaker_pnmi"]),
+            (decimal(figures["shuffled_speaker_pnmi"]),),
+        ),
+        MetricRow(
+            probe,
+            _percent(figures["probe_accuracy"]),
+            interval(bounds["probe_accuracy"], as_percent=True),
+            (_percent(figures["probe_chance"]),),
+        ),
+    ]
+    notes = (
+        "PNMI: what a code tells of its speaker, of 1; by chance: the speakers dealt out anew to utterances",
+        "probe: logistic regression on how often an utterance has each code, every utterance held out once;",
+        "  by chance: always the most frequent speaker; intervals: 95 %; low: little of the voice is left",
+    )
+    return "\n".join([metric_table(f"{name}: {counts}", ("by chance",), rows), "", *notes])
+
+
+def _percent(fraction: float | None) -> str:
+    return percent(fraction, 1)

@@ -12,7 +12,7 @@ BACKGROUND = 255
 ENLARGED = 3  # times; a frame of a world is small
 
 
-def draw_gif(path: Path, videos: Sequence[np.ndarray], *, milliseconds: int = 120) -> None:
+def save_gif(path: Path, videos: Sequence[np.ndarray], *, frame_ms: int = 120) -> None:
     """Write videos side by side as a GIF that repeats; each frame has the 256 colours that suit it.
 
     Args:
@@ -25,15 +25,15 @@ def draw_gif(path: Path, videos: Sequence[np.ndarray], *, milliseconds: int = 12
     """
     from PIL import Image
 
-    whole = map(Image.fromarray, side_by_side(videos))
+    whole = map(Image.fromarray, tile_videos(videos))
     frames = [frame.quantize(256, dither=Image.Dither.NONE) for frame in whole]
     with replacing(path) as temporary:
         frames[0].save(
-            temporary, format="GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0
+            temporary, format="GIF", save_all=True, append_images=frames[1:], duration=frame_ms, loop=0
         )
 
 
-def side_by_side(videos: Sequence[np.ndarray]) -> np.ndarray:
+def tile_videos(videos: Sequence[np.ndarray]) -> np.ndarray:
     """Videos (L, H, W, 3) enlarged, with gaps between them: (L, height, width, 3), uint8."""
     large = [video.repeat(ENLARGED, 1).repeat(ENLARGED, 2) for video in videos]
     length, height = large[0].shape[:2]

@@ -13,14 +13,14 @@ from speechvq.plots.panels import (
     DPI,
     INK,
     PIXELS,
-    code_colours,
-    draw_codes,
-    draw_spectrogram,
-    save_picture,
-    write_title,
+    code_colors,
+    plot_codes,
+    plot_spectrogram,
+    save_figure,
+    set_panel_title,
 )
-from speechvq.plots.phone_colors import phone_colours
-from speechvq.plots.phone_strip import draw_phones
+from speechvq.plots.phone_colors import phone_colors
+from speechvq.plots.phone_strip import plot_phones
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ SHOWN = 32  # codes that are written as numbers
 _PITCH = "#48e0e4"
 
 
-def draw_conversion(
+def plot_conversion(
     path: Path,
     source: np.ndarray,
     codes: np.ndarray | None,
@@ -74,25 +74,25 @@ def draw_conversion(
     panels = iter(figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
     above = next(panels)
     if phones:
-        draw_phones(above, phones, phone_colours(sorted({each.phone for each in phones})), seconds, "")
+        plot_phones(above, phones, phone_colors(sorted({each.phone for each in phones})), seconds, "")
         above.set(xlim=(0, seconds), xticks=[])
-        write_title(above, "Its phones")
-    _spectrogram(next(panels) if phones else above, source, f"Source: {title}", seconds)
+        set_panel_title(above, "Its phones")
+    _plot_spectrogram(next(panels) if phones else above, source, f"Source: {title}", seconds)
     if codes is not None:
         shown = codes[: round(seconds * frame_rate)]
         strip, numbers = next(panels), next(panels)
-        draw_codes(strip, shown, frame_rate, num_codes, seconds)
-        _code_numbers(figure, strip, numbers, shown, frame_rate)
+        plot_codes(strip, shown, frame_rate, num_codes, seconds)
+        _plot_code_numbers(figure, strip, numbers, shown, frame_rate)
     for name, wave in converted.items():
-        _spectrogram(next(panels), wave, f"Spoken again from its codes, in the voice of {name}", seconds)
+        _plot_spectrogram(next(panels), wave, f"Spoken again from its codes, in the voice of {name}", seconds)
     figure.axes[len(heights) - 1].set_xlabel("seconds")
-    save_picture(figure, path)
+    save_figure(figure, path)
 
 
-def _spectrogram(axes: "Axes", wave: np.ndarray, title: str, seconds: float) -> None:
+def _plot_spectrogram(axes: "Axes", wave: np.ndarray, title: str, seconds: float) -> None:
     """Energy over time and frequency, with the pitch track on an axis of its own."""
     wave = np.asarray(wave, np.float32)[: round(seconds * SAMPLE_RATE)]
-    draw_spectrogram(axes, wave, seconds)
+    plot_spectrogram(axes, wave, seconds)
     track = track_f0(wave)
     right = axes.twinx()
     right.plot(np.arange(len(track.f0)) * F0_HOP / SAMPLE_RATE, track.f0, color="black", linewidth=5)
@@ -101,11 +101,11 @@ def _spectrogram(axes: "Axes", wave: np.ndarray, title: str, seconds: float) -> 
     right.set_ylabel("pitch, Hz", color="#0e8f94")
     median = median_f0(track)
     said = f"median pitch {median:.0f} Hz" if np.isfinite(median) else "no pitch found"
-    write_title(axes, title)
+    set_panel_title(axes, title)
     axes.set_title(said, loc="right", fontsize=12, color="#0e8f94")
 
 
-def _code_numbers(
+def _plot_code_numbers(
     figure: "Figure", strip: "Axes", axes: "Axes", codes: np.ndarray, frame_rate: float
 ) -> None:
     """Some codes from the middle, large enough to read, and lines to where they are in the strip."""
@@ -114,7 +114,7 @@ def _code_numbers(
     count = min(SHOWN, len(codes))
     first = (len(codes) - count) // 2
     part = codes[first : first + count]
-    colours = code_colours(part, int(codes.max(initial=0)) + 1)
+    colours = code_colors(part, int(codes.max(initial=0)) + 1)
     axes.imshow(colours[None], aspect="auto", interpolation="nearest", extent=(0, max(count, 1), 0, 1))
     for i, code in enumerate(part):
         axes.text(i + 0.5, 0.5, str(code), ha="center", va="center", fontsize=11, color=INK)

@@ -6,14 +6,22 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.plots.panels import DPI, INK, PIXELS, code_colours, draw_spectrogram, save_picture, write_title
+from speechvq.plots.panels import (
+    DPI,
+    INK,
+    PIXELS,
+    code_colors,
+    plot_spectrogram,
+    save_figure,
+    set_panel_title,
+)
 
 SECONDS = 6.0  # shown of a sound
 
 
-def draw_generation(
+def plot_generation(
     path: Path,
-    sounds: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    examples: Mapping[str, tuple[np.ndarray, np.ndarray]],
     *,
     frame_rate: float,
     num_codes: int,
@@ -33,15 +41,15 @@ def draw_generation(
     """
     from matplotlib.figure import Figure
 
-    seconds = min(max(len(wave) for wave, _ in sounds.values()) / SAMPLE_RATE, SECONDS)
-    figure = Figure(figsize=(PIXELS / DPI, 0.6 + 2.6 * len(sounds)), dpi=DPI, layout="constrained")
-    panels = figure.subplots(2 * len(sounds), 1, height_ratios=[5, 0.7] * len(sounds), sharex=True)
-    for (name, (wave, codes)), above, below in zip(sounds.items(), panels[::2], panels[1::2]):
-        draw_spectrogram(above, wave, seconds)
-        write_title(above, name)
+    seconds = min(max(len(wave) for wave, _ in examples.values()) / SAMPLE_RATE, SECONDS)
+    figure = Figure(figsize=(PIXELS / DPI, 0.6 + 2.6 * len(examples)), dpi=DPI, layout="constrained")
+    panels = figure.subplots(2 * len(examples), 1, height_ratios=[5, 0.7] * len(examples), sharex=True)
+    for (name, (wave, codes)), above, below in zip(examples.items(), panels[::2], panels[1::2]):
+        plot_spectrogram(above, wave, seconds)
+        set_panel_title(above, name)
         shown = codes[: round(seconds * frame_rate)]
         if len(shown):
-            cells, end = code_colours(shown, num_codes)[None], len(shown) / frame_rate
+            cells, end = code_colors(shown, num_codes)[None], len(shown) / frame_rate
             below.imshow(cells, aspect="auto", interpolation="nearest", extent=(0, end, 0, 1))
         below.set(xlim=(0, seconds), yticks=[], ylabel="codes")
         for axes in (above, below):
@@ -50,4 +58,4 @@ def draw_generation(
                     prompt_seconds, color="white" if axes is above else INK, linewidth=2, linestyle="--"
                 )
     panels[-1].set_xlabel("seconds")
-    save_picture(figure, path)
+    save_figure(figure, path)

@@ -12,7 +12,7 @@ BACKGROUND = 255
 LEAST = 64  # pixels that a small picture is blown up to
 
 
-def draw_rows(path: Path, rows: Sequence[np.ndarray]) -> None:
+def save_image_grid(path: Path, rows: Sequence[np.ndarray]) -> None:
     """Write rows of pictures as a PNG; small ones are enlarged by a whole factor, so pixels stay squares.
 
     Args:
@@ -43,6 +43,6 @@ def tile(rows: Sequence[np.ndarray]) -> np.ndarray:
     return canvas
 
 
-def in_rows(pictures: np.ndarray, columns: int) -> list[np.ndarray]:
+def split_rows(images: np.ndarray, columns: int) -> list[np.ndarray]:
     """Pictures (n, 3, H, W) cut into rows of `columns`."""
-    return [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
+    return [images[i : i + columns] for i in range(0, len(images), columns)]

@@ -21,7 +21,7 @@ _STFT_HOP = 40  # samples; smooth at this width
 _DECIBELS = 65  # between the darkest and the brightest colour
 
 
-def code_colours(codes: np.ndarray, num_codes: int) -> np.ndarray:
+def code_colors(codes: np.ndarray, num_codes: int) -> np.ndarray:
     """A colour for each code, far from that of its neighbours in number: (N,) to (N, 3), RGB in [0, 1]."""
     from matplotlib.colors import hsv_to_rgb
 
@@ -32,7 +32,7 @@ def code_colours(codes: np.ndarray, num_codes: int) -> np.ndarray:
     return palette[np.asarray(codes)]
 
 
-def draw_spectrogram(axes: "Axes", wave: np.ndarray, seconds: float) -> None:
+def plot_spectrogram(axes: "Axes", wave: np.ndarray, seconds: float) -> None:
     """Draw the energy of a sound (T,), 16 kHz, over time and frequency, as far as `seconds`."""
     from librosa import power_to_db, stft
 
@@ -54,24 +54,24 @@ def draw_spectrogram(axes: "Axes", wave: np.ndarray, seconds: float) -> None:
     axes.set_facecolor("black")
 
 
-def draw_codes(axes: "Axes", codes: np.ndarray, frame_rate: float, num_codes: int, seconds: float) -> None:
+def plot_codes(axes: "Axes", codes: np.ndarray, frame_rate: float, num_codes: int, seconds: float) -> None:
     """Draw every code of (N,) as a coloured cell at its time."""
-    cells = code_colours(codes, num_codes)[None]
+    cells = code_colors(codes, num_codes)[None]
     axes.imshow(cells, aspect="auto", interpolation="nearest", extent=(0, len(codes) / frame_rate, 0, 1))
     axes.set(xlim=(0, seconds), xticks=[], yticks=[], xlabel=" ")  # room for lines to what is below
-    write_title(
+    set_panel_title(
         axes,
         f"Its codes: {len(codes)} numbers below {num_codes}, {frame_rate:g} a second, a colour for each",
     )
 
 
-def write_title(axes: "Axes", text: str) -> None:
+def set_panel_title(axes: "Axes", text: str) -> None:
     """Write what a panel shows above its left edge."""
     # A name may hold dollar signs, which would begin a formula.
     axes.set_title(text, loc="left", fontsize=13, color=INK, fontweight="bold", parse_math=False)
 
 
-def save_picture(figure: "Figure", path: Path, *, colours: int = 256) -> None:
+def save_figure(figure: "Figure", path: Path, *, num_colors: int = 256) -> None:
     """Write a PNG; it goes into a page and perhaps into a repository.
 
     Args:
@@ -87,6 +87,6 @@ def save_picture(figure: "Figure", path: Path, *, colours: int = 256) -> None:
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     image = Image.open(drawn).convert("RGB")
-    image = image.quantize(colours, dither=Image.Dither.NONE) if colours else image
+    image = image.quantize(num_colors, dither=Image.Dither.NONE) if num_colors else image
     with replacing(path) as temporary:
         image.save(temporary, format="PNG", optimize=True)

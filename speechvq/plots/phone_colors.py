@@ -18,7 +18,7 @@ _HUES = {  # red, yellow, green, blue and violet
 _SILENT = (0.91, 0.92, 0.94)
 
 
-def by_manner(phones: Sequence[str], counts: np.ndarray) -> list[int]:
+def order_by_manner(phones: Sequence[str], counts: np.ndarray) -> list[int]:
     """Indices of phones in the order of a table: silence, vowels, glides, nasals, fricatives, stops.
 
     Args:
@@ -36,7 +36,7 @@ def by_manner(phones: Sequence[str], counts: np.ndarray) -> list[int]:
     return sorted(range(len(phones)), key=key)
 
 
-def phone_colours(phones: Sequence[str]) -> dict[str, tuple[float, float, float]]:
+def phone_colors(phones: Sequence[str]) -> dict[str, tuple[float, float, float]]:
     """A pale colour for each phone, RGB in [0, 1]: a hue for each manner, grey for silence."""
     from matplotlib.colors import hsv_to_rgb
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 _NAME = {"ha": "center", "va": "center", "fontsize": 10, "color": INK, "parse_math": False}
 
 
-def draw_phones(
+def plot_phones(
     axes: "Axes",
     intervals: Sequence[Interval],
-    colours: Mapping[str, tuple[float, float, float]],
+    colors: Mapping[str, tuple[float, float, float]],
     seconds: float,
     label: str,
 ) -> None:
@@ -33,13 +33,13 @@ def draw_phones(
         if start >= end:
             continue
         line = 0.8 if end - start > 0.01 * seconds else 0.0
-        axes.axvspan(start, end, facecolor=colours[name], edgecolor="white", linewidth=line)
+        axes.axvspan(start, end, facecolor=colors[name], edgecolor="white", linewidth=line)
         if end - start > seconds * (0.008 + 0.0055 * len(name)):
             axes.text((start + end) / 2, 0.5, name, **_NAME)
-    bare(axes, label)
+    keep_label_only(axes, label)
 
 
-def bare(axes: "Axes", label: str) -> None:
+def keep_label_only(axes: "Axes", label: str) -> None:
     """Leave a strip nothing but a label to its left."""
     axes.set(yticks=[], ylim=(0, 1))
     axes.tick_params(length=0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from speechvq.plots.panels import DPI, FAINT, PIXELS, save_picture, write_title
+from speechvq.plots.panels import DPI, FAINT, PIXELS, save_figure, set_panel_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ class Line(NamedTuple):
 
     key: str  # "bits" is the training's `nats` in bits
     label: str
-    colour: str
+    color: str
 
 
 class Panel(NamedTuple):
@@ -91,7 +91,9 @@ SECOND_STAGE = (
 )
 
 
-def draw_curve(path: Path, metrics: Sequence[Mapping[str, float]], panels: Sequence[Panel] = SPEECH) -> None:
+def plot_training_curve(
+    path: Path, metrics: Sequence[Mapping[str, float]], panels: Sequence[Panel] = SPEECH
+) -> None:
     """Draw the course of training.
 
     Args:
@@ -111,28 +113,28 @@ def draw_curve(path: Path, metrics: Sequence[Mapping[str, float]], panels: Seque
     every = figure.subplots(rows, min(len(panels), 2), sharex=True, squeeze=False).flat
     for axes, panel in zip(every, panels):
         for line in panel.lines:
-            _curve(axes, lines, line)
-        _dress(axes, panel)
+            _plot_line(axes, lines, line)
+        _style_axes(axes, panel)
         axes.set_xlim(left=0)
     for axes in every[len(panels) :]:
         axes.set_axis_off()
     for axes in every[max(len(panels) - 2, 0) : len(panels)]:  # the lowest of their columns
         axes.set_xlabel("training step")
         axes.tick_params(labelbottom=True)
-    save_picture(figure, path)
+    save_figure(figure, path)
 
 
-def _curve(axes: "Axes", metrics: Sequence[Mapping[str, float]], line: Line) -> None:
+def _plot_line(axes: "Axes", metrics: Sequence[Mapping[str, float]], line: Line) -> None:
     points = [(each["step"], each[line.key]) for each in metrics if line.key in each]
     if points:
         few = "o" if len(points) < 40 else ""
-        style = {"marker": few, "markersize": 4, "color": line.colour, "linewidth": 2}
+        style = {"marker": few, "markersize": 4, "color": line.color, "linewidth": 2}
         axes.plot(*zip(*points), **style, label=line.label or None)
 
 
-def _dress(axes: "Axes", panel: Panel) -> None:
+def _style_axes(axes: "Axes", panel: Panel) -> None:
     """Title, grid, legend; an axis from zero where zero means something; a word where nothing is."""
-    write_title(axes, panel.title)
+    set_panel_title(axes, panel.title)
     axes.set_ylabel(panel.unit)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)

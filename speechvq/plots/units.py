@@ -13,14 +13,14 @@ from speechvq.plots.panels import (
     DPI,
     FAINT,
     PIXELS,
-    code_colours,
-    draw_spectrogram,
-    save_picture,
-    write_title,
+    code_colors,
+    plot_spectrogram,
+    save_figure,
+    set_panel_title,
 )
-from speechvq.plots.phone_colors import phone_colours
-from speechvq.plots.phone_strip import bare, draw_phones
-from speechvq.plots.unit_matrix import MOST_PHONES, draw_matrix, in_order
+from speechvq.plots.phone_colors import phone_colors
+from speechvq.plots.phone_strip import keep_label_only, plot_phones
+from speechvq.plots.unit_matrix import MOST_PHONES, plot_matrix, sorted_matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SECONDS = 2.5  # shown of the utterance: its phones can still be read
 
 
-def draw_units(
+def plot_units(
     path: Path,
     score: Score,
     example: LabelledUnits,
@@ -53,18 +53,18 @@ def draw_units(
     """
     from matplotlib.figure import Figure
 
-    matrix = in_order(score)
+    matrix = sorted_matrix(score)
     upper = 2.2 + max(0.2 * min(len(matrix.phones), MOST_PHONES), 1.5)
     lower = 3.0 + (2.8 if wave is not None else 0.0)
     figure = Figure(figsize=(PIXELS / DPI, upper + lower), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(h_pad=0.08, w_pad=0.1, hspace=0.02, wspace=0.01)
     above, below = figure.subfigures(2, 1, height_ratios=[upper, lower])
-    draw_matrix(above, matrix)
-    _draw_utterance(below, score, example, wave, title=title, frame_rate=frame_rate)
-    save_picture(figure, path, colours=0)  # fewer would blur what is dark and what is darker
+    plot_matrix(above, matrix)
+    _plot_utterance(below, score, example, wave, title=title, frame_rate=frame_rate)
+    save_figure(figure, path, num_colors=0)  # fewer would blur what is dark and what is darker
 
 
-def _draw_utterance(
+def _plot_utterance(
     figure: "Figure",
     score: Score,
     example: LabelledUnits,
@@ -76,29 +76,29 @@ def _draw_utterance(
     """Spectrogram, phones, codes, and the phones that the codes stand for, on one axis of time."""
     heights = [*([2.8] if wave is not None else []), 0.5, 0.5, 0.5]
     panels = figure.subplots(len(heights), 1, height_ratios=heights, sharex=True, squeeze=False)[:, 0]
-    start = _liveliest(example)
+    start = _densest_start(example)
     first, last = np.round((np.array([start, start + SECONDS])) * frame_rate).astype(int)
     codes = example.codes[first:last]
     if wave is not None:
         from_sample, to_sample = np.round(np.array([first, last]) / frame_rate * SAMPLE_RATE).astype(int)
-        draw_spectrogram(panels[0], wave[from_sample:to_sample], SECONDS)
+        plot_spectrogram(panels[0], wave[from_sample:to_sample], SECONDS)
     spoken = phones_at_frames(example.intervals, len(example.codes), frame_rate)[first:last]
-    guessed = _likeliest(score, codes)
+    guessed = _mapped_phones(score, codes)
     right = sum(a is not None and a == b for a, b in zip(spoken, guessed))
     known = sum(a is not None for a in spoken)
-    colours = phone_colours(score.phones)
+    colours = phone_colors(score.phones)
     said, numbers, read = panels[-3:]
-    draw_phones(said, _runs(spoken, frame_rate), colours, SECONDS, "phones")
-    _code_cells(numbers, codes, score.table.shape[1], frame_rate)
-    draw_phones(read, _runs(guessed, frame_rate), colours, SECONDS, "read off\nthe codes")
+    plot_phones(said, _runs(spoken, frame_rate), colours, SECONDS, "phones")
+    _plot_code_cells(numbers, codes, score.table.shape[1], frame_rate)
+    plot_phones(read, _runs(guessed, frame_rate), colours, SECONDS, "read off\nthe codes")
     where = f"{title}, from {first / frame_rate:.2f} s"
-    write_title(panels[0], f"{where}: its phones, its codes, and what those stand for")
+    set_panel_title(panels[0], f"{where}: its phones, its codes, and what those stand for")
     said_right = f"{right} of the {known} codes shown stand for the phone they are in"
     panels[0].set_title(said_right, loc="right", color=FAINT)
     read.set(xlim=(0, SECONDS), xlabel="seconds")
 
 
-def _liveliest(example: LabelledUnits) -> float:
+def _densest_start(example: LabelledUnits) -> float:
     """Where the piece with the most phones begins, in seconds."""
     starts = np.array([each.start for each in example.intervals])
     latest = max(example.intervals[-1].end - SECONDS, 0.0)
@@ -107,7 +107,7 @@ def _liveliest(example: LabelledUnits) -> float:
     return float(candidates[within.argmax()])
 
 
-def _likeliest(score: Score, codes: np.ndarray) -> list[str | None]:
+def _mapped_phones(score: Score, codes: np.ndarray) -> list[str | None]:
     """The phone that each code (N,) stands for; None for a code that was never within a phone."""
     known, best = score.table.any(axis=0), score.table.argmax(axis=0)
     return [score.phones[best[code]] if known[code] else None for code in codes]
@@ -124,8 +124,8 @@ def _runs(names: Sequence[str | None], frame_rate: float) -> list[Interval]:
     ]
 
 
-def _code_cells(axes: "Axes", codes: np.ndarray, num_codes: int, frame_rate: float) -> None:
+def _plot_code_cells(axes: "Axes", codes: np.ndarray, num_codes: int, frame_rate: float) -> None:
     """A coloured cell for each code."""
-    cells = code_colours(codes, num_codes)[None]
+    cells = code_colors(codes, num_codes)[None]
     axes.imshow(cells, aspect="auto", interpolation="nearest", extent=(0, len(codes) / frame_rate, 0, 1))
-    bare(axes, "codes")
+    keep_label_only(axes, "codes")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from speechvq.data.conversions import Job
     from speechvq.data.manifest import Utterance
     from speechvq.report.page import Page
-    from speechvq.report.units import Protocol
+    from speechvq.report.units import ProtocolTables
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,46 +72,50 @@ def _work(arguments: argparse.Namespace) -> None:
 
 def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
     """Everything that was asked for; pictures are drawn into the folder."""
-    from speechvq.plots.training_curve import draw_curve
-    from speechvq.report import audio_examples, likelihood, results, training_run, units, voices
-    from speechvq.report.imagined import imagined
+    from speechvq.plots.training_curve import plot_training_curve
+    from speechvq.report import audio_examples, likelihood, results, speaker_pairs, training_run, units
+    from speechvq.report.imagined import imagined_videos
     from speechvq.report.page import Page
-    from speechvq.report.run_kind import subject_of
+    from speechvq.report.run_kind import run_kind_of
 
     config, metrics = training_run.read_run(arguments.run)
-    subject = subject_of(config)
+    subject = run_kind_of(config)
     bits = results.read_likelihood(arguments.likelihood) if arguments.likelihood else None
-    pictures = likelihood.drawn(arguments.pictures or arguments.run, asked=bool(arguments.pictures))
+    pictures = likelihood.find_image_grids(
+        arguments.pictures or arguments.run, required=bool(arguments.pictures)
+    )
     scores = results.read_conversions(arguments.scores) if arguments.scores else None
     facts, protocols = _protocols(arguments)
     manifest = _manifest(arguments, config)
-    examples = audio_examples.examples(_jobs(arguments, manifest), arguments.examples, arguments.resynthesis)
-    draw_curve(folder / "curve.png", metrics, subject.panels)
+    examples = audio_examples.audio_examples(
+        _jobs(arguments, manifest), arguments.examples, arguments.resynthesis
+    )
+    plot_training_curve(folder / "curve.png", metrics, subject.panels)
     return Page(
         name=arguments.run.resolve().name,
         about=subject.about,
         facts=training_run.training_facts(metrics, subject.facts) | facts,
-        curve=folder / "curve.png",
-        curve_in_words=subject.curve,
-        pictures=pictures,
+        training_curve=folder / "curve.png",
+        curve_caption=subject.curve_caption,
+        images=pictures,
         likelihood=likelihood.likelihood_table(bits) if bits else None,
-        imagined=imagined(arguments.imagined),
+        imagined=imagined_videos(arguments.imagined),
         rollout=results.read_rollout(arguments.rollout) if arguments.rollout else None,
         conversion=_draw_sentence(arguments, examples, folder / "conversion.png"),
         examples=examples,
-        voices=voices.voice_table(scores.heard) if scores and scores.heard else None,
-        scores=scores.summary if scores else [],
+        speaker_pairs=speaker_pairs.speaker_pair_table(scores.heard) if scores and scores.heard else None,
+        conversion_metrics=scores.summary if scores else [],
         units=_draw_units(arguments, examples, manifest, folder / "units.png"),
         protocols=protocols,
         abx=units.abx_table(results.read_abx(arguments.abx)) if arguments.abx else None,
-        generated=audio_examples.generated(arguments.generated)
+        generated=audio_examples.generated_audio(arguments.generated)
         if arguments.generated
-        else audio_examples.NOTHING,
+        else audio_examples.NO_AUDIO,
         config=(arguments.run / training_run.CONFIG).read_text(encoding="utf-8"),
     )
 
 
-def _protocols(arguments: argparse.Namespace) -> "tuple[dict[str, str], list[Protocol]]":
+def _protocols(arguments: argparse.Namespace) -> "tuple[dict[str, str], list[ProtocolTables]]":
     """What the codes say of phones, in a word for the head of the page and in full."""
     from speechvq.report import results, units
 
@@ -121,7 +125,7 @@ def _protocols(arguments: argparse.Namespace) -> "tuple[dict[str, str], list[Pro
         ours = results.read_purity(purity) if purity else {}
         others = results.read_baselines(baselines) if baselines else None
         facts |= units.purity_fact(ours, unseen=bool(group))
-        protocols += units.protocols(ours, others, unseen=bool(group))
+        protocols += units.protocol_tables(ours, others, unseen=bool(group))
     return facts, protocols
 
 
@@ -151,10 +155,10 @@ def _draw_sentence(arguments: argparse.Namespace, examples: Sequence[Any], path:
     if not examples:
         return None
     from speechvq.alignment.directory import open_alignments
-    from speechvq.report.figures import draw_example
+    from speechvq.report.figures import plot_example
 
     alignments = open_alignments(arguments.alignments) if arguments.alignments else None
-    draw_example(path, arguments.run, examples[0], alignments)
+    plot_example(path, arguments.run, examples[0], alignments)
     return path
 
 
@@ -166,9 +170,9 @@ def _draw_units(
     from speechvq.alignment.directory import open_alignments
     from speechvq.data.codes_directory import open_codes
     from speechvq.evaluate.aligned_codes import AlignedCodes
-    from speechvq.report.figures import draw_matrix_and_strip
+    from speechvq.report.figures import plot_unit_figure
 
     manifest = {each.utt: each for each in utterances}
     corpus = AlignedCodes(open_codes(arguments.codes), open_alignments(arguments.alignments), manifest)
-    draw_matrix_and_strip(path, corpus, examples, manifest)
+    plot_unit_figure(path, corpus, examples, manifest)
     return path

@@ -9,31 +9,31 @@ from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
 from speechvq.judges.intelligibility import resynthesis_of
 
-GENERATED = 12  # sounds from nothing, at most
-PICTURE = "generated.png"
+MAX_GENERATED = 12  # sounds from nothing, at most
+FIGURE = "generated.png"
 
 
 @dataclass(frozen=True)
-class Example:
+class AudioExample:
     """A sentence to listen to; sounds are files."""
 
     source: Utterance
-    again: Path | None  # the source spoken again from its codes, in its own voice
+    resynthesis: Path | None  # the source spoken again from its codes, in its own voice
     converted: Mapping[str, Path]  # by the name of the voice
 
 
 @dataclass(frozen=True)
-class Generated:
+class GeneratedAudio:
     """Speech from nothing."""
 
-    sounds: Mapping[str, Path]  # by name
-    picture: Path | None  # PNG
+    audio: Mapping[str, Path]  # by name
+    figure: Path | None  # PNG
 
 
-NOTHING = Generated({}, None)
+NO_AUDIO = GeneratedAudio({}, None)
 
 
-def examples(jobs: Sequence[Job], count: int, resynthesis: Path | None) -> list[Example]:
+def audio_examples(jobs: Sequence[Job], count: int, resynthesis: Path | None) -> list[AudioExample]:
     """The first sentences, each with all its conversions.
 
     Where reconstructions are given, what was converted into its own voice counts as one too.
@@ -52,14 +52,14 @@ def examples(jobs: Sequence[Job], count: int, resynthesis: Path | None) -> list[
         if resynthesis is not None:
             own = converted.pop(source.speaker, None)
             again = resynthesis_of(source, resynthesis) or own
-        found.append(Example(source, again, converted))
+        found.append(AudioExample(source, again, converted))
     return found
 
 
-def generated(folder: Path) -> Generated:
+def generated_audio(folder: Path) -> GeneratedAudio:
     """The sounds that `generate` listed, and its picture.
 
     Raises:
         UserError: no manifest there.
     """
-    return Generated({u.utt: u.path for u in read_manifest(folder)[:GENERATED]}, folder / PICTURE)
+    return GeneratedAudio({u.utt: u.path for u in read_manifest(folder)[:MAX_GENERATED]}, folder / FIGURE)

@@ -8,7 +8,7 @@ from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.errors import UserError
 
 
-def sound_url(path: Path) -> str:
+def audio_url(path: Path) -> str:
     """A sound at 16 kHz as FLAC, which every browser plays and which takes half the room of WAV.
 
     Raises:
@@ -23,7 +23,7 @@ def sound_url(path: Path) -> str:
     return "data:audio/flac;base64," + base64.b64encode(encoded.getvalue()).decode()
 
 
-def picture_url(path: Path) -> str:
+def image_url(path: Path) -> str:
     """A PNG or a GIF, as its name says.
 
     Raises:

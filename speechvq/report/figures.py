@@ -8,19 +8,19 @@ from speechvq.audio.waveform import read_waveform
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
-from speechvq.plots.conversion import draw_conversion
-from speechvq.plots.units import draw_units
-from speechvq.report.audio_examples import Example
+from speechvq.plots.conversion import plot_conversion
+from speechvq.plots.units import plot_units
+from speechvq.report.audio_examples import AudioExample
 
-PANELS = 2  # voices in the picture
+MAX_CONVERSIONS = 2  # voices in the picture
 
 
-def draw_example(path: Path, run: Path, example: Example, alignments: AlignmentDirectory | None) -> None:
+def plot_example(path: Path, run: Path, example: AudioExample, alignments: AlignmentDirectory | None) -> None:
     """Draw a sentence, its phones where they are known, its codes if the run has a model, and conversions."""
     first = example.source
     source = read_waveform(first.path)
-    again = {first.speaker: example.again} if example.again and not example.converted else {}
-    voices = list({**example.converted, **again}.items())[:PANELS]
+    again = {first.speaker: example.resynthesis} if example.resynthesis and not example.converted else {}
+    voices = list({**example.converted, **again}.items())[:MAX_CONVERSIONS]
     options = {}
     codes = None
     if (run / "model").is_dir():
@@ -30,7 +30,7 @@ def draw_example(path: Path, run: Path, example: Example, alignments: AlignmentD
         codes = model.encode_wave(source)
         options = {"frame_rate": model.config.frame_rate, "num_codes": model.config.quantizer.num_codes}
     known = alignments is not None and first.utt in alignments.places
-    draw_conversion(
+    plot_conversion(
         path,
         source,
         codes,
@@ -41,8 +41,8 @@ def draw_example(path: Path, run: Path, example: Example, alignments: AlignmentD
     )
 
 
-def draw_matrix_and_strip(
-    path: Path, corpus: AlignedCodes, examples: Sequence[Example], manifest: Mapping[str, Utterance]
+def plot_unit_figure(
+    path: Path, corpus: AlignedCodes, examples: Sequence[AudioExample], manifest: Mapping[str, Utterance]
 ) -> None:
     """Draw phones by codes, and one utterance: one to listen to, if its phones are known, or the middle one.
 
@@ -60,4 +60,4 @@ def draw_matrix_and_strip(
     heard = [each.source.utt for each in examples if each.source.utt in corpus.names]
     name = heard[0] if heard else corpus.names[len(corpus.names) // 2]
     wave = read_waveform(manifest[name].path) if name in manifest else None
-    draw_units(path, score, corpus.labelled(name), wave, title=name, frame_rate=rate)
+    plot_units(path, score, corpus.labelled(name), wave, title=name, frame_rate=rate)

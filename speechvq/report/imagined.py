@@ -9,7 +9,7 @@ from speechvq.errors import UserError
 STRIP, ANIMATION = "imagined.png", "imagined.gif"
 
 
-class Imagined(NamedTuple):
+class ImaginedVideo(NamedTuple):
     """A video in both forms."""
 
     name: str  # of its folder, which the recipe names by what is done
@@ -17,13 +17,13 @@ class Imagined(NamedTuple):
     animation: Path
 
 
-def imagined(folders: Sequence[Path]) -> list[Imagined]:
+def imagined_videos(folders: Sequence[Path]) -> list[ImaginedVideo]:
     """What `imagine --out` made, a folder a video.
 
     Raises:
         UserError: a folder lacks a video.
     """
-    videos = [Imagined(folder.resolve().name, folder / STRIP, folder / ANIMATION) for folder in folders]
+    videos = [ImaginedVideo(folder.resolve().name, folder / STRIP, folder / ANIMATION) for folder in folders]
     for path in (path for video in videos for path in video[1:]):
         if not path.is_file():
             raise UserError(f"{path}: no such video; give what `python -m speechvq.imagine --out` made")

@@ -10,7 +10,7 @@ from speechvq.report.results import Likelihood
 RECONSTRUCTIONS, SAMPLES = "reconstructions.png", "samples.png"
 
 
-class Drawn(NamedTuple):
+class ImageGrids(NamedTuple):
     """The grids of pictures."""
 
     reconstructions: Path | None = None
@@ -24,7 +24,7 @@ class LikelihoodTable(NamedTuple):
     notes: Sequence[str]
 
 
-def drawn(folder: Path, *, asked: bool) -> Drawn:
+def find_image_grids(folder: Path, *, required: bool) -> ImageGrids:
     """What `draw --out` made in a folder.
 
     Args:
@@ -35,26 +35,26 @@ def drawn(folder: Path, *, asked: bool) -> Drawn:
         UserError: there is nothing.
     """
     places = (folder / RECONSTRUCTIONS, folder / SAMPLES)
-    found = Drawn(*(place if place.is_file() else None for place in places))
-    if asked and found == Drawn():
+    found = ImageGrids(*(place if place.is_file() else None for place in places))
+    if required and found == ImageGrids():
         raise UserError(
             f"{folder}: no {RECONSTRUCTIONS} here; give what `python -m speechvq.draw --out` made"
         )
     return found
 
 
-def likelihood_table(measured: Likelihood) -> LikelihoodTable:
+def likelihood_table(result: Likelihood) -> LikelihoodTable:
     """The bound under each prior, as it is printed."""
     rows = [
         (name, (f"{each.bits:.3f} ± {each.error:.3f}", f"{each.reconstruction:.3f}", f"{each.latents:.3f}"))
-        for name, each in measured.under.items()
+        for name, each in result.under.items()
     ]
-    notes = [f"Over {measured.images:,} held-out pictures; ± is the standard error over them."]
-    if measured.samples:
+    notes = [f"Over {result.images:,} held-out pictures; ± is the standard error over them."]
+    if result.samples:
         notes.append(
-            f"Importance-weighted with {measured.samples} samples, so the bound is below its parts' sum."
+            f"Importance-weighted with {result.samples} samples, so the bound is below its parts' sum."
         )
-    if stage := measured.second_stage:
+    if stage := result.second_stage:
         notes.append(
             f"Second stage, {stage.latent_bits:g} bits a picture: {stage.bits_a_code:.3f} bits a code with a picture's "
             f"own latents, {stage.shuffled_bits_a_code:.3f} with another's. Near-equal numbers would mean that the "

@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechvq.evaluate.tables import summary_cells
+from speechvq.evaluate.conversion.table import summary_cells
 from speechvq.io.atomic import write_bytes
 from speechvq.metrics.summary import Figure
-from speechvq.report.audio_examples import Example, Generated
-from speechvq.report.data_urls import picture_url, sound_url
-from speechvq.report.imagined import Imagined
-from speechvq.report.likelihood import Drawn, LikelihoodTable
+from speechvq.report.audio_examples import AudioExample, GeneratedAudio
+from speechvq.report.data_urls import audio_url, image_url
+from speechvq.report.imagined import ImaginedVideo
+from speechvq.report.likelihood import ImageGrids, LikelihoodTable
 from speechvq.report.results import RolloutTables
-from speechvq.report.units import AbxTable, Protocol
-from speechvq.report.voices import VoiceTable
+from speechvq.report.speaker_pairs import SpeakerPairTable
+from speechvq.report.units import AbxTable, ProtocolTables
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -25,20 +25,20 @@ class Page:
     name: str  # of the run
     about: str  # a sentence
     facts: Mapping[str, str]
-    curve: Path  # PNG
-    curve_in_words: str
-    pictures: Drawn
+    training_curve: Path  # PNG
+    curve_caption: str
+    images: ImageGrids
     likelihood: LikelihoodTable | None
-    imagined: Sequence[Imagined]
+    imagined: Sequence[ImaginedVideo]
     rollout: RolloutTables | None
     conversion: Path | None  # PNG
-    examples: Sequence[Example]
-    voices: VoiceTable | None
-    scores: Sequence[Figure]
+    examples: Sequence[AudioExample]
+    speaker_pairs: SpeakerPairTable | None
+    conversion_metrics: Sequence[Figure]
     units: Path | None  # PNG
-    protocols: Sequence[Protocol]
+    protocols: Sequence[ProtocolTables]
     abx: AbxTable | None
-    generated: Generated
+    generated: GeneratedAudio
     config: str  # YAML
 
 
@@ -54,9 +54,9 @@ def write_page(path: Path, page: Page) -> None:
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         page=page,
         targets=sorted({voice for example in page.examples for voice in example.converted}),
-        again=any(example.again for example in page.examples),
-        scores=[(figure.label, summary_cells(figure)) for figure in page.scores],
-        sound=sound_url,
-        picture=picture_url,
+        again=any(example.resynthesis for example in page.examples),
+        scores=[(figure.label, summary_cells(figure)) for figure in page.conversion_metrics],
+        audio_url=audio_url,
+        image_url=image_url,
     )
     write_bytes(path, text.encode())

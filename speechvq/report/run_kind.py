@@ -11,16 +11,16 @@ _USE = {"codes in use": ("heldout_active_codes", "{:.0f}"), "perplexity": ("held
 
 
 @dataclass(frozen=True)
-class Subject:
+class RunKind:
     """How a run of some kind is shown."""
 
     about: str  # a sentence at the head of the page
     facts: Mapping[str, tuple[str, str]]  # by their labels, a number of the metrics and its form
     panels: Sequence[Panel]  # of the curve
-    curve: str  # the curve in words
+    curve_caption: str  # the curve in words
 
 
-SPEECH = Subject(
+SPEECH = RunKind(
     "Speech becomes a string of discrete codes; a decoder speaks the codes again, in any of its voices.",
     {
         "held-out loss": ("heldout_bits", "{:.3f} bits a sample"),
@@ -35,25 +35,25 @@ _BOUND = {
     "held-out bound": ("heldout_bits", "{:.3f} bits/dim"),
     "of that for the latents": ("heldout_latents_bits", "{:.3f} bits/dim"),
 }
-PICTURES = Subject(
+IMAGES = RunKind(
     "Pictures become a few numbers drawn from a distribution; a decoder makes pictures of them again.",
     _BOUND,
     training_curve.IMAGES,
     "The bound on held-out pictures and its parts, by step",
 )
-PICTURE_CODES = Subject(
+IMAGE_CODES = RunKind(
     "Pictures become grids of discrete codes; a decoder makes pictures of the codes again.",
     _BOUND | {"perplexity": ("perplexity", "{:.0f}")},
     training_curve.IMAGE_CODES,
     "The bound on held-out pictures and its parts, and perplexity, by step",
 )
-PRIOR = Subject(
+PRIOR = RunKind(
     "A prior over discrete codes: how likely they are, and new ones out of nothing.",
     {"held-out loss": ("heldout_bits", "{:.3f} bits a code")},
     training_curve.CODES,
     "Bits a code, by step",
 )
-SECOND_STAGE = Subject(
+SECOND_STAGE = RunKind(
     "A picture's grid of codes becomes a few latents; a PixelCNN makes a grid of them again.",
     {
         "held-out loss": ("heldout_bits", "{:.3f} bits a code"),
@@ -64,9 +64,9 @@ SECOND_STAGE = Subject(
     "Bits a code, what wrong latents cost, and perplexity, by step",
 )
 _BY_KIND = {
-    "image_vae": PICTURES,
-    "image_vimco": PICTURES,
-    "image_vqvae": PICTURE_CODES,
+    "image_vae": IMAGES,
+    "image_vimco": IMAGES,
+    "image_vqvae": IMAGE_CODES,
     "pixelcnn": PRIOR,
     "second_stage": SECOND_STAGE,
     "sequence": PRIOR,
@@ -74,7 +74,7 @@ _BY_KIND = {
 }
 
 
-def subject_of(config: Mapping[str, Any]) -> Subject:
+def run_kind_of(config: Mapping[str, Any]) -> RunKind:
     """What a run's configuration says that it is about; speech, unless it names another kind."""
     model = config.get("model")
     kind = model.get("kind") if isinstance(model, dict) else None

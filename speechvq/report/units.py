@@ -4,14 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from speechvq.cli.tables import decimal, interval, percent
 from speechvq.evaluate.baselines.table import COLUMNS, cell
-from speechvq.evaluate.unit_tables import decimal, interval, percent
 from speechvq.metrics.units.baselines import Spread, spread_over_seeds
 from speechvq.report.results import Abx, BaselineFigures, Figures, UnitFigures
 
 NAMES = {"all": "All frames", "edges_trimmed": "Silence at the edges trimmed"}
 UNSEEN = "Speakers never heard in training"
-OURS = "this run"
+THIS_RUN = "this run"
 
 _ROWS = {  # label: figure, whether it is a share, baseline by shuffling, baseline by one guess
     "phone purity": ("phone_purity", True, "shuffled_phone_purity", "majority_prior"),
@@ -28,13 +28,13 @@ class Bar:
     """Phone purity of some units, as a bar."""
 
     name: str
-    share: float  # in [0, 1]
-    said: str  # the number as text
-    ours: bool
+    fraction: float  # in [0, 1]
+    text: str  # the number as text
+    is_run: bool
 
 
 @dataclass(frozen=True)
-class Protocol:
+class ProtocolTables:
     """One way of counting: a table of our figures, one of all units, ours among them, and bars."""
 
     title: str
@@ -52,9 +52,9 @@ class AbxTable:
     rows: list[tuple[str, list[str]]]  # compared by, within, its interval, across, its interval
 
 
-def protocols(
+def protocol_tables(
     purity: Mapping[str, UnitFigures], baselines: BaselineFigures | None, *, unseen: bool = False
-) -> list[Protocol]:
+) -> list[ProtocolTables]:
     """Both ways of counting; either kind of numbers may be missing.
 
     Args:
@@ -75,16 +75,17 @@ def purity_fact(purity: Mapping[str, UnitFigures], *, unseen: bool = False) -> d
     figures = purity["all"].figures if "all" in purity else {}
     if figures.get("phone_purity") is None:
         return {}
-    guess = percent(figures.get("majority_prior")).replace(" ", "\N{NO-BREAK SPACE}")
+    guess = percent(figures.get("majority_prior"), 1).replace(" ", "\N{NO-BREAK SPACE}")
     label = "codes that name their phone" + ", speakers never heard" * unseen
-    return {label + (f" (one guess: {guess})" if guess else ""): percent(figures["phone_purity"])}
+    return {label + (f" (one guess: {guess})" if guess != "-" else ""): percent(figures["phone_purity"], 1)}
 
 
 def abx_table(abx: Abx) -> AbxTable:
     """The run's codes first, then what they are held against."""
     where = "in equal contexts" if abx.context == "within" else "in any context"
     rows = [
-        (each.name or OURS, [each.distance, *_error(each.within), *_error(each.across)]) for each in abx.units
+        (each.name or THIS_RUN, [each.distance, *_error(each.within), *_error(each.across)])
+        for each in abx.units
     ]
     return AbxTable(f"ABX error of {abx.items}s {where}", rows)
 
@@ -92,21 +93,23 @@ def abx_table(abx: Abx) -> AbxTable:
 def _error(error: tuple[float, float, float]) -> tuple[str, str]:
     """An error and its interval as text."""
     value, low, high = error
-    return (percent(value), interval((low, high), True)) if math.isfinite(value) else ("-", "-")
+    return (percent(value, 1), interval((low, high), as_percent=True)) if math.isfinite(value) else ("-", "-")
 
 
-def _protocol(title: str, ours: UnitFigures | None, others: Mapping[str, Sequence[Figures]]) -> Protocol:
+def _protocol(
+    title: str, ours: UnitFigures | None, others: Mapping[str, Sequence[Figures]]
+) -> ProtocolTables:
     first = ours.figures if ours else next(iter(others.values()))[0]
     counts = f"{title}: {first['frames']:,} codes, {first['num_phones']} phones"
     # `evaluate baselines --codes` scores the run's codes too, under the name of their folder.
     units = {name: seeds for name, seeds in others.items() if not (ours and _same(ours.figures, seeds[0]))}
     if ours and units:
-        units = {OURS: [ours.figures], **units}
+        units = {THIS_RUN: [ours.figures], **units}
     spreads = {name: spread_over_seeds(seeds) for name, seeds in units.items()}
     bars = [_bar(name, spread["phone_purity"]) for name, spread in spreads.items()]
-    kept = sorted((bar for bar in bars if math.isfinite(bar.share)), key=lambda bar: -bar.share)
+    kept = sorted((bar for bar in bars if math.isfinite(bar.fraction)), key=lambda bar: -bar.fraction)
     table = [(name, _cells(spread)) for name, spread in spreads.items()]
-    return Protocol(counts, _rows(ours) if ours else [], list(COLUMNS), table, kept)
+    return ProtocolTables(counts, _rows(ours) if ours else [], list(COLUMNS), table, kept)
 
 
 def _same(ours: Figures, others: Figures) -> bool:
@@ -125,16 +128,16 @@ def _cells(spread: Mapping[str, Spread]) -> list[str]:
 def _rows(ours: UnitFigures) -> list[tuple[str, list[str]]]:
     rows = []
     for label, (key, share, shuffled, guess) in _ROWS.items():
-        show = percent if share else decimal
+        show = (lambda value: percent(value, 1)) if share else decimal
         cells = [
             show(ours.figures.get(key)),
-            interval(ours.intervals.get(key), share),
+            interval(ours.intervals.get(key), as_percent=share),
             show(ours.figures.get(shuffled)),
             show(ours.figures.get(guess)),
         ]
-        rows.append((label, [text or "-" for text in cells]))
+        rows.append((label, cells))
     return rows
 
 
 def _bar(name: str, purity: Spread) -> Bar:
-    return Bar(name, purity.mean, f"{cell(purity, 100, 1)} %", name == OURS)
+    return Bar(name, purity.mean, f"{cell(purity, 100, 1)} %", name == THIS_RUN)

@@ -12,9 +12,9 @@ from helpers.tiny import python
 from helpers.voices import make_voices, speech
 from speechvq import evaluate
 from speechvq.audio.waveform import write_waveform
+from speechvq.cli.tables import align, number, percent
 from speechvq.data.conversions import Job, choose_references, find_jobs, own_recordings
 from speechvq.data.manifest import Utterance, read_manifest
-from speechvq.evaluate.tables import align, number, percent
 from speechvq.report.results import read_conversions
 
 

@@ -15,7 +15,7 @@ from speechvq.config import EncoderConfig
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
 from speechvq.evaluate import baselines
-from speechvq.evaluate.aligned_speech import training_speech
+from speechvq.evaluate.aligned_speech import training_utterances
 from speechvq.report.results import read_baselines
 
 
@@ -171,7 +171,7 @@ def test_codes_that_do_not_fit(
 
 def test_training_speech_is_drawn_until_there_is_enough(voices: Path) -> None:
     utterances = read_manifest(voices)
-    assert len(training_speech(utterances, 1e9)) == 12 and len(training_speech(utterances, 3.1)) == 3
-    assert training_speech(utterances, 3.1) == training_speech(utterances, 1e9)[:3]
+    assert len(training_utterances(utterances, 1e9)) == 12 and len(training_utterances(utterances, 3.1)) == 3
+    assert training_utterances(utterances, 3.1) == training_utterances(utterances, 1e9)[:3]
     with pytest.raises(ValueError, match="no split train"):
-        training_speech([u for u in utterances if u.split != "train"], 1.0)
+        training_utterances([u for u in utterances if u.split != "train"], 1.0)

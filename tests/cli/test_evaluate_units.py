@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from speechvq import evaluate
+from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, percent
 from speechvq.data.manifest import Utterance, write_manifest
-from speechvq.evaluate.unit_tables import Row, decimal, figure_table, interval, percent
 
 
 @pytest.fixture
@@ -71,11 +71,11 @@ def test_mistakes_cost_one_line(folder: Path, capsys: pytest.CaptureFixture[str]
 
 def test_text() -> None:
     assert [decimal(x) for x in (0.3399, 6.374, 67.54, 1508.2)] == ["0.340", "6.37", "67.5", "1508"]
-    assert (decimal(12), decimal(None)) == ("12", "")
-    assert (percent(0.2682), percent(None)) == ("26.8 %", "")
-    assert interval((0.244, 0.3), True) == "24.4 to 30.0 %" and interval(None, True) == ""
-    table = figure_table("title", ("chance",), [Row("a", "1", "", ("2",))])
+    assert (decimal(12), decimal(None)) == ("12", "-")
+    assert (percent(0.2682, 1), percent(None)) == ("26.8 %", "-")
+    assert interval((0.244, 0.3), as_percent=True) == "24.4 to 30.0 %" and interval(None) == "-"
+    table = metric_table("title", ("chance",), [MetricRow("a", "1", "", ("2",))])
     assert table.splitlines()[1:] == [
-        "   measured  95 % interval  chance",
-        "a         1              -       2",
+        "   value  95 % CI  chance",
+        "a      1        -       2",
     ]

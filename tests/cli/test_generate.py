@@ -76,7 +76,7 @@ def test_everything_is_written(
 @pytest.fixture
 def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture takes a second, and is drawn in the test above."""
-    monkeypatch.setattr(generate, "draw_generation", lambda *_, **__: None)
+    monkeypatch.setattr(generate, "plot_generation", lambda *_, **__: None)
 
 
 @pytest.mark.usefixtures("no_picture")

@@ -18,7 +18,7 @@ from speechvq.errors import UserError
 from speechvq.images.model_directory import load_image_model, save_image_model
 from speechvq.images.vqvae import ImageVQ
 from speechvq.io.tensors import read_tensors
-from speechvq.plots.animation import draw_gif, side_by_side
+from speechvq.plots.animation import save_gif, tile_videos
 from speechvq.training.checkpoint import list_checkpoints
 from speechvq.video.model.model_directory import load_video_prior, save_video_prior
 from speechvq.video.recording.episode import read_window
@@ -280,12 +280,12 @@ def test_another_worlds_future_is_known_as_far_as_it_was_recorded(world: Path, t
 
 def test_a_gif_shows_every_frame(tmp_path: Path) -> None:
     video = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.full((1, 5, 6, 3), 60, np.uint8)
-    draw_gif(tmp_path / "a.gif", [video, 255 - video], milliseconds=50)
+    save_gif(tmp_path / "a.gif", [video, 255 - video], frame_ms=50)
     with Image.open(tmp_path / "a.gif") as picture:
         assert picture.n_frames == 4 and picture.info["duration"] == 50 and picture.info["loop"] == 0
         picture.seek(3)
         shown = np.asarray(picture.convert("RGB"))
-    assert np.array_equal(shown, side_by_side([video, 255 - video])[3])
+    assert np.array_equal(shown, tile_videos([video, 255 - video])[3])
     assert (
         shown.shape == (15, 2 * 18 + 4, 3) and (shown[:, 18:22] == 255).all() and (shown[:, :18] == 180).all()
     )

@@ -40,13 +40,13 @@ def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     if request.function is test_a_full_page:
         return
 
-    def save(figure: Figure, path: Path, *, colours: int = 256) -> None:
+    def save(figure: Figure, path: Path, *, num_colors: int = 256) -> None:
         assert figure.axes
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (1, 1)).save(path)
 
     for picture in ("conversion", "training_curve", "units"):
-        monkeypatch.setattr(f"speechvq.plots.{picture}.save_picture", save)
+        monkeypatch.setattr(f"speechvq.plots.{picture}.save_figure", save)
 
 
 @pytest.fixture

@@ -14,12 +14,12 @@ import numpy as np
 
 from speechvq.alignment.directory import open_alignments
 from speechvq.cli.command import run
+from speechvq.cli.tables import align
 from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.data.features_directory import FeaturesDirectory, open_features
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
 from speechvq.evaluate.abx.corpus import Corpus, Frames, read_corpus
-from speechvq.evaluate.tables import align
 from speechvq.io.atomic import write_bytes
 
 if TYPE_CHECKING:

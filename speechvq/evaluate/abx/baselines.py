@@ -9,7 +9,7 @@ from speechvq.audio.mfcc import mfcc
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.evaluate.abx.corpus import Corpus
-from speechvq.evaluate.aligned_speech import read_sounds, training_speech
+from speechvq.evaluate.aligned_speech import read_waveforms, training_utterances
 from speechvq.evaluate.baselines import MFCC_FRAMES
 from speechvq.metrics.frame_distance import FrameDistance, angular, angular_of_codes, identical
 from speechvq.metrics.units.kmeans import KMeansUnits
@@ -42,12 +42,12 @@ def baseline_distances(
         UserError: a sound cannot be read, or there is too little to fit on.
     """
     features = partial(mfcc, frame_rate_hz=frame_rate_hz)
-    heard = read_sounds(training_speech(manifest, MFCC_FRAMES / frame_rate_hz), label="k-means: fit")
+    heard = read_waveforms(training_utterances(manifest, MFCC_FRAMES / frame_rate_hz), label="k-means: fit")
     try:
         units = KMeansUnits.fit(features, np.concatenate([features(wave) for wave in heard]), num_codes, seed)
     except ValueError as error:
         raise UserError(f"split train: {error}") from None
-    sounds = zip(read_sounds(corpus.utterances, label="MFCC"), corpus.lengths)
+    sounds = zip(read_waveforms(corpus.utterances, label="MFCC"), corpus.lengths)
     frames = np.concatenate([_of_length(features(wave), length) for wave, length in sounds])
     nearest = units.nearest(frames)
     shuffled = np.random.default_rng(seed).permutation(corpus.frames)

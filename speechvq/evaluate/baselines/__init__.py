@@ -18,7 +18,12 @@ from speechvq.config import SpeechConfig, read_run
 from speechvq.data.codes_directory import META, open_codes, write_codes
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
-from speechvq.evaluate.aligned_speech import AlignedSpeech, aligned_speech, read_sounds, training_speech
+from speechvq.evaluate.aligned_speech import (
+    AlignedSpeech,
+    aligned_speech,
+    read_waveforms,
+    training_utterances,
+)
 from speechvq.io.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -161,8 +166,8 @@ def _make(
         makers.append(("untrained encoder", [untrained_features(config, seed) for seed in seeds]))
     made = []
     for (name, features), length in zip(makers, seconds):
-        heard = read_sounds(training_speech(utterances, length), label=f"{name}: fit")
-        sounds = read_sounds(speech.utterances, label=f"{name}: encode")
+        heard = read_waveforms(training_utterances(utterances, length), label=f"{name}: fit")
+        sounds = read_waveforms(speech.utterances, label=f"{name}: encode")
         try:
             made += kmeans_units(name, features, heard, sounds, arguments.num_codes)
         except ValueError as error:

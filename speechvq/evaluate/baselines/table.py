@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from speechvq.evaluate.tables import align
+from speechvq.cli.tables import align
 from speechvq.metrics.units.baselines import Spread, spread_over_seeds
 
 Figures = Mapping[str, "float | int | None"]

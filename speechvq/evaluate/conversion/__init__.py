@@ -18,7 +18,7 @@ from speechvq.data.conversions import Fold, match_manifest
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
 from speechvq.evaluate.conversion.measure import Measured, measure
-from speechvq.evaluate.tables import conversion_table, summary_table
+from speechvq.evaluate.conversion.table import conversion_table, summary_table
 from speechvq.io.atomic import write_bytes
 from speechvq.judges.selection import choose_judges
 from speechvq.metrics.summary import Figure, summarise

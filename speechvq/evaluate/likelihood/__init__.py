@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechvq.cli.command import run
+from speechvq.cli.tables import align
 from speechvq.errors import UserError
 from speechvq.evaluate.likelihood.second_stage import measure_second_stage, second_stage_lines
-from speechvq.evaluate.tables import align
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from speechvq.evaluate.tables import align, number, percent
+from speechvq.cli.tables import align, number, percent
 
 
 def rollout_table(figures: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.voices import speech
-from speechvq.plots.conversion import draw_conversion
+from speechvq.plots.conversion import plot_conversion
 
 SOURCE = speech("ann", seconds=0.6)
 CODES = np.random.default_rng(0).integers(0, 16, 30)
@@ -23,7 +23,7 @@ def test_conversion(tmp_path: Path) -> None:
     heights = []
     for voices in ((), ("ben", "cay")):
         converted = {voice: speech(voice, seconds=0.6) for voice in voices}
-        draw_conversion(
+        plot_conversion(
             tmp_path / "a.png", SOURCE, CODES, converted, title="ann, 1", frame_rate=50, num_codes=16
         )
         drawn = picture(tmp_path / "a.png")
@@ -40,7 +40,7 @@ def test_conversion(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_conversion_of_odd_sounds(source: np.ndarray, codes: np.ndarray | None, tmp_path: Path) -> None:
     converted = {"$x_1$ & <b>": source[: len(source) // 2]}
-    draw_conversion(
+    plot_conversion(
         tmp_path / "a.png", source, codes, converted, title="50 % of $_$", frame_rate=50, num_codes=16
     )
     assert picture(tmp_path / "a.png").shape[1] == 1600
@@ -48,7 +48,7 @@ def test_conversion_of_odd_sounds(source: np.ndarray, codes: np.ndarray | None, 
 
 def test_equal_data_give_equal_pictures(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        draw_conversion(
+        plot_conversion(
             tmp_path / name / "x.png", SOURCE, CODES, {"ben": SOURCE}, title="", frame_rate=50, num_codes=16
         )
     assert (tmp_path / "a/x.png").read_bytes() == (tmp_path / "b/x.png").read_bytes()

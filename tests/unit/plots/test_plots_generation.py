@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from speechvq.plots.generation import draw_generation
+from speechvq.plots.generation import plot_generation
 
 
 def picture(path: Path, **options: float) -> np.ndarray:
@@ -14,7 +14,7 @@ def picture(path: Path, **options: float) -> np.ndarray:
     sounds = {
         name: (0.1 * rng.standard_normal(8000), rng.integers(8, size=25)) for name in ("p225_0", "$a_1 <b>")
     }
-    draw_generation(path, sounds, frame_rate=50.0, num_codes=8, **options)  # type: ignore[arg-type]
+    plot_generation(path, sounds, frame_rate=50.0, num_codes=8, **options)  # type: ignore[arg-type]
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"), int)
 
@@ -34,6 +34,6 @@ def test_odd_sounds(samples: int, codes: int, tmp_path: Path) -> None:
         "a": (np.zeros(samples), np.zeros(codes, np.int64)),
         "b": (np.ones(1600), np.zeros(5, np.int64)),
     }
-    draw_generation(tmp_path / "a.png", sounds, frame_rate=50.0, num_codes=8)
+    plot_generation(tmp_path / "a.png", sounds, frame_rate=50.0, num_codes=8)
     with Image.open(tmp_path / "a.png") as image:
         assert image.size[0] == 1600

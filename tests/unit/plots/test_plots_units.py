@@ -10,8 +10,8 @@ from helpers.voices import speech
 from speechvq.alignment.intervals import Interval
 from speechvq.alignment.phones import PHONES, SILENCE
 from speechvq.metrics.units.purity import LabelledUnits, score_units
-from speechvq.plots.phone_colors import by_manner, phone_colours
-from speechvq.plots.units import draw_units
+from speechvq.plots.phone_colors import order_by_manner, phone_colors
+from speechvq.plots.units import plot_units
 
 
 def units(names: list[str], *, seconds: float = 0.6, rate: float = 50.0, codes: int = 16) -> LabelledUnits:
@@ -36,7 +36,7 @@ def test_everything_can_be_drawn(example: LabelledUnits, sound: bool, tmp_path: 
     rate = 5.0 if len(example.codes) == 3 else 50.0
     score = score_units([example], 300, rate, resamplings=2)["all"]
     wave = speech("ann", seconds=0.6) if sound else None
-    draw_units(tmp_path / "a.png", score, example, wave, title="ann $1$", frame_rate=rate)
+    plot_units(tmp_path / "a.png", score, example, wave, title="ann $1$", frame_rate=rate)
     drawn = matplotlib.image.imread(tmp_path / "a.png")
     assert drawn.shape[1] == 1600 and drawn.std() > 0.05
     assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
@@ -44,13 +44,13 @@ def test_everything_can_be_drawn(example: LabelledUnits, sound: bool, tmp_path: 
 
 def test_phones_stand_by_manner_and_others_by_frequency() -> None:
     names = ["rare", "T", "AH1", "often", "sil", "N"]
-    order = by_manner(names, np.array([1, 5, 5, 9, 5, 5]))
+    order = order_by_manner(names, np.array([1, 5, 5, 9, 5, 5]))
     assert [names[i] for i in order] == ["sil", "AH1", "N", "T", "often", "rare"]
-    assert sorted(by_manner(PHONES, np.ones(len(PHONES)))) == list(range(len(PHONES)))
+    assert sorted(order_by_manner(PHONES, np.ones(len(PHONES)))) == list(range(len(PHONES)))
 
 
 def test_every_phone_has_a_colour_of_its_own() -> None:
-    colours = phone_colours(PHONES)
+    colours = phone_colors(PHONES)
     assert set(colours) == set(PHONES) and len(set(colours.values())) == len(PHONES)
     red, green, blue = colours[SILENCE]
     assert max(red, green, blue) - min(red, green, blue) < 0.05  # grey

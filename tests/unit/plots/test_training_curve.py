@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
-from speechvq.plots.training_curve import CODES, IMAGE_CODES, IMAGES, SECOND_STAGE, Panel, draw_curve
+from speechvq.plots.training_curve import CODES, IMAGE_CODES, IMAGES, SECOND_STAGE, Panel, plot_training_curve
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from speechvq.plots.training_curve import CODES, IMAGE_CODES, IMAGES, SECOND_STA
     ids=["training only", "held-out only", "nothing"],
 )
 def test_curve(metrics: list[dict[str, float]], tmp_path: Path) -> None:
-    draw_curve(tmp_path / "curve.png", metrics)
+    plot_training_curve(tmp_path / "curve.png", metrics)
     assert matplotlib.image.imread(tmp_path / "curve.png").shape[:2] == (900, 1600)
 
 
@@ -32,5 +32,5 @@ def test_other_panels(panels: tuple[Panel, ...], height: int, tmp_path: Path) ->
     metrics = [
         {"step": 10.0 * i} | {line.key: 1.0 + i for panel in panels for line in panel.lines} for i in range(3)
     ]
-    draw_curve(tmp_path / "curve.png", metrics, panels)
+    plot_training_curve(tmp_path / "curve.png", metrics, panels)
     assert matplotlib.image.imread(tmp_path / "curve.png").shape[:2] == (height, 1600)

@@ -12,8 +12,8 @@ from cli.test_report import Tags
 from helpers.image_data import CONFIGS, run_of
 from speechvq import config as configuration
 from speechvq import report
-from speechvq.plots.image_grid import draw_rows
-from speechvq.report.run_kind import PICTURE_CODES, PICTURES, PRIOR, SECOND_STAGE, SPEECH, subject_of
+from speechvq.plots.image_grid import save_image_grid
+from speechvq.report.run_kind import IMAGE_CODES, IMAGES, PRIOR, SECOND_STAGE, SPEECH, run_kind_of
 
 LINE = {"step": 20, "heldout_bits": 7.5, "heldout_reconstruction_bits": 5.625, "heldout_latents_bits": 1.875}
 UNDER = {"bits_per_dim": 7.5, "standard_error": 0.0121, "reconstruction": 5.625, "latents": 1.875}
@@ -23,11 +23,11 @@ UNDER = {"bits_per_dim": 7.5, "standard_error": 0.0121, "reconstruction": 5.625,
 def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The curve is laid out and not rendered."""
 
-    def save(figure: Figure, path: Path, *, colours: int = 256) -> None:
+    def save(figure: Figure, path: Path, *, num_colors: int = 256) -> None:
         assert all(axes.lines for axes in figure.axes if axes.axison)
-        draw_rows(path, [np.zeros((1, 3, 8, 8), np.uint8)])
+        save_image_grid(path, [np.zeros((1, 3, 8, 8), np.uint8)])
 
-    monkeypatch.setattr("speechvq.plots.training_curve.save_picture", save)
+    monkeypatch.setattr("speechvq.plots.training_curve.save_figure", save)
 
 
 def made(folder: Path, kind: str) -> Path:
@@ -56,7 +56,7 @@ def test_a_run_of_pictures(kind: str, tmp_path: Path) -> None:
     assert len(Tags(text).sources("img")) == 1 and "7.500 bits/dim" in text and "speaks" not in text
     assert ('href="#pictures"' in text) == ('href="#likelihood"' in text) is False
     row = np.zeros((3, 3, 8, 8), np.uint8)
-    draw_rows(folder / "reconstructions.png", [row, row])
+    save_image_grid(folder / "reconstructions.png", [row, row])
     assert page("--run", folder, "--likelihood", measured(tmp_path / "a.json", samples=50)) == 0
     text = (folder / "report.html").read_text()
     assert len(Tags(text).sources("img")) == 2 and "Out of nothing" not in text
@@ -67,7 +67,7 @@ def test_a_run_of_pictures(kind: str, tmp_path: Path) -> None:
 def test_grids_from_another_folder_and_a_second_stage(tmp_path: Path) -> None:
     folder = made(tmp_path / "run", "image_vqvae")
     for name in ("reconstructions", "samples"):
-        draw_rows(tmp_path / f"drawn/{name}.png", [np.zeros((2, 3, 8, 8), np.uint8)])
+        save_image_grid(tmp_path / f"drawn/{name}.png", [np.zeros((2, 3, 8, 8), np.uint8)])
     stage = {"latent_bits": 27.0, "bits_a_code": 3.25, "shuffled_bits_a_code": 4.5}
     told = measured(tmp_path / "a.json", second_stage=stage)
     assert page("--run", folder, "--pictures", tmp_path / "drawn", "--likelihood", told) == 0
@@ -97,8 +97,8 @@ def test_mistakes_cost_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_the_subject_is_told_by_the_kind() -> None:
-    told = {"image_vae": PICTURES, "image_vimco": PICTURES, "image_vqvae": PICTURE_CODES, "pixelcnn": PRIOR}
+    told = {"image_vae": IMAGES, "image_vimco": IMAGES, "image_vqvae": IMAGE_CODES, "pixelcnn": PRIOR}
     for kind, subject in (told | {"second_stage": SECOND_STAGE, "sequence": PRIOR}).items():
-        assert subject_of({"model": {"kind": kind}}) is subject
+        assert run_kind_of({"model": {"kind": kind}}) is subject
     for other in ({}, {"model": None}, {"model": {"kind": ["image_vae"]}}, {"model": {"hop": 64}}):
-        assert subject_of(other) is SPEECH
+        assert run_kind_of(other) is SPEECH

@@ -12,8 +12,8 @@ import pytest
 from cli.test_report import Tags
 from speechvq import report
 from speechvq.evaluate.rollout.table import rollout_rows, rollout_title
-from speechvq.plots.animation import draw_gif
-from speechvq.plots.image_grid import draw_rows
+from speechvq.plots.animation import save_gif
+from speechvq.plots.image_grid import save_image_grid
 from unit.report.test_report_images import made, unrendered  # noqa: F401
 
 NAMES = ("real", "reconstruction", "imagined")
@@ -39,8 +39,8 @@ def written(path: Path, figures: Any) -> Path:
 
 def video(folder: Path) -> Path:
     frames = np.zeros((2, 8, 8, 3), np.uint8)
-    draw_rows(folder / "imagined.png", [frames.transpose(0, 3, 1, 2)])
-    draw_gif(folder / "imagined.gif", [frames])
+    save_image_grid(folder / "imagined.png", [frames.transpose(0, 3, 1, 2)])
+    save_gif(folder / "imagined.gif", [frames])
     return folder
 
 

@@ -3,7 +3,7 @@
 import math
 
 from speechvq.report.results import Heard
-from speechvq.report.voices import Cell, Voice, voice_table
+from speechvq.report.speaker_pairs import PairCell, Speaker, speaker_pair_table
 
 
 def test_a_table_of_hand_made_conversions() -> None:
@@ -14,13 +14,13 @@ def test_a_table_of_hand_made_conversions() -> None:
         Heard("dan", "cay", 170.0, math.nan, 165.0, "target"),
         Heard("ann", "ann", 205.0, 210.0, 210.0, "source"),
     ]
-    table = voice_table(heard)
-    assert table.targets == [Voice("ben", "110 Hz"), Voice("cay", "165 Hz"), Voice("ann", "210 Hz")]
+    table = speaker_pair_table(heard)
+    assert table.targets == [Speaker("ben", "110 Hz"), Speaker("cay", "165 Hz"), Speaker("ann", "210 Hz")]
     (ann, first), (dan, second) = table.rows
-    assert (ann, dan) == (Voice("ann", "210 Hz"), Voice("dan", "- Hz"))  # a whisperer comes last
+    assert (ann, dan) == (Speaker("ann", "210 Hz"), Speaker("dan", "- Hz"))  # a whisperer comes last
     assert first == [
-        Cell("110 Hz", "target 1 of 2", 2),
-        Cell("no pitch", "another 1 of 1", 0),
-        Cell("205 Hz", "source 1 of 1", 0),
+        PairCell("110 Hz", "target 1 of 2", 2),
+        PairCell("no pitch", "another 1 of 1", 0),
+        PairCell("205 Hz", "source 1 of 1", 0),
     ]
-    assert second == [None, Cell("170 Hz", "target 1 of 1", 4), None]
+    assert second == [None, PairCell("170 Hz", "target 1 of 1", 4), None]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from speechvq.cli.tables import align, number, percent
 from speechvq.data.conversions import Job
 from speechvq.metrics.conversion import Conversion
 from speechvq.metrics.summary import Figure
@@ -69,25 +70,3 @@ def summary_cells(figure: Figure) -> list[str]:
     interval = f"{show(figure.low)} to {show(figure.high)}" if known else "-"
     baselines = [show(figure.chance), show(figure.unchanged), show(figure.own)]
     return [f"{show(figure.mean)}{unit}", interval, str(figure.count), *baselines]
-
-
-def number(value: float, digits: int) -> str:
-    """A number, or "-" for NaN."""
-    return f"{value:.{digits}f}" if math.isfinite(value) else "-"
-
-
-def percent(share: float) -> str:
-    """A share as "62 %", or "-" for NaN."""
-    return f"{100 * share:.0f} %" if math.isfinite(share) else "-"
-
-
-def align(rows: Sequence[Sequence[str]], *, left: int) -> str:
-    """Columns of equal width, two blanks apart; the first `left` begin together, the others end together."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = (
-        "  ".join(
-            cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))
-        )
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,65 @@
+"""Text tables: numbers, percentages and intervals as text, and columns aligned for a terminal."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+MISSING = "-"  # of a cell without a value
+
+
+def number(value: float | None, digits: int) -> str:
+    """A number with a fixed count of decimals, or "-" for NaN and None."""
+    return MISSING if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def percent(fraction: float | None, digits: int = 0) -> str:
+    """A fraction as a percentage, for example "62 %"; "-" for NaN and None."""
+    return MISSING if fraction is None or not math.isfinite(fraction) else f"{100 * fraction:.{digits}f} %"
+
+
+def decimal(value: float | None) -> str:
+    """A number with at least three significant digits, "3.40" or "3400"; "-" for NaN and None."""
+    if value is None or isinstance(value, int):
+        return MISSING if value is None else str(value)
+    return number(value, 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3)
+
+
+def interval(bounds: tuple[float, float] | None, *, as_percent: bool = False) -> str:
+    """Bounds as "0.314 to 0.372", or as "24.4 to 30.0 %"; "-" for NaN and None."""
+    if bounds is None or not all(map(math.isfinite, bounds)):
+        return MISSING
+    low, high = bounds
+    return f"{100 * low:.1f} to {100 * high:.1f} %" if as_percent else f"{decimal(low)} to {decimal(high)}"
+
+
+def align(rows: Sequence[Sequence[str]], *, left: int) -> str:
+    """Rows of cells as lines of equal column widths, two spaces apart.
+
+    Args:
+        rows: cells as text, the header first; all rows have the same length.
+        left: how many of the first columns are aligned to the left; the others are aligned to the right.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = (
+        "  ".join(
+            cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+class MetricRow(NamedTuple):
+    """A metric with its confidence interval and its baselines, all as text; "" for what there is not."""
+
+    label: str
+    value: str
+    interval: str
+    baselines: tuple[str, ...]
+
+
+def metric_table(title: str, baselines: Sequence[str], rows: Sequence[MetricRow]) -> str:
+    """A table under a title: a row per metric; columns are value, 95 % confidence interval and baselines."""
+    header = ["", "value", "95 % CI", *baselines]
+    cells = [[row.label, row.value, row.interval, *row.baselines] for row in rows]
+    return f"{title}\n{align([header, *[[cell or MISSING for cell in row] for row in cells]], left=1)}"
