@@ -11,6 +11,7 @@ from torch import Tensor
 
 from speechvq.data.codes_directory import CodesDirectory
 from speechvq.data.manifest import read_manifest
+from speechvq.data.sampler import ShuffledCrops, step_positions
 from speechvq.data.splits import SplitRule, split_of
 from speechvq.errors import UserError
 
@@ -64,86 +65,54 @@ class CodeCrops(NamedTuple):
     """A batch for a prior."""
 
     codes: Tensor  # (B, N), int64, zeros after a string's end
-    before: Tensor  # (B,), int64, the code before each crop; K where it begins the string
+    prev_code: Tensor  # (B,), int64, the code before each crop; K at the start of the string
     speaker: Tensor  # (B,), int64
-    length: Tensor  # (B,), int64, how many of the N are the string's
+    length: Tensor  # (B,), int64, how many of the N codes belong to the string
 
 
-class CodeWalk:
-    """An endless shuffled walk through strings: crop number i is a function of i and the seed.
-
-    An epoch cuts every string into as many crops as fit (at least one), shuffles them with the epoch's own
-    seed and moves each by a random offset.
-    """
+class CodeSampler:
+    """An endless shuffled sequence of crops of code strings; see `data.sampler.ShuffledCrops`."""
 
     def __init__(
         self, strings: Sequence[CodeString], speakers: Sequence[str], crop: int, num_codes: int, seed: int
     ) -> None:
         """
         Args:
-            strings: what is cut.
-            speakers: names in the order of the model's table; empty for a model that is told no speaker.
+            strings: the code strings.
+            speakers: names in the order of the model's table; empty for a model without speakers.
             crop: N, codes.
             num_codes: K.
-            seed: of the walk.
+            seed: of orders and offsets.
 
         Raises:
-            UserError: a speaker that is not among `speakers`.
+            UserError: a speaker that is not in `speakers`.
         """
-        self.crop, self.num_codes, self.seed = crop, num_codes, seed
+        self.crop, self.num_codes = crop, num_codes
         self.strings = [string.codes for string in strings]
         self.speakers = speaker_numbers(strings, speakers)
-        self.owner = np.repeat(
-            np.arange(len(strings)), [max(len(string) // crop, 1) for string in self.strings]
-        )
-        self._order: tuple[int, np.ndarray] = (-1, self.owner)
+        self.positions = ShuffledCrops(np.array([len(codes) for codes in self.strings], np.int64), crop, seed)
 
     def __len__(self) -> int:
-        """Crops an epoch."""
-        return len(self.owner)
+        """Crops per epoch."""
+        return len(self.positions)
 
     def batches(
         self, batch: int, *, step: int = 0, rank: int = 0, world_size: int = 1
     ) -> Iterator[CodeCrops]:
-        """Endless batches from a training step on.
+        """Endless batches from a training step on; arguments and errors as `data.sampler.step_positions`."""
+        for positions in step_positions(batch, step=step, rank=rank, world_size=world_size):
+            yield self._crops(positions)
 
-        Args:
-            batch: crops a step over all processes.
-            step: first step; the batches are those an unbroken run would see from there.
-            rank: number of this process.
-            world_size: how many processes share a batch.
-
-        Raises:
-            UserError: the batch cannot be shared equally.
-        """
-        if batch % world_size:
-            raise UserError(
-                f"data.batch = {batch} cannot be shared by {world_size} processes; take a multiple"
-            )
-        share = batch // world_size
-        while True:
-            first = step * batch + rank * share
-            yield self._crops(range(first, first + share))
-            step += 1
-
-    def _crops(self, numbers: Sequence[int]) -> CodeCrops:
-        codes = np.zeros((len(numbers), self.crop), np.int64)
-        before, length, owners = np.empty((3, len(numbers)), np.int64)
-        for i, number in enumerate(numbers):
-            owners[i] = self._owner(number)
+    def _crops(self, positions: Sequence[int]) -> CodeCrops:
+        codes = np.zeros((len(positions), self.crop), np.int64)
+        prev_code, length, owners = np.empty((3, len(positions)), np.int64)
+        for i, position in enumerate(positions):
+            owners[i], start = self.positions[position]
             string = self.strings[owners[i]]
-            spare = max(len(string) - self.crop, 0)
-            start = int(np.random.default_rng((self.seed, 1, number)).integers(spare + 1))
             part = string[start : start + self.crop]
             codes[i, : len(part)], length[i] = part, len(part)
-            before[i] = string[start - 1] if start else self.num_codes
-        return CodeCrops(*map(torch.from_numpy, (codes, before, self.speakers[owners], length)))
-
-    def _owner(self, number: int) -> int:
-        epoch, place = divmod(number, len(self))
-        if self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(self.owner))
-        return int(self._order[1][place])
+            prev_code[i] = string[start - 1] if start else self.num_codes
+        return CodeCrops(*map(torch.from_numpy, (codes, prev_code, self.speakers[owners], length)))
 
 
 def speaker_numbers(strings: Sequence[CodeString], speakers: Sequence[str]) -> np.ndarray:

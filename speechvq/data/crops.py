@@ -13,7 +13,7 @@ from speechvq.audio.f0 import F0_HOP, f0_contour
 from speechvq.audio.glottal_phase import glottal_phase
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.data.manifest import Utterance
-from speechvq.data.sampler import batches
+from speechvq.data.sampler import ShuffledCrops, load_batches
 from speechvq.errors import UserError
 
 AROUND = 4 * F0_HOP  # samples on either side of a crop that its pitch is tracked with
@@ -60,35 +60,29 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
             raise UserError("the manifest has no utterances in this split; prepare the corpus again")
         number = {name: i for i, name in enumerate(speakers)}
         _check_speakers(utterances, speakers)
-        self.crop, self.seed, self.pitch = crop, seed, pitch
+        self.crop, self.pitch = crop, pitch
         self.paths = [str(u.path) for u in utterances]
         self.speakers = np.array([number[u.speaker] for u in utterances])
         self.lengths = np.array([round(u.seconds * SAMPLE_RATE) for u in utterances])
-        self.owner = np.repeat(np.arange(len(utterances)), np.maximum(self.lengths // crop, 1))
-        self._order: tuple[int, np.ndarray] = (-1, self.owner)
+        self.positions = ShuffledCrops(self.lengths, crop, seed)
         self._keeps = pitch and self.lengths.sum() <= KEPT_HOURS * 3600 * SAMPLE_RATE
         self._voices: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # pitch and phase of utterances
 
     def __len__(self) -> int:
         """Crops an epoch."""
-        return len(self.owner)
+        return len(self.positions)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor, Tensor]:
-        """Crop `index` of the walk, which may exceed the length: wave (T,), speaker number, pitch (F,), phase (T,)."""
-        epoch, place = divmod(index, len(self))
-        if self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(self.owner))
-        which = self._order[1][place]
-        spare = max(int(self.lengths[which]) - self.crop, 0)
-        start = int(np.random.default_rng((self.seed, 1, index)).integers(spare + 1))
+        """The crop at a position, which may exceed the length: wave (T,), speaker, F0 (F,), phase (T,)."""
+        which, start = self.positions[index]
         if self._keeps:
-            wave, pitch, phase = self._read_kept(int(which), start - start % F0_HOP)
+            wave, pitch, phase = self._read_kept(which, start - start % F0_HOP)
         else:
             wave, pitch, phase = read_voice(self.paths[which], start, self.crop, self.pitch)
         return wave, int(self.speakers[which]), pitch, phase
 
     def _read_kept(self, which: int, start: int) -> tuple[Tensor, Tensor, Tensor]:
-        """As `read_voice`, from the tracks of the whole utterance, which are made at its first crop; from a frame on."""
+        """As `read_voice`, cut from tracks of the whole utterance; `start` is the first sample of a frame."""
         if which not in self._voices:
             whole = read_crop(self.paths[which], 0, max(int(self.lengths[which]), self.crop))
             hertz = f0_contour(whole)
@@ -104,9 +98,9 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
 
 
 def read_voice(path: str, start: int, length: int, track: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """A crop (T,), its pitch (F,), F = ceil(T / 160), and its phase (T,); the latter 0 when they are not to be tracked.
+    """A crop (T,), its F0 (F,), F = ceil(T / 160), and its phase (T,); F0 and phase are 0 without `track`.
 
-    They are tracked with what lies around the crop, so that they are as good at its ends as within.
+    Tracking reads samples on either side of the crop too, so that it is as accurate at the ends as within.
 
     Raises:
         UserError: as `read_crop`.
@@ -193,5 +187,5 @@ def crop_loader(
     Raises:
         UserError: the batch cannot be shared equally.
     """
-    for crops in batches(dataset, batch, step=step, rank=rank, world_size=world_size, workers=workers):
+    for crops in load_batches(dataset, batch, step=step, rank=rank, world_size=world_size, workers=workers):
         yield Crops(*crops)

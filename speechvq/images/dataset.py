@@ -1,6 +1,5 @@
-"""Prepared pictures, and the endless walk through them that training takes."""
+"""Prepared images."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,37 +62,6 @@ def check_size(images: ImageSet, size: int, where: str) -> None:
             f"{where}: pictures of {images.pixels.shape[-1]} pixels, and the model's have {size}; prepare "
             f"them with --size {size}, or set model.autoencoder.size"
         )
-
-
-def walk(
-    count: int, batch: int, seed: int, *, step: int = 0, rank: int = 0, world_size: int = 1
-) -> Iterator[np.ndarray]:
-    """Endless batches of numbers below `count` from a training step on: each epoch another order.
-
-    Args:
-        count: how many things there are.
-        batch: how many a step, over all processes; may exceed `count`.
-        seed: of the orders.
-        step: first step; the batches are those an unbroken run would see from there.
-        rank: number of this process, which gets its equal share (batch / world_size,) of each.
-        world_size: how many processes share a batch.
-
-    Raises:
-        UserError: the batch cannot be shared equally.
-    """
-    if batch % world_size:
-        raise UserError(f"data.batch = {batch} cannot be shared by {world_size} processes; take a multiple")
-    share, known, order = batch // world_size, -1, np.empty(0, np.int64)
-    while True:
-        first = step * batch + rank * share
-        numbers = []
-        for place in range(first, first + share):
-            epoch, within = divmod(place, count)
-            if epoch != known:
-                known, order = epoch, np.random.default_rng((seed, epoch)).permutation(count)
-            numbers.append(order[within])
-        yield np.array(numbers)
-        step += 1
 
 
 def _load(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:

@@ -14,7 +14,7 @@ from helpers.tiny_prior import GRU_TOLD, SPEAKERS, VOCABULARY, WAVENET, make_cod
 from speechvq import config as configuration
 from speechvq import evaluate, train
 from speechvq.config import SequencePriorRun
-from speechvq.data.code_strings import CodeWalk, read_strings
+from speechvq.data.code_strings import CodeSampler, read_strings
 from speechvq.data.codes_directory import open_codes
 from speechvq.io.tensors import read_tensors
 from speechvq.priors.sequence.model_directory import load_prior
@@ -63,16 +63,16 @@ def test_a_resumed_run_ends_like_an_unbroken_one(
 ) -> None:
     config = prior_run(folder, WAVENET, steps=12, save_every=5)
     assert train.main(arguments(tmp_path, config, "unbroken")) == 0
-    plain = CodeWalk.batches
+    plain = CodeSampler.batches
 
-    def stop_at_7(self: CodeWalk, batch: int, *, step: int = 0, **options: int) -> Iterator[object]:
+    def stop_at_7(self: CodeSampler, batch: int, *, step: int = 0, **options: int) -> Iterator[object]:
         for crops in plain(self, batch, step=step, **options):
             step += 1
             if step == 7:
                 signal.raise_signal(signal.SIGTERM)
             yield crops
 
-    monkeypatch.setattr(CodeWalk, "batches", stop_at_7)
+    monkeypatch.setattr(CodeSampler, "batches", stop_at_7)
     argv = arguments(tmp_path, config, "stopped")
     assert train.main(argv) == 128 + signal.SIGTERM
     monkeypatch.undo()

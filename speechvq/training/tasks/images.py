@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.config import ImageRun
+from speechvq.data.sampler import shuffled_batches
 from speechvq.images.autoencoder import Encoder, compile_parts
-from speechvq.images.dataset import check_size, read_images, walk
+from speechvq.images.dataset import check_size, read_images
 from speechvq.images.elbo import bits_per_dim
 from speechvq.images.model_directory import ImageModel, build, save_image_model
 from speechvq.images.vimco import ImageVimco
@@ -31,7 +32,7 @@ def lesson(config: ImageRun, device: torch.device) -> Lesson:
     pictures = heldout.batch(slice(config.train.evaluate_crops))
 
     def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
-        numbers = walk(
+        numbers = shuffled_batches(
             len(training.pixels),
             config.data.batch,
             config.train.seed,

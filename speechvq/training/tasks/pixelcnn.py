@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from speechvq.config.pixelcnn import GridDataConfig
 from speechvq.config.runs import PixelCNNRun
+from speechvq.data.sampler import shuffled_batches
 from speechvq.errors import UserError
 from speechvq.images.codes import fingerprint, grid_of, kept_codes
-from speechvq.images.dataset import check_size, pictures_of, read_images, walk
+from speechvq.images.dataset import check_size, pictures_of, read_images
 from speechvq.images.model_directory import load_image_model
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.priors.grid.prior import GridPrior, save_grid_prior
@@ -73,7 +74,7 @@ def grid_batches(data: GridData, batch: int, seed: int) -> Batches:
     codes, labels = data.training
 
     def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
-        numbers = walk(
+        numbers = shuffled_batches(
             len(codes), batch, seed, step=step, rank=distributed.rank(), world_size=distributed.world_size()
         )
         for which in numbers:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from speechvq.config import SequencePriorRun
-from speechvq.data.code_strings import CodeString, CodeWalk, other_speakers, read_strings, speaker_numbers
+from speechvq.data.code_strings import CodeSampler, CodeString, other_speakers, read_strings, speaker_numbers
 from speechvq.data.codes_directory import open_codes
 from speechvq.errors import UserError
 from speechvq.priors.sequence.code_spec import Vocabulary
@@ -34,13 +34,13 @@ def lesson(config: SequencePriorRun, device: torch.device) -> Lesson:
     vocabulary = Vocabulary(directory.num_codes, directory.frame_rate_hz, directory.codebook)
     torch.manual_seed(config.train.seed)
     prior = SequencePrior(config.model, vocabulary, speakers).to(device)
-    walk = CodeWalk(training, speakers, config.data.crop, vocabulary.num_codes, config.train.seed)
+    sampler = CodeSampler(training, speakers, config.data.crop, vocabulary.num_codes, config.train.seed)
     few = np.linspace(0, len(dev) - 1, min(config.train.evaluate_crops, len(dev))).astype(int)
     heldout = [dev[i] for i in few]
     speaker_numbers(heldout, speakers)  # now rather than at the first evaluation
     return Lesson(
         prior,
-        lambda step: walk.batches(
+        lambda step: sampler.batches(
             config.data.batch, step=step, rank=distributed.rank(), world_size=distributed.world_size()
         ),
         lambda model: measure(model, heldout),

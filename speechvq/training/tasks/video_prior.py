@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from speechvq.config.runs import VideoPriorRun
 from speechvq.config.training import TrainConfig
+from speechvq.data.sampler import shuffled_batches
 from speechvq.errors import UserError
 from speechvq.images.codes import fingerprint, grid_of
-from speechvq.images.dataset import walk
 from speechvq.images.model_directory import load_image_model
 from speechvq.images.vqvae import ImageVQ
 from speechvq.runtime import distributed
@@ -54,7 +54,7 @@ def lesson(config: VideoPriorRun, device: torch.device) -> Lesson:
     codes, actions = heldout.windows(few, length)
 
     def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
-        numbers = walk(
+        numbers = shuffled_batches(
             training.count(length),
             config.data.batch,
             config.train.seed,
@@ -82,7 +82,7 @@ def _teach_motion(prior: VideoPrior, training: CodedEpisodes, config: VideoPrior
     optimizer, device = torch.optim.Adam(weights), next(prior.parameters()).device
     schedule = TrainConfig(settings.steps, MOTION_RATE, warmup=50, decay=0.5)
     length = motion.context.past + 1
-    numbers, total = walk(training.count(length), settings.batch, config.train.seed), 0.0
+    numbers, total = shuffled_batches(training.count(length), settings.batch, config.train.seed), 0.0
     for step, which in zip(range(settings.steps), numbers):
         codes, actions = (tensor.to(device) for tensor in training.windows(which, length))
         loss = motion.loss(codes, actions)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from speechvq.data.sampler import batches
+from speechvq.data.sampler import ShuffledCrops, load_batches
 from speechvq.errors import UserError
 from speechvq.video.recording.episode import Episode, read_window
 from speechvq.video.recording.recording import Split, episode_path, read_recording, split_of
@@ -42,21 +42,16 @@ class WindowDataset(Dataset[tuple[Tensor, Tensor]]):
         """
         self.paths, self.episode_length = episodes(folder, split), read_recording(folder).frames
         _check_length(folder, length, self.episode_length)
-        self.length, self.seed = length, seed
-        self.owner = np.repeat(np.arange(len(self.paths)), self.episode_length // length)
-        self._order: tuple[int, np.ndarray] = (-1, self.owner)
+        self.length = length
+        self.positions = ShuffledCrops(np.full(len(self.paths), self.episode_length), length, seed)
 
     def __len__(self) -> int:
         """Windows an epoch."""
-        return len(self.owner)
+        return len(self.positions)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         """Window `index` of the walk, which may exceed the length: frames (L, 3, H, W), actions (L - 1,)."""
-        epoch, place = divmod(index, len(self))
-        if self._order[0] != epoch:
-            self._order = (epoch, np.random.default_rng((self.seed, 0, epoch)).permutation(self.owner))
-        which, spare = self._order[1][place], self.episode_length - self.length
-        start = int(np.random.default_rng((self.seed, 1, index)).integers(spare + 1))
+        which, start = self.positions[index]
         return _tensors(read_window(self.paths[which], start, self.length))
 
 
@@ -92,8 +87,8 @@ def middle_windows(folder: Path, split: Split, length: int, count: int) -> Windo
 def window_loader(
     dataset: WindowDataset, batch: int, *, step: int = 0, rank: int = 0, world_size: int = 1, workers: int = 0
 ) -> Iterator[Windows]:
-    """Endless batches from a training step on; arguments and errors as audio.walk.batches."""
-    for windows in batches(dataset, batch, step=step, rank=rank, world_size=world_size, workers=workers):
+    """Endless batches from a training step on; arguments and errors as `data.sampler.load_batches`."""
+    for windows in load_batches(dataset, batch, step=step, rank=rank, world_size=world_size, workers=workers):
         yield Windows(*windows)
 
 

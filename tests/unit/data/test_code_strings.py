@@ -1,4 +1,4 @@
-"""Code strings for training: splits, speakers, and crops that are functions of their number."""
+"""Code strings for training: splits, speakers, and crops that are pure functions of their position."""
 
 import dataclasses
 import shutil
@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from helpers.tiny_prior import CODES, SPEAKERS, make_codes
-from speechvq.data.code_strings import CodeString, CodeWalk, other_speakers, read_strings, speaker_numbers
+from speechvq.data.code_strings import CodeSampler, CodeString, other_speakers, read_strings, speaker_numbers
 from speechvq.data.codes_directory import open_codes, write_codes
 from speechvq.errors import UserError
 
@@ -47,7 +47,7 @@ def test_without_a_manifest_names_decide(folder: Path) -> None:
     )
 
 
-def test_what_is_missing_is_said(folder: Path) -> None:
+def test_a_missing_split_is_named(folder: Path) -> None:
     directory = open_codes(folder / "codes")
     with pytest.raises(UserError, match="no codes of split 'unseen'; encode the whole corpus"):
         read_strings(directory, folder, ("train", "unseen"))
@@ -58,43 +58,43 @@ def test_what_is_missing_is_said(folder: Path) -> None:
 
 
 def strings(*lengths: int) -> list[CodeString]:
-    """Each code tells its place; the speaker alternates."""
+    """Code i is i modulo the number of codes; the speaker alternates."""
     return [CodeString(str(i), SPEAKERS[i % 2], "train", np.arange(n) % CODES) for i, n in enumerate(lengths)]
 
 
-def test_crops_are_pieces_of_strings_and_know_what_was_before() -> None:
-    walk = CodeWalk(strings(40, 7, 16), SPEAKERS, 16, CODES, seed=0)
-    assert len(walk) == 2 + 1 + 1
+def test_crops_are_pieces_of_strings_and_give_the_previous_code() -> None:
+    sampler = CodeSampler(strings(40, 7, 16), SPEAKERS, 16, CODES, seed=0)
+    assert len(sampler) == 2 + 1 + 1
     seen = set()
-    for crop in islice(walk.batches(4), 20):
+    for crop in islice(sampler.batches(4), 20):
         assert crop.codes.shape == (4, 16) and crop.codes.dtype == torch.int64
-        for codes, before, speaker, length in zip(*crop):
+        for codes, prev_code, speaker, length in zip(*crop):
             own = codes[:length].tolist()
             first = own[0]
             assert own == [(first + i) % CODES for i in range(len(own))] and not codes[length:].any()
-            assert int(before) in ((first - 1) % CODES, CODES) and (int(before) != CODES or first == 0)
+            assert int(prev_code) in ((first - 1) % CODES, CODES) and (int(prev_code) != CODES or first == 0)
             assert (int(length), int(speaker)) in ((16, 0), (7, 1))
-            seen.add((int(length), int(before) == CODES))
+            seen.add((int(length), int(prev_code) == CODES))
     assert seen == {(16, True), (16, False), (7, True)}
 
 
-def test_batches_are_a_function_of_step_and_share() -> None:
-    walk = CodeWalk(strings(40, 7, 60, 9), (), 8, CODES, seed=3)
-    straight = list(islice(walk.batches(4), 12))
-    again = list(islice(CodeWalk(strings(40, 7, 60, 9), (), 8, CODES, seed=3).batches(4, step=5), 7))
+def test_batches_are_a_function_of_step_and_rank() -> None:
+    sampler = CodeSampler(strings(40, 7, 60, 9), (), 8, CODES, seed=3)
+    straight = list(islice(sampler.batches(4), 12))
+    again = list(islice(CodeSampler(strings(40, 7, 60, 9), (), 8, CODES, seed=3).batches(4, step=5), 7))
     assert all(torch.equal(a, b) for one, other in zip(straight[5:], again) for a, b in zip(one, other))
-    halves = [next(walk.batches(4, step=2, rank=rank, world_size=2)) for rank in (0, 1)]
+    halves = [next(sampler.batches(4, step=2, rank=rank, world_size=2)) for rank in (0, 1)]
     assert torch.equal(torch.cat([half.codes for half in halves]), straight[2].codes)
-    other = next(CodeWalk(strings(40, 7, 60, 9), (), 8, CODES, seed=4).batches(4))
+    other = next(CodeSampler(strings(40, 7, 60, 9), (), 8, CODES, seed=4).batches(4))
     assert not torch.equal(other.codes, straight[0].codes)
-    with pytest.raises(UserError, match="data.batch = 4 cannot be shared by 3 processes"):
-        next(walk.batches(4, world_size=3))
+    with pytest.raises(UserError, match="data.batch = 4 cannot be split over 3 processes"):
+        next(sampler.batches(4, world_size=3))
 
 
-def test_an_epoch_hears_every_string_as_often_as_it_is_long() -> None:
-    walk = CodeWalk(strings(8, 16, 24), (), 8, CODES, seed=0)
+def test_an_epoch_has_every_string_as_often_as_it_is_long() -> None:
+    sampler = CodeSampler(strings(8, 16, 24), (), 8, CODES, seed=0)
     for epoch in range(3):
-        owners = sorted(walk._owner(epoch * 6 + i) for i in range(6))
+        owners = sorted(sampler.positions[epoch * 6 + i][0] for i in range(6))
         assert owners == [0, 1, 1, 2, 2, 2]
 
 

@@ -128,7 +128,7 @@ def test_mistakes_are_named(corpus: Path) -> None:
             use(strange)
     with pytest.raises(UserError, match="fewer than two utterances in split 'dev'"):
         middle_crops(everything[:1], VOICES, CROP, 3)
-    with pytest.raises(UserError, match="data.batch = 3 cannot be shared by 2 processes"):
+    with pytest.raises(UserError, match="data.batch = 3 cannot be split over 2 processes"):
         next(crop_loader(dataset(corpus), 3, world_size=2))
 
 
@@ -155,7 +155,7 @@ def test_files_that_changed_since_preparation_are_named(tmp_path: Path) -> None:
 def test_pitch_and_phase_belong_to_their_crop(
     corpus: Path, hours: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Kept for the utterance or tracked about the crop: a function of the number, and nearly the same in its middle."""
+    """Tracks of the utterance and of the crop: pure functions of the position, and alike in the middle."""
     monkeypatch.setattr("speechvq.data.crops.KEPT_HOURS", hours)
     one, other = (CropDataset(utterances(corpus), VOICES, 3_200, 0, pitch=True) for _ in range(2))
     for number in (3, 0, 7, 3):

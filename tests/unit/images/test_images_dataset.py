@@ -1,4 +1,4 @@
-"""Pictures in: CIFAR-10's files whole or refused by name, folders of anything, and a walk that resumes."""
+"""Pictures in: CIFAR-10's files whole or refused by name, folders of anything."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ from helpers.tiny import ROOT
 from speechvq import prepare
 from speechvq.errors import UserError
 from speechvq.images import cifar10
-from speechvq.images.dataset import read_images, walk
+from speechvq.images.dataset import read_images
 from speechvq.images.folder import Report, find_pictures, read_picture
 from speechvq.images.preparation import prepare_cifar10, read_meta
 from speechvq.io.download import Source
@@ -268,20 +268,3 @@ def test_splits_and_folders_that_are_not_there(tmp_path: Path) -> None:
         read_images(prepared(tmp_path), "dev")
     with pytest.raises(UserError, match="no prepared pictures here"):
         read_meta(tmp_path / "nowhere")
-
-
-def test_the_walk_sees_everything_once_an_epoch_and_resumes() -> None:
-    steps = list(itertools.islice(walk(10, 4, 7), 10))
-    numbers = np.concatenate(steps)
-    assert all(sorted(numbers[i : i + 10].tolist()) == list(range(10)) for i in range(0, 40, 10))
-    assert numbers[:10].tolist() != numbers[10:20].tolist()
-    resumed = list(itertools.islice(walk(10, 4, 7, step=3), 7))
-    assert all(np.array_equal(one, other) for one, other in zip(steps[3:], resumed, strict=True))
-
-
-def test_two_processes_share_a_batch() -> None:
-    whole = list(itertools.islice(walk(10, 4, 7), 5))
-    halves = [list(itertools.islice(walk(10, 4, 7, rank=rank, world_size=2), 5)) for rank in range(2)]
-    assert all(np.array_equal(np.concatenate(pair), step) for step, *pair in zip(whole, *halves))
-    with pytest.raises(UserError, match="data.batch = 3 cannot be shared by 2"):
-        next(walk(10, 3, 7, world_size=2))

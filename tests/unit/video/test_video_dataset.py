@@ -116,7 +116,7 @@ def test_mistakes_are_named(folder: Path, tmp_path: Path) -> None:
             dataset(folder, length)
         with pytest.raises(UserError, match="no window of"):
             middle_windows(folder, "dev", length, 1)
-    with pytest.raises(UserError, match="data.batch = 3 cannot be shared by 2 processes"):
+    with pytest.raises(UserError, match="data.batch = 3 cannot be split over 2 processes"):
         next(window_loader(dataset(folder), 3, world_size=2))
     record(tmp_path, Recording("maze", 0, 2, 2), jobs=1)
     with pytest.raises(UserError, match="none of 2 episodes is in split 'train'; record more"):
