@@ -1,9 +1,9 @@
-"""Pitch of speech, and whether there is any: a whisper must come out unvoiced.
+"""F0 tracking and voicing decisions for speech; a whisper comes out as unvoiced.
 
 Boersma (1993), "Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of
-a sampled sound": the autocorrelation of a windowed frame, divided by that of the window, and the cheapest
-path through its maxima. One step is ours: the spectrum is flattened first, because the ringing of a sharp
-formant would make a whisper look periodic.
+a sampled sound": the autocorrelation of a windowed frame is divided by that of the window, and dynamic
+programming finds the cheapest path through its maxima. One step is ours: the spectrum is flattened first,
+because the ringing of a sharp formant would make a whisper look periodic.
 """
 
 from collections.abc import Iterator
@@ -15,35 +15,35 @@ from speechvq.audio.waveform import SAMPLE_RATE
 
 F0_HOP = 160  # samples, 10 ms
 MIN_F0, MAX_F0 = 50.0, 400.0  # Hz
-WINDOW = int(2 * SAMPLE_RATE / MIN_F0)  # two periods of the lowest pitch, 40 ms
-SILENCE_DB = 35.0  # a frame so far below the loudest is silent
-MIN_VOICED_FRACTION = 0.1  # share of the frames; a sound of which less is voiced has no pitch
+WINDOW = int(2 * SAMPLE_RATE / MIN_F0)  # two periods of the lowest F0, 40 ms
+SILENCE_DB = 35.0  # frames this far below the loudest one count as silence
+MIN_VOICED_FRACTION = 0.1  # fraction of the active frames; below it a recording has no median F0
 
-_FFT, _FINER = 2048, 2  # points of the spectrum, and by how much the autocorrelation is interpolated
-_ENVELOPE = 400.0  # Hz, the width of what counts as a formant rather than a harmonic
-_RUMBLE = 150.0  # Hz; what lies below is no sign of speech: even the lowest voice has harmonics above
-_BAND = 2400.0  # Hz; above it, breath outweighs the harmonics of many voices
+_FFT, _FINER = 2048, 2  # points of the spectrum; interpolation factor of the autocorrelation
+_ENVELOPE = 400.0  # Hz; spectral structure wider than this counts as a formant, narrower as harmonics
+_RUMBLE = 150.0  # Hz; energy below is not taken as speech, since every voice has harmonics above it
+_BAND = 2400.0  # Hz; above it, breath noise exceeds the harmonics of many speakers
 _CANDIDATES = 6  # maxima kept of each frame
-_MIDDLE = (MIN_F0 * MAX_F0) ** 0.5  # Hz; a candidate above it is preferred, one below it is held back
-_BLOCK = 500  # frames analysed at once; bounds the memory of long sound
+_MIDDLE = (MIN_F0 * MAX_F0) ** 0.5  # Hz; candidates above it are favored, candidates below it are penalized
+_BLOCK = 500  # frames analyzed at once; bounds the memory of long recordings
 
-# Costs of the path, in units of correlation. Boersma's but for two, which are for flattened spectra: the
-# threshold calls 0.56 of read speech voiced and 0.01 of the same speech whispered (noise through its LPC
-# filters); and at an octave cost of 0.02, still twice his, 4 % of the voiced frames were octaves too low in
-# noise 10 dB below the speech; now 0.6 %.
+# Costs of the path, in units of correlation. They are Boersma's except for two, adapted to flattened spectra.
+# The voicing threshold labels 0.56 of read speech as voiced, and 0.01 of the same speech whispered (noise
+# through its LPC filters). The octave cost is higher: at 0.02, twice Boersma's, 4 % of the voiced frames were
+# an octave too low with noise 10 dB below the speech; now 0.6 %.
 _VOICING, _OCTAVE, _JUMP, _SWITCH = 0.40, 0.06, 0.35, 0.14
 
 
 class F0Track(NamedTuple):
-    """What is known of F frames, 10 ms apart; frame i is centred on sample i x HOP."""
+    """Result of F0 tracking for F frames, 10 ms apart; frame i is centered on sample i x F0_HOP."""
 
-    f0: np.ndarray  # (F,), NaN where unvoiced
-    periodicity: np.ndarray  # (F,), the highest normalised autocorrelation, 0 (noise) to 1 (a perfect period)
-    active: np.ndarray  # (F,), bool: above 150 Hz within 35 dB of the loudest frame
+    f0: np.ndarray  # (F,), Hz, NaN where unvoiced
+    periodicity: np.ndarray  # (F,), highest normalized autocorrelation, 0 (noise) to 1 (periodic)
+    active: np.ndarray  # (F,), bool: energy above 150 Hz within 35 dB of the loudest frame
 
 
 def track_f0(wave: np.ndarray) -> F0Track:
-    """Follow the pitch of speech between 50 and 400 Hz; its level does not matter.
+    """Track the F0 of speech between 50 and 400 Hz; independent of the level.
 
     Args:
         wave: (T,), float, 16 kHz.
@@ -51,70 +51,74 @@ def track_f0(wave: np.ndarray) -> F0Track:
     Returns:
         F = ceil(T / 160) frames.
     """
-    loudness, lags, strengths = _analyse(wave)
-    sounding = loudness > max(float(loudness.max(initial=0.0)) * 10 ** (-SILENCE_DB / 20), 1e-6)
-    strengths = np.where(sounding[:, None], strengths, 0.0)
-    return F0Track(_path(SAMPLE_RATE / lags, strengths), strengths.max(1, initial=0.0), sounding)
+    rms, lags, strengths = _analyze(wave)
+    active = rms > max(float(rms.max(initial=0.0)) * 10 ** (-SILENCE_DB / 20), 1e-6)
+    strengths = np.where(active[:, None], strengths, 0.0)
+    return F0Track(_best_path(SAMPLE_RATE / lags, strengths), strengths.max(1, initial=0.0), active)
 
 
 def f0_contour(wave: np.ndarray) -> np.ndarray:
-    """Pitch of a sound in Hz, 0 where unvoiced: (T,) to (F,), float32, F = ceil(T / 160), 10 ms apart."""
+    """F0 contour of a waveform in Hz, 0 where unvoiced: (T,) to (F,), float32, F = ceil(T / 160), 10 ms
+    apart.
+    """
     return np.nan_to_num(track_f0(wave).f0).astype(np.float32)
 
 
-def median_f0(pitch: F0Track) -> float:
-    """Median pitch of the voiced frames, Hz; NaN where less than a tenth is voiced, as in a whisper."""
-    if voiced_fraction(pitch) < MIN_VOICED_FRACTION:
+def median_f0(track: F0Track) -> float:
+    """Median F0 of the voiced frames, Hz; NaN if less than a tenth is voiced, as in a whisper."""
+    if voiced_fraction(track) < MIN_VOICED_FRACTION:
         return float("nan")
-    return float(np.nanmedian(pitch.f0))
+    return float(np.nanmedian(track.f0))
 
 
-def voiced_fraction(pitch: F0Track) -> float:
-    """Share of the sounding frames that are voiced: near 0.6 for speech, 0 for whispers and noise."""
-    return float(np.isfinite(pitch.f0).sum() / max(int(pitch.active.sum()), 1))
+def voiced_fraction(track: F0Track) -> float:
+    """Fraction of the active frames that are voiced: near 0.6 for speech, 0 for whispers and noise."""
+    return float(np.isfinite(track.f0).sum() / max(int(track.active.sum()), 1))
 
 
-def harmonics_to_noise_ratio(pitch: F0Track) -> float:
-    """Harmonics-to-noise ratio, dB: 10 lg(r / (1 - r)) of the more periodic half's mean periodicity r.
+def harmonics_to_noise_ratio(track: F0Track) -> float:
+    """Harmonics-to-noise ratio, dB: 10 log10(r / (1 - r)), r the mean periodicity of the more periodic half.
 
-    Periodicity is measured on a flattened spectrum below 2.4 kHz, so values are lower than Praat's. Half of
-    the frames are looked at because the rest are consonants. NaN for silence.
+    Periodicity is measured on a flattened spectrum below 2.4 kHz, so values are lower than Praat's. Only the
+    more periodic half of the frames counts, because the rest are consonants. NaN for silence.
     """
-    sounding = np.sort(pitch.periodicity[pitch.active])
-    if not len(sounding):
+    periodicity = np.sort(track.periodicity[track.active])
+    if not len(periodicity):
         return float("nan")
-    mean = float(np.clip(sounding[len(sounding) // 2 :].mean(), 1e-3, 1 - 1e-3))
+    mean = float(np.clip(periodicity[len(periodicity) // 2 :].mean(), 1e-3, 1 - 1e-3))
     return float(10 * np.log10(mean / (1 - mean)))
 
 
 def semitones(high: float, low: float) -> float:
-    """How far the first frequency lies above the second, in semitones; NaN where either is."""
+    """Interval from the second frequency up to the first, in semitones; NaN if either is NaN."""
     return float(12 * np.log2(high / low))
 
 
-def _analyse(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Loudness (F,), and of the best maxima the lags in samples and the correlations, (F, M) each."""
+def _analyze(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """RMS (F,), and lags in samples and correlations of the highest maxima, (F, M) each."""
     above = int(_RUMBLE * _FFT / SAMPLE_RATE)
     spectra = (np.abs(np.fft.rfft(frames, _FFT)) ** 2 for frames in _frames(wave))
     parts = [(np.sqrt(power[:, above:].mean(axis=1)), *_maxima(_correlation(power))) for power in spectra]
     empty = (np.empty(0), np.ones((0, _CANDIDATES)), np.empty((0, _CANDIDATES)))
-    loudness, lags, strengths = (np.concatenate(each) for each in zip(empty, *parts))
-    return loudness, lags, strengths
+    rms, lags, strengths = (np.concatenate(each) for each in zip(empty, *parts))
+    return rms, lags, strengths
 
 
 def _frames(wave: np.ndarray) -> Iterator[np.ndarray]:
-    """Blocks of windowed frames without their mean, (at most 500, 640)."""
+    """Blocks of windowed, zero-mean frames, (at most 500, 640)."""
     padded = np.pad(wave, WINDOW // 2)
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: len(wave) : F0_HOP]
     for start in range(0, len(windows), _BLOCK):
-        block = windows[start : start + _BLOCK].astype(np.float64)  # the whole would be four times as large
+        block = windows[start : start + _BLOCK].astype(
+            np.float64
+        )  # the whole padded waveform would take four times the memory
         yield (block - block.mean(axis=1, keepdims=True)) * np.hanning(WINDOW)
 
 
 def _correlation(power: np.ndarray) -> np.ndarray:
-    """Autocorrelation of the flattened signal, 1 at lag 0, from power spectra.
+    """Normalized autocorrelation of the flattened signal from power spectra: (F, bins) to (F, lags).
 
-    (F, bins) to (F, lags), the lags in half samples, up to 20 ms and one more.
+    The lags are in half samples, from 0 to one more than 20 ms; the value at lag 0 is 1.
     """
     weight = _flattening(power)
     lags = np.arange(int(_FINER * SAMPLE_RATE / MIN_F0) + 2)
@@ -125,17 +129,17 @@ def _correlation(power: np.ndarray) -> np.ndarray:
 
 
 def _flattening(power: np.ndarray) -> np.ndarray:
-    """What to multiply a power spectrum (F, bins) with to remove its formants and all above 2.4 kHz."""
+    """Weights (F, bins) that remove the formants of power spectra (F, bins) and everything above 2.4 kHz."""
     bin_width = SAMPLE_RATE / _FFT
     half = round(_ENVELOPE / 2 / bin_width)
     total = np.cumsum(np.pad(power, ((0, 0), (half + 1, half)), mode="reflect"), axis=1)
     envelope = (total[:, 2 * half + 1 :] - total[:, : -2 * half - 1]) / (2 * half + 1)
-    floor = envelope.max(axis=1, keepdims=True) * 1e-4  # what lies 40 dB below is not worth amplifying
+    floor = envelope.max(axis=1, keepdims=True) * 1e-4  # bins 40 dB below the maximum are not amplified
     return (np.arange(power.shape[1]) * bin_width < _BAND) / np.maximum(envelope + floor, 1e-20)
 
 
 def _maxima(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lags in samples and heights of the highest maxima: (F, lags) to twice (F, 6); no maximum, height 0."""
+    """Lags in samples and heights of the six highest maxima: (F, lags) to two (F, 6); height 0 means none."""
     before, here, after = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
     lag = np.arange(1, correlation.shape[1] - 1)
     peak = (here > before) & (here >= after) & (here > 0) & (lag >= _FINER * SAMPLE_RATE / MAX_F0)
@@ -143,13 +147,13 @@ def _maxima(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     best = np.argpartition(height, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
     rows = np.arange(len(correlation))[:, None]
     y0, y1, y2 = before[rows, best], here[rows, best], after[rows, best]
-    shift = np.clip(0.5 * (y0 - y2) / np.minimum(y0 - 2 * y1 + y2, -1e-12), -0.5, 0.5)  # of a parabola's top
+    shift = np.clip(0.5 * (y0 - y2) / np.minimum(y0 - 2 * y1 + y2, -1e-12), -0.5, 0.5)  # vertex of a parabola
     heights = np.where(peak[rows, best], np.minimum(y1 - 0.25 * (y0 - y2) * shift, 1.0), 0.0)
     return (lag[best] + shift) / _FINER, heights
 
 
-def _path(hertz: np.ndarray, strengths: np.ndarray) -> np.ndarray:
-    """The best path through the candidates (F, M), unvoiced among them: (F,) in Hz, NaN where unvoiced."""
+def _best_path(hertz: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+    """Viterbi path through the candidates (F, M) and the unvoiced state: (F,) in Hz, NaN where unvoiced."""
     frames, count = hertz.shape
     gain = np.where(strengths > 0, strengths + _OCTAVE * np.log2(hertz / _MIDDLE), -np.inf)
     gain = np.concatenate([gain, np.full((frames, 1), _VOICING)], axis=1)

@@ -1,4 +1,6 @@
-"""A pitch contour as the decoder is told it: one value a code frame."""
+"""F0 contours as conditioning: conversions between the tracker's frames and the code rate, features, F0
+shift.
+"""
 
 import numpy as np
 import torch
@@ -6,50 +8,59 @@ from torch import Tensor
 
 from speechvq.audio.f0 import F0_HOP
 
-REFERENCE_F0 = 150.0  # Hz; the feature is octaves from here
+REFERENCE_F0 = 150.0  # Hz; the F0 feature counts octaves from here
 
 
-def f0_at_code_rate(pitch: Tensor, frames: int, hop: int) -> Tensor:
-    """The value nearest to each code frame's centre: (B, F), 10 ms apart, to (B, N)."""
-    place = ((torch.arange(frames, device=pitch.device) + 0.5) * hop / F0_HOP).round().long()
-    return pitch[:, place.clamp_max(pitch.shape[1] - 1)]
+def f0_at_code_rate(f0: Tensor, frames: int, hop: int) -> Tensor:
+    """F0 nearest to the center of each code frame: (B, F), 10 ms apart, to (B, N).
+
+    Args:
+        f0: (B, F), Hz, 0 where unvoiced.
+        frames: N, number of code frames.
+        hop: samples per code frame.
+    """
+    index = ((torch.arange(frames, device=f0.device) + 0.5) * hop / F0_HOP).round().long()
+    return f0[:, index.clamp_max(f0.shape[1] - 1)]
 
 
-def f0_at_frame_rate(pitch: np.ndarray, hop: int) -> np.ndarray:
-    """A contour at the code rate (N,) as one of frames 10 ms apart, straight lines through voiced codes: (F,)."""
-    centres = (np.arange(-(-len(pitch) * hop // F0_HOP)) + 0.5) * F0_HOP / hop
-    voiced = np.flatnonzero(pitch > 0)
+def f0_at_frame_rate(f0: np.ndarray, hop: int) -> np.ndarray:
+    """F0 contour with frames 10 ms apart from one at the code rate: (N,) to (F,), Hz, 0 where unvoiced.
+
+    Values between voiced code frames are interpolated linearly.
+    """
+    centers = (np.arange(-(-len(f0) * hop // F0_HOP)) + 0.5) * F0_HOP / hop
+    voiced = np.flatnonzero(f0 > 0)
     if not len(voiced):
-        return np.zeros(len(centres), np.float32)
-    nearest = np.minimum(centres.astype(int), len(pitch) - 1)
-    between = np.interp(centres - 0.5, voiced, pitch[voiced])
-    return np.where(pitch[nearest] > 0, between, 0.0).astype(np.float32)
+        return np.zeros(len(centers), np.float32)
+    nearest = np.minimum(centers.astype(int), len(f0) - 1)
+    interpolated = np.interp(centers - 0.5, voiced, f0[voiced])
+    return np.where(f0[nearest] > 0, interpolated, 0.0).astype(np.float32)
 
 
-def f0_features(pitch: Tensor) -> Tensor:
-    """Octaves from 150 Hz, held where unvoiced, and whether it is voiced: (B, N) in Hz to (B, 2, N)."""
-    return torch.stack([(fill_unvoiced(pitch) / REFERENCE_F0).log2(), (pitch > 0).float()], dim=1)
+def f0_features(f0: Tensor) -> Tensor:
+    """Octaves above 150 Hz, with unvoiced frames filled, and the voicing flag: (B, N), Hz, to (B, 2, N)."""
+    return torch.stack([(fill_unvoiced(f0) / REFERENCE_F0).log2(), (f0 > 0).float()], dim=1)
 
 
-def fill_unvoiced(pitch: Tensor) -> Tensor:
-    """Fill zeros with the last value before them, else the first after them, else 150 Hz: (B, N) to (B, N)."""
-    frames = torch.arange(pitch.shape[1], device=pitch.device).expand_as(pitch)
-    last = torch.where(pitch > 0, frames, -1).cummax(1).values
-    first = torch.where(pitch > 0, frames, pitch.shape[1] - 1).amin(1, keepdim=True)
-    held = pitch.gather(1, torch.where(last < 0, first, last))
-    return torch.where(held > 0, held, REFERENCE_F0)
+def fill_unvoiced(f0: Tensor) -> Tensor:
+    """Replace zeros by the last voiced value, else by the first one after, else by 150 Hz: (B, N) to (B, N)."""
+    frames = torch.arange(f0.shape[1], device=f0.device).expand_as(f0)
+    last = torch.where(f0 > 0, frames, -1).cummax(1).values
+    first = torch.where(f0 > 0, frames, f0.shape[1] - 1).amin(1, keepdim=True)
+    filled = f0.gather(1, torch.where(last < 0, first, last))
+    return torch.where(filled > 0, filled, REFERENCE_F0)
 
 
-def mean_f0(pitch: np.ndarray) -> float:
-    """Geometric mean of the voiced frames, Hz; 0 where none is voiced: (F,) to a number."""
-    voiced = pitch[pitch > 0]
+def mean_f0(f0: np.ndarray) -> float:
+    """Geometric mean F0 of the voiced frames of a contour (F,), Hz; 0 if none is voiced."""
+    voiced = f0[f0 > 0]
     return float(np.exp(np.log(voiced).mean())) if len(voiced) else 0.0
 
 
-def shift_f0(pitch: np.ndarray, target: float) -> np.ndarray:
-    """Move a contour's mean to another voice's, `target` in Hz: (F,) to (F,); zeros stay.
+def shift_f0(f0: np.ndarray, target: float) -> np.ndarray:
+    """Scale a contour (F,) so that its mean becomes `target` Hz; zeros stay zero.
 
-    Only the middle moves; how lively the sentence is stays the source's.
+    Only the mean changes; the range of the intonation, in semitones, stays that of the source.
     """
-    mean = mean_f0(pitch)
-    return pitch * np.float32(target / mean) if mean > 0 and target > 0 else pitch
+    mean = mean_f0(f0)
+    return f0 * np.float32(target / mean) if mean > 0 and target > 0 else f0

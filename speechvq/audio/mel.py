@@ -1,7 +1,7 @@
 """Mel spectra: the one place where a waveform becomes energies in mel bands.
 
-`LogMel` is differentiable and is what the models read. `mel_power` is for metrics and baselines, whose bands are those of
-librosa (Slaney's mel scale), so that their numbers can be compared with other programs.
+`LogMel` is differentiable and is the input of the models. `mel_power` serves metrics and baselines. Its bands
+are those of librosa (Slaney's mel scale), so that their numbers can be compared with other programs.
 """
 
 import math

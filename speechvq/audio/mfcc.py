@@ -15,9 +15,9 @@ DELTA_SECONDS = 0.09  # span of the regression that gives the deltas: nine frame
 def mfcc(wave: np.ndarray, frame_rate_hz: float) -> np.ndarray:
     """Thirteen MFCCs with deltas and delta-deltas, normalized over the utterance, one row per code frame.
 
-    A code frame of up to 10 ms has one analysis window of 25 ms around its center. A longer one has the mean of equally
-    spaced windows, at most 10 ms apart. Each column has the utterance's mean subtracted and is divided by its standard
-    deviation, which removes the level, the microphone and much of the speaker.
+    A code frame of up to 10 ms has one analysis window of 25 ms around its center. A longer one has the mean
+    of equally spaced windows, at most 10 ms apart. Each column has the utterance's mean subtracted and is
+    divided by its standard deviation, which removes the level, the microphone and much of the speaker.
 
     Args:
         wave: (T,), float, 16 kHz.

@@ -1,4 +1,4 @@
-"""Sound files in and out: mono, 16 kHz, float32 in memory, and nothing else anywhere in the package."""
+"""Reading and writing audio files. In memory all audio of the package is mono, 16 kHz, float32."""
 
 import io
 import os
@@ -13,19 +13,19 @@ import soundfile
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 
-SAMPLE_RATE = 16_000  # Hz; our choice where the paper is silent, and the rate of LibriSpeech
-TARGET_RMS = 0.06  # target RMS, about -24 dBFS: our choice, leaves speech room below the peak limit
+SAMPLE_RATE = 16_000  # Hz; our choice where the paper states none, and the rate of LibriSpeech
+TARGET_RMS = 0.06  # about -24 dBFS: our choice, leaves speech headroom below the peak limit
 PEAK_LIMIT = 0.999
-MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 4_000, 768_000  # Hz, rates of a file that can be speech
-MARGIN_SECONDS = 0.05  # kept on either side of the speech, so that a soft onset is not cut
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 4_000, 768_000  # Hz, accepted rates of a file
+MARGIN_SECONDS = 0.05  # kept on both sides of the speech, so that a soft onset is not cut
 TRIM_DB = 40.0  # below the loudest frame; see trim_silence
 
-_BLOCK_VALUES = 1 << 20  # samples times channels read at once; bounds the memory of an hour of six channels
-_STREAMED_BYTES = 0x7FFF_F000  # a pipe does not know its length and puts this or more into the header
+_BLOCK_VALUES = 1 << 20  # samples times channels read at once; bounds the memory
+_STREAMED_BYTES = 0x7FFF_F000  # a program that writes to a pipe puts this or more into the header as length
 
 
 class LoadedAudio(NamedTuple):
-    """A sound as the package uses it, and what the file held before."""
+    """Audio as the package uses it, and the original format of the file."""
 
     samples: np.ndarray  # (T,), float32, mono at SAMPLE_RATE
     source_rate: int  # Hz
@@ -34,38 +34,37 @@ class LoadedAudio(NamedTuple):
     def change(self) -> str:
         """What reading changed, for example "2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz".
 
-        Empty where the file was mono at 16 kHz already.
+        Empty if the file was mono at 16 kHz already.
         """
         return describe_change(self.source_rate, self.source_channels)
 
 
 def describe_change(rate: int, channels: int) -> str:
-    """The words of `Sound.change` for a file of `channels` at `rate` Hz; empty for mono at 16 kHz."""
+    """Text of `LoadedAudio.change` for a file of `channels` at `rate` Hz; empty for mono at 16 kHz."""
     steps = ["down-mixed"] * (channels > 1) + [f"resampled to {SAMPLE_RATE} Hz"] * (rate != SAMPLE_RATE)
     plural = "s" if channels > 1 else ""
     return f"{channels} channel{plural} at {rate} Hz, {' and '.join(steps)}" if steps else ""
 
 
 def read_waveform(path: str | Path) -> np.ndarray:
-    """The samples of any sound file soundfile knows, mono at 16 kHz.
+    """Samples of an audio file in any format of soundfile, mono at 16 kHz.
 
     Returns:
-        (T,), float32, T >= 1; not clipped, a float file may exceed 1.
+        (T,), float32, T >= 1. Not clipped: a file of floats may exceed 1.
 
     Raises:
-        UserError: see read_sound.
+        UserError: see read_audio.
     """
     return read_audio(path).samples
 
 
 def read_audio(path: str | Path) -> LoadedAudio:
-    """Like read_waveform, with the rate and channels the file had, for a command to say what was changed.
+    """Like read_waveform, with the original rate and channels, so that a command can report what was changed.
 
-    An Ogg or MP3 file that was cut off is read as far as it goes, because those formats do not say how long
-    they are.
+    A truncated Ogg or MP3 file is read as far as it goes, because those formats do not state their length.
 
     Raises:
-        UserError: the file is missing, no regular file, unreadable, empty, cut off, not a sound, without
+        UserError: the file is missing, no regular file, unreadable, empty, truncated, not audio, without
             samples, or holds NaN or infinite samples.
     """
     path = Path(path)
@@ -87,7 +86,7 @@ def read_audio(path: str | Path) -> LoadedAudio:
     ) as error:  # LibsndfileError is a RuntimeError
         reason = str(error).splitlines()[0].rpartition(": ")[2].rstrip(".") if str(error) else "out of memory"
         raise UserError(
-            f"{path}: not a readable sound ({reason}); give WAV, FLAC, Ogg, Opus or MP3"
+            f"{path}: not a readable audio file ({reason}); give WAV, FLAC, Ogg, Opus or MP3"
         ) from error
     if not len(sound.samples):
         raise UserError(f"{path}: has no samples; record it again or leave it out")
@@ -97,7 +96,7 @@ def read_audio(path: str | Path) -> LoadedAudio:
 
 
 def audio_seconds(path: str | Path) -> float:
-    """How long a file says it is, without reading it; 0 for one that cannot be read."""
+    """Duration of a file by its header, without reading the samples; 0 if it cannot be read."""
     try:
         _check_regular_file(Path(path))
         return float(soundfile.info(path).duration)
@@ -106,7 +105,8 @@ def audio_seconds(path: str | Path) -> float:
 
 
 def write_waveform(path: str | Path, samples: np.ndarray) -> None:
-    """Write 16 kHz 16-bit mono sound, WAV or, where the name ends so, FLAC; atomic, parents are made.
+    """Write 16 kHz 16-bit mono audio as WAV, or as FLAC if the name ends in .flac; atomic, parents are
+    created.
 
     Args:
         path: replaced when it exists.
@@ -122,7 +122,8 @@ def write_waveform(path: str | Path, samples: np.ndarray) -> None:
         raise UserError(f"{path}: only .wav and .flac are written; name it {path.stem}.wav")
     if samples.ndim != 1 or not np.isfinite(samples).all():
         raise ValueError(f"samples must be finite and of shape (T,), got shape {samples.shape}")
-    # Encoding in memory leaves the writing to Python, whose errors tell a full disk from a broken file.
+    # Encoded in memory, so that Python does the writing: its errors distinguish a full disk from a broken
+    # file.
     encoded = io.BytesIO()
     clipped = np.clip(samples, -1.0, 1.0)
     soundfile.write(encoded, clipped, SAMPLE_RATE, format=path.suffix[1:].upper(), subtype="PCM_16")
@@ -130,7 +131,7 @@ def write_waveform(path: str | Path, samples: np.ndarray) -> None:
 
 
 def normalize_level(samples: np.ndarray, level: float = TARGET_RMS) -> np.ndarray:
-    """Scale to an RMS of `level`, or less where the peak would pass 0.999; silence is returned unchanged.
+    """Scale to an RMS of `level`, or lower if the peak would exceed 0.999; silence is returned unchanged.
 
     Args:
         samples: (T,), float.
@@ -146,18 +147,18 @@ def normalize_level(samples: np.ndarray, level: float = TARGET_RMS) -> np.ndarra
 
 
 def trim_silence(samples: np.ndarray, top_db: float = TRIM_DB) -> tuple[np.ndarray, int]:
-    """Cut the silence at both ends, but for a margin of 50 ms.
+    """Cut the silence at both ends, except for a margin of 50 ms.
 
-    40 dB is our choice: at 20 or 30 dB the soft first and last phones of read speech go too.
+    40 dB is our choice: 20 or 30 dB also cut the soft first and last phones of read speech.
 
     Args:
         samples: (T,), float32.
-        top_db: what lies this far below the loudest frame is silence.
+        top_db: frames this far below the loudest one are silence.
 
     Returns:
-        (what is left, shape (T',); how many samples were cut before it). All silence comes back whole.
+        The rest, shape (T',), and the number of samples cut before it. A silent waveform is returned whole.
     """
-    from librosa.effects import trim  # seconds to import
+    from librosa.effects import trim  # takes seconds to import
 
     if not samples.any():
         return samples, 0
@@ -173,9 +174,9 @@ def _check_regular_file(path: Path) -> None:
     if not path.exists():
         raise UserError(f"{path}: no such file; check the path")
     if path.is_dir():
-        raise UserError(f"{path}: a folder, not a sound; give a file in it")
+        raise UserError(f"{path}: a folder, not an audio file; give a file in it")
     if not path.is_file():
-        raise UserError(f"{path}: a pipe or device, not a file; save the sound to a file first")
+        raise UserError(f"{path}: a pipe or device, not a file; save the audio to a file first")
     if not os.access(path, os.R_OK):
         raise UserError(f"{path}: no permission to read it; change its mode or owner")
     if path.stat().st_size == 0:
@@ -183,14 +184,15 @@ def _check_regular_file(path: Path) -> None:
 
 
 def _check_header(path: Path, file: soundfile.SoundFile) -> None:
-    """A damaged rate could ask for any memory; of a WAV that was cut off only libsndfile's log tells."""
+    """Refuse a damaged rate, which could demand any amount of memory, and a truncated WAV file."""
     if not MIN_SAMPLE_RATE <= file.samplerate <= MAX_SAMPLE_RATE:
         raise UserError(
-            f"{path}: {file.samplerate} samples a second, not sound; export it again or leave it out"
+            f"{path}: {file.samplerate} samples per second, not audio; export it again or leave it out"
         )
+    # Only the log of libsndfile tells that a WAV file is truncated.
     found = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
     if found and int(found[2]) < int(found[1]) < _STREAMED_BYTES:
-        raise UserError(f"{path}: cut off after {found[2]} of {found[1]} bytes; copy it again")
+        raise UserError(f"{path}: truncated after {found[2]} of {found[1]} bytes; copy it again")
 
 
 def _mono_16k(file: soundfile.SoundFile) -> np.ndarray:
@@ -204,7 +206,7 @@ def _mono_16k(file: soundfile.SoundFile) -> np.ndarray:
 def _mono_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
     frames = max(1, _BLOCK_VALUES // file.channels)
     while len(block := file.read(frames, dtype="float32", always_2d=True)):
-        with np.errstate(over="ignore", invalid="ignore"):  # read_sound refuses what is not finite
+        with np.errstate(over="ignore", invalid="ignore"):  # read_audio refuses samples that are not finite
             yield block.mean(axis=1) if file.channels > 1 else block[:, 0]
 
 

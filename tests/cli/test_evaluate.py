@@ -94,7 +94,7 @@ def test_one_conversion_is_enough(voices: Path, tmp_path: Path, capsys: pytest.C
         (lambda folder: write_waveform(folder / "ann_6.wav", speech("cay")), "no conversions there"),
         (lambda folder: write_waveform(folder / "cey/ann_6.wav", speech("cay")), "did you mean 'cay'?"),
         (lambda folder: write_waveform(folder / "cay/ann_66.wav", speech("cay")), "did you mean 'ann_6'?"),
-        (lambda folder: write_broken(folder / "cay/ann_6.wav"), "ann_6.wav: not a readable sound"),
+        (lambda folder: write_broken(folder / "cay/ann_6.wav"), "ann_6.wav: not a readable audio file"),
     ],
 )
 def test_mistakes_cost_one_line(

@@ -39,7 +39,7 @@ def test_folder(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "splits: dev 1, test 1, train 3, unseen 5" in printed
     assert "changed: 10 files with 1 channel at 22050 Hz, resampled to 16000 Hz" in printed
     assert "kept without text: 10" in printed and "skipped: 1 (damaged sound)" in printed
-    assert complaints.count("\n") == 1 and "broken.wav: not a readable sound" in complaints
+    assert complaints.count("\n") == 1 and "broken.wav: not a readable audio file" in complaints
 
 
 def test_vctk_with_the_second_microphone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from speechvq.speech.model_directory import save_model
 BAD = {
     "missing.wav": "no such file; check the path",
     "folder.wav": "folder",
-    "text.wav": "not a readable sound",
+    "text.wav": "not a readable audio file",
     "empty.wav": "empty, 0 bytes; copy or record it again",
     "header.wav": "has no samples; record it again or leave it out",
     "nan.wav": "holds NaN or infinite samples; export it again or leave it out",

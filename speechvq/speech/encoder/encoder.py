@@ -43,9 +43,10 @@ class Encoder(nn.Module):
     Our choices: the channels, ReLU, and the normalisation, without which all codes become one (see
     BatchRenorm).
 
-    With mel bands (not in the paper) it reads a spectrogram. Then what the layers say is added to the cepstrum of the
-    spectra and its slope, and is nothing at first: the codes begin as those of k-means on such features would, which
-    are nearer to phonemes than what a waveform encoder learns in hours, and go on from there.
+    With mel bands (not in the paper) it reads a spectrogram. Then what the layers say is added to the
+    cepstrum of the spectra and its slope, and is nothing at first: the codes begin as those of k-means on
+    such features would, which are nearer to phonemes than what a waveform encoder learns in hours, and go on
+    from there.
     """
 
     def __init__(self, config: EncoderConfig, dim: int, companding: MuLawCodec) -> None:
@@ -86,7 +87,8 @@ class Encoder(nn.Module):
 
         Args:
             wave: (B, T); T is a multiple of the hop.
-            colour: (B, M), of the utterances that the waves are pieces of, see `Hearing`; None for that of the waves.
+            colour: (B, M), of the utterances that the waves are pieces of, see `Hearing`; None for that of
+                the waves.
 
         Returns:
             (B, N, D), N = T / hop.
@@ -104,7 +106,8 @@ class Encoder(nn.Module):
         return self.norm(x.transpose(1, 2))
 
     def colour(self, pieces: Iterable[tuple[Tensor, slice]]) -> Tensor | None:
-        """The colour of an utterance that is heard piece by piece; None for an encoder to which it does not matter.
+        """The colour of an utterance that is heard piece by piece; None for an encoder to which it does not
+        matter.
 
         Args:
             pieces: (1, T) each, with what is around it, and which samples are its own.

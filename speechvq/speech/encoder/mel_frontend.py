@@ -1,4 +1,4 @@
-"""Log-mel spectrograms: what an encoder reads of them, and how training alters the voice in them."""
+"""The log-mel front end of the encoder: mean subtraction, augmentation and normalization of the bands."""
 
 import math
 
@@ -8,44 +8,57 @@ from torch import Tensor, nn
 from speechvq.audio.mel import LogMel
 from speechvq.normalization import BatchRenorm
 
-MAX_WARP, MAX_TILT = (
-    0.2,
-    1.0,
-)  # at full strength: largest change of length, and deviation of the colours, in e-folds
-NUM_TILT_COSINES = 4  # cosines over the bands that a colour is made of
+MAX_WARP = 0.2  # at augmentation strength 1: largest relative change of the vocal tract's length
+MAX_TILT = 1.0  # at strength 1: standard deviation of the random spectral curve, natural logarithm of energy
+NUM_TILT_COSINES = 4  # cosines over the bands that the random spectral curve is made of
 
 
 class MelFrontend(nn.Module):
-    """What the encoder reads of a spectrogram: without the colour of the voice and the room, in unit scale.
+    """Log-mel spectrogram with the utterance's mean subtracted, each band scaled to unit variance.
 
-    Chorowski et al. (2019) read such features. The colour is the mean over an utterance; taking it away is as old as
-    cepstral mean subtraction (Atal 1974) and leaves the codes less of the speaker to tell.
+    Chorowski et al. (2019) encode such features. Subtracting the mean over the utterance is cepstral mean
+    normalization (Atal 1974). It removes much of the speaker and the channel from the encoder's input.
     """
 
-    def __init__(self, bands: int, hop: int, strength: float, momentum: float) -> None:
-        """`strength` is that of the disguise in training, 0 to 1; `momentum` that of the normalisation."""
+    def __init__(self, bands: int, hop: int, augment_strength: float, momentum: float) -> None:
+        """
+        Args:
+            bands: M, number of mel bands.
+            hop: samples between spectra.
+            augment_strength: strength of `vtlp_augment` in training, 0 to 1.
+            momentum: of the running statistics of the normalization.
+        """
         super().__init__()
-        self.spectrum, self.strength = LogMel(bands, hop), strength
+        self.spectrum, self.augment_strength = LogMel(bands, hop), augment_strength
         self.norm = BatchRenorm(bands, momentum)
 
-    def forward(self, wave: Tensor, colour: Tensor | None = None) -> Tensor:
-        """(B, T), and the utterances' colours (B, M) where the wave is not all of them, to (B, M, N)."""
+    def forward(self, wave: Tensor, mean: Tensor | None = None) -> Tensor:
+        """Normalized log-mel spectra.
+
+        Args:
+            wave: (B, T), scaled to an RMS of about 1.
+            mean: (B, M), mean spectra of the utterances that the waves are excerpts of, see `utterance_mean`;
+                None if each wave is a whole utterance.
+
+        Returns:
+            (B, M, N), N = T / hop.
+        """
         logs = self.spectrum(wave)
-        if colour is None:
-            colour = utterance_mean(*utterance_sums(logs))
-        logs = logs - colour[:, None]
-        if self.training and self.strength > 0:
-            logs = vtlp_augment(logs, self.strength)
+        if mean is None:
+            mean = utterance_mean(*utterance_sums(logs))
+        logs = logs - mean[:, None]
+        if self.training and self.augment_strength > 0:
+            logs = vtlp_augment(logs, self.augment_strength)
         return self.norm(logs).transpose(1, 2)
 
 
 def utterance_sums(logs: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums over time of weighted spectra and of the weights, which add up from piece to piece.
+    """Weighted sum of spectra over time and sum of the weights; both add up over consecutive excerpts.
 
-    A frame weighs as much as its amplitude, so that pauses, and how long they are, do not matter.
+    A frame's weight is its amplitude, so that pauses and their length have little influence.
 
     Args:
-        logs: (B, N, M).
+        logs: (B, N, M), natural logarithm of the band energies.
 
     Returns:
         (B, M) and (B, 1).
@@ -55,49 +68,49 @@ def utterance_sums(logs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def utterance_mean(spectra: Tensor, weights: Tensor) -> Tensor:
-    """The mean spectrum of an utterance from its sums: (B, M) and (B, 1) to (B, M)."""
+    """Mean spectrum of an utterance from the sums of `utterance_sums`: (B, M) and (B, 1) to (B, M)."""
     return spectra / weights
 
 
 def vtlp_augment(logs: Tensor, strength: float) -> Tensor:
-    """Give every row another vocal tract and another colour, so that the codes need not tell the voice (our choice).
+    """Perturb the vocal tract length and the spectral tilt of each row, so that codes carry less of the
+    speaker.
 
-    The bands are stretched as by another length of the tract (Jaitly and Hinton 2013, VTLP), and a random curve of
-    slow cosines is added, as another microphone would.
+    The bands are stretched as by another vocal tract length (VTLP, Jaitly and Hinton 2013), and a random sum
+    of slow cosines over the bands is added, as another microphone would add. The combination is our choice.
 
     Args:
-        logs: (B, N, M), ln of the energies.
+        logs: (B, N, M), natural logarithm of the band energies.
         strength: 0 to 1; at 1 the tract is up to a fifth longer or shorter.
+
+    Returns:
+        (B, N, M).
     """
     rows, _, bands = logs.shape
     factor = 1 + strength * MAX_WARP * (2 * torch.rand(rows, 1, device=logs.device) - 1)
-    place = (torch.arange(bands, device=logs.device) * factor).clamp(max=bands - 1.0)
-    low = place.floor().long().clamp(max=bands - 2)
-    share = (place - low).unsqueeze(1)
+    position = (torch.arange(bands, device=logs.device) * factor).clamp(max=bands - 1.0)
+    low = position.floor().long().clamp(max=bands - 2)
+    fraction = (position - low).unsqueeze(1)
     low = low.unsqueeze(1).expand_as(logs)
-    warped = torch.lerp(logs.gather(2, low), logs.gather(2, low + 1), share)
+    warped = torch.lerp(logs.gather(2, low), logs.gather(2, low + 1), fraction)
     angle = math.pi * (torch.arange(bands, device=logs.device) + 0.5) / bands
-    curves = torch.cos(torch.arange(1, NUM_TILT_COSINES + 1, device=logs.device)[:, None] * angle)
-    weights = (
-        strength
-        * MAX_TILT
-        * torch.randn(rows, NUM_TILT_COSINES, device=logs.device)
-        / torch.arange(1, NUM_TILT_COSINES + 1, device=logs.device)
-    )
-    return warped + (weights @ curves).unsqueeze(1)
+    orders = torch.arange(1, NUM_TILT_COSINES + 1, device=logs.device)
+    cosines = torch.cos(orders[:, None] * angle)
+    noise = torch.randn(rows, NUM_TILT_COSINES, device=logs.device)
+    return warped + (strength * MAX_TILT * noise / orders @ cosines).unsqueeze(1)
 
 
 def cepstrum_weights(bands: int, dim: int, width: int) -> Tensor:
-    """Weights (D, M, width) of a convolution that makes cepstra of log-mel bands, and the slopes of as many.
+    """Weights (D, M, width) of a convolution that computes cepstra of log-mel bands and their deltas.
 
-    The first half of the outputs is the discrete cosine transform in the middle of the window, the second its slope
-    over the window.
+    The first half of the outputs is the discrete cosine transform of the frame in the middle of the window,
+    the second half its slope over the window.
     """
-    still = (dim + 1) // 2
+    static = (dim + 1) // 2
     angle = math.pi * (torch.arange(bands) + 0.5) / bands
-    cosines = torch.cos(torch.arange(still)[:, None] * angle) / math.sqrt(bands)
+    cosines = torch.cos(torch.arange(static)[:, None] * angle) / math.sqrt(bands)
     weights, middle = torch.zeros(dim, bands, width), width // 2
-    weights[:still, :, middle] = cosines
+    weights[:static, :, middle] = cosines
     slope = torch.arange(width) - float(middle)
-    weights[still:] = cosines[: dim - still, :, None] * slope / max(float(slope.abs().sum()), 1.0)
+    weights[static:] = cosines[: dim - static, :, None] * slope / max(float(slope.abs().sum()), 1.0)
     return weights

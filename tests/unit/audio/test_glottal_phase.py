@@ -19,7 +19,9 @@ FORMANTS = ((500, 80), (1_500, 120), (2_500, 160))  # Hz, and their widths
 
 
 def voice(hertz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pulses of a pitch (T,) through three formants: the sound and the cycles since the first pulse, both (T,)."""
+    """Pulses of a pitch (T,) through three formants: the sound and the cycles since the first pulse, both
+    (T,).
+    """
     cycles = np.cumsum(hertz / RATE)
     wave = np.diff(np.floor(cycles), prepend=0.0) * 0.1
     for middle, width in FORMANTS:
@@ -90,3 +92,15 @@ def test_classes_are_the_parts_of_a_cycle() -> None:
     assert phase_bins(cycles, np.array([100.0])).tolist() == [1, 128, NUM_PHASE_BINS, 1, 64]
     assert phase_bins(cycles, np.zeros(1)).tolist() == [UNVOICED] * 5
     assert phase_bins(cycles, np.zeros(0)).tolist() == [UNVOICED] * 5
+
+
+def test_all_255_phase_bins_are_used() -> None:
+    """A voice of slowly rising F0 meets every bin, equally often, and the first one begins at a pulse."""
+    f0 = np.linspace(90, 110, 200)
+    bins = phase_from_f0(f0, 200 * F0_HOP)
+    assert set(bins.tolist()) == set(range(1, NUM_PHASE_BINS + 1))
+    counts = np.bincount(bins, minlength=NUM_PHASE_BINS + 1)[1:]
+    assert counts.min() > 0.5 * counts.mean() and counts.max() < 1.5 * counts.mean()
+    wave, _ = voice(np.linspace(90, 110, 2 * RATE))
+    tracked = glottal_phase(wave, f0_contour(wave))
+    assert set(tracked.tolist()) >= set(range(1, NUM_PHASE_BINS + 1))

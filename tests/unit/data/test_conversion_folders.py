@@ -140,7 +140,7 @@ def test_what_is_unmatched_is_counted_and_named(
         (lambda out: say(out / "dan", "ben", 0), "no recordings of the voice of "),
         (lambda out: [say(out / name, "ben", 0) for name in "ab"], "no recordings of the voice of "),
         (lambda out: [say(out / "ben" / name, "ben", 0) for name in "ab"], "s0 in one voice; keep one"),
-        (lambda out: write_broken(out / "ben/s0.wav"), "s0.wav: not a readable sound"),
+        (lambda out: write_broken(out / "ben/s0.wav"), "s0.wav: not a readable audio file"),
     ],
 )
 def test_mistakes_cost_one_line(

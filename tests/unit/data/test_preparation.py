@@ -63,7 +63,7 @@ def test_what_was_changed_or_left_out_is_told(root: Path, tmp_path: Path) -> Non
     assert summary.skipped == {"damaged sound": 1, "silent or shorter than 0.1 s": 2}
     assert summary.without_text == 6 and len(summary.complaints) == 4
     listed = (tmp_path / "out/complaints.txt").read_text()
-    for name in ("broken.wav: not a readable sound", "silent.wav: ", "short.wav: ", "a1.lab, line 1"):
+    for name in ("broken.wav: not a readable audio file", "silent.wav: ", "short.wav: ", "a1.lab, line 1"):
         assert name in listed
 
 
