@@ -43,7 +43,7 @@ def f0_features(f0: Tensor) -> Tensor:
 
 
 def fill_unvoiced(f0: Tensor) -> Tensor:
-    """Replace zeros by the last voiced value, else by the first one after, else by 150 Hz: (B, N) to (B, N)."""
+    """Fill zeros with the last voiced value, else the first one after, else 150 Hz: (B, N) to (B, N)."""
     frames = torch.arange(f0.shape[1], device=f0.device).expand_as(f0)
     last = torch.where(f0 > 0, frames, -1).cummax(1).values
     first = torch.where(f0 > 0, frames, f0.shape[1] - 1).amin(1, keepdim=True)
