@@ -1,6 +1,5 @@
 """Every setting of every part, as frozen dataclasses; YAML in and out, and no key that nobody reads."""
 
-from speechvq.config.document import read_yaml
 from speechvq.config.mapping import from_mapping, to_mapping
 from speechvq.config.priors import (
     CodesDataConfig,
@@ -41,7 +40,6 @@ __all__ = [
     "from_mapping",
     "load",
     "read_run",
-    "read_yaml",
     "save",
     "to_mapping",
 ]

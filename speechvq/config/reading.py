@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from speechvq.config.document import parse_yaml, read_yaml, write_yaml
 from speechvq.config.mapping import Config, from_mapping, sizes_of, to_mapping
 from speechvq.errors import UserError
+from speechvq.io.yaml_files import parse_yaml, read_yaml, write_yaml
 
 
 def load(path: Path, cls: type[Config], overrides: Sequence[str] = ()) -> Config:
@@ -32,10 +32,10 @@ def load(path: Path, cls: type[Config], overrides: Sequence[str] = ()) -> Config
 
 
 def save(path: Path, config: Any, **more: Any) -> None:
-    """Write a configuration as YAML, with further keys of the caller's after it; whole or not at all.
+    """Write a configuration as YAML, followed by further keys, atomically.
 
     Raises:
-        OSError: the disk is full or not writable; nothing is left behind.
+        UserError: the disk is full or not writable.
     """
     write_yaml(path, to_mapping(config) | more)
 

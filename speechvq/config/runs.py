@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from speechvq.config.document import read_yaml
 from speechvq.config.images import ImageDataConfig, ImageVAEConfig, ImageVimcoConfig, ImageVQConfig
 from speechvq.config.mapping import shown
 from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStageConfig
@@ -14,6 +13,7 @@ from speechvq.config.speech import SpeechConfig, SpeechDataConfig
 from speechvq.config.training import TrainConfig
 from speechvq.config.video import VideoDataConfig, VideoPriorConfig
 from speechvq.errors import UserError
+from speechvq.io.yaml_files import read_yaml
 
 
 @dataclass(frozen=True)

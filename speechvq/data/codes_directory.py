@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from speechvq.errors import UserError
-from speechvq.io.atomic import replacing
+from speechvq.io.atomic import atomic_file
 from speechvq.io.utterance_files import by_utterance, find_files
 
 META = "meta.json"
@@ -87,7 +87,7 @@ def write_codes(path: Path, codes: np.ndarray) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         np.save(temporary, codes, allow_pickle=False)
 
 

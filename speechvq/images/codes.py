@@ -11,7 +11,7 @@ from speechvq.images.dataset import ImageSet
 from speechvq.images.model_directory import ImageModel
 from speechvq.images.vae import ImageVAE
 from speechvq.images.vqvae import ImageVQ
-from speechvq.io.atomic import replacing
+from speechvq.io.atomic import atomic_file
 from speechvq.io.model_directory import WEIGHTS, find_model
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.runtime.progress import progress
@@ -95,6 +95,6 @@ def kept_codes(
         except (OSError, ValueError, EOFError) as error:
             raise UserError(f"{path}: cannot be read ({error}); remove it") from None
     codes = encode_images(model, images, label=f"encode {split}")
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         np.save(temporary, codes, allow_pickle=False)
     return codes

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from speechvq.config import from_mapping, read_yaml
+from speechvq.config import from_mapping, to_mapping
 from speechvq.config.images import ImageConfig, ImageVAEConfig, ImageVimcoConfig, ImageVQConfig
 from speechvq.config.mapping import shown
 from speechvq.errors import UserError
@@ -12,6 +12,7 @@ from speechvq.images.vae import ImageVAE
 from speechvq.images.vimco import ImageVimco
 from speechvq.images.vqvae import ImageVQ
 from speechvq.io.model_directory import CONFIG, find_model, load_weights, save_model_directory
+from speechvq.io.yaml_files import read_yaml
 
 CONFIGS: dict[str, type[ImageConfig]] = {
     "image_vae": ImageVAEConfig,
@@ -39,7 +40,7 @@ def save_image_model(folder: Path, model: ImageModel) -> None:
     Raises:
         UserError: the disk is full or not writable.
     """
-    save_model_directory(folder, model.state_dict(), model.config)
+    save_model_directory(folder, model.state_dict(), to_mapping(model.config))
 
 
 def load_image_model(folder: str | Path) -> ImageModel:

@@ -9,7 +9,7 @@ import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.images import cifar10, folder
-from speechvq.io.atomic import replacing, write_bytes
+from speechvq.io.atomic import atomic_file, write_bytes
 from speechvq.runtime.progress import progress
 
 META = "meta.json"
@@ -97,14 +97,14 @@ def write_split(out: Path, split: str, size: int, pictures: Pictures) -> int:
         UserError: the disk is full or not writable.
     """
     labels = []
-    with replacing(out / f"{split}.npy") as temporary, open(temporary, "wb") as file:
+    with atomic_file(out / f"{split}.npy") as temporary, open(temporary, "wb") as file:
         _write_header(file, 0, size)
         for pixels, label in pictures:
             file.write(np.ascontiguousarray(pixels, np.uint8).tobytes())
             labels.append(label)
         file.seek(0)
         _write_header(file, len(labels), size)
-    with replacing(out / f"{split}_labels.npy") as temporary:
+    with atomic_file(out / f"{split}_labels.npy") as temporary:
         np.save(temporary, np.array(labels, np.int64), allow_pickle=False)
     return len(labels)
 

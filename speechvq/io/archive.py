@@ -13,7 +13,7 @@ from stat import S_IFDIR, S_IFMT, S_IFREG
 from typing import IO
 
 from speechvq.errors import UserError
-from speechvq.io.atomic import replacing
+from speechvq.io.atomic import atomic_file
 
 MOST_MEMBERS = 1_000_000  # the largest subset of LibriSpeech has about 150,000
 _PIECE = 1 << 20
@@ -90,7 +90,7 @@ def _write(member: _Member, folder: Path) -> None:
     if member.is_folder:
         target.mkdir(parents=True, exist_ok=True)
     elif content := member.open():
-        with content, replacing(target) as temporary, open(temporary, "wb") as file:
+        with content, atomic_file(target) as temporary, open(temporary, "wb") as file:
             shutil.copyfileobj(content, file, _PIECE)
 
 

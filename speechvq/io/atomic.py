@@ -1,49 +1,119 @@
-"""Files that are either whole or absent: written beside their place, then renamed."""
+"""Atomic writing: a file or folder is complete or absent.
 
+The content is written under a temporary name in the same folder, then renamed. Temporary names start with a
+dot, so a search for audio files or codes never finds one that a power cut left behind.
+"""
+
+import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from speechvq.errors import UserError
 
+_PREFIX = ".part-"
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, which takes its place when the block ends without an error.
+def atomic_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
+    """Yield a temporary path that replaces `path` when the block ends without an error.
 
-    The temporary is removed on any failure, an interruption from the keyboard included. Its name starts with
-    a dot, so what a power cut leaves behind is never taken for a sound.
+    The temporary file is removed on any failure, Ctrl-C included.
+
+    Args:
+        path: parent folders are created; an existing file is replaced.
+        sync: flush the file to the disk before the renaming, so that a power cut cannot leave it empty.
 
     Raises:
-        UserError: the disk is full, the folder cannot be made or written.
+        UserError: the disk is full or not writable.
     """
-    temporary = path.parent / f".part-{uuid.uuid4().hex[:12]}{path.suffix}"
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        if sync:
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be written ({error.strerror or error}); check the disk and --out"
-        ) from error
+        raise _cannot_be_written(path, error) from error
     finally:
-        _remove(temporary)
+        _remove_file(temporary)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically; parents are made.
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder that replaces `folder` when the block ends without an error.
+
+    The temporary folder is removed on any failure, Ctrl-C included.
 
     Raises:
-        UserError: the disk is full, the folder cannot be made or written.
+        UserError: the disk is full or not writable.
     """
-    with replacing(path) as temporary:
+    temporary = _temporary(folder)
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(temporary, folder)
+    except UserError as error:  # of a file within, which has a temporary name
+        raise UserError(str(error).replace(str(temporary), str(folder))) from error
+    except OSError as error:
+        raise _cannot_be_written(folder, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove the temporary folders that a killed process left in `folder`."""
+    for temporary in folder.glob(f"{_PREFIX}*"):
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a file atomically; parent folders are created.
+
+    Raises:
+        UserError: the disk is full or not writable.
+    """
+    with atomic_file(path) as temporary:
         temporary.write_bytes(content)
 
 
-def _remove(temporary: Path) -> None:
-    # A parent that is a file gives NotADirectoryError here too; the first error says it better.
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file atomically; parent folders are created.
+
+    Raises:
+        UserError: the disk is full or not writable.
+    """
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain data as JSON, atomically; parent folders are created.
+
+    Raises:
+        UserError: the disk is full or not writable.
+        ValueError: a number is NaN or infinite, which JSON lacks.
+    """
+    write_text(path, json.dumps(content, indent=1, allow_nan=False))
+
+
+def _temporary(path: Path) -> Path:
+    return path.parent / f"{_PREFIX}{uuid.uuid4().hex[:12]}{path.suffix}"
+
+
+def _cannot_be_written(path: Path, error: OSError) -> UserError:
+    reason = error.strerror or error
+    return UserError(f"{path}: cannot be written ({reason}); free some space or choose another folder")
+
+
+def _remove_file(temporary: Path) -> None:
+    # A parent that is a file raises NotADirectoryError here too; the first error explains more.
     try:
         temporary.unlink(missing_ok=True)
     except OSError:

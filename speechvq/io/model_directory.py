@@ -7,32 +7,27 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from speechvq.config import save
 from speechvq.errors import UserError
 from speechvq.io.tensors import check_tensors, read_tensors, write_tensors
+from speechvq.io.yaml_files import write_yaml
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def save_model_directory(folder: Path, tensors: Mapping[str, Tensor], config: Any, **more: Any) -> None:
+def save_model_directory(folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
     """Write a model directory; the weights first, so that a folder with a configuration is complete.
 
     Args:
-        folder: made when missing.
+        folder: created if missing.
         tensors: the model's state.
-        config: a dataclass.
-        more: further keys of the configuration's file.
+        config: the configuration and further keys, as plain data.
 
     Raises:
         UserError: the disk is full or not writable.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(folder / WEIGHTS, tensors)
-        save(folder / CONFIG, config, **more)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
+    write_tensors(folder / WEIGHTS, tensors)
+    write_yaml(folder / CONFIG, config)
 
 
 def find_model(folder: str | Path) -> Path:

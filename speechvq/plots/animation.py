@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.io.atomic import replacing
+from speechvq.io.atomic import atomic_file
 
 GAP = 4  # pixels between two videos
 BACKGROUND = 255
@@ -27,7 +27,7 @@ def save_gif(path: Path, videos: Sequence[np.ndarray], *, frame_ms: int = 120) -
 
     whole = map(Image.fromarray, tile_videos(videos))
     frames = [frame.quantize(256, dither=Image.Dither.NONE) for frame in whole]
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         frames[0].save(
             temporary, format="GIF", save_all=True, append_images=frames[1:], duration=frame_ms, loop=0
         )

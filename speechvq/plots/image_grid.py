@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.io.atomic import replacing
+from speechvq.io.atomic import atomic_file
 
 GAP = 2  # pixels between two pictures
 BACKGROUND = 255
@@ -24,7 +24,7 @@ def save_image_grid(path: Path, rows: Sequence[np.ndarray]) -> None:
     """
     from PIL import Image
 
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         Image.fromarray(tile(rows)).save(temporary, format="PNG", optimize=True)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.io.atomic import replacing
+from speechvq.io.atomic import atomic_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,5 +88,5 @@ def save_figure(figure: "Figure", path: Path, *, num_colors: int = 256) -> None:
     figure.savefig(drawn, format="png")
     image = Image.open(drawn).convert("RGB")
     image = image.quantize(num_colors, dither=Image.Dither.NONE) if num_colors else image
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         image.save(temporary, format="PNG", optimize=True)

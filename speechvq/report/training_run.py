@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from speechvq.config import read_yaml
 from speechvq.errors import UserError
+from speechvq.io.yaml_files import read_yaml
 
 CONFIG, METRICS = "config.yaml", "metrics.jsonl"
 

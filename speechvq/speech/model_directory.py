@@ -7,13 +7,14 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from speechvq.config import SpeechConfig, from_mapping, read_yaml, save
+from speechvq.config import SpeechConfig, from_mapping, to_mapping
 from speechvq.data.manifest import is_file_name
 from speechvq.errors import UserError
 from speechvq.io.hub import download, is_hub_name
-from speechvq.io.tensors import read_tensors, write_tensors
+from speechvq.io.model_directory import CONFIG, WEIGHTS, save_model_directory
+from speechvq.io.tensors import read_tensors
+from speechvq.io.yaml_files import read_yaml
 
-CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 BUNDLED = Path(__file__).parents[1] / "pretrained"  # models that come with the package, by name
 
 
@@ -49,17 +50,10 @@ def save_model(folder: Path, model: Saved, *, half: bool = False) -> None:
     Raises:
         UserError: the disk is full or not writable.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tensors = model.state_dict()
-        if half:
-            tensors = {
-                name: each.half() if _is_rounded(name, each) else each for name, each in tensors.items()
-            }
-        write_tensors(folder / WEIGHTS, tensors)
-        save(folder / CONFIG, model.config, speakers=list(model.speakers))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
+    tensors = model.state_dict()
+    if half:
+        tensors = {name: each.half() if _is_rounded(name, each) else each for name, each in tensors.items()}
+    save_model_directory(folder, tensors, to_mapping(model.config) | {"speakers": list(model.speakers)})
 
 
 def read_model(folder: str | Path) -> Contents:

@@ -7,7 +7,6 @@ step.
 """
 
 import json
-import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.errors import UserError
+from speechvq.io.atomic import atomic_folder, remove_temporaries, write_text
 from speechvq.io.tensors import check_tensors, read_tensors, write_tensors
 from speechvq.training.ema import WeightAverage
 
@@ -43,24 +43,14 @@ def save_checkpoint(run: Path, state: TrainingState, keep: int) -> Path:
     folder = run / "checkpoints" / f"step_{state.step}"
     if (folder / MARKER).exists():
         return folder
-    temporary = folder.with_name(folder.name + ".part")
-    try:
-        for stale in [folder, *run.glob("checkpoints/step_*.part")]:  # left by a crash
-            shutil.rmtree(stale, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    remove_temporaries(folder.parent)  # left by a crash
+    with atomic_folder(folder) as temporary:
         write_tensors(temporary / "model.safetensors", state.model.state_dict())
         write_tensors(temporary / "average.safetensors", state.average.tensors)
         write_tensors(temporary / "optimizer.safetensors", _optimizer_tensors(state))
         window = {name: total.tolist() for name, total in state.window.items()}
-        (temporary / "state.json").write_text(json.dumps({"step": state.step, "window": window}))
+        write_text(temporary / "state.json", json.dumps({"step": state.step, "window": window}))
         (temporary / MARKER).touch()
-        os.replace(temporary, folder)
-    except OSError as error:
-        raise UserError(
-            f"{folder}: cannot be written ({error.strerror}); free some space and start again"
-        ) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     for old in list_checkpoints(run)[:-keep]:
         _remove(old)
     return folder

@@ -18,6 +18,7 @@ from speechvq.errors import UserError
 from speechvq.images.model_directory import load_image_model, save_image_model
 from speechvq.images.vqvae import ImageVQ
 from speechvq.io.tensors import read_tensors
+from speechvq.io.yaml_files import read_yaml, write_yaml
 from speechvq.plots.animation import save_gif, tile_videos
 from speechvq.training.checkpoint import list_checkpoints
 from speechvq.video.model.model_directory import load_video_prior, save_video_prior
@@ -223,8 +224,8 @@ def test_a_prior_and_its_directory(tmp_path: Path) -> None:
 )
 def test_a_hostile_prior_is_refused(change: dict[str, object], line: str, tmp_path: Path) -> None:
     save_video_prior(tmp_path, prior_of().float())
-    mapping = configuration.read_yaml(tmp_path / "config.yaml") | change
-    configuration.document.write_yaml(tmp_path / "config.yaml", mapping)
+    mapping = read_yaml(tmp_path / "config.yaml") | change
+    write_yaml(tmp_path / "config.yaml", mapping)
     with pytest.raises(UserError, match=line):
         load_video_prior(tmp_path)
 
@@ -242,9 +243,9 @@ def test_a_hostile_prior_is_refused(change: dict[str, object], line: str, tmp_pa
 )
 def test_a_hostile_image_model_within_a_prior_is_refused(change: Any, line: str, tmp_path: Path) -> None:
     save_video_prior(tmp_path, prior_of(**TOLD["motion"]).float())
-    mapping = configuration.read_yaml(tmp_path / "config.yaml")
+    mapping = read_yaml(tmp_path / "config.yaml")
     mapping["image"] = mapping["image"] | change if isinstance(change, dict) else change
-    configuration.document.write_yaml(tmp_path / "config.yaml", mapping)
+    write_yaml(tmp_path / "config.yaml", mapping)
     with pytest.raises(UserError, match=line):
         load_video_prior(tmp_path)
 

@@ -24,6 +24,7 @@ from speechvq.images.dataset import read_images
 from speechvq.images.model_directory import load_image_model, save_image_model
 from speechvq.images.second_stage import SecondStage, latents_used, load_second_stage
 from speechvq.io.tensors import read_tensors
+from speechvq.io.yaml_files import read_yaml, write_yaml
 from speechvq.plots.image_grid import tile
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.priors.grid.prior import GridPrior, load_grid_prior, save_grid_prior
@@ -210,8 +211,8 @@ def test_a_prior_and_its_directory(runs: Path, tmp_path: Path) -> None:
 )
 def test_a_hostile_prior_is_refused(change: dict[str, Any], line: str, runs: Path, tmp_path: Path) -> None:
     save_grid_prior(tmp_path, load_grid_prior(runs / "prior"))
-    mapping = configuration.read_yaml(tmp_path / "config.yaml") | change
-    configuration.document.write_yaml(tmp_path / "config.yaml", mapping)
+    mapping = read_yaml(tmp_path / "config.yaml") | change
+    write_yaml(tmp_path / "config.yaml", mapping)
     with pytest.raises(UserError, match=line):
         load_grid_prior(tmp_path)
 

@@ -6,9 +6,10 @@ from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
-from speechvq.config import from_mapping, read_yaml
+from speechvq.config import from_mapping, to_mapping
 from speechvq.errors import UserError
 from speechvq.io.model_directory import CONFIG, find_model, load_weights, save_model_directory
+from speechvq.io.yaml_files import read_yaml
 from speechvq.priors.grid.pixelcnn import Grid
 
 _LARGEST = Grid(1024, 1024, 256, 65_536)
@@ -34,7 +35,7 @@ def save_over_grids(folder: Path, model: OverGrids, **more: object) -> None:
         UserError: the disk is full or not writable.
     """
     known = {"grid": model.grid._asdict(), **more, "source": model.source}
-    save_model_directory(folder, model.state_dict(), model.config, **known)
+    save_model_directory(folder, model.state_dict(), to_mapping(model.config) | known)
 
 
 def load_over_grids(

@@ -6,13 +6,14 @@ from typing import Any
 
 from torch import Tensor
 
-from speechvq.config import SequencePriorConfig, from_mapping, read_yaml, save
+from speechvq.config import SequencePriorConfig, from_mapping, to_mapping
 from speechvq.errors import UserError
-from speechvq.io.tensors import check_tensors, read_tensors, write_tensors
+from speechvq.io.model_directory import CONFIG, WEIGHTS, save_model_directory
+from speechvq.io.tensors import check_tensors, read_tensors
+from speechvq.io.yaml_files import read_yaml
 from speechvq.priors.sequence.code_spec import Vocabulary
 from speechvq.priors.sequence.prior import SequencePrior
 
-CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 MOST_CODES = 65_536
 
 
@@ -27,12 +28,8 @@ def save_prior(folder: Path, prior: SequencePrior) -> None:
         "frame_rate_hz": prior.vocabulary.frame_rate_hz,
         "codebook": prior.vocabulary.codebook,
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_tensors(folder / WEIGHTS, prior.state_dict())
-        save(folder / CONFIG, prior.config, vocabulary=words, speakers=list(prior.speakers))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from None
+    known = {"vocabulary": words, "speakers": list(prior.speakers)}
+    save_model_directory(folder, prior.state_dict(), to_mapping(prior.config) | known)
 
 
 def load_prior(folder: str | Path) -> SequencePrior:

@@ -19,7 +19,7 @@ from speechvq.errors import UserError
 from speechvq.images.codes import fingerprint, grid_of
 from speechvq.images.model_directory import ImageModel
 from speechvq.images.vae import ImageVAE
-from speechvq.io.atomic import replacing
+from speechvq.io.atomic import atomic_file
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.runtime.progress import progress
 from speechvq.video.recording.dataset import episodes
@@ -104,7 +104,7 @@ def _encode(model: ImageModel, path: Path, frames: int, out: Path) -> None:
     episode = read_window(path, 0, frames)
     kind = np.min_scalar_type(grid_of(model).num_codes - 1)
     codes = encode_frames(model, episode.frames).cpu().numpy().astype(kind)
-    with replacing(out) as temporary:
+    with atomic_file(out) as temporary:
         np.savez_compressed(temporary, codes=codes, actions=episode.actions.astype(np.uint8))
 
 

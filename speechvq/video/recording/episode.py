@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from speechvq.errors import UserError
-from speechvq.io.atomic import replacing
+from speechvq.io.atomic import atomic_file
 from speechvq.video.world.interface import ACTIONS, PIXELS
 
 _REMEDY = "the command that recorded it makes it again"
@@ -40,7 +40,7 @@ def write_episode(path: Path, episode: Episode) -> None:
         UserError: the disk is full or not writable.
     """
     frames = {_frame_name(t): frame for t, frame in enumerate(episode.frames)}
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         actions = episode.actions.astype(np.uint8)
         np.savez_compressed(temporary, **frames, actions=actions, poses=episode.poses.astype(np.float32))
 

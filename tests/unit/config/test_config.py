@@ -22,10 +22,10 @@ from speechvq.config import (
     from_mapping,
     load,
     read_run,
-    read_yaml,
     to_mapping,
 )
 from speechvq.errors import UserError
+from speechvq.io.yaml_files import read_yaml
 
 
 def loaded(folder: Path, text: str, *overrides: str) -> SpeechRun:
@@ -220,7 +220,7 @@ def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path, monkeypatch: py
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(OSError, match="space"):
+    with pytest.raises(UserError, match="No space left"):
         configuration.save(path, SpeechRun(model=MODEL))
     assert path.read_text() == before and [each.name for each in tmp_path.iterdir()] == ["run.yaml"]
     assert sys.getrecursionlimit() >= 1000

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.image_data import CONFIGS, SIZE, model_of, pixels_of
-from speechvq.config import QuantizerConfig, read_yaml
-from speechvq.config.document import write_yaml
+from speechvq.config import QuantizerConfig
 from speechvq.config.images import AutoencoderConfig, ImageVAEConfig, ImageVQConfig
 from speechvq.errors import UserError
 from speechvq.images.autoencoder import Decoder, Encoder
@@ -18,6 +17,7 @@ from speechvq.images.model_directory import ImageModel, build, load_image_model,
 from speechvq.images.vae import ImageVAE
 from speechvq.images.vqvae import ImageVQ
 from speechvq.io.tensors import read_tensors, write_tensors
+from speechvq.io.yaml_files import read_yaml, write_yaml
 
 DIMENSIONS = 3 * SIZE * SIZE
 PIXELS = pixels_of(5, seed=3)

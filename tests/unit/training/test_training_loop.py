@@ -191,7 +191,7 @@ def test_killed_at_random_moments_while_every_step_saves(
     launcher.start(argv, log)
     assert launcher.wait() == 0, log.read_text()
     assert log.read_text().count("resuming from") == 5 and "Traceback" not in log.read_text()
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob(".part-*"))
     launcher.start(arguments(tmp_path, config, "unbroken"), log)
     assert launcher.wait() == 0
     assert_same_end(tmp_path / "unbroken", tmp_path / "run")

@@ -1,6 +1,5 @@
-"""Configurations as files: YAML to plain data and back; nothing in a file can run code or grow."""
+"""YAML files of plain data. A file cannot run code or take unbounded memory."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,22 +7,24 @@ from typing import Any
 import yaml
 
 from speechvq.errors import UserError
+from speechvq.io.atomic import write_text
+
+_MAX_BYTES = 1 << 20
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML mapping; aliases and tags that could run code or grow are refused by the safe loader.
+    """Read a YAML mapping with the safe loader.
 
     Raises:
         UserError: the file is missing, too large, not UTF-8, not YAML or not a mapping.
     """
-    limit = 1 << 20
     try:
         with open(path, "rb") as file:
-            raw = file.read(limit + 1)
+            raw = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give an existing YAML file") from None
-    if len(raw) > limit:
-        raise UserError(f"{path}: more than {limit} bytes is no configuration")
+    if len(raw) > _MAX_BYTES:
+        raise UserError(f"{path}: more than {_MAX_BYTES} bytes; no configuration is that large")
     try:
         mapping = parse_yaml(raw.decode("utf-8"))
     except ValueError as error:
@@ -34,25 +35,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def write_yaml(path: Path, mapping: Mapping[str, Any]) -> None:
-    """Write plain data as YAML; whole or not at all.
+    """Write plain data as YAML, atomically; parent folders are created.
 
     Raises:
-        OSError: the disk is full or not writable; nothing is left behind.
+        UserError: the disk is full or not writable.
     """
-    temporary = path.with_name(path.name + ".part")
-    try:
-        temporary.write_text(yaml.safe_dump(dict(mapping), sort_keys=False), encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_text(path, yaml.safe_dump(dict(mapping), sort_keys=False))
 
 
 def parse_yaml(text: str) -> Any:
-    """Plain data from YAML.
+    """Plain data from YAML text.
 
     Raises:
-        ValueError: whatever the library raises at bad input: it lets pass what int and datetime raise.
+        ValueError: the text is not YAML. The library itself raises other errors too, from int and datetime.
     """
     try:
         return yaml.safe_load(text)
