@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.alignment.intervals import Interval
-from speechvq.metrics.units.purity import LabelledUnits, score_units
+from speechvq.metrics.units.purity import LabeledCodes, score_purity
 
 FRAME_RATE, NUM_CODES, FRAMES, PHONES = 50.0, 512, 500, 100
 SPEAKERS = 100
@@ -68,11 +68,11 @@ def in_a_process(frames: int, resamplings: int | None) -> dict[str, float]:
 def measure(frames: int, resamplings: int | None) -> dict[str, float]:
     """Seconds of the processor and the peak of memory; reading files is not in it."""
     stock = make_utterances()
-    options = {} if resamplings is None else {"resamplings": resamplings}
-    score_units(repeat(stock, 10 * FRAMES), NUM_CODES, FRAME_RATE, **options)  # imports and caches
+    options = {} if resamplings is None else {"num_resamples": resamplings}
+    score_purity(repeat(stock, 10 * FRAMES), NUM_CODES, FRAME_RATE, **options)  # imports and caches
     start = peak_mib()
     began = time.process_time()
-    score = score_units(repeat(stock, frames), NUM_CODES, FRAME_RATE, **options)["all"].figures
+    score = score_purity(repeat(stock, frames), NUM_CODES, FRAME_RATE, **options)["all"].metrics
     scoring = time.process_time() - began
     assert score["frames"] + score["dropped_frames"] == frames
     return {
@@ -84,7 +84,7 @@ def measure(frames: int, resamplings: int | None) -> dict[str, float]:
     }
 
 
-def make_utterances() -> list[LabelledUnits]:
+def make_utterances() -> list[LabeledCodes]:
     """Different utterances, from a fixed seed; 40 phones, each with codes of its own."""
     rng = np.random.default_rng(0)
     made = []
@@ -96,11 +96,11 @@ def make_utterances() -> list[LabelledUnits]:
         phone = said[np.searchsorted(ends, (np.arange(FRAMES) + 0.5) / FRAME_RATE, side="right")]
         own = phone * (NUM_CODES // 40) + rng.integers(NUM_CODES // 40, size=FRAMES)
         codes = np.where(rng.random(FRAMES) < 0.5, own, rng.integers(NUM_CODES, size=FRAMES))
-        made.append(LabelledUnits(codes, intervals, f"S{number % SPEAKERS:03d}"))
+        made.append(LabeledCodes(codes, intervals, f"S{number % SPEAKERS:03d}"))
     return made
 
 
-def repeat(stock: list[LabelledUnits], frames: int) -> Iterator[LabelledUnits]:
+def repeat(stock: list[LabeledCodes], frames: int) -> Iterator[LabeledCodes]:
     """Utterances of so many frames together."""
     for number in range(frames // FRAMES):
         yield stock[number % len(stock)]

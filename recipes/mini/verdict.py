@@ -41,16 +41,16 @@ def learnt(gap: float, scores: dict) -> bool:
 
 def distances(conversions: list[dict], target: str) -> tuple[float, float]:
     """Median distance of the sentences' median pitch to the target speaker's and to the source's, in semitones."""
-    pitches = ("converted_pitch", "target_speaker_pitch", "source_pitch")
+    pitches = ("converted_f0_hz", "target_speaker_f0_hz", "source_f0_hz")
     others = [each for each in conversions if each["target"] == target != each["source"]]
     rows = [each for each in others if all(each[name] for name in pitches)]
     if not rows:
         return math.inf, 0.0  # no sentence has a pitch
 
     def distance(to: str) -> float:
-        return statistics.median(abs(12 * math.log2(each["converted_pitch"] / each[to])) for each in rows)
+        return statistics.median(abs(12 * math.log2(each["converted_f0_hz"] / each[to])) for each in rows)
 
-    return distance("target_speaker_pitch"), distance("source_pitch")
+    return distance("target_speaker_f0_hz"), distance("source_f0_hz")
 
 
 if __name__ == "__main__":

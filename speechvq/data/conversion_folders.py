@@ -13,7 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from speechvq.data.conversions import Fold, Job, choose_references, own_recordings
+from speechvq.data.conversions import (
+    ConversionPair,
+    EvaluationFold,
+    select_held_out_targets,
+    select_references,
+)
 from speechvq.data.corpora.recording import SOUND_SUFFIXES
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
@@ -40,7 +45,9 @@ class Unmatched(NamedTuple):
         return [f"left out: {len(names)} {what}: {_some(names)}" for what, names in kinds.items() if names]
 
 
-def match_sounds(source: Path, converted: Path, target: Path, count: int) -> tuple[list[Fold], Unmatched]:
+def match_folders(
+    source: Path, converted: Path, target: Path, count: int
+) -> tuple[list[EvaluationFold], Unmatched]:
     """The conversions to measure, in two halves, and what could not be matched.
 
     A classifier that has heard the source of a conversion knows it too well. So each half of every speaker's
@@ -109,13 +116,13 @@ def _voice(path: Path, folder: Path) -> str:
 
 def _match(
     folder: Path, found: Sequence[Path], sources: Mapping[str, Utterance], voices: Sequence[str]
-) -> tuple[list[Job], Unmatched]:
+) -> tuple[list[ConversionPair], Unmatched]:
     """Conversions with source and target voice.
 
     Where no folder is named as a voice, all are of the only voice.
     """
     by_voice = any(_voice(path, folder) in voices for path in found)
-    jobs: dict[tuple[str, str], Job] = {}
+    jobs: dict[tuple[str, str], ConversionPair] = {}
     unmatched = Unmatched([], [], [])
     for path in found:
         target = _voice(path, folder) if by_voice or len(voices) > 1 else voices[0]
@@ -125,27 +132,29 @@ def _match(
         elif target not in voices:
             unmatched.without_target.append(name)
         else:
-            job = Job(target, sources[path.stem], path)
+            job = ConversionPair(target, sources[path.stem], path)
             other = jobs.setdefault((target, path.stem), job)
             if other is not job:
                 raise UserError(f"{path} and {other.path} are both {path.stem} in one voice; keep one")
-    converted = {job.utterance.utt for job in jobs.values()}
+    converted = {job.source.utt for job in jobs.values()}
     unmatched.unconverted.extend(name for name in sources if name not in converted)
     return list(jobs.values()), unmatched
 
 
-def _halves(jobs: Sequence[Job], known: Sequence[Utterance], count: int) -> list[Fold]:
+def _halves(jobs: Sequence[ConversionPair], known: Sequence[Utterance], count: int) -> list[EvaluationFold]:
     """Every second sentence of each speaker, and the others; each half without the other's sounds."""
     rank: dict[str, int] = {}
     spoken: dict[str, int] = {}
-    for source in sorted({job.utterance for job in jobs}, key=lambda each: each.utt):
+    for source in sorted({job.source for job in jobs}, key=lambda each: each.utt):
         rank[source.utt] = spoken.get(source.speaker, 0)
         spoken[source.speaker] = rank[source.utt] + 1
     folds = []
     for half in (0, 1):
-        if chosen := [job for job in jobs if rank[job.utterance.utt] % 2 == half]:
-            references = choose_references(known, chosen, count)
-            folds.append(Fold(chosen, references, own_recordings(chosen, known, references)))
+        if chosen := [job for job in jobs if rank[job.source.utt] % 2 == half]:
+            references = select_references(known, chosen, count)
+            folds.append(
+                EvaluationFold(chosen, references, select_held_out_targets(chosen, known, references))
+            )
     return folds
 
 

@@ -16,23 +16,23 @@ REFERENCE_SECONDS = 10  # of each reference; more of the same sentence tells lit
 LAYOUT = "expected DIR/TARGET/UTT.wav, as `python -m speechvq.convert --src data/NAME --out DIR` makes"
 
 
-class Job(NamedTuple):
+class ConversionPair(NamedTuple):
     """One converted sound."""
 
     target: str  # speaker
-    utterance: Utterance  # the source
+    source: Utterance  # the source
     path: Path
 
 
-class Fold(NamedTuple):
+class EvaluationFold(NamedTuple):
     """Conversions, and the recordings they are compared with; of these none is a source of those."""
 
-    jobs: list[Job]
-    references: dict[str, list[Utterance]]  # by which each voice is known
-    own: list[Utterance | None]  # for each job another recording of its target
+    pairs: list[ConversionPair]
+    speaker_references: dict[str, list[Utterance]]  # by which each voice is known
+    held_out_targets: list[Utterance | None]  # for each job another recording of its target
 
 
-def match_manifest(folder: Path, utterances: Sequence[Utterance], count: int) -> Fold:
+def match_manifest(folder: Path, utterances: Sequence[Utterance], count: int) -> EvaluationFold:
     """The conversions `folder/TARGET/UTT.wav` of a corpus.
 
     Args:
@@ -43,12 +43,12 @@ def match_manifest(folder: Path, utterances: Sequence[Utterance], count: int) ->
     Raises:
         UserError: see find_jobs and choose_references.
     """
-    jobs = find_jobs(folder, utterances)
-    references = choose_references(utterances, jobs, count)
-    return Fold(jobs, references, own_recordings(jobs, utterances, references))
+    jobs = find_conversion_pairs(folder, utterances)
+    references = select_references(utterances, jobs, count)
+    return EvaluationFold(jobs, references, select_held_out_targets(jobs, utterances, references))
 
 
-def find_jobs(folder: Path, utterances: Sequence[Utterance]) -> list[Job]:
+def find_conversion_pairs(folder: Path, utterances: Sequence[Utterance]) -> list[ConversionPair]:
     """The conversions `folder/TARGET/UTT.wav`, by target and utterance.
 
     Raises:
@@ -68,14 +68,14 @@ def find_jobs(folder: Path, utterances: Sequence[Utterance]) -> list[Job]:
             )
         if path.stem not in known:
             raise UserError(f"{path}: no utterance '{path.stem}' in the manifest{_nearest(path.stem, known)}")
-        jobs.append(Job(target, known[path.stem], path))
+        jobs.append(ConversionPair(target, known[path.stem], path))
     if not jobs:
         raise UserError(f"{folder}: no conversions there; {LAYOUT}")
     return jobs
 
 
-def choose_references(
-    utterances: Sequence[Utterance], jobs: Sequence[Job], count: int
+def select_references(
+    utterances: Sequence[Utterance], jobs: Sequence[ConversionPair], count: int
 ) -> dict[str, list[Utterance]]:
     """Recordings by which each voice is known: from all over the training split, never a converted one.
 
@@ -84,7 +84,7 @@ def choose_references(
     Raises:
         UserError: a source or target is left out, or fewer than two voices remain.
     """
-    converted = {job.utterance.utt for job in jobs}
+    converted = {job.source.utt for job in jobs}
     chosen: dict[str, list[Utterance]] = {}
     for speaker in sorted({u.speaker for u in utterances}):
         free = [u for u in utterances if u.speaker == speaker and u.utt not in converted]
@@ -92,7 +92,7 @@ def choose_references(
         picks = np.linspace(0, len(pool) - 1, min(count, len(pool))).astype(int)
         if len(pool):
             chosen[speaker] = [pool[i] for i in picks]
-    for speaker in sorted({job.target for job in jobs} | {job.utterance.speaker for job in jobs}):
+    for speaker in sorted({job.target for job in jobs} | {job.source.speaker for job in jobs}):
         if speaker not in chosen:
             raise UserError(
                 f"speaker '{speaker}' has no recordings but the converted ones; give another, or convert "
@@ -105,17 +105,15 @@ def choose_references(
     return chosen
 
 
-def own_recordings(
-    jobs: Sequence[Job], utterances: Sequence[Utterance], references: dict[str, list[Utterance]]
+def select_held_out_targets(
+    jobs: Sequence[ConversionPair], utterances: Sequence[Utterance], references: dict[str, list[Utterance]]
 ) -> list[Utterance | None]:
     """For each job a recording of its target that is no reference, held out from training if there is one."""
     used = {u.utt for each in references.values() for u in each}
     pools: dict[str, list[Utterance]] = {}
     for job in jobs:
         free = [
-            u
-            for u in utterances
-            if u.speaker == job.target and u.utt not in used and u.utt != job.utterance.utt
+            u for u in utterances if u.speaker == job.target and u.utt not in used and u.utt != job.source.utt
         ]
         pools.setdefault(job.target, [u for u in free if u.split != "train"] or free)
     return [
@@ -124,7 +122,7 @@ def own_recordings(
     ]
 
 
-def read_references(utterances: Sequence[Utterance]) -> Iterator[np.ndarray]:
+def read_reference_audio(utterances: Sequence[Utterance]) -> Iterator[np.ndarray]:
     """Their samples, (T,) each, of at most 10 s."""
     for utterance in utterances:
         yield read_waveform(utterance.path)[: REFERENCE_SECONDS * SAMPLE_RATE]

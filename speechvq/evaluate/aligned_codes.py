@@ -7,7 +7,7 @@ from speechvq.alignment.directory import AlignmentDirectory
 from speechvq.data.codes_directory import CodesDirectory
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
-from speechvq.metrics.units.purity import LabelledUnits, Score
+from speechvq.metrics.units.purity import LabeledCodes, PurityScore
 from speechvq.runtime.progress import progress
 
 _LATE = 0.25  # seconds that phones may go on after the last code
@@ -36,7 +36,7 @@ class AlignedCodes:
                 f"{codes.path} and {alignments.path}: no utterance is in both, {examples}; name them alike"
             )
 
-    def read(self) -> Iterator[LabelledUnits]:
+    def read(self) -> Iterator[LabeledCodes]:
         """Every utterance, one by one."""
         rate = self.codes.frame_rate_hz
         self.num_late = 0
@@ -45,10 +45,10 @@ class AlignedCodes:
             self.num_late += units.intervals[-1].end > len(units.codes) / rate + _LATE
             yield units
 
-    def labelled(self, name: str) -> LabelledUnits:
+    def labelled(self, name: str) -> LabeledCodes:
         """The codes, phones and speaker of one utterance."""
         speaker = self.manifest[name].speaker if name in self.manifest else ""
-        return LabelledUnits(self.codes.read(name), self.alignments.read(name), speaker)
+        return LabeledCodes(self.codes.read(name), self.alignments.read(name), speaker)
 
     def describe(self) -> str:
         """What is scored, and what is not."""
@@ -65,9 +65,9 @@ class AlignedCodes:
             lines.append(f"not in the manifest, so not in the held-out map: {len(self.without_speaker)}")
         return "\n".join(lines)
 
-    def warn(self, score: Score) -> None:
+    def warn(self, score: PurityScore) -> None:
         """Say on stderr what looks as if codes and alignments did not belong together."""
-        frames, dropped = score.figures["frames"] or 0, score.figures["dropped_frames"] or 0
+        frames, dropped = score.metrics["frames"] or 0, score.metrics["dropped_frames"] or 0
         if dropped > _MANY_DROPPED * (frames + dropped):
             share = f"{100 * dropped / (frames + dropped):.0f} % of the codes are in no phone"
             print(f"{self.codes.path}: {share}; is frame_rate_hz right?", file=sys.stderr)
@@ -75,10 +75,10 @@ class AlignedCodes:
             count = f"in {self.num_late} of {len(self.names)} utterances phones go on after the last code"
             print(f"{self.codes.path}: {count}; is frame_rate_hz right?", file=sys.stderr)
 
-    def content(self, scores: Mapping[str, Score]) -> dict[str, object]:
+    def content(self, scores: Mapping[str, PurityScore]) -> dict[str, object]:
         """Every number, for JSON: figures by protocol, their intervals, and what was scored."""
         return {
-            **{protocol: score.figures for protocol, score in scores.items()},
+            **{protocol: score.metrics for protocol, score in scores.items()},
             "intervals": {protocol: score.intervals for protocol, score in scores.items()},
             "corpus": {
                 "codes": str(self.codes.path),

@@ -10,7 +10,12 @@ from speechvq.cli.command import run
 from speechvq.cli.tables import align, number, percent
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
-from speechvq.metrics.units.boundaries import Agreement, Boundaries, agreement, compare
+from speechvq.metrics.units.boundaries import (
+    BoundaryErrors,
+    BoundarySummary,
+    boundary_errors,
+    summarize_boundaries,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -36,9 +41,9 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError(
             f"{arguments.alignments}: no utterance is in {arguments.reference} too; files are matched by name"
         )
-    compared = [compare(found[utt], reference[utt]) for utt in both]
+    compared = [boundary_errors(found[utt], reference[utt]) for utt in both]
     try:
-        figures = agreement(compared)
+        figures = summarize_boundaries(compared)
     except ValueError as error:
         raise UserError(f"{arguments.alignments}: {error}; are both of the 39 phones of CMUdict?") from error
     missing = len(reference) - len(both)
@@ -47,7 +52,9 @@ def _work(arguments: argparse.Namespace) -> None:
         _write_json(arguments.json, figures, compared, missing)
 
 
-def _table(figures: Sequence[Agreement], compared: Sequence[Boundaries], *, missing: int, extra: int) -> str:
+def _table(
+    figures: Sequence[BoundarySummary], compared: Sequence[BoundaryErrors], *, missing: int, extra: int
+) -> str:
     rows = [["", "measured", "95 % interval", "evenly spread"]]
     for figure in figures:
         show = percent if figure.unit == "%" else (lambda value: f"{number(value, 1)} ms")
@@ -63,7 +70,7 @@ def _table(figures: Sequence[Agreement], compared: Sequence[Boundaries], *, miss
 
 
 def _write_json(
-    path: Path, figures: Sequence[Agreement], compared: Sequence[Boundaries], missing: int
+    path: Path, figures: Sequence[BoundarySummary], compared: Sequence[BoundaryErrors], missing: int
 ) -> None:
     content = {
         "utterances": len(compared),

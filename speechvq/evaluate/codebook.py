@@ -42,7 +42,7 @@ def _work(arguments: argparse.Namespace) -> None:
     print(codebook_table(str(codes.path), codes.frame_rate_hz, score))
     if arguments.json:
         content = {
-            **score.figures,
+            **score.metrics,
             "intervals": score.intervals,
             "counts": score.counts.tolist(),
             "run_lengths": score.run_lengths.tolist(),
@@ -52,7 +52,7 @@ def _work(arguments: argparse.Namespace) -> None:
 
 def codebook_table(name: str, frame_rate: float, score: CodebookScore) -> str:
     """How a codebook is used, beside what random order and equal use would give."""
-    figures = score.figures
+    figures = score.metrics
     counts = f"{figures['utterances']} utterances, {figures['frames']} codes, {frame_rate:g} a second"
 
     def row(label: str, key: str, baseline: str, share: bool = False) -> MetricRow:
@@ -62,14 +62,18 @@ def codebook_table(name: str, frame_rate: float, score: CodebookScore) -> str:
     most, alike = decimal(figures["bitrate_max"]), 100 / (figures["num_codes"] or 1)
     rows = [
         row("codes that occur", "active_codes", f"{figures['num_codes']} at most"),
-        row("most frequent code", "commonest_share", f"{alike:.1f} % alike", True),
+        row("most frequent code", "most_frequent_code_fraction", f"{alike:.1f} % alike", True),
         row("perplexity", "perplexity", f"{figures['num_codes']} alike"),
         row("bit/s", "bitrate_entropy", f"{most} alike"),
-        row("a code stays, ms", "run_ms", f"{decimal(figures['shuffled_run_ms'])} shuffled"),
-        row("  median", "run_ms_median", ""),
-        row("  longest", "run_ms_longest", ""),
-        row("codes a second, repeats left out", "collapsed_rate_hz", _shuffled_rate(figures)),
-        row("bit/s, repeats left out", "collapsed_bitrate", ""),
+        row(
+            "a code stays, ms",
+            "mean_code_duration_ms",
+            f"{decimal(figures['shuffled_mean_code_duration_ms'])} shuffled",
+        ),
+        row("  median", "median_code_duration_ms", ""),
+        row("  longest", "longest_code_duration_ms", ""),
+        row("codes a second, repeats left out", "deduplicated_rate_hz", _shuffled_rate(figures)),
+        row("bit/s, repeats left out", "deduplicated_bitrate", ""),
     ]
     notes = (
         "alike: if every code were equally frequent; shuffled: the same codes in random order",
@@ -79,7 +83,7 @@ def codebook_table(name: str, frame_rate: float, score: CodebookScore) -> str:
 
 
 def _shuffled_rate(figures: Mapping[str, float | int | None]) -> str:
-    return f"{decimal(figures['shuffled_collapsed_rate_hz'])} shuffled"
+    return f"{decimal(figures['shuffled_deduplicated_rate_hz'])} shuffled"
 
 
 def _percent(fraction: float | None) -> str:

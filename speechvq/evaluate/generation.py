@@ -20,11 +20,16 @@ from speechvq.cli.command import run
 from speechvq.cli.tables import align, number, percent
 from speechvq.data.code_strings import CodeString, read_strings
 from speechvq.data.codes_directory import CodesDirectory, open_codes
-from speechvq.data.conversions import read_references
+from speechvq.data.conversions import read_reference_audio
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
-from speechvq.metrics.units.code_statistics import code_to_phone, compare_codes, jensen_shannon, run_lengths
+from speechvq.metrics.units.code_statistics import (
+    code_divergences,
+    jensen_shannon,
+    most_likely_phones,
+    run_lengths,
+)
 from speechvq.runtime.progress import progress
 
 REFERENCES = 10  # recordings by which a voice is known
@@ -104,7 +109,7 @@ def _check_same(one: CodesDirectory, other: CodesDirectory) -> None:
 
 def _codes(made: Sequence[np.ndarray], real: Sequence[np.ndarray], directory: CodesDirectory) -> list[Row]:
     """Which codes, which pairs, for how long."""
-    found, milliseconds = compare_codes(made, real, directory.num_codes), 1000 / directory.frame_rate_hz
+    found, milliseconds = code_divergences(made, real, directory.num_codes), 1000 / directory.frame_rate_hz
     rows = [
         Row(f"{name} away from real ones", "bits", each["generated"], each["real"], each["uniform"])
         for name, each in found.items()
@@ -124,7 +129,7 @@ def _phones(
         raise UserError(f"{alignments}: no alignment of the real strings, for example {real[0].utt}")
     intervals = [aligned.read(string.utt) for string in known]
     phones = [phones_at_frames(each, len(string.codes), rate) for each, string in zip(intervals, known)]
-    table = code_to_phone([string.codes for string in known], phones, directory.num_codes)
+    table = most_likely_phones([string.codes for string in known], phones, directory.num_codes)
     numbers = np.unique(table, return_inverse=True)[1]
     spoken = [numbers[strings] for strings in made], [numbers[string.codes] for string in known]
     uniform = [numbers[np.random.default_rng(0).integers(directory.num_codes, size=10_000)]]
@@ -142,7 +147,7 @@ def _phones(
 
 def _voices(sounds: Path, utterances: Sequence[Utterance]) -> list[Row]:
     """How many sounds are heard as the voice they were generated for."""
-    from speechvq.metrics.speaker_classifier import VoiceClassifier
+    from speechvq.metrics.speaker_classifier import SpeakerClassifier
 
     made = read_manifest(sounds)
     by_voice: dict[str, list[Utterance]] = {}
@@ -161,9 +166,9 @@ def _voices(sounds: Path, utterances: Sequence[Utterance]) -> list[Row]:
         for i in np.linspace(0, len(each) - 1, min(REFERENCES, len(each))).astype(int)
     ]
     heard = progress(
-        read_references(references), total=len(references), label="learn the voices", unit="recordings"
+        read_reference_audio(references), total=len(references), label="learn the voices", unit="recordings"
     )
-    classifier = VoiceClassifier.fit(heard, [u.speaker for u in references])
+    classifier = SpeakerClassifier.fit(heard, [u.speaker for u in references])
     held_out = [u for u in utterances if u.split == "test" and u.speaker in by_voice]
     shares = [
         float(np.mean([classifier.predict(read_waveform(u.path)) == u.speaker for u in each]))

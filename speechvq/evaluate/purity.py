@@ -15,7 +15,7 @@ from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.io.atomic import write_bytes
 from speechvq.metrics.units import contingency
-from speechvq.metrics.units.purity import Score, score_units
+from speechvq.metrics.units.purity import PurityScore, score_purity
 
 PURITY_NOTES = (
     "phone purity: frames that are right when each code stands for its likeliest phone (the paper's mapping",
@@ -55,8 +55,8 @@ def _work(arguments: argparse.Namespace) -> None:
     alignments = open_alignments(arguments.alignments, tier=arguments.tier)
     manifest = {u.utt: u for u in read_manifest(arguments.manifest)} if arguments.manifest else {}
     corpus = AlignedCodes(codes, alignments, manifest)
-    scores = score_units(corpus.read(), codes.num_codes, codes.frame_rate_hz)
-    if not scores["all"].figures["frames"]:
+    scores = score_purity(corpus.read(), codes.num_codes, codes.frame_rate_hz)
+    if not scores["all"].metrics["frames"]:
         raise UserError(f"{codes.path}: no code lies within a phone; does frame_rate_hz fit the alignments?")
     print(corpus.describe(), purity_table(scores), sep="\n\n")
     corpus.warn(scores["all"])
@@ -66,7 +66,7 @@ def _work(arguments: argparse.Namespace) -> None:
         _plot(arguments.plot, corpus, scores["all"])
 
 
-def _plot(path: Path, corpus: AlignedCodes, score: Score) -> None:
+def _plot(path: Path, corpus: AlignedCodes, score: PurityScore) -> None:
     """The matrix of all utterances, and the one in the middle."""
     from speechvq.plots.units import plot_units
 
@@ -82,14 +82,14 @@ def _plot(path: Path, corpus: AlignedCodes, score: Score) -> None:
     )
 
 
-def purity_table(scores: Mapping[str, Score]) -> str:
+def purity_table(scores: Mapping[str, PurityScore]) -> str:
     """Both protocols, and what the words mean."""
     parts = [_protocol(_NAMES[protocol], score) for protocol, score in scores.items()]
     return "\n\n".join([*parts, "\n".join(PURITY_NOTES)])
 
 
-def _protocol(name: str, score: Score) -> str:
-    figures = score.figures
+def _protocol(name: str, score: PurityScore) -> str:
+    figures = score.metrics
     every = (figures["frames"] or 0) + (figures["dropped_frames"] or 0)
     title = f"{name}: {figures['frames']} of {every} codes, {figures['num_phones']} phones"
     if not figures["frames"]:

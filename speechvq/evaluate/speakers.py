@@ -51,13 +51,13 @@ def _work(arguments: argparse.Namespace) -> None:
     if strangers:
         print(f"left out: {len(strangers)} utterances not in the manifest, for example {strangers[0]}")
     if arguments.json:
-        content = {**score.figures, "intervals": score.intervals, "not_in_manifest": strangers}
+        content = {**score.metrics, "intervals": score.intervals, "not_in_manifest": strangers}
         write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())
 
 
 def speakers_table(name: str, score: SpeakerScore) -> str:
     """What the codes tell of the speaker, beside chance."""
-    figures, bounds = score.figures, score.intervals
+    figures, bounds = score.metrics, score.intervals
     counts = f"{figures['utterances']} utterances of {figures['num_speakers']} speakers"
     probe = f"speaker named by a linear probe, {figures['probe_utterances']} utterances"
     rows = [

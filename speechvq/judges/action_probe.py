@@ -36,13 +36,13 @@ class ActionProbe(nn.Module):
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
         """Logits, (B, actions), of frames (B, 3, H, W), uint8."""
         before, after = (F.avg_pool2d(frames.float(), 2) / 127.5 - 1 for frames in (before, after))
-        aside = mismatch(before, after, ASIDE)
-        up = mismatch(before.mT, after.mT, UP).mT
+        aside = shifted_differences(before, after, ASIDE)
+        up = shifted_differences(before.mT, after.mT, UP).mT
         seen = torch.cat([before, after, 4 * aside - 1, 4 * up - 1], 1)  # all of about the same scale
         return self.name(self.convolutions(F.avg_pool2d(seen, 2)).flatten(1))
 
 
-def mismatch(before: Tensor, after: Tensor, reach: int) -> Tensor:
+def shifted_differences(before: Tensor, after: Tensor, reach: int) -> Tensor:
     """How far the colours of a frame are from those aside of the same place in the other one.
 
     Args:
@@ -59,7 +59,7 @@ def mismatch(before: Tensor, after: Tensor, reach: int) -> Tensor:
     return torch.stack(each, 1)
 
 
-def fit_probe(
+def train_action_probe(
     pairs: Iterator[tuple[Tensor, Tensor, Tensor]], steps: int, actions: int, size: int, *, seed: int = 0
 ) -> ActionProbe:
     """Learn from real frames; after a warm-up the rate falls linearly to nothing.
@@ -89,7 +89,7 @@ def fit_probe(
 
 
 @torch.no_grad()
-def recovered(probe: ActionProbe, before: Tensor, after: Tensor, actions: Tensor) -> Tensor:
+def action_recognized(probe: ActionProbe, before: Tensor, after: Tensor, actions: Tensor) -> Tensor:
     """Whether the classifier names the action: frames (B, 3, H, W), uint8, and actions (B,) to (B,), bool."""
     parts = zip(before.split(256), after.split(256))
     return torch.cat([probe(some, others).argmax(1) for some, others in parts]) == actions

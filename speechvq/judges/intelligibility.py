@@ -9,21 +9,21 @@ import numpy as np
 from speechvq.alignment.pocketsphinx import PhoneRecognizer
 from speechvq.alignment.text_normalization import normalize_text
 from speechvq.audio.waveform import read_waveform
-from speechvq.data.conversions import Job
+from speechvq.data.conversions import ConversionPair
 from speechvq.data.corpora.recording import read_text
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
-from speechvq.judges.metric import Heard
-from speechvq.judges.speech_recognition import SpeechRecogniser
-from speechvq.metrics.conversion import mel_distance
+from speechvq.judges.metric import ConversionExample
+from speechvq.judges.speech_recognition import SpeechRecognizer
+from speechvq.metrics.conversion import log_mel_distance
 from speechvq.metrics.edit_distance import error_rate
-from speechvq.metrics.mel_cepstrum import mel_cepstral_distance
-from speechvq.metrics.summary import Figure, make_figure
+from speechvq.metrics.mel_cepstrum import mel_cepstral_distortion
+from speechvq.metrics.summary import MetricSummary, summarize_metric
 
 Measure = Callable[[np.ndarray, np.ndarray], float]  # of two sounds, (T,) and (T',)
 
 
-class Phones:
+class CachedPhoneRecognizer:
     """A phone recogniser that hears no sound twice: one source is converted to many voices.
 
     Raises:
@@ -42,49 +42,55 @@ class Phones:
         return self._known[key]
 
 
-class PhoneJudge:
+class PhoneErrorRate:
     """Did the sentence stay? Phones heard in the conversion against those heard in the source."""
 
-    def __init__(self, phones: Phones) -> None:
+    def __init__(self, phones: CachedPhoneRecognizer) -> None:
         self._phones = phones
         self._rates: list[float] = []
         self._strangers: list[float] = []
 
-    def hear(self, heard: Heard) -> None:
+    def update(self, heard: ConversionExample) -> None:
         """Measure one conversion, and how much its source differs from another sentence."""
         said = self._phones(heard.source)
         self._rates.append(error_rate(said, self._phones(heard.converted)))
-        if heard.stranger is not None:
-            self._strangers.append(error_rate(said, self._phones(heard.stranger)))
+        if heard.mismatched_sentence is not None:
+            self._strangers.append(error_rate(said, self._phones(heard.mismatched_sentence)))
 
-    def figures(self) -> list[Figure]:
+    def compute(self) -> list[MetricSummary]:
         """The phone error rate of conversions."""
         names = ("phone_error_rate", "phones unlike the source's", "%")
-        return [make_figure(*names, self._rates, chance=self._strangers, unchanged=[0.0])]
+        return [summarize_metric(*names, self._rates, chance=self._strangers, source_baseline=[0.0])]
 
 
-def resynthesis_of(source: Utterance, folder: Path) -> Path | None:
+def find_resynthesis(source: Utterance, folder: Path) -> Path | None:
     """Where a source spoken again in its own voice lies: DIR/SPEAKER/UTT.wav or DIR/UTT.wav; or None."""
     places = (folder / source.speaker / f"{source.utt}.wav", folder / f"{source.utt}.wav")
     return next((place for place in places if place.is_file()), None)
 
 
-class ResynthesisJudge:
+class ResynthesisDistance:
     """What the codes alone lose: the source spoken again in its own voice, against the source.
 
     Raises:
         UserError: no such folder, or it has none of the sources.
     """
 
-    def __init__(self, folder: Path, jobs: Sequence[Job], *, phones: Phones | None) -> None:
+    def __init__(
+        self, folder: Path, jobs: Sequence[ConversionPair], *, phones: CachedPhoneRecognizer | None
+    ) -> None:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; expected DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
-        if all(resynthesis_of(job.utterance, folder) is None for job in jobs):
+        if all(find_resynthesis(job.source, folder) is None for job in jobs):
             raise UserError(f"{folder}: holds none of the sources; expected UTT.wav or SPEAKER/UTT.wav")
         self._folder, self._heard = folder, set()
         self._measures: dict[str, tuple[str, str, Measure]] = {
-            "resynthesis_mel_distance": ("resynthesis, spectra away", "dB", mel_distance),
-            "resynthesis_cepstral_distance": ("resynthesis, mel cepstra away", "dB", mel_cepstral_distance),
+            "resynthesis_log_mel_distance_db": ("resynthesis, spectra away", "dB", log_mel_distance),
+            "resynthesis_mel_cepstral_distortion_db": (
+                "resynthesis, mel cepstra away",
+                "dB",
+                mel_cepstral_distortion,
+            ),
         }
         if phones is not None:
             self._measures["resynthesis_phone_error_rate"] = (
@@ -95,49 +101,53 @@ class ResynthesisJudge:
         self._values: dict[str, list[float]] = {name: [] for name in self._measures}
         self._strangers: dict[str, list[float]] = {name: [] for name in self._measures}
 
-    def hear(self, heard: Heard) -> None:
+    def update(self, heard: ConversionExample) -> None:
         """Measure the resynthesis of a source not heard before, if there is one."""
-        source = heard.job.utterance
-        path = resynthesis_of(source, self._folder)
+        source = heard.pair.source
+        path = find_resynthesis(source, self._folder)
         if path is None or source.utt in self._heard:
             return
         self._heard.add(source.utt)
         again = read_waveform(path)
         for name, (_, _, measure) in self._measures.items():
             self._values[name].append(measure(heard.source, again))
-            if heard.stranger is not None:
-                self._strangers[name].append(measure(heard.stranger, again))
+            if heard.mismatched_sentence is not None:
+                self._strangers[name].append(measure(heard.mismatched_sentence, again))
 
-    def figures(self) -> list[Figure]:
+    def compute(self) -> list[MetricSummary]:
         """Distances of resynthesis, beside those from other sentences."""
         return [
-            make_figure(name, label, unit, self._values[name], chance=self._strangers[name], unchanged=[0.0])
+            summarize_metric(
+                name, label, unit, self._values[name], chance=self._strangers[name], source_baseline=[0.0]
+            )
             for name, (label, unit, _) in self._measures.items()
         ]
 
 
-class WordJudge:
+class WordErrorRate:
     """Are the words still understood? Against the text of the sentence, UTT.txt at any depth of a folder.
 
     Raises:
         UserError: no such folder, a sentence has no text, or the recogniser cannot be downloaded.
     """
 
-    def __init__(self, folder: Path, jobs: Sequence[Job], recogniser: SpeechRecogniser | None = None) -> None:
+    def __init__(
+        self, folder: Path, jobs: Sequence[ConversionPair], recogniser: SpeechRecognizer | None = None
+    ) -> None:
         texts = {path.stem: path for path in sorted(folder.rglob("*.txt"))}
-        needed = sorted({job.utterance.utt for job in jobs})
+        needed = sorted({job.source.utt for job in jobs})
         if lacking := [utt for utt in needed if utt not in texts]:
             raise UserError(f"{folder}: no {lacking[0]}.txt there, nor below; --wer needs what is said")
         self._said = {utt: normalize_text(read_text(texts[utt]) or "") for utt in needed}
         self._others = {utt: self._said[other] for utt, other in zip(needed, needed[1:])}
-        self._recogniser = recogniser or SpeechRecogniser()
+        self._recogniser = recogniser or SpeechRecognizer()
         self._rates: list[float] = []
         self._unchanged: list[float] = []
         self._strangers: list[float] = []
 
-    def hear(self, heard: Heard) -> None:
+    def update(self, heard: ConversionExample) -> None:
         """Write down conversion and source."""
-        utt = heard.job.utterance.utt
+        utt = heard.pair.source.utt
         found = normalize_text(self._recogniser.transcribe(heard.converted))
         self._rates.append(error_rate(self._said[utt], found))
         self._unchanged.append(
@@ -146,7 +156,7 @@ class WordJudge:
         if utt in self._others:
             self._strangers.append(error_rate(self._others[utt], found))
 
-    def figures(self) -> list[Figure]:
+    def compute(self) -> list[MetricSummary]:
         """The word error rate of conversions; chance: against another sentence's text."""
-        baselines = {"chance": self._strangers, "unchanged": self._unchanged}
-        return [make_figure("word_error_rate", "words misheard", "%", self._rates, **baselines)]
+        baselines = {"chance": self._strangers, "source_baseline": self._unchanged}
+        return [summarize_metric("word_error_rate", "words misheard", "%", self._rates, **baselines)]

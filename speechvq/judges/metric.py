@@ -4,25 +4,25 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from speechvq.data.conversions import Job
-from speechvq.metrics.summary import Figure
+from speechvq.data.conversions import ConversionPair
+from speechvq.metrics.summary import MetricSummary
 
 
-class Heard(NamedTuple):
+class ConversionExample(NamedTuple):
     """The sounds of one conversion, (T,) each, 16 kHz."""
 
-    job: Job
+    pair: ConversionPair
     source: np.ndarray
     converted: np.ndarray
-    own: np.ndarray | None  # another recording of the target
-    stranger: np.ndarray | None  # the source of another sentence
+    target_reference: np.ndarray | None  # another recording of the target
+    mismatched_sentence: np.ndarray | None  # the source of another sentence
 
 
-class Judge(Protocol):
+class Metric(Protocol):
     """Hears every conversion once."""
 
-    def hear(self, heard: Heard) -> None:
+    def update(self, heard: ConversionExample) -> None:
         """Measure one conversion and its baselines."""
 
-    def figures(self) -> list[Figure]:
+    def compute(self) -> list[MetricSummary]:
         """What all of them come to."""

@@ -3,19 +3,24 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from speechvq.data.conversions import Fold
+from speechvq.data.conversions import EvaluationFold
 from speechvq.errors import UserError
-from speechvq.judges.intelligibility import PhoneJudge, Phones, ResynthesisJudge, WordJudge
-from speechvq.judges.metric import Judge
-from speechvq.judges.voice import EmbeddingJudge, OpinionJudge
+from speechvq.judges.intelligibility import (
+    CachedPhoneRecognizer,
+    PhoneErrorRate,
+    ResynthesisDistance,
+    WordErrorRate,
+)
+from speechvq.judges.metric import Metric
+from speechvq.judges.voice import SpeakerSimilarity, SpeechQuality
 
 
-def choose_judges(
-    folds: Sequence[Fold],
+def select_metrics(
+    folds: Sequence[EvaluationFold],
     *,
     resynthesis: Path | None = None,
-    texts: Path | None = None,
-) -> tuple[list[Judge], list[str]]:
+    transcripts: Path | None = None,
+) -> tuple[list[Metric], list[str]]:
     """The judges, and a line for each that is left out for want of an optional library.
 
     Args:
@@ -26,29 +31,29 @@ def choose_judges(
     Raises:
         UserError: a folder is missing or incomplete, or the recogniser of words cannot be downloaded.
     """
-    judges: list[Judge] = []
+    judges: list[Metric] = []
     left_out: list[str] = []
 
-    def ask(make: Callable[[], Judge]) -> None:
+    def ask(make: Callable[[], Metric]) -> None:
         try:
             judges.append(make())
         except UserError as error:
             left_out.append(f"left out: {error}")
 
-    jobs = [job for fold in folds for job in fold.jobs]
+    jobs = [job for fold in folds for job in fold.pairs]
     phones = _phones()
-    ask(lambda: PhoneJudge(phones or Phones()))  # the second call says what is missing
+    ask(lambda: PhoneErrorRate(phones or CachedPhoneRecognizer()))  # the second call says what is missing
     if resynthesis is not None:
-        judges.append(ResynthesisJudge(resynthesis, jobs, phones=phones))
-    ask(lambda: EmbeddingJudge(folds))
-    ask(OpinionJudge)
-    if texts is not None:
-        judges.append(WordJudge(texts, jobs))
+        judges.append(ResynthesisDistance(resynthesis, jobs, phones=phones))
+    ask(lambda: SpeakerSimilarity(folds))
+    ask(SpeechQuality)
+    if transcripts is not None:
+        judges.append(WordErrorRate(transcripts, jobs))
     return judges, left_out
 
 
-def _phones() -> Phones | None:
+def _phones() -> CachedPhoneRecognizer | None:
     try:
-        return Phones()
+        return CachedPhoneRecognizer()
     except UserError:
         return None

@@ -14,7 +14,7 @@ from speechvq.errors import UserError
 REMEDY = "pip install 'speechvq[quality]'"
 
 
-class QualityJudge:
+class DnsmosModel:
     """Opinions from 1 (bad) to 5 (excellent).
 
     Raises:
@@ -30,7 +30,7 @@ class QualityJudge:
             raise UserError(f"DNSMOS needs speechmos ({error}): {REMEDY}") from error
         self._run = dnsmos.run
 
-    def opinion(self, wave: np.ndarray) -> float:
+    def overall_score(self, wave: np.ndarray) -> float:
         """Overall quality of a sound (T,), 16 kHz, at the package's level; NaN for one without samples."""
         if not len(wave):
             return float("nan")

@@ -13,7 +13,7 @@ from speechvq.errors import UserError
 _BLANK, _SPACE = "-", "|"
 
 
-class SpeechRecogniser:
+class SpeechRecognizer:
     """Writes down the words of a sound, likeliest letter by likeliest letter (greedy CTC), no language model.
 
     Raises:

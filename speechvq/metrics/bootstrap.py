@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 CAPACITY = 8_000_000  # cells kept, 16 bytes each; 100 million frames then score within 1 GB
-RESAMPLINGS = 400
+NUM_RESAMPLES = 400
 _CELLS_AT_ONCE = 4_000_000  # of resampled tables
 
-Parts = Callable[[str], int]
+PartIndex = Callable[[str], int]
 
 
 def _one_part(group: str) -> int:
@@ -59,7 +59,7 @@ class UtteranceTables:
         if self._stored > self._capacity:
             self._join()
 
-    def table(self, order: np.ndarray, parts: Parts = _one_part, *, num_parts: int = 1) -> np.ndarray:
+    def table(self, order: np.ndarray, parts: PartIndex = _one_part, *, num_parts: int = 1) -> np.ndarray:
         """The counts of all utterances together.
 
         Args:
@@ -79,10 +79,10 @@ class UtteranceTables:
     def resample(
         self,
         order: np.ndarray,
-        parts: Parts = _one_part,
+        parts: PartIndex = _one_part,
         *,
         num_parts: int = 1,
-        resamplings: int = RESAMPLINGS,
+        num_resamples: int = NUM_RESAMPLES,
         seed: int = 0,
     ) -> Iterator[np.ndarray]:
         """Tables of utterances drawn with replacement from all parts together, some at a time.
@@ -108,8 +108,8 @@ class UtteranceTables:
         matrix = csr_matrix((counts, (part[owners] * size + rows, owners)), (num_parts * size, len(self)))
         rng = np.random.default_rng(seed)
         step = max(1, _CELLS_AT_ONCE // (num_parts * size))
-        for first in range(0, resamplings, step):
-            several = min(step, resamplings - first)
+        for first in range(0, num_resamples, step):
+            several = min(step, num_resamples - first)
             weights = rng.multinomial(len(self), np.full(len(self), 1 / len(self)), size=several)
             drawn = (matrix @ weights.T).T
             yield drawn.reshape(several, num_parts, len(order), len(active)).swapaxes(0, 1)
@@ -145,7 +145,7 @@ def _sum(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> 
     return cells, counts
 
 
-def centred_interval(
+def centered_interval(
     values: Sequence[np.ndarray], estimate: float, bounds: tuple[float, float]
 ) -> tuple[float, float] | None:
     """Interval of 95 % from resampled values, moved so that their mean is the estimate.

@@ -5,7 +5,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def warped_distances(costs, starts):
+def dtw_distances(costs, starts):
     """Distance of one string of frames from each of several.
 
     The steps are one frame on in either string or in both, and all count alike (Sakoe and Chiba 1978). The

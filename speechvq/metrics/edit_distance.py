@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 
-def matched(first: Sequence[Hashable], second: Sequence[Hashable]) -> list[tuple[int, int]]:
+def aligned_pairs(first: Sequence[Hashable], second: Sequence[Hashable]) -> list[tuple[int, int]]:
     """Places that belong together on a cheapest way from one sequence to the other, in order.
 
     An insertion, a deletion and a substitution cost 1 each; of ways that cost the same, the one with the

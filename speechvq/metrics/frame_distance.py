@@ -24,7 +24,7 @@ def angular(features: np.ndarray) -> FrameDistance:
     return distance
 
 
-def angular_of_codes(codes: np.ndarray, codebook: np.ndarray) -> FrameDistance:
+def codebook_angular(codes: np.ndarray, codebook: np.ndarray) -> FrameDistance:
     """The angular distance of the codes' vectors; exactly 0 between equal codes.
 
     Args:

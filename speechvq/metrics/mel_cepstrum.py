@@ -10,7 +10,7 @@ COEFFICIENTS = 13  # c1 to c13; c0 is the level
 HOP = 160  # samples: 10 ms
 
 
-def mel_cepstral_distance(first: np.ndarray, second: np.ndarray) -> float:
+def mel_cepstral_distortion(first: np.ndarray, second: np.ndarray) -> float:
     """Mel-cepstral distance (Kubichek 1993), dB, mean over the frames that dynamic time warping pairs.
 
     By Parseval it is the root mean square difference in dB of the two spectra, smoothed to 13 cosines. Cepstra are of 40 mel bands, not of an all-pole model, so values lie near those of other programs and not
@@ -25,10 +25,10 @@ def mel_cepstral_distance(first: np.ndarray, second: np.ndarray) -> float:
     """
     if not len(first) or not len(second):
         return math.nan
-    from speechvq.metrics.dtw import warped_distances  # its compilation is no part of starting
+    from speechvq.metrics.dtw import dtw_distances  # its compilation is no part of starting
 
     costs = _decibels(_cepstra(first), _cepstra(second))
-    return float(warped_distances(costs, np.array([0, costs.shape[1]]))[0])
+    return float(dtw_distances(costs, np.array([0, costs.shape[1]]))[0])
 
 
 def _decibels(one: np.ndarray, other: np.ndarray) -> np.ndarray:

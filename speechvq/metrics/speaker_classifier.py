@@ -21,7 +21,7 @@ HISS_DB = (5.0, 30.0)  # signal-to-noise ratios of the noisy copies
 _SHORTEST = 2048  # samples; shorter sounds are padded with silence
 
 
-class VoiceClassifier:
+class SpeakerClassifier:
     """Scores a sound for each of the voices it was fitted on; all voices are equally likely beforehand."""
 
     def __init__(self, names: Sequence[str], weights: np.ndarray, biases: np.ndarray) -> None:
@@ -34,7 +34,7 @@ class VoiceClassifier:
         self.names, self.weights, self.biases = tuple(names), weights, biases
 
     @classmethod
-    def fit(cls, waves: Iterable[np.ndarray], names: Sequence[str], *, seed: int = 0) -> "VoiceClassifier":
+    def fit(cls, waves: Iterable[np.ndarray], names: Sequence[str], *, seed: int = 0) -> "SpeakerClassifier":
         """Learn the voices of labelled sounds; equal arguments give equal classifiers.
 
         Args:

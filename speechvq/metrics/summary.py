@@ -8,12 +8,12 @@ import numpy as np
 
 from speechvq.audio.f0 import harmonics_to_noise_ratio, track_f0, voiced_fraction
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.metrics.conversion import Conversion
+from speechvq.metrics.conversion import ConversionMetrics
 
-RESAMPLINGS = 2000
+NUM_RESAMPLES = 2000
 
 
-class Figure(NamedTuple):
+class MetricSummary(NamedTuple):
     """One line of a summary; NaN where there is nothing to say."""
 
     name: str
@@ -24,18 +24,18 @@ class Figure(NamedTuple):
     high: float
     count: int  # sounds that had a value
     chance: float  # what no skill scores
-    unchanged: float  # what the sources score, handed in as they are
-    own: float  # what other recordings of the targets score: the most that can be hoped for
+    source_baseline: float  # what the sources score, handed in as they are
+    target_reference: float  # what other recordings of the targets score: the most that can be hoped for
 
 
-def summarise(
-    measured: Sequence[Conversion],
-    unchanged: Sequence[Conversion],
-    own: Sequence[Conversion],
+def summarize_conversions(
+    converted: Sequence[ConversionMetrics],
+    source_baseline: Sequence[ConversionMetrics],
+    target_reference: Sequence[ConversionMetrics],
     *,
-    voices: int,
-    strangers: Sequence[float],
-) -> list[Figure]:
+    num_speakers: int,
+    mismatched_distances: Sequence[float],
+) -> list[MetricSummary]:
     """Means over all conversions and what to compare them with.
 
     Args:
@@ -46,62 +46,86 @@ def summarise(
         strangers: mel distances of converted sounds from sources of other sentences.
     """
     noise = track_f0(np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE))
-    votes = f"likeliest of {voices} voices"
+    votes = f"likeliest of {num_speakers} voices"
     chance = {
-        "pitch_nearer_target": 0.5,
-        "pitch_distance": _wrong_pitch(measured),
-        "target_wins": 0.5,
-        "target_votes": 1 / voices,
-        "source_votes": 1 / voices,
-        "voiced_share": voiced_fraction(noise),
-        "harmonicity": harmonics_to_noise_ratio(noise),
-        "mel_distance": mean(strangers),
+        "f0_closer_to_target": 0.5,
+        "f0_distance_semitones": _wrong_pitch(converted),
+        "target_preferred": 0.5,
+        "classified_as_target": 1 / num_speakers,
+        "classified_as_source": 1 / num_speakers,
+        "voiced_fraction": voiced_fraction(noise),
+        "hnr_db": harmonics_to_noise_ratio(noise),
+        "log_mel_distance_db": finite_mean(mismatched_distances),
     }
 
-    def figure(name: str, label: str, unit: str, value: Callable[[Conversion], float]) -> Figure:
-        values, before, others = (list(map(value, each)) for each in (measured, unchanged, own))
-        return make_figure(
-            name, label, unit, values, chance=[chance.get(name, math.nan)], unchanged=before, own=others
+    def figure(
+        name: str, label: str, unit: str, value: Callable[[ConversionMetrics], float]
+    ) -> MetricSummary:
+        values, before, others = (
+            list(map(value, each)) for each in (converted, source_baseline, target_reference)
+        )
+        return summarize_metric(
+            name,
+            label,
+            unit,
+            values,
+            chance=[chance.get(name, math.nan)],
+            source_baseline=before,
+            target_reference=others,
         )
 
     # Recordings of the target say other sentences, so their spectra are no goal.
     return [
-        figure("pitch_nearer_target", "pitch nearer to the target's", "%", lambda c: c.pitch_nearer_target),
-        figure("pitch_shift", "pitch shifted, of the way there", "%", lambda c: c.pitch_shift),
-        figure("pitch_distance", "pitch away from the target's", "semitones", lambda c: c.pitch_distance),
-        figure("target_wins", "target likelier than source", "%", lambda c: c.target_wins),
-        figure("target_votes", f"target {votes}", "%", lambda c: float(c.vote == "target")),
-        figure("source_votes", f"source {votes}", "%", lambda c: float(c.vote == "source")),
-        figure("voiced_share", "voiced share of the sound", "%", lambda c: c.converted_voiced),
-        figure("harmonicity", "harmonics over noise", "dB", lambda c: c.converted_harmonicity),
-        figure("mel_distance", "spectra away from the source's", "dB", lambda c: c.mel_distance)._replace(
-            own=math.nan
+        figure("f0_closer_to_target", "pitch nearer to the target's", "%", lambda c: c.f0_closer_to_target),
+        figure("f0_shift_ratio", "pitch shifted, of the way there", "%", lambda c: c.f0_shift_ratio),
+        figure(
+            "f0_distance_semitones",
+            "pitch away from the target's",
+            "semitones",
+            lambda c: c.f0_distance_semitones,
         ),
+        figure("target_preferred", "target likelier than source", "%", lambda c: c.target_preferred),
+        figure("classified_as_target", f"target {votes}", "%", lambda c: float(c.classified_as == "target")),
+        figure("classified_as_source", f"source {votes}", "%", lambda c: float(c.classified_as == "source")),
+        figure("voiced_fraction", "voiced share of the sound", "%", lambda c: c.converted_voiced_fraction),
+        figure("hnr_db", "harmonics over noise", "dB", lambda c: c.converted_hnr_db),
+        figure(
+            "log_mel_distance_db", "spectra away from the source's", "dB", lambda c: c.log_mel_distance_db
+        )._replace(target_reference=math.nan),
     ]
 
 
-def make_figure(
+def summarize_metric(
     name: str,
     label: str,
     unit: str,
     values: Sequence[float],
     *,
     chance: Sequence[float] = (),
-    unchanged: Sequence[float] = (),
-    own: Sequence[float] = (),
-) -> Figure:
+    source_baseline: Sequence[float] = (),
+    target_reference: Sequence[float] = (),
+) -> MetricSummary:
     """A line of a summary from what each sound scored, and each sound of the baselines; NaN are left out."""
     count = sum(map(math.isfinite, values))
-    return Figure(name, label, unit, *interval(values), count, mean(chance), mean(unchanged), mean(own))
+    return MetricSummary(
+        name,
+        label,
+        unit,
+        *mean_with_interval(values),
+        count,
+        finite_mean(chance),
+        finite_mean(source_baseline),
+        finite_mean(target_reference),
+    )
 
 
-def mean(values: Sequence[float]) -> float:
+def finite_mean(values: Sequence[float]) -> float:
     """Mean of the values that are not NaN; NaN where none is left."""
     kept = [value for value in values if math.isfinite(value)]
     return sum(kept) / len(kept) if kept else math.nan
 
 
-def interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float, float]:
+def mean_with_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float, float]:
     """Mean of the values that are not NaN, and its interval of 95 %; three NaN where none is left.
 
     Of yes and no (1 and 0) Wilson's interval (1927), which is honest about 8 out of 8; of other numbers the
@@ -114,7 +138,7 @@ def interval(values: Sequence[float], *, seed: int = 0) -> tuple[float, float, f
     if set(kept.tolist()) <= {0.0, 1.0}:
         return (float(kept.mean()), *_wilson(float(kept.mean()), len(kept)))
     rng = np.random.default_rng(seed)
-    means = [float(kept[rng.integers(len(kept), size=len(kept))].mean()) for _ in range(RESAMPLINGS)]
+    means = [float(kept[rng.integers(len(kept), size=len(kept))].mean()) for _ in range(NUM_RESAMPLES)]
     low, high = np.percentile(means, [2.5, 97.5])
     return float(kept.mean()), float(low), float(high)
 
@@ -127,10 +151,10 @@ def _wilson(share: float, count: int) -> tuple[float, float]:
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def _wrong_pitch(measured: Sequence[Conversion]) -> float:
+def _wrong_pitch(measured: Sequence[ConversionMetrics]) -> float:
     """Mean distance in semitones of converted pitches from other pitches than their own targets'."""
-    converted = np.array([each.converted_pitch for each in measured])
-    targets = np.array([each.target_speaker_pitch for each in measured])
+    converted = np.array([each.converted_f0_hz for each in measured])
+    targets = np.array([each.target_speaker_f0_hz for each in measured])
     others = targets[:, None] != targets
     distances = np.abs(12 * np.log2(converted[:, None] / targets))[others]
-    return mean(distances.tolist())
+    return finite_mean(distances.tolist())

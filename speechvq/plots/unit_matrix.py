@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from speechvq.metrics.units.purity import Score
+from speechvq.metrics.units.purity import PurityScore
 from speechvq.plots.panels import FAINT, set_panel_title
 from speechvq.plots.phone_colors import order_by_manner
 
@@ -27,8 +27,8 @@ class PhoneCodeMatrix(NamedTuple):
     num_codes: int  # K
 
 
-def sorted_matrix(score: Score) -> PhoneCodeMatrix:
-    """Phones by manner of speaking; codes by the phone they stand for, the surest first."""
+def sorted_matrix(score: PurityScore) -> PhoneCodeMatrix:
+    """CachedPhoneRecognizer by manner of speaking; codes by the phone they stand for, the surest first."""
     order = np.array(order_by_manner(score.phones, score.table.sum(axis=1)))
     table = score.table[order]
     table = table[:, table.any(axis=0)]

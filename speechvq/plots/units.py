@@ -8,7 +8,7 @@ import numpy as np
 
 from speechvq.alignment.intervals import Interval, phones_at_frames
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.metrics.units.purity import LabelledUnits, Score
+from speechvq.metrics.units.purity import LabeledCodes, PurityScore
 from speechvq.plots.panels import (
     DPI,
     FAINT,
@@ -31,8 +31,8 @@ SECONDS = 2.5  # shown of the utterance: its phones can still be read
 
 def plot_units(
     path: Path,
-    score: Score,
-    example: LabelledUnits,
+    score: PurityScore,
+    example: LabeledCodes,
     wave: np.ndarray | None,
     *,
     title: str,
@@ -66,8 +66,8 @@ def plot_units(
 
 def _plot_utterance(
     figure: "Figure",
-    score: Score,
-    example: LabelledUnits,
+    score: PurityScore,
+    example: LabeledCodes,
     wave: np.ndarray | None,
     *,
     title: str,
@@ -98,7 +98,7 @@ def _plot_utterance(
     read.set(xlim=(0, SECONDS), xlabel="seconds")
 
 
-def _densest_start(example: LabelledUnits) -> float:
+def _densest_start(example: LabeledCodes) -> float:
     """Where the piece with the most phones begins, in seconds."""
     starts = np.array([each.start for each in example.intervals])
     latest = max(example.intervals[-1].end - SECONDS, 0.0)
@@ -107,7 +107,7 @@ def _densest_start(example: LabelledUnits) -> float:
     return float(candidates[within.argmax()])
 
 
-def _mapped_phones(score: Score, codes: np.ndarray) -> list[str | None]:
+def _mapped_phones(score: PurityScore, codes: np.ndarray) -> list[str | None]:
     """The phone that each code (N,) stands for; None for a code that was never within a phone."""
     known, best = score.table.any(axis=0), score.table.argmax(axis=0)
     return [score.phones[best[code]] if known[code] else None for code in codes]

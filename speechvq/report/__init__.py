@@ -9,7 +9,7 @@ from speechvq.cli.command import run
 from speechvq.errors import UserError
 
 if TYPE_CHECKING:
-    from speechvq.data.conversions import Job
+    from speechvq.data.conversions import ConversionPair
     from speechvq.data.manifest import Utterance
     from speechvq.report.page import Page
     from speechvq.report.units import ProtocolTables
@@ -142,13 +142,15 @@ def _manifest(arguments: argparse.Namespace, config: dict[str, Any]) -> "list[Ut
     return []
 
 
-def _jobs(arguments: argparse.Namespace, utterances: "list[Utterance]") -> "list[Job]":
+def _jobs(arguments: argparse.Namespace, utterances: "list[Utterance]") -> "list[ConversionPair]":
     """The conversions to show, sentence by sentence."""
-    from speechvq.data.conversions import find_jobs
+    from speechvq.data.conversions import find_conversion_pairs
 
     if not arguments.converted:
         return []
-    return sorted(find_jobs(arguments.converted, utterances), key=lambda job: (job.utterance.utt, job.target))
+    return sorted(
+        find_conversion_pairs(arguments.converted, utterances), key=lambda job: (job.source.utt, job.target)
+    )
 
 
 def _draw_sentence(arguments: argparse.Namespace, examples: Sequence[Any], path: Path) -> Path | None:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechvq.data.conversions import Job
+from speechvq.data.conversions import ConversionPair
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
-from speechvq.judges.intelligibility import resynthesis_of
+from speechvq.judges.intelligibility import find_resynthesis
 
 MAX_GENERATED = 12  # sounds from nothing, at most
 FIGURE = "generated.png"
@@ -33,7 +33,9 @@ class GeneratedAudio:
 NO_AUDIO = GeneratedAudio({}, None)
 
 
-def audio_examples(jobs: Sequence[Job], count: int, resynthesis: Path | None) -> list[AudioExample]:
+def audio_examples(
+    jobs: Sequence[ConversionPair], count: int, resynthesis: Path | None
+) -> list[AudioExample]:
     """The first sentences, each with all its conversions.
 
     Where reconstructions are given, what was converted into its own voice counts as one too.
@@ -45,13 +47,13 @@ def audio_examples(jobs: Sequence[Job], count: int, resynthesis: Path | None) ->
         raise UserError(f"{resynthesis}: no such folder; expected DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
     sentences: dict[Utterance, dict[str, Path]] = {}
     for job in jobs:
-        sentences.setdefault(job.utterance, {})[job.target] = job.path
+        sentences.setdefault(job.source, {})[job.target] = job.path
     found = []
     for source, converted in list(sentences.items())[:count]:
         again = None
         if resynthesis is not None:
             own = converted.pop(source.speaker, None)
-            again = resynthesis_of(source, resynthesis) or own
+            again = find_resynthesis(source, resynthesis) or own
         found.append(AudioExample(source, again, converted))
     return found
 

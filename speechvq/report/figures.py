@@ -49,11 +49,11 @@ def plot_unit_figure(
     Raises:
         UserError: no code lies within a phone.
     """
-    from speechvq.metrics.units.purity import score_units
+    from speechvq.metrics.units.purity import score_purity
 
     rate = corpus.codes.frame_rate_hz
-    score = score_units(corpus.read(), corpus.codes.num_codes, rate, resamplings=0)["all"]
-    if not score.figures["frames"]:
+    score = score_purity(corpus.read(), corpus.codes.num_codes, rate, num_resamples=0)["all"]
+    if not score.metrics["frames"]:
         raise UserError(
             f"{corpus.codes.path}: no code lies within a phone; does frame_rate_hz fit the alignments?"
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from speechvq.evaluate.conversion.table import summary_cells
 from speechvq.io.atomic import write_bytes
-from speechvq.metrics.summary import Figure
+from speechvq.metrics.summary import MetricSummary
 from speechvq.report.audio_examples import AudioExample, GeneratedAudio
 from speechvq.report.data_urls import audio_url, image_url
 from speechvq.report.imagined import ImaginedVideo
@@ -34,7 +34,7 @@ class Page:
     conversion: Path | None  # PNG
     examples: Sequence[AudioExample]
     speaker_pairs: SpeakerPairTable | None
-    conversion_metrics: Sequence[Figure]
+    conversion_metrics: Sequence[MetricSummary]
     units: Path | None  # PNG
     protocols: Sequence[ProtocolTables]
     abx: AbxTable | None

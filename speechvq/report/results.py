@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from speechvq.errors import UserError
 from speechvq.evaluate.rollout.table import rollout_rows, rollout_title
-from speechvq.metrics.summary import Figure
+from speechvq.metrics.summary import MetricSummary
 
 Number = float | int | None
 Figures = Mapping[str, Number]
@@ -32,7 +32,7 @@ class Conversions(NamedTuple):
 
     voices: int  # that the classifier chose from
     heard: list[Heard]
-    summary: list[Figure]
+    summary: list[MetricSummary]
 
 
 class UnitFigures(NamedTuple):
@@ -174,17 +174,17 @@ def _conversions(content: Any) -> Conversions:
         Heard(
             _text(row["source"]),
             _text(row["target"]),
-            _float(row["converted_pitch"]),
-            _float(row["source_speaker_pitch"]),
-            _float(row["target_speaker_pitch"]),
-            _text(row["vote"]),
+            _float(row["converted_f0_hz"]),
+            _float(row["source_speaker_f0_hz"]),
+            _float(row["target_speaker_f0_hz"]),
+            _text(row["classified_as"]),
         )
         for row in content["conversions"]
     ]
     summary = []
     for row in content["summary"].values():
-        texts = {key: _text(row[key]) for key in Figure._fields[:3]}
-        summary.append(Figure(**texts, **{key: _float(row[key]) for key in Figure._fields[3:]}))
+        texts = {key: _text(row[key]) for key in MetricSummary._fields[:3]}
+        summary.append(MetricSummary(**texts, **{key: _float(row[key]) for key in MetricSummary._fields[3:]}))
     voices = int(_float(content["voices"]))
     return Conversions(voices, heard, [each._replace(count=int(each.count)) for each in summary])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from speechvq.cli.tables import decimal, interval, percent
 from speechvq.evaluate.baselines.table import COLUMNS, cell
-from speechvq.metrics.units.baselines import Spread, spread_over_seeds
+from speechvq.metrics.units.baselines import SeedStatistics, mean_over_seeds
 from speechvq.report.results import Abx, BaselineFigures, Figures, UnitFigures
 
 NAMES = {"all": "All frames", "edges_trimmed": "Silence at the edges trimmed"}
@@ -105,7 +105,7 @@ def _protocol(
     units = {name: seeds for name, seeds in others.items() if not (ours and _same(ours.figures, seeds[0]))}
     if ours and units:
         units = {THIS_RUN: [ours.figures], **units}
-    spreads = {name: spread_over_seeds(seeds) for name, seeds in units.items()}
+    spreads = {name: mean_over_seeds(seeds) for name, seeds in units.items()}
     bars = [_bar(name, spread["phone_purity"]) for name, spread in spreads.items()]
     kept = sorted((bar for bar in bars if math.isfinite(bar.fraction)), key=lambda bar: -bar.fraction)
     table = [(name, _cells(spread)) for name, spread in spreads.items()]
@@ -117,7 +117,7 @@ def _same(ours: Figures, others: Figures) -> bool:
     return all(ours.get(key) == others.get(key) for key in ("frames", "phone_purity", "pnmi", "perplexity"))
 
 
-def _cells(spread: Mapping[str, Spread]) -> list[str]:
+def _cells(spread: Mapping[str, SeedStatistics]) -> list[str]:
     """The figures of COLUMNS, shares with a decimal less than the command prints: the intervals are wider."""
     return [
         cell(spread[key], scale, digits - (scale == 100)) if key in spread else "-"
@@ -139,5 +139,5 @@ def _rows(ours: UnitFigures) -> list[tuple[str, list[str]]]:
     return rows
 
 
-def _bar(name: str, purity: Spread) -> Bar:
+def _bar(name: str, purity: SeedStatistics) -> Bar:
     return Bar(name, purity.mean, f"{cell(purity, 100, 1)} %", name == THIS_RUN)

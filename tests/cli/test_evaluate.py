@@ -13,7 +13,12 @@ from helpers.voices import make_voices, speech
 from speechvq import evaluate
 from speechvq.audio.waveform import write_waveform
 from speechvq.cli.tables import align, number, percent
-from speechvq.data.conversions import Job, choose_references, find_jobs, own_recordings
+from speechvq.data.conversions import (
+    ConversionPair,
+    find_conversion_pairs,
+    select_held_out_targets,
+    select_references,
+)
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.report.results import read_conversions
 
@@ -64,12 +69,17 @@ def test_fakes_score_as_they_should(
     assert printed.count("left out: ") == 3
     found = json.loads(file.read_text())
     assert found["voices"] == 3 and [row["target"] for row in found["conversions"]] == ["cay", "cay"]
-    for name in ("target_wins", "pitch_nearer_target"):
+    for name in ("target_preferred", "f0_closer_to_target"):
         figure = found["summary"][name]
-        assert (figure["mean"], figure["unchanged"], figure["own"], figure["chance"]) == (wins, 0, 1, 0.5)
-    assert found["summary"]["mel_distance"]["own"] is None  # JSON has no NaN
+        assert (figure["mean"], figure["source_baseline"], figure["target_reference"], figure["chance"]) == (
+            wins,
+            0,
+            1,
+            0.5,
+        )
+    assert found["summary"]["log_mel_distance_db"]["target_reference"] is None  # JSON has no NaN
     shown = read_conversions(file)  # by the report
-    assert [each.vote for each in shown.heard] == [row["vote"] for row in found["conversions"]]
+    assert [each.vote for each in shown.heard] == [row["classified_as"] for row in found["conversions"]]
     assert [figure.name for figure in shown.summary] == list(found["summary"])
 
 
@@ -142,29 +152,32 @@ def utterance(speaker: str, number: int, split: str = "train") -> Utterance:
 
 def test_references_are_of_training_and_never_converted() -> None:
     known = [utterance("a", i) for i in range(9)] + [utterance("b", i, "unseen") for i in range(3)]
-    jobs = [Job("a", known[0], Path()), Job("a", known[9], Path())]
-    chosen = choose_references(known, jobs, 3)
+    jobs = [ConversionPair("a", known[0], Path()), ConversionPair("a", known[9], Path())]
+    chosen = select_references(known, jobs, 3)
     assert [u.utt for u in chosen["a"]] == ["a_1", "a_4", "a_8"] and [u.utt for u in chosen["b"]] == [
         "b_1",
         "b_2",
     ]
-    own = own_recordings(jobs, [*known, utterance("a", 9, "test")], chosen)
+    own = select_held_out_targets(jobs, [*known, utterance("a", 9, "test")], chosen)
     assert [u and u.utt for u in own] == ["a_9", "a_9"]
-    assert own_recordings([Job("b", known[0], Path())], known, {"b": known[9:]}) == [None]
+    assert select_held_out_targets([ConversionPair("b", known[0], Path())], known, {"b": known[9:]}) == [None]
 
 
 def test_a_voice_without_recordings_is_named() -> None:
     known = [utterance("a", 0), utterance("a", 1), utterance("b", 0)]
     with pytest.raises(ValueError, match="'b' has no recordings but the converted"):
-        choose_references(known, [Job("a", known[2], Path())], 3)
+        select_references(known, [ConversionPair("a", known[2], Path())], 3)
     with pytest.raises(ValueError, match="'a' is the only speaker"):
-        choose_references(known[:2], [Job("a", known[0], Path())], 3)
+        select_references(known[:2], [ConversionPair("a", known[0], Path())], 3)
 
 
 def test_jobs_pass_over_what_an_interrupted_command_left(voices: Path, tmp_path: Path) -> None:
     folder = convert(voices, tmp_path)
     (folder / "cay/.part-1234.wav").write_bytes(b"")
-    assert [job.utterance.utt for job in find_jobs(folder, read_manifest(voices))] == ["ann_6", "ben_6"]
+    assert [job.source.utt for job in find_conversion_pairs(folder, read_manifest(voices))] == [
+        "ann_6",
+        "ben_6",
+    ]
 
 
 def test_text() -> None:

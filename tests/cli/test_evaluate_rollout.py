@@ -18,7 +18,7 @@ from speechvq.evaluate.rollout.measures import (
     sharpness_over_time,
 )
 from speechvq.images.model_directory import load_image_model
-from speechvq.metrics.copy_baseline import fit_copy
+from speechvq.metrics.copy_baseline import fit_copy_baseline
 from speechvq.metrics.image_quality import psnr
 from speechvq.video.model.model_directory import load_video_prior
 from speechvq.video.recording.codes import kept_episodes
@@ -60,7 +60,7 @@ def test_bits_are_those_of_the_priors_and_of_the_copy(world: Path) -> None:
         alone = float(priors[Path("no_past")].nats(codes[:, :0], actions[:, -1], codes[:, -1]).mean())
     assert lengths["prior"] == pytest.approx(told / 441 / math.log(2), rel=1e-5)
     assert lengths["no_past"] == pytest.approx(alone / 441 / math.log(2), rel=1e-5)
-    copy = fit_copy(training.codes[:, :-1], training.codes[:, 1:], 4)
+    copy = fit_copy_baseline(training.codes[:, :-1], training.codes[:, 1:], 4)
     assert lengths["copy"] == pytest.approx(copy.bits(codes[:, -2].numpy(), codes[:, -1].numpy()).mean())
     assert lengths["copy"] <= lengths["unigram"] <= 2.2
 

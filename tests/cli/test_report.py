@@ -265,7 +265,7 @@ def test_mistakes_cost_one_line(
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "other.json").write_text('{"summary": {"a": {"b": 1}}}')
     (tmp_path / "text.json").write_text(
-        json.dumps({"summary": {"a": dict.fromkeys(summary.Figure._fields, "<b>")}})
+        json.dumps({"summary": {"a": dict.fromkeys(summary.MetricSummary._fields, "<b>")}})
     )
     for arguments, message in (
         (("--run", tmp_path), "no run here"),

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from speechvq.metrics.summary import Figure
+from speechvq.metrics.summary import MetricSummary
 
 
 def conversions() -> dict[str, Any]:
@@ -15,22 +15,28 @@ def conversions() -> dict[str, Any]:
             "utterance": f"{source}_2",
             "source": source,
             "target": target,
-            "converted_pitch": heard,
-            "source_speaker_pitch": pitch[source],
-            "target_speaker_pitch": pitch[target],
-            "vote": vote,
+            "converted_f0_hz": heard,
+            "source_speaker_f0_hz": pitch[source],
+            "target_speaker_f0_hz": pitch[target],
+            "classified_as": vote,
         }
         for source, target, heard, vote in (
             ("ann", "ben", 112.0, "target"), ("ann", "cay", None, "other"), ("ben", "cay", 150.0, "target"),
         )
     ]  # fmt: skip
     figures = [
-        Figure("pitch_nearer_target", "pitch nearer to the target's", "%", 2 / 3, 0.2, 0.9, 3, 0.5, 0.0, 1.0),
-        Figure("target_wins", "target likelier than source", "%", 1.0, 0.44, 1.0, 3, 0.5, 0.0, 1.0),
-        Figure("mel_distance", "spectra away from the source's", "dB", 6.1, 5.2, 7.3, 3, 9.8, 0.0, 0.0),
+        MetricSummary(
+            "f0_closer_to_target", "pitch nearer to the target's", "%", 2 / 3, 0.2, 0.9, 3, 0.5, 0.0, 1.0
+        ),
+        MetricSummary(
+            "target_preferred", "target likelier than source", "%", 1.0, 0.44, 1.0, 3, 0.5, 0.0, 1.0
+        ),
+        MetricSummary(
+            "log_mel_distance_db", "spectra away from the source's", "dB", 6.1, 5.2, 7.3, 3, 9.8, 0.0, 0.0
+        ),
     ]
     summary: dict[str, dict[str, Any]] = {each.name: each._asdict() for each in figures}
-    summary["mel_distance"]["own"] = None  # JSON has no NaN
+    summary["log_mel_distance_db"]["target_reference"] = None  # JSON has no NaN
     return {"voices": 3, "conversions": rows, "summary": summary}
 
 

@@ -278,8 +278,8 @@ def verdict() -> ModuleType:
 
 def conversion(converted: float | None, **changes: Any) -> dict[str, Any]:
     """A man of 100 Hz speaks a sentence as a woman of 200 Hz."""
-    row = {"source": "m01", "target": "f03", "source_pitch": 100.0, "target_speaker_pitch": 200.0}
-    return row | {"converted_pitch": converted} | changes
+    row = {"source": "m01", "target": "f03", "source_f0_hz": 100.0, "target_speaker_f0_hz": 200.0}
+    return row | {"converted_f0_hz": converted} | changes
 
 
 def judge(
@@ -303,13 +303,13 @@ def judge(
         (0.5, [conversion(110.0), conversion(190.0), conversion(100.0)], 1),  # keeps the source's pitch
         (
             0.5,
-            [conversion(190.0), conversion(300.0, target="m05", target_speaker_pitch=90.0)],
+            [conversion(190.0), conversion(300.0, target="m05", target_speaker_f0_hz=90.0)],
             1,
         ),  # one voice of two
         (0.5, [conversion(None)], 1),  # nothing has a pitch
         (
             0.5,
-            [conversion(190.0), conversion(None), conversion(190.0, source_pitch=None)],
+            [conversion(190.0), conversion(None), conversion(190.0, source_f0_hz=None)],
             0,
         ),  # some have none
         (0.5, [conversion(190.0), conversion(100.0, source="f03")], 0),  # into its own voice: says nothing

@@ -108,10 +108,10 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _score(corpus: Corpus, distance: "FrameDistance", arguments: argparse.Namespace) -> "dict[str, AbxScore]":
-    from speechvq.metrics.units.abx import AbxRule, abx_error
+    from speechvq.metrics.units.abx import AbxOptions, abx_error
 
     limits = (arguments.max_group or None, arguments.max_across or None, arguments.seed)
-    rules = {name: AbxRule(name, arguments.context, *limits) for name in SPEAKERS}
+    rules = {name: AbxOptions(name, arguments.context, *limits) for name in SPEAKERS}
     return {name: abx_error(corpus.items, distance, rule) for name, rule in rules.items()}
 
 
@@ -119,14 +119,14 @@ def _distance(
     source: Frames, arguments: argparse.Namespace
 ) -> "tuple[Callable[[np.ndarray], FrameDistance], str]":
     """How frames are compared, and the same in words."""
-    from speechvq.metrics.frame_distance import angular, angular_of_codes, identical
+    from speechvq.metrics.frame_distance import angular, codebook_angular, identical
 
     if isinstance(source, FeaturesDirectory):
         return angular, "angle of features"
     if not arguments.model:
         return identical, "equal or not"
     codebook = _codebook(source, arguments.model)
-    return lambda codes: angular_of_codes(codes, codebook), "angle of vectors"
+    return lambda codes: codebook_angular(codes, codebook), "angle of vectors"
 
 
 def _baselines(

@@ -11,8 +11,8 @@ from speechvq.errors import UserError
 from speechvq.evaluate.abx.corpus import Corpus
 from speechvq.evaluate.aligned_speech import read_waveforms, training_utterances
 from speechvq.evaluate.baselines import MFCC_FRAMES
-from speechvq.metrics.frame_distance import FrameDistance, angular, angular_of_codes, identical
-from speechvq.metrics.units.kmeans import KMeansUnits
+from speechvq.metrics.frame_distance import FrameDistance, angular, codebook_angular, identical
+from speechvq.metrics.units.kmeans import KMeansQuantizer
 
 
 def baseline_distances(
@@ -44,7 +44,9 @@ def baseline_distances(
     features = partial(mfcc, frame_rate_hz=frame_rate_hz)
     heard = read_waveforms(training_utterances(manifest, MFCC_FRAMES / frame_rate_hz), label="k-means: fit")
     try:
-        units = KMeansUnits.fit(features, np.concatenate([features(wave) for wave in heard]), num_codes, seed)
+        units = KMeansQuantizer.fit(
+            features, np.concatenate([features(wave) for wave in heard]), num_codes, seed
+        )
     except ValueError as error:
         raise UserError(f"split train: {error}") from None
     sounds = zip(read_waveforms(corpus.utterances, label="MFCC"), corpus.lengths)
@@ -53,7 +55,7 @@ def baseline_distances(
     shuffled = np.random.default_rng(seed).permutation(corpus.frames)
     return {
         "MFCC": angular(frames),
-        "k-means on MFCC": angular_of_codes(nearest, units.centroids) if by_vectors else identical(nearest),
+        "k-means on MFCC": codebook_angular(nearest, units.centroids) if by_vectors else identical(nearest),
         "shuffled codes": distance_of(shuffled),
     }
 

@@ -11,7 +11,7 @@ from speechvq.data.codes_directory import CodesDirectory
 from speechvq.data.features_directory import FeaturesDirectory
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
-from speechvq.metrics.units.abx_items import Item, Kind, find_items
+from speechvq.metrics.units.abx_items import Item, ItemKind, find_items
 from speechvq.runtime.progress import progress
 
 Frames = CodesDirectory | FeaturesDirectory
@@ -29,7 +29,7 @@ class Corpus(NamedTuple):
 
 
 def read_corpus(
-    source: Frames, asked: Sequence[Utterance], alignments: AlignmentDirectory, kind: Kind
+    source: Frames, asked: Sequence[Utterance], alignments: AlignmentDirectory, kind: ItemKind
 ) -> Corpus:
     """Frames and items of every utterance that has both; the others are counted on stderr.
 

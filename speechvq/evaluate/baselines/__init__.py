@@ -27,7 +27,7 @@ from speechvq.evaluate.aligned_speech import (
 from speechvq.io.atomic import write_bytes
 
 if TYPE_CHECKING:
-    from speechvq.metrics.units.baselines import Baseline
+    from speechvq.metrics.units.baselines import BaselineCodes
 
 # Training speech that a k-means is fitted on, our choice: 500 frames a code at K = 512, minutes on one core.
 MFCC_FRAMES = 300_000
@@ -153,11 +153,11 @@ def _make(
     speech: AlignedSpeech,
     arguments: argparse.Namespace,
     config: SpeechConfig | str,
-) -> "list[Baseline]":
+) -> "list[BaselineCodes]":
     """All baselines' units of the speech that is scored."""
     from speechvq.audio.mfcc import mfcc
     from speechvq.evaluate.baselines.untrained import untrained_features
-    from speechvq.metrics.units.baselines import constant_units, kmeans_units, shuffled_units
+    from speechvq.metrics.units.baselines import constant_codes, kmeans_codes, shuffled_codes
 
     seeds = range(arguments.seeds)
     makers = [("k-means on MFCC", [partial(mfcc, frame_rate_hz=arguments.frame_rate)] * len(seeds))]
@@ -169,16 +169,16 @@ def _make(
         heard = read_waveforms(training_utterances(utterances, length), label=f"{name}: fit")
         sounds = read_waveforms(speech.utterances, label=f"{name}: encode")
         try:
-            made += kmeans_units(name, features, heard, sounds, arguments.num_codes)
+            made += kmeans_codes(name, features, heard, sounds, arguments.num_codes)
         except ValueError as error:
             raise UserError(f"{arguments.corpus}: {error}") from None
-    constant = constant_units([len(each) for each in made[0].codes])
-    return [constant, *map(shuffled_units, made[: len(seeds)]), *made]
+    constant = constant_codes([len(each) for each in made[0].codes])
+    return [constant, *map(shuffled_codes, made[: len(seeds)]), *made]
 
 
-def _given(folder: Path, speech: AlignedSpeech, arguments: argparse.Namespace) -> "Baseline":
+def _given(folder: Path, speech: AlignedSpeech, arguments: argparse.Namespace) -> "BaselineCodes":
     """Units from a codes directory, of the same utterances."""
-    from speechvq.metrics.units.baselines import Baseline
+    from speechvq.metrics.units.baselines import BaselineCodes
 
     codes = open_codes(folder)
     if codes.num_codes != arguments.num_codes or not math.isclose(codes.frame_rate_hz, arguments.frame_rate):
@@ -192,26 +192,28 @@ def _given(folder: Path, speech: AlignedSpeech, arguments: argparse.Namespace) -
             f"{folder}: no codes of {len(missing)} utterances of split '{arguments.split}', {missing[0]} for "
             "example; encode the whole split"
         )
-    return Baseline(str(folder), 0, [codes.read(u.utt) for u in speech.utterances])
+    return BaselineCodes(str(folder), 0, [codes.read(u.utt) for u in speech.utterances])
 
 
-def _score(units: "Sequence[Baseline]", speech: AlignedSpeech, arguments: argparse.Namespace) -> Scores:
+def _score(units: "Sequence[BaselineCodes]", speech: AlignedSpeech, arguments: argparse.Namespace) -> Scores:
     """Figures of all units, by both protocols."""
-    from speechvq.metrics.units.purity import PROTOCOLS, LabelledUnits, score_units
+    from speechvq.metrics.units.purity import PROTOCOLS, LabeledCodes, score_purity
 
     speakers = [u.speaker for u in speech.utterances]
     scores: Scores = {protocol: {each.name: [] for each in units} for protocol in PROTOCOLS}
     for each in units:
-        labelled = map(LabelledUnits, each.codes, speech.phones, speakers)
-        found = score_units(
-            labelled, arguments.num_codes, arguments.frame_rate, seed=each.seed, resamplings=0
+        labelled = map(LabeledCodes, each.codes, speech.phones, speakers)
+        found = score_purity(
+            labelled, arguments.num_codes, arguments.frame_rate, seed=each.seed, num_resamples=0
         )
         for protocol, score in found.items():
-            scores[protocol][each.name].append(score.figures)
+            scores[protocol][each.name].append(score.metrics)
     return scores
 
 
-def _write_units(arguments: argparse.Namespace, units: "Sequence[Baseline]", speech: AlignedSpeech) -> None:
+def _write_units(
+    arguments: argparse.Namespace, units: "Sequence[BaselineCodes]", speech: AlignedSpeech
+) -> None:
     """A codes directory for each baseline and seed, for example OUT/k-means_on_MFCC-0."""
     for each in units:
         folder = arguments.out / f"{each.name.replace(' ', '_')}-{each.seed}"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from speechvq.cli.tables import align
-from speechvq.metrics.units.baselines import Spread, spread_over_seeds
+from speechvq.metrics.units.baselines import SeedStatistics, mean_over_seeds
 
 Figures = Mapping[str, "float | int | None"]
 Scores = Mapping[str, Mapping[str, Sequence[Figures]]]  # by protocol and name, one for each seed
@@ -33,14 +33,14 @@ def _protocol(protocol: str, scores: Mapping[str, Sequence[Figures]]) -> str:
     )
     rows = [["", *COLUMNS]]
     for name, figures in scores.items():
-        spread = spread_over_seeds(figures)
+        spread = mean_over_seeds(figures)
         rows.append([name, *(cell(spread[key], scale, digits) for key, scale, digits in COLUMNS.values())])
     return f"{title}\n{align(rows, left=1)}"
 
 
-def cell(spread: Spread, scale: float, digits: int) -> str:
+def cell(spread: SeedStatistics, scale: float, digits: int) -> str:
     """Mean and deviation as text, for example "41.9 ± 0.2", or "-" where there is no figure."""
     if not math.isfinite(spread.mean):
         return "-"
-    deviation = f" ± {scale * spread.deviation:.{digits}f}" if math.isfinite(spread.deviation) else ""
+    deviation = f" ± {scale * spread.std:.{digits}f}" if math.isfinite(spread.std) else ""
     return f"{scale * spread.mean:.{digits}f}{deviation}"

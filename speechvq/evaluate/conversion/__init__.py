@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from speechvq.cli.command import run
-from speechvq.data.conversion_folders import match_sounds
-from speechvq.data.conversions import Fold, match_manifest
+from speechvq.data.conversion_folders import match_folders
+from speechvq.data.conversions import EvaluationFold, match_manifest
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
 from speechvq.evaluate.conversion.measure import Measured, measure
 from speechvq.evaluate.conversion.table import conversion_table, summary_table
 from speechvq.io.atomic import write_bytes
-from speechvq.judges.selection import choose_judges
-from speechvq.metrics.summary import Figure, summarise
+from speechvq.judges.selection import select_metrics
+from speechvq.metrics.summary import MetricSummary, summarize_conversions
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -65,18 +65,20 @@ def _work(arguments: argparse.Namespace) -> None:
     if arguments.references < 1:
         raise UserError(f"--references {arguments.references}: a voice is known by one recording at least")
     folds, unmatched = _match(arguments)
-    judges, left_out = choose_judges(folds, resynthesis=arguments.resynthesis, texts=arguments.wer)
+    judges, left_out = select_metrics(folds, resynthesis=arguments.resynthesis, transcripts=arguments.wer)
     found = measure(folds, judges)
-    voices = len(folds[0].references)
-    figures = summarise(found.converted, found.unchanged, found.own, voices=voices, strangers=found.strangers)
-    figures += [figure for judge in judges for figure in judge.figures()]
+    voices = len(folds[0].speaker_references)
+    figures = summarize_conversions(
+        found.converted, found.unchanged, found.own, num_speakers=voices, mismatched_distances=found.strangers
+    )
+    figures += [figure for judge in judges for figure in judge.compute()]
     print(conversion_table(found.jobs, found.converted), summary_table(figures, len(found.jobs)), sep="\n\n")
     print("\n".join(left_out), end="\n" * bool(left_out))
     if arguments.json:
         _write_json(arguments.json, found, figures, voices=voices, unmatched=unmatched)
 
 
-def _match(arguments: argparse.Namespace) -> tuple[list[Fold], Mapping[str, list[str]]]:
+def _match(arguments: argparse.Namespace) -> tuple[list[EvaluationFold], Mapping[str, list[str]]]:
     """What is to be measured, and the names of what has no partner; these are told on stderr.
 
     Raises:
@@ -88,7 +90,7 @@ def _match(arguments: argparse.Namespace) -> tuple[list[Fold], Mapping[str, list
         return [match_manifest(arguments.converted, utterances, arguments.references)], {}
     if arguments.manifest or not all(folders):
         raise UserError("whose conversions are these? give --manifest, or both --source DIR and --target DIR")
-    folds, unmatched = match_sounds(
+    folds, unmatched = match_folders(
         arguments.source, arguments.converted, arguments.target, arguments.references
     )
     print("".join(f"{line}\n" for line in unmatched.describe()), end="", file=sys.stderr)
@@ -98,15 +100,14 @@ def _match(arguments: argparse.Namespace) -> tuple[list[Fold], Mapping[str, list
 def _write_json(
     path: Path,
     found: Measured,
-    figures: Sequence[Figure],
+    figures: Sequence[MetricSummary],
     *,
     voices: int,
     unmatched: Mapping[str, list[str]],
 ) -> None:
     """Every number that was printed, and more."""
     rows = [
-        {"utterance": job.utterance.utt, "source": job.utterance.speaker, "target": job.target}
-        | each._asdict()
+        {"utterance": job.source.utt, "source": job.source.speaker, "target": job.target} | each._asdict()
         for job, each in zip(found.jobs, found.converted)
     ]
     summary = {figure.name: figure._asdict() for figure in figures}

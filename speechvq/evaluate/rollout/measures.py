@@ -11,8 +11,8 @@ from torch import Tensor
 
 from speechvq.errors import UserError
 from speechvq.images.model_directory import ImageModel
-from speechvq.judges.action_probe import ActionProbe, fit_probe, recovered
-from speechvq.metrics.copy_baseline import fit_copy
+from speechvq.judges.action_probe import ActionProbe, action_recognized, train_action_probe
+from speechvq.metrics.copy_baseline import fit_copy_baseline
 from speechvq.metrics.image_quality import psnr, sharpness, ssim
 from speechvq.runtime.progress import counter, progress
 from speechvq.video.model.prior import VideoPrior
@@ -56,11 +56,11 @@ def code_lengths(
         raise UserError(f"no window of {length} frames in the recording; record longer episodes")
     chosen = np.linspace(0, heldout.count(length) - 1, min(windows, heldout.count(length))).astype(int)
     codes, actions = heldout.windows(chosen, length)
-    copy = fit_copy(training.codes[:, :-1], training.codes[:, 1:], first.grid.num_codes)
+    copy = fit_copy_baseline(training.codes[:, :-1], training.codes[:, 1:], first.grid.num_codes)
     before, after = codes[:, -2].numpy(), codes[:, -1].numpy()
     lengths = {
         "uniform": math.log2(first.grid.num_codes),
-        "unigram": float(-np.log2(copy.shares[after]).mean()),
+        "unigram": float(-np.log2(copy.code_probs[after]).mean()),
         "copy": float(copy.bits(before, after).mean()),
     }
     for place, prior in priors.items():
@@ -141,7 +141,7 @@ def recovered_actions(videos: Videos, data: Path, steps: int) -> dict[str, Any]:
         For the first ten frames and for all: `real`, `reconstruction`, `imagined`, how many `pairs`, and
         `majority`, the share of the most frequent action.
     """
-    probe = fit_probe(_pairs(data, steps), steps, len(ACTIONS), PIXELS)
+    probe = train_action_probe(_pairs(data, steps), steps, len(ACTIONS), PIXELS)
     until = {str(min(EARLY, videos.actions.shape[1])): EARLY, str(videos.actions.shape[1]): None}
     named = {
         "real": _named(probe, videos.real, videos.actions),
@@ -174,7 +174,7 @@ def _named(probe: ActionProbe, frames: np.ndarray, actions: np.ndarray) -> np.nd
     """Whether each action is named, (R, L), bool."""
     pixels = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 1, 4, 2, 3)))
     before, after = pixels[:, :-1].flatten(0, 1), pixels[:, 1:].flatten(0, 1)
-    right = recovered(probe, before, after, torch.from_numpy(actions).flatten())
+    right = action_recognized(probe, before, after, torch.from_numpy(actions).flatten())
     return right.view(actions.shape).numpy()
 
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from speechvq.metrics.dtw import warped_distances
+from speechvq.metrics.dtw import dtw_distances
 from speechvq.metrics.frame_distance import FrameDistance
 from speechvq.metrics.units.abx_items import Item
 
@@ -19,10 +19,10 @@ Speakers = Literal["within", "across"]
 Context = Literal["within", "any"]
 
 MAX_GROUP, MAX_ACROSS = 10, 5  # of ZeroSpeech 2021
-RESAMPLINGS = 1000
+NUM_RESAMPLES = 1000
 
 
-class AbxRule(NamedTuple):
+class AbxOptions(NamedTuple):
     """Which triples are formed."""
 
     speakers: Speakers  # "within": all three by one speaker; "across": X by another than A and B
@@ -50,7 +50,7 @@ class _Cell(NamedTuple):
     triples: int
 
 
-def abx_error(items: Sequence[Item], distance: FrameDistance, rule: AbxRule) -> AbxScore:
+def abx_error(items: Sequence[Item], distance: FrameDistance, options: AbxOptions) -> AbxScore:
     """Score units or features by ABX.
 
     Args:
@@ -58,12 +58,12 @@ def abx_error(items: Sequence[Item], distance: FrameDistance, rule: AbxRule) -> 
         distance: between those frames.
         rule: which triples are formed; what is drawn does not depend on the order of phones or speakers.
     """
-    groups = _groups(items, rule)
-    cells = list((_within if rule.speakers == "within" else _across)(items, groups, distance, rule))
+    groups = _groups(items, options)
+    cells = list((_within if options.speakers == "within" else _across)(items, groups, distance, options))
     if not cells:
         return AbxScore(np.nan, np.nan, np.nan, 0, 0, 0)
     table = _table(cells)
-    low, high = _interval(table, rule.seed)
+    low, high = _interval(table, options.seed)
     triples = sum(cell.triples for cell in cells)
     return AbxScore(float(np.nanmean(table, axis=1).mean()), low, high, len(table), len(cells), triples)
 
@@ -71,7 +71,7 @@ def abx_error(items: Sequence[Item], distance: FrameDistance, rule: AbxRule) -> 
 Groups = dict[tuple[str, ...], dict[str, dict[str, list[int]]]]  # items by context, phone and speaker
 
 
-def _groups(items: Sequence[Item], rule: AbxRule) -> Groups:
+def _groups(items: Sequence[Item], rule: AbxOptions) -> Groups:
     """Indices of items by context, phone and speaker; at most `max_group`, drawn by the seed."""
     groups: Groups = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for i, item in enumerate(items):
@@ -86,7 +86,9 @@ def _groups(items: Sequence[Item], rule: AbxRule) -> Groups:
     return groups
 
 
-def _within(items: Sequence[Item], groups: Groups, distance: FrameDistance, rule: AbxRule) -> Iterator[_Cell]:
+def _within(
+    items: Sequence[Item], groups: Groups, distance: FrameDistance, rule: AbxOptions
+) -> Iterator[_Cell]:
     """All three by one speaker: X is every item of A in turn, and A the others."""
     for phones in groups.values():
         for phone, speakers in phones.items():
@@ -100,7 +102,9 @@ def _within(items: Sequence[Item], groups: Groups, distance: FrameDistance, rule
                     yield _Cell((phone, other), speaker, float(error), triples)
 
 
-def _across(items: Sequence[Item], groups: Groups, distance: FrameDistance, rule: AbxRule) -> Iterator[_Cell]:
+def _across(
+    items: Sequence[Item], groups: Groups, distance: FrameDistance, rule: AbxOptions
+) -> Iterator[_Cell]:
     """A and B by one speaker, X by another."""
     rng = np.random.default_rng(rule.seed)
     for context in sorted(groups):
@@ -134,7 +138,7 @@ def _errors(
     starts = np.cumsum([0, *(items[i].end - items[i].first for i in targets)])
     wrong = np.zeros(len(targets) - len(own))
     for x in xs:
-        found = warped_distances(distance(items[x].first, items[x].end, frames), starts)
+        found = dtw_distances(distance(items[x].first, items[x].end, frames), starts)
         to_a = np.array([found[k] for k, a in enumerate(own) if a != x])[:, None]
         to_b = found[len(own) :]
         wrong += (to_b < to_a).sum(0) + 0.5 * (to_b == to_a).sum(0)
@@ -158,7 +162,7 @@ def _table(cells: Sequence[_Cell]) -> np.ndarray:
 def _interval(table: np.ndarray, seed: int) -> tuple[float, float]:
     """Interval of 95 % of the mean over pairs when speakers are drawn with replacement."""
     pairs, speakers = table.shape
-    drawn = np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), RESAMPLINGS)
+    drawn = np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), NUM_RESAMPLES)
     known = np.isfinite(table)
     sums, counts = drawn @ np.where(known, table, 0).T, drawn @ known.T
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from speechvq.alignment.intervals import Interval
 from speechvq.alignment.phones import is_silence
 
-Kind = Literal["triphone", "phoneme"]
+ItemKind = Literal["triphone", "phoneme"]
 
 NOISES = frozenset(
     {"spn", "noise", "nsn", "<unk>"}
@@ -26,7 +26,7 @@ class Item(NamedTuple):
 
 
 def find_items(
-    intervals: Sequence[Interval], speaker: str, num_frames: int, frame_rate_hz: float, kind: Kind
+    intervals: Sequence[Interval], speaker: str, num_frames: int, frame_rate_hz: float, kind: ItemKind
 ) -> tuple[list[Item], int]:
     """The items of an utterance: every phone between two others, without silence or noise.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-RESAMPLINGS = 1000
+NUM_RESAMPLES = 1000
 
 
 class CodeLength(NamedTuple):
@@ -34,7 +34,7 @@ def code_length(nats: Sequence[np.ndarray], frame_rate_hz: float, *, seed: int =
     if not counts.sum():
         raise ValueError("no codes to measure on")
     bits = float(sums.sum() / counts.sum())
-    picks = np.random.default_rng(seed).integers(len(nats), size=(RESAMPLINGS, len(nats)))
+    picks = np.random.default_rng(seed).integers(len(nats), size=(NUM_RESAMPLES, len(nats)))
     drawn = sums[picks].sum(axis=1) / np.maximum(counts[picks].sum(axis=1), 1)
     low, high = np.percentile(drawn, [2.5, 97.5])
     return CodeLength(bits, float(low), float(high), bits * frame_rate_hz)

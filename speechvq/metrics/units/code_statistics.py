@@ -36,7 +36,7 @@ def jensen_shannon(one: np.ndarray, other: np.ndarray) -> float:
     return float(max(sum(halves) / 2, 0.0))
 
 
-def pairs(strings: Sequence[np.ndarray], num_codes: int) -> np.ndarray:
+def bigrams(strings: Sequence[np.ndarray], num_codes: int) -> np.ndarray:
     """Neighbouring codes as one number each, first x K + second; never across strings: (M,), int64."""
     return _joined(
         [string[:-1].astype(np.int64) * num_codes + string[1:] for string in strings if len(string) > 1]
@@ -50,7 +50,7 @@ def run_lengths(strings: Sequence[np.ndarray]) -> np.ndarray:
     )
 
 
-def compare_codes(
+def code_divergences(
     generated: Sequence[np.ndarray], real: Sequence[np.ndarray], num_codes: int, *, seed: int = 0
 ) -> dict[str, dict[str, float]]:
     """Divergences, in bits, of generated, real and uniform codes from one half of the real ones.
@@ -77,7 +77,7 @@ def compare_codes(
     samples["uniform"] = [rng.integers(num_codes, size=len(string)) for string in samples["real"]]
     views = {
         "unigrams": _joined,
-        "bigrams": lambda strings: pairs(strings, num_codes),
+        "bigrams": lambda strings: bigrams(strings, num_codes),
         "runs": lambda strings: np.minimum(run_lengths(strings), LONGEST_RUN),
     }
     return {
@@ -96,7 +96,7 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.asarray(part, np.int64) for part in parts]) if parts else np.empty(0, np.int64)
 
 
-def code_to_phone(
+def most_likely_phones(
     codes: Sequence[np.ndarray], phones: Sequence[Sequence[str | None]], num_codes: int
 ) -> list[str]:
     """The likeliest phone of each code, as the paper maps them (van den Oord et al. 2017, section 4.3).

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.metrics.bootstrap import RESAMPLINGS, UtteranceTables, centred_interval
+from speechvq.metrics.bootstrap import NUM_RESAMPLES, UtteranceTables, centered_interval
 from speechvq.metrics.units import contingency
 
 _GOES_ON, _BEGINS = 0, 1  # rows of the tables: the frame repeats the code before it, or begins a run
@@ -20,7 +20,7 @@ _BOTH = np.array([0, 1])
 class CodebookScore(NamedTuple):
     """Figures of a codebook's use, over a whole set and not over a batch."""
 
-    figures: dict[str, float | int | None]
+    metrics: dict[str, float | int | None]
     intervals: dict[str, tuple[float, float] | None]  # of 95 %, by the bootstrap over utterances
     counts: np.ndarray  # (K,), frames of each code
     run_lengths: np.ndarray  # (L + 1,), how many runs are of 0, 1, 2 ... L frames
@@ -32,15 +32,15 @@ def score_codebook(
     frame_rate_hz: float,
     *,
     seed: int = 0,
-    resamplings: int = RESAMPLINGS,
+    num_resamples: int = NUM_RESAMPLES,
 ) -> CodebookScore:
     """Measure how codes are used; memory does not grow with the number of frames.
 
-    Figures: `utterances`, `frames`, `num_codes`, `active_codes` and their share of K, `commonest_share` of the
+    Figures: `utterances`, `frames`, `num_codes`, `active_codes` and their share of K, `most_frequent_code_fraction` of the
     most frequent code; `perplexity`, 2 to the entropy; `bitrate_entropy` and `bitrate_max` in bit/s, the rate
-    times that entropy and times log2 K; `run_ms`, the mean duration of a run, with `run_ms_median` and `run_ms_longest`,
-    and `shuffled_run_ms`, what it is when frames are in random order; `collapsed_rate_hz`, runs a second,
-    `shuffled_collapsed_rate_hz`, and `collapsed_bitrate`, that rate times the entropy of the runs' codes.
+    times that entropy and times log2 K; `mean_code_duration_ms`, the mean duration of a run, with `median_code_duration_ms` and `longest_code_duration_ms`,
+    and `shuffled_mean_code_duration_ms`, what it is when frames are in random order; `deduplicated_rate_hz`, runs a second,
+    `shuffled_deduplicated_rate_hz`, and `deduplicated_bitrate`, that rate times the entropy of the runs' codes.
 
     Args:
         utterances: (N,) each, integers in [0, K); taken one by one.
@@ -62,10 +62,10 @@ def score_codebook(
         raise ValueError("no codes; every utterance is empty")
     table = tables.table(_BOTH)[0]
     measured = {name: float(value) for name, value in _measured(table, frame_rate_hz).items()}
-    draws = tables.resample(_BOTH, resamplings=resamplings, seed=seed)
+    draws = tables.resample(_BOTH, num_resamples=num_resamples, seed=seed)
     drawn = [_measured(each[0], frame_rate_hz) for each in draws]
     intervals = {
-        name: centred_interval([each[name] for each in drawn], value, (0.0, math.inf))
+        name: centered_interval([each[name] for each in drawn], value, (0.0, math.inf))
         for name, value in measured.items()
     }
     counts = table.sum(axis=0)
@@ -80,12 +80,12 @@ def _measured(tables: np.ndarray, frame_rate: float) -> dict[str, np.ndarray]:
     runs = np.maximum(tables[..., _BEGINS, :].sum(axis=-1), 1)
     collapsed = contingency.code_entropy(tables[..., _BEGINS:, :])
     return {
-        "commonest_share": tables.sum(axis=-2).max(axis=-1) / frames,
+        "most_frequent_code_fraction": tables.sum(axis=-2).max(axis=-1) / frames,
         "perplexity": 2**entropy,
         "bitrate_entropy": frame_rate * entropy,
-        "run_ms": 1000 / frame_rate * frames / runs,
-        "collapsed_rate_hz": frame_rate * runs / frames,
-        "collapsed_bitrate": frame_rate * runs / frames * collapsed,
+        "mean_code_duration_ms": 1000 / frame_rate * frames / runs,
+        "deduplicated_rate_hz": frame_rate * runs / frames,
+        "deduplicated_bitrate": frame_rate * runs / frames * collapsed,
     }
 
 
@@ -101,18 +101,18 @@ def _figures(
         "frames": frames,
         "num_codes": len(counts),
         "active_codes": active,
-        "active_share": active / len(counts),
-        "commonest_share": measured["commonest_share"],
+        "active_code_fraction": active / len(counts),
+        "most_frequent_code_fraction": measured["most_frequent_code_fraction"],
         "perplexity": measured["perplexity"],
         "bitrate_entropy": measured["bitrate_entropy"],
         "bitrate_max": frame_rate * math.log2(len(counts)),
-        "run_ms": measured["run_ms"],
-        "run_ms_median": 1000 / frame_rate * median,
-        "run_ms_longest": 1000 / frame_rate * (len(lengths) - 1),
-        "shuffled_run_ms": 1000 / frame_rate / changes if changes > 0 else None,
-        "collapsed_rate_hz": measured["collapsed_rate_hz"],
-        "shuffled_collapsed_rate_hz": frame_rate * changes,
-        "collapsed_bitrate": measured["collapsed_bitrate"],
+        "mean_code_duration_ms": measured["mean_code_duration_ms"],
+        "median_code_duration_ms": 1000 / frame_rate * median,
+        "longest_code_duration_ms": 1000 / frame_rate * (len(lengths) - 1),
+        "shuffled_mean_code_duration_ms": 1000 / frame_rate / changes if changes > 0 else None,
+        "deduplicated_rate_hz": measured["deduplicated_rate_hz"],
+        "shuffled_deduplicated_rate_hz": frame_rate * changes,
+        "deduplicated_bitrate": measured["deduplicated_bitrate"],
     }
 
 

@@ -15,14 +15,14 @@ Features = Callable[[np.ndarray], np.ndarray]  # sound (T,) at 16 kHz to frames 
 
 
 @dataclass(frozen=True)
-class KMeansUnits:
+class KMeansQuantizer:
     """A way from sound to codes: the features of each frame, and the nearest centroid."""
 
     features: Features
     centroids: np.ndarray  # (K, C), float32
 
     @classmethod
-    def fit(cls, features: Features, frames: np.ndarray, num_codes: int, seed: int) -> "KMeansUnits":
+    def fit(cls, features: Features, frames: np.ndarray, num_codes: int, seed: int) -> "KMeansQuantizer":
         """Learn the centroids by mini-batch k-means (Sculley 2010); equal arguments give equal units.
 
         Args:

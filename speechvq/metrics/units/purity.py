@@ -15,7 +15,7 @@ import numpy as np
 
 from speechvq.alignment.intervals import Interval, intervals_at_frames
 from speechvq.alignment.phones import is_silence
-from speechvq.metrics.bootstrap import RESAMPLINGS, UtteranceTables, centred_interval
+from speechvq.metrics.bootstrap import NUM_RESAMPLES, UtteranceTables, centered_interval
 from speechvq.metrics.units import contingency
 
 PROTOCOLS = ("all", "edges_trimmed")
@@ -24,7 +24,7 @@ MOST_CELLS = 100_000_000  # of a table of phones by codes; words in place of pho
 Number = float | int | None
 
 
-class LabelledUnits(NamedTuple):
+class LabeledCodes(NamedTuple):
     """The codes of an utterance and the phones that were spoken."""
 
     codes: np.ndarray  # (N,), integers in [0, K)
@@ -32,23 +32,23 @@ class LabelledUnits(NamedTuple):
     speaker: str = ""  # "" where it is not known
 
 
-class Score(NamedTuple):
+class PurityScore(NamedTuple):
     """What one protocol gives."""
 
-    figures: dict[str, Number]  # None where a figure has no meaning, for example without speakers
+    metrics: dict[str, Number]  # None where a figure has no meaning, for example without speakers
     intervals: dict[str, tuple[float, float] | None]  # of 95 %, by the bootstrap over utterances
     phones: tuple[str, ...]  # P names, sorted
     table: np.ndarray  # (P, K), frames of each phone and code
 
 
-def score_units(
-    utterances: Iterable[LabelledUnits],
+def score_purity(
+    utterances: Iterable[LabeledCodes],
     num_codes: int,
     frame_rate_hz: float,
     *,
     seed: int = 0,
-    resamplings: int = RESAMPLINGS,
-) -> dict[str, Score]:
+    num_resamples: int = NUM_RESAMPLES,
+) -> dict[str, PurityScore]:
     """Score units against phones, by both protocols; memory does not grow with the number of frames.
 
     Figures: `frames` scored and `dropped_frames` (together every frame given: those without a phone are
@@ -86,7 +86,7 @@ def score_units(
         inside = at_frames >= 0
         for each, kept in zip(counts, (inside, inside & (at_frames >= first) & (at_frames < last))):
             each.add(ids[at_frames[kept]], codes[kept], utterance.speaker, dropped=int(np.sum(~kept)))
-    scores = (each.score(names, frame_rate_hz, seed=seed, resamplings=resamplings) for each in counts)
+    scores = (each.score(names, frame_rate_hz, seed=seed, resamplings=num_resamples) for each in counts)
     return dict(zip(PROTOCOLS, scores))
 
 
@@ -107,24 +107,24 @@ class _Counts:
         self.tables.add(phones, codes, group=speaker)
         self.dropped += dropped
 
-    def score(self, names: dict[str, int], frame_rate: float, *, seed: int, resamplings: int) -> Score:
+    def score(self, names: dict[str, int], frame_rate: float, *, seed: int, resamplings: int) -> PurityScore:
         """The score of all that was counted; `names` are the numbers of the phones."""
         phones = sorted(names)
         order = np.argsort([names[phone] for phone in phones])
         half = speaker_halves(self.tables.groups).__getitem__
         tables = self.tables.table(order, half, num_parts=3)
         measured = _measured(tables, frame_rate)
-        draws = self.tables.resample(order, half, num_parts=3, resamplings=resamplings, seed=seed)
+        draws = self.tables.resample(order, half, num_parts=3, num_resamples=resamplings, seed=seed)
         drawn = [_measured(each, frame_rate) for each in draws] if tables.any() else []
         most = frame_rate * math.log2(self.tables.num_codes)
         bounds = {"perplexity": (1.0, float(self.tables.num_codes)), "bitrate_entropy": (0.0, most)}
         intervals = {
-            name: centred_interval([each[name] for each in drawn], value, bounds.get(name, (0.0, 1.0)))
+            name: centered_interval([each[name] for each in drawn], value, bounds.get(name, (0.0, 1.0)))
             for name, value in measured.items()
         }
         table = tables.sum(axis=0)
         spoken = table.any(axis=1)
-        return Score(
+        return PurityScore(
             _figures(table, measured, dropped=self.dropped, most=most, seed=seed),
             intervals,
             tuple(phone for phone, occurs in zip(phones, spoken) if occurs),

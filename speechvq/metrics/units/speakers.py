@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from speechvq.metrics.bootstrap import RESAMPLINGS, UtteranceTables, centred_interval
-from speechvq.metrics.summary import interval
+from speechvq.metrics.bootstrap import NUM_RESAMPLES, UtteranceTables, centered_interval
+from speechvq.metrics.summary import mean_with_interval
 from speechvq.metrics.units import contingency
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _LOOSENESS = 100.0  # inverse strength of the probe's regularisation; 10 to 1000
 class SpeakerScore(NamedTuple):
     """What codes tell of the speaker."""
 
-    figures: dict[str, float | int | None]
+    metrics: dict[str, float | int | None]
     intervals: dict[str, tuple[float, float] | None]  # of 95 %
 
 
@@ -31,7 +31,7 @@ def score_speakers(
     num_codes: int,
     *,
     seed: int = 0,
-    resamplings: int = RESAMPLINGS,
+    num_resamples: int = NUM_RESAMPLES,
 ) -> SpeakerScore:
     """Measure how much of the speaker the codes tell; the less, the better for changing voices.
 
@@ -64,7 +64,7 @@ def score_speakers(
     matrix = _matrix(histograms)
     chosen = probe_utterances(who)
     right = _probe(matrix[chosen], who[chosen], seed)
-    accuracy, *bounds = interval(right)
+    accuracy, *bounds = mean_with_interval(right)
     pnmi = float(contingency.pnmi(_by_speaker(matrix, who)))
     rng = np.random.default_rng(seed)
     dealt = [contingency.pnmi(_by_speaker(matrix, rng.permutation(who))) for _ in range(PERMUTATIONS)]
@@ -79,11 +79,11 @@ def score_speakers(
         "probe_utterances": len(chosen),
         "probe_speakers": len(np.unique(who[chosen])),
     }
-    drawn = _resampled(histograms, who, len(names), num_codes, resamplings, seed)
+    drawn = _resampled(histograms, who, len(names), num_codes, num_resamples, seed)
     return SpeakerScore(
         figures,
         {
-            "speaker_pnmi": centred_interval(drawn, pnmi, (0.0, 1.0)),
+            "speaker_pnmi": centered_interval(drawn, pnmi, (0.0, 1.0)),
             "probe_accuracy": (bounds[0], bounds[1]) if len(right) else None,
         },
     )
@@ -149,7 +149,7 @@ def _resampled(
     tables = UtteranceTables(num_codes)
     for (codes, counts), speaker in zip(histograms, who):
         tables.add(np.full(counts.sum(), speaker), np.repeat(codes, counts))
-    draws = tables.resample(np.arange(num_speakers), resamplings=resamplings, seed=seed)
+    draws = tables.resample(np.arange(num_speakers), num_resamples=resamplings, seed=seed)
     return [contingency.pnmi(each[0]) for each in draws]
 
 

@@ -11,7 +11,7 @@ import pytest
 from helpers.voices import speech
 from speechvq import evaluate
 from speechvq.audio.waveform import write_waveform
-from speechvq.data.conversion_folders import match_sounds
+from speechvq.data.conversion_folders import match_folders
 from speechvq.errors import UserError
 
 
@@ -56,22 +56,27 @@ def test_fakes_score_as_they_should(
     rows = found["conversions"]
     assert [row["utterance"] for row in rows] == [f"s{i}" for i in range(8)]
     assert {(row["source"], row["target"]) for row in rows} == {("ann", "ben")} and found["voices"] == 2
-    for name in ("target_wins", "pitch_nearer_target"):
+    for name in ("target_preferred", "f0_closer_to_target"):
         figure = found["summary"][name]
-        assert (figure["mean"], figure["unchanged"], figure["own"], figure["chance"]) == (wins, 0, 1, 0.5)
+        assert (figure["mean"], figure["source_baseline"], figure["target_reference"], figure["chance"]) == (
+            wins,
+            0,
+            1,
+            0.5,
+        )
         assert figure["low"] < figure["high"] and figure["count"] == 8
-    assert found["summary"]["pitch_shift"]["mean"] == pytest.approx(wins, abs=0.1)
+    assert found["summary"]["f0_shift_ratio"]["mean"] == pytest.approx(wins, abs=0.1)
 
 
 def test_halves_are_judged_by_what_they_do_not_hold(sounds: Path) -> None:
-    folds, unmatched = match_sounds(sounds / "ann", sounds / "perfect", sounds / "ben", 10)
-    assert unmatched.describe() == [] and sorted(len(fold.jobs) for fold in folds) == [4, 4]
+    folds, unmatched = match_folders(sounds / "ann", sounds / "perfect", sounds / "ben", 10)
+    assert unmatched.describe() == [] and sorted(len(fold.pairs) for fold in folds) == [4, 4]
     for fold in folds:
-        judged = {job.utterance for job in fold.jobs}
-        heard = {each for recordings in fold.references.values() for each in recordings}
-        assert not judged & heard and {job.utterance.speaker for job in fold.jobs} == {"ann"}
-        assert len(fold.references["ann"]) == 4 and len(fold.references["ben"]) == 6
-        assert all(own and own.speaker == "ben" and own not in heard for own in fold.own)
+        judged = {job.source for job in fold.pairs}
+        heard = {each for recordings in fold.speaker_references.values() for each in recordings}
+        assert not judged & heard and {job.source.speaker for job in fold.pairs} == {"ann"}
+        assert len(fold.speaker_references["ann"]) == 4 and len(fold.speaker_references["ben"]) == 6
+        assert all(own and own.speaker == "ben" and own not in heard for own in fold.held_out_targets)
 
 
 def test_several_voices_by_folder(sounds: Path, tmp_path: Path) -> None:
@@ -79,12 +84,12 @@ def test_several_voices_by_folder(sounds: Path, tmp_path: Path) -> None:
     for voice in ("ben", "cay"):
         say(tmp_path / "targets" / voice, voice, 30, 31)
         say(tmp_path / "out" / voice, voice, 0, 1)
-    folds, unmatched = match_sounds(sounds / "ann", tmp_path / "out", tmp_path / "targets", 10)
-    jobs = [job for fold in folds for job in fold.jobs]
-    assert sorted((job.target, job.utterance.utt) for job in jobs) == [
+    folds, unmatched = match_folders(sounds / "ann", tmp_path / "out", tmp_path / "targets", 10)
+    jobs = [job for fold in folds for job in fold.pairs]
+    assert sorted((job.target, job.source.utt) for job in jobs) == [
         ("ben", "s0"), ("ben", "s1"), ("cay", "s0"), ("cay", "s1"),
     ]  # fmt: skip
-    assert [sorted(fold.references) for fold in folds] == [["ann", "ben", "cay"]] * 2
+    assert [sorted(fold.speaker_references) for fold in folds] == [["ann", "ben", "cay"]] * 2
     assert unmatched.unconverted == [f"s{i}" for i in range(2, 8)]
 
 
@@ -93,8 +98,8 @@ def test_sources_of_several_speakers_are_halved_one_by_one(tmp_path: Path) -> No
         say(tmp_path / "in" / voice, voice, *seeds)
     say(tmp_path / "out", "ben", *range(4))
     say(tmp_path / "ben", "ben", 7, 8)
-    folds, _ = match_sounds(tmp_path / "in", tmp_path / "out", tmp_path / "ben", 10)
-    assert [[job.utterance.speaker for job in fold.jobs] for fold in folds] == [["ann", "cay"]] * 2
+    folds, _ = match_folders(tmp_path / "in", tmp_path / "out", tmp_path / "ben", 10)
+    assert [[job.source.speaker for job in fold.pairs] for fold in folds] == [["ann", "cay"]] * 2
 
 
 def test_a_voice_that_is_source_and_target(tmp_path: Path) -> None:
@@ -102,17 +107,17 @@ def test_a_voice_that_is_source_and_target(tmp_path: Path) -> None:
     for voice in ("ann", "ben"):
         say(tmp_path / "all" / voice, voice, *range(4), name=f"{voice}_{{}}.wav")
     write_waveform(tmp_path / "out/ben/ann_0.wav", speech("ben"))
-    (fold,), unmatched = match_sounds(tmp_path / "all", tmp_path / "out", tmp_path / "all", 10)
-    assert [each.utt for each in fold.references["ann"]] == ["ann_1", "ann_2", "ann_3"]
-    assert [each.utt for each in fold.references["ben"]] == [f"ben_{i}" for i in range(4)]
+    (fold,), unmatched = match_folders(tmp_path / "all", tmp_path / "out", tmp_path / "all", 10)
+    assert [each.utt for each in fold.speaker_references["ann"]] == ["ann_1", "ann_2", "ann_3"]
+    assert [each.utt for each in fold.speaker_references["ben"]] == [f"ben_{i}" for i in range(4)]
     assert len(unmatched.unconverted) == 7
 
 
 def test_folders_of_one_name_are_two_voices(sounds: Path, tmp_path: Path) -> None:
     for part, voice in (("a", "ann"), ("b", "ben")):
         shutil.copytree(sounds / voice, tmp_path / part / "wav")
-    folds, _ = match_sounds(tmp_path / "a/wav", sounds / "perfect", tmp_path / "b/wav", 10)
-    assert sorted(folds[0].references) == ["source", "target"]
+    folds, _ = match_folders(tmp_path / "a/wav", sounds / "perfect", tmp_path / "b/wav", 10)
+    assert sorted(folds[0].speaker_references) == ["source", "target"]
 
 
 def test_what_is_unmatched_is_counted_and_named(
@@ -167,9 +172,9 @@ def write_broken(path: Path) -> None:
 def test_recordings_that_tell_nothing_apart(sounds: Path, tmp_path: Path) -> None:
     say(tmp_path / "one", "ann", 0)
     with pytest.raises(UserError, match="'one' has no recordings but the converted ones; give another"):
-        match_sounds(tmp_path / "one", sounds / "perfect", sounds / "ben", 10)
+        match_folders(tmp_path / "one", sounds / "perfect", sounds / "ben", 10)
     with pytest.raises(UserError, match="is a source by 'source' and a recording of the target 'target'"):
-        match_sounds(sounds / "ann", sounds / "perfect", sounds / "ann", 10)
+        match_folders(sounds / "ann", sounds / "perfect", sounds / "ann", 10)
 
 
 @pytest.mark.parametrize(

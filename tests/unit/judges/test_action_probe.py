@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from speechvq.judges.action_probe import fit_probe, mismatch, recovered
+from speechvq.judges.action_probe import action_recognized, shifted_differences, train_action_probe
 
 SIZE = 24
 
@@ -29,7 +29,7 @@ def endless(seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
 def test_mismatch_compares_every_place_with_those_aside_of_it() -> None:
     generator = torch.Generator().manual_seed(0)
     before, after = torch.randn(2, 2, 3, 4, 5, generator=generator)
-    found = mismatch(before, after, 2)
+    found = shifted_differences(before, after, 2)
     assert found.shape == (2, 5, 4, 5)
     for frame, d, y, x in (
         (f, d, y, x) for f in range(2) for d in range(5) for y in range(4) for x in range(5)
@@ -40,15 +40,15 @@ def test_mismatch_compares_every_place_with_those_aside_of_it() -> None:
 
 
 def test_motion_is_named_and_no_motion_is_not() -> None:
-    probe = fit_probe(endless(0), 60, 2, SIZE)
+    probe = train_action_probe(endless(0), 60, 2, SIZE)
     before, after, action = shifted(300, torch.Generator().manual_seed(1))
-    assert recovered(probe, before, after, action).float().mean() > 0.9
-    assert recovered(probe, before, before, action).float().mean() < 0.65
+    assert action_recognized(probe, before, after, action).float().mean() > 0.9
+    assert action_recognized(probe, before, before, action).float().mean() < 0.65
 
 
 def test_the_same_seed_learns_the_same_and_leaves_the_random_numbers_alone() -> None:
     state = torch.get_rng_state()
-    one, same, other = (fit_probe(endless(0), 3, 2, SIZE, seed=seed) for seed in (0, 0, 1))
+    one, same, other = (train_action_probe(endless(0), 3, 2, SIZE, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(state, torch.get_rng_state())
     assert torch.equal(one.name.weight, same.name.weight) and not torch.equal(
         one.name.weight, other.name.weight

@@ -8,7 +8,7 @@ import torch
 from torchaudio.pipelines import WAV2VEC2_ASR_BASE_960H
 
 from speechvq.errors import UserError
-from speechvq.judges.speech_recognition import SpeechRecogniser
+from speechvq.judges.speech_recognition import SpeechRecognizer
 
 LETTERS = ("-", "|", "A", "B")
 
@@ -38,7 +38,7 @@ class Bundle:
 
 
 def test_letters_become_words() -> None:
-    recogniser = SpeechRecogniser(Bundle())
+    recogniser = SpeechRecognizer(Bundle())
     assert recogniser.transcribe(np.zeros(16_000)) == "ab ba" == recogniser.transcribe(np.zeros(0))
     assert Network.heard == [(1, 16_000), (1, 400)]
 
@@ -52,10 +52,10 @@ def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(WAV2VEC2_ASR_BASE_960H), "get_model", fail)
     for each in (bundle, None):
         with pytest.raises(UserError, match="cannot be downloaded .*no route to host.*--wer needs"):
-            SpeechRecogniser(each)
+            SpeechRecognizer(each)
 
 
 def test_another_rate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Bundle, "sample_rate", 8_000)
     with pytest.raises(ValueError, match="8000 Hz"):
-        SpeechRecogniser(Bundle())
+        SpeechRecognizer(Bundle())

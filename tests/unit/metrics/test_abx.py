@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from speechvq.alignment.intervals import Interval
-from speechvq.metrics.dtw import warped_distances
-from speechvq.metrics.frame_distance import angular, angular_of_codes, identical
-from speechvq.metrics.units.abx import AbxRule, abx_error
+from speechvq.metrics.dtw import dtw_distances
+from speechvq.metrics.frame_distance import angular, codebook_angular, identical
+from speechvq.metrics.units.abx import AbxOptions, abx_error
 from speechvq.metrics.units.abx_items import Item, find_items
 
 RULES = [
-    AbxRule(speakers, context, None, None)
+    AbxOptions(speakers, context, None, None)
     for speakers in ("within", "across")
     for context in ("within", "any")
 ]
@@ -45,7 +45,7 @@ def warp_by_loops(x: Sequence, y: Sequence, cost: Callable) -> float:
     return total[path[0]] / len(path)
 
 
-def abx_by_loops(items: list[Item], frames: np.ndarray, cost: Callable, rule: AbxRule) -> float:
+def abx_by_loops(items: list[Item], frames: np.ndarray, cost: Callable, rule: AbxOptions) -> float:
     """The definition, triple by triple."""
     heard = [list(frames[item.first : item.end]) for item in items]
     warped = [[warp_by_loops(x, y, cost) for y in heard] for x in heard]
@@ -80,7 +80,7 @@ def angle(x: np.ndarray, y: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_it_is_its_definition(rule: AbxRule) -> None:
+def test_it_is_its_definition(rule: AbxOptions) -> None:
     items = make_items(50)
     frames = np.random.default_rng(1).standard_normal((items[-1].end, 5))
     score = abx_error(items, angular(frames), rule)
@@ -89,7 +89,7 @@ def test_it_is_its_definition(rule: AbxRule) -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_codes_are_their_definition_ties_and_all(rule: AbxRule) -> None:
+def test_codes_are_their_definition_ties_and_all(rule: AbxOptions) -> None:
     items = make_items(50, seed=3)
     codes = np.random.default_rng(1).integers(3, size=items[-1].end)
     score = abx_error(items, identical(codes), rule)
@@ -108,25 +108,25 @@ def test_warping_is_its_definition(seed: int) -> None:
         warp_by_loops(range(len(costs)), range(low, high), lambda i, j: costs[i, j])
         for low, high in zip(starts, starts[1:])
     ]
-    assert warped_distances(costs, starts).tolist() == expected
+    assert dtw_distances(costs, starts).tolist() == expected
 
 
 def test_vectors_of_codes_are_features() -> None:
     items = make_items(60)
     rng = np.random.default_rng(1)
     codes, codebook = rng.integers(40, size=items[-1].end), rng.standard_normal((50, 6))
-    by_table = angular_of_codes(codes, codebook)(3, 9, np.arange(20, 40))
+    by_table = codebook_angular(codes, codebook)(3, 9, np.arange(20, 40))
     np.testing.assert_allclose(by_table, angular(codebook[codes])(3, 9, np.arange(20, 40)), atol=1e-7)
     assert (by_table[codes[3:9, None] == codes[20:40]] == 0).all()
     scores = [
         abx_error(items, each, RULES[3]).error
-        for each in (angular_of_codes(codes, codebook), identical(codes))
+        for each in (codebook_angular(codes, codebook), identical(codes))
     ]
     assert 0.3 < min(scores) and max(scores) < 0.7
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_noise_is_chance_and_phones_are_perfect(rule: AbxRule) -> None:
+def test_noise_is_chance_and_phones_are_perfect(rule: AbxOptions) -> None:
     items = make_items(300, seed=2)
     frames = np.random.default_rng(0).standard_normal((items[-1].end, 8))
     assert abx_error(items, angular(frames), rule).error == pytest.approx(0.5, abs=0.03)
@@ -151,10 +151,10 @@ def test_groups_are_drawn_by_the_seed() -> None:
     items = make_items(400, speakers="stuvwxyz")
     frames = np.random.default_rng(0).standard_normal((items[-1].end, 4))
     for speakers in ("within", "across"):
-        rules = [AbxRule(speakers, "any", 3, 2, seed) for seed in (0, 0, 1)]
+        rules = [AbxOptions(speakers, "any", 3, 2, seed) for seed in (0, 0, 1)]
         one, same, other = (abx_error(items, angular(frames), rule) for rule in rules)
         assert one == same and one.error != other.error
-        whole = abx_error(items, angular(frames), AbxRule(speakers, "any", None, None))
+        whole = abx_error(items, angular(frames), AbxOptions(speakers, "any", None, None))
         assert one.triples < whole.triples / 3 and one.pairs == whole.pairs == 12
 
 
@@ -165,15 +165,15 @@ def test_triples_are_counted() -> None:
         for k in (0, 1)
     ]
     frames = np.random.default_rng(0).standard_normal((20, 4))
-    within = abx_error(items, angular(frames), AbxRule("within"))
+    within = abx_error(items, angular(frames), AbxOptions("within"))
     assert (within.pairs, within.cells, within.triples) == (1, 2, 4)  # B is said once, so it is no A
-    across = abx_error(items, angular(frames), AbxRule("across"))
+    across = abx_error(items, angular(frames), AbxOptions("across"))
     assert (across.pairs, across.cells, across.triples) == (2, 4, 2 * 4 + 2 * 2)
 
 
 def test_no_cells_no_score() -> None:
     for items in ([], make_items(5, speakers="x")[:1]):
-        score = abx_error(items, identical(np.zeros(99, int)), AbxRule("across"))
+        score = abx_error(items, identical(np.zeros(99, int)), AbxOptions("across"))
         assert math.isnan(score.error) and math.isnan(score.low) and score.cells == 0
 
 

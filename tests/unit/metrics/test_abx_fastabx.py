@@ -6,14 +6,14 @@ import pytest
 from speechvq.metrics.frame_distance import FrameDistance, angular, identical
 from speechvq.metrics.units.abx import abx_error
 from speechvq.metrics.units.abx_items import Item
-from unit.metrics.test_abx import RULES, AbxRule, make_items
+from unit.metrics.test_abx import RULES, AbxOptions, make_items
 
 fastabx = pytest.importorskip("fastabx")
 polars = pytest.importorskip("polars")
 pytestmark = pytest.mark.filterwarnings("ignore")  # a stranger's
 
 
-def fastabx_error(items: list[Item], frames: np.ndarray, rule: AbxRule, name: str) -> float:
+def fastabx_error(items: list[Item], frames: np.ndarray, rule: AbxOptions, name: str) -> float:
     """The error as fastabx's own `zerospeech_abx` forms and averages it, without subsampling."""
     import torch
     from fastabx.accessor import InMemoryAccessor
@@ -40,7 +40,7 @@ def fastabx_error(items: list[Item], frames: np.ndarray, rule: AbxRule, name: st
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", ["angular", "identical"])
-def test_fastabx_agrees(rule: AbxRule, name: str) -> None:
+def test_fastabx_agrees(rule: AbxOptions, name: str) -> None:
     items, rng = make_items(150, seed=4), np.random.default_rng(5)
     size = items[-1].end
     frames = rng.standard_normal((size, 6), np.float32) if name == "angular" else rng.integers(3, size=size)

@@ -7,31 +7,31 @@ import pytest
 
 from speechvq.alignment.intervals import Interval
 from speechvq.metrics.units.baselines import (
-    Baseline,
-    constant_units,
-    kmeans_units,
-    shuffled_units,
-    spread_over_seeds,
+    BaselineCodes,
+    constant_codes,
+    kmeans_codes,
+    mean_over_seeds,
+    shuffled_codes,
 )
-from speechvq.metrics.units.purity import LabelledUnits, score_units
+from speechvq.metrics.units.purity import LabeledCodes, score_purity
 
 
 def test_one_code_everywhere_scores_the_prior() -> None:
     phones = [Interval(0, 0.5, "A"), Interval(0.5, 0.8, "B"), Interval(0.8, 1.0, "C")]
-    units = constant_units([10, 10])
-    labelled = [LabelledUnits(codes, phones, speaker) for codes, speaker in zip(units.codes, "xy")]
-    figures = score_units(labelled, 8, 10.0, resamplings=0)["all"].figures
+    units = constant_codes([10, 10])
+    labelled = [LabeledCodes(codes, phones, speaker) for codes, speaker in zip(units.codes, "xy")]
+    figures = score_purity(labelled, 8, 10.0, num_resamples=0)["all"].metrics
     assert figures["phone_purity"] == figures["majority_prior"] == figures["phone_purity_heldout"] == 0.5
     assert figures["pnmi"] == 0 and figures["active_codes"] == 1
 
 
 def test_a_shuffle_keeps_lengths_and_codes() -> None:
     codes = [np.arange(n) + 10 * n for n in (3, 0, 50)]
-    mixed = shuffled_units(Baseline("made", 4, codes))
+    mixed = shuffled_codes(BaselineCodes("made", 4, codes))
     assert mixed.name == "shuffled made" and [len(each) for each in mixed.codes] == [3, 0, 50]
     assert sorted(np.concatenate(mixed.codes)) == sorted(np.concatenate(codes))
     assert not np.array_equal(mixed.codes[2], codes[2])
-    again = shuffled_units(Baseline("made", 4, codes))
+    again = shuffled_codes(BaselineCodes("made", 4, codes))
     assert all(map(np.array_equal, mixed.codes, again.codes))
 
 
@@ -49,18 +49,18 @@ def test_kmeans_hears_and_encodes_each_sound_once() -> None:
     heard, sounds = (
         [rng.standard_normal(n).astype(np.float32) for n in sizes] for sizes in ((60, 80), (20, 0, 40))
     )
-    made = kmeans_units("k", [features, features, negated], iter(heard), iter(sounds), 300 // 10)
+    made = kmeans_codes("k", [features, features, negated], iter(heard), iter(sounds), 300 // 10)
     assert calls == [60, 80, 20, 0, 40]
     assert [(each.name, each.seed) for each in made] == [("k", 0), ("k", 1), ("k", 2)]
     assert [[len(codes) for codes in each.codes] for each in made] == [[10, 0, 20]] * 3
     assert made[0].codes[0].dtype == np.uint8 and max(codes.max(initial=0) for codes in made[0].codes) < 30
     with pytest.raises(ValueError, match="70 training frames for 71 codes"):
-        kmeans_units("k", [features], heard, sounds, 71)
+        kmeans_codes("k", [features], heard, sounds, 71)
 
 
 def test_spread() -> None:
-    spread = spread_over_seeds([{"a": 1.0, "b": None}, {"a": 4, "b": 2}])
-    assert spread["a"].mean == 2.5 and spread["a"].deviation == pytest.approx(math.sqrt(4.5))
-    assert math.isnan(spread["b"].mean) and math.isnan(spread["b"].deviation)
-    alone = spread_over_seeds([{"a": 3}])["a"]
-    assert alone.mean == 3 and math.isnan(alone.deviation)
+    spread = mean_over_seeds([{"a": 1.0, "b": None}, {"a": 4, "b": 2}])
+    assert spread["a"].mean == 2.5 and spread["a"].std == pytest.approx(math.sqrt(4.5))
+    assert math.isnan(spread["b"].mean) and math.isnan(spread["b"].std)
+    alone = mean_over_seeds([{"a": 3}])["a"]
+    assert alone.mean == 3 and math.isnan(alone.std)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from speechvq.metrics.bootstrap import UtteranceTables, centred_interval
+from speechvq.metrics.bootstrap import UtteranceTables, centered_interval
 from speechvq.metrics.units.contingency import label_purity
 
 CODES = 5
@@ -59,7 +59,7 @@ def test_memory_is_bounded() -> None:
 
 def test_a_resampled_table_is_a_sum_of_utterances() -> None:
     every = [(np.full(10**i, i), np.full(10**i, i), "") for i in range(3)]
-    (drawn,) = counted(every).resample(np.arange(3), resamplings=200)
+    (drawn,) = counted(every).resample(np.arange(3), num_resamples=200)
     assert drawn.shape == (1, 200, 3, 3)  # of 5 codes 3 occur
     times = np.stack([drawn[0, :, i, i] // 10**i for i in range(3)], axis=1)
     assert (times.sum(axis=1) == 3).all() and (drawn[0].sum(axis=(1, 2)) == times @ [1, 10, 100]).all()
@@ -70,7 +70,7 @@ def test_draws_are_seeded_and_in_pieces_the_same(monkeypatch: pytest.MonkeyPatch
     tables = counted(utterances(20))
 
     def draw(seed: int) -> np.ndarray:
-        parts = tables.resample(ORDER, lambda group: int(group[-1]), num_parts=3, resamplings=30, seed=seed)
+        parts = tables.resample(ORDER, lambda group: int(group[-1]), num_parts=3, num_resamples=30, seed=seed)
         return np.concatenate(list(parts), axis=1)
 
     whole = draw(0)
@@ -81,11 +81,11 @@ def test_draws_are_seeded_and_in_pieces_the_same(monkeypatch: pytest.MonkeyPatch
 
 def test_an_interval_holds_its_estimate_and_stays_in_bounds() -> None:
     values = np.random.default_rng(0).normal(5, 1, size=10_000)
-    low, high = centred_interval([values[:10], values[10:]], 3.0, (0.0, 4.5))
+    low, high = centered_interval([values[:10], values[10:]], 3.0, (0.0, 4.5))
     assert (low, high) == (pytest.approx(3 - 1.96, abs=0.1), 4.5)
-    assert centred_interval([np.full(3, np.nan)], 1.0, (0, 1)) is None
-    assert centred_interval([], 1.0, (0, 1)) is None
-    assert centred_interval([values], np.nan, (0, 1)) is None
+    assert centered_interval([np.full(3, np.nan)], 1.0, (0, 1)) is None
+    assert centered_interval([], 1.0, (0, 1)) is None
+    assert centered_interval([values], np.nan, (0, 1)) is None
 
 
 def test_intervals_of_the_mean_cover_it() -> None:
@@ -96,7 +96,9 @@ def test_intervals_of_the_mean_cover_it() -> None:
         for skill in rng.random(40):  # mean purity 0.75 by the map 0 to 0, 1 to 1
             labels = rng.integers(2, size=50)
             tables.add(labels, np.where(rng.random(50) < 0.5 + skill / 2, labels, 1 - labels))
-        draws = [label_purity(each[0]) for each in tables.resample(np.arange(2), resamplings=100, seed=trial)]
-        low, high = centred_interval(draws, float(label_purity(tables.table(np.arange(2))[0])), (0, 1))
+        draws = [
+            label_purity(each[0]) for each in tables.resample(np.arange(2), num_resamples=100, seed=trial)
+        ]
+        low, high = centered_interval(draws, float(label_purity(tables.table(np.arange(2))[0])), (0, 1))
         held += low <= 0.75 <= high
     assert 0.88 <= held / 100 <= 1

@@ -8,10 +8,10 @@ from scipy.spatial.distance import jensenshannon
 
 from speechvq.metrics.units.code_length import code_length
 from speechvq.metrics.units.code_statistics import (
-    code_to_phone,
-    compare_codes,
+    bigrams,
+    code_divergences,
     jensen_shannon,
-    pairs,
+    most_likely_phones,
     run_lengths,
 )
 
@@ -34,9 +34,9 @@ def test_pairs_and_runs_stay_within_their_strings() -> None:
         np.array([], np.uint16),
         np.array([0, 3]),
     ]
-    assert pairs(strings, 1000).tolist() == [1001, 1002, 3]
+    assert bigrams(strings, 1000).tolist() == [1001, 1002, 3]
     assert run_lengths(strings).tolist() == [2, 1, 1, 1, 1]
-    assert pairs([], 5).tolist() == [] == run_lengths([]).tolist()
+    assert bigrams([], 5).tolist() == [] == run_lengths([]).tolist()
 
 
 def chain(rng: np.random.Generator, length: int) -> np.ndarray:
@@ -47,25 +47,25 @@ def chain(rng: np.random.Generator, length: int) -> np.ndarray:
 def test_like_is_near_and_unlike_is_far() -> None:
     rng = np.random.default_rng(0)
     real, good = [chain(rng, 400) for _ in range(20)], [chain(rng, 400) for _ in range(8)]
-    found = compare_codes(good, real, 8)
+    found = code_divergences(good, real, 8)
     assert set(found) == {"unigrams", "bigrams", "runs"}
     for each in found.values():
         assert each["generated"] < 0.05 and each["real"] < 0.05
     assert found["bigrams"]["uniform"] > 0.4 and found["runs"]["uniform"] > 0.3
-    shuffled = compare_codes([rng.permutation(string) for string in good], real, 8)
+    shuffled = code_divergences([rng.permutation(string) for string in good], real, 8)
     assert shuffled["unigrams"]["generated"] < 0.05 and shuffled["bigrams"]["generated"] > 0.4
-    assert compare_codes(good, real, 8) == found and compare_codes(good, real, 8, seed=1) != found
+    assert code_divergences(good, real, 8) == found and code_divergences(good, real, 8, seed=1) != found
     for generated, reals in ((good, real[:1]), ([], real)):
         with pytest.raises(ValueError):
-            compare_codes(generated, reals, 8)
+            code_divergences(generated, reals, 8)
 
 
 def test_every_code_takes_its_likeliest_phone() -> None:
     codes = [np.array([0, 0, 0, 1, 2], np.uint16), np.array([1, 1])]
     phones = [["A", "A", "B", "B", None], ["B", "S"]]
-    assert code_to_phone(codes, phones, 4) == ["A", "B", "B", "B"]  # 2 and 3 take what is most frequent
+    assert most_likely_phones(codes, phones, 4) == ["A", "B", "B", "B"]  # 2 and 3 take what is most frequent
     with pytest.raises(ValueError, match="no frame"):
-        code_to_phone(codes, [[None] * 5, [None] * 2], 4)
+        most_likely_phones(codes, [[None] * 5, [None] * 2], 4)
 
 
 def test_code_lengths_are_means_over_codes_with_an_interval() -> None:

@@ -15,18 +15,18 @@ def test_a_set_worked_by_hand() -> None:
     score = score_codebook(BY_HAND, 8, 50.0)
     assert score.counts.tolist() == [4, 0, 0, 3, 0, 3, 0, 0]
     assert score.run_lengths.tolist() == [0, 1, 3, 1]  # an utterance's end ends a run: 5 and 5 5 are two
-    figures = score.figures
+    figures = score.metrics
     assert (figures["utterances"], figures["frames"], figures["active_codes"]) == (3, 10, 3)
-    assert (figures["active_share"], figures["commonest_share"]) == (3 / 8, 0.4)
+    assert (figures["active_code_fraction"], figures["most_frequent_code_fraction"]) == (3 / 8, 0.4)
     assert figures["bitrate_max"] == 150
-    assert figures["run_ms"] == pytest.approx(10 / 5 * 20)
-    assert (figures["run_ms_median"], figures["run_ms_longest"]) == (40, 60)
-    assert figures["collapsed_rate_hz"] == pytest.approx(25)
+    assert figures["mean_code_duration_ms"] == pytest.approx(10 / 5 * 20)
+    assert (figures["median_code_duration_ms"], figures["longest_code_duration_ms"]) == (40, 60)
+    assert figures["deduplicated_rate_hz"] == pytest.approx(25)
     entropy = -(0.2 * np.log2(0.2) + 2 * 0.4 * np.log2(0.4))  # of the runs 3 0 5 5 0
-    assert figures["collapsed_bitrate"] == pytest.approx(25 * entropy)
+    assert figures["deduplicated_bitrate"] == pytest.approx(25 * entropy)
     alike = 0.4**2 + 2 * 0.3**2
-    assert figures["shuffled_collapsed_rate_hz"] == pytest.approx(50 * (1 - alike))
-    assert figures["shuffled_run_ms"] == pytest.approx(20 / (1 - alike))
+    assert figures["shuffled_deduplicated_rate_hz"] == pytest.approx(50 * (1 - alike))
+    assert figures["shuffled_mean_code_duration_ms"] == pytest.approx(20 / (1 - alike))
 
 
 def test_loops_agree() -> None:
@@ -35,27 +35,29 @@ def test_loops_agree() -> None:
     score = score_codebook(iter(utterances), 20, 25.0)
     runs = [len(list(run)) for each in utterances for _, run in itertools.groupby(each.tolist())]
     every = np.concatenate(utterances)
-    assert score.figures["perplexity"] == pytest.approx(reference.perplexity(np.bincount(every).tolist()))
-    assert score.figures["bitrate_entropy"] == pytest.approx(25 * np.log2(score.figures["perplexity"]))
+    assert score.metrics["perplexity"] == pytest.approx(reference.perplexity(np.bincount(every).tolist()))
+    assert score.metrics["bitrate_entropy"] == pytest.approx(25 * np.log2(score.metrics["perplexity"]))
     assert score.run_lengths.tolist() == np.bincount(runs).tolist()
-    assert score.figures["run_ms"] == pytest.approx(40 * np.mean(runs))
+    assert score.metrics["mean_code_duration_ms"] == pytest.approx(40 * np.mean(runs))
     for name, (low, high) in score.intervals.items():
-        assert low < score.figures[name] < high
+        assert low < score.metrics[name] < high
     assert score_codebook(utterances, 20, 25.0).intervals == score.intervals
 
 
 def test_random_codes_stay_as_long_as_shuffled_ones() -> None:
     codes = np.random.default_rng(0).integers(4, size=100_000)
-    figures = score_codebook([codes], 4, 100.0, resamplings=2).figures
-    assert figures["run_ms"] == pytest.approx(figures["shuffled_run_ms"], rel=0.01)
+    figures = score_codebook([codes], 4, 100.0, num_resamples=2).metrics
+    assert figures["mean_code_duration_ms"] == pytest.approx(
+        figures["shuffled_mean_code_duration_ms"], rel=0.01
+    )
     assert figures["perplexity"] == pytest.approx(4, rel=0.001)
 
 
 def test_one_code_only() -> None:
-    figures = score_codebook([np.zeros(10, int)], 1, 100.0).figures
-    assert (figures["perplexity"], figures["bitrate_max"], figures["collapsed_bitrate"]) == (1, 0, 0)
-    assert (figures["run_ms"], figures["shuffled_run_ms"]) == (100, None)
-    assert figures["shuffled_collapsed_rate_hz"] == 0
+    figures = score_codebook([np.zeros(10, int)], 1, 100.0).metrics
+    assert (figures["perplexity"], figures["bitrate_max"], figures["deduplicated_bitrate"]) == (1, 0, 0)
+    assert (figures["mean_code_duration_ms"], figures["shuffled_mean_code_duration_ms"]) == (100, None)
+    assert figures["shuffled_deduplicated_rate_hz"] == 0
 
 
 def test_no_codes_at_all() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from speechvq.metrics.copy_baseline import CopyModel, fit_copy
+from speechvq.metrics.copy_baseline import CopyBaseline, fit_copy_baseline
 
 
 def pairs(stay: float, count: int = 20_000, num_codes: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -16,15 +16,15 @@ def pairs(stay: float, count: int = 20_000, num_codes: int = 5) -> tuple[np.ndar
 @pytest.mark.parametrize("stay", [0.0, 0.3, 0.9, 1.0])
 def test_the_weight_is_the_likeliest(stay: float) -> None:
     before, after = pairs(stay)
-    model = fit_copy(before, after, 5)
-    assert model.stay == pytest.approx(stay, abs=0.02)
+    model = fit_copy_baseline(before, after, 5)
+    assert model.p_copy == pytest.approx(stay, abs=0.02)
     best = model.bits(before, after).mean()
     for other in np.linspace(0.0, 0.999, 40):
-        assert CopyModel(float(other), model.shares).bits(before, after).mean() >= best - 1e-3
+        assert CopyBaseline(float(other), model.code_probs).bits(before, after).mean() >= best - 1e-3
 
 
 def test_the_probabilities_sum_to_one() -> None:
-    model = fit_copy(*pairs(0.5), 5)
+    model = fit_copy_baseline(*pairs(0.5), 5)
     for before in range(5):
         bits = model.bits(np.full(5, before), np.arange(5))
         assert np.isfinite(bits).all() and (2.0**-bits).sum() == pytest.approx(1.0)

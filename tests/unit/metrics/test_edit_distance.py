@@ -6,7 +6,7 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechvq.metrics.edit_distance import distance, error_rate, matched
+from speechvq.metrics.edit_distance import aligned_pairs, distance, error_rate
 
 PHONES = st.lists(st.sampled_from("abc"), max_size=8)
 
@@ -25,7 +25,7 @@ def by_recursion(first: list[str], second: list[str]) -> int:
 @given(PHONES, PHONES)
 def test_distance_and_pairs(first: list[str], second: list[str]) -> None:
     assert distance(first, second) == by_recursion(first, second) == distance(second, first)
-    pairs = matched(first, second)
+    pairs = aligned_pairs(first, second)
     assert pairs == sorted(pairs) and len({i for i, _ in pairs}) == len({j for _, j in pairs}) == len(pairs)
     wrong = sum(first[i] != second[j] for i, j in pairs)
     assert wrong + len(first) + len(second) - 2 * len(pairs) == by_recursion(first, second)
@@ -35,4 +35,4 @@ def test_by_hand() -> None:
     assert distance("kitten", "sitting") == 3 and distance("", "") == 0
     assert error_rate("abcd", "abd") == 0.25 and error_rate("a", "bcd") == 3
     assert error_rate("a", "") == 1 and math.isnan(error_rate("", "a"))
-    assert matched("abcd", "xabd") == [(0, 1), (1, 2), (3, 3)]
+    assert aligned_pairs("abcd", "xabd") == [(0, 1), (1, 2), (3, 3)]

@@ -9,7 +9,7 @@ from sklearn.metrics import homogeneity_score
 
 from helpers import reference
 from speechvq.alignment.intervals import Interval, phones_at_frames
-from speechvq.metrics.units.purity import PROTOCOLS, LabelledUnits, score_units, speaker_halves
+from speechvq.metrics.units.purity import PROTOCOLS, LabeledCodes, score_purity, speaker_halves
 
 RATE = 50.0
 NAMES = ("SIL", "AA", "B", "S", "T")
@@ -32,7 +32,7 @@ def spoken(seed: int, *, seconds: float = 4.0) -> list[Interval]:
     return [edges[0], *drawn[1:], edges[1]]
 
 
-def corpus(count: int = 12, num_codes: int = 9) -> list[LabelledUnits]:
+def corpus(count: int = 12, num_codes: int = 9) -> list[LabeledCodes]:
     """Codes that know half of the phones."""
     rng = np.random.default_rng(0)
     made = []
@@ -40,11 +40,11 @@ def corpus(count: int = 12, num_codes: int = 9) -> list[LabelledUnits]:
         intervals = spoken(i)
         phones = phones_at_frames(intervals, 200, RATE)
         codes = [NAMES.index(p) if p and rng.random() < 0.5 else rng.integers(num_codes) for p in phones]
-        made.append(LabelledUnits(np.array(codes), intervals, f"speaker {i % 4}"))
+        made.append(LabeledCodes(np.array(codes), intervals, f"speaker {i % 4}"))
     return made
 
 
-def pairs_by_hand(each: LabelledUnits, protocol: str) -> list[tuple[str, int]]:
+def pairs_by_hand(each: LabeledCodes, protocol: str) -> list[tuple[str, int]]:
     """Frames of a protocol, one by one."""
     found = []
     loud = [i for i in each.intervals if i.phone != "SIL"]
@@ -61,32 +61,32 @@ def pairs_by_hand(each: LabelledUnits, protocol: str) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_corpus_equals_loops_and_scikit_learn(protocol: str) -> None:
     units = corpus()
-    score = score_units(units, 9, RATE)[protocol]
+    score = score_purity(units, 9, RATE)[protocol]
     pairs = [pair for each in units for pair in pairs_by_hand(each, protocol)]
     phones, codes = [phone for phone, _ in pairs], [code for _, code in pairs]
-    assert score.figures["frames"] == len(pairs)
-    assert score.figures["dropped_frames"] == 12 * 200 - len(pairs) > 0
-    assert (score.figures["num_phones"], score.figures["active_codes"]) == (5, 9)
+    assert score.metrics["frames"] == len(pairs)
+    assert score.metrics["dropped_frames"] == 12 * 200 - len(pairs) > 0
+    assert (score.metrics["num_phones"], score.metrics["active_codes"]) == (5, 9)
     for name, value in reference.phone_scores(phones, codes).items():
-        assert score.figures[name] == pytest.approx(value, abs=1e-9)
-    assert score.figures["pnmi"] == pytest.approx(homogeneity_score(phones, codes), abs=1e-12)
+        assert score.metrics[name] == pytest.approx(value, abs=1e-9)
+    assert score.metrics["pnmi"] == pytest.approx(homogeneity_score(phones, codes), abs=1e-12)
     halves = [[p for u in units if speaker(u) % 2 == h for p in pairs_by_hand(u, protocol)] for h in (0, 1)]
     right = sum(reference.held_out_purity(halves[i], halves[1 - i]) for i in (0, 1))
-    assert score.figures["phone_purity_heldout"] == pytest.approx(right / len(pairs), abs=1e-12)
+    assert score.metrics["phone_purity_heldout"] == pytest.approx(right / len(pairs), abs=1e-12)
     assert score.phones == tuple(sorted(NAMES)) and score.table.shape == (5, 9)
     assert score.table[1, 3] == pairs.count(("B", 3))
 
 
-def speaker(units: LabelledUnits) -> int:
+def speaker(units: LabeledCodes) -> int:
     return int(units.speaker[-1])
 
 
 def test_the_keys_are_pinned() -> None:
-    scores = score_units(corpus(), 9, RATE)
+    scores = score_purity(corpus(), 9, RATE)
     assert list(scores) == ["all", "edges_trimmed"]
     for score in scores.values():
-        assert list(score.figures) == KEYS
-        assert all(type(value) in (int, float) for value in score.figures.values())
+        assert list(score.metrics) == KEYS
+        assert all(type(value) in (int, float) for value in score.metrics.values())
         assert list(score.intervals) == [
             "majority_prior",
             "phone_purity",
@@ -97,7 +97,7 @@ def test_the_keys_are_pinned() -> None:
             "bitrate_entropy",
         ]
         for name, (low, high) in score.intervals.items():
-            assert low < score.figures[name] < high
+            assert low < score.metrics[name] < high
 
 
 def test_perfect_codes_score_one() -> None:
@@ -107,23 +107,23 @@ def test_perfect_codes_score_one() -> None:
         )
         for each in corpus()
     ]
-    for score in score_units(units, 5, RATE).values():
+    for score in score_purity(units, 5, RATE).values():
         for name in ("phone_purity", "phone_purity_heldout", "cluster_purity", "pnmi"):
-            assert score.figures[name] == pytest.approx(1, abs=1e-12)
-        assert score.figures["shuffled_pnmi"] < 0.05 and score.figures["shuffled_phone_purity"] < 0.6
+            assert score.metrics[name] == pytest.approx(1, abs=1e-12)
+        assert score.metrics["shuffled_pnmi"] < 0.05 and score.metrics["shuffled_phone_purity"] < 0.6
 
 
 def test_one_code_and_codes_of_chance_score_the_prior() -> None:
     rng = np.random.default_rng(0)
     long = [each._replace(codes=rng.integers(4, size=200)) for each in corpus(200)]
-    for score in score_units(long, 4, RATE, resamplings=5).values():
-        figures = score.figures
+    for score in score_purity(long, 4, RATE, num_resamples=5).values():
+        figures = score.metrics
         assert figures["phone_purity"] == pytest.approx(figures["majority_prior"], abs=0.003)
         assert figures["phone_purity_heldout"] == pytest.approx(figures["majority_prior"], abs=0.003)
         assert figures["pnmi"] == pytest.approx(figures["shuffled_pnmi"], abs=0.001)
         assert figures["pnmi"] == pytest.approx(0, abs=0.001)
     same = [each._replace(codes=np.zeros(200, int)) for each in corpus()]
-    figures = score_units(same, 4, RATE)["all"].figures
+    figures = score_purity(same, 4, RATE)["all"].metrics
     assert figures["phone_purity"] == figures["majority_prior"] == figures["shuffled_phone_purity"]
     assert (figures["pnmi"], figures["perplexity"], figures["bitrate_entropy"]) == (0, 1, 0)
     assert figures["bitrate_max"] == 100
@@ -131,7 +131,7 @@ def test_one_code_and_codes_of_chance_score_the_prior() -> None:
 
 def test_order_and_names_change_nothing() -> None:
     units, rng = corpus(), np.random.default_rng(0)
-    expected = score_units(units, 9, RATE, resamplings=2)
+    expected = score_purity(units, 9, RATE, num_resamples=2)
     names, numbers = dict(zip(NAMES[1:], "wxyz")), rng.permutation(9)
     other = [
         each._replace(
@@ -140,40 +140,40 @@ def test_order_and_names_change_nothing() -> None:
         )
         for each in units
     ]
-    changed = score_units([other[i] for i in rng.permutation(len(other))], 9, RATE, resamplings=2)
+    changed = score_purity([other[i] for i in rng.permutation(len(other))], 9, RATE, num_resamples=2)
     for protocol in PROTOCOLS:
-        for name, value in expected[protocol].figures.items():
+        for name, value in expected[protocol].metrics.items():
             if not name.startswith("shuffled"):
-                assert changed[protocol].figures[name] == pytest.approx(value, abs=1e-12), name
+                assert changed[protocol].metrics[name] == pytest.approx(value, abs=1e-12), name
 
 
 def test_equal_seeds_give_equal_numbers() -> None:
-    first, again, other = (score_units(corpus(), 9, RATE, seed=seed)["all"] for seed in (0, 0, 1))
-    assert (first.figures, first.intervals) == (again.figures, again.intervals)
+    first, again, other = (score_purity(corpus(), 9, RATE, seed=seed)["all"] for seed in (0, 0, 1))
+    assert (first.metrics, first.intervals) == (again.metrics, again.intervals)
     assert first.intervals != other.intervals
-    assert first.figures["shuffled_pnmi"] != other.figures["shuffled_pnmi"]
+    assert first.metrics["shuffled_pnmi"] != other.metrics["shuffled_pnmi"]
 
 
 @pytest.mark.parametrize("label", ["SIL", "sil", "", "sp", "h#", "<p:>"])
 def test_silence_is_trimmed_at_the_edges_only(label: str) -> None:
     phones = [label, "AA", "B", label, "B", label, label]
     intervals = [Interval(0.1 + i / 10, 0.2 + i / 10, phone) for i, phone in enumerate(phones)]
-    units = [LabelledUnits(np.arange(45), intervals)]
-    scores = score_units(units, 45, RATE)
-    counts = [(scores[p].figures["frames"], scores[p].figures["dropped_frames"]) for p in PROTOCOLS]
+    units = [LabeledCodes(np.arange(45), intervals)]
+    scores = score_purity(units, 45, RATE)
+    counts = [(scores[p].metrics["frames"], scores[p].metrics["dropped_frames"]) for p in PROTOCOLS]
     assert counts == [(35, 10), (20, 25)]
-    assert scores["edges_trimmed"].figures["num_phones"] == 3
+    assert scores["edges_trimmed"].metrics["num_phones"] == 3
 
 
 def test_without_speakers_nothing_is_held_out() -> None:
     units = [each._replace(speaker="") for each in corpus()]
-    score = score_units(units, 9, RATE)["all"]
-    assert score.figures["phone_purity_heldout"] is None and score.intervals["phone_purity_heldout"] is None
+    score = score_purity(units, 9, RATE)["all"]
+    assert score.metrics["phone_purity_heldout"] is None and score.intervals["phone_purity_heldout"] is None
     one = [each._replace(speaker="a") for each in corpus()]
-    assert score_units(one, 9, RATE)["all"].figures["phone_purity_heldout"] is None
+    assert score_purity(one, 9, RATE)["all"].metrics["phone_purity_heldout"] is None
     known = corpus()
-    some = score_units([*known, known[0]._replace(speaker="")], 9, RATE)["all"].figures
-    assert some["phone_purity_heldout"] == score_units(known, 9, RATE)["all"].figures["phone_purity_heldout"]
+    some = score_purity([*known, known[0]._replace(speaker="")], 9, RATE)["all"].metrics
+    assert some["phone_purity_heldout"] == score_purity(known, 9, RATE)["all"].metrics["phone_purity_heldout"]
 
 
 def test_halves() -> None:
@@ -181,13 +181,13 @@ def test_halves() -> None:
 
 
 def test_nothing_to_score() -> None:
-    silent = LabelledUnits(np.arange(3), [Interval(0.0, 1.0, "SIL")])
-    figures = {p: s.figures for p, s in score_units([silent], 9, RATE).items()}
+    silent = LabeledCodes(np.arange(3), [Interval(0.0, 1.0, "SIL")])
+    figures = {p: s.metrics for p, s in score_purity([silent], 9, RATE).items()}
     assert figures["all"]["frames"] == 3 and figures["edges_trimmed"]["frames"] == 0
     assert figures["edges_trimmed"]["pnmi"] is None and figures["edges_trimmed"]["perplexity"] is None
-    for units in ([], [LabelledUnits(np.zeros(0, int), [])], [LabelledUnits(np.zeros(3, int), [])]):
-        score = score_units(units, 9, RATE)["all"]
-        assert score.figures["frames"] == 0 and score.figures["phone_purity"] is None and score.phones == ()
+    for units in ([], [LabeledCodes(np.zeros(0, int), [])], [LabeledCodes(np.zeros(3, int), [])]):
+        score = score_purity(units, 9, RATE)["all"]
+        assert score.metrics["frames"] == 0 and score.metrics["phone_purity"] is None and score.phones == ()
 
 
 @pytest.mark.parametrize(
@@ -201,14 +201,14 @@ def test_nothing_to_score() -> None:
 )
 def test_bad_codes_are_refused(codes: np.ndarray, words: str) -> None:
     with pytest.raises(ValueError) as error:
-        score_units([LabelledUnits(codes, spoken(0))], 9, RATE)
+        score_purity([LabeledCodes(codes, spoken(0))], 9, RATE)
     assert words in str(error.value)
 
 
 def test_words_in_place_of_phones_are_refused_before_memory_runs_out() -> None:
     intervals = [Interval(i / 10, (i + 1) / 10, f"word {i}") for i in range(200)]
     with pytest.raises(ValueError, match="200 different labels"):
-        score_units([LabelledUnits(np.zeros(10, int), intervals)], 1_000_000, RATE)
+        score_purity([LabeledCodes(np.zeros(10, int), intervals)], 1_000_000, RATE)
 
 
 def test_a_million_frames_score_in_ten_seconds() -> None:
@@ -216,13 +216,13 @@ def test_a_million_frames_score_in_ten_seconds() -> None:
     rng = np.random.default_rng(0)
     labels = [f"phone {i}" for i in range(40)]
 
-    def utterances() -> Iterator[LabelledUnits]:
+    def utterances() -> Iterator[LabeledCodes]:
         for i in range(2000):
             drawn = rng.integers(40, size=125)
             intervals = [Interval(n * 0.08, n * 0.08 + 0.08, labels[phone]) for n, phone in enumerate(drawn)]
-            yield LabelledUnits(rng.integers(512, size=500), intervals, f"speaker {i % 100}")
+            yield LabeledCodes(rng.integers(512, size=500), intervals, f"speaker {i % 100}")
 
     start = time.process_time()
-    scores = score_units(utterances(), 512, RATE)
-    assert scores["all"].figures["frames"] == 1_000_000
+    scores = score_purity(utterances(), 512, RATE)
+    assert scores["all"].metrics["frames"] == 1_000_000
     assert time.process_time() - start < 10  # 4 measured

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from helpers.voices import VOICES, speech
-from speechvq.metrics.speaker_classifier import VoiceClassifier
+from speechvq.metrics.speaker_classifier import SpeakerClassifier
 
 SOUNDS = [(voice, speech(voice, seed=10 * i + n)) for n, voice in enumerate(VOICES) for i in range(4)]
 
 
-def fitted(seed: int = 0) -> VoiceClassifier:
-    return VoiceClassifier.fit([wave for _, wave in SOUNDS], [voice for voice, _ in SOUNDS], seed=seed)
+def fitted(seed: int = 0) -> SpeakerClassifier:
+    return SpeakerClassifier.fit([wave for _, wave in SOUNDS], [voice for voice, _ in SOUNDS], seed=seed)
 
 
 def test_new_sentences_are_recognised() -> None:
@@ -35,7 +35,7 @@ def test_scores_name_every_voice_and_the_best_is_predicted() -> None:
 
 
 def test_fitting_is_deterministic_and_takes_an_iterator() -> None:
-    again = VoiceClassifier.fit((wave for _, wave in SOUNDS), [voice for voice, _ in SOUNDS])
+    again = SpeakerClassifier.fit((wave for _, wave in SOUNDS), [voice for voice, _ in SOUNDS])
     np.testing.assert_array_equal(fitted().weights, again.weights)
     assert not np.array_equal(fitted(seed=1).weights, again.weights)
 
@@ -49,6 +49,6 @@ def test_any_sound_has_scores(wave: np.ndarray) -> None:
 
 def test_two_voices_are_needed_and_a_name_each() -> None:
     with pytest.raises(ValueError, match="1 voices to tell apart"):
-        VoiceClassifier.fit([SOUNDS[0][1]], ["ann"])
+        SpeakerClassifier.fit([SOUNDS[0][1]], ["ann"])
     with pytest.raises(ValueError, match="1 sounds and 2 names"):
-        VoiceClassifier.fit([SOUNDS[0][1]], ["ann", "ben"])
+        SpeakerClassifier.fit([SOUNDS[0][1]], ["ann", "ben"])

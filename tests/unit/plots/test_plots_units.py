@@ -9,16 +9,16 @@ import pytest
 from helpers.voices import speech
 from speechvq.alignment.intervals import Interval
 from speechvq.alignment.phones import PHONES, SILENCE
-from speechvq.metrics.units.purity import LabelledUnits, score_units
+from speechvq.metrics.units.purity import LabeledCodes, score_purity
 from speechvq.plots.phone_colors import order_by_manner, phone_colors
 from speechvq.plots.units import plot_units
 
 
-def units(names: list[str], *, seconds: float = 0.6, rate: float = 50.0, codes: int = 16) -> LabelledUnits:
+def units(names: list[str], *, seconds: float = 0.6, rate: float = 50.0, codes: int = 16) -> LabeledCodes:
     count = max(round(seconds * rate), 1)
     cuts = np.linspace(0, seconds, len(names) + 1)
     intervals = [Interval(a, b, name) for a, b, name in zip(cuts, cuts[1:], names)]
-    return LabelledUnits(np.random.default_rng(0).integers(codes, size=count), intervals)
+    return LabeledCodes(np.random.default_rng(0).integers(codes, size=count), intervals)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ def units(names: list[str], *, seconds: float = 0.6, rate: float = 50.0, codes: 
     ],
     ids=["usual", "one code", "many", "slow", "a moment"],
 )
-def test_everything_can_be_drawn(example: LabelledUnits, sound: bool, tmp_path: Path) -> None:
+def test_everything_can_be_drawn(example: LabeledCodes, sound: bool, tmp_path: Path) -> None:
     rate = 5.0 if len(example.codes) == 3 else 50.0
-    score = score_units([example], 300, rate, resamplings=2)["all"]
+    score = score_purity([example], 300, rate, num_resamples=2)["all"]
     wave = speech("ann", seconds=0.6) if sound else None
     plot_units(tmp_path / "a.png", score, example, wave, title="ann $1$", frame_rate=rate)
     drawn = matplotlib.image.imread(tmp_path / "a.png")
