@@ -11,7 +11,7 @@ from speechvq.config import Run, read_run
 from speechvq.errors import UserError
 
 CONFIG = "config.yaml"
-LESSONS = {  # by model.kind, the module that knows its data and its measures
+TASKS = {  # by model.kind, the module that knows its data and its measures
     "speech": "speech",
     "sequence": "sequence",
     "image_vqvae": "images",
@@ -46,14 +46,14 @@ def _work(arguments: argparse.Namespace) -> int:
     """0 after the last step, or 128 + the signal that stopped the run."""
     config = read_run(arguments.config, arguments.set)
     from speechvq.runtime import distributed  # torch takes two seconds to import; --help need not wait
-    from speechvq.training.task import joined, learn
+    from speechvq.training.task import distributed_device, run_training
 
-    subject = importlib.import_module(f"speechvq.training.tasks.{LESSONS[config.model.kind]}")
-    with joined(arguments.device) as device:
-        lesson = subject.lesson(config, device)
+    subject = importlib.import_module(f"speechvq.training.tasks.{TASKS[config.model.kind]}")
+    with distributed_device(arguments.device) as device:
+        task = subject.build_task(config, device)
         if distributed.rank() == 0:
             claim(arguments.out, config)
-        return learn(lesson, arguments.out, config.train)
+        return run_training(task, arguments.out, config.train)
 
 
 def claim(out: Path, config: Run) -> None:

@@ -20,7 +20,7 @@ case "$schedule" in
 full) ;;
 short)
     first=recipes/video/vqvae.yaml
-    brief=(data.batch=8 train.learning_rate=2e-3 train.warmup=50 train.decay=0.4 train.average=0.995
+    brief=(data.batch=8 train.learning_rate=2e-3 train.warmup=50 train.lr_decay_fraction=0.4 train.ema_decay=0.995
         train.evaluate_every=200 train.save_every=200)
     for word in "${brief[@]}" train.steps=300 model.layers=6 model.channels=32 model.hidden=64; do
         prior+=(--set "$word")

@@ -24,7 +24,7 @@ case "$schedule" in
 full) ;;
 brief)
     ahead=4 shown=right
-    brief=(train.steps=6 train.warmup=2 train.evaluate_every=6 train.evaluate_crops=4)
+    brief=(train.steps=6 train.warmup=2 train.evaluate_every=6 train.num_eval_items=4)
     for word in model.autoencoder.units=8 "${brief[@]}"; do vqvae+=(--set "$word"); done
     small=(model.channels=8 model.blocks=2 model.pixelcnn.channels=8 model.pixelcnn.hidden=16)
     small+=(model.motion.channels=8 model.motion.blocks=1 model.motion.steps=6)

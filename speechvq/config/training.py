@@ -12,17 +12,19 @@ class TrainConfig:
 
     steps: int = within(1, 10**9, 20_000)
     learning_rate: float = within(0, 10, 1e-3)
-    encoder_rate: float = within(
+    encoder_lr_scale: float = within(
         0, 10, 1.0
     )  # the encoder's share of the rate; 0 leaves encoder and, in speech, codebook as they began
     warmup: int = within(0, 10**9, 200)  # steps of rising rate
-    decay: float = within(0, 1, 0.3)  # last share of the steps, over which the rate falls linearly to zero
-    clip: float = within(1e-9, 1e9, 1.0)  # largest gradient norm
-    average: float = within(0, 1, 0.999)  # decay of the averaged weights that are evaluated and exported
+    lr_decay_fraction: float = within(
+        0, 1, 0.3
+    )  # last share of the steps, over which the rate falls linearly to zero
+    grad_clip: float = within(1e-9, 1e9, 1.0)  # largest gradient norm
+    ema_decay: float = within(0, 1, 0.999)  # decay of the averaged weights that are evaluated and exported
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False  # image models only: encoder and decoder by torch.compile, a minute at the start
     seed: int = within(0, 2**62, 0)
     evaluate_every: int = within(1, 10**9, 500)  # steps
-    evaluate_crops: int = within(2, 65_536, 32)
+    num_eval_items: int = within(2, 65_536, 32)
     save_every: int = within(1, 10**9, 500)  # steps
-    keep: int = within(1, 10**6, 2)  # checkpoints kept
+    keep_checkpoints: int = within(1, 10**6, 2)  # checkpoints kept

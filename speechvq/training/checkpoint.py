@@ -1,6 +1,6 @@
 """Checkpoints: complete or ignored, safetensors and JSON, enough to continue bit by bit.
 
-A checkpoint is a folder `checkpoints/step_N` with `model`, `average` and `optimizer` (.safetensors),
+A checkpoint is a folder `checkpoints/step_N` with `model`, `ema` and `optimizer` (.safetensors),
 `state.json` and, written last, the marker `COMPLETE`. It is made under another name and renamed, so a crash
 at any moment leaves the one before it whole. The random state needs no place: it is a function of seed and
 step.
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from speechvq.errors import UserError
 from speechvq.io.atomic import atomic_folder, remove_temporaries, write_text
 from speechvq.io.tensors import check_tensors, read_tensors, write_tensors
-from speechvq.training.ema import WeightAverage
+from speechvq.training.ema import EMA
 
 MARKER = "COMPLETE"
 
@@ -29,9 +29,11 @@ class TrainingState:
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
-    average: WeightAverage
+    ema: EMA
     step: int = 0
-    window: dict[str, Tensor] = field(default_factory=dict)  # what the log has summed up since its last line
+    interval_sums: dict[str, Tensor] = field(
+        default_factory=dict
+    )  # what the log has summed up since its last line
 
 
 def save_checkpoint(run: Path, state: TrainingState, keep: int) -> Path:
@@ -46,9 +48,9 @@ def save_checkpoint(run: Path, state: TrainingState, keep: int) -> Path:
     remove_temporaries(folder.parent)  # left by a crash
     with atomic_folder(folder) as temporary:
         write_tensors(temporary / "model.safetensors", state.model.state_dict())
-        write_tensors(temporary / "average.safetensors", state.average.tensors)
+        write_tensors(temporary / "ema.safetensors", state.ema.tensors)
         write_tensors(temporary / "optimizer.safetensors", _optimizer_tensors(state))
-        window = {name: total.tolist() for name, total in state.window.items()}
+        window = {name: total.tolist() for name, total in state.interval_sums.items()}
         write_text(temporary / "state.json", json.dumps({"step": state.step, "window": window}))
         (temporary / MARKER).touch()
     for old in list_checkpoints(run)[:-keep]:
@@ -81,17 +83,17 @@ def load_checkpoint(folder: Path, state: TrainingState) -> None:
         step, sums = int(progress["step"]), progress.get("window", {})
         window = {name: torch.tensor(total, dtype=torch.float64) for name, total in sums.items()}
         tensors = {
-            name: read_tensors(folder / f"{name}.safetensors") for name in ("model", "average", "optimizer")
+            name: read_tensors(folder / f"{name}.safetensors") for name in ("model", "ema", "optimizer")
         }
-        for name in ("model", "average"):
+        for name in ("model", "ema"):
             check_tensors(folder / f"{name}.safetensors", tensors[name], state.model.state_dict())
         moments = _optimizer_state(state, tensors["optimizer"])
     except (ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError) as error:
         raise UserError(f"{folder}: damaged checkpoint ({error}); {remedy}") from None
     state.model.load_state_dict(tensors["model"])
-    state.average.load(tensors["average"])
+    state.ema.load(tensors["ema"])
     state.optimizer.load_state_dict(moments)
-    state.step, state.window = step, window
+    state.step, state.interval_sums = step, window
 
 
 def _optimizer_tensors(state: TrainingState) -> dict[str, Tensor]:

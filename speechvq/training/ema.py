@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class WeightAverage:
+class EMA:
     """Exponential moving average of every floating tensor of a model; other buffers are copied.
 
     The memory grows with the steps, min(decay, (1 + t) / (10 + t)), so that early evaluations are not of

@@ -14,12 +14,14 @@ from speechvq.config import TrainConfig
 from speechvq.runtime import distributed
 from speechvq.runtime.precision import has_bf16_products
 from speechvq.training.checkpoint import TrainingState, list_checkpoints, load_checkpoint, save_checkpoint
-from speechvq.training.ema import WeightAverage
+from speechvq.training.ema import EMA
 from speechvq.training.meter import Losses, Meter
 from speechvq.training.metrics_log import MetricsLog, say
 
 LOG_EVERY = 50  # steps
-DEAF_BITS = 0.02  # a decoder that loses less by another utterance's codes does not listen to them
+POSTERIOR_COLLAPSE_BITS = (
+    0.02  # a decoder that loses less by another utterance's codes does not listen to them
+)
 
 Batches = Callable[[int], Iterator[tuple[Tensor, ...]]]
 Evaluate = Callable[[nn.Module], dict[str, float]]
@@ -53,7 +55,7 @@ def fit(
         UserError: NaN or Inf in several updates running; a damaged checkpoint; a full disk.
     """
     optimizer = torch.optim.Adam(_groups(model, config), lr=config.learning_rate, fused=True)
-    state = TrainingState(model, optimizer, WeightAverage(model, config.average))
+    state = TrainingState(model, optimizer, EMA(model, config.ema_decay))
     if checkpoints := list_checkpoints(run):
         load_checkpoint(checkpoints[-1], state)
         say(f"resuming from {checkpoints[-1]}")
@@ -62,7 +64,7 @@ def fit(
             "warning: this device only emulates bfloat16, which is many times slower: set train.precision=fp32"
         )
     log = MetricsLog(run, state.step) if distributed.rank() == 0 else None
-    meter = Meter(config, state.window)
+    meter = Meter(config, state.interval_sums)
     with _StopSignals() as stop:
         stream = batches(state.step) if state.step < config.steps else iter(())
         while state.step < config.steps:
@@ -72,10 +74,10 @@ def fit(
                 meter.report(state, log)
             if state.step % config.evaluate_every == 0 or state.step == config.steps:
                 _evaluate(state, evaluate, log, config)
-            signum = stop.agreed(next(model.parameters()).device)
+            signum = stop.any_rank_signalled(next(model.parameters()).device)
             if signum or state.step % config.save_every == 0 or state.step == config.steps:
                 if distributed.rank() == 0:
-                    save_checkpoint(run, state, config.keep)
+                    save_checkpoint(run, state, config.keep_checkpoints)
             if signum and state.step < config.steps:
                 raise Interrupted(signum)
     return state
@@ -84,7 +86,7 @@ def fit(
 def learning_rate(step: int, config: TrainConfig) -> float:
     """Rate of update `step` (from 0): a linear rise, a plateau, a linear fall over the last `decay`."""
     rise = (step + 1) / max(config.warmup, 1)
-    fall = (config.steps - step) / max(config.decay * config.steps, 1)
+    fall = (config.steps - step) / max(config.lr_decay_fraction * config.steps, 1)
     return config.learning_rate * min(1.0, rise, fall)
 
 
@@ -92,15 +94,15 @@ def _groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
     """The weights by their share of the learning rate."""
     encoder = [p for name, p in model.named_parameters() if name.startswith("encoder.")]
     others = [p for name, p in model.named_parameters() if not name.startswith("encoder.")]
-    groups = [{"params": others, "share": 1.0}, {"params": encoder, "share": config.encoder_rate}]
+    groups = [{"params": others, "share": 1.0}, {"params": encoder, "share": config.encoder_lr_scale}]
     return [group for group in groups if group["params"]]
 
 
-def averaged(state: TrainingState) -> nn.Module:
+def ema_weights(state: TrainingState) -> nn.Module:
     """The model with the averaged weights swapped in; call again to swap back."""
     live = {name: tensor.detach().clone() for name, tensor in state.model.state_dict().items()}
-    state.model.load_state_dict(state.average.tensors)
-    state.average.load(live)
+    state.model.load_state_dict(state.ema.tensors)
+    state.ema.load(live)
     return state.model
 
 
@@ -113,12 +115,12 @@ def _update(state: TrainingState, batch: tuple[Tensor, ...], config: TrainConfig
     state.optimizer.zero_grad()
     losses.total.backward()
     _share_gradients(state.model)
-    norm = float(nn.utils.clip_grad_norm_(state.model.parameters(), config.clip))
+    norm = float(nn.utils.clip_grad_norm_(state.model.parameters(), config.grad_clip))
     if math.isfinite(norm):
         for group in state.optimizer.param_groups:
             group["lr"] = group.get("share", 1.0) * learning_rate(state.step, config)
         state.optimizer.step()
-        state.average.update(state.model, state.step)
+        state.ema.update(state.model, state.step)
     state.step += 1
     return losses, norm
 
@@ -138,14 +140,14 @@ def _evaluate(state: TrainingState, evaluate: Evaluate, log: MetricsLog | None, 
     """Measure the averaged weights on the first process, and say so."""
     if log is None:
         return
-    model = averaged(state).eval()
+    model = ema_weights(state).eval()
     with torch.no_grad():
         values = evaluate(model)
-    averaged(state).train()
+    ema_weights(state).train()
     log.write(state.step, values)
     say(f"step {state.step}: " + ", ".join(f"{name} {value:.3f}" for name, value in values.items()))
     late = state.step >= config.warmup + 2 * config.evaluate_every
-    if late and values.get("codes_gap_bits", math.inf) < DEAF_BITS:
+    if late and values.get("codes_gap_bits", math.inf) < POSTERIOR_COLLAPSE_BITS:
         say(
             "WARNING: THE DECODER IGNORES THE CODES: another utterance's cost it "
             f"{values['codes_gap_bits']:.3f} bits. What it says will not be what was said. Lower "
@@ -159,7 +161,7 @@ class _StopSignals:
 
     signum: int = 0
 
-    def agreed(self, device: torch.device) -> int:
+    def any_rank_signalled(self, device: torch.device) -> int:
         """The signal that some process has noted, the same on each, so that all stop after the same step."""
         if distributed.world_size() == 1:
             return self.signum

@@ -13,7 +13,7 @@ from speechvq.quantizer import perplexity
 from speechvq.training.checkpoint import TrainingState
 from speechvq.training.metrics_log import MetricsLog, say
 
-BAD_STEPS = 3  # updates in a row that may be lost to NaN or Inf before the run stops
+MAX_NONFINITE_STEPS = 3  # updates in a row that may be lost to NaN or Inf before the run stops
 
 
 class Losses(Protocol):
@@ -38,13 +38,13 @@ class Losses(Protocol):
 class Meter:
     """Sums between two log lines; they live in the training state, so a resumed run logs the same means."""
 
-    def __init__(self, config: TrainConfig, window: dict[str, Tensor]) -> None:
+    def __init__(self, config: TrainConfig, interval_sums: dict[str, Tensor]) -> None:
         """
         Args:
             config: how the run trains.
             window: the sums by name, changed in place.
         """
-        self.config, self.bad, self.window, self.norm = config, 0, window, 0.0
+        self.config, self.nonfinite_steps, self.window, self.norm = config, 0, interval_sums, 0.0
         self.started, self.steps = time.monotonic(), 0
 
     def count(self, losses: Losses, norm: float) -> None:
@@ -53,10 +53,10 @@ class Meter:
         Raises:
             UserError: the updates keep being lost to NaN or Inf.
         """
-        self.bad = 0 if math.isfinite(norm) else self.bad + 1
-        if self.bad >= BAD_STEPS:
+        self.nonfinite_steps = 0 if math.isfinite(norm) else self.nonfinite_steps + 1
+        if self.nonfinite_steps >= MAX_NONFINITE_STEPS:
             raise UserError(
-                f"NaN or Inf in {BAD_STEPS} updates running (none was applied); lower train.learning_rate, "
+                f"NaN or Inf in {MAX_NONFINITE_STEPS} updates running (none was applied); lower train.learning_rate, "
                 "look for damaged sound, or go on from the last checkpoint"
             )
         seen = {"steps": torch.ones(())} | {k: v for k, v in losses._asdict().items() if k != "total"}

@@ -15,24 +15,24 @@ from speechvq.errors import UserError
 from speechvq.runtime import distributed
 from speechvq.runtime.memory import keep_freed_memory
 from speechvq.training.checkpoint import list_checkpoints
-from speechvq.training.loop import Batches, Evaluate, Interrupted, averaged, fit
+from speechvq.training.loop import Batches, Evaluate, Interrupted, ema_weights, fit
 from speechvq.training.metrics_log import say
 
 
-class Lesson(NamedTuple):
+class TrainingTask(NamedTuple):
     """A model and all that is particular to teaching it."""
 
     model: nn.Module  # on its device; called with a batch's tensors it returns Losses
     batches: Batches  # endless batches from a step on
     evaluate: Evaluate  # measures a model on held-out data
     export: Callable[[Path, nn.Module], None]  # writes a model directory
-    begin: Callable[[], None] = lambda: (
+    pretrain: Callable[[], None] = lambda: (
         None
     )  # what comes before the first step of a run that was not begun yet
     compile: Callable[[], None] | None = None  # fuses the model's kernels, where that is known to work
 
 
-def learn(lesson: Lesson, out: Path, config: TrainConfig) -> int:
+def run_training(task: TrainingTask, out: Path, config: TrainConfig) -> int:
     """Train to the last step and export the averaged weights to `out/model`.
 
     Returns:
@@ -43,24 +43,24 @@ def learn(lesson: Lesson, out: Path, config: TrainConfig) -> int:
     """
     keep_freed_memory()
     if config.compile:
-        if lesson.compile is None:
+        if task.compile is None:
             raise UserError("train.compile=true is for image models only; leave it out")
-        lesson.compile()
+        task.compile()
     try:
         if not list_checkpoints(out):
-            lesson.begin()
-        state = fit(lesson.model, lesson.batches, lesson.evaluate, out, config)
+            task.pretrain()
+        state = fit(task.model, task.batches, task.evaluate, out, config)
     except Interrupted as stop:
         say(str(stop))
         return 128 + stop.signum
     if distributed.rank() == 0:
-        lesson.export(out / "model", averaged(state))
+        task.export(out / "model", ema_weights(state))
         say(f"the model is in {out / 'model'}")
     return 0
 
 
 @contextmanager
-def joined(device: str) -> Iterator[torch.device]:
+def distributed_device(device: str) -> Iterator[torch.device]:
     """The device asked for or the best there is; with the other processes when started by torchrun.
 
     Raises:

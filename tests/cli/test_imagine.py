@@ -65,9 +65,7 @@ def test_a_stopped_run_ends_like_an_unbroken_one(name: str, world: Path, tmp_pat
     shutil.rmtree(list_checkpoints(tmp_path / name)[-1])
     run = run_of(world, **TOLD[name])
     assert learn(tmp_path, run, name) == 0
-    one, other = (
-        read_tensors(list_checkpoints(f / name)[-1] / "average.safetensors") for f in (world, tmp_path)
-    )
+    one, other = (read_tensors(list_checkpoints(f / name)[-1] / "ema.safetensors") for f in (world, tmp_path))
     assert one.keys() == other.keys() and all(
         torch.equal(one[name], tensor) for name, tensor in other.items()
     )

@@ -32,7 +32,7 @@ from speechvq.training.checkpoint import list_checkpoints
 from speechvq.training.tasks import second_stage
 
 PIXELCNN = PixelCNNConfig(layers=2, channels=6, reach=1, hidden=8)
-BRIEF = TrainConfig(steps=4, warmup=2, evaluate_every=4, evaluate_crops=4, save_every=100)
+BRIEF = TrainConfig(steps=4, warmup=2, evaluate_every=4, num_eval_items=4, save_every=100)
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +77,19 @@ def test_a_stopped_run_ends_like_an_unbroken_one(
     kind: str, runs: Path, pictures: Path, tmp_path: Path
 ) -> None:
     config = run_of(kind, pictures, save_every=3)
-    learn(tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, steps=3, decay=0.0)))
-    whole = learn(
-        tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, decay=0.0)), "whole"
+    learn(
+        tmp_path,
+        dataclasses.replace(config, train=dataclasses.replace(config.train, steps=3, lr_decay_fraction=0.0)),
     )
-    resumed = learn(tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, decay=0.0)))
-    one, other = (read_tensors(list_checkpoints(run)[-1] / "average.safetensors") for run in (whole, resumed))
+    whole = learn(
+        tmp_path,
+        dataclasses.replace(config, train=dataclasses.replace(config.train, lr_decay_fraction=0.0)),
+        "whole",
+    )
+    resumed = learn(
+        tmp_path, dataclasses.replace(config, train=dataclasses.replace(config.train, lr_decay_fraction=0.0))
+    )
+    one, other = (read_tensors(list_checkpoints(run)[-1] / "ema.safetensors") for run in (whole, resumed))
     assert all(torch.equal(one[name], tensor) for name, tensor in other.items())
 
 

@@ -1,4 +1,4 @@
-"""A prior's lesson: it learns, resumes to the bit, measures honestly, and refuses in one line."""
+"""A prior's training: it learns, resumes to the bit, measures honestly, and refuses in one line."""
 
 import json
 import shutil
@@ -39,7 +39,7 @@ def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that has learnt the walk, and that ada's goes up and bob's down."""
     place = tmp_path_factory.mktemp("exp")
     config = prior_run(
-        folder, GRU_TOLD, steps=150, learning_rate=2e-2, average=0.9, evaluate_every=75, save_every=75
+        folder, GRU_TOLD, steps=150, learning_rate=2e-2, ema_decay=0.9, evaluate_every=75, save_every=75
     )
     assert train.main(arguments(place, config)) == 0
     return place / "run"
@@ -77,7 +77,7 @@ def test_a_resumed_run_ends_like_an_unbroken_one(
     assert train.main(argv) == 128 + signal.SIGTERM
     monkeypatch.undo()
     assert list_checkpoints(tmp_path / "stopped")[-1].name == "step_7" and train.main(argv) == 0
-    for name in ("model", "average", "optimizer"):
+    for name in ("model", "ema", "optimizer"):
         one, other = (
             read_tensors(list_checkpoints(tmp_path / run)[-1] / f"{name}.safetensors")
             for run in ("unbroken", "stopped")

@@ -176,7 +176,7 @@ PIXELCNN = PixelCNNConfig(layers=2, channels=6, reach=1, hidden=8)
 STAGE = SecondStageConfig(
     latents=2, units=8, quantizer=QuantizerConfig(num_codes=4, dim=4, codebook="ema"), pixelcnn=PIXELCNN
 )
-GRID_TRAINING = TrainConfig(steps=STEPS, warmup=2, evaluate_every=10, evaluate_crops=4, save_every=100)
+GRID_TRAINING = TrainConfig(steps=STEPS, warmup=2, evaluate_every=10, num_eval_items=4, save_every=100)
 
 
 def first_stage(folder: Path) -> GridDataConfig:
@@ -253,7 +253,7 @@ CURVES: dict[str, Callable[[Path], Curves]] = {
     "speech, ema": _speech("ema"),
     "speech, jitter": _speech(jitter=0.5),
     "speech, noise and excerpt": _speech(noise=4.0, excerpt=160),
-    "speech, encoder held": _speech(train={"encoder_rate": 0.0}),
+    "speech, encoder held": _speech(train={"encoder_lr_scale": 0.0}),
     "speech, bf16": _speech(train={"precision": "bf16"}),
     "speech, pitch": _speech(wavenet=dataclasses.replace(tiny.WAVENET, pitch=True), crop=1_600),
     "speech, phase": _speech(wavenet=WITH_PHASE, crop=1_600),

@@ -65,7 +65,7 @@ def run_of(kind: str, root: Path, **train: Any) -> ImageRun:
         "steps": 6,
         "warmup": 2,
         "evaluate_every": 3,
-        "evaluate_crops": 4,
+        "num_eval_items": 4,
         "save_every": 100,
     }
     run: ImageRun = RUNS[kind](

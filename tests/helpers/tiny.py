@@ -81,7 +81,7 @@ def run_config(
         "warmup": 4,
         "learning_rate": 3e-3,
         "evaluate_every": 10,
-        "evaluate_crops": 3,
+        "num_eval_items": 3,
     } | train
     return SpeechRun(
         speech_config(codebook, **(model or {})),

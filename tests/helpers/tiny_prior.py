@@ -67,7 +67,7 @@ def prior_run(folder: Path, model: SequencePriorConfig = TOLD, **train: float) -
         "warmup": 4,
         "learning_rate": 1e-2,
         "evaluate_every": 10,
-        "evaluate_crops": 3,
+        "num_eval_items": 3,
     } | train
     data = CodesDataConfig(
         codes=str(folder / "codes"), manifest=str(folder / "manifest.tsv"), crop=16, batch=4

@@ -23,7 +23,7 @@ from speechvq.runtime import distributed
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import task
 from speechvq.training.checkpoint import TrainingState
-from speechvq.training.ema import WeightAverage
+from speechvq.training.ema import EMA
 from speechvq.training.loop import _update
 from speechvq.training.tasks import speech
 
@@ -35,7 +35,7 @@ def steps_on_share(mode: str, rank: int, world_size: int) -> dict[str, Tensor]:
     rounding."""
     torch.manual_seed(0)
     model = SpeechVQ(speech_config(mode), VOICES)
-    state = TrainingState(model, torch.optim.SGD(model.parameters(), lr=1.0), WeightAverage(model, 0.9))
+    state = TrainingState(model, torch.optim.SGD(model.parameters(), lr=1.0), EMA(model, 0.9))
     share = BATCH // world_size
     own = slice(rank * share, (rank + 1) * share)
     for step in range(STEPS):

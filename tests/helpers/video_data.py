@@ -50,7 +50,9 @@ def make_world(folder: Path) -> Path:
 def run_of(folder: Path, **told: Any) -> VideoPriorRun:
     """A run of a few steps on the world in a folder."""
     data = VideoDataConfig(str(folder / "model"), str(folder / "maze"), batch=2)
-    brief = TrainConfig(steps=4, warmup=2, evaluate_every=2, evaluate_crops=4, save_every=2, decay=0.0)
+    brief = TrainConfig(
+        steps=4, warmup=2, evaluate_every=2, num_eval_items=4, save_every=2, lr_decay_fraction=0.0
+    )
     return VideoPriorRun(dataclasses.replace(PRIOR, **told), data, brief)
 
 

@@ -51,7 +51,7 @@ MAINS = {
 WAVENET = "{stacks: 1, layers: 3, residual: 4, skip: 4, hidden: 4, condition: 4, speaker: 2, levels: 32}"
 SHRUNK = {
     "train.steps": "2",
-    "train.evaluate_crops": "2",
+    "train.num_eval_items": "2",
     "data.crop": "1280",
     "model.excerpt": "640",
     "model.encoder.channels": "8",

@@ -8,15 +8,13 @@ import torch
 from torch import nn
 
 from speechvq.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
-from speechvq.training.ema import WeightAverage
+from speechvq.training.ema import EMA
 
 
 def state_of(seed: int) -> TrainingState:
     torch.manual_seed(seed)
     model = nn.Conv2d(3, 4, 2).to(memory_format=torch.channels_last)
-    return TrainingState(
-        model, torch.optim.Adam(model.parameters(), lr=0.1, fused=True), WeightAverage(model, 0.9)
-    )
+    return TrainingState(model, torch.optim.Adam(model.parameters(), lr=0.1, fused=True), EMA(model, 0.9))
 
 
 def update(state: TrainingState) -> None:

@@ -15,12 +15,12 @@ from speechvq.images.model_directory import ImageModel, build, save_image_model
 from speechvq.images.vimco import ImageVimco
 from speechvq.images.vqvae import ImageVQ
 from speechvq.runtime import distributed
-from speechvq.training.task import Lesson
+from speechvq.training.task import TrainingTask
 
 AT_ONCE = 32  # held-out pictures measured at once; bounds memory
 
 
-def lesson(config: ImageRun, device: torch.device) -> Lesson:
+def build_task(config: ImageRun, device: torch.device) -> TrainingTask:
     """The model on its device, its pictures and its measure.
 
     Raises:
@@ -29,7 +29,7 @@ def lesson(config: ImageRun, device: torch.device) -> Lesson:
     training, heldout = read_images(config.data.root, "train"), read_images(config.data.root, "test")
     check_size(training, config.model.autoencoder.size, config.data.root)
     torch.manual_seed(config.train.seed)
-    pictures = heldout.batch(slice(config.train.evaluate_crops))
+    pictures = heldout.batch(slice(config.train.num_eval_items))
 
     def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
         numbers = shuffled_batches(
@@ -43,7 +43,7 @@ def lesson(config: ImageRun, device: torch.device) -> Lesson:
         return ((training.batch(which),) for which in numbers)
 
     model = build(config.model).to(device)
-    return Lesson(
+    return TrainingTask(
         model,
         batches,
         lambda taught: measure(taught, pictures),

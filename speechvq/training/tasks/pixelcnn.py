@@ -20,7 +20,7 @@ from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.priors.grid.prior import GridPrior, save_grid_prior
 from speechvq.runtime import distributed
 from speechvq.training.loop import Batches
-from speechvq.training.task import Lesson
+from speechvq.training.task import TrainingTask
 
 AT_ONCE = 32  # held-out grids measured at once; bounds memory
 
@@ -35,7 +35,7 @@ class GridData(NamedTuple):
     source: str  # the model's fingerprint
 
 
-def lesson(config: PixelCNNRun, device: torch.device) -> Lesson:
+def build_task(config: PixelCNNRun, device: torch.device) -> TrainingTask:
     """The prior on its device, its codes and its measure.
 
     Raises:
@@ -44,9 +44,9 @@ def lesson(config: PixelCNNRun, device: torch.device) -> Lesson:
     data = read_grids(config.data, device)
     torch.manual_seed(config.train.seed)
     prior = GridPrior(config.model, data.grid, data.classes, data.source).to(device)
-    codes, labels = (torch.from_numpy(np.array(part[: config.train.evaluate_crops])) for part in data.heldout)
+    codes, labels = (torch.from_numpy(np.array(part[: config.train.num_eval_items])) for part in data.heldout)
     batches = grid_batches(data, config.data.batch, config.train.seed)
-    return Lesson(prior, batches, lambda model: measure(model, codes.long(), labels), _export)
+    return TrainingTask(prior, batches, lambda model: measure(model, codes.long(), labels), _export)
 
 
 def read_grids(config: GridDataConfig, device: torch.device) -> GridData:

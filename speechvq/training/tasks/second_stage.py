@@ -11,7 +11,7 @@ from speechvq.config.runs import SecondStageRun
 from speechvq.errors import UserError
 from speechvq.images.second_stage import SecondStage, latents_used, save_second_stage
 from speechvq.quantizer import perplexity
-from speechvq.training.task import Lesson
+from speechvq.training.task import TrainingTask
 from speechvq.training.tasks.pixelcnn import AT_ONCE, grid_batches, read_grids
 from speechvq.vqvae import Losses
 
@@ -28,7 +28,7 @@ class _CodesOnly(nn.Module):
         return self.model(codes)
 
 
-def lesson(config: SecondStageRun, device: torch.device) -> Lesson:
+def build_task(config: SecondStageRun, device: torch.device) -> TrainingTask:
     """The model on its device, its codes and its measures.
 
     Raises:
@@ -41,11 +41,11 @@ def lesson(config: SecondStageRun, device: torch.device) -> Lesson:
         )
     torch.manual_seed(config.train.seed)
     model = SecondStage(config.model, data.grid, data.source).to(device)
-    codes = torch.from_numpy(np.array(data.heldout[0][: config.train.evaluate_crops])).long()
+    codes = torch.from_numpy(np.array(data.heldout[0][: config.train.num_eval_items])).long()
     if len(codes) < 2:
         raise UserError("fewer than two held-out pictures, so another one's latents could not be tried")
     batches = grid_batches(data, config.data.batch, config.train.seed)
-    return Lesson(_CodesOnly(model), batches, lambda taught: measure(_model_in(taught), codes), _export)
+    return TrainingTask(_CodesOnly(model), batches, lambda taught: measure(_model_in(taught), codes), _export)
 
 
 def measure(model: SecondStage, codes: Tensor) -> dict[str, float]:

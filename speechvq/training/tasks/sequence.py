@@ -17,10 +17,10 @@ from speechvq.priors.sequence.model_directory import save_prior
 from speechvq.priors.sequence.prior import SequencePrior
 from speechvq.priors.sequence.sampling import code_nats
 from speechvq.runtime import distributed
-from speechvq.training.task import Lesson
+from speechvq.training.task import TrainingTask
 
 
-def lesson(config: SequencePriorRun, device: torch.device) -> Lesson:
+def build_task(config: SequencePriorRun, device: torch.device) -> TrainingTask:
     """The prior on its device, its crops and its measures.
 
     Raises:
@@ -35,10 +35,10 @@ def lesson(config: SequencePriorRun, device: torch.device) -> Lesson:
     torch.manual_seed(config.train.seed)
     prior = SequencePrior(config.model, vocabulary, speakers).to(device)
     sampler = CodeSampler(training, speakers, config.data.crop, vocabulary.num_codes, config.train.seed)
-    few = np.linspace(0, len(dev) - 1, min(config.train.evaluate_crops, len(dev))).astype(int)
+    few = np.linspace(0, len(dev) - 1, min(config.train.num_eval_items, len(dev))).astype(int)
     heldout = [dev[i] for i in few]
     speaker_numbers(heldout, speakers)  # now rather than at the first evaluation
-    return Lesson(
+    return TrainingTask(
         prior,
         lambda step: sampler.batches(
             config.data.batch, step=step, rank=distributed.rank(), world_size=distributed.world_size()

@@ -18,7 +18,7 @@ from speechvq.runtime import distributed
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import save_model
 from speechvq.training.metrics_log import say
-from speechvq.training.task import Lesson
+from speechvq.training.task import TrainingTask
 from speechvq.training.tasks.speech_heldout import measure_heldout
 
 PITCH_UTTERANCES = 5  # that a voice's mean pitch is taken from
@@ -26,7 +26,7 @@ SOURCE_FILTER_RATE, SAID_EVERY = 2e-3, 200  # of learning; steps
 LAID, LAID_AT_ONCE = 32, 16  # vectors for each code that the codebook is laid among; crops encoded at once
 
 
-def lesson(config: SpeechRun, device: torch.device) -> Lesson:
+def build_task(config: SpeechRun, device: torch.device) -> TrainingTask:
     """The model on its device, its crops and its measures.
 
     Raises:
@@ -40,11 +40,11 @@ def lesson(config: SpeechRun, device: torch.device) -> Lesson:
     model = SpeechVQ(config.model, speakers).to(device)
     crop, pitch = config.data.crop, config.model.wavenet.pitch
     dataset = CropDataset(training, speakers, crop, config.train.seed, pitch)
-    heldout = middle_crops(dev, speakers, crop, config.train.evaluate_crops, pitch)
+    heldout = middle_crops(dev, speakers, crop, config.train.num_eval_items, pitch)
     if pitch:
         model.voice_pitch.copy_(torch.tensor(voice_pitches(training, speakers)))
-    _hold(model, config)
-    return Lesson(
+    freeze_conditioning(model, config)
+    return TrainingTask(
         model,
         lambda step: crop_loader(
             dataset,
@@ -83,7 +83,7 @@ def _begin(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) ->
     settings = config.model.source_filter
     _lay_codebook(model, CropDataset(training, model.speakers, config.data.crop, config.train.seed))
     if settings.order and settings.steps:
-        _teach_source_filter(model, training, config)
+        pretrain_source_filter(model, training, config)
 
 
 def _lay_codebook(model: SpeechVQ, dataset: CropDataset) -> None:
@@ -99,11 +99,11 @@ def _lay_codebook(model: SpeechVQ, dataset: CropDataset) -> None:
     quantizer.lay(torch.cat(vectors))
 
 
-def _hold(model: SpeechVQ, config: SpeechRun) -> None:
+def freeze_conditioning(model: SpeechVQ, config: SpeechRun) -> None:
     """Hold what the WaveNet is to rely on: source, filter and what they were told, and a model without rate its codes."""
     for part in _voice(model):
         part.requires_grad_(False)
-    if config.train.encoder_rate == 0:
+    if config.train.encoder_lr_scale == 0:
         model.encoder.requires_grad_(False)
         model.held = True
 
@@ -115,7 +115,7 @@ def _voice(model: SpeechVQ) -> list[nn.Module]:
     return [] if decoder.source_filter is None else [part for part in parts if part is not None]
 
 
-def _teach_source_filter(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) -> None:
+def pretrain_source_filter(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) -> None:
     """Teach source and filter, and the encoder with them, before the WaveNet, which takes far longer a sample."""
     settings, device = config.model.source_filter, model.quantizer.codebook.device
     dataset = CropDataset(
@@ -136,7 +136,7 @@ def _teach_source_filter(model: SpeechVQ, training: Sequence[Utterance], config:
         optimizer.zero_grad()
         # Spectra are learnt as means over their bands; so the commitment is one over the vectors' numbers.
         (loss + quantised.loss / config.model.quantizer.dim).backward()
-        nn.utils.clip_grad_norm_(weights, config.train.clip)
+        nn.utils.clip_grad_norm_(weights, config.train.grad_clip)
         for group in optimizer.param_groups:
             group["lr"] = SOURCE_FILTER_RATE * min(
                 1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps)
@@ -145,7 +145,7 @@ def _teach_source_filter(model: SpeechVQ, training: Sequence[Utterance], config:
         if (step + 1) % SAID_EVERY == 0:
             say(f"source and filter, step {step + 1}/{settings.steps}: loss {total / SAID_EVERY:.3f}")
             total = 0.0
-    _hold(model, config)
+    freeze_conditioning(model, config)
     model.train()
 
 

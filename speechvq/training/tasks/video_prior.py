@@ -18,7 +18,7 @@ from speechvq.images.vqvae import ImageVQ
 from speechvq.runtime import distributed
 from speechvq.training.loop import learning_rate
 from speechvq.training.metrics_log import say
-from speechvq.training.task import Lesson
+from speechvq.training.task import TrainingTask
 from speechvq.video.model.model_directory import save_video_prior
 from speechvq.video.model.prior import VideoPrior
 from speechvq.video.recording.codes import CodedEpisodes, kept_episodes
@@ -28,7 +28,7 @@ MOTION_RATE = 3e-3  # highest learning rate of motion
 SAID_EVERY = 100  # steps of motion
 
 
-def lesson(config: VideoPriorRun, device: torch.device) -> Lesson:
+def build_task(config: VideoPriorRun, device: torch.device) -> TrainingTask:
     """The prior on its device, its windows of frames and its measure.
 
     Raises:
@@ -50,7 +50,7 @@ def lesson(config: VideoPriorRun, device: torch.device) -> Lesson:
     prior = VideoPrior(config.model, grid_of(model), fingerprint(config.data.model), image).to(device)
     if image is not None:
         prior.lay(image.entries())
-    few = np.linspace(0, heldout.count(length) - 1, config.train.evaluate_crops).astype(int)
+    few = np.linspace(0, heldout.count(length) - 1, config.train.num_eval_items).astype(int)
     codes, actions = heldout.windows(few, length)
 
     def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
@@ -64,23 +64,23 @@ def lesson(config: VideoPriorRun, device: torch.device) -> Lesson:
         )
         return (training.windows(which, length) for which in numbers)
 
-    return Lesson(
+    return TrainingTask(
         prior,
         batches,
         lambda prior: {"heldout_bits": measure(prior, codes, actions)},
         _export,
-        lambda: _teach_motion(prior, training, config),
+        lambda: pretrain_motion(prior, training, config),
     )
 
 
-def _teach_motion(prior: VideoPrior, training: CodedEpisodes, config: VideoPriorRun) -> None:
+def pretrain_motion(prior: VideoPrior, training: CodedEpisodes, config: VideoPriorRun) -> None:
     """Teach motion before the prior, of which a frame costs four times as much; the same on every process."""
     settings, motion = config.model.motion, prior.motion
     if motion is None:
         return
     weights = [weight for weight in motion.parameters() if weight.requires_grad]
     optimizer, device = torch.optim.Adam(weights), next(prior.parameters()).device
-    schedule = TrainConfig(settings.steps, MOTION_RATE, warmup=50, decay=0.5)
+    schedule = TrainConfig(settings.steps, MOTION_RATE, warmup=50, lr_decay_fraction=0.5)
     length = motion.context.past + 1
     numbers, total = shuffled_batches(training.count(length), settings.batch, config.train.seed), 0.0
     for step, which in zip(range(settings.steps), numbers):
@@ -89,7 +89,7 @@ def _teach_motion(prior: VideoPrior, training: CodedEpisodes, config: VideoPrior
         total += float(loss.detach())
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(weights, config.train.clip)
+        nn.utils.clip_grad_norm_(weights, config.train.grad_clip)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, schedule)
         optimizer.step()

@@ -55,7 +55,7 @@ def test_there_and_back(config: SpeechRun, tmp_path: Path) -> None:
 def test_an_empty_mapping_is_all_defaults(tmp_path: Path) -> None:
     assert loaded(tmp_path, "{}") == SpeechRun()
     assert loaded(tmp_path, "train: {learning_rate: 1e-4}").train.learning_rate == 1e-4
-    assert loaded(tmp_path, "train: {clip: 5}").train.clip == 5.0
+    assert loaded(tmp_path, "train: {grad_clip: 5}").train.grad_clip == 5.0
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/*/*.yaml")), ids=lambda path: path.name)
@@ -119,10 +119,10 @@ def test_sizes_by_name_can_be_changed_further(tmp_path: Path) -> None:
         ("train.steps=1.5", "train.steps: expected a whole number, got 1.5"),
         ("train.steps=true", "train.steps: expected a whole number, got True"),
         ("train.steps=many", "train.steps: expected a whole number, got 'many'"),
-        ("train.clip=big", "train.clip: expected a number, got 'big'"),
-        ("train.clip=.nan", "train.clip: expected a finite number, got nan"),
-        ("train.clip=-.inf", "train.clip: expected a finite number, got -inf"),
-        ("train.clip=nan", "train.clip: expected a finite number, got nan"),
+        ("train.grad_clip=big", "train.grad_clip: expected a number, got 'big'"),
+        ("train.grad_clip=.nan", "train.grad_clip: expected a finite number, got nan"),
+        ("train.grad_clip=-.inf", "train.grad_clip: expected a finite number, got -inf"),
+        ("train.grad_clip=nan", "train.grad_clip: expected a finite number, got nan"),
         ("train.precision=fp16", "train.precision: expected one of fp32, bf16, got 'fp16'"),
         ("model.encoder.strides=2", "model.encoder.strides: expected a list, got 2"),
         ("model.encoder.strides=[]", "model.encoder.strides: expected a list"),

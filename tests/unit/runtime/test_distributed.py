@@ -60,7 +60,7 @@ def test_a_signal_to_one_process_stops_all_after_the_same_step_and_they_go_on(to
     assert [json.loads((together / f"codes_{rank}.json").read_text()) for rank in range(2)] == [
         [0, 143, 0]
     ] * 2
-    for name in ("model", "average", "optimizer"):
+    for name in ("model", "ema", "optimizer"):
         one, other = (list_checkpoints(together / run)[-1] for run in ("unbroken", "stopped"))
         assert (
             differing(read_tensors(one / f"{name}.safetensors"), read_tensors(other / f"{name}.safetensors"))

@@ -20,21 +20,21 @@ from speechvq.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from speechvq.training.ema import WeightAverage
+from speechvq.training.ema import EMA
 
 
 def trained(steps: int, seed: int = 0) -> TrainingState:
     """A tiny model after some steps, with everything a checkpoint holds away from its start."""
     model = speech_model(speech_config("ema"), seed).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    state = TrainingState(model, optimizer, WeightAverage(model, 0.9))
+    state = TrainingState(model, optimizer, EMA(model, 0.9))
     for _ in range(steps):
         optimizer.zero_grad()
         model(noise(2, 160, state.step), torch.tensor([0, 1])).total.backward()
         optimizer.step()
-        state.average.update(model, state.step)
+        state.ema.update(model, state.step)
         state.step += 1
-        state.window = {
+        state.interval_sums = {
             "steps": torch.tensor(float(state.step)).double(),
             "usage": torch.arange(8).double() / 3,
         }
@@ -46,9 +46,9 @@ def contents(state: TrainingState) -> dict[str, Tensor]:
     moments = state.optimizer.state_dict()["state"]
     return (
         {f"model/{name}": tensor.clone() for name, tensor in state.model.state_dict().items()}
-        | {f"average/{name}": tensor.clone() for name, tensor in state.average.tensors.items()}
+        | {f"ema/{name}": tensor.clone() for name, tensor in state.ema.tensors.items()}
         | {f"moment/{n}/{key}": value.clone() for n, each in moments.items() for key, value in each.items()}
-        | {f"window/{name}": tensor for name, tensor in state.window.items()}
+        | {f"window/{name}": tensor for name, tensor in state.interval_sums.items()}
         | {"step": torch.tensor(state.step)}
     )
 
@@ -68,7 +68,7 @@ def test_what_is_saved_comes_back_to_the_bit(tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path, saved, keep=2)
     assert names(folder) == [
         MARKER,
-        "average.safetensors",
+        "ema.safetensors",
         "model.safetensors",
         "optimizer.safetensors",
         "state.json",
@@ -100,7 +100,7 @@ def test_incomplete_and_strange_folders_are_ignored_and_cleared(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
-@pytest.mark.parametrize("place", ["model", "average", "optimizer", "state", "rename"])
+@pytest.mark.parametrize("place", ["model", "ema", "optimizer", "state", "rename"])
 def test_a_full_or_read_only_disk_leaves_the_last_one_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, place: str
 ) -> None:
@@ -130,7 +130,7 @@ def test_a_full_or_read_only_disk_leaves_the_last_one_whole(
     assert_equal(fresh, state)
 
 
-@pytest.mark.parametrize("name", ["model", "average", "optimizer"])
+@pytest.mark.parametrize("name", ["model", "ema", "optimizer"])
 @pytest.mark.parametrize("harm", ["cut", "flip", "missing", "pickle", "other"])
 def test_damage_is_one_line_that_names_folder_and_remedy(tmp_path: Path, name: str, harm: str) -> None:
     folder = save_checkpoint(tmp_path, trained(2), keep=2)
@@ -174,7 +174,7 @@ def test_a_checkpoint_without_the_logs_sums_is_of_an_older_version(tmp_path: Pat
     (folder / "state.json").write_text(json.dumps({"step": 1}))
     fresh = trained(0)
     load_checkpoint(folder, fresh)
-    assert fresh.step == 1 and fresh.window == {}
+    assert fresh.step == 1 and fresh.interval_sums == {}
 
 
 def test_a_checkpoint_half_deleted_is_not_taken_for_whole(

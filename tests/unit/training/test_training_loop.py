@@ -27,7 +27,7 @@ from speechvq.io.tensors import read_tensors
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import loop
 from speechvq.training.checkpoint import TrainingState, list_checkpoints
-from speechvq.training.loop import Interrupted, averaged, fit, learning_rate
+from speechvq.training.loop import Interrupted, ema_weights, fit, learning_rate
 from speechvq.training.metrics_log import MetricsLog
 from speechvq.training.tasks.speech_heldout import measure_heldout
 from speechvq.vqvae import Losses
@@ -69,7 +69,7 @@ def final(run: Path) -> dict[str, Tensor]:
     folder = list_checkpoints(run)[-1]
     return {
         f"{name}/{key}": tensor
-        for name in ("model", "average", "optimizer")
+        for name in ("model", "ema", "optimizer")
         for key, tensor in read_tensors(folder / f"{name}.safetensors").items()
     }
 
@@ -165,7 +165,7 @@ def arguments(folder: Path, config: SpeechRun, run: str = "run") -> list[str]:
     return ["--config", str(write_config(folder, config)), "--out", str(folder / run), "--device", "cpu"]
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -179,14 +179,14 @@ def test_killed_at_random_moments_while_every_step_saves(
     config = run_config(corpus, "ema", steps=40, save_every=1, evaluate_every=7, model={"jitter": 0.12})
     argv, log = arguments(tmp_path, config), tmp_path / "log"
     chance = random.Random(0)
-    for kill in range(5):
+    for _ in range(5):
         steps = [folder.name for folder in list_checkpoints(tmp_path / "run")]
         child = launcher.start(argv, log)
         wait_for(lambda: [f.name for f in list_checkpoints(tmp_path / "run")] not in (steps, []))
         time.sleep(chance.uniform(0, 0.15))
         os.kill(child, signal.SIGKILL)
         launcher.wait()
-        for name in ("model", "average", "optimizer"):
+        for name in ("model", "ema", "optimizer"):
             read_tensors(list_checkpoints(tmp_path / "run")[-1] / f"{name}.safetensors")
     launcher.start(argv, log)
     assert launcher.wait() == 0, log.read_text()
@@ -249,7 +249,7 @@ def test_a_broken_update_is_not_applied_and_three_stop_the_run(tmp_path: Path) -
     before[9] = snapshot(model)
     applied = {step for step in range(9) if not torch.equal(before[step], before[step + 1])}
     assert applied == set(range(9)) - bad_steps
-    assert all(tensor.isfinite().all() for tensor in [*state.average.tensors.values(), before[9]])
+    assert all(tensor.isfinite().all() for tensor in [*state.ema.tensors.values(), before[9]])
     bad_steps |= {4}
     model = SpeechVQ(speech_config("ema"), VOICES)
     with pytest.raises(
@@ -358,19 +358,19 @@ def test_the_averaged_weights_are_evaluated_and_swapped_back(tmp_path: Path) -> 
         return {}
 
     state = fit(Toy(), toy_batches, evaluate, tmp_path, toy_config(learning_rate=0.1))
-    live, average = float(state.model.weight.detach()), float(state.average.tensors["weight"])  # type: ignore[arg-type, union-attr]
+    live, average = float(state.model.weight.detach()), float(state.ema.tensors["weight"])  # type: ignore[arg-type, union-attr]
     assert live != average == seen[-1] and state.model.training
-    assert float(averaged(state).weight.detach()) == average  # type: ignore[arg-type, union-attr]
-    assert float(averaged(state).weight.detach()) == live  # type: ignore[arg-type, union-attr]
+    assert float(ema_weights(state).weight.detach()) == average  # type: ignore[arg-type, union-attr]
+    assert float(ema_weights(state).weight.detach()) == live  # type: ignore[arg-type, union-attr]
 
 
 def test_the_rate_rises_stays_and_falls() -> None:
-    config = TrainConfig(steps=100, learning_rate=2.0, warmup=10, decay=0.3)
+    config = TrainConfig(steps=100, learning_rate=2.0, warmup=10, lr_decay_fraction=0.3)
     rates = [learning_rate(step, config) for step in range(100)]
     assert rates[:10] == pytest.approx([0.2 * n for n in range(1, 11)])
     assert rates[10:70] == [2.0] * 60
     assert rates[70:] == pytest.approx([2.0 * (100 - step) / 30 for step in range(70, 100)])
-    flat = TrainConfig(steps=5, learning_rate=1.0, warmup=0, decay=0.0)
+    flat = TrainConfig(steps=5, learning_rate=1.0, warmup=0, lr_decay_fraction=0.0)
     assert [learning_rate(step, flat) for step in range(5)] == [1.0] * 5
 
 
@@ -416,7 +416,7 @@ def test_a_damaged_newest_checkpoint_costs_one_line_and_its_remedy_works(
     argv = arguments(tmp_path, run_config(corpus, steps=3, save_every=1))
     assert train.main(argv) == 0
     newest = list_checkpoints(tmp_path / "run")[-1]
-    (newest / "average.safetensors").write_bytes(b"no")
+    (newest / "ema.safetensors").write_bytes(b"no")
     capsys.readouterr()
     assert train.main(argv) == 2
     (line,) = capsys.readouterr().err.splitlines()
