@@ -20,7 +20,7 @@ from speechvq.runtime.progress import counter
 STREAMS, SECONDS = 64, 1800.0  # spoken side by side, at most: sounds, and seconds of them; bounds the memory
 ENDINGS = (".wav", ".flac")  # that can be written
 OWN = "own"  # as a target: each sound in the voice of its own speaker, to hear what the codes alone lose
-SAMPLING = ("seed", "temperature", "top_p", "voicing", "engine", "precision")
+SAMPLING = ("seed", "temperature", "top_p", "harmonic_boost", "engine", "precision")
 VOICE = ".safetensors"  # ending of a voice that was enrolled
 Place = tuple[Source, str]  # a sound and its target
 Job = tuple[Source, np.ndarray, str]  # with its samples
@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 is calmer, 0 the likeliest")
     parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest levels")
     parser.add_argument(
-        "--voicing",
+        "--harmonic-boost",
         type=float,
         default=0.9,
         help="share of the noise in voiced sound given to the harmonics (0 to 1)",
@@ -93,7 +93,7 @@ def _work(arguments: argparse.Namespace) -> None:
 
     add_voice_files(model, asked)
     for target in dict.fromkeys(target for each in voices.values() for target in each):
-        model.speaker_number(target)
+        model.speaker_index(target)
     started, seconds = time.monotonic(), 0.0
     sounds = read_sources(_longest_first(sources))
     for batch in _batches((source, wave, target) for source, wave in sounds for target in voices[source]):
@@ -144,8 +144,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--seed {arguments.seed}: give a whole number from 0 to 2^63 - 1")
     if not 0 <= arguments.temperature < math.inf or not 0 < arguments.top_p <= 1:
         raise UserError("--temperature must not be negative, and --top-p lies in (0, 1]")
-    if not 0 <= arguments.voicing <= 1:
-        raise UserError("--voicing lies in [0, 1]")
+    if not 0 <= arguments.harmonic_boost <= 1:
+        raise UserError("--harmonic-boost lies in [0, 1]")
     if arguments.engine == "torch" and arguments.precision != "fp32":
         raise UserError(
             f"--precision {arguments.precision} is for the compiled engine; leave out --engine torch"
@@ -171,8 +171,10 @@ def _convert_chunked(
     model: "speechvq.SpeechVQ", source: Source, wave: np.ndarray, target: str, options: dict[str, Any]
 ) -> np.ndarray:
     """One sound, cut into streams; some dozens of them grow at the same time."""
+    from speechvq.speech.model import match_level
+
     with counter(100, label=source.name, unit="%") as count:
-        joined = model.speak_in_chunks(
+        joined = model.convert_chunked(
             wave, target, on_chunks=lambda share: count(round(100 * share)), **options
         )
     if len(joined.errors):
@@ -181,7 +183,7 @@ def _convert_chunked(
             f"{source.name}: {len(joined.errors)} joins, they differ by {worst:.1f} % of its RMS at most",
             file=sys.stderr,
         )
-    return model.at_level_of(joined.wave, wave)
+    return match_level(joined.wave[: len(wave)], wave)
 
 
 def _places(arguments: argparse.Namespace, voices: dict[Source, list[str]]) -> dict[Place, Path]:

@@ -58,7 +58,7 @@ def _work(arguments: argparse.Namespace) -> None:
     for source, wave in progress(sounds, total=len(left), label="encode", unit="sounds"):
         if not encoded:
             write_bytes(arguments.out / META, json.dumps(meta, indent=1).encode())
-        write_codes(_codes_path(arguments.out, source), model.encode_wave(wave))
+        write_codes(_codes_path(arguments.out, source), model.encode(wave))
         encoded += 1
     print(f"{arguments.out}: {encoded} sounds encoded, {len(mine) - len(left)} were there")
 

@@ -85,7 +85,7 @@ def _work(arguments: argparse.Namespace) -> None:
     else:
         save_voice(out, found.voice, model)
     bits = 1 / np.log(2)
-    print(f"{speech.seconds:.1f} s of speech, mean pitch {found.voice.pitch:.0f} Hz")
+    print(f"{speech.seconds:.1f} s of speech, mean pitch {found.voice.f0:.0f} Hz")
     print(
         f"held-out fifth: {found.before * bits:.3f} bits a sample as {found.nearest}, the nearest voice; "
         f"{found.after * bits:.3f} as {arguments.name}"

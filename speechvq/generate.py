@@ -74,7 +74,7 @@ def _work(arguments: argparse.Namespace) -> None:
     model, prior = speechvq.load(arguments.model), load_prior(arguments.prior)
     check_pair(model, prior, arguments)
     voices = choose_voices(arguments.speaker, arguments.count, model, prior, arguments.seed)
-    prompt = Prompt(model.encode_wave(wave), f0_contour(wave) if len(wave) else wave)
+    prompt = Prompt(model.encode(wave), f0_contour(wave) if len(wave) else wave)
     codes = _draw(prior, prompt, voices, arguments)
     names = [f"{voice}_{i}" for i, voice in enumerate(voices)]
     waves = _speak(model, codes, voices, prompt, arguments)
@@ -131,7 +131,7 @@ def choose_voices(
     if asked:
         chosen = [name.strip() for name in asked.split(",")]
         for name in chosen:
-            model.speaker_number(name)
+            model.speaker_index(name)
             if name not in known:
                 raise UserError(
                     f"--speaker {name}: the prior does not know this voice; train it with model.speaker=0"
@@ -180,12 +180,10 @@ def _speak(
         with counter(
             round(len(codes[0]) / rate, 2), label=f"{len(codes[part])} sounds", unit="s of sound"
         ) as count:
-            waves += model.speak(
+            waves += model.decode(
                 codes[part],
                 voices[part],
-                pitch=[
-                    pitch_of(model, each, voice, prompt) for each, voice in zip(codes[part], voices[part])
-                ],
+                f0=[pitch_of(model, each, voice, prompt) for each, voice in zip(codes[part], voices[part])],
                 seed=arguments.seed,
                 temperature=arguments.sound_temperature,
                 on_frame=lambda done: count(round(done / rate, 2)),
@@ -201,9 +199,9 @@ def pitch_of(model: "speechvq.SpeechVQ", codes: np.ndarray, voice: str, prompt: 
     """
     from speechvq.audio.f0_conditioning import shift_f0
 
-    hertz = float(model.voice_pitch[model.speaker_number(voice)])
+    hertz = float(model.speaker_f0[model.speaker_index(voice)])
     contour_of_prompt = shift_f0(prompt.pitch, hertz)[: len(prompt.codes) * model.config.hop // F0_HOP]
-    own = model.intonation(codes, voice)
+    own = model.predict_f0(codes, voice)
     return np.concatenate([contour_of_prompt, own[len(contour_of_prompt) :]]).astype(np.float32)
 
 

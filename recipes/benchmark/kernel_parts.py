@@ -15,8 +15,8 @@ from speechvq.config import WAVENET_SIZES
 from speechvq.speech.sampling import kernels
 from speechvq.speech.sampling.kernels import START, row_size
 from speechvq.speech.sampling.matmul_kernels import OPTIONS, add_product
-from speechvq.speech.sampling.numba_engine import _Group
-from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.numba_engine import StreamGroup
+from speechvq.speech.sampling.request import SynthesisRequest
 from timing import REPEATS, one_core
 
 FRAMES = 4  # code frames a repetition
@@ -26,7 +26,7 @@ ALONE: dict[str, Any] = {**OPTIONS, "cache": False}
 @njit(**ALONE)
 def products(times, live, x, a, z, wide, logits, ring, weights):  # type: ignore[no-untyped-def]
     """Every product of a sample, with nothing between them."""
-    residual, outputs = weights.table.shape[1], weights.out_bias.shape[1]
+    residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
     units, levels, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
     x_step, a_step, wide_step = row_size(outputs), row_size(2 * residual), row_size(units)
     gate, out = residual * a_step, residual * x_step
@@ -40,7 +40,7 @@ def products(times, live, x, a, z, wide, logits, ring, weights):  # type: ignore
                 ring,
                 START,
                 residual,
-                weights.past,
+                weights.past_tap,
                 place,
                 residual,
                 2 * residual,
@@ -48,7 +48,18 @@ def products(times, live, x, a, z, wide, logits, ring, weights):  # type: ignore
                 width,
             )
             add_product(
-                a, START, a_step, x, START, x_step, weights.now, place, residual, 2 * residual, live, width
+                a,
+                START,
+                a_step,
+                x,
+                START,
+                x_step,
+                weights.current_tap,
+                place,
+                residual,
+                2 * residual,
+                live,
+                width,
             )
             add_product(
                 x, START, x_step, z, START, residual, weights.out, layer * out, residual, outputs, live, width
@@ -100,9 +111,9 @@ def main() -> None:
     streams = parser.parse_args().streams
     one_core()
     config, times = WAVENET_SIZES["S"], FRAMES * HOP
-    script = Script(torch.randn(streams, FRAMES, DIM), torch.zeros(streams, dtype=torch.long), HOP)
+    request = SynthesisRequest(torch.randn(streams, FRAMES, DIM), torch.zeros(streams, dtype=torch.long), HOP)
     group, rng = (
-        _Group(random_wavenet(config), script, list(range(streams)), "fp32"),
+        StreamGroup(random_wavenet(config), request, list(range(streams)), "fp32"),
         np.random.default_rng(0),
     )
     uniforms = rng.random((streams, times))
@@ -112,7 +123,7 @@ def main() -> None:
     logits, scratch = buffers[4], [np.zeros(config.levels, np.float32) for _ in range(2)]
     layers = len(group.weights.dilations)
     works: dict[str, Callable[[], object]] = {
-        "whole": lambda: group.advance(0, FRAMES, uniforms, 1.0, 1.0),
+        "whole": lambda: group.step_frames(0, FRAMES, uniforms, 1.0, 1.0),
         "products": lambda: products(times, streams, *buffers, group.weights),
         "gates": lambda: gates(times, streams, layers, config.residual, buffers[1], buffers[2]),
         "draws": lambda: draws(times, streams, logits, *scratch),

@@ -13,8 +13,8 @@ import speechvq
 from naive import sample_again_and_again
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
-from speechvq.speech.sampling.numba_engine import forced_logits
-from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.numba_engine import teacher_forced_logits
+from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.sampler import sample
 from timing import REPEATS, in_turn, one_core, write_part
 
@@ -118,8 +118,8 @@ def logit_error(wavenet: WaveNet, frames: int = 48, streams: int = 2) -> float:
     levels, vectors, speaker = _own_sound(wavenet, torch.randn(streams, frames, DIM))
     with torch.no_grad():
         parallel = wavenet(levels, vectors, speaker)
-    together = forced_logits(wavenet, Script(vectors, speaker, HOP), levels)
-    alone = forced_logits(wavenet, Script(vectors[:1], speaker[:1], HOP), levels[:1])
+    together = teacher_forced_logits(wavenet, SynthesisRequest(vectors, speaker, HOP), levels)
+    alone = teacher_forced_logits(wavenet, SynthesisRequest(vectors[:1], speaker[:1], HOP), levels[:1])
     return max(float((together - parallel).abs().max()), float((alone - parallel[:1]).abs().max()))
 
 
@@ -139,12 +139,14 @@ def divergence(model: Path | None, frames: int = 256) -> dict[str, Any]:
         loaded = speechvq.load(model)
         wavenet, hop = loaded.decoder.wavenet, loaded.config.hop
         vectors = loaded.quantizer.lookup(torch.randint(loaded.config.quantizer.num_codes, (1, frames)))
-        pitch = loaded.voice_pitch[:1, None].expand(1, frames) if loaded.config.wavenet.pitch else None
+        pitch = loaded.speaker_f0[:1, None].expand(1, frames) if loaded.config.wavenet.pitch else None
     levels, vectors, speaker = _own_sound(wavenet, vectors, pitch, hop)
     with torch.no_grad():
         exact = wavenet(levels, vectors, speaker, pitch).double().log_softmax(-1)
     rounded = (
-        forced_logits(wavenet, Script(vectors, speaker, hop, pitch), levels, "bf16").double().log_softmax(-1)
+        teacher_forced_logits(wavenet, SynthesisRequest(vectors, speaker, hop, pitch), levels, "bf16")
+        .double()
+        .log_softmax(-1)
     )
     nats = float((exact.exp() * (exact - rounded)).sum(-1).mean())
     return {
@@ -158,7 +160,7 @@ def _own_sound(
 ) -> tuple[Tensor, Tensor, Tensor]:
     speaker = torch.zeros(len(vectors), dtype=torch.long)
     chance = torch.rand(len(vectors), vectors.shape[1] * hop, dtype=torch.float64)
-    return sample(wavenet, vectors.detach(), speaker, chance, pitch=pitch), vectors.detach(), speaker
+    return sample(wavenet, vectors.detach(), speaker, chance, f0=pitch), vectors.detach(), speaker
 
 
 def _speaking(

@@ -10,9 +10,9 @@ import torch
 from sampling import DIM, HOP, RATE, random_wavenet
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
-from speechvq.speech.sampling.numba_engine import compile_once
-from speechvq.speech.sampling.request import Script
-from speechvq.speech.sampling.sampler import sample_pieces
+from speechvq.speech.sampling.numba_engine import warm_up_jit
+from speechvq.speech.sampling.request import SynthesisRequest
+from speechvq.speech.sampling.sampler import sample_chunks
 from timing import write_part
 
 SECONDS = (1, 6, 60, 600)
@@ -45,7 +45,7 @@ def measure(
 ) -> dict[str, Any]:
     """Seconds by the clock for sounds of some lengths, and for numbers of utterances of `one` second."""
     wavenet = random_wavenet(config)
-    compile_once(PRECISION)
+    warm_up_jit(PRECISION)
     _spoken(wavenet, 1, 0.1)
     lengths = {str(each): _spoken(wavenet, 1, each) for each in seconds}
     numbers = {str(each): _spoken(wavenet, each, one) for each in utterances}
@@ -55,11 +55,11 @@ def measure(
 def _spoken(wavenet: WaveNet, streams: int, seconds: float) -> float:
     """The clock's seconds for so many streams of so many seconds."""
     frames = max(round(seconds * RATE / HOP), 1)
-    script = Script(torch.randn(streams, frames, DIM), torch.zeros(streams, dtype=torch.long), HOP)
+    request = SynthesisRequest(torch.randn(streams, frames, DIM), torch.zeros(streams, dtype=torch.long), HOP)
     begun = time.perf_counter()
-    for _ in sample_pieces(
+    for _ in sample_chunks(
         wavenet,
-        script,
+        request,
         lambda start, stop: torch.rand(streams, stop - start, dtype=torch.float64),
         precision=PRECISION,
     ):

@@ -27,7 +27,7 @@ def plot_example(path: Path, run: Path, example: AudioExample, alignments: Align
         from speechvq.speech.model import load_model  # a second to import
 
         model = load_model(run)
-        codes = model.encode_wave(source)
+        codes = model.encode(source)
         options = {"frame_rate": model.config.frame_rate, "num_codes": model.config.quantizer.num_codes}
     known = alignments is not None and first.utt in alignments.places
     plot_conversion(

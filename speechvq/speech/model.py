@@ -24,9 +24,9 @@ from speechvq.quantizer import VectorQuantizer
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.encoder.encoder import Encoder
 from speechvq.speech.model_directory import read_model, save_model
-from speechvq.speech.sampling.overlap_add import Joined, cut, join
-from speechvq.speech.sampling.request import Script
-from speechvq.speech.sampling.synthesize import Sampling, speak_script
+from speechvq.speech.sampling.overlap_add import OverlapAddResult, overlap_add, split
+from speechvq.speech.sampling.request import SynthesisRequest
+from speechvq.speech.sampling.synthesize import SamplingOptions, synthesize
 from speechvq.vqvae import VQVAE
 
 CHUNKS_AT_ONCE = 32  # of a long sound that is cut; bounds the memory
@@ -40,10 +40,10 @@ class SpeechVQ(VQVAE):
     utterances as numpy arrays at 16 kHz and of any length.
 
     Buffers:
-        voice_pitch: (S,), Hz, the voices' mean pitch; 0 where unknown.
+        speaker_f0: (S,), Hz, the voices' mean pitch; 0 where unknown.
     """
 
-    voice_pitch: Tensor
+    speaker_f0: Tensor
 
     encoder: Encoder
     decoder: Decoder
@@ -61,8 +61,8 @@ class SpeechVQ(VQVAE):
             Decoder(config, len(speakers), companding),
         )
         self.config, self.speakers = config, tuple(speakers)
-        self.held = False  # whether encoder and codebook stay as they are also in training mode
-        self.register_buffer("voice_pitch", torch.zeros(len(speakers)))
+        self.frozen = False  # whether encoder and codebook stay as they are also in training mode
+        self.register_buffer("speaker_f0", torch.zeros(len(speakers)))
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> "SpeechVQ":
@@ -102,12 +102,12 @@ class SpeechVQ(VQVAE):
     def train(self, mode: bool = True) -> "SpeechVQ":
         """Training mode, or evaluation mode; the encoder's and the codebook's is evaluation where they are held."""
         super().train(mode)
-        if self.held:
+        if self.frozen:
             self.encoder.eval()
             self.quantizer.eval()
         return self
 
-    def speaker_number(self, name: str) -> int:
+    def speaker_index(self, name: str) -> int:
         """Number of a voice.
 
         Raises:
@@ -125,7 +125,7 @@ class SpeechVQ(VQVAE):
         return hashlib.sha256(self.quantizer.codebook.detach().cpu().numpy().tobytes()).hexdigest()[:16]
 
     @torch.no_grad()
-    def encode_wave(self, wave: np.ndarray) -> np.ndarray:
+    def encode(self, wave: np.ndarray) -> np.ndarray:
         """Codes of an utterance: (T,) float to (N,) int64, N = ceil(T / hop).
 
         Its level does not matter. Long sound is encoded in pieces that overlap by what the encoder sees, so
@@ -146,12 +146,19 @@ class SpeechVQ(VQVAE):
         codes = [self.quantizer(self.encoder(part, colour)).codes[0, own] for part, own in pieces]
         return torch.cat(codes).cpu().numpy() if codes else np.empty(0, np.int64)
 
-    def speak(
+    def encode_crops(self, wave: Tensor) -> Tensor:
+        """Codes of a batch of crops that are prepared as for training: (B, T), T a multiple of the hop, to (B, N).
+
+        The level is not normalized and the batch is not split: this is the path of training. Use `encode` elsewhere.
+        """
+        return self.quantizer(self.encoder(wave)).codes
+
+    def decode(
         self,
         codes: Sequence[np.ndarray],
         speakers: Sequence[str],
         *,
-        pitch: Sequence[np.ndarray] | None = None,
+        f0: Sequence[np.ndarray] | None = None,
         phase: Sequence[np.ndarray] | None = None,
         offsets: Sequence[int] | None = None,
         on_frame: Callable[[int], None] | None = None,
@@ -178,23 +185,25 @@ class SpeechVQ(VQVAE):
             UserError: an unknown voice, or a code outside the codebook.
         """
         device = self.quantizer.codebook.device
-        numbers = torch.tensor([self.speaker_number(name) for name in speakers], device=device)
+        numbers = torch.tensor([self.speaker_index(name) for name in speakers], device=device)
         if not any(len(each) for each in codes):
             return [np.empty(0, np.float32) for _ in codes]
         batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True)
-        if pitch is None and self.config.wavenet.pitch:
-            pitch = [self.intonation(each, name) for each, name in zip(codes, speakers)]
-        script = Script(
+        if f0 is None and self.config.wavenet.pitch:
+            f0 = [self.predict_f0(each, name) for each, name in zip(codes, speakers)]
+        script = SynthesisRequest(
             self.quantizer.lookup(batch.to(device)),
             numbers,
             self.config.hop,
-            self._pitch(codes, numbers, pitch),
+            self._pitch(codes, numbers, f0),
             torch.tensor([len(each) for each in codes], device=device),
-            self._phase(codes, numbers, pitch, phase),
+            self._phase(codes, numbers, f0, phase),
         )
-        return speak_script(self.decoder, script, Sampling(**sampling), offsets=offsets, on_frame=on_frame)
+        return synthesize(
+            self.decoder, script, SamplingOptions(**sampling), offsets=offsets, on_frame=on_frame
+        )
 
-    def intonation(self, codes: np.ndarray, speaker: str) -> np.ndarray:
+    def predict_f0(self, codes: np.ndarray, speaker: str) -> np.ndarray:
         """A contour for codes that nobody spoke, in a voice's range: (N,) to (F,), Hz, 0 where unvoiced, 10 ms apart.
 
         Without an intonation of its own the model hums at the voice's mean.
@@ -202,8 +211,8 @@ class SpeechVQ(VQVAE):
         Raises:
             UserError: an unknown voice, or a code outside the codebook.
         """
-        number, hop, decoder = self.speaker_number(speaker), self.config.hop, self.decoder
-        mean = float(self.voice_pitch[number])
+        number, hop, decoder = self.speaker_index(speaker), self.config.hop, self.decoder
+        mean = float(self.speaker_f0[number])
         if decoder.intonation is None:
             return np.full(-(-len(codes) * hop // F0_HOP), mean, np.float32)
         device = self.quantizer.codebook.device
@@ -230,30 +239,25 @@ class SpeechVQ(VQVAE):
         """
         if not chunked:
             return self.convert_all([wave], [speaker], **options)[0]
-        return self.at_level_of(self.speak_in_chunks(wave, speaker, **options).wave, wave)
+        return match_level(self.convert_chunked(wave, speaker, **options).wave[: len(wave)], wave)
 
     def convert_all(
         self, waves: Sequence[np.ndarray], speakers: Sequence[str], **options: Any
     ) -> list[np.ndarray]:
         """Like `convert`, several sentences side by side, each into its own target."""
-        codes = [self.encode_wave(wave) for wave in waves]
-        pitch = [self._target_pitch(wave, name) for wave, name in zip(waves, speakers)]
-        spoken = self.speak(codes, speakers, pitch=pitch, **options)
+        codes = [self.encode(wave) for wave in waves]
+        pitch = [self._target_f0(wave, name) for wave, name in zip(waves, speakers)]
+        spoken = self.decode(codes, speakers, f0=pitch, **options)
         return [match_level(new[: len(wave)], wave) for new, wave in zip(spoken, waves)]
 
-    @staticmethod
-    def at_level_of(spoken: np.ndarray, wave: np.ndarray) -> np.ndarray:
-        """What was spoken, as long as its source and as loud: (T',) and (T,) to (T,), float32."""
-        return match_level(spoken[: len(wave)], wave)
-
-    def speak_in_chunks(
+    def convert_chunked(
         self,
         wave: np.ndarray,
         speaker: str,
         *,
         on_chunks: Callable[[float], None] | None = None,
         **options: Any,
-    ) -> Joined:
+    ) -> OverlapAddResult:
         """A conversion at the package's level, spoken as overlapping chunks side by side, and how well they join.
 
         Args:
@@ -261,28 +265,28 @@ class SpeechVQ(VQVAE):
             on_chunks: told which share of the chunks is done.
             options: the fields of Sampling.
         """
-        codes, pitch, hop = self.encode_wave(wave), self._target_pitch(wave, speaker), self.config.hop
+        codes, pitch, hop = self.encode(wave), self._target_f0(wave, speaker), self.config.hop
         if not len(codes):
-            return Joined(np.empty(0, np.float32), np.empty(0))
-        chunks, sounds, phase = cut(len(codes), hop), [], phase_from_f0(pitch, len(codes) * hop)
+            return OverlapAddResult(np.empty(0, np.float32), np.empty(0))
+        chunks, sounds, phase = split(len(codes), hop), [], phase_from_f0(pitch, len(codes) * hop)
         for some in (chunks[i : i + CHUNKS_AT_ONCE] for i in range(0, len(chunks), CHUNKS_AT_ONCE)):
-            sounds += self.speak(
+            sounds += self.decode(
                 [codes[chunk.first : chunk.last] for chunk in some],
                 [speaker] * len(some),
-                pitch=[pitch[chunk.first * hop // F0_HOP : -(-chunk.last * hop // F0_HOP)] for chunk in some],
+                f0=[pitch[chunk.first * hop // F0_HOP : -(-chunk.last * hop // F0_HOP)] for chunk in some],
                 phase=[phase[chunk.first * hop : chunk.last * hop] for chunk in some],
                 offsets=[chunk.first * hop for chunk in some],
                 **options,
             )
             if on_chunks is not None:
                 on_chunks(len(sounds) / len(chunks))
-        return join(sounds, chunks, hop)
+        return overlap_add(sounds, chunks, hop)
 
-    def _target_pitch(self, wave: np.ndarray, speaker: str) -> np.ndarray:
+    def _target_f0(self, wave: np.ndarray, speaker: str) -> np.ndarray:
         """Contour of a sound (T,), moved to a voice: (F,), Hz; of no frames for a decoder that is not told."""
         if not self.config.wavenet.pitch:
             return np.empty(0, np.float32)
-        return shift_f0(f0_contour(wave), float(self.voice_pitch[self.speaker_number(speaker)]))
+        return shift_f0(f0_contour(wave), float(self.speaker_f0[self.speaker_index(speaker)]))
 
     def _pitch(
         self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None

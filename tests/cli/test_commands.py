@@ -67,8 +67,8 @@ FLAGS = {
     "--size --speakers --test-share --unseen-speakers",
     "train": "--config --device --help --out --set",
     "encode": "--help --limit --model --out --shard --split --src",
-    "convert": "--chunked --engine --help --limit --list-speakers --model --out --precision --seed --split --src "
-    "--target-speaker --temperature --top-p --voicing",
+    "convert": "--chunked --engine --harmonic-boost --help --limit --list-speakers --model --out --precision --seed --split "
+    "--src --target-speaker --temperature --top-p",
     "enroll": "--audio --help --minutes --model --name --out --seed --steps --unfreeze",
     "align": "--audio --dictionary --help --jobs --out --split --text",
     "evaluate alignments": "--alignments --help --json --reference",

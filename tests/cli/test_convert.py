@@ -265,7 +265,7 @@ def test_chunked(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As long and as loud as the source; a sound of one chunk is that of no chunks, and joins are told of."""
-    monkeypatch.setattr(overlap_add, "HEARD", 0.3)
+    monkeypatch.setattr(overlap_add, "SEGMENT", 0.3)
     for name, samples in (("short", 3_000), ("long", 24_001)):
         source = write_tone(tmp_path / f"{name}.wav", samples=samples)
         for kind, flags in (("whole", ()), ("chunks", ("--chunked",))):

@@ -30,7 +30,7 @@ def test_codes_are_the_models_with_what_a_reader_must_know(
     assert meta == {"frame_rate_hz": 2000.0, "num_codes": 8, "codebook": load(model).fingerprint()}
     codes = np.load(out / "wäve one.npy", allow_pickle=False)
     assert codes.dtype == np.int64 and codes.shape == (-(-1_603 // 8),)
-    assert np.array_equal(codes, load(model).encode_wave(read_waveform(sound)))
+    assert np.array_equal(codes, load(model).encode(read_waveform(sound)))
     assert names(out) == {"meta.json", "wäve one.npy"}
 
 

@@ -59,10 +59,10 @@ def test_a_voice_that_is_fitted_costs_less_and_nothing_else_changes(config: obje
     told: list[int] = []
     found = enrollment.enroll(model, [pulses(4, 130)], steps=40, on_step=told.append)
     assert found.after < found.before and found.nearest in VOICES and told == list(range(1, 41))
-    assert found.voice.vector.shape == (WAVENET.speaker,) and found.voice.pitch == pytest.approx(130, rel=0.1)
+    assert found.voice.embedding.shape == (WAVENET.speaker,) and found.voice.f0 == pytest.approx(130, rel=0.1)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     again = enrollment.enroll(model, [pulses(4, 130)], steps=40)
-    assert torch.equal(again.voice.vector, found.voice.vector), "seeded"
+    assert torch.equal(again.voice.embedding, found.voice.embedding), "seeded"
 
 
 @pytest.mark.parametrize("config", [TOLD, speech_config()])
@@ -83,7 +83,7 @@ def test_a_voice_comes_back_and_is_of_its_model(tmp_path: Path) -> None:
     model, voice = speech_model(), Voice(torch.randn(WAVENET.speaker), 123.5)
     save_voice(tmp_path / "me.safetensors", voice, model)
     back = load_voice(tmp_path / "me.safetensors", model)
-    assert torch.equal(back.vector, voice.vector) and back.pitch == voice.pitch
+    assert torch.equal(back.embedding, voice.embedding) and back.f0 == voice.f0
     with pytest.raises(UserError, match="another model"):
         load_voice(tmp_path / "me.safetensors", speech_model(seed=1))
     with pytest.raises(UserError, match="not a voice"):
@@ -95,7 +95,7 @@ def test_an_added_voice_speaks_and_the_others_stay() -> None:
     model, wave = speech_model(), noise(1, 200)[0].numpy()
     before, table = model.convert(wave, "bob", seed=1), model.decoder.wavenet.conditioning.speakers.weight
     add_voice(model, "me", Voice(table[1].detach().clone(), 99.0))
-    assert model.speakers == (*VOICES, "me") and float(model.voice_pitch[-1]) == 99.0
+    assert model.speakers == (*VOICES, "me") and float(model.speaker_f0[-1]) == 99.0
     assert np.array_equal(model.convert(wave, "bob", seed=1), before)
     assert np.array_equal(model.convert(wave, "me", seed=1), before), "bob's vector is bob's voice"
     add_voice(model, "me", Voice(table[0].detach().clone(), 0.0))

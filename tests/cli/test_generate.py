@@ -69,7 +69,7 @@ def test_everything_is_written(
         assert codes.read(name).shape == (100,) and len(read_waveform(out / f"{name}.wav")) == 800
     listed = read_manifest(out)
     assert {(u.utt, u.speaker, u.split) for u in listed} == {(name, name[:3], "generated") for name in sounds}
-    spoken = loaded.speak([codes.read("cyd_1")], ["cyd"])[0]
+    spoken = loaded.decode([codes.read("cyd_1")], ["cyd"])[0]
     assert np.allclose(spoken, read_waveform(out / "cyd_1.wav"), atol=1e-4)
 
 
@@ -106,7 +106,7 @@ def test_voices_are_drawn_all_different_first(model: Path, prior: Path, told: Pa
 def test_a_prompt_is_continued(model: Path, told: Path, tmp_path: Path) -> None:
     prompt = write_tone(tmp_path / "a.wav", samples=1_601)
     assert run(model, told, tmp_path / "out", "--prompt", prompt, "--count", 2) == 0
-    heard, codes = speechvq.load(model).encode_wave(read_waveform(prompt)), open_codes(tmp_path / "out/codes")
+    heard, codes = speechvq.load(model).encode(read_waveform(prompt)), open_codes(tmp_path / "out/codes")
     for name in codes.files:
         assert np.array_equal(codes.read(name)[:201], heard) and len(codes.read(name)) == 301
         assert len(read_waveform(tmp_path / f"out/{name}.wav")) == 301 * 8
@@ -115,7 +115,7 @@ def test_a_prompt_is_continued(model: Path, told: Path, tmp_path: Path) -> None:
 def test_a_decoder_that_is_told_the_pitch_hears_the_prompts_and_then_the_voices_mean() -> None:
     config = speech_config(wavenet=dataclasses.replace(WAVENET, pitch=True))
     model = speechvq.SpeechVQ(config, VOICES).eval()
-    model.voice_pitch.copy_(model.voice_pitch.new_tensor([100.0, 200.0, 0.0]))
+    model.speaker_f0.copy_(model.speaker_f0.new_tensor([100.0, 200.0, 0.0]))
     prompt = generate.Prompt(np.zeros(200, np.int64), np.array([110.0] * 5 + [0.0] * 6, np.float32))
     silence = np.zeros(400, np.int64)
     pitch = generate.pitch_of(model, silence, "bob", prompt)
@@ -123,8 +123,8 @@ def test_a_decoder_that_is_told_the_pitch_hears_the_prompts_and_then_the_voices_
     assert len(pitch) * 160 >= 400 * 8
     nothing = generate.Prompt(np.empty(0, np.int64), np.empty(0, np.float32))
     assert not generate.pitch_of(model, silence, "cyd", nothing).any()
-    wave = model.speak([silence], ["bob"], pitch=[generate.pitch_of(model, silence, "bob", nothing)])
-    assert np.array_equal(wave[0], model.speak([silence], ["bob"])[0])
+    wave = model.decode([silence], ["bob"], f0=[generate.pitch_of(model, silence, "bob", nothing)])
+    assert np.array_equal(wave[0], model.decode([silence], ["bob"])[0])
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def bundled() -> Bundled:
     """Encode and convert the synthetic sound, on every engine."""
     model, wave = speechvq.load("english29"), synthetic_wave()
     brief, voice, other = wave[4_000 : 4_000 + BRIEF], model.speakers[VOICE], model.speakers[OTHER_VOICE]
-    codes = {"whole": model.encode_wave(wave).tolist(), "brief": model.encode_wave(brief).tolist()}
+    codes = {"whole": model.encode(wave).tolist(), "brief": model.encode(brief).tolist()}
     samples = {name: model.convert(brief, voice, seed=SEED, **how) for name, how in ENGINES.items()}
     both = model.convert_all([brief, wave[:1_000]], [voice, other], seed=SEED, engine="numba")
     samples |= {"first of a batch": both[0], "second of a batch": both[1]}
@@ -239,9 +239,9 @@ def _enrolment(told: bool, tune: bool) -> Callable[[Path], Curves]:
             found.before,
             found.after,
             float(model.speakers.index(found.nearest)),
-            found.voice.pitch,
+            found.voice.f0,
         ]
-        curves["e2"] = found.voice.vector.tolist()
+        curves["e2"] = found.voice.embedding.tolist()
         return curves
 
     return curve

@@ -25,7 +25,7 @@ class CachedStep:
         device = wavenet.embedding.device
         self.gates = [(doubled.to(device) * layer.gate).t().contiguous() for layer in wavenet.layers]
         self.outs = [(layer.out.t().contiguous(), layer.out_bias[:, 0]) for layer in wavenet.layers]
-        self.rings = [
+        self.caches = [
             torch.zeros(layer.dilation, streams, residual, device=device) for layer in wavenet.layers
         ]
         self.time = 0
@@ -45,9 +45,9 @@ class CachedStep:
         if self.wavenet.phases is not None:
             assert phase is not None, "this decoder needs the phase"
             x = x + F.embedding(phase.long(), self.wavenet.phases)
-        for ring, gate, (out, bias), local in zip(self.rings, self.gates, self.outs, condition):
-            a = torch.addmm(local, torch.cat([self.recall(ring), x], dim=1), gate)
-            self.remember(ring, x)
+        for ring, gate, (out, bias), local in zip(self.caches, self.gates, self.outs, condition):
+            a = torch.addmm(local, torch.cat([self.read_cache(ring), x], dim=1), gate)
+            self.write_cache(ring, x)
             soft, sigmoid = torch.sigmoid(a).chunk(2, dim=1)
             both = torch.addmm(bias, (2 * soft - 1) * sigmoid, out)
             x = x + both[:, : self.residual]
@@ -57,10 +57,10 @@ class CachedStep:
         hidden = F.relu(self.wavenet.hidden(F.relu(total)))
         return self.wavenet.logits(hidden)
 
-    def recall(self, ring: Tensor) -> Tensor:
+    def read_cache(self, ring: Tensor) -> Tensor:
         """A layer's input of `dilation` samples ago: (dilation, B, R) to (B, R)."""
         return ring[self.time % len(ring)]
 
-    def remember(self, ring: Tensor, x: Tensor) -> None:
+    def write_cache(self, ring: Tensor, x: Tensor) -> None:
         """Keep a layer's newest input (B, R) in the place of its oldest."""
         ring[self.time % len(ring)] = x

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core.extending import intrinsic
 
-from speechvq.speech.sampling.matmul_kernels import NARROW, OPTIONS, WIDE, add_product, keep_apart
+from speechvq.speech.sampling.matmul_kernels import NARROW, OPTIONS, WIDE, add_product, noinline
 
 LOG2_E = np.float32(1.4426950408889634)
 AHEAD = 8  # samples for which one stream's far pasts are multiplied at once: their weights are read an eighth as often
@@ -24,13 +24,13 @@ class Weights(NamedTuple):
     """A WaveNet laid out for the kernels; panels are those of `products`, all of them flat."""
 
     dilations: np.ndarray  # (layers,), int64, powers of two
-    table: np.ndarray  # (levels, R)
-    phases: np.ndarray  # (classes, R), one row of zeros for a decoder that is not told the phase
-    past: np.ndarray  # panels of (R, 2 R), a layer after the other: of the sample `dilation` ago
-    early: (
+    embedding: np.ndarray  # (levels, R)
+    phase_embedding: np.ndarray  # (classes, R), one row of zeros for a decoder that is not told the phase
+    past_tap: np.ndarray  # panels of (R, 2 R), a layer after the other: of the sample `dilation` ago
+    precomputed_past: (
         np.ndarray
     )  # the same, NARROW, for one stream: of layers whose past is known AHEAD samples before; or nothing
-    now: np.ndarray  # the same of the newest sample
+    current_tap: np.ndarray  # the same of the newest sample
     out: np.ndarray  # panels of (R, R + S)
     out_bias: np.ndarray  # (layers, R + S)
     hidden: np.ndarray  # panels of (S, H)
@@ -49,7 +49,7 @@ class Streams(NamedTuple):
     logits: np.ndarray  # flat: of the samples drawn last, (B, levels) in whole panels
 
 
-class Told(NamedTuple):
+class ConditioningBlock(NamedTuple):
     """What the streams are told in some code frames, and their chance."""
 
     biases: np.ndarray  # (frames, layers, B, 2 R), of the gates
@@ -86,7 +86,7 @@ def _exp2(value):  # type: ignore[no-untyped-def]
 @njit(**OPTIONS)
 def _gate(a, z, units):  # type: ignore[no-untyped-def]
     """z (units,) = tanh x sigmoid of the halves of a (2 units,), which hold the exponents of u and v."""
-    keep_apart()
+    noinline()
     for n in range(units):
         u, v = _exp2(a[n]), _exp2(a[units + n])
         z[n] = (np.float32(1.0) - u) / ((np.float32(1.0) + u) * (np.float32(1.0) + v))
@@ -118,7 +118,7 @@ def _cut_tail(shares, rest, most):  # type: ignore[no-untyped-def]
 @njit(**OPTIONS)
 def _draw(logits, shares, rest, uniform, temperature, top_p):  # type: ignore[no-untyped-def]
     """The level at which the distribution function passes `uniform`; as categorical.draw."""
-    keep_apart()
+    noinline()
     best = _likeliest(logits, len(shares))
     if temperature == 0.0:
         return best
@@ -147,8 +147,8 @@ def _draw(logits, shares, rest, uniform, temperature, top_p):  # type: ignore[no
 @njit(**OPTIONS)
 def _far_pasts(time, early, a_step, streams, weights):  # type: ignore[no-untyped-def]
     """Of one stream, the products with the pasts of the next AHEAD samples: early (layers x AHEAD, a_step), flat."""
-    keep_apart()
-    residual, depth, ring = weights.table.shape[1], weights.table.shape[1] // weights.paired, 0
+    noinline()
+    residual, depth, ring = weights.embedding.shape[1], weights.embedding.shape[1] // weights.paired, 0
     size = depth * ((2 * residual + NARROW - 1) // NARROW) * NARROW
     for layer in range(len(weights.dilations)):
         dilation = weights.dilations[layer]
@@ -164,7 +164,7 @@ def _far_pasts(time, early, a_step, streams, weights):  # type: ignore[no-untype
                 streams.rings,
                 slot,
                 residual,
-                weights.early,
+                weights.precomputed_past,
                 place,
                 depth,
                 rows,
@@ -177,8 +177,8 @@ def _far_pasts(time, early, a_step, streams, weights):  # type: ignore[no-untype
 @njit(**OPTIONS)
 def _layers(time, live, x, x_step, a, a_step, z, early, biases, streams, weights):  # type: ignore[no-untyped-def]
     """All layers for one sample: a row of x holds the embedded sample and the sum of skips (R + S,); updated."""
-    keep_apart()
-    count, residual = len(streams.before), weights.table.shape[1]
+    noinline()
+    count, residual = len(streams.before), weights.embedding.shape[1]
     width, depth, outputs = weights.width, residual // weights.paired, weights.out_bias.shape[1]
     gate_size = depth * ((2 * residual + width - 1) // width) * width
     out_size = depth * ((outputs + width - 1) // width) * width
@@ -191,15 +191,26 @@ def _layers(time, live, x, x_step, a, a_step, z, early, biases, streams, weights
             for r in range(rows):
                 a[b * a_step + r] = biases[layer, b, r]
         place = layer * gate_size
-        if len(weights.early) > 0 and dilation >= AHEAD:
+        if len(weights.precomputed_past) > 0 and dilation >= AHEAD:
             first = (layer * AHEAD + (time & (AHEAD - 1))) * a_step
             for r in range(rows):
                 a[r] += early[first + r]
         else:
             add_product(
-                a, START, a_step, streams.rings, slot, residual, weights.past, place, depth, rows, live, width
+                a,
+                START,
+                a_step,
+                streams.rings,
+                slot,
+                residual,
+                weights.past_tap,
+                place,
+                depth,
+                rows,
+                live,
+                width,
             )
-        add_product(a, START, a_step, x, START, x_step, weights.now, place, depth, rows, live, width)
+        add_product(a, START, a_step, x, START, x_step, weights.current_tap, place, depth, rows, live, width)
         for b in range(live):
             for r in range(residual):
                 streams.rings[slot + b * residual + r] = x[b * x_step + r]
@@ -213,8 +224,8 @@ def _layers(time, live, x, x_step, a, a_step, z, early, biases, streams, weights
 @njit(**OPTIONS)
 def _head(live, x, x_step, wide, wide_step, logits, logits_step, weights):  # type: ignore[no-untyped-def]
     """From the sums of skips in x to the logits, a row a stream; the last units stay in `wide`."""
-    keep_apart()
-    residual, outputs = weights.table.shape[1], weights.out_bias.shape[1]
+    noinline()
+    residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
     units, levels, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
     for b in range(live):
         for n in range(residual, outputs):
@@ -253,14 +264,16 @@ def step_streams(start, hop, live, levels, temperature, top_p, told, streams, we
         streams: where they stand; updated.
         weights: the decoder.
     """
-    residual, outputs, classes = weights.table.shape[1], weights.out_bias.shape[1], len(weights.last_bias)
+    residual, outputs, classes = weights.embedding.shape[1], weights.out_bias.shape[1], len(weights.last_bias)
     units, count = len(weights.hidden_bias), len(streams.before)
     x_step, a_step, wide_step = row_size(outputs), row_size(2 * residual), row_size(units)
     logits_step = row_size(classes)
     x, a = np.zeros(count * x_step, np.float32), np.zeros(count * a_step, np.float32)
     z, wide = np.zeros(count * residual, np.float32), np.zeros(count * wide_step, np.float32)
     logits, skips = streams.logits, np.zeros(outputs, np.float32)
-    early = np.zeros(len(weights.dilations) * AHEAD * a_step if len(weights.early) > 0 else 0, np.float32)
+    early = np.zeros(
+        len(weights.dilations) * AHEAD * a_step if len(weights.precomputed_past) > 0 else 0, np.float32
+    )
     shares, rest = np.zeros(classes, np.float32), np.zeros(classes, np.float32)
     for layer in range(len(weights.dilations)):
         for n in range(residual, outputs):
@@ -268,13 +281,15 @@ def step_streams(start, hop, live, levels, temperature, top_p, told, streams, we
     for t in range(levels.shape[1]):
         for b in range(live):
             for n in range(residual):
-                x[b * x_step + n] = weights.table[streams.before[b], n] + weights.phases[told.phases[b, t], n]
+                x[b * x_step + n] = (
+                    weights.embedding[streams.before[b], n] + weights.phase_embedding[told.phases[b, t], n]
+                )
             for n in range(residual, outputs):
                 x[b * x_step + n] = skips[n]
         gone = (start + t) & (
             AHEAD - 1
         )  # of the samples that the far pasts are known for; a call may begin between
-        if len(weights.early) > 0 and (gone == 0 or t == 0):
+        if len(weights.precomputed_past) > 0 and (gone == 0 or t == 0):
             _far_pasts(start + t - gone, early, a_step, streams, weights)
         _layers(start + t, live, x, x_step, a, a_step, z, early, told.biases[t // hop], streams, weights)
         _head(live, x, x_step, wide, wide_step, logits, logits_step, weights)

@@ -21,7 +21,7 @@ LANES = 8  # of a vector; LLVM splits or joins them where the machine has others
 WIDE = 64  # outputs of a panel for one stream: 8 sums, enough to hide the latency of a product
 NARROW = 16  # outputs of a panel for several: 6 streams x 2 sums leave registers for weights and inputs
 STREAMS = 6
-AHEAD = 512  # bytes; weights are asked for before they are needed, or the cache's latency shows
+PREFETCH_BYTES = 512  # bytes; weights are asked for before they are needed, or the cache's latency shows
 
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
 _VECTOR, _WORDS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
@@ -134,7 +134,7 @@ class _Machine:
             place = self.builder.add(
                 at, self.builder.add(self.builder.mul(index, index.type(count)), index.type(k))
             )
-            value = self._everywhere(self.builder.load(self.builder.gep(x, [place])))
+            value = self._broadcast(self.builder.load(self.builder.gep(x, [place])))
             for place, weight in zip(sums, weights):
                 term = self.builder.fmul(value, weight[k], flags=("contract",))  # fused where the machine can
                 self.builder.store(
@@ -145,7 +145,7 @@ class _Machine:
         place = self.builder.gep(base, [self.builder.add(at, at.type(number * LANES))])
         return self.builder.bitcast(place, kind.as_pointer())
 
-    def _everywhere(self, value: ir.Value) -> ir.Value:
+    def _broadcast(self, value: ir.Value) -> ir.Value:
         nothing = ir.Constant(_VECTOR, ir.Undefined)
         first = self.builder.insert_element(nothing, value, _INT(0))
         return self.builder.shuffle_vector(first, nothing, ir.Constant(_WORDS, [0] * LANES))
@@ -155,12 +155,12 @@ class _Machine:
         kind = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
         prefetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
         for line in range(self.vectors // 2):  # of 64 bytes
-            place = self.builder.gep(w, [self.builder.add(row, row.type(AHEAD // 4 + 16 * line))])
+            place = self.builder.gep(w, [self.builder.add(row, row.type(PREFETCH_BYTES // 4 + 16 * line))])
             self.builder.call(prefetch, [self.builder.bitcast(place, byte), _INT(0), _INT(3), _INT(1)])
 
 
 @intrinsic
-def keep_apart(typing):  # type: ignore[no-untyped-def]
+def noinline(typing):  # type: ignore[no-untyped-def]
     """Keep the function this stands in from being copied into its callers: it would be compiled anew in each."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
@@ -191,7 +191,7 @@ def add_product(y, y_at, y_step, x, x_at, x_step, w, w_at, depth, outputs, strea
         depth: inputs, or pairs of them.
         width: of the panels; WIDE for one stream, NARROW otherwise.
     """
-    keep_apart()
+    noinline()
     if width == WIDE:
         for panel in range((outputs + WIDE - 1) // WIDE):
             at = w_at + panel * depth * WIDE

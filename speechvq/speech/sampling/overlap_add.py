@@ -15,9 +15,9 @@ import numpy as np
 from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.waveform import SAMPLE_RATE
 
-HEARD = 1.5  # s of every chunk, about: enough streams for several cores from a sentence on
-SETTLE, JOIN, TAIL = 0.25, 0.06, 0.1  # s; the tail keeps the join away from the conditioning's edge
-FADE = 160  # samples
+SEGMENT = 1.5  # s of every chunk, about: enough streams for several cores from a sentence on
+WARMUP, SEARCH, TAIL = 0.25, 0.06, 0.1  # s; the tail keeps the join away from the conditioning's edge
+CROSSFADE = 160  # samples
 
 
 class Chunk(NamedTuple):
@@ -27,7 +27,7 @@ class Chunk(NamedTuple):
     last: int
 
 
-class Joined(NamedTuple):
+class OverlapAddResult(NamedTuple):
     """A sound made of chunks."""
 
     wave: np.ndarray  # (T,)
@@ -36,7 +36,7 @@ class Joined(NamedTuple):
     )  # (joins,), RMS of the difference within each crossfade over the RMS of the whole sound
 
 
-def cut(frames: int, hop: int) -> list[Chunk]:
+def split(frames: int, hop: int) -> list[Chunk]:
     """Chunks of a sound of so many code frames; each begins on a frame of the pitch contour too."""
     grid = F0_HOP // math.gcd(hop, F0_HOP)  # code frames from one common beginning to the next
     per_second = SAMPLE_RATE / hop
@@ -44,28 +44,28 @@ def cut(frames: int, hop: int) -> list[Chunk]:
     def on_grid(seconds: float) -> int:
         return max(math.ceil(seconds * per_second / grid), 1) * grid
 
-    heard, overlap = on_grid(HEARD), on_grid(SETTLE) + on_grid(JOIN) + on_grid(TAIL)
+    heard, overlap = on_grid(SEGMENT), on_grid(WARMUP) + on_grid(SEARCH) + on_grid(TAIL)
     starts = range(0, max(frames - overlap, 1), heard)
     return [Chunk(start, min(start + heard + overlap, frames)) for start in starts]
 
 
-def join(sounds: list[np.ndarray], chunks: list[Chunk], hop: int) -> Joined:
+def overlap_add(sounds: list[np.ndarray], chunks: list[Chunk], hop: int) -> OverlapAddResult:
     """Put the chunks' sounds together: (frames x hop,) each to the whole."""
     whole = np.zeros(chunks[-1].last * hop, np.float32)
     whole[: len(sounds[0])] = sounds[0]
     differences = []
-    settle, search = round(SETTLE * SAMPLE_RATE), round(JOIN * SAMPLE_RATE)
-    rise = np.linspace(0, 1, FADE, dtype=np.float32)
+    settle, search = round(WARMUP * SAMPLE_RATE), round(SEARCH * SAMPLE_RATE)
+    rise = np.linspace(0, 1, CROSSFADE, dtype=np.float32)
     for sound, chunk in zip(sounds[1:], chunks[1:]):
         start = chunk.first * hop
-        before = whole[start + settle : start + settle + search + FADE]
-        difference = np.square(before - sound[settle : settle + search + FADE], dtype=np.float64)
-        energy = np.convolve(difference, np.ones(FADE), mode="valid")
+        before = whole[start + settle : start + settle + search + CROSSFADE]
+        difference = np.square(before - sound[settle : settle + search + CROSSFADE], dtype=np.float64)
+        energy = np.convolve(difference, np.ones(CROSSFADE), mode="valid")
         best = int(energy.argmin())
-        differences.append(float(np.sqrt(energy[best] / FADE)))
+        differences.append(float(np.sqrt(energy[best] / CROSSFADE)))
         place = settle + best
-        fade = slice(start + place, start + place + FADE)
-        whole[fade] += rise * (sound[place : place + FADE] - whole[fade])
-        whole[start + place + FADE : start + len(sound)] = sound[place + FADE :]
+        fade = slice(start + place, start + place + CROSSFADE)
+        whole[fade] += rise * (sound[place : place + CROSSFADE] - whole[fade])
+        whole[start + place + CROSSFADE : start + len(sound)] = sound[place + CROSSFADE :]
     loudness = float(np.sqrt(np.mean(np.square(whole, dtype=np.float64)))) or 1.0
-    return Joined(whole, np.array(differences) / loudness)
+    return OverlapAddResult(whole, np.array(differences) / loudness)

@@ -5,24 +5,24 @@ import torch
 from torch import Tensor
 
 from speechvq.speech.decoder.decoder import Decoder
-from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.request import SynthesisRequest
 
-LEVELLED = 4  # spectra before one whose excitation is levelled with its own
-VARIANCE = 2.0  # of a Laplace density of size 1
+NORMALIZATION_FRAMES = 4  # spectra before one whose excitation is levelled with its own
+LAPLACE_VARIANCE = 2.0  # of a Laplace density of size 1
 
 
-class Synthesis:
-    """All streams of a script, piece by piece; it keeps what the next piece needs of the last."""
+class Postprocessor:
+    """All streams of a request, piece by piece; it keeps what the next piece needs of the last."""
 
-    def __init__(self, decoder: Decoder, script: Script, voicing: float = 0.0) -> None:
-        """`voicing` as in `SourceFilter.forward`."""
-        self.decoder, self.script, self.voicing = decoder, script, voicing
+    def __init__(self, decoder: Decoder, request: SynthesisRequest, harmonic_boost: float = 0.0) -> None:
+        """`harmonic_boost` as in `SourceFilter.forward`."""
+        self.decoder, self.request, self.harmonic_boost = decoder, request, harmonic_boost
         self.done = 0  # code frames
         self.last: Tensor | None = None  # (B,), of the waveform
         order = 0 if decoder.source_filter is None else decoder.source_filter.order
-        self.past = np.zeros((len(script.vectors), order))  # of the noise, the newest first
+        self.past = np.zeros((len(request.vectors), order))  # of the noise, the newest first
         self.energies = torch.full(
-            (len(script.vectors), LEVELLED), VARIANCE
+            (len(request.vectors), NORMALIZATION_FRAMES), LAPLACE_VARIANCE
         )  # of the last spectra's excitation
 
     def __call__(self, classes: Tensor) -> Tensor:
@@ -31,33 +31,35 @@ class Synthesis:
         if self.decoder.source_filter is None:
             emphasised = companding.decode(classes)
         else:
-            emphasised = self._filtered(classes)
-        self.done += classes.shape[1] // self.script.hop
+            emphasised = self._apply_source_filter(classes)
+        self.done += classes.shape[1] // self.request.hop
         wave = companding.deemphasize(emphasised, self.last)
         self.last = wave[:, -1]
         return wave
 
-    def _levelled(self, excitation: Tensor, step: int) -> Tensor:
+    def normalize_excitation(self, excitation: Tensor, step: int) -> Tensor:
         """An excitation (B, T) at its size: a WaveNet follows the loudness of its own past, and would drift.
 
         Each spectrum's `step` samples are divided by the size of themselves and of what was before, 50 ms in all.
         """
         own = excitation.unflatten(1, (-1, step)).square().mean(-1)
         energies = torch.cat([self.energies.to(own), own], dim=1)
-        self.energies = energies[:, -LEVELLED:]
-        gain = (VARIANCE / energies.unfold(1, LEVELLED + 1, 1).mean(-1).clamp_min(1e-3)).sqrt()
+        self.energies = energies[:, -NORMALIZATION_FRAMES:]
+        gain = (
+            LAPLACE_VARIANCE / energies.unfold(1, NORMALIZATION_FRAMES + 1, 1).mean(-1).clamp_min(1e-3)
+        ).sqrt()
         return excitation * gain.repeat_interleave(step, dim=1)
 
     @torch.no_grad()
-    def _filtered(self, classes: Tensor) -> Tensor:
-        model, hop = self.decoder.source_filter, self.script.hop
+    def _apply_source_filter(self, classes: Tensor) -> Tensor:
+        model, hop = self.decoder.source_filter, self.request.hop
         assert model is not None
         first, last = self.done, self.done + classes.shape[1] // hop
-        part, own = self.script.excerpt(first, last, model.reach)
-        told = self.decoder.told(part.vectors, part.speaker, part.pitch, part.frames, self.voicing)
+        part, own = self.request.with_context(first, last, model.reach)
+        told = self.decoder.told(part.vectors, part.speaker, part.f0, part.num_frames, self.harmonic_boost)
         step, heard = hop // model.parts, model.part(told, own)
         size = (-heard.sharpness).exp().repeat_interleave(step, dim=1)
-        excitation = (self._levelled(model.sizes[classes], step) * size).double().cpu().numpy()
+        excitation = (self.normalize_excitation(model.sizes[classes], step) * size).double().cpu().numpy()
         taps = heard.taps.double().cpu().numpy()
         from speechvq.speech.sampling.all_pole import all_pole  # numba takes a second to import
 

@@ -9,65 +9,69 @@ from speechvq.audio.f0_conditioning import fill_unvoiced
 from speechvq.speech.decoder.wavenet import WaveNet
 
 
-class Piece(NamedTuple):
+class ConditioningChunk(NamedTuple):
     """What the decoder is told in some code frames."""
 
     biases: Tensor  # (B, layers x 2 residual, n), of the gates
     phases: Tensor | None  # (B, n x hop), uint8, classes of `audio.phase`
 
 
-class Script(NamedTuple):
+class SynthesisRequest(NamedTuple):
     """Codes, voices and pitch of all streams; small beside the sound, so all of it is at hand."""
 
     vectors: Tensor  # (B, N, D), quantised
     speaker: Tensor  # (B,), int64
     hop: int  # samples a frame
-    pitch: Tensor | None = None  # (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch
-    frames: Tensor | None = None  # (B,), how many of the N are each stream's own; None for all
+    f0: Tensor | None = None  # (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch
+    num_frames: Tensor | None = None  # (B,), how many of the N are each stream's own; None for all
     phase: Tensor | None = None  # (B, N x hop), uint8; for a decoder that is told the phase
 
     def lengths(self) -> list[int]:
         """Code frames of each stream."""
-        return [self.vectors.shape[1]] * len(self.vectors) if self.frames is None else self.frames.tolist()
+        return (
+            [self.vectors.shape[1]] * len(self.vectors)
+            if self.num_frames is None
+            else self.num_frames.tolist()
+        )
 
-    def rows(self, numbers: list[int]) -> "Script":
+    def select(self, numbers: list[int]) -> "SynthesisRequest":
         """Some of the streams."""
         chosen = {
             name: part[numbers] if isinstance(part, Tensor) else part for name, part in self._asdict().items()
         }
-        return Script(**chosen)
+        return SynthesisRequest(**chosen)
 
     @torch.no_grad()
-    def read(self, wavenet: WaveNet, first: int, last: int) -> Piece:
+    def conditioning(self, wavenet: WaveNet, first: int, last: int) -> ConditioningChunk:
         """What the decoder is told in code frames first to last: as in the whole, in the memory of a part."""
-        part, own = self.excerpt(first, last, wavenet.conditioning.network.reach)
-        biases = wavenet.conditioning(part.vectors, part.speaker, part.pitch, part.frames)[..., own]
+        part, own = self.with_context(first, last, wavenet.conditioning.network.reach)
+        biases = wavenet.conditioning(part.vectors, part.speaker, part.f0, part.num_frames)[..., own]
         phases = None
         if wavenet.phases is not None and self.phase is not None:
             phases = self.phase[:, first * self.hop : last * self.hop]
-        return Piece(biases, phases)
+        return ConditioningChunk(biases, phases)
 
-    def excerpt(self, first: int, last: int, reach: int) -> tuple["Script", slice]:
+    def with_context(self, first: int, last: int, reach: int) -> tuple["SynthesisRequest", slice]:
         """Code frames first to last with `reach` on either side, and where these frames are in it."""
         low, high = max(first - reach - 1, 0), min(last + reach + 1, self.vectors.shape[1])
         part = self._replace(
             vectors=self.vectors[:, low:high],
-            pitch=None if self.pitch is None else _excerpt(self.pitch, low, high),
-            frames=None if self.frames is None else (self.frames - low).clamp(0, high - low),
+            f0=None if self.f0 is None else _slice_f0(self.f0, low, high),
+            num_frames=None if self.num_frames is None else (self.num_frames - low).clamp(0, high - low),
             phase=None if self.phase is None else self.phase[:, low * self.hop : high * self.hop],
         )
         return part, slice(first - low, last - low)
 
 
-def _excerpt(pitch: Tensor, low: int, high: int) -> Tensor:
+def _slice_f0(f0: Tensor, low: int, high: int) -> Tensor:
     """Frames low to high of a contour that are held as in the whole: (B, N) to (B, high - low).
 
     Where it is unvoiced a contour is held, from beyond the excerpt if need be; so its outermost frames, which nothing
     else looks at, take what is held there.
     """
-    part, held = pitch[:, low:high].clone(), fill_unvoiced(pitch)
+    part, held = f0[:, low:high].clone(), fill_unvoiced(f0)
     if low > 0:
         part[:, 0] = held[:, low]
-    if high < pitch.shape[1]:
+    if high < f0.shape[1]:
         part[:, -1] = held[:, high - 1]
     return part

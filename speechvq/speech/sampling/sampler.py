@@ -1,4 +1,4 @@
-"""Speaking scripts sample by sample, by whatever computes a step fastest on the machine."""
+"""Speaking requests sample by sample, by whatever computes a step fastest on the machine."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
@@ -9,7 +9,7 @@ from torch import Tensor
 from speechvq.categorical import draw
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.cached_step import CachedStep
-from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.request import SynthesisRequest
 
 
 def sample(
@@ -18,8 +18,8 @@ def sample(
     speaker: Tensor,
     uniforms: Tensor,
     *,
-    pitch: Tensor | None = None,
-    frames: Tensor | None = None,
+    f0: Tensor | None = None,
+    num_frames: Tensor | None = None,
     phase: Tensor | None = None,
     on_frame: Callable[[int], None] | None = None,
     **options: Any,
@@ -35,25 +35,25 @@ def sample(
         frames: (B,), how many of the N are each stream's own; the others do not change its sound.
         phase: (B, T), uint8, classes of `audio.phase`; for a decoder that is told the phase.
         on_frame: told now and then how many code frames are done.
-        options: temperature, top_p, engine and precision as in `sample_pieces`.
+        options: temperature, top_p, engine and precision as in `sample_chunks`.
 
     Returns:
         (B, T), int64 levels; 0 in frames that are not a stream's own.
     """
-    script = Script(vectors, speaker, uniforms.shape[1] // vectors.shape[1], pitch, frames, phase)
+    request = SynthesisRequest(vectors, speaker, uniforms.shape[1] // vectors.shape[1], f0, num_frames, phase)
     levels = torch.zeros(uniforms.shape, dtype=torch.long, device=uniforms.device)
     done = 0
-    for piece in sample_pieces(wavenet, script, lambda start, stop: uniforms[:, start:stop], **options):
+    for piece in sample_chunks(wavenet, request, lambda start, stop: uniforms[:, start:stop], **options):
         levels[:, done : done + piece.shape[1]] = piece
         done += piece.shape[1]
         if on_frame is not None:
-            on_frame(done // script.hop)
+            on_frame(done // request.hop)
     return levels
 
 
-def sample_pieces(
+def sample_chunks(
     wavenet: WaveNet,
-    script: Script,
+    request: SynthesisRequest,
     uniforms: Callable[[int, int], Tensor],
     *,
     temperature: float = 1.0,
@@ -61,11 +61,11 @@ def sample_pieces(
     engine: Literal["auto", "numba", "torch"] = "auto",
     precision: Literal["fp32", "bf16"] = "fp32",
 ) -> Iterator[Tensor]:
-    """Speak a script piece by piece, so that long sound needs little memory.
+    """Speak a request piece by piece, so that long sound needs little memory.
 
     Args:
         wavenet: the decoder.
-        script: what the streams say.
+        request: what the streams say.
         uniforms: gives those of samples start to stop, (B, stop - start), float64 in [0, 1): all the chance there is.
         temperature, top_p: as in `categorical.draw`.
         engine: the compiled kernels, or the step above; auto takes the kernels on a CPU, and on a GPU the step as a
@@ -76,31 +76,35 @@ def sample_pieces(
         Levels (B, n), int64, 0 where a stream has ended: the same from either engine and in any company, but where
         rounding makes a tie fall the other way.
     """
-    device = script.vectors.device
+    device = request.vectors.device
     chosen = engine if engine != "auto" else "numba" if device.type == "cpu" else "torch"
     if chosen == "numba":
-        from speechvq.speech.sampling.numba_engine import speak  # numba takes a second to import
+        from speechvq.speech.sampling.numba_engine import sample  # numba takes a second to import
 
-        yield from speak(wavenet, script, uniforms, temperature, top_p, precision)
+        yield from sample(wavenet, request, uniforms, temperature, top_p, precision)
     elif device.type == "cuda" and engine == "auto":
-        from speechvq.speech.sampling.cuda_graph import speak_on_gpu
+        from speechvq.speech.sampling.cuda_graph import sample_on_gpu
 
-        yield from speak_on_gpu(wavenet, script, uniforms, temperature, top_p)
+        yield from sample_on_gpu(wavenet, request, uniforms, temperature, top_p)
     else:
-        yield from _stepwise(wavenet, script, uniforms, temperature, top_p)
+        yield from _sample_with_torch(wavenet, request, uniforms, temperature, top_p)
 
 
 @torch.no_grad()
-def _stepwise(
-    wavenet: WaveNet, script: Script, uniforms: Callable[[int, int], Tensor], temperature: float, top_p: float
+def _sample_with_torch(
+    wavenet: WaveNet,
+    request: SynthesisRequest,
+    uniforms: Callable[[int, int], Tensor],
+    temperature: float,
+    top_p: float,
 ) -> Iterator[Tensor]:
     """The torch step, a code frame after the other."""
-    streams, hop = len(script.vectors), script.hop
-    own = torch.tensor(script.lengths(), device=script.vectors.device)
+    streams, hop = len(request.vectors), request.hop
+    own = torch.tensor(request.lengths(), device=request.vectors.device)
     step = CachedStep(wavenet, streams)
     before = torch.full((streams,), wavenet.config.levels // 2, device=own.device)
     for frame in range(int(own.max())):
-        biases, phases = script.read(wavenet, frame, frame + 1)
+        biases, phases = request.conditioning(wavenet, frame, frame + 1)
         condition = biases[..., 0].unflatten(1, (len(wavenet.layers), -1)).transpose(0, 1).contiguous()
         chance = uniforms(frame * hop, (frame + 1) * hop)
         levels = torch.empty(streams, hop, dtype=torch.long, device=own.device)

@@ -38,11 +38,13 @@ def pack(wavenet: WaveNet, streams: int, precision: Literal["fp32", "bf16"] = "f
     gates = [(exponent * layer.gate.detach().cpu()).t() for layer in layers]
     return Weights(
         dilations=np.array([layer.dilation for layer in layers]),
-        table=_plain(wavenet.embedding),
-        phases=np.zeros((1, residual), np.float32) if wavenet.phases is None else _plain(wavenet.phases),
-        past=panels(*(gate[:residual] for gate in gates)),
-        early=far(*(gate[:residual] for gate in gates)) if streams == 1 else panels(),
-        now=panels(*(gate[residual:] for gate in gates)),
+        embedding=_plain(wavenet.embedding),
+        phase_embedding=np.zeros((1, residual), np.float32)
+        if wavenet.phases is None
+        else _plain(wavenet.phases),
+        past_tap=panels(*(gate[:residual] for gate in gates)),
+        precomputed_past=far(*(gate[:residual] for gate in gates)) if streams == 1 else panels(),
+        current_tap=panels(*(gate[residual:] for gate in gates)),
         out=panels(*((scale * layer.out.detach().cpu()).t() for layer in layers)),
         out_bias=_plain(torch.stack([scale[:, 0] * layer.out_bias.detach().cpu()[:, 0] for layer in layers])),
         hidden=panels(wavenet.hidden.weight.t()),

@@ -111,7 +111,7 @@ def _cut(model: SpeechVQ, wave: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
     hop, hertz = model.config.hop, f0_contour(wave)
     phase, vectors = (
         glottal_phase(wave, hertz),
-        model.quantizer.lookup(torch.from_numpy(model.encode_wave(wave))),
+        model.quantizer.lookup(torch.from_numpy(model.encode(wave))),
     )
     unit = math.lcm(hop, F0_HOP)
     crop = int(CROP_SECONDS * model.config.sample_rate) // unit * unit

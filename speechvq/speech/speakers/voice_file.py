@@ -16,8 +16,8 @@ ENDING = ".safetensors"
 class Voice(NamedTuple):
     """What a model has to know of a speaker."""
 
-    vector: Tensor  # (V,)
-    pitch: float  # Hz, mean; 0 where unknown
+    embedding: Tensor  # (V,)
+    f0: float  # Hz, mean; 0 where unknown
 
 
 def save_voice(path: Path, voice: Voice, model: SpeechVQ) -> None:
@@ -29,7 +29,7 @@ def save_voice(path: Path, voice: Voice, model: SpeechVQ) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     of_model = torch.tensor(list(bytes.fromhex(model.fingerprint())), dtype=torch.uint8)
     write_tensors(
-        path, {"vector": voice.vector.detach(), "pitch": torch.tensor(voice.pitch), "model": of_model}
+        path, {"vector": voice.embedding.detach(), "pitch": torch.tensor(voice.f0), "model": of_model}
     )
 
 
@@ -58,11 +58,11 @@ def add_voice(model: SpeechVQ, name: str, voice: Voice) -> None:
         row = speakers.weight.new_zeros(1, speakers.embedding_dim)
         speakers.weight = torch.nn.Parameter(torch.cat([speakers.weight.detach(), row]))
         speakers.num_embeddings += 1
-        model.voice_pitch = torch.cat([model.voice_pitch, model.voice_pitch.new_zeros(1)])
+        model.speaker_f0 = torch.cat([model.speaker_f0, model.speaker_f0.new_zeros(1)])
     number = model.speakers.index(name)
     with torch.no_grad():
-        speakers.weight[number] = voice.vector
-        model.voice_pitch[number] = voice.pitch
+        speakers.weight[number] = voice.embedding
+        model.speaker_f0[number] = voice.f0
 
 
 def add_voice_files(model: SpeechVQ, names: list[str]) -> None:

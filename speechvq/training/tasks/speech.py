@@ -42,7 +42,7 @@ def build_task(config: SpeechRun, device: torch.device) -> TrainingTask:
     dataset = CropDataset(training, speakers, crop, config.train.seed, pitch)
     heldout = middle_crops(dev, speakers, crop, config.train.num_eval_items, pitch)
     if pitch:
-        model.voice_pitch.copy_(torch.tensor(voice_pitches(training, speakers)))
+        model.speaker_f0.copy_(torch.tensor(voice_pitches(training, speakers)))
     freeze_conditioning(model, config)
     return TrainingTask(
         model,
@@ -105,7 +105,7 @@ def freeze_conditioning(model: SpeechVQ, config: SpeechRun) -> None:
         part.requires_grad_(False)
     if config.train.encoder_lr_scale == 0:
         model.encoder.requires_grad_(False)
-        model.held = True
+        model.frozen = True
 
 
 def _voice(model: SpeechVQ) -> list[nn.Module]:

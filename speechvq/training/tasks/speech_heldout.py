@@ -26,7 +26,7 @@ def measure_heldout(model: SpeechVQ, crops: Crops) -> dict[str, float]:
         and `heldout_active_codes` over all crops.
     """
     wave, speaker, *voice = (tensor.to(model.quantizer.codebook.device) for tensor in crops)
-    codes = torch.cat([model.encode(part) for part in wave.split(CROPS_AT_ONCE)])
+    codes = torch.cat([model.encode_crops(part) for part in wave.split(CROPS_AT_ONCE)])
     others = (speaker + _shift(len(model.speakers))) % len(model.speakers)
     right = _mean_nats(model, wave, codes, speaker, *voice)
     wrong_codes = _mean_nats(model, wave, codes.roll(len(codes) // 2, dims=0), speaker, *voice)

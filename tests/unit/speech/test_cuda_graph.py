@@ -6,8 +6,8 @@ from torch import Tensor
 
 from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
-from speechvq.speech.sampling.cuda_graph import FrameStep, speak_on_gpu
-from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.cuda_graph import FrameStep, sample_on_gpu
+from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.sampler import sample
 
 HOP = 8
@@ -15,7 +15,7 @@ PLAIN = WaveNetConfig(stacks=2, layers=3, residual=6, skip=8, hidden=8, conditio
 TOLD = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, pitch=True, phase=True)
 
 
-def case(config: WaveNetConfig, device: str = "cpu") -> tuple[WaveNet, Script, Tensor]:
+def case(config: WaveNetConfig, device: str = "cpu") -> tuple[WaveNet, SynthesisRequest, Tensor]:
     """A decoder with random weights, three streams of 6, 4 and 6 frames, and their uniforms."""
     torch.manual_seed(0)
     wavenet = WaveNet(config, 4, speakers=3)
@@ -27,29 +27,31 @@ def case(config: WaveNetConfig, device: str = "cpu") -> tuple[WaveNet, Script, T
     phase = torch.randint(65, uniforms.shape).byte()
     parts = (vectors, speaker, pitch, torch.tensor([6, 4, 6]), phase, uniforms)
     vectors, speaker, pitch, frames, phase, uniforms = (None if p is None else p.to(device) for p in parts)
-    return wavenet.eval().to(device), Script(vectors, speaker, HOP, pitch, frames, phase), uniforms
+    return wavenet.eval().to(device), SynthesisRequest(vectors, speaker, HOP, pitch, frames, phase), uniforms
 
 
-def plain(wavenet: WaveNet, script: Script, uniforms: Tensor) -> Tensor:
-    told = {"pitch": script.pitch, "frames": script.frames, "phase": script.phase}
-    return sample(wavenet, script.vectors, script.speaker, uniforms, **told, engine="torch")
+def plain(wavenet: WaveNet, request: SynthesisRequest, uniforms: Tensor) -> Tensor:
+    told = {"f0": request.f0, "num_frames": request.num_frames, "phase": request.phase}
+    return sample(wavenet, request.vectors, request.speaker, uniforms, **told, engine="torch")
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("config", [PLAIN, TOLD])
 def test_the_step_in_place_equals_the_plain_one(config: WaveNetConfig) -> None:
-    wavenet, script, uniforms = case(config)
-    step, frames = FrameStep(wavenet, script, 1.0, 1.0), []
+    wavenet, request, uniforms = case(config)
+    step, frames = FrameStep(wavenet, request, 1.0, 1.0), []
     for frame in range(6):
-        step.load(script.read(wavenet, frame, frame + 1), uniforms[:, frame * HOP : (frame + 1) * HOP])
+        step.load(
+            request.conditioning(wavenet, frame, frame + 1), uniforms[:, frame * HOP : (frame + 1) * HOP]
+        )
         places = [tensor.data_ptr() for tensor in step.state()]
         for _ in range(HOP):
-            step.advance()
+            step.step_sample()
         assert [tensor.data_ptr() for tensor in step.state()] == places, (
             "a graph needs everything where it was"
         )
         frames.append(step.levels.clone())
-    levels, expected = torch.cat(frames, dim=1), plain(wavenet, script, uniforms)
+    levels, expected = torch.cat(frames, dim=1), plain(wavenet, request, uniforms)
     assert torch.equal(levels[[0, 2]], expected[[0, 2]])
     assert torch.equal(levels[1, : 4 * HOP], expected[1, : 4 * HOP])
 
@@ -57,8 +59,8 @@ def test_the_step_in_place_equals_the_plain_one(config: WaveNetConfig) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("config", [PLAIN, TOLD])
 def test_the_graph_draws_what_the_plain_step_draws(config: WaveNetConfig) -> None:
-    wavenet, script, uniforms = case(config, "cuda")
+    wavenet, request, uniforms = case(config, "cuda")
     levels = torch.cat(
-        list(speak_on_gpu(wavenet, script, lambda start, stop: uniforms[:, start:stop], 1.0, 1.0)), dim=1
+        list(sample_on_gpu(wavenet, request, lambda start, stop: uniforms[:, start:stop], 1.0, 1.0)), dim=1
     )
-    assert (levels == plain(wavenet, script, uniforms)).float().mean() > 0.99  # but for ties
+    assert (levels == plain(wavenet, request, uniforms)).float().mean() > 0.99  # but for ties

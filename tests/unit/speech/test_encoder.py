@@ -33,7 +33,7 @@ def test_every_length_gives_its_codes_and_converts_to_the_same_length(name: str)
     hop = model.config.hop
     assert hop == int(name.split("x")[0])
     for samples in range(1, 3 * hop + 1):
-        codes = model.encode_wave(sound[:samples])
+        codes = model.encode(sound[:samples])
         assert codes.shape == (-(-samples // hop),) and codes.dtype == np.int64
         if samples % hop in (0, 1, hop - 1):
             converted = model.convert(sound[:samples], "bob")
@@ -47,11 +47,11 @@ def test_pieces_of_a_long_sound_give_the_codes_of_the_whole(
 ) -> None:
     """Pieces of one, three or sixteen frames: a margin too small by one frame would show."""
     model, wave = model_of(name), noise(1, 60 * int(name.split("x")[0]) + 3, seed=5)[0].numpy()
-    whole = model.encode_wave(wave)
+    whole = model.encode(wave)
     seconds = frames * model.config.hop / model.config.sample_rate
     monkeypatch.setattr(speech, "ENCODE_SECONDS", seconds)
     monkeypatch.setattr(Encoder, "forward", spy := Spy(Encoder.forward))
-    assert np.array_equal(model.encode_wave(wave), whole)
+    assert np.array_equal(model.encode(wave), whole)
     assert len(spy.lengths) == -(-len(whole) // frames)
     assert max(spy.lengths) <= (frames + 2 * model.encoder.margin) * model.config.hop, "memory is bounded"
 
@@ -89,7 +89,7 @@ def test_the_margin_covers_what_a_vector_depends_on(name: str) -> None:
 @pytest.mark.parametrize("gain", [0.01, 0.5, 20.0])
 def test_the_level_of_a_sound_does_not_change_its_codes(gain: float) -> None:
     model, wave = model_of("8x"), noise(1, 800)[0].numpy()
-    same = np.mean(model.encode_wave(wave) == model.encode_wave(np.float32(gain) * wave))
+    same = np.mean(model.encode(wave) == model.encode(np.float32(gain) * wave))
     assert same == 1.0
 
 

@@ -69,6 +69,6 @@ def test_a_voice_keeps_to_its_own_mean() -> None:
     model = SpeechVQ(speech_config(wavenet=wavenet, source_filter=source), VOICES).eval()
     assert model.decoder.intonation is not None
     model.decoder.intonation.tell.bias.data[1] = 3.0
-    model.voice_pitch.fill_(133.0)
-    contour = model.intonation(np.arange(40) % model.config.quantizer.num_codes, VOICES[1])
+    model.speaker_f0.fill_(133.0)
+    contour = model.predict_f0(np.arange(40) % model.config.quantizer.num_codes, VOICES[1])
     assert mean_f0(contour) == pytest.approx(133.0, rel=1e-3)

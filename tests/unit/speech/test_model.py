@@ -18,11 +18,11 @@ from speechvq.speech.sampling import overlap_add
 
 def test_an_unknown_voice_is_answered_with_the_nearest() -> None:
     model = SpeechVQ(MODEL, [f"p{n}" for n in range(220, 320)])
-    assert model.speaker_number("p225") == 5
+    assert model.speaker_index("p225") == 5
     with pytest.raises(
         UserError, match="unknown speaker 'p2240'; nearest: p240, p224, .*--list-speakers"
     ) as caught:
-        model.speaker_number("p2240")
+        model.speaker_index("p2240")
     assert str(caught.value).count(", ") == 4
     with pytest.raises(UserError, match="unknown speaker"):
         model.convert(np.zeros(8, np.float32), "nobody")
@@ -31,21 +31,21 @@ def test_an_unknown_voice_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize("codes", [[8], [-1], [0, 3, 99]])
 def test_codes_outside_the_codebook_are_refused(codes: list[int]) -> None:
     with pytest.raises(UserError, match="this model has 8"):
-        speech_model().speak([np.array(codes)], ["ada"])
+        speech_model().decode([np.array(codes)], ["ada"])
 
 
 def test_nothing_gives_nothing() -> None:
     model, empty = speech_model(), np.empty(0, np.float32)
-    assert model.encode_wave(empty).shape == (0,)
+    assert model.encode(empty).shape == (0,)
     assert model.convert(empty, "ada").shape == (0,)
-    assert model.speak([], []) == []
-    assert [len(wave) for wave in model.speak([np.empty(0, np.int64)] * 2, ["ada", "bob"])] == [0, 0]
+    assert model.decode([], []) == []
+    assert [len(wave) for wave in model.decode([np.empty(0, np.int64)] * 2, ["ada", "bob"])] == [0, 0]
 
 
 def test_silence_stays_silent_and_a_single_sample_is_a_sound() -> None:
     model = speech_model()
     assert not model.convert(np.zeros(100, np.float32), "ada").any()
-    assert len(np.unique(model.encode_wave(np.zeros(800, np.float32))[5:-5])) == 1
+    assert len(np.unique(model.encode(np.zeros(800, np.float32))[5:-5])) == 1
     one = model.convert(np.array([0.5], np.float32), "ada")
     assert one.shape == (1,) and np.isfinite(one).all()
 
@@ -111,7 +111,7 @@ def vibrato(seconds: float) -> np.ndarray:
 
 @pytest.mark.parametrize("seconds", [0.01, 0.5, 0.75])
 def test_a_sound_of_one_chunk_is_that_of_no_chunks(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overlap_add, "HEARD", 0.4)
+    monkeypatch.setattr(overlap_add, "SEGMENT", 0.4)
     model, wave = told_pitch(), vibrato(seconds)
     assert np.array_equal(
         model.convert(wave, "bob", seed=2), model.convert(wave, "bob", seed=2, chunked=True)
@@ -121,20 +121,18 @@ def test_a_sound_of_one_chunk_is_that_of_no_chunks(seconds: float, monkeypatch: 
 def test_chunks_are_joined_to_the_sources_length_and_their_errors_are_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(overlap_add, "HEARD", 0.4)
+    monkeypatch.setattr(overlap_add, "SEGMENT", 0.4)
     monkeypatch.setattr(speech_model_module, "CHUNKS_AT_ONCE", 2)
     model, wave, told = told_pitch(), vibrato(2.503), list[float]()
-    joined = model.speak_in_chunks(wave, "bob", seed=2, on_chunks=told.append)
-    count = len(overlap_add.cut(-(-len(wave) // 8), 8))
+    joined = model.convert_chunked(wave, "bob", seed=2, on_chunks=told.append)
+    count = len(overlap_add.split(-(-len(wave) // 8), 8))
     assert count > 3 and joined.errors.shape == (count - 1,) and (joined.errors >= 0).all()
     assert joined.wave.shape == (8 * -(-len(wave) // 8),) and np.isfinite(joined.wave).all()
     assert told == sorted(told) and len(told) == -(-count // 2) and told[-1] == 1.0
     converted = model.convert(wave, "bob", seed=2, chunked=True)
     assert converted.shape == wave.shape and math.isclose(rms(converted), rms(wave), rel_tol=1e-2)
-    first = 8 * overlap_add.cut(-(-len(wave) // 8), 8)[1].first + round(16_000 * overlap_add.SETTLE)
-    (whole,) = model.speak(
-        [model.encode_wave(wave)], ["bob"], pitch=[model._target_pitch(wave, "bob")], seed=2
-    )
+    first = 8 * overlap_add.split(-(-len(wave) // 8), 8)[1].first + round(16_000 * overlap_add.WARMUP)
+    (whole,) = model.decode([model.encode(wave)], ["bob"], f0=[model._target_f0(wave, "bob")], seed=2)
     assert np.array_equal(joined.wave[:first], whole[:first]), "nothing is approximate before the first join"
 
 
@@ -144,7 +142,7 @@ def test_a_chunks_contour_is_the_wholes(hop: int) -> None:
     frames = round(11.3 * 16_000 / hop)
     contour = torch.arange(-(-frames * hop // F0_HOP)).float()
     whole = f0_at_code_rate(contour[None], frames, hop)[0]
-    for chunk in overlap_add.cut(frames, hop):
+    for chunk in overlap_add.split(frames, hop):
         own = contour[chunk.first * hop // F0_HOP : -(-chunk.last * hop // F0_HOP)]
         part = f0_at_code_rate(own[None], chunk.last - chunk.first, hop)[0]
         known = len(part) - -(-F0_HOP // hop // 2) - 1

@@ -13,8 +13,8 @@ from helpers.tiny import WAVENET, python
 from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling import numba_engine
-from speechvq.speech.sampling.numba_engine import Precision, forced_logits
-from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.numba_engine import Precision, teacher_forced_logits
+from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.sampler import sample
 
 S = WaveNetConfig()
@@ -32,26 +32,28 @@ def wavenet(config: WaveNetConfig) -> WaveNet:
     return made.eval()
 
 
-def script(config: WaveNetConfig, streams: int, frames: int, hop: int) -> Script:
+def request(config: WaveNetConfig, streams: int, frames: int, hop: int) -> SynthesisRequest:
     """Noise for codes, and a contour that is often unvoiced."""
     generator = torch.Generator().manual_seed(streams)
     pitch = 60 + 300 * torch.rand(streams, frames, generator=generator)
     pitch[torch.rand(streams, frames, generator=generator) < 0.4] = 0.0
     vectors = torch.randn(streams, frames, DIM, generator=generator)
     phase = torch.randint(65, (streams, frames * hop), generator=generator).byte()
-    return Script(vectors, torch.arange(streams) % 3, hop, pitch if config.pitch else None, phase=phase)
+    return SynthesisRequest(
+        vectors, torch.arange(streams) % 3, hop, pitch if config.pitch else None, phase=phase
+    )
 
 
 def both(
     config: WaveNetConfig, streams: int, samples: int, hop: int, precision: Precision
 ) -> tuple[Tensor, Tensor]:
     """Logits by the kernels and by the parallel forward, of the same samples."""
-    model, said = wavenet(config), script(config, streams, samples // hop, hop)
+    model, said = wavenet(config), request(config, streams, samples // hop, hop)
     walk = torch.randn(streams, samples, generator=torch.Generator().manual_seed(1)).cumsum(1)
     levels = ((0.5 + 0.5 * torch.sin(walk / 5)) * (config.levels - 1)).round().long()
     with torch.no_grad():
-        parallel = model(levels, said.vectors, said.speaker, said.pitch, said.phase)
-    return forced_logits(model, said, levels, precision), parallel
+        parallel = model(levels, said.vectors, said.speaker, said.f0, said.phase)
+    return teacher_forced_logits(model, said, levels, precision), parallel
 
 
 @pytest.mark.parametrize(
@@ -87,10 +89,10 @@ def test_bfloat16_tells_nearly_the_same_distribution(config: WaveNetConfig, stre
 @pytest.fixture(scope="module")
 def company() -> dict[str, Any]:
     """Thirteen streams of different lengths as the torch step speaks them."""
-    model, said = wavenet(TOLD), script(TOLD, 13, 12, 8)
+    model, said = wavenet(TOLD), request(TOLD, 13, 12, 8)
     frames = torch.tensor([12, 1, 7, 12, 3, 0, 11, 5, 2, 12, 9, 4, 6])
     uniforms = torch.rand(13, 96, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    inputs = {"pitch": said.pitch, "frames": frames, "phase": said.phase}
+    inputs = {"f0": said.f0, "num_frames": frames, "phase": said.phase}
     expected = sample(model, said.vectors, said.speaker, uniforms, engine="torch", **inputs)
     return {"model": model, "said": said, "frames": frames, "uniforms": uniforms, "expected": expected}
 
@@ -103,9 +105,9 @@ def first(company: dict[str, Any], count: int, **options: Any) -> Tensor:
         said.vectors[:count],
         said.speaker[:count],
         company["uniforms"][:count],
-        pitch=said.pitch[:count],
+        f0=said.f0[:count],
         phase=said.phase[:count],
-        frames=company["frames"][:count],
+        num_frames=company["frames"][:count],
         engine="numba",
         **options,
     )
@@ -117,7 +119,9 @@ def test_any_number_of_streams_on_any_number_of_cores(
     streams: int, cores: int, company: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(numba_engine, "_cores", lambda: cores)
-    monkeypatch.setattr(numba_engine, "PIECE", 24)  # samples; streams end within a piece and at its edge
+    monkeypatch.setattr(
+        numba_engine, "SAMPLES_PER_CALL", 24
+    )  # samples; streams end within a piece and at its edge
     spoken = first(company, streams)
     assert torch.equal(spoken, company["expected"][:streams])
     ended = torch.arange(96) >= 8 * company["frames"][:streams, None]
@@ -137,7 +141,7 @@ def test_bfloat16_is_the_same_in_any_company_too(
 @pytest.mark.parametrize("cores", [1, 2, 3, 8])
 def test_streams_are_dealt_out_evenly_and_the_longest_first(cores: int) -> None:
     lengths = [5, 0, 9, 9, 1, 7, 3]
-    shares = numba_engine._shares(lengths, cores)
+    shares = numba_engine.balance_streams(lengths, cores)
     assert sorted(number for share in shares for number in share) == list(range(7))
     assert len(shares) == min(cores, 7)
     for share in shares:
@@ -160,9 +164,9 @@ class _Now:
 @pytest.fixture
 def anew() -> Iterator[None]:
     """As in a process in which nothing was sampled yet."""
-    numba_engine.compile_once.cache_clear()
+    numba_engine.warm_up_jit.cache_clear()
     yield
-    numba_engine.compile_once.cache_clear()
+    numba_engine.warm_up_jit.cache_clear()
 
 
 @pytest.mark.usefixtures("anew")
@@ -171,7 +175,7 @@ def test_a_long_compilation_is_said_once(
 ) -> None:
     monkeypatch.setattr(numba_engine.threading, "Timer", _Now)
     for _ in range(2):
-        numba_engine.compile_once("fp32")
+        numba_engine.warm_up_jit("fp32")
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and said.startswith("compiling the sampler, once for this machine")
 
@@ -181,14 +185,14 @@ import json, torch
 from speechvq.speech.sampling import numba_engine
 from speechvq.speech.sampling import kernels
 from speechvq.speech.sampling import matmul_kernels
-from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.decoder.wavenet import WaveNet, WaveNetConfig
 torch.set_num_threads(1)
 told = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, pitch=True, phase=True)
 for streams in (1, 4):
-    script = Script(torch.zeros(streams, 3, 4), torch.zeros(streams, dtype=torch.long), 8, torch.zeros(streams, 3))
+    request = SynthesisRequest(torch.zeros(streams, 3, 4), torch.zeros(streams, dtype=torch.long), 8, torch.zeros(streams, 3))
     chance = lambda start, stop: torch.zeros(streams, stop - start, dtype=torch.float64)
-    list(numba_engine.speak(WaveNet(told, 4, 1), script, chance, 1.0, 0.9, "fp32"))
+    list(numba_engine.sample(WaveNet(told, 4, 1), request, chance, 1.0, 0.9, "fp32"))
 made = [part for module in (kernels, matmul_kernels) for part in vars(module).values() if hasattr(part, "stats")]
 stats = [part.stats for part in made]
 print(json.dumps([sum(sum(getattr(s, k).values()) for s in stats) for k in ("cache_hits", "cache_misses")]))
@@ -197,7 +201,7 @@ print(json.dumps([sum(sum(getattr(s, k).values()) for s in stats) for k in ("cac
 
 def test_a_second_process_does_not_compile_again() -> None:
     """Whatever is sampled there: all models and numbers of streams run one and the same code."""
-    numba_engine.compile_once("fp32")  # made here, or by an earlier process
+    numba_engine.warm_up_jit("fp32")  # made here, or by an earlier process
     second = python("-c", CACHED)
     out, errors = second.communicate(timeout=300)
     assert second.returncode == 0, errors

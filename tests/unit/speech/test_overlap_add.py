@@ -5,7 +5,16 @@ import pytest
 
 from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.speech.sampling.overlap_add import FADE, HEARD, JOIN, SETTLE, TAIL, Chunk, cut, join
+from speechvq.speech.sampling.overlap_add import (
+    CROSSFADE,
+    SEARCH,
+    SEGMENT,
+    TAIL,
+    WARMUP,
+    Chunk,
+    overlap_add,
+    split,
+)
 
 HOPS = (8, 64, 128, 160, 640)
 
@@ -18,28 +27,28 @@ def seconds_of(frames: int, hop: int) -> float:
 @pytest.mark.parametrize("seconds", [0.01, 0.4, 3.0, 3.3, 3.5, 6.4, 7.0, 61.3])
 def test_chunks_cover_a_sound_and_overlap_by_what_a_join_needs(seconds: float, hop: int) -> None:
     frames = max(round(seconds * SAMPLE_RATE / hop), 1)
-    chunks = cut(frames, hop)
+    chunks = split(frames, hop)
     assert chunks[0].first == 0 and chunks[-1].last == frames
     for before, after in zip(chunks, chunks[1:]):
         assert before.first < after.first < before.last < after.last
         overlap = seconds_of(before.last - after.first, hop)
-        assert -1e-9 < overlap - (SETTLE + JOIN + TAIL) < 0.25
+        assert -1e-9 < overlap - (WARMUP + SEARCH + TAIL) < 0.25
     for chunk in chunks:
         assert chunk.first * hop % F0_HOP == 0, "its contour begins on a frame of the whole's"
-        assert seconds_of(chunk.last - chunk.first, hop) < HEARD + SETTLE + JOIN + TAIL + 0.35
+        assert seconds_of(chunk.last - chunk.first, hop) < SEGMENT + WARMUP + SEARCH + TAIL + 0.35
 
 
 @pytest.mark.parametrize("hop", HOPS)
 def test_a_sound_shorter_than_a_chunk_is_left_whole(hop: int) -> None:
-    for frames in (0, 1, 2, int(HEARD * SAMPLE_RATE / hop)):
-        assert cut(frames, hop) == [Chunk(0, frames)]
+    for frames in (0, 1, 2, int(SEGMENT * SAMPLE_RATE / hop)):
+        assert split(frames, hop) == [Chunk(0, frames)]
 
 
 @pytest.mark.parametrize("hop", HOPS)
 def test_every_length_is_covered(hop: int) -> None:
     second = SAMPLE_RATE // hop
     for frames in range(3 * second, 7 * second, max(second // 40, 1)):
-        chunks = cut(frames, hop)
+        chunks = split(frames, hop)
         heard = np.zeros(frames, int)
         for chunk in chunks:
             heard[chunk.first : chunk.last] += 1
@@ -51,8 +60,8 @@ def test_every_length_is_covered(hop: int) -> None:
 def test_chunks_of_one_sound_make_that_sound(seconds: float, hop: int) -> None:
     frames = round(seconds * SAMPLE_RATE / hop)
     wave = np.random.default_rng(0).standard_normal(frames * hop).astype(np.float32)
-    chunks = cut(frames, hop)
-    joined = join([wave[chunk.first * hop : chunk.last * hop] for chunk in chunks], chunks, hop)
+    chunks = split(frames, hop)
+    joined = overlap_add([wave[chunk.first * hop : chunk.last * hop] for chunk in chunks], chunks, hop)
     assert np.array_equal(joined.wave, wave) and joined.wave.dtype == np.float32
     assert joined.errors.tolist() == [0.0] * (len(chunks) - 1)
 
@@ -61,24 +70,24 @@ def test_the_join_is_where_the_two_are_most_alike() -> None:
     """Two sounds that agree for as long as a fade, and nowhere else: all the join is there, and costs nothing."""
     hop, rng = 64, np.random.default_rng(0)
     frames = round(2.3 * SAMPLE_RATE / hop)
-    chunks = cut(frames, hop)
+    chunks = split(frames, hop)
     first, second = (rng.standard_normal((c.last - c.first) * hop).astype(np.float32) for c in chunks)
-    place = round(SETTLE * SAMPLE_RATE) + 333
+    place = round(WARMUP * SAMPLE_RATE) + 333
     start = chunks[1].first * hop + place  # within the first chunk
-    second[place : place + FADE] = first[start : start + FADE]
-    joined = join([first, second], chunks, hop)
+    second[place : place + CROSSFADE] = first[start : start + CROSSFADE]
+    joined = overlap_add([first, second], chunks, hop)
     assert joined.errors.tolist() == [0.0]
-    assert np.array_equal(joined.wave[: start + FADE], first[: start + FADE])
-    assert np.array_equal(joined.wave[start + FADE :], second[place + FADE :])
+    assert np.array_equal(joined.wave[: start + CROSSFADE], first[: start + CROSSFADE])
+    assert np.array_equal(joined.wave[start + CROSSFADE :], second[place + CROSSFADE :])
 
 
 @pytest.mark.parametrize("level", [0.01, 1.0])
 def test_an_error_is_measured_against_the_sound(level: float) -> None:
     """Strangers differ by as much as either is loud, times the square root of 2, or a little less at the best place."""
     hop, frames = 64, round(12.0 * SAMPLE_RATE / 64)
-    chunks, rng = cut(frames, hop), np.random.default_rng(1)
+    chunks, rng = split(frames, hop), np.random.default_rng(1)
     sounds = [level * rng.standard_normal((c.last - c.first) * hop).astype(np.float32) for c in chunks]
-    joined = join(sounds, chunks, hop)
+    joined = overlap_add(sounds, chunks, hop)
     assert joined.wave.shape == (frames * hop,) and joined.errors.shape == (len(chunks) - 1,)
     assert (0.9 < joined.errors).all() and (joined.errors < np.sqrt(2)).all()
     assert np.abs(joined.wave).max() <= max(np.abs(sound).max() for sound in sounds)
@@ -86,6 +95,6 @@ def test_an_error_is_measured_against_the_sound(level: float) -> None:
 
 def test_silence_joins_without_error() -> None:
     frames = round(7.0 * SAMPLE_RATE / 64)
-    chunks = cut(frames, 64)
-    joined = join([np.zeros((c.last - c.first) * 64, np.float32) for c in chunks], chunks, 64)
+    chunks = split(frames, 64)
+    joined = overlap_add([np.zeros((c.last - c.first) * 64, np.float32) for c in chunks], chunks, 64)
     assert not joined.wave.any() and not joined.errors.any() and len(joined.errors) == len(chunks) - 1

@@ -15,8 +15,8 @@ from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling import numba_engine
 from speechvq.speech.sampling.cached_step import CachedStep
-from speechvq.speech.sampling.request import Script
-from speechvq.speech.sampling.sampler import sample, sample_pieces
+from speechvq.speech.sampling.request import SynthesisRequest
+from speechvq.speech.sampling.sampler import sample, sample_chunks
 
 HOP, DIM = 8, 4
 Engine = Literal["numba", "torch"]
@@ -71,7 +71,7 @@ def test_what_was_sampled_is_what_the_parallel_forward_would_draw(engine: Engine
 def test_a_stream_sounds_the_same_in_any_company(engine: Engine) -> None:
     model, (vectors, speaker, uniforms) = wavenet(), inputs(3, 5)
     frames = torch.tensor([5, 2, 1])
-    together = sample(model, vectors, speaker, uniforms, frames=frames, engine=engine)
+    together = sample(model, vectors, speaker, uniforms, num_frames=frames, engine=engine)
     for i, own in enumerate(frames.tolist()):
         chance = uniforms[i : i + 1, : own * HOP]
         alone = sample(model, vectors[i : i + 1, :own], speaker[i : i + 1], chance, engine=engine)
@@ -82,13 +82,13 @@ def test_a_stream_sounds_the_same_in_any_company(engine: Engine) -> None:
 def test_pieces_of_any_length_make_one_sound(streams: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also such that end between the samples for which one stream's far pasts are known."""
     model, (vectors, speaker, uniforms) = wavenet(WaveNetConfig(1, 6)), inputs(streams, 30)
-    script = Script(vectors, speaker, 5)  # samples a frame, so that pieces end anywhere
+    request = SynthesisRequest(vectors, speaker, 5)  # samples a frame, so that pieces end anywhere
 
     def spoken(piece: int) -> Tensor:
-        monkeypatch.setattr(numba_engine, "PIECE", piece)
+        monkeypatch.setattr(numba_engine, "SAMPLES_PER_CALL", piece)
         chance = uniforms[:, : 30 * 5]
         return torch.cat(
-            list(sample_pieces(model, script, lambda a, b: chance[:, a:b], engine="numba")), dim=1
+            list(sample_chunks(model, request, lambda a, b: chance[:, a:b], engine="numba")), dim=1
         )
 
     whole = spoken(10_000)
@@ -147,16 +147,16 @@ def test_top_p_keeps_the_fewest_levels_that_have_the_share() -> None:
 
 def test_a_seed_reproduces_and_another_differs() -> None:
     model = speech_model()
-    codes = model.encode_wave(noise(1, 400)[0].numpy())
-    (one,), (same,), (other,) = (model.speak([codes], ["ada"], seed=seed) for seed in (3, 3, 4))
+    codes = model.encode(noise(1, 400)[0].numpy())
+    (one,), (same,), (other,) = (model.decode([codes], ["ada"], seed=seed) for seed in (3, 3, 4))
     assert np.array_equal(one, same) and not np.array_equal(one, other)
     torch.manual_seed(99)
-    assert np.array_equal(model.speak([codes], ["ada"], seed=3)[0], one), "global chance plays no part"
+    assert np.array_equal(model.decode([codes], ["ada"], seed=3)[0], one), "global chance plays no part"
 
 
 def test_the_speaker_changes_the_sound_and_not_the_codes() -> None:
     model, wave = speech_model(), noise(1, 400)[0].numpy()
-    codes = model.encode_wave(wave)
-    ada, bob = model.speak([codes, codes], ["ada", "bob"])
+    codes = model.encode(wave)
+    ada, bob = model.decode([codes, codes], ["ada", "bob"])
     assert not np.array_equal(ada, bob)
-    assert np.array_equal(codes, model.encode_wave(wave))
+    assert np.array_equal(codes, model.encode(wave))

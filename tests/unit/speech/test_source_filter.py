@@ -15,8 +15,8 @@ from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import SourceFilterConfig
 from speechvq.speech.decoder.decoder import Decoder, spoilt
 from speechvq.speech.encoder.encoder import UNIT_SCALE
-from speechvq.speech.sampling.postprocess import Synthesis
-from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.postprocess import Postprocessor
+from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.source_filter.source_filter import POINTS, SPREAD, Told, levinson, over_a_pitch
 
 HOP, DIM, LEVELS = 20, 4, 256
@@ -37,18 +37,18 @@ def decoder(config: object = CONFIG, random: float = 0.1) -> Decoder:
     return made.eval()
 
 
-def script(streams: int, frames: int) -> Script:
+def script(streams: int, frames: int) -> SynthesisRequest:
     generator = torch.Generator().manual_seed(1)
     vectors = torch.randn(streams, frames, DIM, generator=generator)
     pitch = 100 + 200 * torch.rand(streams, frames, generator=generator)
     pitch[:, 3:5] = 0
     phase = torch.randint(NUM_PHASE_BINS + 1, (streams, frames * HOP), generator=generator).byte()
-    return Script(vectors, torch.arange(streams) % 3, HOP, pitch, phase=phase)
+    return SynthesisRequest(vectors, torch.arange(streams) % 3, HOP, pitch, phase=phase)
 
 
-def told_of(model: Decoder, said: Script) -> Told:
+def told_of(model: Decoder, said: SynthesisRequest) -> Told:
     with torch.no_grad():
-        return model.told(said.vectors, said.speaker, said.pitch, said.frames)
+        return model.told(said.vectors, said.speaker, said.f0, said.num_frames)
 
 
 def test_levinson_solves_the_normal_equations() -> None:
@@ -121,7 +121,7 @@ def test_classes_become_sound_as_loops_make_it(length: int, config: object) -> N
             torch.stack([looped(source.sizes[row], told, n) for n, row in enumerate(classes)]) + carrier
         )
         expected = model.companding.deemphasize(emphasised.clone())
-    synthesis = Synthesis(model, said, voicing=0.0)
+    synthesis = Postprocessor(model, said, harmonic_boost=0.0)
     parts = [synthesis(classes[:, t : t + length * HOP]) for t in range(0, 9 * HOP, length * HOP)]
     assert torch.allclose(torch.cat(parts, dim=1), expected, rtol=1e-3, atol=1e-4)
 
@@ -144,26 +144,26 @@ def test_how_loud_an_excitation_is_does_not_matter_for_long() -> None:
     source = model.source_filter
     assert source is not None
     quiet = torch.randn(1, 12 * HOP)
-    loud, plain = (Synthesis(model, said)._levelled(gain * quiet, HOP) for gain in (2.0, 1.0))
+    loud, plain = (Postprocessor(model, said).normalize_excitation(gain * quiet, HOP) for gain in (2.0, 1.0))
     assert torch.allclose(loud[:, 4 * HOP :], plain[:, 4 * HOP :], rtol=1e-4)
-    assert float(Synthesis(model, said)._levelled(torch.zeros(1, HOP), HOP).abs().max()) == 0.0
+    assert float(Postprocessor(model, said).normalize_excitation(torch.zeros(1, HOP), HOP).abs().max()) == 0.0
 
 
 def test_a_stream_sounds_the_same_in_any_company() -> None:
     model, said = decoder(), script(3, 8)
-    said = said._replace(frames=torch.tensor([8, 5, 2]))
+    said = said._replace(num_frames=torch.tensor([8, 5, 2]))
     classes = torch.randint(LEVELS, (3, 8 * HOP))
-    together = Synthesis(model, said)(classes.clone())
+    together = Postprocessor(model, said)(classes.clone())
     for row, own in enumerate((8, 5, 2)):
-        one = said.rows([row])
-        assert one.pitch is not None and one.phase is not None
+        one = said.select([row])
+        assert one.f0 is not None and one.phase is not None
         alone = one._replace(
             vectors=one.vectors[:, :own],
-            pitch=one.pitch[:, :own],
+            f0=one.f0[:, :own],
             phase=one.phase[:, : own * HOP],
-            frames=None,
+            num_frames=None,
         )
-        expected = Synthesis(model, alone)(classes[row : row + 1, : own * HOP].clone())
+        expected = Postprocessor(model, alone)(classes[row : row + 1, : own * HOP].clone())
         same = slice(
             0, (own - 1) * HOP
         )  # within half a frame of its end a stream's harmonics look at what follows
@@ -226,14 +226,14 @@ def test_a_code_has_a_spectrum_every_ten_milliseconds(hop: int, parts: int) -> N
     assert all(each.shape[1] == 40 * parts for each in told)
     reach = source.reach
     within = said._replace(
-        vectors=said.vectors[:, 10 - reach : 12 + reach], pitch=said.pitch[:, 10 - reach : 12 + reach]
+        vectors=said.vectors[:, 10 - reach : 12 + reach], f0=said.f0[:, 10 - reach : 12 + reach]
     )
     few = source.part(told_of(model, within), slice(reach, 2 + reach))
     for ours, expected in zip(few, source.part(told, slice(10, 12))):
         assert torch.allclose(ours, expected, atol=1e-4)
 
 
-def learnt(model: Decoder, wave: Tensor, said: Script, steps: int) -> float:
+def learnt(model: Decoder, wave: Tensor, said: SynthesisRequest, steps: int) -> float:
     """The loss after some steps on one sound."""
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     pitch = torch.full((1, wave.shape[1] // 160), 200.0)
@@ -249,7 +249,7 @@ def test_a_voice_of_harmonics_is_learnt_and_followed_at_another_pitch() -> None:
     """A sawtooth of 200 Hz: afterwards the carrier is that sound, and at 250 Hz it has that pitch."""
     model, frames = decoder(random=0.02).train(), 24
     phase = torch.from_numpy(phase_from_f0(np.full(frames * HOP // 160, 200.0), frames * HOP))[None]
-    said = Script(
+    said = SynthesisRequest(
         torch.ones(1, frames, DIM),
         torch.zeros(1, dtype=torch.long),
         HOP,
@@ -282,7 +282,7 @@ def test_the_filter_learns_a_colour_and_the_level() -> None:
         coloured.append(1.6 * coloured[-1] - 0.8 * coloured[-2] + 0.004 * each)
     wave = model.companding.deemphasize(torch.tensor(coloured[-frames * HOP :])[None])
     learnt(model, wave, said, 300)
-    told = told_of(model.eval(), said._replace(pitch=torch.full((1, frames), 200.0)))
+    told = told_of(model.eval(), said._replace(f0=torch.full((1, frames), 200.0)))
     assert told.taps[0, 5:-5, 0].mean() == pytest.approx(1.6, abs=0.2)
     assert told.taps[0, 5:-5, 1].mean() == pytest.approx(-0.8, abs=0.3)
     size = float((-told.sharpness[0, 5:-5]).exp().mean())

@@ -1,4 +1,4 @@
-"""From a script to sounds: the chance of a seed, pieces, and where streams begin and end."""
+"""From a request to sounds: the chance of a seed, pieces, and where streams begin and end."""
 
 import dataclasses
 from typing import Any
@@ -12,9 +12,9 @@ from speechvq.audio.mulaw import MuLawCodec
 from speechvq.config import QuantizerConfig
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.sampling import numba_engine
-from speechvq.speech.sampling.request import Script
+from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.sampler import sample
-from speechvq.speech.sampling.synthesize import Sampling, chance, speak_script
+from speechvq.speech.sampling.synthesize import SamplingOptions, random_uniforms, synthesize
 
 HOP, DIM = 8, 4
 COMPANDING = MuLawCodec(0.85, WAVENET.levels)
@@ -22,16 +22,16 @@ COMPANDING = MuLawCodec(0.85, WAVENET.levels)
 
 @pytest.mark.parametrize("edges", [[0, 1, 2, 3, 1_000], [0, 999, 1_000], [0, 500, 500, 1_000], [0, 1_000]])
 def test_chance_in_pieces_is_chance_as_a_whole(edges: list[int]) -> None:
-    whole = chance(7, 0, 1_000)
+    whole = random_uniforms(7, 0, 1_000)
     assert whole.dtype == torch.float64 and whole.shape == (1_000,)
-    assert torch.equal(torch.cat([chance(7, a, b) for a, b in zip(edges, edges[1:])]), whole)
+    assert torch.equal(torch.cat([random_uniforms(7, a, b) for a, b in zip(edges, edges[1:])]), whole)
 
 
 def test_chance_is_even_and_every_seed_has_its_own() -> None:
-    drawn = chance(2**63 - 1, 10**12, 10**12 + 10_000)  # the last second of two years
+    drawn = random_uniforms(2**63 - 1, 10**12, 10**12 + 10_000)  # the last second of two years
     assert 0 <= drawn.min() and drawn.max() < 1 and abs(float(drawn.mean()) - 0.5) < 0.01
     assert abs(float(drawn.var()) - 1 / 12) < 0.005
-    assert not torch.equal(chance(0, 0, 9), chance(1, 0, 9))
+    assert not torch.equal(random_uniforms(0, 0, 9), random_uniforms(1, 0, 9))
 
 
 def decoder() -> Decoder:
@@ -43,9 +43,9 @@ def decoder() -> Decoder:
     return made.eval()
 
 
-def script(*lengths: int) -> Script:
+def request(*lengths: int) -> SynthesisRequest:
     vectors = torch.randn(len(lengths), max(lengths), DIM, generator=torch.Generator().manual_seed(0))
-    return Script(vectors, torch.arange(len(lengths)) % 3, HOP, frames=torch.tensor(lengths))
+    return SynthesisRequest(vectors, torch.arange(len(lengths)) % 3, HOP, num_frames=torch.tensor(lengths))
 
 
 def said(waves: list[np.ndarray]) -> list[list[int]]:
@@ -60,19 +60,19 @@ def said(waves: list[np.ndarray]) -> list[list[int]]:
 def test_sounds_are_as_long_as_their_scripts_however_they_are_cut(
     piece: int, engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(numba_engine, "PIECE", piece)
-    model, text, told = decoder(), script(3, 11, 1, 0), list[int]()
-    sampling = Sampling(seed=4, temperature=0.8, engine=engine)
-    waves = speak_script(model, text, sampling, on_frame=told.append)
+    monkeypatch.setattr(numba_engine, "SAMPLES_PER_CALL", piece)
+    model, text, told = decoder(), request(3, 11, 1, 0), list[int]()
+    sampling = SamplingOptions(seed=4, temperature=0.8, engine=engine)
+    waves = synthesize(model, text, sampling, on_frame=told.append)
     assert [wave.shape for wave in waves] == [(24,), (88,), (8,), (0,)] and waves[0].dtype == np.float32
     assert told == sorted(set(told)) and told[-1] == 11
-    uniforms = chance(4, 0, 88).expand(4, -1)
+    uniforms = random_uniforms(4, 0, 88).expand(4, -1)
     levels = sample(
         model.wavenet,
         text.vectors,
         text.speaker,
         uniforms,
-        frames=text.frames,
+        num_frames=text.num_frames,
         temperature=0.8,
         engine="torch",
     )
@@ -82,15 +82,15 @@ def test_sounds_are_as_long_as_their_scripts_however_they_are_cut(
 
 
 def test_a_stream_has_the_chance_of_where_it_begins() -> None:
-    model, text = decoder(), script(6, 6, 6)
+    model, text = decoder(), request(6, 6, 6)
     offsets = [0, 40, 16]
-    spoken = said(speak_script(model, text, Sampling(seed=9), offsets=offsets))
-    rows = torch.stack([chance(9, offset, offset + 48) for offset in offsets])
+    spoken = said(synthesize(model, text, SamplingOptions(seed=9), offsets=offsets))
+    rows = torch.stack([random_uniforms(9, offset, offset + 48) for offset in offsets])
     assert spoken == sample(model.wavenet, text.vectors, text.speaker, rows).tolist()
 
 
 def test_all_streams_of_a_seed_have_one_chance() -> None:
-    model, text = decoder(), script(5, 5)
-    text = Script(text.vectors[:1].expand(2, -1, -1), torch.zeros(2, dtype=torch.long), HOP)
-    one, other = speak_script(model, text, Sampling(seed=1))
+    model, text = decoder(), request(5, 5)
+    text = SynthesisRequest(text.vectors[:1].expand(2, -1, -1), torch.zeros(2, dtype=torch.long), HOP)
+    one, other = synthesize(model, text, SamplingOptions(seed=1))
     assert np.array_equal(one, other)

@@ -60,11 +60,11 @@ def test_a_future_sample_changes_no_past_prediction(options: str) -> None:
 @pytest.mark.parametrize("options", OPTIONS)
 def test_both_engines_draw_what_the_parallel_forward_would(options: str) -> None:
     model, (vectors, speaker, pitch, uniforms) = wavenet(options), inputs(3, 14)
-    told = {"pitch": pitch, "phase": phases(*uniforms.shape)}
-    numba = sample(model, vectors, speaker, uniforms, **told, engine="numba")
-    stepwise = sample(model, vectors, speaker, uniforms, **told, engine="torch")
+    phase = phases(*uniforms.shape)
+    numba = sample(model, vectors, speaker, uniforms, f0=pitch, phase=phase, engine="numba")
+    stepwise = sample(model, vectors, speaker, uniforms, f0=pitch, phase=phase, engine="torch")
     assert torch.equal(numba, stepwise)
-    logits = model(numba, vectors, speaker, **told)
+    logits = model(numba, vectors, speaker, pitch, phase)
     drawn = draw(logits.flatten(0, 1), uniforms.flatten()).view_as(numba)
     assert float((drawn == numba).double().mean()) > 0.995, "but for ties that rounding decides"
 
@@ -76,7 +76,7 @@ def test_a_stream_sounds_the_same_in_any_company(options: str) -> None:
     for i, own in enumerate(frames.tolist()):
         pitch[i, own:] = 0  # padding
     phase = phases(*uniforms.shape)
-    together = sample(model, vectors, speaker, uniforms, pitch=pitch, phase=phase, frames=frames)
+    together = sample(model, vectors, speaker, uniforms, f0=pitch, phase=phase, num_frames=frames)
     for i, own in enumerate(frames.tolist()):
         one = slice(i, i + 1)
         samples = slice(0, own * HOP)
@@ -85,7 +85,7 @@ def test_a_stream_sounds_the_same_in_any_company(options: str) -> None:
             vectors[one, :own],
             speaker[one],
             uniforms[one, samples],
-            pitch=pitch[one, :own],
+            f0=pitch[one, :own],
             phase=phase[one, samples],
         )
         assert torch.equal(together[one, : own * HOP], alone)

@@ -33,8 +33,8 @@ def matrices(model: WaveNet) -> dict[str, np.ndarray]:
     share = np.concatenate([np.ones(residual), np.full(model.config.skip, len(layers) ** -0.5)])
     gates = np.stack([(exponent[:, None] * layer.gate.detach().double().numpy()).T for layer in layers])
     return {
-        "past": gates[:, :residual],
-        "now": gates[:, residual:],
+        "past_tap": gates[:, :residual],
+        "current_tap": gates[:, residual:],
         "out": np.stack([(share[:, None] * layer.out.detach().double().numpy()).T for layer in layers]),
         "hidden": model.hidden.weight.detach().double().numpy().T[None],
         "last": model.logits.weight.detach().double().numpy().T[None],
@@ -75,19 +75,25 @@ def test_bfloat16_is_within_half_a_step(streams: int) -> None:
 def test_one_stream_has_the_weights_of_its_pasts_twice(precision: str) -> None:
     """Once in wide panels, and in narrow ones for several samples at once; several streams have no use for those."""
     model = wavenet()
-    weights, exact = pack(model, 1, precision), matrices(model)["past"]  # type: ignore[arg-type]
-    parts = np.split(weights.early, len(exact))
+    weights, exact = pack(model, 1, precision), matrices(model)["past_tap"]  # type: ignore[arg-type]
+    parts = np.split(weights.precomputed_past, len(exact))
     again = np.stack([unpacked(part, exact.shape[1:], NARROW) for part in parts])
-    assert np.array_equal(again, used(weights, "past", exact))
+    assert np.array_equal(again, used(weights, "past_tap", exact))
     several = pack(model, 2, precision)  # type: ignore[arg-type]
-    assert several.early.shape == (0,) and several.early.dtype == weights.early.dtype
+    assert (
+        several.precomputed_past.shape == (0,)
+        and several.precomputed_past.dtype == weights.precomputed_past.dtype
+    )
 
 
 def test_phases_are_taken_as_they_are_or_as_nothing() -> None:
     model = wavenet(dataclasses.replace(CONFIG, pitch=True, phase=True))
     assert model.phases is not None
-    assert np.array_equal(pack(model, 1).phases, model.phases.detach().numpy())
-    assert pack(wavenet(), 1).phases.shape == (1, CONFIG.residual) and not pack(wavenet(), 1).phases.any()
+    assert np.array_equal(pack(model, 1).phase_embedding, model.phases.detach().numpy())
+    assert (
+        pack(wavenet(), 1).phase_embedding.shape == (1, CONFIG.residual)
+        and not pack(wavenet(), 1).phase_embedding.any()
+    )
 
 
 def test_both_precisions_and_all_decoders_are_of_the_kernels_types() -> None:
@@ -98,7 +104,7 @@ def test_both_precisions_and_all_decoders_are_of_the_kernels_types() -> None:
             weights = pack(model, streams, precision)  # type: ignore[arg-type]
             for name, value in weights._asdict().items():
                 if isinstance(value, np.ndarray):
-                    panel = name in ("past", "early", "now", "out", "hidden", "last")
+                    panel = name in ("past_tap", "precomputed_past", "current_tap", "out", "hidden", "last")
                     expected = words if panel else np.int64 if name == "dilations" else np.float32
                     assert value.dtype == expected and value.flags.c_contiguous, name
                 else:
