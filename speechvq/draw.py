@@ -50,11 +50,11 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError(f"--temperature {arguments.temperature}: give 0 to 100")
     import torch
 
-    from speechvq.images.dataset import check_size, pictures_of, read_images
+    from speechvq.images.dataset import check_size, read_images, training_images_root
     from speechvq.images.model_directory import load_image_model
 
     model = load_image_model(arguments.run).to(arguments.device)
-    images = read_images(arguments.data or pictures_of(arguments.run), "test")
+    images = read_images(arguments.data or training_images_root(arguments.run), "test")
     check_size(images, model.config.autoencoder.size, "--data")
     pixels = images.batch(slice(arguments.count)).to(arguments.device)
     with torch.no_grad():
@@ -82,7 +82,7 @@ def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | No
 
     torch.manual_seed(arguments.seed)
     if isinstance(model, ImageVAE):
-        return model.draw(arguments.count)
+        return model.sample(arguments.count)
     if not arguments.prior:
         return None
     prior = load_grid_prior(arguments.prior).to(arguments.device)

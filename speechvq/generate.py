@@ -111,8 +111,8 @@ def check_pair(model: "speechvq.SpeechVQ", prior: "SequencePrior", arguments: ar
         UserError: they do not belong together.
     """
     config = model.config
-    own = type(prior.vocabulary)(config.quantizer.num_codes, config.frame_rate, model.fingerprint())
-    if difference := own.difference(prior.vocabulary):
+    own = type(prior.code_spec)(config.quantizer.num_codes, config.frame_rate, model.fingerprint())
+    if difference := own.difference(prior.code_spec):
         raise UserError(
             f"{arguments.prior} is no prior of {arguments.model}: the model has {difference}; encode the "
             "corpus with this model and train a prior on that"
@@ -134,7 +134,7 @@ def choose_voices(
             model.speaker_index(name)
             if name not in known:
                 raise UserError(
-                    f"--speaker {name}: the prior does not know this voice; train it with model.speaker=0"
+                    f"--speaker {name}: the prior does not know this voice; train it with model.speaker_dim=0"
                 )
     elif not known:
         raise UserError("the prior knows none of the model's voices; train it on this model's corpus")
@@ -150,7 +150,7 @@ def _draw(
     """The codes of every sound, the prompt's before them."""
     from speechvq.priors.sequence.sampling import sample_codes
 
-    frames = max(round(arguments.seconds * prior.vocabulary.frame_rate_hz), 1)
+    frames = max(round(arguments.seconds * prior.code_spec.frame_rate_hz), 1)
     numbers = [prior.speakers.index(voice) if prior.speakers else 0 for voice in voices]
     with counter(frames, label=f"{len(voices)} code strings", unit="codes") as count:
         drawn = sample_codes(
@@ -214,7 +214,7 @@ def _write(
     prior: "SequencePrior",
 ) -> None:
     """Sounds, a codes directory like that of `encode`, and a manifest of both."""
-    words = prior.vocabulary
+    words = prior.code_spec
     meta = {FRAME_RATE: words.frame_rate_hz, NUM_CODES: words.num_codes, CODEBOOK: words.codebook}
     write_bytes(out / CODES / META, json.dumps(meta, indent=1).encode())
     utterances = []

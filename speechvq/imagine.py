@@ -59,23 +59,25 @@ def _work(arguments: argparse.Namespace) -> None:
     wanted = _wanted(arguments)
     import torch
 
-    from speechvq.video.model.model_directory import load_pair, places
+    from speechvq.video.model.model_directory import load_pair, resolve_paths
     from speechvq.video.model.rollout import roll_out
     from speechvq.video.recording.codes import decode_frames, encode_frames
-    from speechvq.video.recording.initial_context import actions_after, begin
-    from speechvq.video.recording.replay import true_future
+    from speechvq.video.recording.initial_context import read_initial_context, recorded_actions
+    from speechvq.video.recording.replay import ground_truth_frames
 
-    model_place, data = places(arguments.prior, arguments.model, arguments.data)
+    model_place, data = resolve_paths(arguments.prior, arguments.model, arguments.data)
     prior, model = load_pair(arguments.prior, model_place, arguments.device)
-    begun = begin(arguments.start, data, prior.config.past)
-    actions = wanted if wanted is not None else actions_after(begun, arguments.frames or 10)
+    begun = read_initial_context(arguments.start, data, prior.config.context_frames)
+    actions = wanted if wanted is not None else recorded_actions(begun, arguments.frames or 10)
     given = encode_frames(model, begun.frames) if len(begun.frames) else _nothing(prior)
     told = torch.from_numpy(actions)[None].to(arguments.device)
     with counter(len(actions), label="imagine", unit="frames") as count:
         options = {"seed": arguments.seed, "temperature": arguments.temperature, "top_p": arguments.top_p}
         codes = roll_out(prior, given[None], told, **options, on_frame=count)[0]
     imagined = decode_frames(model, torch.cat([given, codes]))
-    future = true_future(begun.root, begun.episode, begun.last, actions) if begun.episode >= 0 else None
+    future = (
+        ground_truth_frames(begun.root, begun.episode, begun.last, actions) if begun.episode >= 0 else None
+    )
     real = None if future is None else np.concatenate([begun.frames, future])
     _write(arguments.out, [imagined] if real is None else [real, imagined], len(begun.frames))
 
@@ -106,7 +108,7 @@ def _nothing(prior: "VideoPrior") -> "Tensor":
     import torch
 
     grid = prior.grid
-    return torch.empty((0, grid.height, grid.width, grid.per_position), dtype=torch.long)
+    return torch.empty((0, grid.height, grid.width, grid.codes_per_position), dtype=torch.long)
 
 
 def _write(out: Path, videos: Sequence[np.ndarray], given: int) -> None:

@@ -23,5 +23,5 @@ def draw_again_and_again(
     Returns:
         (B, H, W, G), int64.
     """
-    told = prior.tell(past, action)
-    return draw_grids_again_and_again(prior.pixelcnn, uniforms, told.map, codes, guess=told.guess)
+    told = prior.condition(past, action)
+    return draw_grids_again_and_again(prior.pixelcnn, uniforms, told.context, codes, guess=told.prior_logits)

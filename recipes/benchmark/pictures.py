@@ -93,7 +93,7 @@ def measure_drawing(
     """Grids a second of random weights: cached, and naive by its first codes."""
     torch.manual_seed(0)
     pixelcnn = PixelCNN(config, grid, 0).eval()
-    uniforms = torch.rand(1, grid.height, grid.width, grid.per_position)
+    uniforms = torch.rand(1, grid.height, grid.width, grid.codes_per_position)
     few = min(naive_codes, uniforms.numel())
     seconds = in_turn(
         {
@@ -122,7 +122,7 @@ def training_operations(model: ImageVQ) -> float:
     layers = [layer for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     size = model.config.autoencoder.size
-    model.eval().bound(torch.zeros(1, 3, size, size, dtype=torch.uint8))
+    model.eval().elbo(torch.zeros(1, 3, size, size, dtype=torch.uint8))
     model.train()
     for hook in hooks:
         hook.remove()

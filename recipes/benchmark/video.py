@@ -52,7 +52,7 @@ def measure(
     image = ImageVQ(images)
     grid = grid_of(image)
     prior = VideoPrior(config, grid, "", image).eval()
-    codes = grid.height * grid.width * grid.per_position
+    codes = grid.height * grid.width * grid.codes_per_position
     works = {
         "cached": _rolling(prior, 1),
         "cached_batched": _rolling(prior, STREAMS),
@@ -79,12 +79,18 @@ def _rolling(prior: VideoPrior, streams: int) -> Callable[[], Tensor]:
 def _rolling_naively(prior: VideoPrior, codes: int) -> Callable[[], Tensor]:
     """A work that draws the first codes of one video's frame."""
     past, action = _beginning(prior, 1)
-    uniforms = torch.rand(1, prior.grid.height, prior.grid.width, prior.grid.per_position)
+    uniforms = torch.rand(1, prior.grid.height, prior.grid.width, prior.grid.codes_per_position)
     return lambda: draw_again_and_again(prior, past, action, uniforms, codes)
 
 
 def _beginning(prior: VideoPrior, streams: int) -> tuple[Tensor, Tensor]:
-    shape = (streams, prior.config.past, prior.grid.height, prior.grid.width, prior.grid.per_position)
+    shape = (
+        streams,
+        prior.config.context_frames,
+        prior.grid.height,
+        prior.grid.width,
+        prior.grid.codes_per_position,
+    )
     return torch.randint(prior.grid.num_codes, shape), torch.randint(len(ACTIONS), (streams,))
 
 

@@ -18,12 +18,12 @@ case "$schedule" in
 paper) seeds=${seeds:-1} ;;
 slice)
     seeds=${seeds:-3}
-    narrow=(model.autoencoder.units=32 model.autoencoder.likelihood=logistic model.autoencoder.mixtures=3)
+    narrow=(model.autoencoder.channels=32 model.autoencoder.likelihood=logistic model.autoencoder.mixtures=3)
     brief=(train.learning_rate=2e-3 train.warmup=50 train.lr_decay_fraction=0.4 train.ema_decay=0.99 train.num_eval_items=64)
     for word in "${narrow[@]}" data.batch=4 train.steps=600 train.evaluate_every=200 train.save_every=200 "${brief[@]}"; do
         settings+=(--set "$word")
     done
-    for word in model.layers=4 model.channels=32 model.hidden=64 data.batch=8 train.steps=600 \
+    for word in model.layers=4 model.channels=32 model.hidden_channels=64 data.batch=8 train.steps=600 \
         train.evaluate_every=200 train.save_every=200 "${brief[@]}"; do
         prior_settings+=(--set "$word")
     done

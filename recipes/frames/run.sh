@@ -22,11 +22,11 @@ short)
     first=recipes/video/vqvae.yaml
     brief=(data.batch=8 train.learning_rate=2e-3 train.warmup=50 train.lr_decay_fraction=0.4 train.ema_decay=0.995
         train.evaluate_every=200 train.save_every=200)
-    for word in "${brief[@]}" train.steps=300 model.layers=6 model.channels=32 model.hidden=64; do
+    for word in "${brief[@]}" train.steps=300 model.layers=6 model.channels=32 model.hidden_channels=64; do
         prior+=(--set "$word")
     done
-    for word in "${brief[@]}" train.steps=800 model.units=32 model.pixelcnn.layers=6 model.pixelcnn.channels=32 \
-        model.pixelcnn.hidden=64; do second+=(--set "$word"); done
+    for word in "${brief[@]}" train.steps=800 model.channels=32 model.pixelcnn.layers=6 model.pixelcnn.channels=32 \
+        model.pixelcnn.hidden_channels=64; do second+=(--set "$word"); done
     ;;
 *) echo "--schedule $schedule: give full or short" >&2; exit 2 ;;
 esac
@@ -45,7 +45,7 @@ fi
 
 if stage 2 "train the first stage"; then
     python -m speechvq.train --config "$first" --out "$exp/vqvae" "${on[@]}" "${shorter[@]}" \
-        --set data.root="$data" ${units:+--set model.autoencoder.units="$units"}
+        --set data.root="$data" ${units:+--set model.autoencoder.channels="$units"}
 fi
 
 if stage 3 "fit a PixelCNN to its codes"; then
@@ -56,7 +56,7 @@ fi
 if stage 4 "train the second stage: latents_gap_bits tells whether its three latents are used"; then
     python -m speechvq.train --config recipes/frames/second_stage.yaml --out "$exp/second" "${on[@]}" "${second[@]}" \
         "${shorter[@]}" --set data.model="$exp/vqvae" \
-        ${units:+--set model.units="$units" --set model.pixelcnn.channels="$units"}
+        ${units:+--set model.channels="$units" --set model.pixelcnn.channels="$units"}
 fi
 
 if stage 5 "measure"; then

@@ -26,7 +26,7 @@ fi
 if stage 2 "train"; then
     python -m speechvq.train --config recipes/imagenet/vqvae.yaml --out "$exp/vqvae" "${on[@]}" "${shorter[@]}" \
         "${fast[@]}" --set data.root="$data" --set model.autoencoder.size="$size" \
-        ${units:+--set model.autoencoder.units="$units"}
+        ${units:+--set model.autoencoder.channels="$units"}
 fi
 
 if stage 3 "fit a PixelCNN to the codes"; then

@@ -25,8 +25,8 @@ full) ;;
 brief)
     ahead=4 shown=right
     brief=(train.steps=6 train.warmup=2 train.evaluate_every=6 train.num_eval_items=4)
-    for word in model.autoencoder.units=8 "${brief[@]}"; do vqvae+=(--set "$word"); done
-    small=(model.channels=8 model.blocks=2 model.pixelcnn.channels=8 model.pixelcnn.hidden=16)
+    for word in model.autoencoder.channels=8 "${brief[@]}"; do vqvae+=(--set "$word"); done
+    small=(model.channels=8 model.blocks=2 model.pixelcnn.channels=8 model.pixelcnn.hidden_channels=16)
     small+=(model.motion.channels=8 model.motion.blocks=1 model.motion.steps=6)
     for word in "${small[@]}" "${brief[@]}"; do prior+=(--set "$word"); done
     measured=(--windows 8 --rollouts 2 --probe-steps 4)
@@ -54,7 +54,7 @@ if stage 3 "teach the prior, and beside it one without actions and one without a
     python -m speechvq.train --config recipes/video/prior.yaml --out "$exp/no_action" "${taught[@]}" \
         --set model.actions=false
     python -m speechvq.train --config recipes/video/prior.yaml --out "$exp/no_past" "${taught[@]}" \
-        --set model.actions=false --set model.past=0 --set model.motion.nearness=0
+        --set model.actions=false --set model.context_frames=0 --set model.motion.depth_features=0
 fi
 
 if stage 4 "measure"; then

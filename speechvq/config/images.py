@@ -17,27 +17,27 @@ class AutoencoderConfig:
     """Strided convolutions 4x4 and residual blocks, the decoder mirrored, and what it says of a pixel."""
 
     size: int = within(4, 1024, 32)  # H = W, pixels
-    downsamplings: int = within(1, 6, 2)  # convolutions of stride 2
+    num_downsamples: int = within(1, 6, 2)  # convolutions of stride 2
     blocks: int = within(0, 64, 2)  # ReLU, 3x3, ReLU, 1x1, and round them
-    units: int = within(1, 4096, 256)
+    channels: int = within(1, 4096, 256)
     # standard deviation of what is added to the pictures that the encoder sees while it learns, levels of a
     # pixel; our choice: codes then tell less of what the decoder cannot show
-    noise: float = within(0, 255, 0.0)
+    input_noise: float = within(0, 255, 0.0)
     # 256 logits a sub-pixel, as the authors had it, or a mixture of discretised logistic distributions
     likelihood: Literal["softmax", "logistic"] = "softmax"
     mixtures: int = within(1, 64, 5)  # components of the latter, our choice
 
     def __post_init__(self) -> None:
         """Raises UserError for a size that cannot be halved so often."""
-        if self.size % 2**self.downsamplings:
+        if self.size % 2**self.num_downsamples:
             raise UserError(
-                f"autoencoder.size: expected a multiple of {2**self.downsamplings}, got {self.size}"
+                f"autoencoder.size: expected a multiple of {2**self.num_downsamples}, got {self.size}"
             )
 
     @property
     def grid(self) -> int:
         """Positions of latents along a side."""
-        return self.size // 2**self.downsamplings
+        return self.size // 2**self.num_downsamples
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ImageVQConfig:
     kind: Literal["image_vqvae"] = "image_vqvae"
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     quantizer: QuantizerConfig = field(default_factory=lambda: QuantizerConfig(dim=16))  # K and D, our choice
-    per_position: int = within(1, 256, 10)
+    codes_per_position: int = within(1, 256, 10)
     # a codebook for each of them, as the authors said in an answer, or the same one for all
     codebooks: Literal["separate", "shared"] = "separate"
 
@@ -58,7 +58,7 @@ class ImageVAEConfig:
 
     kind: Literal["image_vae"] = "image_vae"
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    per_position: int = within(1, 4096, 10)
+    latents_per_position: int = within(1, 4096, 10)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class ImageVimcoConfig:
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     num_codes: int = within(2, 65_536, 512)  # K, our choice: as the VQ-VAE's
     dim: int = within(1, 4096, 16)  # D, our choice: as the VQ-VAE's
-    per_position: int = within(1, 256, 10)
+    codes_per_position: int = within(1, 256, 10)
     samples: int = within(1, 4096, 50)
 
 

@@ -18,9 +18,9 @@ class PixelCNNConfig:
     kind: Literal["pixelcnn"] = "pixelcnn"
     layers: int = within(1, 64, 12)
     channels: int = within(1, 4096, 128)
-    reach: int = within(1, 16, 2)  # positions a layer looks up and to the left; 2 makes windows 5x5
-    hidden: int = within(1, 8192, 256)  # units between the last layer and the logits
-    classes: bool = False  # whether the prior is told a picture's class
+    kernel_radius: int = within(1, 16, 2)  # positions a layer looks up and to the left; 2 makes windows 5x5
+    hidden_channels: int = within(1, 8192, 256)  # units between the last layer and the logits
+    class_conditional: bool = False  # whether the prior is told a picture's class
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SecondStageConfig:
 
     kind: Literal["second_stage"] = "second_stage"
     latents: int = within(1, 256, 3)  # each with a codebook of its own: 3 of 512 make the paper's 27 bits
-    units: int = within(1, 4096, 128)  # of the encoder
+    channels: int = within(1, 4096, 128)  # of the encoder
     quantizer: QuantizerConfig = field(default_factory=lambda: QuantizerConfig(num_codes=512, dim=16))
     pixelcnn: PixelCNNConfig = field(default_factory=PixelCNNConfig)
 

@@ -16,9 +16,9 @@ class DilatedStackConfig:
 
     stacks: int = within(1, 32, 2)
     layers: int = within(1, 14, 7)  # a stack has dilations 1, 2, 4 ... 2^(layers - 1), in codes
-    residual: int = within(1, 4096, 64)
-    skip: int = within(1, 4096, 128)
-    hidden: int = within(1, 4096, 128)  # units between the skip sum and the logits
+    residual_channels: int = within(1, 4096, 64)
+    skip_channels: int = within(1, 4096, 128)
+    hidden_channels: int = within(1, 4096, 128)  # units between the skip sum and the logits
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class RecurrentStackConfig:
     """Gated recurrent units (Cho et al. 2014), layer upon layer."""
 
     layers: int = within(1, 16, 1)
-    hidden: int = within(1, 4096, 256)
+    hidden_size: int = within(1, 4096, 256)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class SequencePriorConfig:
     network: Literal["wavenet", "gru"] = "wavenet"  # which of the two below
     wavenet: DilatedStackConfig = field(default_factory=DilatedStackConfig)
     gru: RecurrentStackConfig = field(default_factory=RecurrentStackConfig)
-    speaker: int = within(0, 4096, 0)  # width of a speaker's vector; 0: the prior is told no speaker
+    speaker_dim: int = within(0, 4096, 0)  # width of a speaker's vector; 0: the prior is told no speaker
     dropout: float = within(0, 0.9, 0.0)  # share of the network's outputs left out in training
 
 

@@ -15,7 +15,9 @@ from speechvq.errors import UserError
 class MotionConfig:
     """How the last frame's picture will have moved; all our choice."""
 
-    nearness: int = within(0, 64, 0)  # numbers that a network reads at every position; 0: no motion is told
+    depth_features: int = within(
+        0, 64, 0
+    )  # numbers that a network reads at every position; 0: no motion is told
     channels: int = within(1, 4096, 48)  # of that network
     blocks: int = within(0, 64, 4)  # of it, as the prior's own
     steps: int = within(1, 10**9, 2000)  # of learning it, before the prior's own; then it is held
@@ -27,27 +29,29 @@ class VideoPriorConfig:
     """A PixelCNN over the next frame's codes, told the frames before and what is done."""
 
     kind: Literal["video_prior"] = "video_prior"
-    past: int = within(0, 64, 6)  # frames before, as in the paper; 0: every frame by itself
+    context_frames: int = within(0, 64, 6)  # frames before, as in the paper; 0: every frame by itself
     actions: bool = True  # whether it is told the action
     channels: int = within(1, 4096, 64)  # of the network that reads what is told
     blocks: int = within(0, 64, 6)  # of it: gated convolutions 3x3 with dilations 1, 2, 4, 1, 2, 4, ...
     # share of the past's codes that are replaced at random in training, as its own mistakes will be
-    noise: float = within(0, 1, 0.0)
+    context_noise: float = within(0, 1, 0.0)
     motion: MotionConfig = field(default_factory=MotionConfig)
-    pixelcnn: PixelCNNConfig = field(default_factory=lambda: PixelCNNConfig(layers=4, channels=64, reach=1))
+    pixelcnn: PixelCNNConfig = field(
+        default_factory=lambda: PixelCNNConfig(layers=4, channels=64, kernel_radius=1)
+    )
 
     def __post_init__(self) -> None:
         """Raises UserError for actions or motion without frames in which they are, and for classes."""
-        if self.actions and not self.past:
+        if self.actions and not self.context_frames:
             raise UserError(
-                "model.actions=true with model.past=0: an action changes a frame, so tell one or more"
+                "model.actions=true with model.context_frames=0: an action changes a frame, so tell one or more"
             )
-        if self.motion.nearness and not self.past:
+        if self.motion.depth_features and not self.context_frames:
             raise UserError(
-                "model.motion.nearness with model.past=0: nothing is there to move; tell one or more"
+                "model.motion.depth_features with model.context_frames=0: nothing is there to move; tell one or more"
             )
-        if self.pixelcnn.classes:
-            raise UserError("model.pixelcnn.classes=true: frames have no classes; leave it out")
+        if self.pixelcnn.class_conditional:
+            raise UserError("model.pixelcnn.class_conditional=true: frames have no classes; leave it out")
 
 
 @dataclass(frozen=True)

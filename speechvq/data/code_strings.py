@@ -127,7 +127,7 @@ def speaker_numbers(strings: Sequence[CodeString], speakers: Sequence[str]) -> n
     if strange:
         raise UserError(
             f"speakers unknown to the prior: {', '.join(map(repr, strange[:5]))}; a held-out speaker belongs "
-            "into split 'unseen', or set model.speaker=0"
+            "into split 'unseen', or set model.speaker_dim=0"
         )
     return np.array([speakers.index(string.speaker) for string in strings], np.int64)
 

@@ -93,7 +93,7 @@ def check_codes(prior: "SequencePrior", directory: CodesDirectory) -> None:
     Raises:
         UserError: other K, rate or codebook.
     """
-    own = prior.vocabulary
+    own = prior.code_spec
     theirs = type(own)(directory.num_codes, directory.frame_rate_hz, directory.codebook)
     if own != theirs and (difference := own.difference(theirs)):
         raise UserError(
@@ -115,13 +115,13 @@ def _ngrams(
     lengths = {}
     for name, order in progress(ORDERS.items(), total=len(ORDERS), label="n-grams", unit="orders"):
         ngram = Ngram(training, directory.num_codes, order)
-        lengths[name] = code_length(ngram.nats([s.codes for s in heldout]), directory.frame_rate_hz)
+        lengths[name] = code_length(ngram.nll([s.codes for s in heldout]), directory.frame_rate_hz)
     return lengths
 
 
 def _prior(prior: "SequencePrior", heldout: Sequence[CodeString], frame_rate: float) -> dict[str, CodeLength]:
     """The prior, and the prior told another speaker where it is told one."""
-    from speechvq.priors.sequence.sampling import code_nats
+    from speechvq.priors.sequence.sampling import code_nll
 
     numbers = speaker_numbers(heldout, prior.speakers)
     told = {"prior": numbers}
@@ -133,7 +133,7 @@ def _prior(prior: "SequencePrior", heldout: Sequence[CodeString], frame_rate: fl
         nats: list[np.ndarray] = []
         for start in progress(starts, total=len(starts), label=name, unit="batches"):
             part = slice(start, start + AT_ONCE)
-            nats += code_nats(prior, [s.codes for s in heldout[part]], speakers[part].tolist())
+            nats += code_nll(prior, [s.codes for s in heldout[part]], speakers[part].tolist())
         lengths[name] = code_length(nats, frame_rate)
     return lengths
 

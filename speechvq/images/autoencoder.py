@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.config.images import AutoencoderConfig
-from speechvq.images.likelihood import COLOURS, VALUES, likelihood
+from speechvq.images.likelihood import COLORS, VALUES, build_likelihood
 
 
 class ResidualBlock(nn.Module):
@@ -28,20 +28,20 @@ class Encoder(nn.Module):
 
     def __init__(self, config: AutoencoderConfig, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.shape, self.noise = shape, config.noise
-        widths = [COLOURS, *[config.units] * config.downsamplings]
+        self.shape, self.input_noise = shape, config.input_noise
+        widths = [COLORS, *[config.channels] * config.num_downsamples]
         self.down = nn.ModuleList(
             nn.Conv2d(before, after, 4, stride=2, padding=1) for before, after in zip(widths, widths[1:])
         )
-        self.blocks = nn.Sequential(*[ResidualBlock(config.units) for _ in range(config.blocks)])
-        self.project = nn.Conv2d(config.units, torch.Size(shape).numel(), 1)
+        self.blocks = nn.Sequential(*[ResidualBlock(config.channels) for _ in range(config.blocks)])
+        self.project = nn.Conv2d(config.channels, torch.Size(shape).numel(), 1)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """(B, 3, H, W), 0 to 255, to (B, grid, grid, *shape)."""
         x = pixels.to(self.project.weight.dtype)
-        if self.training and self.noise:
-            x = x + self.noise * torch.randn_like(x)
+        if self.training and self.input_noise:
+            x = x + self.input_noise * torch.randn_like(x)
         x = x.mul(2 / (VALUES - 1)).sub(1).contiguous(memory_format=torch.channels_last)
         for i, layer in enumerate(self.down):
             x = layer(x.relu() if i else x)
@@ -58,10 +58,10 @@ class Decoder(nn.Module):
 
     def __init__(self, config: AutoencoderConfig, width: int) -> None:
         super().__init__()
-        self.likelihood = likelihood(config)
-        widths = [*[config.units] * config.downsamplings, self.likelihood.channels]
-        self.enter = nn.Conv2d(width, config.units, 3, padding=1)
-        self.blocks = nn.Sequential(*[ResidualBlock(config.units) for _ in range(config.blocks)])
+        self.likelihood = build_likelihood(config)
+        widths = [*[config.channels] * config.num_downsamples, self.likelihood.channels]
+        self.enter = nn.Conv2d(width, config.channels, 3, padding=1)
+        self.blocks = nn.Sequential(*[ResidualBlock(config.channels) for _ in range(config.blocks)])
         self.up = nn.ModuleList(
             nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)
             for before, after in zip(widths, widths[1:])
@@ -75,17 +75,17 @@ class Decoder(nn.Module):
             x = layer(x.relu())
         return x
 
-    def nats_each(self, pixels: Tensor, vectors: Tensor) -> Tensor:
+    def nll_per_image(self, pixels: Tensor, vectors: Tensor) -> Tensor:
         """-log p(pixels | vectors), nats a picture: (B, 3, H, W) uint8 and (B, grid, grid, ...) to (B,)."""
-        return self.likelihood.nats(self(vectors), pixels)
+        return self.likelihood.nll(self(vectors), pixels)
 
     def nats(self, pixels: Tensor, vectors: Tensor) -> Tensor:
         """-log p(pixels | vectors), nats a dimension, (): what a VQVAE asks of its decoder."""
-        return self.nats_each(pixels, vectors).mean() / pixels[0].numel()
+        return self.nll_per_image(pixels, vectors).mean() / pixels[0].numel()
 
-    def picture(self, vectors: Tensor) -> Tensor:
+    def mean_image(self, vectors: Tensor) -> Tensor:
         """The mean picture: (B, grid, grid, ...) to (B, 3, H, W), uint8."""
-        return self.likelihood.expected(self(vectors)).round().clamp(0, VALUES - 1).to(torch.uint8)
+        return self.likelihood.mean_image(self(vectors)).round().clamp(0, VALUES - 1).to(torch.uint8)
 
 
 def compile_parts(
@@ -102,6 +102,6 @@ def compile_parts(
         backend: of torch.compile; "eager" traces alike and needs no compiler.
     """
     encoder.compile(backend=backend, fullgraph=True)
-    decoder.nats_each = torch.compile(  # type: ignore[method-assign]
-        decoder.nats_each, backend=backend, fullgraph=True, dynamic=True if varying else None
+    decoder.nll_per_image = torch.compile(  # type: ignore[method-assign]
+        decoder.nll_per_image, backend=backend, fullgraph=True, dynamic=True if varying else None
     )

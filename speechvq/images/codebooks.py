@@ -17,11 +17,11 @@ class Codebooks(nn.Module):
     def __init__(self, config: QuantizerConfig, count: int) -> None:
         super().__init__()
         self.config = config
-        self.each = nn.ModuleList(VectorQuantizer(config) for _ in range(count))
+        self.quantizers = nn.ModuleList(VectorQuantizer(config) for _ in range(count))
 
     def forward(self, vectors: Tensor) -> Quantized:
         """Quantise (..., G, D), and in training mode learn."""
-        parts = [quantizer(part) for quantizer, part in zip(self.each, vectors.unbind(-2), strict=True)]
+        parts = [quantizer(part) for quantizer, part in zip(self.quantizers, vectors.unbind(-2), strict=True)]
         return Quantized(
             torch.stack([part.vectors for part in parts], -2),
             torch.stack([part.codes for part in parts], -1),
@@ -31,4 +31,6 @@ class Codebooks(nn.Module):
 
     def lookup(self, codes: Tensor) -> Tensor:
         """The entries of codes: (..., G) int64 to (..., G, D)."""
-        return torch.stack([q.lookup(part) for q, part in zip(self.each, codes.unbind(-1), strict=True)], -2)
+        return torch.stack(
+            [q.lookup(part) for q, part in zip(self.quantizers, codes.unbind(-1), strict=True)], -2
+        )

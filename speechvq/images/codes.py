@@ -52,7 +52,7 @@ def grid_of(model: ImageModel) -> Grid:
         raise UserError("a VAE's latents are no codes; give the run of a VQ-VAE or of VIMCO")
     config = model.config
     count = config.quantizer.num_codes if isinstance(model, ImageVQ) else config.num_codes
-    return Grid(config.autoencoder.grid, config.autoencoder.grid, config.per_position, count)
+    return Grid(config.autoencoder.grid, config.autoencoder.grid, config.codes_per_position, count)
 
 
 @torch.no_grad()
@@ -62,7 +62,7 @@ def encode_images(model: ImageModel, images: ImageSet, *, label: str = "encode")
     assert not isinstance(model, ImageVAE)
     count = len(images.pixels)
     codes = np.empty(
-        (count, grid.height, grid.width, grid.per_position), np.min_scalar_type(grid.num_codes - 1)
+        (count, grid.height, grid.width, grid.codes_per_position), np.min_scalar_type(grid.num_codes - 1)
     )
     starts = range(0, count, AT_ONCE)
     for start in progress(starts, total=len(starts), label=label, unit="batches"):
@@ -71,7 +71,7 @@ def encode_images(model: ImageModel, images: ImageSet, *, label: str = "encode")
     return codes
 
 
-def kept_codes(
+def cached_codes(
     folder: str | Path, model: ImageModel, images: ImageSet, root: str | Path, split: str
 ) -> np.ndarray:
     """The codes of a split, read where an earlier call has kept them: (N, grid, grid, G).

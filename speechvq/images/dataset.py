@@ -39,7 +39,7 @@ def read_images(root: str | Path, split: str) -> ImageSet:
     return ImageSet(pixels, np.array(_load(root / f"{split}_labels.npy", (count,), np.int64)), meta.classes)
 
 
-def pictures_of(run: Path) -> str:
+def training_images_root(run: Path) -> str:
     """The folder of prepared pictures that an image model's run was trained on.
 
     Raises:

@@ -10,7 +10,7 @@ from torch import Tensor
 CodePrior = Callable[[Tensor], Tensor]  # codes (B, h, w, G) to -log p(codes), nats, (B,)
 
 
-class Bound(NamedTuple):
+class ElboTerms(NamedTuple):
     """Upper bounds on -log p(x) for each picture of a batch, in nats, (B,) each."""
 
     total: Tensor  # what is reported; latents included
@@ -18,7 +18,7 @@ class Bound(NamedTuple):
     latents: Tensor  # what telling z costs: -log p(z), less the entropy of q where z is drawn
 
 
-class BoundLosses(NamedTuple):
+class ElboLosses(NamedTuple):
     """What a batch costs a model that learns by its bound alone, and the bound's parts; nats a sub-pixel."""
 
     total: Tensor  # (), what is minimised

@@ -32,7 +32,7 @@ _CONVERTED = {
 
 
 @dataclass
-class Report:
+class LoadReport:
     """What was done to pictures on the way."""
 
     converted: Counter[str] = field(default_factory=Counter)  # by what they were
@@ -40,7 +40,7 @@ class Report:
     complaints: list[str] = field(default_factory=list)  # a line for each that was skipped
 
 
-def find_pictures(root: Path) -> dict[str, list[Path]]:
+def find_images(root: Path) -> dict[str, list[Path]]:
     """The pictures of splits "train" and "test": from folders of those names, or by a draw that stays.
 
     Raises:
@@ -69,19 +69,19 @@ def class_names(root: Path, paths: Sequence[Path]) -> list[str]:
     return sorted({_class_of(root, path) for path in paths})
 
 
-def read_pictures(
-    root: Path, paths: Iterable[Path], classes: Sequence[str], size: int, report: Report
+def load_images(
+    root: Path, paths: Iterable[Path], classes: Sequence[str], size: int, report: LoadReport
 ) -> Iterator[tuple[np.ndarray, int]]:
     """Each usable picture as (3, size, size), uint8, and its class's number; the report grows on the way."""
     number = {name: i for i, name in enumerate(classes)}
     for path in paths:
         try:
-            yield read_picture(path, size, report), number[_class_of(root, path)]
+            yield load_image(path, size, report), number[_class_of(root, path)]
         except UserError as error:
             report.complaints.append(str(error))
 
 
-def read_picture(path: Path, size: int, report: Report) -> np.ndarray:
+def load_image(path: Path, size: int, report: LoadReport) -> np.ndarray:
     """One picture, scaled until its shorter side is `size` and cut to its centre: (3, size, size), uint8.
 
     Raises:

@@ -41,18 +41,18 @@ def prepare_cifar10(root: Path, out: Path) -> Prepared:
     return prepare(out, source, cifar10.SIZE, cifar10.CLASSES, {"train": read, "test": read})
 
 
-def prepare_folder(root: Path, out: Path, size: int, report: folder.Report) -> Prepared:
+def prepare_folder(root: Path, out: Path, size: int, report: folder.LoadReport) -> Prepared:
     """Prepare a folder of pictures; the report tells what was converted and skipped.
 
     Raises:
         UserError: no pictures; `out` holds something else or cannot be written.
     """
-    found = folder.find_pictures(root)
+    found = folder.find_images(root)
     classes = folder.class_names(root, [path for paths in found.values() for path in paths])
 
     def read(split: str) -> Pictures:
         paths = progress(found[split], total=len(found[split]), label=f"read {split}", unit="pictures")
-        return folder.read_pictures(root, paths, classes, size, report)
+        return folder.load_images(root, paths, classes, size, report)
 
     source = f"pictures {root.resolve()} {size}"
     return prepare(out, source, size, classes, dict.fromkeys(found, read))

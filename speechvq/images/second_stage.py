@@ -16,8 +16,8 @@ from speechvq.config.pixelcnn import SecondStageConfig
 from speechvq.images.autoencoder import ResidualBlock
 from speechvq.images.codebooks import Codebooks
 from speechvq.normalization import BatchRenorm
-from speechvq.priors.grid.model_directory import load_over_grids, save_over_grids
-from speechvq.priors.grid.pixelcnn import CodeTables, Grid, PixelCNN
+from speechvq.priors.grid.model_directory import load_grid_model, save_grid_model
+from speechvq.priors.grid.pixelcnn import CodeEmbedding, Grid, PixelCNN
 from speechvq.priors.grid.sampling import sample_grids
 from speechvq.vqvae import VQVAE
 
@@ -27,20 +27,20 @@ class GridEncoder(nn.Module):
 
     def __init__(self, grid: Grid, units: int, latents: int, dim: int) -> None:
         super().__init__()
-        self.read = CodeTables(grid, units)
+        self.code_embedding = CodeEmbedding(grid, units)
         down = [nn.Conv2d(units, units, 4, stride=2, padding=1), ResidualBlock(units), nn.ReLU()]
         self.convolutions = nn.Sequential(
             *down, nn.Conv2d(units, units, 4, stride=2, padding=1), ResidualBlock(units)
         )
         positions = (grid.height // 4) * (grid.width // 4)
         self.project = nn.Linear(units * positions, latents * dim)
-        self.normalise = BatchRenorm(latents * dim)
+        self.normalize = BatchRenorm(latents * dim)
         self.shape = (latents, dim)
 
     def forward(self, codes: Tensor) -> Tensor:
         """(B, H, W, G) int64 to (B, latents, D)."""
-        x = self.convolutions(self.read(codes).sum(3).permute(0, 3, 1, 2))
-        return self.normalise(self.project(x.relu().flatten(1))).unflatten(-1, self.shape)
+        x = self.convolutions(self.code_embedding(codes).sum(3).permute(0, 3, 1, 2))
+        return self.normalize(self.project(x.relu().flatten(1))).unflatten(-1, self.shape)
 
 
 class GridDecoder(nn.Module):
@@ -52,11 +52,11 @@ class GridDecoder(nn.Module):
 
     def nats(self, codes: Tensor, vectors: Tensor) -> Tensor:
         """-log p(codes | vectors), nats a code, (): what a VQVAE asks of its decoder."""
-        return self.nats_each(codes, vectors).mean() / codes[0].numel()
+        return self.nll_per_grid(codes, vectors).mean() / codes[0].numel()
 
-    def nats_each(self, codes: Tensor, vectors: Tensor) -> Tensor:
+    def nll_per_grid(self, codes: Tensor, vectors: Tensor) -> Tensor:
         """-log p(codes | vectors), nats a grid: (B, H, W, G) and (B, latents, D) to (B,)."""
-        return self.pixelcnn.nats(codes, vectors.flatten(1))
+        return self.pixelcnn.nll(codes, vectors.flatten(1))
 
 
 class SecondStage(VQVAE):
@@ -73,24 +73,24 @@ class SecondStage(VQVAE):
             source: fingerprint of the model whose codes these are.
         """
         super().__init__(
-            GridEncoder(grid, config.units, config.latents, config.quantizer.dim),
+            GridEncoder(grid, config.channels, config.latents, config.quantizer.dim),
             Codebooks(config.quantizer, config.latents),
             GridDecoder(grid, config),
         )
         self.config, self.grid, self.source = config, grid, source
 
-    def cost(self, codes: Tensor) -> Tensor:
+    def nll_bound(self, codes: Tensor) -> Tensor:
         """What telling grids costs, a bound on -log p(codes): (B, H, W, G) int64 to nats a grid, (B,).
 
         Their latents under the uniform prior, and the grids given those.
         """
         latents = self.encode(codes)
         told = latents[0].numel() * math.log(self.config.quantizer.num_codes)
-        return self.decoder.nats_each(codes, self.quantizer.lookup(latents)) + told
+        return self.decoder.nll_per_grid(codes, self.quantizer.lookup(latents)) + told
 
     def decode(self, latents: Tensor, *, seed: int = 0) -> Tensor:
         """Draw a grid for each set of latents: (B, latents) to (B, H, W, G), int64."""
-        shape = (len(latents), self.grid.height, self.grid.width, self.grid.per_position)
+        shape = (len(latents), self.grid.height, self.grid.width, self.grid.codes_per_position)
         uniforms = torch.rand(shape, generator=torch.Generator().manual_seed(seed)).to(latents.device)
         return sample_grids(self.decoder.pixelcnn, uniforms, self.quantizer.lookup(latents).flatten(1))
 
@@ -104,7 +104,7 @@ def shuffled(latents: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def latents_used(model: SecondStage, codes: Tensor, *, at_once: int = 32) -> tuple[Tensor, Tensor]:
+def latent_usage_nll(model: SecondStage, codes: Tensor, *, at_once: int = 32) -> tuple[Tensor, Tensor]:
     """Whether the decoder listens: nats a grid, (B,) each, with its own latents and with another grid's.
 
     Args:
@@ -118,7 +118,7 @@ def latents_used(model: SecondStage, codes: Tensor, *, at_once: int = 32) -> tup
     each = []
     for chosen in (latents, shuffled(latents)):
         vectors = model.quantizer.lookup(chosen).split(at_once)
-        each.append(torch.cat([model.decoder.nats_each(part, some) for part, some in zip(parts, vectors)]))
+        each.append(torch.cat([model.decoder.nll_per_grid(part, some) for part, some in zip(parts, vectors)]))
     return each[0], each[1]
 
 
@@ -128,7 +128,7 @@ def save_second_stage(folder: Path, model: SecondStage) -> None:
     Raises:
         UserError: the disk is full or not writable.
     """
-    save_over_grids(folder, model)
+    save_grid_model(folder, model)
 
 
 def load_second_stage(folder: str | Path) -> SecondStage:
@@ -144,4 +144,4 @@ def load_second_stage(folder: str | Path) -> SecondStage:
     def build(config: SecondStageConfig, grid: Grid, source: str, _: dict[str, Any]) -> SecondStage:
         return SecondStage(config, grid, source)
 
-    return load_over_grids(folder, "second_stage", "second stage", SecondStageConfig, build)
+    return load_grid_model(folder, "second_stage", "second stage", SecondStageConfig, build)

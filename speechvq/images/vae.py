@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from speechvq.config.images import ImageVAEConfig
 from speechvq.errors import UserError
 from speechvq.images.autoencoder import Decoder, Encoder
-from speechvq.images.elbo import Bound, BoundLosses, CodePrior
+from speechvq.images.elbo import CodePrior, ElboLosses, ElboTerms
 
 
 class ImageVAE(nn.Module):
@@ -15,20 +15,20 @@ class ImageVAE(nn.Module):
     def __init__(self, config: ImageVAEConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.autoencoder, (2, config.per_position))
-        self.decoder = Decoder(config.autoencoder, config.per_position)
+        self.encoder = Encoder(config.autoencoder, (2, config.latents_per_position))
+        self.decoder = Decoder(config.autoencoder, config.latents_per_position)
 
-    def forward(self, pixels: Tensor) -> BoundLosses:
+    def forward(self, pixels: Tensor) -> ElboLosses:
         """The negative evidence lower bound of a batch (B, 3, H, W) uint8, nats a dimension."""
-        total, reconstruction, latents = (part.mean() / pixels[0].numel() for part in self.bound(pixels))
-        return BoundLosses(total, total.detach(), reconstruction.detach(), latents.detach())
+        total, reconstruction, latents = (part.mean() / pixels[0].numel() for part in self.elbo(pixels))
+        return ElboLosses(total, total.detach(), reconstruction.detach(), latents.detach())
 
     def posterior(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of q(z | x), (B, grid, grid, G) each."""
         mean, log_variance = self.encoder(pixels).float().unbind(-2)
         return mean, log_variance
 
-    def bound(self, pixels: Tensor, prior: CodePrior | None = None) -> Bound:
+    def elbo(self, pixels: Tensor, prior: CodePrior | None = None) -> ElboTerms:
         """-log p(x | z) for one z of q(z | x), and KL(q(z | x) | N(0, 1)) in closed form.
 
         Raises:
@@ -40,16 +40,18 @@ class ImageVAE(nn.Module):
             )
         mean, log_variance = self.posterior(pixels)
         latents = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        reconstruction = self.decoder.nats_each(pixels, latents)
+        reconstruction = self.decoder.nll_per_image(pixels, latents)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).flatten(1).sum(1)
-        return Bound(reconstruction + divergence, reconstruction, divergence)
+        return ElboTerms(reconstruction + divergence, reconstruction, divergence)
 
     def reconstruct(self, pixels: Tensor) -> Tensor:
         """Pictures through the means of q(z | x), (B, 3, H, W), uint8."""
-        return self.decoder.picture(self.posterior(pixels)[0])
+        return self.decoder.mean_image(self.posterior(pixels)[0])
 
-    def draw(self, count: int) -> Tensor:
+    def sample(self, count: int) -> Tensor:
         """Mean pictures of latents drawn from N(0, 1): (count, 3, H, W), uint8."""
         grid = self.config.autoencoder.grid
         device = next(self.parameters()).device
-        return self.decoder.picture(torch.randn(count, grid, grid, self.config.per_position, device=device))
+        return self.decoder.mean_image(
+            torch.randn(count, grid, grid, self.config.latents_per_position, device=device)
+        )

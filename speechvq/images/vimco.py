@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from speechvq.config.images import ImageVimcoConfig
 from speechvq.images.autoencoder import Decoder, Encoder
-from speechvq.images.elbo import Bound, BoundLosses, CodePrior, uniform_prior
+from speechvq.images.elbo import CodePrior, ElboLosses, ElboTerms, uniform_prior
 
 AT_ONCE = 32  # pictures decoded at once; bounds memory, and stays in a cache
 AT_ONCE_ON_GPU = 512
@@ -38,7 +38,7 @@ def leave_one_out(log_weights: Tensor) -> Tensor:
     return replaced.logsumexp(2) - math.log(samples)
 
 
-def score(log_weights: Tensor) -> tuple[Tensor, Tensor]:
+def vimco_weights(log_weights: Tensor) -> tuple[Tensor, Tensor]:
     """How the gradient of the bound is put together (eq. 11): sum_s signal_s d log q_s + share_s d log w_s.
 
     Args:
@@ -61,11 +61,11 @@ class ImageVimco(nn.Module):
     def __init__(self, config: ImageVimcoConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config.autoencoder, (config.per_position, config.num_codes))
-        self.codebook = nn.Parameter(torch.randn(config.per_position, config.num_codes, config.dim))
-        self.decoder = Decoder(config.autoencoder, config.per_position * config.dim)
+        self.encoder = Encoder(config.autoencoder, (config.codes_per_position, config.num_codes))
+        self.codebook = nn.Parameter(torch.randn(config.codes_per_position, config.num_codes, config.dim))
+        self.decoder = Decoder(config.autoencoder, config.codes_per_position * config.dim)
 
-    def forward(self, pixels: Tensor) -> BoundLosses:
+    def forward(self, pixels: Tensor) -> ElboLosses:
         """The bound of a batch (B, 3, H, W) uint8, nats a dimension, and a total whose gradient is VIMCO's.
 
         All samples are weighed without a gradient; then only those whose share can be told from nothing are
@@ -77,17 +77,17 @@ class ImageVimco(nn.Module):
         with torch.no_grad():
             reconstruction, latents = self._nats(pixels, codes), log_q + self._log_k(codes)
             log_weights = -reconstruction - latents
-            signal, share = score(log_weights)
+            signal, share = vimco_weights(log_weights)
             picture, sample = (share >= NEGLIGIBLE).nonzero(as_tuple=True)
-        nats = self.decoder.nats_each(pixels[picture], self.lookup(codes[picture, sample]))
+        nats = self.decoder.nll_per_image(pixels[picture], self.lookup(codes[picture, sample]))
         heard = (share[picture, sample] * nats).sum()  # the decoder's part
         total = (heard - ((signal - share) * log_q).sum()) / pixels.numel()
         means = [
             v.mean() / pixels[0].numel() for v in (-log_mean_weight(log_weights), reconstruction, latents)
         ]
-        return BoundLosses(total, *means)
+        return ElboLosses(total, *means)
 
-    def bound(self, pixels: Tensor, prior: CodePrior | None = None) -> Bound:
+    def elbo(self, pixels: Tensor, prior: CodePrior | None = None) -> ElboTerms:
         """The importance-weighted bound from S samples, and the means of its parts over them.
 
         The total is at most the sum of the parts, which is the evidence lower bound, and equals it for S = 1.
@@ -100,7 +100,7 @@ class ImageVimco(nn.Module):
         codes, log_q = self._draw(self._log_posterior(pixels), self.config.samples)
         nats = self._nats(pixels, codes)
         cost = torch.cat([prior(part) for part in _parts(codes.flatten(0, 1))]).view_as(nats) + log_q
-        return Bound(-log_mean_weight(-nats - cost), nats.mean(1), cost.mean(1))
+        return ElboTerms(-log_mean_weight(-nats - cost), nats.mean(1), cost.mean(1))
 
     def encode(self, pixels: Tensor) -> Tensor:
         """The likeliest codes: (B, 3, H, W) uint8 to (B, grid, grid, G), int64."""
@@ -109,12 +109,12 @@ class ImageVimco(nn.Module):
     def lookup(self, codes: Tensor) -> Tensor:
         """What the decoder is told of codes: (..., G) int64 to (..., G, D)."""
         flat = self.codebook.flatten(0, 1)
-        offsets = torch.arange(self.config.per_position, device=codes.device) * self.config.num_codes
+        offsets = torch.arange(self.config.codes_per_position, device=codes.device) * self.config.num_codes
         return F.embedding(codes + offsets, flat)
 
     def decode(self, codes: Tensor) -> Tensor:
         """The mean pictures of codes: (B, grid, grid, G) to (B, 3, H, W), uint8."""
-        return self.decoder.picture(self.lookup(codes))
+        return self.decoder.mean_image(self.lookup(codes))
 
     def reconstruct(self, pixels: Tensor) -> Tensor:
         """Pictures through their likeliest codes, (B, 3, H, W), uint8."""
@@ -138,7 +138,7 @@ class ImageVimco(nn.Module):
         """-log p(x | z_s): (B, 3, H, W) and (B, S, grid, grid, G) to (B, S)."""
         owner = torch.arange(len(codes), device=codes.device).repeat_interleave(codes.shape[1])
         each = [
-            self.decoder.nats_each(pixels[which], self.lookup(part))
+            self.decoder.nll_per_image(pixels[which], self.lookup(part))
             for which, part in zip(_parts(owner), _parts(codes.flatten(0, 1)))
         ]
         return torch.cat(each).view(codes.shape[:2])

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from speechvq.config.images import ImageVQConfig
 from speechvq.images.autoencoder import Decoder, Encoder
 from speechvq.images.codebooks import Codebooks
-from speechvq.images.elbo import Bound, CodePrior, uniform_prior
+from speechvq.images.elbo import CodePrior, ElboTerms, uniform_prior
 from speechvq.normalization import BatchRenorm
 from speechvq.quantizer import VectorQuantizer
 from speechvq.vqvae import VQVAE
@@ -28,7 +28,7 @@ class ImageVQ(VQVAE):
         Args:
             config: sizes and options.
         """
-        dim, count = config.quantizer.dim, config.per_position
+        dim, count = config.quantizer.dim, config.codes_per_position
         separate = config.codebooks == "separate" and count > 1
         super().__init__(
             nn.Sequential(
@@ -41,7 +41,7 @@ class ImageVQ(VQVAE):
         )
         self.config = config
 
-    def bound(self, pixels: Tensor, prior: CodePrior | None = None) -> Bound:
+    def elbo(self, pixels: Tensor, prior: CodePrior | None = None) -> ElboTerms:
         """-log p(x | z_q) - log p(z_q), above -log p(x) because the latter sums over all z (section 4.1).
 
         Args:
@@ -49,18 +49,18 @@ class ImageVQ(VQVAE):
             prior: of the codes; None for the uniform one.
         """
         codes = self.encode(pixels)
-        reconstruction = self.decoder.nats_each(pixels, self.quantizer.lookup(codes))
+        reconstruction = self.decoder.nll_per_image(pixels, self.quantizer.lookup(codes))
         latents = (prior or uniform_prior(self.config.quantizer.num_codes))(codes)
-        return Bound(reconstruction + latents, reconstruction, latents)
+        return ElboTerms(reconstruction + latents, reconstruction, latents)
 
     def entries(self) -> Tensor:
         """The vectors of all codes at each of a position's places, (K, G, D)."""
         every = torch.arange(self.config.quantizer.num_codes, device=next(self.parameters()).device)
-        return self.quantizer.lookup(every[:, None].expand(-1, self.config.per_position))
+        return self.quantizer.lookup(every[:, None].expand(-1, self.config.codes_per_position))
 
     def decode(self, codes: Tensor) -> Tensor:
         """The mean pictures of codes: (B, grid, grid, G) to (B, 3, H, W), uint8."""
-        return self.decoder.picture(self.quantizer.lookup(codes))
+        return self.decoder.mean_image(self.quantizer.lookup(codes))
 
     def reconstruct(self, pixels: Tensor) -> Tensor:
         """Pictures through the bottleneck, (B, 3, H, W), uint8."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from speechvq.errors import UserError
 from speechvq.images import cifar10
-from speechvq.images.folder import Report
+from speechvq.images.folder import LoadReport
 from speechvq.images.preparation import Pictures, Prepared, prepare, prepare_cifar10, prepare_folder
 
 PICTURES = ("cifar10", "pictures", "frames")
@@ -21,7 +21,7 @@ def prepare_pictures(arguments: argparse.Namespace) -> None:
     Raises:
         UserError: nothing there that can be used, or `--out` holds something else.
     """
-    report = Report()
+    report = LoadReport()
     if arguments.root is None:
         raise UserError(f"--root is missing; give the folder of {arguments.corpus}")
     if arguments.corpus == "cifar10":
@@ -72,7 +72,7 @@ def prepare_frames(root: Path, out: Path) -> Prepared:
     return prepare(out, source, recording.pixels, [], {"train": read, "test": read})
 
 
-def _tell(report: Report) -> None:
+def _tell(report: LoadReport) -> None:
     """What was converted and what was skipped, counted; and the first of those by name."""
     for kind, counter in (("converted", report.converted), ("skipped", report.skipped)):
         for reason, count in Counter(counter).most_common():

@@ -21,7 +21,7 @@ from speechvq.images.model_directory import load_image_model
 from speechvq.metrics.copy_baseline import fit_copy_baseline
 from speechvq.metrics.image_quality import psnr
 from speechvq.video.model.model_directory import load_video_prior
-from speechvq.video.recording.codes import kept_episodes
+from speechvq.video.recording.codes import cached_episodes
 from speechvq.video.recording.episode import read_window
 from speechvq.video.recording.recording import episode_path
 
@@ -50,14 +50,16 @@ def test_the_command(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 def test_bits_are_those_of_the_priors_and_of_the_copy(world: Path) -> None:
     model = load_image_model(world / "model")
-    training, heldout = (kept_episodes(world / "model", model, world / "maze", s) for s in ("train", "test"))
+    training, heldout = (
+        cached_episodes(world / "model", model, world / "maze", s) for s in ("train", "test")
+    )
     priors = {Path(name): load_video_prior(world / name) for name in ("prior", "no_past")}
     lengths = code_lengths(priors, training, heldout, 10**6)
     count = heldout.count(PAST + 1)
     codes, actions = heldout.windows(np.arange(count), PAST + 1)
     with torch.no_grad():
-        told = float(priors[Path("prior")].nats(codes[:, :-1], actions[:, -1], codes[:, -1]).mean())
-        alone = float(priors[Path("no_past")].nats(codes[:, :0], actions[:, -1], codes[:, -1]).mean())
+        told = float(priors[Path("prior")].nll(codes[:, :-1], actions[:, -1], codes[:, -1]).mean())
+        alone = float(priors[Path("no_past")].nll(codes[:, :0], actions[:, -1], codes[:, -1]).mean())
     assert lengths["prior"] == pytest.approx(told / 441 / math.log(2), rel=1e-5)
     assert lengths["no_past"] == pytest.approx(alone / 441 / math.log(2), rel=1e-5)
     copy = fit_copy_baseline(training.codes[:, :-1], training.codes[:, 1:], 4)

@@ -15,7 +15,7 @@ from speechvq.audio.waveform import read_waveform
 from speechvq.config import SequencePriorConfig
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
-from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.model_directory import load_prior, save_prior
 from speechvq.priors.sequence.prior import SequencePrior
 
@@ -28,8 +28,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_prior(folder: Path, model: Path, config: SequencePriorConfig, **changes: object) -> Path:
-    words = Vocabulary(8, RATE, speechvq.load(model).fingerprint())
-    prior = prior_of(config, vocabulary=dataclasses.replace(words, **changes))  # type: ignore[arg-type]
+    words = CodeSpec(8, RATE, speechvq.load(model).fingerprint())
+    prior = prior_of(config, code_spec=dataclasses.replace(words, **changes))  # type: ignore[arg-type]
     save_prior(folder / "model", prior)
     return folder
 
@@ -130,7 +130,7 @@ def test_a_decoder_that_is_told_the_pitch_hears_the_prompts_and_then_the_voices_
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"frame_rate_hz": 1000.0}, "the model has 2000 codes a second, not 1000"),
+        ({"frame_rate_hz": 1000.0}, "the model has 2000 codes per second, not 1000"),
         ({"codebook": "0" * 16}, "not 0000000000000000"),
         ({"codebook": ""}, "not unknown"),
         ({"num_codes": 9}, "the model has 8 codes, not 9"),
@@ -193,7 +193,7 @@ def test_models_and_priors_that_are_none(
     assert run(model, told, tmp_path / "out", "--speaker", "cyd") == 2
     assert "--speaker cyd: the prior does not know this voice" in capsys.readouterr().err
     strangers = SequencePrior(
-        CONFIGS["gru told"], Vocabulary(8, RATE, speechvq.load(model).fingerprint()), ("x", "y")
+        CONFIGS["gru told"], CodeSpec(8, RATE, speechvq.load(model).fingerprint()), ("x", "y")
     )
     save_prior(tmp_path / "strangers/model", strangers)
     assert run(model, tmp_path / "strangers", tmp_path / "out") == 2

@@ -24,7 +24,7 @@ from speechvq.training.checkpoint import list_checkpoints
 from speechvq.video.model.model_directory import load_video_prior, save_video_prior
 from speechvq.video.recording.episode import read_window
 from speechvq.video.recording.recording import episode_path
-from speechvq.video.recording.replay import true_future
+from speechvq.video.recording.replay import ground_truth_frames
 from speechvq.video.world.interface import parse_actions
 
 
@@ -52,7 +52,7 @@ def test_a_run_of_each_kind_says_its_bits(world: Path) -> None:
 def test_motion_learns_before_the_prior_and_brings_its_image_model_along(world: Path) -> None:
     prior, image = load_video_prior(world / "motion"), load_image_model(world / "model")
     assert prior.motion is not None and isinstance(image, ImageVQ)
-    assert bool((prior.motion.always != 0).any()), "it began with no way at all"
+    assert bool((prior.motion.flow_bias != 0).any()), "it began with no way at all"
     assert prior.motion.image.config == image.config and not prior.training
     brought = prior.motion.image.state_dict()
     assert all(torch.equal(tensor, brought[name]) for name, tensor in image.state_dict().items())
@@ -177,7 +177,10 @@ def test_a_mistake_costs_a_line(
     [
         ({"model": ""}, "data.model is not set; give an image model's run"),
         ({"root": ""}, "data.root is not set; give a recording"),
-        ({"past": FRAMES}, "no window of 9 frames; record longer ones, or lower model.past"),
+        (
+            {"context_frames": FRAMES},
+            "no window of 9 frames; record longer ones, or lower model.context_frames",
+        ),
     ],
 )
 def test_training_names_what_is_missing(
@@ -185,7 +188,7 @@ def test_training_names_what_is_missing(
 ) -> None:
     configuration.save(tmp_path / "a.yaml", run_of(world))
     name, value = next(iter(change.items()))
-    setting = f"{'model' if name == 'past' else 'data'}.{name}={value!r}"
+    setting = f"{'model' if name == 'context_frames' else 'data'}.{name}={value!r}"
     arguments = ["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run"), "--set", setting]
     from speechvq import train
 
@@ -203,9 +206,9 @@ def test_a_prior_and_its_directory(tmp_path: Path) -> None:
         save_video_prior(tmp_path / name, prior)
         loaded = load_video_prior(tmp_path / name)
         assert (loaded.config, loaded.grid, loaded.source) == (prior.config, prior.grid, "abc")
-        past, codes = (codes_of(2, frames, prior.grid) for frames in (prior.config.past, 1))
+        past, codes = (codes_of(2, frames, prior.grid) for frames in (prior.config.context_frames, 1))
         action, codes = torch.tensor([1, 2]), codes[:, 0]
-        torch.testing.assert_close(loaded.nats(past, action, codes), prior.nats(past, action, codes))
+        torch.testing.assert_close(loaded.nll(past, action, codes), prior.nll(past, action, codes))
 
 
 @pytest.mark.parametrize(
@@ -213,9 +216,9 @@ def test_a_prior_and_its_directory(tmp_path: Path) -> None:
     [
         ({"kind": "pixelcnn"}, "no prior over frames"),
         ({"grid": None}, "grid: expected height"),
-        ({"grid": {"height": 1000, "width": 1000, "per_position": 1, "num_codes": 60_000}}, "asks for"),
-        ({"past": 65}, "past: expected 0 to 64"),
-        ({"past": 0}, "model.actions=true with model.past=0"),
+        ({"grid": {"height": 1000, "width": 1000, "codes_per_position": 1, "num_codes": 60_000}}, "asks for"),
+        ({"context_frames": 65}, "context_frames: expected 0 to 64"),
+        ({"context_frames": 0}, "model.actions=true with model.context_frames=0"),
         ({"blocks": 3}, "configuration and weights differ"),
         ({"cake": 1}, "unknown key"),
     ],
@@ -234,9 +237,9 @@ def test_a_hostile_prior_is_refused(change: dict[str, object], line: str, tmp_pa
         (None, "wants the codes of a VQ-VAE"),
         ("cake", "image: expected an image model's settings"),
         ({"cake": 1}, "unknown key 'image.cake'"),
-        ({"per_position": 2}, "image: its codes are other than the prior's grid"),
+        ({"codes_per_position": 2}, "image: its codes are other than the prior's grid"),
         ({"autoencoder": {"size": 8}}, "image: its codes are other than the prior's grid"),
-        ({"autoencoder": {"size": 16, "units": 4096, "blocks": 64}}, "configuration and weights differ"),
+        ({"autoencoder": {"size": 16, "channels": 4096, "blocks": 64}}, "configuration and weights differ"),
     ],
 )
 def test_a_hostile_image_model_within_a_prior_is_refused(change: Any, line: str, tmp_path: Path) -> None:
@@ -254,10 +257,10 @@ def test_a_hostile_image_model_within_a_prior_is_refused(change: Any, line: str,
 def test_the_true_future_is_the_recorded_one_and_any_other(world: Path) -> None:
     root = world / "maze"
     episode = read_window(episode_path(root, 20), 0, FRAMES)
-    known = true_future(root, 20, 2, episode.actions[2:5])
+    known = ground_truth_frames(root, 20, 2, episode.actions[2:5])
     assert known is not None and np.array_equal(known, episode.frames[3:6])
     others = np.array([*episode.actions[2:4], (episode.actions[4] + 1) % 6, 0, 0, 0])
-    walked = true_future(root, 20, 2, others)
+    walked = ground_truth_frames(root, 20, 2, others)
     assert walked is not None and walked.shape == (6, 84, 84, 3)
     assert np.array_equal(walked[:2], episode.frames[3:5]) and not np.array_equal(
         walked[2], episode.frames[5]
@@ -269,9 +272,9 @@ def test_another_worlds_future_is_known_as_far_as_it_was_recorded(world: Path, t
     meta = tmp_path / "doom/meta.json"
     meta.write_text(meta.read_text().replace('"maze"', '"doom"'))
     actions = read_window(episode_path(tmp_path / "doom", 20), 2, 4).actions
-    assert true_future(tmp_path / "doom", 20, 2, actions) is not None
-    assert true_future(tmp_path / "doom", 20, 2, (actions + 1) % 6) is None
-    assert true_future(tmp_path / "doom", 20, 2, np.zeros(50, np.int64)) is None
+    assert ground_truth_frames(tmp_path / "doom", 20, 2, actions) is not None
+    assert ground_truth_frames(tmp_path / "doom", 20, 2, (actions + 1) % 6) is None
+    assert ground_truth_frames(tmp_path / "doom", 20, 2, np.zeros(50, np.int64)) is None
 
 
 # -- GIF

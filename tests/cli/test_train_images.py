@@ -19,10 +19,10 @@ from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStage
 from speechvq.config.runs import PixelCNNRun, SecondStageRun
 from speechvq.errors import UserError
 from speechvq.evaluate import likelihood
-from speechvq.images.codes import encode_images, fingerprint, grid_of, kept_codes
+from speechvq.images.codes import cached_codes, encode_images, fingerprint, grid_of
 from speechvq.images.dataset import read_images
 from speechvq.images.model_directory import load_image_model, save_image_model
-from speechvq.images.second_stage import SecondStage, latents_used, load_second_stage
+from speechvq.images.second_stage import SecondStage, latent_usage_nll, load_second_stage
 from speechvq.io.tensors import read_tensors
 from speechvq.io.yaml_files import read_yaml, write_yaml
 from speechvq.plots.image_grid import tile
@@ -31,7 +31,7 @@ from speechvq.priors.grid.prior import GridPrior, load_grid_prior, save_grid_pri
 from speechvq.training.checkpoint import list_checkpoints
 from speechvq.training.tasks import second_stage
 
-PIXELCNN = PixelCNNConfig(layers=2, channels=6, reach=1, hidden=8)
+PIXELCNN = PixelCNNConfig(layers=2, channels=6, kernel_radius=1, hidden_channels=8)
 BRIEF = TrainConfig(steps=4, warmup=2, evaluate_every=4, num_eval_items=4, save_every=100)
 
 
@@ -57,7 +57,7 @@ def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         learn(folder, run_of(kind, pictures), kind)
     data = GridDataConfig(model=str(folder / "image_vqvae"), batch=4)
     learn(folder, PixelCNNRun(PIXELCNN, data, BRIEF), "prior")
-    told = dataclasses.replace(PIXELCNN, classes=True)
+    told = dataclasses.replace(PIXELCNN, class_conditional=True)
     learn(folder, PixelCNNRun(told, data, BRIEF), "told")
     return folder
 
@@ -117,7 +117,7 @@ def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path
     figures = likelihood.measure_likelihood(model, images, 6, prior)
     codes = torch.from_numpy(encode_images(model, images).astype(np.int64))
     with torch.no_grad():
-        wanted = float(prior.nats(codes).mean()) / (3 * SIZE * SIZE * math.log(2))
+        wanted = float(prior.nll(codes).mean()) / (3 * SIZE * SIZE * math.log(2))
     assert figures["under"]["fitted"]["latents"] == pytest.approx(wanted, rel=1e-5)
     same = figures["under"]["uniform"]["reconstruction"]
     assert figures["under"]["fitted"]["reconstruction"] == pytest.approx(same)
@@ -158,19 +158,19 @@ def test_pictures_of_another_size_are_refused(
 def test_codes_are_computed_once_and_anew_for_other_weights(pictures: Path, tmp_path: Path) -> None:
     images, model = read_images(pictures, "test"), model_of("image_vqvae")
     save_image_model(tmp_path, model)
-    codes = kept_codes(tmp_path, model, images, pictures, "test")
+    codes = cached_codes(tmp_path, model, images, pictures, "test")
     assert (
         codes.shape == (6, 2, 2, 2)
         and codes.dtype == np.uint8
         and len(list(tmp_path.glob("codes/*.npy"))) == 1
     )
     assert np.array_equal(
-        kept_codes(tmp_path, model_of("image_vimco"), images, pictures, "test"), codes
+        cached_codes(tmp_path, model_of("image_vimco"), images, pictures, "test"), codes
     )  # not asked
     before = fingerprint(tmp_path)
-    save_image_model(tmp_path, model_of("image_vqvae", per_position=1))
+    save_image_model(tmp_path, model_of("image_vqvae", codes_per_position=1))
     assert fingerprint(tmp_path) != before
-    assert kept_codes(tmp_path, load_image_model(tmp_path), images, pictures, "test").shape == (6, 2, 2, 1)
+    assert cached_codes(tmp_path, load_image_model(tmp_path), images, pictures, "test").shape == (6, 2, 2, 1)
 
 
 def test_a_vae_has_no_codes(
@@ -189,7 +189,9 @@ def test_a_prior_and_its_directory(runs: Path, tmp_path: Path) -> None:
     grid = Grid(2, 3, 2, 4)
     for classes in ([], ["cat", "dog"]):
         torch.manual_seed(0)
-        prior = GridPrior(dataclasses.replace(PIXELCNN, classes=bool(classes)), grid, classes, "abc").eval()
+        prior = GridPrior(
+            dataclasses.replace(PIXELCNN, class_conditional=bool(classes)), grid, classes, "abc"
+        ).eval()
         save_grid_prior(tmp_path / str(len(classes)), prior)
         loaded = load_grid_prior(tmp_path / str(len(classes)))
         assert (loaded.grid, loaded.source, loaded.classes) == (grid, "abc", tuple(classes))
@@ -198,19 +200,19 @@ def test_a_prior_and_its_directory(runs: Path, tmp_path: Path) -> None:
         assert torch.equal(drawn, prior.sample(2, labels, seed=5)) and drawn.shape == (2, 2, 3, 2)
         assert torch.equal(loaded.sample(1, None if labels is None else labels[:1], seed=5), drawn[:1])
         assert not torch.equal(loaded.sample(2, labels, seed=6), drawn)
-        torch.testing.assert_close(loaded.nats(drawn, labels), prior.nats(drawn, labels))
+        torch.testing.assert_close(loaded.nll(drawn, labels), prior.nll(drawn, labels))
     with pytest.raises(UserError, match="these pictures have no classes"):
-        GridPrior(dataclasses.replace(PIXELCNN, classes=True), grid, [], "")
+        GridPrior(dataclasses.replace(PIXELCNN, class_conditional=True), grid, [], "")
 
 
 @pytest.mark.parametrize(
     ("change", "line"),
     [
         ({"kind": "sequence"}, "no prior over grids"),
-        ({"grid": None}, "grid: expected height, width, per_position, num_codes"),
-        ({"grid": {"height": 2, "width": 2, "per_position": 2, "num_codes": 10**9}}, "grid: expected"),
+        ({"grid": None}, "grid: expected height, width, codes_per_position, num_codes"),
+        ({"grid": {"height": 2, "width": 2, "codes_per_position": 2, "num_codes": 10**9}}, "grid: expected"),
         (
-            {"grid": {"height": 2, "width": 2, "per_position": 200, "num_codes": 60_000}},
+            {"grid": {"height": 2, "width": 2, "codes_per_position": 200, "num_codes": 60_000}},
             "the configuration asks for",
         ),
         ({"class_names": 3}, "class_names: expected a list"),
@@ -255,7 +257,7 @@ def test_tiles_are_the_pictures_enlarged() -> None:
 # ------------------------------------------------------------------------------------------
 
 STAGE = SecondStageConfig(
-    latents=2, units=8, quantizer=QuantizerConfig(num_codes=4, dim=4, codebook="ema"), pixelcnn=PIXELCNN
+    latents=2, channels=8, quantizer=QuantizerConfig(num_codes=4, dim=4, codebook="ema"), pixelcnn=PIXELCNN
 )
 
 
@@ -266,7 +268,7 @@ def first_stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = prepared(folder / "pictures", size=16)
     config = run_of("image_vqvae", root)
     model = dataclasses.replace(
-        CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, size=16), per_position=1
+        CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, size=16), codes_per_position=1
     )
     return learn(folder, dataclasses.replace(config, model=model))
 
@@ -316,9 +318,9 @@ def test_the_second_stages_cost_is_above_the_grids_own() -> None:
     codes = torch.randint(4, (3, 4, 4, 1))
     every = torch.cartesian_prod(torch.arange(4), torch.arange(4))
     vectors = model.quantizer.lookup(every)
-    each = [model.decoder.nats_each(one[None].expand(16, -1, -1, -1), vectors) for one in codes]
+    each = [model.decoder.nll_per_grid(one[None].expand(16, -1, -1, -1), vectors) for one in codes]
     exact = torch.stack([-(-nats).logsumexp(0) + math.log(16) for nats in each])
-    assert (model.cost(codes) > exact).all() and torch.stack(each).std() > 0.1
+    assert (model.nll_bound(codes) > exact).all() and torch.stack(each).std() > 0.1
 
 
 def test_latents_that_are_used_and_latents_that_are_not() -> None:
@@ -335,8 +337,8 @@ def test_latents_that_are_used_and_latents_that_are_not() -> None:
     measures = second_stage.measure(model.eval(), codes)
     assert measures["latents_gap_bits"] > 0.1 and 1 < measures["heldout_perplexity"] <= 8
     for layer in model.decoder.pixelcnn.layers:
-        torch.nn.init.zeros_(layer.told.weight)  # type: ignore[union-attr, arg-type]
-    own, others = latents_used(model, codes)
+        torch.nn.init.zeros_(layer.condition_proj.weight)  # type: ignore[union-attr, arg-type]
+    own, others = latent_usage_nll(model, codes)
     assert own.shape == (32,) and own.tolist() == pytest.approx(others.tolist(), abs=1e-5)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.tiny_prior import GRU_TOLD, SPEAKERS, VOCABULARY, WAVENET, make_codes, prior_run
+from helpers.tiny_prior import CODE_SPEC, GRU_TOLD, SPEAKERS, WAVENET, make_codes, prior_run
 from speechvq import config as configuration
 from speechvq import evaluate, train
 from speechvq.config import SequencePriorRun
@@ -55,7 +55,7 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     )  # which way the walk goes is heard after a code; only the first steps need a name
     assert not any("perplexity" in line for line in lines)
     prior = load_prior(trained)
-    assert prior.vocabulary == VOCABULARY and prior.speakers == SPEAKERS
+    assert prior.code_spec == CODE_SPEC and prior.speakers == SPEAKERS
 
 
 def test_a_resumed_run_ends_like_an_unbroken_one(
@@ -91,7 +91,7 @@ def test_the_measures_are_over_whole_strings(folder: Path, trained: Path) -> Non
     for string in heldout:
         codes = torch.from_numpy(string.codes.astype(np.int64))[None]
         speaker = torch.tensor([SPEAKERS.index(string.speaker)])
-        logits, _ = prior.predict(codes, prior.start(1), speaker)
+        logits, _ = prior.predict(codes, prior.initial_state(1), speaker)
         summed -= float(logits.detach().log_softmax(-1).gather(2, codes[..., None]).sum()) / np.log(2)
         count += len(string.codes)
     assert measure(prior, heldout)["heldout_bits"] == pytest.approx(summed / count, rel=1e-4)
@@ -148,7 +148,7 @@ def test_mistakes_of_evaluate_prior(
     [
         ("data.codes=''", "data.codes is not set"),
         ("data.codes=nowhere", "nowhere: no such folder"),
-        ("data.manifest=''", "model.speaker needs to know who speaks"),
+        ("data.manifest=''", "model.speaker_dim needs to know who speaks"),
         ("data.manifest=nowhere", "no such manifest"),
         ("model.network=lstm", "expected one of wavenet, gru"),
         ("model.kind=song", "model.kind: expected one of sequence"),
@@ -175,4 +175,4 @@ def test_another_speaker_among_the_held_out_is_refused_at_once(
     argv = [*arguments(tmp_path, prior_run(folder)), "--set", f"data.manifest={tmp_path}"]
     assert train.main(argv) == 2
     assert "speakers unknown to the prior: 'zoe'" in capsys.readouterr().err
-    assert train.main([*argv, "--set", "model.speaker=0", "--set", "train.steps=1"]) == 0
+    assert train.main([*argv, "--set", "model.speaker_dim=0", "--set", "train.steps=1"]) == 0

@@ -172,9 +172,9 @@ def _image(kind: str) -> Callable[[Path], Curves]:
     return curve
 
 
-PIXELCNN = PixelCNNConfig(layers=2, channels=6, reach=1, hidden=8)
+PIXELCNN = PixelCNNConfig(layers=2, channels=6, kernel_radius=1, hidden_channels=8)
 STAGE = SecondStageConfig(
-    latents=2, units=8, quantizer=QuantizerConfig(num_codes=4, dim=4, codebook="ema"), pixelcnn=PIXELCNN
+    latents=2, channels=8, quantizer=QuantizerConfig(num_codes=4, dim=4, codebook="ema"), pixelcnn=PIXELCNN
 )
 GRID_TRAINING = TrainConfig(steps=STEPS, warmup=2, evaluate_every=10, num_eval_items=4, save_every=100)
 
@@ -183,13 +183,15 @@ def first_stage(folder: Path) -> GridDataConfig:
     """A VQ-VAE of pictures of 16 pixels, of two steps, and its codes as data."""
     config = image_data.run_of("image_vqvae", image_data.prepared(folder / "pictures", size=16), steps=2)
     sizes = dataclasses.replace(image_data.SIZES, size=16)
-    model: Any = dataclasses.replace(image_data.CONFIGS["image_vqvae"], autoencoder=sizes, per_position=1)
+    model: Any = dataclasses.replace(
+        image_data.CONFIGS["image_vqvae"], autoencoder=sizes, codes_per_position=1
+    )
     learn(folder, dataclasses.replace(config, model=model), "first")
     return GridDataConfig(model=str(folder / "first"), batch=4)
 
 
 def _pixelcnn(classes: bool) -> Callable[[Path], Curves]:
-    model = dataclasses.replace(PIXELCNN, classes=classes)
+    model = dataclasses.replace(PIXELCNN, class_conditional=classes)
     return lambda folder: learn(folder, PixelCNNRun(model, first_stage(folder), GRID_TRAINING))
 
 
@@ -211,7 +213,9 @@ def _video(**model: Any) -> Callable[[Path], Curves]:
         record(folder / "maze", Recording("maze", 0, video_data.EPISODES, video_data.FRAMES), jobs=1)
         torch.manual_seed(0)
         sizes = dataclasses.replace(image_data.SIZES, size=84)
-        config = dataclasses.replace(image_data.CONFIGS["image_vqvae"], autoencoder=sizes, per_position=1)
+        config = dataclasses.replace(
+            image_data.CONFIGS["image_vqvae"], autoencoder=sizes, codes_per_position=1
+        )
         image = build(config)
         image.train()(torch.randint(256, (2, 3, 84, 84), dtype=torch.uint8))
         save_image_model(folder / "model", image.eval())
@@ -286,7 +290,7 @@ CURVES: dict[str, Callable[[Path], Curves]] = {
     "sequence prior, GRU, told the speaker": _sequence("gru told"),
     "video prior": _video(),
     "video prior, motion": _video(motion=dataclasses.replace(video_data.MOTION, steps=STEPS)),
-    "video prior, no past": _video(actions=False, past=0),
+    "video prior, no past": _video(actions=False, context_frames=0),
     "enrolment": _enrolment(False, False),
     "enrolment, source and filter": _enrolment(True, False),
     "enrolment, tuned decoder": _enrolment(True, True),

@@ -22,13 +22,13 @@ from speechvq.images import preparation
 from speechvq.images.model_directory import ImageModel, build
 
 SIZE = 8
-SIZES = AutoencoderConfig(size=SIZE, blocks=1, units=6, likelihood="logistic", mixtures=2)
+SIZES = AutoencoderConfig(size=SIZE, blocks=1, channels=6, likelihood="logistic", mixtures=2)
 CONFIGS: dict[str, ImageConfig] = {
-    "image_vae": ImageVAEConfig(autoencoder=SIZES, per_position=2),
+    "image_vae": ImageVAEConfig(autoencoder=SIZES, latents_per_position=2),
     "image_vqvae": ImageVQConfig(
-        autoencoder=SIZES, per_position=2, quantizer=QuantizerConfig(num_codes=4, dim=3)
+        autoencoder=SIZES, codes_per_position=2, quantizer=QuantizerConfig(num_codes=4, dim=3)
     ),
-    "image_vimco": ImageVimcoConfig(autoencoder=SIZES, per_position=2, num_codes=4, dim=3, samples=3),
+    "image_vimco": ImageVimcoConfig(autoencoder=SIZES, codes_per_position=2, num_codes=4, dim=3, samples=3),
 }
 RUNS: dict[str, Any] = {"image_vae": ImageVAERun, "image_vqvae": ImageVQRun, "image_vimco": ImageVimcoRun}
 

@@ -16,25 +16,25 @@ from speechvq.config import (
 )
 from speechvq.data.codes_directory import write_codes
 from speechvq.data.manifest import Utterance, write_manifest
-from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.prior import SequencePrior
 
 CODES, RATE = 8, 50.0
-VOCABULARY = Vocabulary(CODES, RATE, "0123456789abcdef")
+CODE_SPEC = CodeSpec(CODES, RATE, "0123456789abcdef")
 SPEAKERS = ("ada", "bob")
 WAVENET = SequencePriorConfig(wavenet=DilatedStackConfig(2, 3, 6, 8, 8))
 GRU = SequencePriorConfig(network="gru", gru=RecurrentStackConfig(2, 6))
-TOLD = SequencePriorConfig(wavenet=DilatedStackConfig(2, 3, 6, 8, 8), speaker=3)
-GRU_TOLD = SequencePriorConfig(network="gru", gru=RecurrentStackConfig(1, 6), speaker=3)
+TOLD = SequencePriorConfig(wavenet=DilatedStackConfig(2, 3, 6, 8, 8), speaker_dim=3)
+GRU_TOLD = SequencePriorConfig(network="gru", gru=RecurrentStackConfig(1, 6), speaker_dim=3)
 CONFIGS = {"wavenet": WAVENET, "gru": GRU, "wavenet told": TOLD, "gru told": GRU_TOLD}
 
 
 def prior_of(
-    config: SequencePriorConfig = WAVENET, seed: int = 0, vocabulary: Vocabulary = VOCABULARY
+    config: SequencePriorConfig = WAVENET, seed: int = 0, code_spec: CodeSpec = CODE_SPEC
 ) -> SequencePrior:
     """A prior with random weights, in evaluation mode."""
     torch.manual_seed(seed)
-    return SequencePrior(config, vocabulary, SPEAKERS if config.speaker else ()).eval()
+    return SequencePrior(config, code_spec, SPEAKERS if config.speaker_dim else ()).eval()
 
 
 def walk(length: int, seed: int, step: int = 1) -> np.ndarray:
@@ -54,7 +54,7 @@ def make_codes(folder: Path, strings: int = 8, length: int = 60) -> Path:
             utterances.append(
                 Utterance(f"{speaker}_{i}", speaker, split, length / RATE, folder / f"{speaker}_{i}.wav")
             )
-    meta = {"frame_rate_hz": RATE, "num_codes": CODES, "codebook": VOCABULARY.codebook}
+    meta = {"frame_rate_hz": RATE, "num_codes": CODES, "codebook": CODE_SPEC.codebook}
     (folder / "codes/meta.json").write_text(json.dumps(meta))
     write_manifest(folder / "manifest.tsv", utterances)
     return folder

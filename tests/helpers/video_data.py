@@ -22,14 +22,14 @@ from speechvq.video.model.prior import VideoPrior
 from speechvq.video.recording.recording import Recording, record
 
 EPISODES, FRAMES, PAST = 22, 8, 3
-PIXELCNN = PixelCNNConfig(layers=2, channels=6, reach=1, hidden=8)
-PRIOR = VideoPriorConfig(past=PAST, channels=6, blocks=2, noise=0.1, pixelcnn=PIXELCNN)
-MOTION = MotionConfig(nearness=2, channels=6, blocks=2, steps=3, batch=2)
+PIXELCNN = PixelCNNConfig(layers=2, channels=6, kernel_radius=1, hidden_channels=8)
+PRIOR = VideoPriorConfig(context_frames=PAST, channels=6, blocks=2, context_noise=0.1, pixelcnn=PIXELCNN)
+MOTION = MotionConfig(depth_features=2, channels=6, blocks=2, steps=3, batch=2)
 TOLD: dict[str, dict[str, Any]] = {
     "prior": {},
     "motion": {"motion": MOTION},
     "no_action": {"actions": False},
-    "no_past": {"actions": False, "past": 0},
+    "no_past": {"actions": False, "context_frames": 0},
 }
 SMALL = Grid(4, 5, 1, 6)
 
@@ -39,7 +39,7 @@ def make_world(folder: Path) -> Path:
     record(folder / "maze", Recording("maze", 0, EPISODES, FRAMES), jobs=1)
     torch.manual_seed(0)
     config = dataclasses.replace(CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, size=84))
-    model = build(dataclasses.replace(config, per_position=1))
+    model = build(dataclasses.replace(config, codes_per_position=1))
     model.train()(torch.randint(256, (2, 3, 84, 84), dtype=torch.uint8))
     save_image_model(folder / "model", model.eval())
     for name in TOLD:
@@ -71,7 +71,7 @@ def prior_of(grid: Grid = SMALL, seed: int = 0, **told: Any) -> VideoPrior:
     """
     torch.manual_seed(seed)
     config, image = dataclasses.replace(PRIOR, **told), None
-    if config.motion.nearness:
+    if config.motion.depth_features:
         grid = grid._replace(width=grid.height)
         image = image_of(grid)
     prior = VideoPrior(config, grid, "abc", image)
@@ -81,16 +81,18 @@ def prior_of(grid: Grid = SMALL, seed: int = 0, **told: Any) -> VideoPrior:
     return prior.double().eval()
 
 
-def image_of(grid: Grid, units: int = 6) -> ImageVQ:
+def image_of(grid: Grid, channels: int = 6) -> ImageVQ:
     """An image model of a square grid's codes, four pixels each, that has seen one batch."""
     quantizer = QuantizerConfig(num_codes=grid.num_codes, dim=3)
-    sizes = dataclasses.replace(SIZES, size=4 * grid.height, units=units)
-    model = ImageVQ(ImageVQConfig(autoencoder=sizes, per_position=grid.per_position, quantizer=quantizer))
+    sizes = dataclasses.replace(SIZES, size=4 * grid.height, channels=channels)
+    model = ImageVQ(
+        ImageVQConfig(autoencoder=sizes, codes_per_position=grid.codes_per_position, quantizer=quantizer)
+    )
     model.train()(pixels_of(4, 4 * grid.height))
     return model.eval()
 
 
 def codes_of(batch: int, frames: int, grid: Grid = SMALL, seed: int = 0) -> torch.Tensor:
     """Random codes of videos, (batch, frames, H, W, G)."""
-    shape = (batch, frames, grid.height, grid.width, grid.per_position)
+    shape = (batch, frames, grid.height, grid.width, grid.codes_per_position)
     return torch.randint(grid.num_codes, shape, generator=torch.Generator().manual_seed(seed))

@@ -173,7 +173,7 @@ def test_pictures_are_measured() -> None:
     part = pictures.measure_steps(config, 2, compiled=False, repeats=1)
     assert part["images_per_second"].keys() == {"fp32", "bf16"} and 0 < part["share_of_peak"]["images_fp32"]
     part = pictures.measure_drawing(
-        PixelCNNConfig(layers=1, channels=4, hidden=4), Grid(3, 3, 2, 4), 2, repeats=1
+        PixelCNNConfig(layers=1, channels=4, hidden_channels=4), Grid(3, 3, 2, 4), 2, repeats=1
     )
     rates = part["grids_per_second"]["pixelcnn"]
     assert part["ratios"]["pixelcnn"] == rates["cached"] / rates["naive"]

@@ -250,7 +250,7 @@ def test_the_video_recipe_teaches_three_priors_alike(tmp_path: Path) -> None:
     told = told.replace("/prior ", "/NAME ")
     silent = "--set model.actions=false"
     assert others[0] == f"{told.replace('NAME', 'no_action')} {silent}"
-    nothing = f"{silent} --set model.past=0 --set model.motion.nearness=0"
+    nothing = f"{silent} --set model.context_frames=0 --set model.motion.depth_features=0"
     assert others[1] == f"{told.replace('NAME', 'no_past')} {nothing}"
     assert sum(line.startswith("imagine") for line in asked) == 3 and (tmp_path / "exp/rollout.txt").exists()
 

@@ -57,11 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
-    from speechvq.images.dataset import check_size, pictures_of, read_images
+    from speechvq.images.dataset import check_size, read_images, training_images_root
     from speechvq.images.model_directory import load_image_model
 
     model = load_image_model(arguments.run).to(arguments.device)
-    images = read_images(arguments.data or pictures_of(arguments.run), "test")
+    images = read_images(arguments.data or training_images_root(arguments.run), "test")
     check_size(images, model.config.autoencoder.size, "--data")
     count = len(images.pixels) if arguments.images is None else arguments.images
     if not 1 <= count <= len(images.pixels):
@@ -101,9 +101,9 @@ def measure_likelihood(
         "normal" if model.config.kind == "image_vae" else "uniform": _measure(model, images, count, None)
     }
     if prior is not None:
-        under["fitted"] = _measure(model, images, count, prior.nats)
+        under["fitted"] = _measure(model, images, count, prior.nll)
     if second is not None:
-        under["second stage"] = _measure(model, images, count, second.cost)
+        under["second stage"] = _measure(model, images, count, second.nll_bound)
     figures = {"kind": model.config.kind, "images": count, "under": under}
     if model.config.kind == "image_vimco":
         figures["samples"] = model.config.samples
@@ -116,7 +116,7 @@ def _measure(
 ) -> dict[str, float]:
     import torch
 
-    from speechvq.images.elbo import Bound, bits_per_dim
+    from speechvq.images.elbo import ElboTerms, bits_per_dim
 
     device, parts = next(model.parameters()).device, []
     starts = range(0, count, AT_ONCE)
@@ -124,9 +124,9 @@ def _measure(
         for start in progress(starts, total=len(starts), label="measure", unit="batches"):
             torch.manual_seed(hash((SEED, start)))
             pixels = images.batch(slice(start, min(start + AT_ONCE, count))).to(device)
-            parts.append(model.bound(pixels, prior))
+            parts.append(model.elbo(pixels, prior))
     dimensions = images.pixels[0].size
-    whole = Bound(*(bits_per_dim(torch.cat(each).double(), dimensions) for each in zip(*parts)))
+    whole = ElboTerms(*(bits_per_dim(torch.cat(each).double(), dimensions) for each in zip(*parts)))
     error = _standard_error(whole.total)
     return {
         "bits_per_dim": float(whole.total.mean()),

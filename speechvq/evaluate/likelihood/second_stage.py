@@ -27,10 +27,10 @@ def measure_second_stage(
     import torch
 
     from speechvq.images.codes import encode_images
-    from speechvq.images.second_stage import latents_used
+    from speechvq.images.second_stage import latent_usage_nll
 
     codes = encode_images(model, images._replace(pixels=images.pixels[:count]))
-    own, others = latents_used(second, torch.from_numpy(codes.astype("int64")))
+    own, others = latent_usage_nll(second, torch.from_numpy(codes.astype("int64")))
     own, others = (nats.double() / (codes[0].size * math.log(2)) for nats in (own, others))
     gaps = others - own
     return {

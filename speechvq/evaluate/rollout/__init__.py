@@ -63,13 +63,13 @@ def _work(arguments: argparse.Namespace) -> None:
         sharpness_over_time,
     )
     from speechvq.evaluate.rollout.table import rollout_table
-    from speechvq.video.model.model_directory import load_pair, places
-    from speechvq.video.recording.codes import kept_episodes
+    from speechvq.video.model.model_directory import load_pair, resolve_paths
+    from speechvq.video.recording.codes import cached_episodes
 
-    model_place, data = places(arguments.prior, arguments.model, arguments.data)
+    model_place, data = resolve_paths(arguments.prior, arguments.model, arguments.data)
     prior, model = load_pair(arguments.prior, model_place, arguments.device)
     priors = {place: load_pair(place, model_place, arguments.device)[0] for place in arguments.against}
-    training, heldout = (kept_episodes(model_place, model, data, s) for s in ("train", arguments.split))
+    training, heldout = (cached_episodes(model_place, model, data, s) for s in ("train", arguments.split))
     lengths = code_lengths({arguments.prior: prior} | priors, training, heldout, arguments.windows)
     options = {"seed": arguments.seed, "temperature": arguments.temperature, "top_p": arguments.top_p}
     videos = imagine(prior, model, data, arguments.split, arguments.rollouts, arguments.frames, **options)
@@ -79,9 +79,9 @@ def _work(arguments: argparse.Namespace) -> None:
         "split": arguments.split,
         "rollouts": len(videos.imagined),
         "frames": arguments.frames,
-        "told": prior.config.past,
+        "told": prior.config.context_frames,
         **options,
-        "windows": min(arguments.windows, heldout.count(prior.config.past + 1)),
+        "windows": min(arguments.windows, heldout.count(prior.config.context_frames + 1)),
         "bits": lengths,
         "quality": picture_quality(videos),
         "actions": recovered_actions(videos, data, arguments.probe_steps),

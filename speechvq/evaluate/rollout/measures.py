@@ -51,7 +51,7 @@ def code_lengths(
         "uniform", "unigram" and "copy", the latter two fitted on training; and each prior's, by its place.
     """
     first = next(iter(priors.values()))
-    length = max(1, *(prior.config.past for prior in priors.values())) + 1
+    length = max(1, *(prior.config.context_frames for prior in priors.values())) + 1
     if not heldout.count(length):
         raise UserError(f"no window of {length} frames in the recording; record longer episodes")
     chosen = np.linspace(0, heldout.count(length) - 1, min(windows, heldout.count(length))).astype(int)
@@ -70,13 +70,13 @@ def code_lengths(
 
 @torch.no_grad()
 def _bits(prior: VideoPrior, codes: Tensor, actions: Tensor, label: str) -> float:
-    device, past = prior.context.place.device, prior.config.past
+    device, past = prior.context.position_embedding.device, prior.config.context_frames
     starts = range(0, len(codes), AT_ONCE)
     nats = 0.0
     for start in progress(starts, total=len(starts), label=label, unit="batches"):
         some = codes[start : start + AT_ONCE].to(device)
         seen = some[:, some.shape[1] - 1 - past : -1]
-        nats += float(prior.nats(seen, actions[start : start + AT_ONCE, -1].to(device), some[:, -1]).sum())
+        nats += float(prior.nll(seen, actions[start : start + AT_ONCE, -1].to(device), some[:, -1]).sum())
     return nats / codes[:, -1].numel() / math.log(2)
 
 
@@ -88,10 +88,10 @@ def imagine(
     Raises:
         UserError: episodes shorter than a video.
     """
-    device, past = prior.context.place.device, max(prior.config.past, 1)
+    device, past = prior.context.position_embedding.device, max(prior.config.context_frames, 1)
     real, actions = _beginnings(data, split, rollouts, past, frames)
     codes = torch.stack([encode_frames(model, each) for each in real])
-    given = codes[:, past - prior.config.past : past]
+    given = codes[:, past - prior.config.context_frames : past]
     with counter(frames, label="imagine", unit="frames") as count:
         told = torch.from_numpy(actions).to(device)
         drawn = roll_out(prior, given, told, **options, on_frame=count)

@@ -17,7 +17,7 @@ Config = TypeVar("Config")
 Model = TypeVar("Model", bound=nn.Module)
 
 
-class OverGrids(Protocol):
+class GridModel(Protocol):
     """A model of grids of codes."""
 
     config: Any
@@ -28,7 +28,7 @@ class OverGrids(Protocol):
         """Weights by their names."""
 
 
-def save_over_grids(folder: Path, model: OverGrids, **more: object) -> None:
+def save_grid_model(folder: Path, model: GridModel, **more: object) -> None:
     """Write a model directory with the grid's shape, `more`, and the source.
 
     Raises:
@@ -38,7 +38,7 @@ def save_over_grids(folder: Path, model: OverGrids, **more: object) -> None:
     save_model_directory(folder, model.state_dict(), to_mapping(model.config) | known)
 
 
-def load_over_grids(
+def load_grid_model(
     folder: str | Path,
     kind: str,
     what: str,

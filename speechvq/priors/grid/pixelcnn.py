@@ -23,33 +23,33 @@ class Grid(NamedTuple):
 
     height: int
     width: int
-    per_position: int  # G
+    codes_per_position: int  # G
     num_codes: int  # K
 
 
 class GatedLayer(nn.Module):
     """One layer of both stacks (figure 2 of that paper), with a condition before the gates (eq. 4 and 5)."""
 
-    def __init__(self, channels: int, reach: int, condition: int) -> None:
+    def __init__(self, channels: int, kernel_radius: int, condition: int) -> None:
         super().__init__()
-        self.reach = reach
-        self.vertical = nn.Conv2d(channels, 2 * channels, (reach + 1, 2 * reach + 1))
-        self.horizontal = nn.Conv2d(channels, 2 * channels, (1, reach + 1))
-        self.across = nn.Conv2d(2 * channels, 2 * channels, 1)
+        self.kernel_radius = kernel_radius
+        self.vertical = nn.Conv2d(channels, 2 * channels, (kernel_radius + 1, 2 * kernel_radius + 1))
+        self.horizontal = nn.Conv2d(channels, 2 * channels, (1, kernel_radius + 1))
+        self.vertical_to_horizontal = nn.Conv2d(2 * channels, 2 * channels, 1)
         self.out = nn.Conv2d(channels, channels, 1)
-        self.told = nn.Linear(condition, 4 * channels, bias=False) if condition else None
+        self.condition_proj = nn.Linear(condition, 4 * channels, bias=False) if condition else None
 
     def forward(self, above: Tensor, left: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
         """Both stacks' values, (B, C, H, W) each, and the condition or None, to the next layer's."""
-        reach = self.reach
+        reach = self.kernel_radius
         down = self.vertical(F.pad(above, (reach, reach, reach, 0)))
-        right = self.horizontal(F.pad(left, (reach, 0, 0, 0))) + self.across(down)
+        right = self.horizontal(F.pad(left, (reach, 0, 0, 0))) + self.vertical_to_horizontal(down)
         if condition is not None:
-            for_down, for_right = self.tell(condition)
+            for_down, for_right = self.project_condition(condition)
             down, right = down + for_down, right + for_right
         return gate(down), left + self.out(gate(right))
 
-    def tell(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def project_condition(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         """What a condition adds before either gate.
 
         Args:
@@ -58,9 +58,9 @@ class GatedLayer(nn.Module):
         Returns:
             For the vertical and the horizontal stack, (B, 2 C, 1, 1) or (B, 2 C, H, W) each.
         """
-        assert self.told is not None
+        assert self.condition_proj is not None
         everywhere = condition if condition.dim() == 4 else condition[:, None, None]
-        for_down, for_right = self.told(everywhere).permute(0, 3, 1, 2).chunk(2, dim=1)
+        for_down, for_right = self.condition_proj(everywhere).permute(0, 3, 1, 2).chunk(2, dim=1)
         return for_down, for_right
 
 
@@ -88,11 +88,11 @@ class PixelCNN(nn.Module):
         super().__init__()
         self.config, self.grid = config, grid
         channels = config.channels
-        self.read = CodeTables(grid, channels)
+        self.code_embedding = CodeEmbedding(grid, channels)
         self.layers = nn.ModuleList(
-            GatedLayer(channels, config.reach, condition) for _ in range(config.layers)
+            GatedLayer(channels, config.kernel_radius, condition) for _ in range(config.layers)
         )
-        self.head = Head(grid, channels, config.hidden, guessed=guessed)
+        self.head = Head(grid, channels, config.hidden_channels, guessed=guessed)
 
     def forward(self, codes: Tensor, condition: Tensor | None = None, guess: Tensor | None = None) -> Tensor:
         """Logits of every code given those before.
@@ -105,35 +105,35 @@ class PixelCNN(nn.Module):
         Returns:
             (B, H, W, G, K).
         """
-        read = self.read(codes).sum(3).permute(0, 3, 1, 2)
+        read = self.code_embedding(codes).sum(3).permute(0, 3, 1, 2)
         above = F.pad(read, (0, 0, 1, -1))
         left = F.pad(read, (1, -1))
         for layer in self.layers:
             above, left = layer(above, left, condition)
         return self.head(left.permute(0, 2, 3, 1), codes, guess)
 
-    def nats(self, codes: Tensor, condition: Tensor | None = None, guess: Tensor | None = None) -> Tensor:
+    def nll(self, codes: Tensor, condition: Tensor | None = None, guess: Tensor | None = None) -> Tensor:
         """-log p(codes | condition, guess), nats a grid: arguments as of `forward`, to (B,)."""
         logits = self(codes, condition, guess).flatten(0, -2).float()
         return F.cross_entropy(logits, codes.flatten(), reduction="none").view(len(codes), -1).sum(1)
 
 
-class CodeTables(nn.Module):
+class CodeEmbedding(nn.Module):
     """A vector for every code, of every one of a position's G codes its own table."""
 
     def __init__(self, grid: Grid, width: int) -> None:
         super().__init__()
         self.num_codes = grid.num_codes
-        self.table = nn.Embedding(grid.per_position * grid.num_codes, width)
+        self.embedding = nn.Embedding(grid.codes_per_position * grid.num_codes, width)
 
     def forward(self, codes: Tensor) -> Tensor:
         """(..., G) int64 to (..., G, C)."""
         places = torch.arange(codes.shape[-1], device=codes.device)
-        return self.table(codes + places * self.num_codes)
+        return self.embedding(codes + places * self.num_codes)
 
-    def one(self, codes: Tensor, place: int) -> Tensor:
+    def embed_one(self, codes: Tensor, place: int) -> Tensor:
         """The vectors of a position's code number `place`: (...) int64 to (..., C)."""
-        return self.table(codes + place * self.num_codes)
+        return self.embedding(codes + place * self.num_codes)
 
 
 class Head(nn.Module):
@@ -141,27 +141,27 @@ class Head(nn.Module):
 
     def __init__(self, grid: Grid, channels: int, hidden: int, *, guessed: bool = False) -> None:
         super().__init__()
-        self.read = CodeTables(grid, channels) if grid.per_position > 1 else None
-        self.place = nn.Parameter(torch.randn(grid.per_position, channels))
+        self.code_embedding = CodeEmbedding(grid, channels) if grid.codes_per_position > 1 else None
+        self.place = nn.Parameter(torch.randn(grid.codes_per_position, channels))
         self.hidden = nn.Linear(channels, hidden)
-        self.weight = nn.Parameter(torch.randn(grid.per_position, hidden, grid.num_codes) / hidden**0.5)
-        self.bias = nn.Parameter(torch.zeros(grid.per_position, grid.num_codes))
-        self.trust = nn.Linear(channels, grid.per_position) if guessed else None
-        if self.trust is not None:
-            nn.init.constant_(self.trust.bias, -3.0)  # a guess is hardly believed, to begin with
+        self.weight = nn.Parameter(torch.randn(grid.codes_per_position, hidden, grid.num_codes) / hidden**0.5)
+        self.bias = nn.Parameter(torch.zeros(grid.codes_per_position, grid.num_codes))
+        self.prior_gate = nn.Linear(channels, grid.codes_per_position) if guessed else None
+        if self.prior_gate is not None:
+            nn.init.constant_(self.prior_gate.bias, -3.0)  # a guess is hardly believed, to begin with
 
     def forward(self, context: Tensor, codes: Tensor, guess: Tensor | None = None) -> Tensor:
         """(..., C), all codes of the position, (..., G), and perhaps a guess, (..., G, K), to (..., G, K)."""
         said = context.unsqueeze(-2) + self.place
-        if self.read is not None:
-            said = said + F.pad(self.read(codes)[..., :-1, :], (0, 0, 1, 0)).cumsum(-2)
+        if self.code_embedding is not None:
+            said = said + F.pad(self.code_embedding(codes)[..., :-1, :], (0, 0, 1, 0)).cumsum(-2)
         hidden = self.hidden(said.relu()).relu()
         logits = torch.einsum("...gh,ghk->...gk", hidden, self.weight) + self.bias
-        if self.trust is not None and guess is not None:
-            logits = logits + F.softplus(self.trust(context)).unsqueeze(-1) * guess
+        if self.prior_gate is not None and guess is not None:
+            logits = logits + F.softplus(self.prior_gate(context)).unsqueeze(-1) * guess
         return logits
 
-    def one(self, context: Tensor, so_far: Tensor, place: int, guess: Tensor | None = None) -> Tensor:
+    def logits_at(self, context: Tensor, so_far: Tensor, place: int, guess: Tensor | None = None) -> Tensor:
         """Logits of one code, (B, K).
 
         Args:
@@ -172,6 +172,6 @@ class Head(nn.Module):
         """
         hidden = self.hidden((context + self.place[place] + so_far).relu()).relu()
         logits = hidden @ self.weight[place] + self.bias[place]
-        if self.trust is not None and guess is not None:
-            logits = logits + F.softplus(self.trust(context))[:, place, None] * guess
+        if self.prior_gate is not None and guess is not None:
+            logits = logits + F.softplus(self.prior_gate(context))[:, place, None] * guess
         return logits

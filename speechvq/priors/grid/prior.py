@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.errors import UserError
-from speechvq.priors.grid.model_directory import load_over_grids, save_over_grids
+from speechvq.priors.grid.model_directory import load_grid_model, save_grid_model
 from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
 from speechvq.priors.grid.sampling import sample_grids
 from speechvq.priors.sequence.prior import PriorLosses
@@ -27,21 +27,21 @@ class GridPrior(nn.Module):
             source: fingerprint of the model whose codes these are.
         """
         super().__init__()
-        if config.classes and not classes:
-            raise UserError("model.classes=true, and these pictures have no classes; leave it out")
+        if config.class_conditional and not classes:
+            raise UserError("model.class_conditional=true, and these pictures have no classes; leave it out")
         self.config, self.grid, self.source = config, grid, source
-        self.classes = tuple(classes) if config.classes else ()
-        self.table = nn.Embedding(len(self.classes), config.channels) if self.classes else None
+        self.classes = tuple(classes) if config.class_conditional else ()
+        self.class_embedding = nn.Embedding(len(self.classes), config.channels) if self.classes else None
         self.pixelcnn = PixelCNN(config, grid, config.channels if self.classes else 0)
 
     def forward(self, codes: Tensor, labels: Tensor) -> PriorLosses:
         """The loss of codes (B, H, W, G) int64 of classes (B,), at which a prior without does not look."""
-        nats = self.nats(codes, labels).mean() / codes[0].numel()
+        nats = self.nll(codes, labels).mean() / codes[0].numel()
         return PriorLosses(nats, nats.detach())
 
-    def nats(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
+    def nll(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
         """-log p(codes), or of codes given classes (B,), nats a grid: (B, H, W, G) to (B,)."""
-        return self.pixelcnn.nats(codes, self._condition(labels))
+        return self.pixelcnn.nll(codes, self._condition(labels))
 
     def sample(
         self,
@@ -60,7 +60,7 @@ class GridPrior(nn.Module):
             seed: of the draws.
             temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
         """
-        shape = (self.grid.height, self.grid.width, self.grid.per_position)
+        shape = (self.grid.height, self.grid.width, self.grid.codes_per_position)
         each = [
             torch.rand(shape, generator=torch.Generator().manual_seed(hash((seed, i)))) for i in range(count)
         ]
@@ -70,11 +70,11 @@ class GridPrior(nn.Module):
         )
 
     def _condition(self, labels: Tensor | None) -> Tensor | None:
-        if self.table is None:
+        if self.class_embedding is None:
             return None
         if labels is None:
             raise ValueError("this prior must be told the classes")
-        return self.table(labels)
+        return self.class_embedding(labels)
 
 
 def save_grid_prior(folder: Path, prior: GridPrior) -> None:
@@ -83,7 +83,7 @@ def save_grid_prior(folder: Path, prior: GridPrior) -> None:
     Raises:
         UserError: the disk is full or not writable.
     """
-    save_over_grids(folder, prior, class_names=list(prior.classes))
+    save_grid_model(folder, prior, class_names=list(prior.classes))
 
 
 def load_grid_prior(folder: str | Path) -> GridPrior:
@@ -99,7 +99,7 @@ def load_grid_prior(folder: str | Path) -> GridPrior:
     def build(config: PixelCNNConfig, grid: Grid, source: str, more: dict[str, Any]) -> GridPrior:
         return GridPrior(config, grid, _classes(more["class_names"]), source)
 
-    return load_over_grids(
+    return load_grid_model(
         folder, "pixelcnn", "prior over grids", PixelCNNConfig, build, more=("class_names",)
     )
 

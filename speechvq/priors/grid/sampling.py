@@ -63,19 +63,21 @@ class _Sampler:
     def __init__(self, model: PixelCNN, batch: int, condition: Tensor | None, guess: Tensor | None) -> None:
         self.model, self.batch, self.guess = model, batch, guess
         self.layers = [layer for layer in model.layers if isinstance(layer, GatedLayer)]
-        channels, width, reach = model.config.channels, model.grid.width, model.config.reach
+        channels, width, reach = model.config.channels, model.grid.width, model.config.kernel_radius
         self.zeros = model.head.bias.new_zeros(batch, channels)
         empty = self.zeros.new_zeros(batch, channels, reach, width)
         self.above = [empty for _ in self.layers]
         self.before = self.zeros.new_zeros(batch, channels, 1, width)  # the row above, read
-        self.told = [layer.tell(condition) if condition is not None else None for layer in self.layers]
+        self.told = [
+            layer.project_condition(condition) if condition is not None else None for layer in self.layers
+        ]
         self.steps = [_step(layer) for layer in self.layers]
         self.drawn = 0  # rows
 
     def row(self, uniforms: Tensor, temperature: float, top_p: float) -> Tensor:
         """Draw the next row by uniforms (B, W, G): (B, W, G), int64."""
         across = self._vertical()
-        history = [[self.zeros] * self.model.config.reach for _ in self.layers]
+        history = [[self.zeros] * self.model.config.kernel_radius for _ in self.layers]
         codes, read = [], []
         left = self.zeros
         for j in range(self.model.grid.width):
@@ -89,12 +91,12 @@ class _Sampler:
 
     def _vertical(self) -> list[Tensor]:
         """Move the vertical stack down a row; what it gives each layer's horizontal one, (B, 2 C, W)."""
-        reach, value, parts = self.model.config.reach, self.before, []
+        reach, value, parts = self.model.config.kernel_radius, self.before, []
         for i, layer in enumerate(self.layers):
             rows = torch.cat([self.above[i], value], 2)
             self.above[i] = rows[:, :, 1:]
             down = layer.vertical(F.pad(rows, (reach, reach)))
-            right = layer.across(down)
+            right = layer.vertical_to_horizontal(down)
             if (told := self.told[i]) is not None:
                 at = 0 if told[0].shape[2] == 1 else self.drawn
                 down, right = (x + part[:, :, at : at + 1] for x, part in zip((down, right), told))
@@ -117,13 +119,13 @@ class _Sampler:
     ) -> tuple[Tensor, Tensor]:
         """Draw a position's codes by uniforms (B, G): (B, G), and the sum of their vectors, (B, C)."""
         head, codes, so_far, total = self.model.head, [], self.zeros, self.zeros
-        for g in range(self.model.grid.per_position):
+        for g in range(self.model.grid.codes_per_position):
             guessed = None if guess is None else guess[:, g]
-            logits = head.one(context, so_far, g, guessed)
+            logits = head.logits_at(context, so_far, g, guessed)
             codes.append(draw(logits, uniforms[:, g], temperature, top_p))
-            total = total + self.model.read.one(codes[-1], g)
-            if head.read is not None:
-                so_far = so_far + head.read.one(codes[-1], g)
+            total = total + self.model.code_embedding.embed_one(codes[-1], g)
+            if head.code_embedding is not None:
+                so_far = so_far + head.code_embedding.embed_one(codes[-1], g)
         return torch.stack(codes, 1), total
 
 

@@ -50,11 +50,15 @@ class DilatedStack(nn.Module):
             speaker: width of a speaker's vector, a bias in every gate; 0 for none.
         """
         super().__init__()
-        self.inputs, self.outputs = config.residual, config.hidden
+        self.inputs, self.outputs = config.residual_channels, config.hidden_channels
         dilations = [2**i for _ in range(config.stacks) for i in range(config.layers)]
-        self.layers = nn.ModuleList(DilatedLayer(d, config.residual, config.skip) for d in dilations)
-        self.voice = nn.Linear(speaker, len(dilations) * 2 * config.residual, bias=False) if speaker else None
-        self.hidden = nn.Linear(config.skip, config.hidden)
+        self.layers = nn.ModuleList(
+            DilatedLayer(d, config.residual_channels, config.skip_channels) for d in dilations
+        )
+        self.voice = (
+            nn.Linear(speaker, len(dilations) * 2 * config.residual_channels, bias=False) if speaker else None
+        )
+        self.hidden = nn.Linear(config.skip_channels, config.hidden_channels)
 
     @property
     def receptive_field(self) -> int:

@@ -11,7 +11,7 @@ from speechvq.errors import UserError
 from speechvq.io.model_directory import CONFIG, WEIGHTS, save_model_directory
 from speechvq.io.tensors import check_tensors, read_tensors
 from speechvq.io.yaml_files import read_yaml
-from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.prior import SequencePrior
 
 MOST_CODES = 65_536
@@ -24,11 +24,11 @@ def save_prior(folder: Path, prior: SequencePrior) -> None:
         UserError: the disk is full or not writable.
     """
     words = {
-        "num_codes": prior.vocabulary.num_codes,
-        "frame_rate_hz": prior.vocabulary.frame_rate_hz,
-        "codebook": prior.vocabulary.codebook,
+        "num_codes": prior.code_spec.num_codes,
+        "frame_rate_hz": prior.code_spec.frame_rate_hz,
+        "codebook": prior.code_spec.codebook,
     }
-    known = {"vocabulary": words, "speakers": list(prior.speakers)}
+    known = {"code_spec": words, "speakers": list(prior.speakers)}
     save_model_directory(folder, prior.state_dict(), to_mapping(prior.config) | known)
 
 
@@ -53,41 +53,43 @@ def load_prior(folder: str | Path) -> SequencePrior:
         raise UserError(
             f"{place}: no prior over code strings; give what `train --out` made with model.kind: sequence"
         )
-    speakers, words = mapping.pop("speakers", []), mapping.pop("vocabulary", None)
+    speakers, words = mapping.pop("speakers", []), mapping.pop("code_spec", None)
     if not isinstance(speakers, list) or not all(isinstance(name, str) for name in speakers):
         raise UserError(f"{place}: 'speakers' must list the voices' names")
     try:
-        vocabulary, config = _vocabulary(words), from_mapping(SequencePriorConfig, mapping)
+        code_spec, config = _read_code_spec(words), from_mapping(SequencePriorConfig, mapping)
     except UserError as error:
         raise UserError(f"{place}: {error}") from None
-    if bool(config.speaker) != bool(speakers):
-        raise UserError(f"{place}: 'speaker' and 'speakers' contradict one another; do not use this prior")
+    if bool(config.speaker_dim) != bool(speakers):
+        raise UserError(
+            f"{place}: 'speaker_dim' and 'speakers' contradict one another; do not use this prior"
+        )
     tensors = read_tensors(folder / WEIGHTS)
-    _check_sizes(folder / WEIGHTS, tensors, config, vocabulary.num_codes, len(speakers))
-    prior = SequencePrior(config, vocabulary, speakers)
+    _check_sizes(folder / WEIGHTS, tensors, config, code_spec.num_codes, len(speakers))
+    prior = SequencePrior(config, code_spec, speakers)
     check_tensors(folder / WEIGHTS, tensors, prior.state_dict())
     prior.load_state_dict(tensors)
     return prior.eval()
 
 
-def _vocabulary(words: Any) -> Vocabulary:
+def _read_code_spec(words: Any) -> CodeSpec:
     """Checked as if a stranger had written it.
 
     Raises:
         UserError: it is none.
     """
     try:
-        vocabulary = Vocabulary(**words)
+        code_spec = CodeSpec(**words)
     except TypeError:
-        raise UserError("'vocabulary' must give num_codes, frame_rate_hz and codebook") from None
-    count, rate = vocabulary.num_codes, vocabulary.frame_rate_hz
+        raise UserError("'code_spec' must give num_codes, frame_rate_hz and codebook") from None
+    count, rate = code_spec.num_codes, code_spec.frame_rate_hz
     if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_CODES:
-        raise UserError(f"vocabulary.num_codes: expected 1 to {MOST_CODES}")
+        raise UserError(f"code_spec.num_codes: expected 1 to {MOST_CODES}")
     if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate < 1e6:
-        raise UserError("vocabulary.frame_rate_hz: expected codes a second")
-    if not isinstance(vocabulary.codebook, str) or len(vocabulary.codebook) > 64:
-        raise UserError("vocabulary.codebook: expected a fingerprint")
-    return vocabulary
+        raise UserError("code_spec.frame_rate_hz: expected codes per second")
+    if not isinstance(code_spec.codebook, str) or len(code_spec.codebook) > 64:
+        raise UserError("code_spec.codebook: expected a fingerprint")
+    return code_spec
 
 
 def _check_sizes(
@@ -101,13 +103,16 @@ def _check_sizes(
     if config.network == "wavenet":
         net = config.wavenet
         last = f"network.layers.{net.stacks * net.layers - 1}.out.weight"
-        sizes = {last: (net.residual + net.skip, net.residual), "network.hidden.bias": (net.hidden,)}
+        sizes = {
+            last: (net.residual_channels + net.skip_channels, net.residual_channels),
+            "network.hidden.bias": (net.hidden_channels,),
+        }
     else:
-        units, deepest = config.gru.hidden, config.gru.layers - 1
+        units, deepest = config.gru.hidden_size, config.gru.layers - 1
         sizes = {f"network.gru.weight_hh_l{deepest}": (3 * units, units)}
-    sizes["logits.bias"] = (num_codes,)
+    sizes["to_logits.bias"] = (num_codes,)
     if speakers:
-        sizes["voices.weight"] = (speakers, config.speaker)
+        sizes["speaker_embedding.weight"] = (speakers, config.speaker_dim)
     for name, shape in sizes.items():
         found = tuple(tensors[name].shape) if name in tensors else "missing"
         if found != shape:

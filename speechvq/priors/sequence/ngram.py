@@ -41,7 +41,7 @@ class Ngram:
             weights = level.first_seen
             self.levels.insert(0, level)
 
-    def nats(self, strings: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def nll(self, strings: Sequence[np.ndarray]) -> list[np.ndarray]:
         """-log p of every code of strings, (N,) each, float64."""
         before, codes = self._windows(strings)
         share = np.full(len(codes), 1 / self.num_codes)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechvq.config import SequencePriorConfig
-from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.dilated import DilatedStack
 from speechvq.priors.sequence.recurrent import RecurrentStack
 
@@ -24,10 +24,10 @@ class PriorLosses(NamedTuple):
     nats: Tensor  # (), -log p a code
 
 
-class State(NamedTuple):
+class PriorState(NamedTuple):
     """Where a string stands: what was written last, and what the network remembers."""
 
-    before: Tensor  # (B, 1), int64, the last code; K before the first
+    prev_code: Tensor  # (B, 1), int64, the last code; K before the first
     memory: list[Tensor]
 
 
@@ -39,33 +39,33 @@ class SequencePrior(nn.Module):
     """
 
     def __init__(
-        self, config: SequencePriorConfig, vocabulary: Vocabulary, speakers: Sequence[str] = ()
+        self, config: SequencePriorConfig, code_spec: CodeSpec, speakers: Sequence[str] = ()
     ) -> None:
         """
         Args:
             config: sizes and options.
-            vocabulary: what its strings are written in.
+            code_spec: what its strings are written in.
             speakers: the voices' names, for a prior that is told the speaker.
         """
         super().__init__()
-        self.config, self.vocabulary, self.speakers = config, vocabulary, tuple(speakers)
-        width = config.speaker if speakers else 0
+        self.config, self.code_spec, self.speakers = config, code_spec, tuple(speakers)
+        width = config.speaker_dim if speakers else 0
         self.network = (
             DilatedStack(config.wavenet, width)
             if config.network == "wavenet"
             else RecurrentStack(config.gru, width)
         )
-        self.codes = nn.Embedding(
-            vocabulary.num_codes + 1, self.network.inputs
+        self.code_embedding = nn.Embedding(
+            code_spec.num_codes + 1, self.network.inputs
         )  # the last stands for the beginning
-        self.voices = nn.Embedding(len(speakers), width) if width else None
+        self.speaker_embedding = nn.Embedding(len(speakers), width) if width else None
         self.dropout = nn.Dropout(config.dropout)
-        self.logits = nn.Linear(self.network.outputs, vocabulary.num_codes)
+        self.to_logits = nn.Linear(self.network.outputs, code_spec.num_codes)
 
-    def start(self, streams: int) -> State:
+    def initial_state(self, streams: int) -> PriorState:
         """The state before the first code of several strings."""
-        before = torch.full((streams, 1), self.vocabulary.num_codes, device=self.logits.weight.device)
-        return State(before, self.network.start(streams))
+        before = torch.full((streams, 1), self.code_spec.num_codes, device=self.to_logits.weight.device)
+        return PriorState(before, self.network.start(streams))
 
     def forward(self, codes: Tensor, before: Tensor, speaker: Tensor, length: Tensor) -> PriorLosses:
         """The loss of a batch of crops.
@@ -76,13 +76,13 @@ class SequencePrior(nn.Module):
             speaker: (B,), int64; not looked at by a prior that is told no speaker.
             length: (B,), how many of the N are the string's own; the others do not count.
         """
-        state = State(before.unsqueeze(1), self.network.start(len(codes)))
+        state = PriorState(before.unsqueeze(1), self.network.start(len(codes)))
         logits, _ = self.predict(codes, state, speaker)
         own = torch.arange(codes.shape[1], device=codes.device) < length[:, None]
         nats = F.cross_entropy(logits[own].float(), codes[own])
         return PriorLosses(nats, nats.detach())
 
-    def predict(self, codes: Tensor, state: State, speaker: Tensor) -> tuple[Tensor, State]:
+    def predict(self, codes: Tensor, state: PriorState, speaker: Tensor) -> tuple[Tensor, PriorState]:
         """Predict a piece of each string, every code from those before it.
 
         Args:
@@ -93,19 +93,19 @@ class SequencePrior(nn.Module):
         Returns:
             (B, N, K), logits, and the state after the piece.
         """
-        logits, memory = self._read(torch.cat([state.before, codes[:, :-1]], dim=1), state.memory, speaker)
-        return logits, State(codes[:, -1:], memory)
+        logits, memory = self._read(torch.cat([state.prev_code, codes[:, :-1]], dim=1), state.memory, speaker)
+        return logits, PriorState(codes[:, -1:], memory)
 
-    def next(self, state: State, speaker: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def predict_next(self, state: PriorState, speaker: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Predict one more code of each string.
 
         Returns:
             (B, K), logits, and the memory to be joined with the code that is chosen.
         """
-        logits, memory = self._read(state.before, state.memory, speaker)
+        logits, memory = self._read(state.prev_code, state.memory, speaker)
         return logits[:, 0], memory
 
     def _read(self, before: Tensor, memory: list[Tensor], speaker: Tensor) -> tuple[Tensor, list[Tensor]]:
-        voice = self.voices(speaker) if self.voices is not None else None
-        out, memory = self.network(self.codes(before), voice, memory)
-        return self.logits(self.dropout(out)), memory
+        voice = self.speaker_embedding(speaker) if self.speaker_embedding is not None else None
+        out, memory = self.network(self.code_embedding(before), voice, memory)
+        return self.to_logits(self.dropout(out)), memory

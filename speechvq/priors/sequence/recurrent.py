@@ -16,8 +16,8 @@ class RecurrentStack(nn.Module):
             speaker: width of a speaker's vector, a further input of every frame; 0 for none.
         """
         super().__init__()
-        self.inputs = self.outputs = config.hidden
-        self.gru = nn.GRU(config.hidden + speaker, config.hidden, config.layers, batch_first=True)
+        self.inputs = self.outputs = config.hidden_size
+        self.gru = nn.GRU(config.hidden_size + speaker, config.hidden_size, config.layers, batch_first=True)
 
     def start(self, streams: int) -> list[Tensor]:
         """The state before the first code: zeros, (layers, B, hidden)."""

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from speechvq.categorical import draw
-from speechvq.priors.sequence.prior import SequencePrior, State
+from speechvq.priors.sequence.prior import PriorState, SequencePrior
 
 PIECE = 512  # codes that are read at once
 
@@ -39,8 +39,8 @@ def sample_codes(
     Returns:
         (B, N), int64: what follows the prompt.
     """
-    device = prior.logits.weight.device
-    speaker, state = torch.tensor(speakers, device=device), prior.start(len(speakers))
+    device = prior.to_logits.weight.device
+    speaker, state = torch.tensor(speakers, device=device), prior.initial_state(len(speakers))
     if prompt is not None and len(prompt):
         state = _read_prompt(prior, torch.from_numpy(np.asarray(prompt, np.int64)).to(device), state, speaker)
     chances = [np.random.default_rng((seed, i)) for i in range(len(speakers))]
@@ -50,16 +50,16 @@ def sample_codes(
         uniforms = torch.from_numpy(np.stack([chance.random(last - first) for chance in chances])).to(device)
         drawn = []
         for uniform in uniforms.t():
-            logits, memory = prior.next(state, speaker)
+            logits, memory = prior.predict_next(state, speaker)
             drawn.append(draw(logits, uniform, temperature, top_p))
-            state = State(drawn[-1][:, None], memory)
+            state = PriorState(drawn[-1][:, None], memory)
         codes[:, first:last] = torch.stack(drawn, dim=1).cpu().numpy()
         if on_frame is not None:
             on_frame(last)
     return codes
 
 
-def _read_prompt(prior: SequencePrior, prompt: Tensor, state: State, speaker: Tensor) -> State:
+def _read_prompt(prior: SequencePrior, prompt: Tensor, state: PriorState, speaker: Tensor) -> PriorState:
     """The state after codes (P,) that all strings begin with."""
     for piece in prompt.split(PIECE):
         _, state = prior.predict(piece.expand(len(speaker), -1), state, speaker)
@@ -67,7 +67,7 @@ def _read_prompt(prior: SequencePrior, prompt: Tensor, state: State, speaker: Te
 
 
 @torch.no_grad()
-def code_nats(
+def code_nll(
     prior: SequencePrior, strings: Sequence[np.ndarray], speakers: Sequence[int]
 ) -> list[np.ndarray]:
     """-log p of every code of whole strings, given all codes before it.
@@ -80,11 +80,11 @@ def code_nats(
     Returns:
         (N,) each, float64, nats.
     """
-    device = prior.logits.weight.device
+    device = prior.to_logits.weight.device
     batch = torch.zeros(len(strings), max(map(len, strings), default=0), dtype=torch.long)
     for row, string in zip(batch, strings):
         row[: len(string)] = torch.from_numpy(np.asarray(string, np.int64))
-    speaker, state, pieces = torch.tensor(speakers, device=device), prior.start(len(strings)), []
+    speaker, state, pieces = torch.tensor(speakers, device=device), prior.initial_state(len(strings)), []
     for piece in batch.to(device).split(PIECE, dim=1):
         logits, state = prior.predict(piece, state, speaker)
         nats = F.cross_entropy(logits.flatten(0, 1).float(), piece.flatten(), reduction="none")

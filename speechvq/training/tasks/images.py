@@ -69,7 +69,7 @@ def measure(model: nn.Module, pictures: Tensor) -> dict[str, float]:
     device = next(model.parameters()).device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0)
-        parts = [model.bound(some.to(device)) for some in pictures.split(AT_ONCE)]  # type: ignore[operator]
+        parts = [model.elbo(some.to(device)) for some in pictures.split(AT_ONCE)]  # type: ignore[operator]
     names = ("heldout_bits", "heldout_reconstruction_bits", "heldout_latents_bits")
     means = (torch.cat(each).mean() for each in zip(*parts))
     return {name: float(bits_per_dim(mean, pictures[0].numel())) for name, mean in zip(names, means)}

@@ -13,8 +13,8 @@ from speechvq.config.pixelcnn import GridDataConfig
 from speechvq.config.runs import PixelCNNRun
 from speechvq.data.sampler import shuffled_batches
 from speechvq.errors import UserError
-from speechvq.images.codes import fingerprint, grid_of, kept_codes
-from speechvq.images.dataset import check_size, pictures_of, read_images
+from speechvq.images.codes import cached_codes, fingerprint, grid_of
+from speechvq.images.dataset import check_size, read_images, training_images_root
 from speechvq.images.model_directory import load_image_model
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.priors.grid.prior import GridPrior, save_grid_prior
@@ -60,12 +60,12 @@ def read_grids(config: GridDataConfig, device: torch.device) -> GridData:
             "data.model is not set; give an image model's run: --set data.model=exp/cifar10/vqvae"
         )
     model = load_image_model(config.model).to(device)
-    root = config.root or pictures_of(Path(config.model))
+    root = config.root or training_images_root(Path(config.model))
     parts = {}
     for split in ("train", "test"):
         images = read_images(root, split)
         check_size(images, model.config.autoencoder.size, str(root))
-        parts[split] = (kept_codes(config.model, model, images, root, split), images.labels)
+        parts[split] = (cached_codes(config.model, model, images, root, split), images.labels)
     return GridData(grid_of(model), parts["train"], parts["test"], images.classes, fingerprint(config.model))
 
 
@@ -88,7 +88,7 @@ def measure(prior: nn.Module, codes: Tensor, labels: Tensor) -> dict[str, float]
     assert isinstance(prior, GridPrior)
     device = next(prior.parameters()).device
     parts = zip(codes.split(AT_ONCE), labels.split(AT_ONCE))
-    nats = torch.cat([prior.nats(some.to(device), told.to(device)) for some, told in parts])
+    nats = torch.cat([prior.nll(some.to(device), told.to(device)) for some, told in parts])
     return {"heldout_bits": float(nats.mean()) / codes[0].numel() / math.log(2)}
 
 

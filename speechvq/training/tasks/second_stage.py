@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from speechvq.config.runs import SecondStageRun
 from speechvq.errors import UserError
-from speechvq.images.second_stage import SecondStage, latents_used, save_second_stage
+from speechvq.images.second_stage import SecondStage, latent_usage_nll, save_second_stage
 from speechvq.quantizer import perplexity
 from speechvq.training.task import TrainingTask
 from speechvq.training.tasks.pixelcnn import AT_ONCE, grid_batches, read_grids
@@ -57,7 +57,7 @@ def measure(model: SecondStage, codes: Tensor) -> dict[str, float]:
         `heldout_perplexity` of them.
     """
     size = codes[0].numel() * math.log(2)
-    own, others = (float(nats.mean()) / size for nats in latents_used(model, codes, at_once=AT_ONCE))
+    own, others = (float(nats.mean()) / size for nats in latent_usage_nll(model, codes, at_once=AT_ONCE))
     config = model.config
     latents = config.latents * math.log2(config.quantizer.num_codes) / codes[0].numel()
     device = next(model.parameters()).device

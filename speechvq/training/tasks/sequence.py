@@ -12,10 +12,10 @@ from speechvq.config import SequencePriorRun
 from speechvq.data.code_strings import CodeSampler, CodeString, other_speakers, read_strings, speaker_numbers
 from speechvq.data.codes_directory import open_codes
 from speechvq.errors import UserError
-from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.model_directory import save_prior
 from speechvq.priors.sequence.prior import SequencePrior
-from speechvq.priors.sequence.sampling import code_nats
+from speechvq.priors.sequence.sampling import code_nll
 from speechvq.runtime import distributed
 from speechvq.training.task import TrainingTask
 
@@ -30,11 +30,11 @@ def build_task(config: SequencePriorRun, device: torch.device) -> TrainingTask:
     directory = open_codes(Path(config.data.codes))
     strings = read_strings(directory, config.data.manifest, ("train", "dev"))
     training, dev = ([s for s in strings if s.split == split] for split in ("train", "dev"))
-    speakers = sorted({string.speaker for string in training}) if config.model.speaker else []
-    vocabulary = Vocabulary(directory.num_codes, directory.frame_rate_hz, directory.codebook)
+    speakers = sorted({string.speaker for string in training}) if config.model.speaker_dim else []
+    code_spec = CodeSpec(directory.num_codes, directory.frame_rate_hz, directory.codebook)
     torch.manual_seed(config.train.seed)
-    prior = SequencePrior(config.model, vocabulary, speakers).to(device)
-    sampler = CodeSampler(training, speakers, config.data.crop, vocabulary.num_codes, config.train.seed)
+    prior = SequencePrior(config.model, code_spec, speakers).to(device)
+    sampler = CodeSampler(training, speakers, config.data.crop, code_spec.num_codes, config.train.seed)
     few = np.linspace(0, len(dev) - 1, min(config.train.num_eval_items, len(dev))).astype(int)
     heldout = [dev[i] for i in few]
     speaker_numbers(heldout, speakers)  # now rather than at the first evaluation
@@ -56,8 +56,10 @@ def check(config: SequencePriorRun) -> None:
     """
     if not config.data.codes:
         raise UserError("data.codes is not set; give a codes directory: --set data.codes=DIR")
-    if config.model.speaker and not config.data.manifest:
-        raise UserError("model.speaker needs to know who speaks: --set data.manifest=DIR, or model.speaker=0")
+    if config.model.speaker_dim and not config.data.manifest:
+        raise UserError(
+            "model.speaker_dim needs to know who speaks: --set data.manifest=DIR, or model.speaker_dim=0"
+        )
 
 
 def measure(prior: nn.Module, heldout: Sequence[CodeString]) -> dict[str, float]:
@@ -70,7 +72,7 @@ def measure(prior: nn.Module, heldout: Sequence[CodeString]) -> dict[str, float]
     assert isinstance(prior, SequencePrior)
     numbers = speaker_numbers(heldout, prior.speakers)
     bits = _bits(prior, heldout, numbers)
-    values = {"heldout_bits": bits, "heldout_bits_per_second": bits * prior.vocabulary.frame_rate_hz}
+    values = {"heldout_bits": bits, "heldout_bits_per_second": bits * prior.code_spec.frame_rate_hz}
     if len(prior.speakers) > 1:
         values["speaker_gap_bits"] = (
             _bits(prior, heldout, other_speakers(numbers, len(prior.speakers))) - bits
@@ -80,7 +82,7 @@ def measure(prior: nn.Module, heldout: Sequence[CodeString]) -> dict[str, float]
 
 def _bits(prior: SequencePrior, strings: Sequence[CodeString], numbers: np.ndarray) -> float:
     """Bits a code over all strings."""
-    nats = code_nats(prior, [string.codes for string in strings], numbers.tolist())
+    nats = code_nll(prior, [string.codes for string in strings], numbers.tolist())
     return float(np.concatenate(nats).mean() / math.log(2))
 
 

@@ -21,7 +21,7 @@ from speechvq.training.metrics_log import say
 from speechvq.training.task import TrainingTask
 from speechvq.video.model.model_directory import save_video_prior
 from speechvq.video.model.prior import VideoPrior
-from speechvq.video.recording.codes import CodedEpisodes, kept_episodes
+from speechvq.video.recording.codes import CodedEpisodes, cached_episodes
 
 AT_ONCE = 16  # held-out frames measured at once; bounds memory
 MOTION_RATE = 3e-3  # highest learning rate of motion
@@ -37,19 +37,19 @@ def build_task(config: VideoPriorRun, device: torch.device) -> TrainingTask:
     for name, what in (("model", "an image model's run"), ("root", "a recording")):
         if not getattr(config.data, name):
             raise UserError(f"data.{name} is not set; give {what}: --set data.{name}=...")
-    model, length = load_image_model(config.data.model).to(device), config.model.past + 1
+    model, length = load_image_model(config.data.model).to(device), config.model.context_frames + 1
     training, heldout = (
-        kept_episodes(config.data.model, model, config.data.root, s) for s in ("train", "dev")
+        cached_episodes(config.data.model, model, config.data.root, s) for s in ("train", "dev")
     )
     if not training.count(length):
         raise UserError(
-            f"{config.data.root}: no window of {length} frames; record longer ones, or lower model.past"
+            f"{config.data.root}: no window of {length} frames; record longer ones, or lower model.context_frames"
         )
     torch.manual_seed(config.train.seed)
     image = model if isinstance(model, ImageVQ) else None
     prior = VideoPrior(config.model, grid_of(model), fingerprint(config.data.model), image).to(device)
     if image is not None:
-        prior.lay(image.entries())
+        prior.init_code_embeddings(image.entries())
     few = np.linspace(0, heldout.count(length) - 1, config.train.num_eval_items).astype(int)
     codes, actions = heldout.windows(few, length)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.config.video import VideoPriorConfig
-from speechvq.priors.grid.pixelcnn import CodeTables, Grid, gate
+from speechvq.priors.grid.pixelcnn import CodeEmbedding, Grid, gate
 
 DILATIONS = (1, 2, 4)  # of one block after the other: three of them see 7 positions each way
 
@@ -25,7 +25,7 @@ class ContextBlock(nn.Module):
         return x + self.out(gate(self.wide(x) + action))
 
 
-class Context(nn.Module):
+class ContextNetwork(nn.Module):
     """The codes of the past and the action as a map of vectors, which each code of the next frame may see.
 
     Every position has a vector of its own besides: a floor moves otherwise than a wall, and it is below.
@@ -39,25 +39,29 @@ class Context(nn.Module):
             actions: how many there are.
         """
         super().__init__()
-        channels, self.past = config.channels, config.past
-        of_all = grid._replace(per_position=config.past * grid.per_position)
-        self.read = CodeTables(of_all, channels) if config.past else None
-        self.place = nn.Parameter(0.1 * torch.randn(channels, grid.height, grid.width))
+        channels, self.past = config.channels, config.context_frames
+        of_all = grid._replace(codes_per_position=config.context_frames * grid.codes_per_position)
+        self.code_embedding = CodeEmbedding(of_all, channels) if config.context_frames else None
+        self.position_embedding = nn.Parameter(0.1 * torch.randn(channels, grid.height, grid.width))
         self.blocks = nn.ModuleList(
             ContextBlock(channels, DILATIONS[i % len(DILATIONS)]) for i in range(config.blocks)
         )
-        self.act = nn.Embedding(actions, 2 * channels * config.blocks) if config.actions else None
+        self.action_embedding = (
+            nn.Embedding(actions, 2 * channels * config.blocks) if config.actions else None
+        )
 
-    def forward(self, past: Tensor, action: Tensor) -> Tensor:
+    def forward(self, context_frames: Tensor, action: Tensor) -> Tensor:
         """(B, past, H, W, G) int64, the oldest frame first, and (B,) int64 to (B, H, W, C)."""
-        alike = self.read is None and self.act is None  # told nothing, all of a batch have the same map
-        x = self.place.expand(1 if alike else len(past), -1, -1, -1)
-        if self.read is not None:
-            every = past.permute(0, 2, 3, 1, 4).flatten(3)
-            x = x + self.read(every).sum(3).permute(0, 3, 1, 2) / self.past**0.5
+        alike = (
+            self.code_embedding is None and self.action_embedding is None
+        )  # told nothing, all of a batch have the same map
+        x = self.position_embedding.expand(1 if alike else len(context_frames), -1, -1, -1)
+        if self.code_embedding is not None:
+            every = context_frames.permute(0, 2, 3, 1, 4).flatten(3)
+            x = x + self.code_embedding(every).sum(3).permute(0, 3, 1, 2) / self.past**0.5
         parts = [0.0] * len(self.blocks)
-        if self.act is not None and self.blocks:
-            parts = self.act(action)[:, :, None, None].chunk(len(self.blocks), dim=1)
+        if self.action_embedding is not None and self.blocks:
+            parts = self.action_embedding(action)[:, :, None, None].chunk(len(self.blocks), dim=1)
         for block, part in zip(self.blocks, parts):
             x = block(x, part)
-        return x.permute(0, 2, 3, 1).expand(len(past), -1, -1, -1)
+        return x.permute(0, 2, 3, 1).expand(len(context_frames), -1, -1, -1)

@@ -13,7 +13,7 @@ from speechvq.images.codes import fingerprint, grid_of
 from speechvq.images.model_directory import ImageModel, load_image_model
 from speechvq.images.vqvae import ImageVQ
 from speechvq.io.model_directory import CONFIG
-from speechvq.priors.grid.model_directory import load_over_grids, save_over_grids
+from speechvq.priors.grid.model_directory import load_grid_model, save_grid_model
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.video.model.prior import VideoPrior
 
@@ -25,7 +25,7 @@ def save_video_prior(folder: Path, prior: VideoPrior) -> None:
         UserError: the disk is full or not writable.
     """
     image = None if prior.motion is None else to_mapping(prior.motion.image.config)
-    save_over_grids(folder, prior, image=image)
+    save_grid_model(folder, prior, image=image)
 
 
 def load_video_prior(folder: str | Path) -> VideoPrior:
@@ -42,7 +42,7 @@ def load_video_prior(folder: str | Path) -> VideoPrior:
         image = None if more["image"] is None else ImageVQ(_image_config(more["image"], grid))
         return VideoPrior(config, grid, source, image)
 
-    return load_over_grids(
+    return load_grid_model(
         folder, "video_prior", "prior over frames", VideoPriorConfig, build, more=("image",)
     )
 
@@ -52,12 +52,12 @@ def _image_config(mapping: object, grid: Grid) -> ImageVQConfig:
     if not isinstance(mapping, dict):
         raise UserError("image: expected an image model's settings")
     config = from_mapping(ImageVQConfig, mapping, "image")
-    if (config.autoencoder.grid, config.per_position, config.quantizer.num_codes) != grid[1:]:
+    if (config.autoencoder.grid, config.codes_per_position, config.quantizer.num_codes) != grid[1:]:
         raise UserError("image: its codes are other than the prior's grid")
     return config
 
 
-def places(prior: Path, model: Path | None, data: Path | None) -> tuple[Path, Path]:
+def resolve_paths(prior: Path, model: Path | None, data: Path | None) -> tuple[Path, Path]:
     """Image model and recording: as given, or those of the prior's run.
 
     Raises:

@@ -15,17 +15,17 @@ from torch import Tensor, nn
 from speechvq.config.video import VideoPriorConfig
 from speechvq.images.vqvae import ImageVQ
 from speechvq.priors.grid.pixelcnn import Grid
-from speechvq.video.model.context import Context
+from speechvq.video.model.context import ContextNetwork
 
 SEEN = 2  # frames that tell how near things are, and how they moved before
 SCALES = (1, 2, 4, 8)  # pixels; at the coarse ones, things that moved far still overlap
 
 
-class Moved(NamedTuple):
+class WarpedFrame(NamedTuple):
     """Pictures after a move."""
 
-    pictures: Tensor  # (B, 3, S, S), float, 0 to 255
-    known: Tensor  # (B, 1, S, S), float: 0 where what is seen now was out of sight, else 1
+    images: Tensor  # (B, 3, S, S), float, 0 to 255
+    visibility: Tensor  # (B, 1, S, S), float: 0 where what is seen now was out of sight, else 1
 
 
 class Motion(nn.Module):
@@ -46,18 +46,18 @@ class Motion(nn.Module):
         super().__init__()
         self.image = image.requires_grad_(False).eval()
         seen = VideoPriorConfig(
-            past=min(SEEN, config.past),
+            context_frames=min(SEEN, config.context_frames),
             actions=config.actions,
             channels=config.motion.channels,
             blocks=config.motion.blocks,
         )
-        self.context = Context(seen, grid, actions)
-        self.nearness = nn.Linear(seen.channels, config.motion.nearness)
+        self.context = ContextNetwork(seen, grid, actions)
+        self.depth_features = nn.Linear(seen.channels, config.motion.depth_features)
         told = actions if config.actions else 1
-        self.always = nn.Parameter(torch.zeros(told, 2, grid.height, grid.width))
-        outwards = _places(self.always)  # (1, 2, H, W): walking in, all moves away from the middle
-        drawn = 0.1 * torch.randn(told, 2, config.motion.nearness, grid.height, grid.width)
-        self.nearer = nn.Parameter(drawn * outwards[:, :, None])
+        self.flow_bias = nn.Parameter(torch.zeros(told, 2, grid.height, grid.width))
+        outwards = _places(self.flow_bias)  # (1, 2, H, W): walking in, all moves away from the middle
+        drawn = 0.1 * torch.randn(told, 2, config.motion.depth_features, grid.height, grid.width)
+        self.flow_basis = nn.Parameter(drawn * outwards[:, :, None])
 
     def train(self, mode: bool = True) -> "Motion":
         """As of nn.Module; the image model stays in evaluation mode, for its codes must stay the same."""
@@ -65,18 +65,18 @@ class Motion(nn.Module):
         self.image.eval()
         return self
 
-    def forward(self, past: Tensor, action: Tensor) -> Moved:
+    def forward(self, past: Tensor, action: Tensor) -> WarpedFrame:
         """The last of some frames, (B, past, H, W, G) int64, after an action, (B,) int64."""
         seen = past[:, past.shape[1] - self.context.past :]
-        nearness = self.nearness(self.context(seen, action))
-        action = action if len(self.always) > 1 else torch.zeros_like(action)
-        way = self.always[action] + torch.einsum("bdnhw,bhwn->bdhw", self.nearer[action], nearness)
+        nearness = self.depth_features(self.context(seen, action))
+        action = action if len(self.flow_bias) > 1 else torch.zeros_like(action)
+        way = self.flow_bias[action] + torch.einsum("bdnhw,bhwn->bdhw", self.flow_basis[action], nearness)
         with torch.no_grad():
             last = self.image.decode(past[:, -1]).to(way.dtype)
         from_where = _places(last) + F.interpolate(way, size=last.shape[2:], mode="bilinear")
         places = from_where.permute(0, 2, 3, 1)
         pictures = F.grid_sample(last, places, padding_mode="border", align_corners=False)
-        return Moved(pictures, (from_where.abs() <= 1).all(1, keepdim=True).to(way.dtype))
+        return WarpedFrame(pictures, (from_where.abs() <= 1).all(1, keepdim=True).to(way.dtype))
 
     def loss(self, codes: Tensor, actions: Tensor) -> Tensor:
         """How far the last of some frames is from what the one before becomes.
@@ -90,17 +90,17 @@ class Motion(nn.Module):
         """
         moved = self(codes[:, :-1], actions[:, -1])
         with torch.no_grad():
-            true = self.image.decode(codes[:, -1]).to(moved.pictures.dtype)
-        wrong = (moved.pictures - true) / 255
+            true = self.image.decode(codes[:, -1]).to(moved.images.dtype)
+        wrong = (moved.images - true) / 255
         return torch.stack([F.avg_pool2d(wrong, scale).abs().mean() for scale in SCALES]).sum()
 
-    def expect(self, moved: Moved) -> tuple[Tensor, Tensor]:
+    def encode_warped(self, moved: WarpedFrame) -> tuple[Tensor, Tensor]:
         """What the encoder makes of moved pictures: (B, H, W, G, D), and how much was in sight, (B, H, W, 1)."""
-        vectors = self.image.encoder(moved.pictures)
-        known = F.adaptive_avg_pool2d(moved.known, vectors.shape[1:3]).permute(0, 2, 3, 1)
+        vectors = self.image.encoder(moved.images)
+        known = F.adaptive_avg_pool2d(moved.visibility, vectors.shape[1:3]).permute(0, 2, 3, 1)
         return vectors, known
 
-    def near(self, vectors: Tensor) -> Tensor:
+    def code_logits(self, vectors: Tensor) -> Tensor:
         """How near each entry of the codebook is: (B, H, W, G, D) to minus the squared distance, (B, H, W, G, K)."""
         entries = self.image.entries().to(vectors.dtype)  # (K, G, D)
         products = torch.einsum("bhwgd,kgd->bhwgk", vectors, entries)

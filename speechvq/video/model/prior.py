@@ -11,16 +11,16 @@ from speechvq.images.vqvae import ImageVQ
 from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
 from speechvq.priors.grid.sampling import sample_grids
 from speechvq.priors.sequence.prior import PriorLosses
-from speechvq.video.model.context import Context
+from speechvq.video.model.context import ContextNetwork
 from speechvq.video.model.motion import Motion
 from speechvq.video.world.interface import ACTIONS
 
 
-class Told(NamedTuple):
+class PriorConditioning(NamedTuple):
     """What the codes of the next frame are told."""
 
-    map: Tensor  # (B, H, W, C)
-    guess: Tensor | None  # (B, H, W, G, K): logits, of a prior that sees the last frame move
+    context: Tensor  # (B, H, W, C)
+    prior_logits: Tensor | None  # (B, H, W, G, K): logits, of a prior that sees the last frame move
 
 
 class VideoPrior(nn.Module):
@@ -45,19 +45,23 @@ class VideoPrior(nn.Module):
         """
         super().__init__()
         self.config, self.grid, self.source = config, grid, source
-        self.context = Context(config, grid, len(ACTIONS))
-        self.pixelcnn = PixelCNN(config.pixelcnn, grid, config.channels, guessed=bool(config.motion.nearness))
+        self.context = ContextNetwork(config, grid, len(ACTIONS))
+        self.pixelcnn = PixelCNN(
+            config.pixelcnn, grid, config.channels, guessed=bool(config.motion.depth_features)
+        )
         self.motion = None
-        if config.motion.nearness:
+        if config.motion.depth_features:
             if image is None:
                 raise UserError(
-                    "model.motion.nearness wants the codes of a VQ-VAE; give one's run: data.model"
+                    "model.motion.depth_features wants the codes of a VQ-VAE; give one's run: data.model"
                 )
             self.motion = Motion(config, grid, image, len(ACTIONS))
-            self.shown = nn.Linear(grid.per_position * image.config.quantizer.dim + 1, config.channels)
+            self.warp_proj = nn.Linear(
+                grid.codes_per_position * image.config.quantizer.dim + 1, config.channels
+            )
 
     @torch.no_grad()
-    def lay(self, vectors: Tensor) -> None:
+    def init_code_embeddings(self, vectors: Tensor) -> None:
         """Begin with what the codes look like: codes of like vectors are read and told alike from the start.
 
         The tables and the last matrix become random projections of the image model's own codebook, our
@@ -67,10 +71,10 @@ class VideoPrior(nn.Module):
             vectors: (K, G, D), float32, the entries of each codebook.
         """
         scaled = ((vectors - vectors.mean(0)) / vectors.std().clamp_min(1e-8)).unbind(1)
-        moving = None if self.motion is None else self.motion.context.read
-        for read in (self.context.read, self.pixelcnn.read, moving):
+        moving = None if self.motion is None else self.motion.context.code_embedding
+        for read in (self.context.code_embedding, self.pixelcnn.code_embedding, moving):
             if read is not None:
-                rows = read.table.weight.view(-1, len(vectors), read.table.embedding_dim)
+                rows = read.embedding.weight.view(-1, len(vectors), read.embedding.embedding_dim)
                 own = (scaled[i % len(scaled)] for i in range(len(rows)))
                 rows.copy_(torch.stack([_projected(each, rows.shape[-1]) for each in own]))
         logits = self.pixelcnn.head.weight  # (G, hidden, K)
@@ -79,11 +83,11 @@ class VideoPrior(nn.Module):
 
     def forward(self, codes: Tensor, actions: Tensor) -> PriorLosses:
         """The loss of the last of some frames: codes (B, past + 1, H, W, G) and actions (B, past), int64."""
-        each = self.nats(self._blurred(codes[:, :-1]), _last(actions), codes[:, -1])
+        each = self.nll(self._corrupt_context(codes[:, :-1]), _last(actions), codes[:, -1])
         nats = each.mean() / codes[0, -1].numel()
         return PriorLosses(nats, nats.detach())
 
-    def nats(self, past: Tensor, action: Tensor, codes: Tensor) -> Tensor:
+    def nll(self, past: Tensor, action: Tensor, codes: Tensor) -> Tensor:
         """-log p(codes | past, action), nats a frame.
 
         Args:
@@ -94,23 +98,23 @@ class VideoPrior(nn.Module):
         Returns:
             (B,).
         """
-        told = self.tell(past, action)
-        return self.pixelcnn.nats(codes, told.map, told.guess)
+        told = self.condition(past, action)
+        return self.pixelcnn.nll(codes, told.context, told.prior_logits)
 
-    def tell(self, past: Tensor, action: Tensor) -> Told:
+    def condition(self, past: Tensor, action: Tensor) -> PriorConditioning:
         """What a past and an action, as of `nats`, say of the next frame before its first code."""
         context = self.context(past, action)
         if self.motion is None:
-            return Told(context, None)
+            return PriorConditioning(context, None)
         # Motion has learnt by pictures, so no gradient goes back through it; and in full precision, for the
         # nearest entry is to be the one that encoding would have taken.
         with torch.no_grad(), torch.autocast(past.device.type, enabled=False):
-            vectors, known = self.motion.expect(self.motion(past, action))
-            guess = self.motion.near(vectors)
-        shown = self.shown(torch.cat([vectors.flatten(3), known], -1))
-        return Told(context + shown, guess)
+            vectors, known = self.motion.encode_warped(self.motion(past, action))
+            guess = self.motion.code_logits(vectors)
+        shown = self.warp_proj(torch.cat([vectors.flatten(3), known], -1))
+        return PriorConditioning(context + shown, guess)
 
-    def draw(
+    def sample(
         self, past: Tensor, action: Tensor, uniforms: Tensor, *, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Draw the next frame, (B, H, W, G): the context once, then the cached sampler.
@@ -120,16 +124,16 @@ class VideoPrior(nn.Module):
             uniforms: (B, H, W, G) in [0, 1), one for each code.
             temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
         """
-        told = self.tell(past, action)
+        told = self.condition(past, action)
         return sample_grids(
-            self.pixelcnn, uniforms, told.map, told.guess, temperature=temperature, top_p=top_p
+            self.pixelcnn, uniforms, told.context, told.prior_logits, temperature=temperature, top_p=top_p
         )
 
-    def _blurred(self, past: Tensor) -> Tensor:
+    def _corrupt_context(self, past: Tensor) -> Tensor:
         """In training some of the past's codes become any others: one mistake shall not lead to more."""
-        if not self.training or not self.config.noise:
+        if not self.training or not self.config.context_noise:
             return past
-        wrong = torch.rand(past.shape, device=past.device) < self.config.noise
+        wrong = torch.rand(past.shape, device=past.device) < self.config.context_noise
         return torch.where(wrong, torch.randint_like(past, self.grid.num_codes), past)
 
 

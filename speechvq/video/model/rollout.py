@@ -34,9 +34,9 @@ def roll_out(
     """
     frames, given = past, past.shape[1]
     for t in range(actions.shape[1]):
-        seen = frames[:, frames.shape[1] - prior.config.past :]
+        seen = frames[:, frames.shape[1] - prior.config.context_frames :]
         uniforms = _uniforms(prior, len(past), seed, t)
-        drawn = prior.draw(seen, actions[:, t], uniforms, temperature=temperature, top_p=top_p)
+        drawn = prior.sample(seen, actions[:, t], uniforms, temperature=temperature, top_p=top_p)
         frames = torch.cat([frames, drawn[:, None]], 1)
         if on_frame is not None:
             on_frame(t + 1)
@@ -45,7 +45,7 @@ def roll_out(
 
 def _uniforms(prior: VideoPrior, videos: int, seed: int, t: int) -> Tensor:
     """One for each code of frame t of each video, (B, H, W, G)."""
-    shape = (prior.grid.height, prior.grid.width, prior.grid.per_position)
+    shape = (prior.grid.height, prior.grid.width, prior.grid.codes_per_position)
     seeds = (hash((seed, video, t)) for video in range(videos))
     each = [torch.rand(shape, generator=torch.Generator().manual_seed(each)) for each in seeds]
-    return torch.stack(each).to(prior.context.place.device)
+    return torch.stack(each).to(prior.context.position_embedding.device)

@@ -50,7 +50,7 @@ class CodedEpisodes(NamedTuple):
         return torch.from_numpy(codes), torch.from_numpy(actions)
 
 
-def kept_episodes(folder: str | Path, model: ImageModel, root: str | Path, split: Split) -> CodedEpisodes:
+def cached_episodes(folder: str | Path, model: ImageModel, root: str | Path, split: Split) -> CodedEpisodes:
     """The codes of a split's episodes; those that are not kept yet are encoded.
 
     Args:
@@ -114,7 +114,7 @@ def _read(path: Path, frames: int, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
             codes, actions = archive["codes"], archive["actions"]
     except _DAMAGE as error:
         raise UserError(f"{path}: damaged ({error}); remove it, and it is made again") from None
-    shapes = ((frames, grid.height, grid.width, grid.per_position), (frames - 1,))
+    shapes = ((frames, grid.height, grid.width, grid.codes_per_position), (frames - 1,))
     whole = (codes.shape, actions.shape) == shapes and codes.dtype.kind == actions.dtype.kind == "u"
     if not whole or codes.max() >= grid.num_codes or actions.max(initial=0) >= len(ACTIONS):
         raise UserError(f"{path}: no codes of this recording by this model; remove it, and it is made again")

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from speechvq.errors import UserError
-from speechvq.images.folder import SUFFIXES, Report, read_picture
+from speechvq.images.folder import SUFFIXES, LoadReport, load_image
 from speechvq.video.recording.episode import read_window
 from speechvq.video.recording.recording import episode_path, read_recording
 from speechvq.video.world.interface import PIXELS
 
 
-class Beginning(NamedTuple):
+class InitialContext(NamedTuple):
     """Frames that are given, and where they come from; `episode` is -1 for pictures of the user's."""
 
     frames: np.ndarray  # (past, H, W, 3), uint8
@@ -22,7 +22,7 @@ class Beginning(NamedTuple):
     last: int  # number of the last frame in the episode
 
 
-def begin(start: str, root: Path, past: int) -> Beginning:
+def read_initial_context(start: str, root: Path, past: int) -> InitialContext:
     """The frames that are given.
 
     Args:
@@ -35,7 +35,7 @@ def begin(start: str, root: Path, past: int) -> Beginning:
     """
     found = re.fullmatch(r"([0-9]{1,9})(?::([0-9]{1,9}))?", start)
     if found is None:
-        return Beginning(_pictures(Path(start), past), root, -1, -1)
+        return InitialContext(_pictures(Path(start), past), root, -1, -1)
     recording, number, first, needed = read_recording(root), int(found[1]), int(found[2] or 0), max(past, 1)
     if number >= recording.episodes:
         raise UserError(f"--start {start}: {root} has episodes 0 to {recording.episodes - 1}")
@@ -43,10 +43,10 @@ def begin(start: str, root: Path, past: int) -> Beginning:
         most = recording.frames - needed
         raise UserError(f"--start {start}: {past} frames are given, so begin at frame 0 to {most}")
     frames = read_window(episode_path(root, number), first, needed).frames[:past]
-    return Beginning(frames, root, number, first + needed - 1)
+    return InitialContext(frames, root, number, first + needed - 1)
 
 
-def actions_after(begun: Beginning, frames: int) -> np.ndarray:
+def recorded_actions(begun: InitialContext, frames: int) -> np.ndarray:
     """What was done in the episode after the frames that are given, (frames,), int64.
 
     Raises:
@@ -70,7 +70,7 @@ def _pictures(folder: Path, past: int) -> np.ndarray:
     if len(paths) != past:
         raise UserError(f"{folder}: {len(paths)} pictures, and {past} are wanted; the oldest first by name")
     try:
-        frames = [read_picture(path, PIXELS, Report()).transpose(1, 2, 0) for path in paths]
+        frames = [load_image(path, PIXELS, LoadReport()).transpose(1, 2, 0) for path in paths]
     except UserError as error:
         raise UserError(f"{str(error).removesuffix('; skipped')}; give another picture") from None
     return np.stack(frames) if frames else np.empty((0, PIXELS, PIXELS, 3), np.uint8)

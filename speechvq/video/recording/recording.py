@@ -21,7 +21,7 @@ from speechvq.runtime.progress import counter
 from speechvq.runtime.worker_pool import in_order
 from speechvq.video.recording.episode import Episode, is_whole, write_episode
 from speechvq.video.world.interface import ACTIONS, PIXELS, World
-from speechvq.video.world.random_policy import Wanderer
+from speechvq.video.world.random_policy import RandomPolicy
 
 META = "meta.json"
 VERSION = 1  # raise it when the same seed gives other bytes
@@ -129,8 +129,8 @@ def _record_part(numbers: Sequence[int], *, out: Path, recording: Recording) -> 
     """Record some episodes, as many side by side as the world likes."""
     world = _open(recording)
     try:
-        for first in range(0, len(numbers), world.side_by_side):
-            group = numbers[first : first + world.side_by_side]
+        for first in range(0, len(numbers), world.batch_size):
+            group = numbers[first : first + world.batch_size]
             for number, episode in zip(group, _play(world, recording, group)):
                 write_episode(episode_path(out, number), episode)
     finally:
@@ -140,7 +140,7 @@ def _record_part(numbers: Sequence[int], *, out: Path, recording: Recording) -> 
 
 def _play(world: World, recording: Recording, numbers: Sequence[int]) -> Iterator[Episode]:
     """Whole episodes side by side."""
-    players = [Wanderer(recording.seed, number) for number in numbers]
+    players = [RandomPolicy(recording.seed, number) for number in numbers]
     frames, poses, actions = [world.reset(numbers)], [world.poses], []
     for _ in range(recording.frames - 1):
         actions.append([player.act(blocked) for player, blocked in zip(players, world.blocked)])

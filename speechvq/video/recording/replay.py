@@ -8,7 +8,7 @@ from speechvq.video.recording.episode import read_window
 from speechvq.video.recording.recording import episode_path, read_recording
 
 
-def true_future(root: Path, number: int, start: int, actions: np.ndarray) -> np.ndarray | None:
+def ground_truth_frames(root: Path, number: int, start: int, actions: np.ndarray) -> np.ndarray | None:
     """What is seen when some actions are done after a frame of a recorded episode.
 
     The built-in maze is walked again. Another world's future is known as far as the recording goes, and only

@@ -77,7 +77,7 @@ def pack(textures: np.ndarray) -> np.ndarray:
 _TABLES = tables()
 
 
-def look(mazes: np.ndarray, eyes: np.ndarray, headings: np.ndarray, packed: np.ndarray) -> np.ndarray:
+def render(mazes: np.ndarray, eyes: np.ndarray, headings: np.ndarray, packed: np.ndarray) -> np.ndarray:
     """Frames seen by one eye in each maze.
 
     Args:
@@ -104,7 +104,7 @@ def compile_camera() -> None:
     said.start()
     try:
         blank = np.zeros((2, SHARPNESSES, SIZE, SIZE), np.int64)
-        look(closet, np.full((1, 2), 1.5), np.eye(1, 2), blank)
+        render(closet, np.full((1, 2), 1.5), np.eye(1, 2), blank)
     finally:  # Ctrl-C too
         said.cancel()
 

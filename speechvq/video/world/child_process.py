@@ -18,7 +18,7 @@ if os.getppid() == parent:  # else it went meanwhile, and nothing would be told 
 """
 
 
-def leashed(program: str | Path, folder: str | Path) -> Path:
+def die_with_parent(program: str | Path, folder: str | Path) -> Path:
     """What to start in place of a program, with the same arguments.
 
     Args:

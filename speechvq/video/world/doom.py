@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speechvq.errors import UserError
-from speechvq.video.world.child_process import leashed
+from speechvq.video.world.child_process import die_with_parent
 from speechvq.video.world.interface import ACTIONS, PIXELS, check_actions
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _PRESSED = {
 class DoomWorld:
     """Doom, one engine an episode; episode n of a seed is the same every time, with the same ViZDoom."""
 
-    side_by_side = 1  # more would only be stepped one after the other
+    batch_size = 1  # more would only be stepped one after the other
 
     def __init__(self, seed: int) -> None:
         """A world of a seed, a whole number of at least 0; `reset` begins.
@@ -105,7 +105,7 @@ class DoomWorld:
             "vizdoom"
         )  # not told: the path is empty by default
         if engine.is_file():
-            game.set_vizdoom_path(str(leashed(engine, self._folder.name)))
+            game.set_vizdoom_path(str(die_with_parent(engine, self._folder.name)))
         with _working_in(self._folder.name), _trouble_explained():
             game.init()
         return game

@@ -16,7 +16,7 @@ ACTIONS = ("forward", "back", "left", "right", "strafe-left", "strafe-right")  #
 class World(Protocol):
     """A first-person world in which several episodes are played side by side."""
 
-    side_by_side: int  # episodes it plays at once with profit
+    batch_size: int  # episodes it plays at once with profit
 
     @property
     def poses(self) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from speechvq.video.world.camera import compile_camera, look, pack
+from speechvq.video.world.camera import compile_camera, pack, render
 from speechvq.video.world.interface import check_actions
 from speechvq.video.world.maze import build_maze, free_places
 from speechvq.video.world.textures import paint
@@ -29,7 +29,7 @@ class MazeWorld:
     grow clockwise; heading 0 looks along x.
     """
 
-    side_by_side = 16
+    batch_size = 16
 
     def __init__(self, seed: int) -> None:
         """A world of a seed, a whole number of at least 0; `reset` begins."""
@@ -96,7 +96,7 @@ class MazeWorld:
         return fits
 
     def _look(self) -> np.ndarray:
-        return look(self.mazes, self.places, _HEADINGS[self.turns], self.textures)
+        return render(self.mazes, self.places, _HEADINGS[self.turns], self.textures)
 
 
 def _start(maze: np.ndarray, seed: int, number: int) -> tuple[np.ndarray, int]:

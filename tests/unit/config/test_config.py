@@ -66,13 +66,13 @@ def test_every_recipe_loads(path: Path) -> None:
 
 
 def test_a_prior_is_a_run_of_its_own_kind(tmp_path: Path) -> None:
-    (tmp_path / "run.yaml").write_text("model: {kind: sequence, gru: {hidden: 8}}")
+    (tmp_path / "run.yaml").write_text("model: {kind: sequence, gru: {hidden_size: 8}}")
     config = read_run(tmp_path / "run.yaml", ["model.network=gru", "data.codes=exp/codes"])
-    assert isinstance(config, SequencePriorRun) and config.model.gru.hidden == 8
+    assert isinstance(config, SequencePriorRun) and config.model.gru.hidden_size == 8
     configuration.save(tmp_path / "again.yaml", config)
     assert read_run(tmp_path / "again.yaml") == config
     for text, said in (
-        ("model.gru.hidden=0", "expected 1 to"),
+        ("model.gru.hidden_size=0", "expected 1 to"),
         ("model.quantizer=1", "unknown key"),
         ("data.crop=0", "1 to"),
     ):

@@ -46,8 +46,8 @@ def test_a_compiled_step_is_the_plain_one() -> None:
         for name, gradient in gradients.items():
             torch.testing.assert_close(gradient, expected[name], atol=1e-6, rtol=1e-4, msg=name)
     with torch.no_grad():
-        bound = compiled.eval().bound(pixels_of(3))
-        torch.testing.assert_close(bound.total, plain.eval().bound(pixels_of(3)).total)
+        bound = compiled.eval().elbo(pixels_of(3))
+        torch.testing.assert_close(bound.total, plain.eval().elbo(pixels_of(3)).total)
 
 
 def test_vimco_decodes_any_number_with_one_graph() -> None:
@@ -63,7 +63,7 @@ def test_vimco_decodes_any_number_with_one_graph() -> None:
             both.append(model.train()(pixels_of(count, seed=count)).total)
         torch.testing.assert_close(*both)
     with torch.no_grad():
-        assert compiled.eval().bound(pixels_of(3)).total.isfinite().all()
+        assert compiled.eval().elbo(pixels_of(3)).total.isfinite().all()
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
@@ -121,7 +121,7 @@ def test_what_cannot_be_compiled_says_so(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_noise_is_for_learning_only_and_of_its_size() -> None:
     """In evaluation the encoder sees the picture; in training noise of the standard deviation asked for."""
-    config = AutoencoderConfig(size=8, downsamplings=1, blocks=0, units=4, noise=20.0)
+    config = AutoencoderConfig(size=8, num_downsamples=1, blocks=0, channels=4, input_noise=20.0)
     encoder = Encoder(config, (3,))
     seen: list[Tensor] = []
     encoder.down[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))

@@ -15,7 +15,7 @@ from speechvq import prepare
 from speechvq.errors import UserError
 from speechvq.images import cifar10
 from speechvq.images.dataset import read_images
-from speechvq.images.folder import Report, find_pictures, read_picture
+from speechvq.images.folder import LoadReport, find_images, load_image
 from speechvq.images.preparation import prepare_cifar10, read_meta
 from speechvq.io.download import Source
 
@@ -133,8 +133,8 @@ def save(path: Path, mode: str, size: tuple[int, int] = (20, 16), **options: obj
     ],
 )
 def test_every_mode_becomes_rgb_and_is_counted(mode: str, ending: str, kind: str, tmp_path: Path) -> None:
-    report = Report()
-    pixels = read_picture(save(tmp_path / f"a.{ending}", mode), 16, report)
+    report = LoadReport()
+    pixels = load_image(save(tmp_path / f"a.{ending}", mode), 16, report)
     assert pixels.shape == (3, 16, 16) and pixels.dtype == np.uint8
     assert report.converted == ({kind: 1} if kind else {}) and not report.skipped
     if kind != "grey":
@@ -156,19 +156,19 @@ def text(path: Path) -> None:
 
 @pytest.mark.parametrize(("damage", "reason"), [(broken, "broken"), (emptied, "empty"), (text, "broken")])
 def test_a_damaged_picture_is_named_and_counted(damage: object, reason: str, tmp_path: Path) -> None:
-    path, report = save(tmp_path / "a.png", "RGB"), Report()
+    path, report = save(tmp_path / "a.png", "RGB"), LoadReport()
     damage(path)  # type: ignore[operator]
     with pytest.raises(UserError, match=f"a.png: {reason}"):
-        read_picture(path, 16, report)
+        load_image(path, 16, report)
     assert sum(report.skipped.values()) == 1
 
 
 def test_a_photograph_that_ends_early_is_named_and_counted(tmp_path: Path) -> None:
     """Its head is whole, so that only the pixels tell."""
-    path, report = save(tmp_path / "a.jpg", "RGB", (200, 160), quality=95), Report()
+    path, report = save(tmp_path / "a.jpg", "RGB", (200, 160), quality=95), LoadReport()
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match=r"a.jpg: broken \(OSError\); skipped"):
-        read_picture(path, 16, report)
+        load_image(path, 16, report)
     assert report.skipped == {"broken (OSError)": 1} and not report.converted
 
 
@@ -176,28 +176,28 @@ def test_a_photograph_that_ends_early_is_named_and_counted(tmp_path: Path) -> No
     ("size", "fits"), [((15, 40), False), ((40, 15), False), ((16, 16), True), ((90, 31), True)]
 )
 def test_too_small_is_skipped_and_larger_is_scaled(size: tuple[int, int], fits: bool, tmp_path: Path) -> None:
-    path, report = save(tmp_path / "a.png", "RGB", size), Report()
+    path, report = save(tmp_path / "a.png", "RGB", size), LoadReport()
     if fits:
-        assert read_picture(path, 16, report).shape == (3, 16, 16)
+        assert load_image(path, 16, report).shape == (3, 16, 16)
     else:
         with pytest.raises(UserError, match="smaller than 16x16"):
-            read_picture(path, 16, report)
+            load_image(path, 16, report)
         assert report.skipped == {"smaller than 16x16": 1}
 
 
 def test_sixteen_bit_grey_and_bombs_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("I;16", (20, 20)).save(tmp_path / "deep.png")
     with pytest.raises(UserError, match="deep.png: mode I;16"):
-        read_picture(tmp_path / "deep.png", 16, Report())
+        load_image(tmp_path / "deep.png", 16, LoadReport())
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
     with pytest.raises(UserError, match="more pixels than a picture has"):
-        read_picture(save(tmp_path / "a.png", "RGB"), 16, Report())
+        load_image(save(tmp_path / "a.png", "RGB"), 16, LoadReport())
 
 
 def test_a_picture_of_the_right_size_stays_as_it_is(tmp_path: Path) -> None:
     pixels = pixels_of(1, 16)[0].numpy()
     Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / "a.png")
-    assert np.array_equal(read_picture(tmp_path / "a.png", 16, Report()), pixels)
+    assert np.array_equal(load_image(tmp_path / "a.png", 16, LoadReport()), pixels)
 
 
 def test_a_folder_with_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,9 +224,9 @@ def test_a_folder_with_everything(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_without_folders_of_splits_one_in_twenty_is_held_out(tmp_path: Path) -> None:
     for i in range(200):
         (tmp_path / f"{i}.png").write_bytes(b"")
-    found = find_pictures(tmp_path)
+    found = find_images(tmp_path)
     assert 3 <= len(found["test"]) <= 20 and len(found["train"]) + len(found["test"]) == 200
-    assert find_pictures(tmp_path) == found
+    assert find_images(tmp_path) == found
 
 
 @pytest.mark.parametrize("make", [None, "train", "nothing usable"])

@@ -45,10 +45,10 @@ def test_the_architecture_is_the_papers() -> None:
 @pytest.mark.parametrize(("size", "grid"), [(32, 8), (84, 21), (128, 32)])
 @torch.no_grad()
 def test_grids_of_the_papers_experiments(size: int, grid: int) -> None:
-    config = AutoencoderConfig(size=size, blocks=1, units=4, likelihood="logistic")
+    config = AutoencoderConfig(size=size, blocks=1, channels=4, likelihood="logistic")
     vectors = Encoder(config, (1, 6))(torch.zeros(1, 3, size, size, dtype=torch.uint8))
     assert config.grid == grid and vectors.shape == (1, grid, grid, 1, 6)
-    assert Decoder(config, 6).picture(vectors).shape == (1, 3, size, size)
+    assert Decoder(config, 6).mean_image(vectors).shape == (1, 3, size, size)
 
 
 def test_odd_sizes_are_refused() -> None:
@@ -59,7 +59,7 @@ def test_odd_sizes_are_refused() -> None:
 @pytest.mark.parametrize("kind", CONFIGS)
 @torch.no_grad()
 def test_bounds_have_their_parts(kind: str) -> None:
-    bound = model_of(kind).bound(PIXELS)
+    bound = model_of(kind).elbo(PIXELS)
     assert [part.shape for part in bound] == [(5,)] * 3 and all(part.isfinite().all() for part in bound)
     if kind != "image_vimco":
         torch.testing.assert_close(bound.total, bound.reconstruction + bound.latents)
@@ -71,7 +71,7 @@ def test_losses_are_the_bound_a_dimension(kind: str) -> None:
     torch.manual_seed(1)
     losses = model(PIXELS)
     torch.manual_seed(1)
-    bound = model.bound(PIXELS)
+    bound = model.elbo(PIXELS)
     wanted = bound.reconstruction if kind == "image_vqvae" else bound.total
     assert float(losses.nats) == pytest.approx(float(wanted.detach().mean()) / DIMENSIONS, rel=1e-4)
     losses.total.backward()
@@ -86,11 +86,11 @@ def zero_last_layer(model: ImageModel) -> None:
 
 @torch.no_grad()
 def test_a_uniform_vae_needs_eight_bits_exactly() -> None:
-    model = ImageVAE(ImageVAEConfig(autoencoder=AutoencoderConfig(size=SIZE, units=4)))
+    model = ImageVAE(ImageVAEConfig(autoencoder=AutoencoderConfig(size=SIZE, channels=4)))
     zero_last_layer(model)
     for parameter in model.encoder.project.parameters():  # q(z | x) = p(z)
         parameter.zero_()
-    assert (model.bound(PIXELS).total / DIMENSIONS / math.log(2)).tolist() == pytest.approx(
+    assert (model.elbo(PIXELS).total / DIMENSIONS / math.log(2)).tolist() == pytest.approx(
         [8.0] * 5, abs=1e-5
     )
 
@@ -99,13 +99,13 @@ def test_a_uniform_vae_needs_eight_bits_exactly() -> None:
 def test_a_uniform_vqvae_needs_eight_bits_and_its_codes() -> None:
     """Two codes of 4 values at each of 2x2 positions are 16 bits a picture."""
     config = ImageVQConfig(
-        autoencoder=AutoencoderConfig(size=SIZE, units=4),
-        per_position=2,
+        autoencoder=AutoencoderConfig(size=SIZE, channels=4),
+        codes_per_position=2,
         quantizer=QuantizerConfig(num_codes=4, dim=3),
     )
     model = ImageVQ(config).eval()
     zero_last_layer(model)
-    bits = model.bound(PIXELS).total / DIMENSIONS / math.log(2)
+    bits = model.elbo(PIXELS).total / DIMENSIONS / math.log(2)
     assert bits.tolist() == pytest.approx([8.0 + 16 / DIMENSIONS] * 5, abs=1e-5)
 
 
@@ -116,11 +116,11 @@ def test_a_prior_takes_the_uniform_ones_place() -> None:
     def prior(codes: Tensor) -> Tensor:
         return codes.flatten(1).sum(1).float()
 
-    bound = model.bound(PIXELS, prior)
+    bound = model.elbo(PIXELS, prior)
     torch.testing.assert_close(bound.latents, prior(model.encode(PIXELS)))
     torch.testing.assert_close(bound.total, bound.reconstruction + bound.latents)
     with pytest.raises(UserError, match="a VAE's latents are no codes"):
-        model_of("image_vae").bound(PIXELS, prior)
+        model_of("image_vae").elbo(PIXELS, prior)
 
 
 @torch.no_grad()
@@ -132,7 +132,7 @@ def test_the_divergence_of_the_vae_by_drawing() -> None:
     draws = mean + deviation * torch.randn(40_000, *mean.shape[1:], dtype=torch.float64)
     q, p = torch.distributions.Normal(mean, deviation), torch.distributions.Normal(0.0, 1.0)
     wanted = float((q.log_prob(draws) - p.log_prob(draws)).flatten(1).sum(1).mean())
-    assert float(model.bound(PIXELS[:1]).latents) == pytest.approx(wanted, abs=0.05)
+    assert float(model.elbo(PIXELS[:1]).latents) == pytest.approx(wanted, abs=0.05)
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
@@ -150,7 +150,7 @@ def test_separate_codebooks_are_quantisers_side_by_side() -> None:
     codebooks = Codebooks(QuantizerConfig(num_codes=5, dim=3), 2).eval()
     vectors = torch.randn(4, 2, 2, 2, 3)
     found = codebooks(vectors)
-    for g, quantizer in enumerate(codebooks.each):
+    for g, quantizer in enumerate(codebooks.quantizers):
         alone = quantizer(vectors[..., g, :])
         assert torch.equal(found.codes[..., g], alone.codes)
         torch.testing.assert_close(found.vectors[..., g, :], alone.vectors)
@@ -177,9 +177,9 @@ def test_a_directory_gives_the_model_back(kind: str, tmp_path: Path) -> None:
     [
         ({"kind": "speech"}, "kind: expected one of image_vae, image_vqvae, image_vimco, got 'speech'"),
         ({"kind": None}, "kind: expected one of"),
-        ({"per_position": 200}, "configuration and weights differ"),
+        ({"codes_per_position": 200}, "configuration and weights differ"),
         ({"cake": 1}, "unknown key 'cake'"),
-        ({"autoencoder": {"units": 4096, "size": 1024}}, "configuration"),
+        ({"autoencoder": {"channels": 4096, "size": 1024}}, "configuration"),
     ],
 )
 def test_configurations_that_do_not_fit(change: dict[str, object], line: str, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from speechvq.config.images import AutoencoderConfig
 from speechvq.images.elbo import bits_per_dim
-from speechvq.images.likelihood import Likelihood, LogisticLikelihood, SoftmaxLikelihood, likelihood
+from speechvq.images.likelihood import Likelihood, LogisticLikelihood, SoftmaxLikelihood, build_likelihood
 
 BOTH: list[Likelihood] = [SoftmaxLikelihood(), LogisticLikelihood(3)]
 NAMES = ["softmax", "logistic"]
@@ -28,10 +28,10 @@ def test_the_values_of_a_sub_pixel_sum_to_one(kind: Likelihood, scale: float) ->
         pixels = torch.full((256, 3, 1, 1), 77, dtype=torch.uint8)
         pixels[:, colour, 0, 0] = torch.arange(256)
         others = pixels.clone()
-        each = kind.nats(outputs, pixels).double()
+        each = kind.nll(outputs, pixels).double()
         share = (-each).exp().sum()
         others[:, colour] = 0
-        first = kind.nats(outputs[:1], others[:1]).double() - own_nats(kind, outputs[:1], colour, 0)
+        first = kind.nll(outputs[:1], others[:1]).double() - own_nats(kind, outputs[:1], colour, 0)
         assert float(share) == pytest.approx(float((-first).exp()), rel=2e-4)
 
 
@@ -79,12 +79,12 @@ def test_a_picture_is_the_product_of_its_sub_pixels(kind: Likelihood) -> None:
         )
         for b in range(2)
     ]
-    assert kind.nats(outputs, pixels).tolist() == pytest.approx(wanted, rel=1e-4)
+    assert kind.nll(outputs, pixels).tolist() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_a_uniform_model_needs_eight_bits_exactly() -> None:
     pixels = torch.randint(0, 256, (4, 3, 8, 8), dtype=torch.uint8)
-    nats = SoftmaxLikelihood().nats(torch.zeros(4, 768, 8, 8), pixels)
+    nats = SoftmaxLikelihood().nll(torch.zeros(4, 768, 8, 8), pixels)
     assert bits_per_dim(nats, 192).tolist() == pytest.approx([8.0] * 4, abs=1e-5)
 
 
@@ -96,7 +96,7 @@ def test_two_pixels_of_one_picture_sum_to_one() -> None:
     pixels = torch.zeros(65_536, 3, 1, 2, dtype=torch.uint8)
     pixels[:, 0, 0] = torch.cartesian_prod(torch.arange(256), torch.arange(256))
     total = sum(
-        float((-SoftmaxLikelihood().nats(outputs.expand(len(some), -1, -1, -1), some)).double().exp().sum())
+        float((-SoftmaxLikelihood().nll(outputs.expand(len(some), -1, -1, -1), some)).double().exp().sum())
         for some in pixels.split(8_192)
     )
     assert total == pytest.approx(1.0, abs=1e-4)
@@ -109,7 +109,7 @@ def test_the_mean_picture(kind: Likelihood) -> None:
     vector = outputs[0, :, 0, 0].double().numpy()
     wanted = [sum(v * mass(kind, vector, colour, v) for v in range(256)) for colour in range(3)]
     tolerance = 0.01 if isinstance(kind, SoftmaxLikelihood) else 12
-    assert kind.expected(outputs).flatten().tolist() == pytest.approx(wanted, abs=tolerance)
+    assert kind.mean_image(outputs).flatten().tolist() == pytest.approx(wanted, abs=tolerance)
 
 
 @pytest.mark.parametrize("value", [0, 1, 128, 254, 255])
@@ -119,11 +119,11 @@ def test_gradients_stay_finite_far_from_the_mean(value: int) -> None:
         torch.tensor([0.0, 40.0, -40.0, 0.0, -60.0, 90.0, -30.0, 20.0, -80.0]).repeat(3).view(1, 27, 1, 1)
     )
     outputs = outputs.clone().requires_grad_()
-    nats = LogisticLikelihood(3).nats(outputs, torch.full((1, 3, 1, 1), value, dtype=torch.uint8))
+    nats = LogisticLikelihood(3).nll(outputs, torch.full((1, 3, 1, 1), value, dtype=torch.uint8))
     nats.sum().backward()
     assert nats.isfinite().all() and outputs.grad is not None and outputs.grad.isfinite().all()
 
 
 def test_the_configuration_names_it() -> None:
-    assert likelihood(AutoencoderConfig()).channels == 768
-    assert likelihood(AutoencoderConfig(likelihood="logistic", mixtures=4)).channels == 36
+    assert build_likelihood(AutoencoderConfig()).channels == 768
+    assert build_likelihood(AutoencoderConfig(likelihood="logistic", mixtures=4)).channels == 36

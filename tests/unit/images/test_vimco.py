@@ -9,7 +9,7 @@ from torch import Tensor
 
 from speechvq.config.images import AutoencoderConfig, ImageVimcoConfig
 from speechvq.images import vimco
-from speechvq.images.vimco import ImageVimco, leave_one_out, log_mean_weight, score
+from speechvq.images.vimco import ImageVimco, leave_one_out, log_mean_weight, vimco_weights
 
 K = 3
 
@@ -33,7 +33,7 @@ def test_the_gradient_is_unbiased(samples: int, seed: int) -> None:
         log_weights = joint[list(draw)][None] - log_q
         chance = log_q.sum().exp()
         expected_bound = expected_bound + chance * log_mean_weight(log_weights)[0]
-        signal, share = score(log_weights)
+        signal, share = vimco_weights(log_weights)
         surrogate = (signal * log_q + share * log_weights).sum()
         expected_surrogate = expected_surrogate + chance.detach() * surrogate
     wanted = torch.autograd.grad(expected_bound, [logits, joint], retain_graph=True)
@@ -66,9 +66,11 @@ def test_more_samples_bound_more_tightly_and_all_of_them_exactly() -> None:
 
 def tiny(samples: int, **changes: int) -> ImageVimco:
     torch.manual_seed(0)
-    sizes = AutoencoderConfig(size=8, blocks=1, units=6, likelihood="logistic", mixtures=2)
+    sizes = AutoencoderConfig(size=8, blocks=1, channels=6, likelihood="logistic", mixtures=2)
     return ImageVimco(
-        ImageVimcoConfig(autoencoder=sizes, num_codes=5, dim=3, per_position=2, samples=samples, **changes)
+        ImageVimcoConfig(
+            autoencoder=sizes, num_codes=5, dim=3, codes_per_position=2, samples=samples, **changes
+        )
     )
 
 
@@ -77,13 +79,13 @@ PIXELS = torch.randint(0, 256, (3, 3, 8, 8), generator=torch.Generator().manual_
 
 @torch.no_grad()
 def test_one_sample_is_the_evidence_lower_bound() -> None:
-    bound = tiny(1).bound(PIXELS)
+    bound = tiny(1).elbo(PIXELS)
     torch.testing.assert_close(bound.total, bound.reconstruction + bound.latents)
 
 
 @torch.no_grad()
 def test_more_samples_cost_at_most_the_sum_of_the_parts() -> None:
-    bound = tiny(20).bound(PIXELS)
+    bound = tiny(20).elbo(PIXELS)
     assert (bound.total < bound.reconstruction + bound.latents).all()
 
 
@@ -91,12 +93,12 @@ def test_more_samples_cost_at_most_the_sum_of_the_parts() -> None:
 def test_a_uniform_posterior_and_decoder_need_eight_bits() -> None:
     torch.manual_seed(0)
     config = ImageVimcoConfig(
-        autoencoder=AutoencoderConfig(size=8, units=4), num_codes=5, dim=3, per_position=2
+        autoencoder=AutoencoderConfig(size=8, channels=4), num_codes=5, dim=3, codes_per_position=2
     )
     model = ImageVimco(config)
     for parameter in [*model.encoder.project.parameters(), *model.decoder.up[-1].parameters()]:
         parameter.zero_()
-    bound = model.bound(PIXELS)
+    bound = model.elbo(PIXELS)
     assert (bound.total / (192 * math.log(2))).tolist() == pytest.approx([8.0] * 3, abs=1e-5)
     assert bound.latents.tolist() == pytest.approx([0.0] * 3, abs=1e-4)
 
@@ -127,7 +129,7 @@ def test_the_step_follows_the_estimator() -> None:
     log_posterior = model._log_posterior(PIXELS)
     codes, log_q = model._draw(log_posterior, 4)
     log_weights = -model._nats(PIXELS, codes) - codes[0, 0].numel() * math.log(5) - log_q
-    signal, share = score(log_weights)
+    signal, share = vimco_weights(log_weights)
     (-(signal * log_q + share * log_weights).sum() / PIXELS.numel()).backward()
     for ours, written_out in zip(got, [p.grad for p in model.parameters()]):
         torch.testing.assert_close(ours, written_out, rtol=1e-4, atol=1e-7)

@@ -56,7 +56,7 @@ def kneser_ney(training: list[np.ndarray], order: int, history: list[int], code:
 def test_it_equals_the_recursion_by_loops_and_sums_to_one(order: int) -> None:
     training = strings(5)
     ngram, new = Ngram(training, K, order), strings(1, seed=7)[0][:12]
-    nats = ngram.nats([new])[0]
+    nats = ngram.nll([new])[0]
     for n in range(len(new)):
         every = [kneser_ney(training, order, new[:n].tolist(), code) for code in range(K)]
         assert sum(every) == pytest.approx(1)
@@ -65,21 +65,21 @@ def test_it_equals_the_recursion_by_loops_and_sums_to_one(order: int) -> None:
 
 def test_codes_and_contexts_never_seen_cost_a_finite_number() -> None:
     ngram = Ngram([np.array([0, 1, 0, 1])], 1000, 3)
-    nats = np.concatenate(ngram.nats([np.array([999, 998]), np.array([0])]))
+    nats = np.concatenate(ngram.nll([np.array([999, 998]), np.array([0])]))
     assert np.isfinite(nats).all() and nats[0] > math.log(1000) > nats[2]
-    assert np.allclose(Ngram([], K, 0).nats([np.array([1, 2])])[0], math.log(K))
+    assert np.allclose(Ngram([], K, 0).nll([np.array([1, 2])])[0], math.log(K))
     with pytest.raises(ValueError, match="no codes to count"):
         Ngram([np.empty(0, np.int64)], K, 1)
 
 
 def test_longer_contexts_help_where_there_is_something_to_know() -> None:
     training, heldout = strings(100), strings(20, seed=1)
-    bits = [float(np.concatenate(Ngram(training, K, order).nats(heldout)).mean()) for order in range(5)]
+    bits = [float(np.concatenate(Ngram(training, K, order).nll(heldout)).mean()) for order in range(5)]
     assert bits[0] == pytest.approx(math.log(K)) and bits[0] > bits[1] > bits[2] > bits[3] + 0.1
     assert abs(bits[4] - bits[3]) < 0.1  # the chain is of second order: more context is no use, and no harm
 
 
 def test_strings_keep_their_lengths() -> None:
     lengths = [0, 3, 1, 0]
-    nats = Ngram(strings(3), K, 2).nats([np.zeros(n, np.uint16) for n in lengths])
+    nats = Ngram(strings(3), K, 2).nll([np.zeros(n, np.uint16) for n in lengths])
     assert [len(each) for each in nats] == lengths

@@ -19,7 +19,9 @@ GRIDS = {"plain": Grid(5, 4, 1, 6), "several": Grid(3, 3, 3, 5)}
 def model_of(grid: Grid, *, layers: int = 5, reach: int = 1, condition: int = 0, seed: int = 0) -> PixelCNN:
     """Random weights, large enough that everything that is seen makes a difference."""
     torch.manual_seed(seed)
-    model = PixelCNN(PixelCNNConfig(layers=layers, channels=8, reach=reach, hidden=12), grid, condition)
+    model = PixelCNN(
+        PixelCNNConfig(layers=layers, channels=8, kernel_radius=reach, hidden_channels=12), grid, condition
+    )
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(1.7)
@@ -27,7 +29,7 @@ def model_of(grid: Grid, *, layers: int = 5, reach: int = 1, condition: int = 0,
 
 
 def codes_of(grid: Grid, batch: int = 1, seed: int = 0) -> Tensor:
-    shape = (batch, grid.height, grid.width, grid.per_position)
+    shape = (batch, grid.height, grid.width, grid.codes_per_position)
     return torch.randint(grid.num_codes, shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -56,7 +58,9 @@ def test_the_gradient_reaches_what_one_layer_may_see(reach: int) -> None:
     """Of a grid's middle: rows above within reach, and the row so far; by the vectors of the codes read."""
     grid = Grid(7, 7, 1, 4)
     model, seen = model_of(grid, layers=1, reach=reach), []
-    model.read.register_forward_hook(lambda _, __, output: seen.append(output) or output.retain_grad())
+    model.code_embedding.register_forward_hook(
+        lambda _, __, output: seen.append(output) or output.retain_grad()
+    )
     model(codes_of(grid))[0, 3, 3].square().sum().backward()
     touched = seen[0].grad[0, :, :, 0].abs().sum(-1) > 0
     wanted = torch.zeros(7, 7, dtype=torch.bool)
@@ -74,7 +78,7 @@ def test_cached_sampling_is_the_naive_one(name: str, condition: int) -> None:
     grid = GRIDS[name]
     model = model_of(grid, layers=3, reach=2, condition=condition)
     told = torch.randn(2, condition, dtype=torch.float64) if condition else None
-    uniforms = torch.rand(2, grid.height, grid.width, grid.per_position, dtype=torch.float64)
+    uniforms = torch.rand(2, grid.height, grid.width, grid.codes_per_position, dtype=torch.float64)
     assert torch.equal(sample_grids(model, uniforms, told), naive(model, uniforms, told))
 
 
@@ -88,7 +92,7 @@ def test_every_position_may_be_told_something_of_its_own(name: str) -> None:
     everywhere = told[:, None, None].expand(-1, grid.height, grid.width, -1)
     assert torch.allclose(model(codes, everywhere), model(codes, told), atol=1e-12)
     own = torch.randn(2, grid.height, grid.width, 3, dtype=torch.float64)
-    uniforms = torch.rand(2, grid.height, grid.width, grid.per_position, dtype=torch.float64)
+    uniforms = torch.rand(2, grid.height, grid.width, grid.codes_per_position, dtype=torch.float64)
     assert torch.equal(sample_grids(model, uniforms, own), naive(model, uniforms, own))
 
 
@@ -115,7 +119,7 @@ def test_a_grid_does_not_depend_on_its_company() -> None:
 def test_the_probabilities_of_all_grids_sum_to_one() -> None:
     grid = Grid(2, 2, 2, 2)
     every = torch.tensor(list(itertools.product(range(2), repeat=8))).view(-1, 2, 2, 2)
-    assert float((-model_of(grid).nats(every)).exp().sum()) == pytest.approx(1.0, rel=1e-6)
+    assert float((-model_of(grid).nll(every)).exp().sum()) == pytest.approx(1.0, rel=1e-6)
 
 
 @torch.no_grad()
@@ -129,7 +133,7 @@ def test_nats_are_those_of_the_logits() -> None:
         )
         for b in range(2)
     ]
-    assert model.nats(codes).tolist() == pytest.approx(wanted, rel=1e-5)
+    assert model.nll(codes).tolist() == pytest.approx(wanted, rel=1e-5)
 
 
 @torch.no_grad()
@@ -138,7 +142,7 @@ def test_an_untrained_head_of_zeros_is_uniform() -> None:
     model = model_of(grid)
     model.head.weight.zero_()
     model.head.bias.zero_()
-    assert model.nats(codes_of(grid)).tolist() == pytest.approx([27 * math.log(5)], rel=1e-6)
+    assert model.nll(codes_of(grid)).tolist() == pytest.approx([27 * math.log(5)], rel=1e-6)
 
 
 def test_a_condition_reaches_every_code() -> None:
@@ -155,17 +159,19 @@ def test_a_guess_counts_as_far_as_it_is_believed(name: str) -> None:
     """Its logits times the trust, which what came before decides, are added at its own code and nowhere else."""
     grid = GRIDS[name]
     torch.manual_seed(0)
-    config = PixelCNNConfig(layers=3, channels=8, reach=1, hidden=12)
+    config = PixelCNNConfig(layers=3, channels=8, kernel_radius=1, hidden_channels=12)
     model = PixelCNN(config, grid, guessed=True).double().eval()
-    codes, trust = codes_of(grid), model.head.trust
+    codes, trust = codes_of(grid), model.head.prior_gate
     assert trust is not None
     contexts: list[Tensor] = []
     trust.register_forward_hook(lambda _, given, __: contexts.append(given[0]))
-    guess = torch.randn(1, grid.height, grid.width, grid.per_position, grid.num_codes, dtype=torch.float64)
+    guess = torch.randn(
+        1, grid.height, grid.width, grid.codes_per_position, grid.num_codes, dtype=torch.float64
+    )
     without, told = model(codes, guess=torch.zeros_like(guess)), model(codes, guess=guess)
     believed = (contexts[0] @ trust.weight.t() + trust.bias).exp().log1p()
     torch.testing.assert_close(told, without + believed.unsqueeze(-1) * guess)
-    uniforms = torch.rand(2, grid.height, grid.width, grid.per_position, dtype=torch.float64)
+    uniforms = torch.rand(2, grid.height, grid.width, grid.codes_per_position, dtype=torch.float64)
     strong = 50 * guess.expand(2, -1, -1, -1, -1)
     drawn = sample_grids(model, uniforms, guess=strong)
     assert torch.equal(drawn, naive(model, uniforms, None, strong))

@@ -8,13 +8,13 @@ import pytest
 import torch
 import yaml
 
-from helpers.tiny_prior import CONFIGS, SPEAKERS, TOLD, VOCABULARY, prior_of, walk
+from helpers.tiny_prior import CODE_SPEC, CONFIGS, SPEAKERS, TOLD, prior_of, walk
 from speechvq.config import SequencePriorConfig, to_mapping
 from speechvq.errors import UserError
 from speechvq.io.tensors import read_tensors, write_tensors
-from speechvq.priors.sequence.code_spec import Vocabulary
+from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.model_directory import CONFIG, WEIGHTS, load_prior, save_prior
-from speechvq.priors.sequence.sampling import code_nats
+from speechvq.priors.sequence.sampling import code_nll
 
 WORDS = {"num_codes": 8, "frame_rate_hz": 50.0, "codebook": "0123456789abcdef"}
 
@@ -34,7 +34,7 @@ def refusal(folder: Path) -> str:
 
 
 def rewrite(folder: Path, **changes: object) -> None:
-    mapping = to_mapping(TOLD) | {"vocabulary": WORDS, "speakers": list(SPEAKERS)} | changes
+    mapping = to_mapping(TOLD) | {"code_spec": WORDS, "speakers": list(SPEAKERS)} | changes
     (folder / CONFIG).write_text(yaml.safe_dump(mapping))
 
 
@@ -44,9 +44,9 @@ def test_what_is_saved_predicts_the_same(name: str, tmp_path: Path) -> None:
     save_prior(tmp_path / "run/model", saved)
     for place in (tmp_path / "run", tmp_path / "run/model"):
         prior = load_prior(place)
-        assert (prior.config, prior.vocabulary, prior.speakers) == (saved.config, VOCABULARY, saved.speakers)
+        assert (prior.config, prior.code_spec, prior.speakers) == (saved.config, CODE_SPEC, saved.speakers)
         assert not prior.training
-        assert (code_nats(prior, [walk(9, 0)], [0])[0] == code_nats(saved, [walk(9, 0)], [0])[0]).all()
+        assert (code_nll(prior, [walk(9, 0)], [0])[0] == code_nll(saved, [walk(9, 0)], [0])[0]).all()
     assert sorted(path.name for path in (tmp_path / "run/model").iterdir()) == [CONFIG, WEIGHTS]
 
 
@@ -66,15 +66,15 @@ def test_a_folder_without_a_prior_is_said(tmp_path: Path, folder: Path) -> None:
         ({"speakers": "ada"}, "'speakers' must list"),
         ({"speakers": []}, "contradict one another"),
         ({"speakers": ["a", "b", "c"]}, "asks for (3, 3)"),
-        ({"vocabulary": None}, "'vocabulary' must give num_codes, frame_rate_hz and codebook"),
-        ({"vocabulary": {"num_codes": 8}}, "'vocabulary' must give"),
-        ({"vocabulary": WORDS | {"num_codes": 9}}, "asks for (9,)"),
-        ({"vocabulary": WORDS | {"num_codes": 10**12}}, "expected 1 to 65536"),
-        ({"vocabulary": WORDS | {"num_codes": True}}, "expected 1 to 65536"),
-        ({"vocabulary": WORDS | {"frame_rate_hz": float("nan")}}, "expected codes a second"),
-        ({"vocabulary": WORDS | {"frame_rate_hz": "50"}}, "expected codes a second"),
-        ({"vocabulary": WORDS | {"codebook": 5}}, "expected a fingerprint"),
-        ({"vocabulary": WORDS | {"codebook": "x" * 65}}, "expected a fingerprint"),
+        ({"code_spec": None}, "'code_spec' must give num_codes, frame_rate_hz and codebook"),
+        ({"code_spec": {"num_codes": 8}}, "'code_spec' must give"),
+        ({"code_spec": WORDS | {"num_codes": 9}}, "asks for (9,)"),
+        ({"code_spec": WORDS | {"num_codes": 10**12}}, "expected 1 to 65536"),
+        ({"code_spec": WORDS | {"num_codes": True}}, "expected 1 to 65536"),
+        ({"code_spec": WORDS | {"frame_rate_hz": float("nan")}}, "expected codes per second"),
+        ({"code_spec": WORDS | {"frame_rate_hz": "50"}}, "expected codes per second"),
+        ({"code_spec": WORDS | {"codebook": 5}}, "expected a fingerprint"),
+        ({"code_spec": WORDS | {"codebook": "x" * 65}}, "expected a fingerprint"),
         ({"network": "gru"}, "tensor 'network.gru.weight_hh_l0' is missing"),
         ({"network": "lstm"}, "network: expected one of wavenet, gru"),
         ({"netwrok": "gru"}, "did you mean 'network'?"),
@@ -91,8 +91,14 @@ def test_configurations_that_do_not_fit_are_named(
 @pytest.mark.parametrize("network", ["wavenet", "gru"])
 def test_the_largest_sizes_are_refused_before_memory_is_taken(folder: Path, network: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    huge = {"stacks": 32, "layers": 14, "residual": 4096, "skip": 4096, "hidden": 4096}
-    rewrite(folder, network=network, wavenet=huge, gru={"layers": 16, "hidden": 4096}, speaker=4096)
+    huge = {
+        "stacks": 32,
+        "layers": 14,
+        "residual_channels": 4096,
+        "skip_channels": 4096,
+        "hidden_channels": 4096,
+    }
+    rewrite(folder, network=network, wavenet=huge, gru={"layers": 16, "hidden_size": 4096}, speaker_dim=4096)
     assert "the configuration asks for" in refusal(folder)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000, "kilobytes"
 
@@ -111,11 +117,11 @@ def test_harmed_weights_are_refused(folder: Path, harm: str) -> None:
     if harm == "extra":
         tensors["more"] = torch.zeros(3)
     elif harm == "missing":
-        del tensors["codes.weight"]
+        del tensors["code_embedding.weight"]
     elif harm == "type":
-        tensors["codes.weight"] = tensors["codes.weight"].double()
+        tensors["code_embedding.weight"] = tensors["code_embedding.weight"].double()
     elif harm == "nan":
-        tensors["codes.weight"][0, 0] = torch.nan
+        tensors["code_embedding.weight"][0, 0] = torch.nan
     write_tensors(path, tensors)
     if harm == "cut":
         path.write_bytes(content[:-1])
@@ -137,20 +143,20 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         ({}, ""),
         ({"frame_rate_hz": 50.000000001}, ""),
         ({"num_codes": 9}, "8 codes, not 9"),
-        ({"frame_rate_hz": 100.0}, "50 codes a second, not 100"),
+        ({"frame_rate_hz": 100.0}, "50 codes per second, not 100"),
         ({"codebook": "fedcba9876543210"}, "codebook 0123456789abcdef, not fedcba9876543210"),
         ({"codebook": ""}, "codebook 0123456789abcdef, not unknown"),
     ],
 )
 def test_what_vocabularies_differ_in(change: dict[str, object], said: str) -> None:
-    assert VOCABULARY.difference(dataclasses.replace(VOCABULARY, **change)) == said  # type: ignore[arg-type]
+    assert CODE_SPEC.difference(dataclasses.replace(CODE_SPEC, **change)) == said  # type: ignore[arg-type]
 
 
 def test_nothing_shows_that_unknown_codebooks_are_one() -> None:
-    unknown = Vocabulary(8, 50.0, "")
+    unknown = CodeSpec(8, 50.0, "")
     assert unknown.difference(unknown) == "codebook unknown, not unknown"
 
 
 def test_the_default_configuration_is_the_papers() -> None:
     config = SequencePriorConfig()
-    assert config.network == "wavenet" and not config.speaker
+    assert config.network == "wavenet" and not config.speaker_dim

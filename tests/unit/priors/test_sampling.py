@@ -7,8 +7,8 @@ import torch
 from helpers.reference import draw as draw_by_loops
 from helpers.tiny_prior import CODES, CONFIGS, TOLD, WAVENET, prior_of, walk
 from speechvq import categorical
-from speechvq.priors.sequence.prior import State
-from speechvq.priors.sequence.sampling import code_nats, sample_codes
+from speechvq.priors.sequence.prior import PriorState
+from speechvq.priors.sequence.sampling import code_nll, sample_codes
 from speechvq.speech.sampling import sampler
 
 
@@ -40,7 +40,7 @@ def test_every_code_is_drawn_from_the_parallel_logits(name: str, monkeypatch: py
     prior, prompt = prior_of(CONFIGS[name]), walk(17, 3)
     codes = sample_codes(prior, 30, [0, 1, 1], prompt=prompt, seed=5)
     whole = torch.from_numpy(np.concatenate([np.tile(prompt, (3, 1)), codes], axis=1))
-    logits, _ = prior.predict(whole, prior.start(3), torch.tensor([0, 1, 1]))
+    logits, _ = prior.predict(whole, prior.initial_state(3), torch.tensor([0, 1, 1]))
     assert torch.allclose(torch.stack(seen, dim=1), logits[:, 17:], atol=1e-4)
 
 
@@ -56,7 +56,7 @@ def test_shares_are_the_models() -> None:
     """First codes of many strings against the distribution after the beginning."""
     prior = prior_of(WAVENET)
     drawn = np.bincount(sample_codes(prior, 1, [0] * 4000)[:, 0], minlength=CODES) / 4000
-    logits, _ = prior.next(prior.start(1), torch.tensor([0]))
+    logits, _ = prior.predict_next(prior.initial_state(1), torch.tensor([0]))
     assert np.abs(drawn - logits.softmax(-1).detach().numpy()[0]).max() < 0.03
 
 
@@ -65,8 +65,8 @@ def test_nothing_and_empty_prompts() -> None:
     assert sample_codes(prior, 0, [0, 0]).shape == (2, 0)
     empty = np.empty(0, np.int64)
     assert np.array_equal(sample_codes(prior, 5, [0], prompt=empty), sample_codes(prior, 5, [0]))
-    assert [len(each) for each in code_nats(prior, [empty, walk(3, 0)], [0, 0])] == [0, 3]
-    assert code_nats(prior, [], []) == []
+    assert [len(each) for each in code_nll(prior, [empty, walk(3, 0)], [0, 0])] == [0, 3]
+    assert code_nll(prior, [], []) == []
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -75,10 +75,10 @@ def test_the_nats_of_strings_side_by_side_are_those_of_each_alone(
 ) -> None:
     monkeypatch.setattr("speechvq.priors.sequence.sampling.PIECE", 7)
     prior, strings = prior_of(CONFIGS[name]), [walk(n, n) for n in (20, 1, 33)]
-    together = code_nats(prior, strings, [0, 1, 1])
+    together = code_nll(prior, strings, [0, 1, 1])
     for string, speaker, nats in zip(strings, [0, 1, 1], together):
         codes = torch.from_numpy(string)[None]
-        logits, _ = prior.predict(codes, prior.start(1), torch.tensor([speaker]))
+        logits, _ = prior.predict(codes, prior.initial_state(1), torch.tensor([speaker]))
         wanted = -logits.detach().log_softmax(-1).gather(2, codes[..., None])[0, :, 0].double().numpy()
         assert np.allclose(nats, wanted, atol=1e-5) and nats.dtype == np.float64
 
@@ -88,10 +88,10 @@ def test_the_nats_of_strings_side_by_side_are_those_of_each_alone(
 def test_memory_does_not_grow_with_the_length(name: str) -> None:
     """What a string leaves behind for the next code, whole storages counted, after thirty codes and more."""
     prior, sizes = prior_of(CONFIGS[name]), []
-    state, speaker = prior.start(4), torch.tensor([0, 1, 0, 1])
+    state, speaker = prior.initial_state(4), torch.tensor([0, 1, 0, 1])
     for n in range(300):
-        _, memory = prior.next(state, speaker)
-        state = State(torch.full((4, 1), n % CODES), memory)
+        _, memory = prior.predict_next(state, speaker)
+        state = PriorState(torch.full((4, 1), n % CODES), memory)
         sizes.append(sum(tensor.untyped_storage().nbytes() for tensor in memory))
     assert len(set(sizes[30:])) == 1
     told: list[int] = []

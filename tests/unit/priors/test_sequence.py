@@ -19,7 +19,7 @@ def strings(length: int = 20, seed: int = 0) -> Tensor:
 
 
 def parallel(prior: SequencePrior, codes: Tensor) -> Tensor:
-    return prior.predict(codes, prior.start(len(codes)), VOICES)[0]
+    return prior.predict(codes, prior.initial_state(len(codes)), VOICES)[0]
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -38,7 +38,7 @@ def test_no_code_changes_a_prediction_before_it_or_its_own(name: str) -> None:
 @torch.no_grad()
 def test_pieces_give_the_logits_of_the_whole(name: str, pieces: tuple[int, ...]) -> None:
     prior, codes = prior_of(CONFIGS[name]), strings()
-    state, found = prior.start(3), []
+    state, found = prior.initial_state(3), []
     for piece in codes.split(list(pieces), dim=1):
         logits, state = prior.predict(piece, state, VOICES)
         found.append(logits)
@@ -67,7 +67,7 @@ def by_loops(weights: dict[str, np.ndarray], codes: list[int], speaker: int | No
     past: list[list[np.ndarray]] = [[] for _ in range(6)]
     rows = []
     for n in range(len(codes)):
-        x, total = weights["codes.weight"][codes[n - 1] if n else CODES], np.zeros(8)
+        x, total = weights["code_embedding.weight"][codes[n - 1] if n else CODES], np.zeros(8)
         for i in range(6):
             past[i].append(x)
             dilation, name = 2 ** (i % 3), f"network.layers.{i}."
@@ -77,7 +77,7 @@ def by_loops(weights: dict[str, np.ndarray], codes: list[int], speaker: int | No
                 a = (
                     a
                     + weights["network.voice.weight"][12 * i : 12 * i + 12]
-                    @ weights["voices.weight"][speaker]
+                    @ weights["speaker_embedding.weight"][speaker]
                 )
             z = np.tanh(a[:6]) / (1 + np.exp(-a[6:]))
             out = weights[name + "out.weight"] @ z + weights[name + "out.bias"]
@@ -85,7 +85,7 @@ def by_loops(weights: dict[str, np.ndarray], codes: list[int], speaker: int | No
         hidden = (
             weights["network.hidden.weight"] @ (total / math.sqrt(6)).clip(0) + weights["network.hidden.bias"]
         )
-        rows.append(weights["logits.weight"] @ hidden.clip(0) + weights["logits.bias"])
+        rows.append(weights["to_logits.weight"] @ hidden.clip(0) + weights["to_logits.bias"])
     return np.stack(rows)
 
 
@@ -104,7 +104,7 @@ def test_only_a_prior_that_is_told_the_speaker_hears_it() -> None:
     codes = strings()
     for name, config in CONFIGS.items():
         prior = prior_of(config)
-        other = prior.predict(codes, prior.start(3), 1 - VOICES)[0]
+        other = prior.predict(codes, prior.initial_state(3), 1 - VOICES)[0]
         assert torch.equal(parallel(prior, codes), other) == ("told" not in name)
 
 
@@ -115,9 +115,9 @@ def test_the_loss_is_the_mean_over_the_strings_own_codes() -> None:
     summed = 0.0
     for row, (first, own) in enumerate(zip(before.tolist(), length.tolist())):
         history = codes[row : row + 1, :own]
-        state = prior.start(1)
+        state = prior.initial_state(1)
         if first != CODES:
-            state = state._replace(before=torch.tensor([[first]]))
+            state = state._replace(prev_code=torch.tensor([[first]]))
         logits, _ = prior.predict(history, state, VOICES[row : row + 1])
         summed -= float(logits.detach().log_softmax(-1).gather(2, history[..., None]).sum())
     assert float(losses.nats) == pytest.approx(summed / 28, rel=1e-5) and not losses.nats.requires_grad

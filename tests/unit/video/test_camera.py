@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.tiny import python
-from speechvq.video.world.camera import DEEPEST, SPREAD, compile_camera, look, pack
+from speechvq.video.world.camera import DEEPEST, SPREAD, compile_camera, pack, render
 from speechvq.video.world.interface import PIXELS
 from speechvq.video.world.maze import build_maze, free_places
 from speechvq.video.world.textures import CEILING, FLOOR, SHARPNESSES, SIZE, paint
@@ -80,7 +80,7 @@ def scenes(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_pixels_are_exact() -> None:
     mazes, eyes, headings = scenes(12)
-    frames = look(mazes, eyes, headings, pack(textures()))
+    frames = render(mazes, eyes, headings, pack(textures()))
     rng = np.random.default_rng(1)
     for maze, eye, heading, frame in zip(mazes, eyes, headings, frames):
         for row, column in rng.integers(PIXELS, size=(60, 2)):
@@ -93,7 +93,7 @@ def test_views_along_the_grid_from_its_lines_are_exact(degrees: int) -> None:
     maze = np.full((1, 9, 9), 4, np.uint8)
     maze[0, 1:8, 1:8] = 0
     eye, heading = np.array([[4.0, 3.0]]), directions(np.array([degrees], float)).round(12)
-    frame = look(maze, eye, heading, pack(textures()))[0]
+    frame = render(maze, eye, heading, pack(textures()))[0]
     for row, column in np.random.default_rng(degrees).integers(PIXELS, size=(60, 2)):
         assert frame[row, column].tolist() == pixel(maze[0], eye[0], heading[0], row, column).tolist()
 
@@ -101,17 +101,17 @@ def test_views_along_the_grid_from_its_lines_are_exact(degrees: int) -> None:
 def test_a_view_is_the_same_in_any_company() -> None:
     mazes, eyes, headings = scenes(7)
     packed = pack(textures())
-    together = look(mazes, eyes, headings, packed)
-    assert together.tobytes() == look(mazes, eyes, headings, packed).tobytes()
+    together = render(mazes, eyes, headings, packed)
+    assert together.tobytes() == render(mazes, eyes, headings, packed).tobytes()
     for i in range(7):
-        alone = look(mazes[i : i + 1], eyes[i : i + 1], headings[i : i + 1], packed)
+        alone = render(mazes[i : i + 1], eyes[i : i + 1], headings[i : i + 1], packed)
         assert alone.tobytes() == together[i].tobytes()
 
 
 def test_the_longest_view_is_within_the_tables() -> None:
     maze = np.full((1, 3, 2 * DEEPEST), 3, np.uint8)
     maze[0, 1, 1:-1] = 0
-    frame = look(maze, np.array([[1.2, 1.5]]), np.array([[1.0, 0.0]]), pack(textures()))[0]
+    frame = render(maze, np.array([[1.2, 1.5]]), np.array([[1.0, 0.0]]), pack(textures()))[0]
     assert frame.shape == (PIXELS, PIXELS, 3) and frame.any()
 
 
@@ -122,7 +122,7 @@ def test_a_white_room_shows_straight_walls_and_even_light() -> None:
     room = np.full((1, 5, 5), 2, np.uint8)
     room[0, 1:4, 1:4] = 0
     for eye_x, depth in ((1.5, 2.5), (2.5, 1.5), (3.0, 1.0)):
-        frame = look(room, np.array([[eye_x, 2.5]]), np.array([[1.0, 0.0]]), pack(white))[0]
+        frame = render(room, np.array([[eye_x, 2.5]]), np.array([[1.0, 0.0]]), pack(white))[0]
         ahead = frame[:, PIXELS // 2 - 8 : PIXELS // 2 + 8]
         assert (ahead == ahead[:, :1]).all() and ahead.max() == (255 * light(depth) + 128) // 256
         assert (ahead[:, 0, 0].astype(float) / ahead.max()).sum() == pytest.approx(

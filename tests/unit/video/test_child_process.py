@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from speechvq.video.world.child_process import leashed
+from speechvq.video.world.child_process import die_with_parent
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has the leash")
 
@@ -29,14 +29,14 @@ def state(process: int) -> str:
 def test_the_program_gets_its_arguments_and_its_exit_code_comes_back(tmp_path: Path) -> None:
     folder = tmp_path / "it's a folder"
     folder.mkdir()
-    program = leashed(sys.executable, folder)
+    program = die_with_parent(sys.executable, folder)
     code = "import sys; print(sys.argv[1:]); sys.exit(3)"
     done = subprocess.run([program, "-c", code, "a b", "'"], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("""['a b', "'"]\n""", "", 3)
 
 
 def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    program = leashed("/bin/sleep", tmp_path)
+    program = die_with_parent("/bin/sleep", tmp_path)
     command = [sys.executable, "-c", STARTER, str(program), "60"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None

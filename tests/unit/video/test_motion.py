@@ -46,24 +46,24 @@ def places(like: Tensor) -> Tensor:
 @torch.no_grad()
 def test_a_picture_moves_by_the_pixels_that_are_asked_for(right: int, down: int) -> None:
     motion, past, action = motion_of(), codes_of(2, PAST, SQUARE), torch.tensor([1, 4])
-    motion.nearer.zero_()
+    motion.flow_basis.zero_()
     side = 4 * SQUARE.height
-    motion.always[1] = motion.always[4] = torch.tensor([right, down]).view(2, 1, 1) * 2 / side
+    motion.flow_bias[1] = motion.flow_bias[4] = torch.tensor([right, down]).view(2, 1, 1) * 2 / side
     moved = motion(past, action)
     last = motion.image.decode(past[:, -1]).double()
-    torch.testing.assert_close(moved.pictures, shifted(last, right, down))
+    torch.testing.assert_close(moved.images, shifted(last, right, down))
     places = torch.arange(side)
     across, along = ((places + by >= 0) & (places + by < side) for by in (right, down))
-    assert torch.equal(moved.known[:, 0], (along[:, None] & across).double().expand(2, -1, -1))
+    assert torch.equal(moved.visibility[:, 0], (along[:, None] & across).double().expand(2, -1, -1))
 
 
 @torch.no_grad()
 def test_what_is_near_moves_farther() -> None:
     """The way is a table's plus another one times what the network reads of each position."""
     motion, past, action = motion_of(), codes_of(1, PAST, SQUARE), torch.tensor([2])
-    motion.always.normal_()
+    motion.flow_bias.normal_()
     seen: list[Tensor] = []
-    motion.nearness.register_forward_hook(lambda _, __, output: seen.append(output))
+    motion.depth_features.register_forward_hook(lambda _, __, output: seen.append(output))
     still, way = torch.nn.functional.grid_sample, []
     torch.nn.functional.grid_sample = lambda image, places, **k: (
         way.append(places) or still(image, places, **k)
@@ -75,7 +75,7 @@ def test_what_is_near_moves_farther() -> None:
     wanted = torch.empty(1, 2, 4, 4, dtype=torch.float64)
     for i, j, d in ((i, j, d) for i in range(4) for j in range(4) for d in range(2)):
         wanted[0, d, i, j] = (
-            motion.always[2, d, i, j] + (motion.nearer[2, d, :, i, j] * seen[0][0, i, j]).sum()
+            motion.flow_bias[2, d, i, j] + (motion.flow_basis[2, d, :, i, j] * seen[0][0, i, j]).sum()
         )
     fine = torch.nn.functional.interpolate(wanted, size=16, mode="bilinear")
     torch.testing.assert_close(way[0].permute(0, 3, 1, 2), places(fine) + fine)
@@ -85,25 +85,25 @@ def test_what_is_near_moves_farther() -> None:
 @torch.no_grad()
 def test_the_nearest_entry_is_the_code_that_the_image_model_chooses(grid: Grid) -> None:
     motion, past = motion_of(grid).float(), codes_of(3, PAST, grid)
-    motion.always.normal_(std=0.3)
+    motion.flow_bias.normal_(std=0.3)
     moved = motion(past, torch.tensor([0, 1, 2]))
-    vectors, known = motion.expect(moved)
-    near = motion.near(vectors)
-    assert near.shape == (3, 4, 4, grid.per_position, grid.num_codes) and known.shape == (3, 4, 4, 1)
+    vectors, known = motion.encode_warped(moved)
+    near = motion.code_logits(vectors)
+    assert near.shape == (3, 4, 4, grid.codes_per_position, grid.num_codes) and known.shape == (3, 4, 4, 1)
     assert torch.equal(near.argmax(-1), motion.image.quantizer(vectors).codes)
     entries = motion.image.entries()
-    for g in range(grid.per_position):
+    for g in range(grid.codes_per_position):
         for k in range(grid.num_codes):
             slow = -(vectors[:, :, :, g] - entries[k, g]).square().sum(-1)
             torch.testing.assert_close(near[..., g, k], slow, atol=1e-4, rtol=1e-4)
-    assert torch.equal(known[:, 1, 2, 0], moved.known[:, 0, 4:8, 8:12].mean((1, 2)))
+    assert torch.equal(known[:, 1, 2, 0], moved.visibility[:, 0, 4:8, 8:12].mean((1, 2)))
 
 
 def test_ways_are_learnt_from_pictures_alone() -> None:
     """Things that one action carries a code aside, and the other leaves; every code is a colour here."""
     torch.manual_seed(0)
     grid = Grid(8, 8, 1, 16)
-    config = VideoPriorConfig(past=2, motion=MotionConfig(nearness=2, channels=8, blocks=1))
+    config = VideoPriorConfig(context_frames=2, motion=MotionConfig(depth_features=2, channels=8, blocks=1))
     motion, colours = Motion(config, grid, image_of(grid), ACTIONS), torch.randint(256, (16, 3)).byte()
     motion.image.decode = lambda codes: (
         colours[codes[..., 0]].permute(0, 3, 1, 2).repeat_interleave(4, 2).repeat_interleave(4, 3)
@@ -124,7 +124,7 @@ def test_ways_are_learnt_from_pictures_alone() -> None:
         motion.loss(*frames(seed)).backward()
         optimizer.step()
     assert float(motion.loss(*held).detach()) < 0.5 * before
-    inside = motion.always.detach()[:2, :, 2:6, 2:6].mean((2, 3)) * 32 / 2  # pixels
+    inside = motion.flow_bias.detach()[:2, :, 2:6, 2:6].mean((2, 3)) * 32 / 2  # pixels
     assert (
         abs(float(inside[1, 0]) - 4) < 1.5 and abs(float(inside[0, 0])) < 1 and abs(float(inside[1, 1])) < 1
     )
@@ -138,11 +138,11 @@ def test_the_image_model_is_looked_through_and_never_taught() -> None:
     assert prior.motion.training and not prior.motion.image.training
     codes, actions = codes_of(2, PAST + 1, prior.grid), torch.zeros(2, PAST).long()
     prior(codes, actions).total.backward()
-    assert prior.shown.weight.grad is not None and prior.pixelcnn.head.trust is not None
-    assert prior.pixelcnn.head.trust.weight.grad is not None
+    assert prior.warp_proj.weight.grad is not None and prior.pixelcnn.head.prior_gate is not None
+    assert prior.pixelcnn.head.prior_gate.weight.grad is not None
     assert all(p.grad is None for p in prior.motion.parameters()), "the prior's loss teaches motion"
     prior.motion.loss(codes, actions).backward()
-    assert prior.motion.always.grad is not None and all(
+    assert prior.motion.flow_bias.grad is not None and all(
         p.grad is None for p in prior.motion.image.parameters()
     )
     for name, tensor in prior.motion.image.state_dict().items():
@@ -152,14 +152,14 @@ def test_the_image_model_is_looked_through_and_never_taught() -> None:
 @torch.no_grad()
 def test_without_actions_all_move_alike() -> None:
     motion, past = motion_of(actions=False), codes_of(2, PAST, SQUARE)[:1].expand(2, -1, -1, -1, -1)
-    motion.always.normal_()
-    one, other = motion(past, torch.tensor([0, 5])).pictures
-    assert torch.equal(one, other) and len(motion.always) == 1
+    motion.flow_bias.normal_()
+    one, other = motion(past, torch.tensor([0, 5])).images
+    assert torch.equal(one, other) and len(motion.flow_bias) == 1
 
 
 def test_motion_wants_a_past_and_a_codebook() -> None:
-    with pytest.raises(UserError, match=r"model.motion.nearness with model.past=0"):
-        VideoPriorConfig(past=0, actions=False, motion=MOTION)
+    with pytest.raises(UserError, match=r"model.motion.depth_features with model.context_frames=0"):
+        VideoPriorConfig(context_frames=0, actions=False, motion=MOTION)
     with pytest.raises(UserError, match="wants the codes of a VQ-VAE"):
         VideoPrior(VideoPriorConfig(motion=MOTION), SQUARE, "abc")
 
@@ -168,7 +168,7 @@ def test_motion_wants_a_past_and_a_codebook() -> None:
 def test_what_is_shown_is_in_full_precision_in_training_of_half() -> None:
     prior = prior_of(motion=MOTION).float()
     past, action = codes_of(2, PAST, prior.grid), torch.tensor([0, 3])
-    wanted = prior.tell(past, action).guess
+    wanted = prior.condition(past, action).prior_logits
     with torch.autocast("cpu", torch.bfloat16):
-        guess = prior.tell(past, action).guess
+        guess = prior.condition(past, action).prior_logits
     assert guess is not None and guess.dtype == torch.float32 and torch.equal(guess, wanted)

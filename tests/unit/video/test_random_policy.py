@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from speechvq.video.world.interface import ACTIONS
-from speechvq.video.world.random_policy import HABITS, Wanderer
+from speechvq.video.world.random_policy import ACTION_DURATIONS, RandomPolicy
 
 LEFT, RIGHT = ACTIONS.index("left"), ACTIONS.index("right")
 
 
 def actions(seed: int, episode: int, steps: int = 4000) -> list[int]:
-    player = Wanderer(seed, episode)
+    player = RandomPolicy(seed, episode)
     return [player.act(False) for _ in range(steps)]
 
 
@@ -24,7 +24,7 @@ def test_an_episode_has_its_own_player_and_always_the_same() -> None:
 def test_every_stretch_keeps_to_its_habit() -> None:
     """Two stretches of one action never follow one another, so a stretch is a run."""
     runs = [(ACTIONS[action], len(list(run))) for action, run in itertools.groupby(actions(1, 0))][:-1]
-    for action, (_, least, most) in HABITS.items():
+    for action, (_, least, most) in ACTION_DURATIONS.items():
         lengths = {length for name, length in runs if name == action}
         assert lengths == set(range(least, most + 1)), action
 
@@ -32,11 +32,11 @@ def test_every_stretch_keeps_to_its_habit() -> None:
 def test_nothing_is_rare() -> None:
     shares = np.bincount(actions(2, 5), minlength=len(ACTIONS)) / 4000
     assert shares.min() > 0.05 and shares[0] == shares.max() < 0.5
-    assert sum(chance for chance, _, _ in HABITS.values()) == pytest.approx(1)
+    assert sum(chance for chance, _, _ in ACTION_DURATIONS.values()) == pytest.approx(1)
 
 
 def test_whom_a_wall_stops_turns() -> None:
-    player, turns = Wanderer(0, 0), []
+    player, turns = RandomPolicy(0, 0), []
     for _ in range(200):
         player.act(False)
         turns.append(player.act(True))

@@ -11,7 +11,7 @@ from helpers.image_data import model_of
 from helpers.video_data import EPISODES, FRAMES, make_world
 from speechvq.errors import UserError
 from speechvq.images.model_directory import load_image_model, save_image_model
-from speechvq.video.recording.codes import CodedEpisodes, decode_frames, encode_frames, kept_episodes
+from speechvq.video.recording.codes import CodedEpisodes, cached_episodes, decode_frames, encode_frames
 from speechvq.video.recording.dataset import episodes
 from speechvq.video.recording.episode import read_window
 
@@ -23,7 +23,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_codes_are_the_models_own_beside_what_was_done(world: Path) -> None:
     model = load_image_model(world / "model")
-    coded = kept_episodes(world / "model", model, world / "maze", "dev")
+    coded = cached_episodes(world / "model", model, world / "maze", "dev")
     paths = episodes(world / "maze", "dev")
     assert coded.codes.shape == (len(paths), FRAMES, 21, 21, 1) and coded.codes.dtype == np.uint8
     for path, codes, actions in zip(paths, coded.codes, coded.actions):
@@ -46,9 +46,9 @@ def test_frames_and_codes_there_and_back(world: Path) -> None:
 
 def test_they_are_computed_once(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_image_model(world / "model")
-    first = kept_episodes(world / "model", model, world / "maze", "train")
+    first = cached_episodes(world / "model", model, world / "maze", "train")
     monkeypatch.setattr(type(model), "encode", None)
-    again = kept_episodes(world / "model", model, world / "maze", "train")
+    again = cached_episodes(world / "model", model, world / "maze", "train")
     assert np.array_equal(first.codes, again.codes) and len(first.codes) == EPISODES - 4
 
 
@@ -66,7 +66,7 @@ def test_windows_by_number() -> None:
 def test_damaged_codes_are_named(damage: str, world: Path, tmp_path: Path) -> None:
     shutil.copytree(world / "model", tmp_path / "model")
     model = load_image_model(tmp_path / "model")
-    kept_episodes(tmp_path / "model", model, world / "maze", "dev")
+    cached_episodes(tmp_path / "model", model, world / "maze", "dev")
     path = next((tmp_path / "model/codes").rglob("000001.npz"))
     match damage:
         case "cut":
@@ -79,9 +79,9 @@ def test_damaged_codes_are_named(damage: str, world: Path, tmp_path: Path) -> No
             codes, actions = np.full((FRAMES, 21, 21, 1), 4, np.uint8), np.zeros(FRAMES - 1, np.uint8)
             np.savez(path, codes=codes, actions=actions)
     with pytest.raises(UserError, match=f"{path.name}: .*remove it, and it is made again"):
-        kept_episodes(tmp_path / "model", model, world / "maze", "dev")
+        cached_episodes(tmp_path / "model", model, world / "maze", "dev")
     path.unlink()
-    assert len(kept_episodes(tmp_path / "model", model, world / "maze", "dev").codes) == 2
+    assert len(cached_episodes(tmp_path / "model", model, world / "maze", "dev").codes) == 2
 
 
 @pytest.mark.parametrize(
@@ -94,4 +94,4 @@ def test_damaged_codes_are_named(damage: str, world: Path, tmp_path: Path) -> No
 def test_a_model_that_does_not_fit(kind: str, line: str, world: Path, tmp_path: Path) -> None:
     save_image_model(tmp_path, model_of(kind))
     with pytest.raises(UserError, match=line):
-        kept_episodes(tmp_path, load_image_model(tmp_path), world / "maze", "dev")
+        cached_episodes(tmp_path, load_image_model(tmp_path), world / "maze", "dev")

@@ -28,10 +28,10 @@ SEVERAL = Grid(3, 3, 2, 5)
 @torch.no_grad()
 def test_cached_drawing_is_the_naive_one(told: str, grid: Grid) -> None:
     prior = prior_of(grid, **TOLD[told])
-    past, action = codes_of(2, prior.config.past, prior.grid), torch.tensor([1, 4])
+    past, action = codes_of(2, prior.config.context_frames, prior.grid), torch.tensor([1, 4])
     uniforms = torch.rand(2, *prior.grid[:3], dtype=torch.float64)
     naive = draw_again_and_again(prior, past, action, uniforms)
-    assert torch.equal(prior.draw(past, action, uniforms), naive) and len(naive.unique()) > 1
+    assert torch.equal(prior.sample(past, action, uniforms), naive) and len(naive.unique()) > 1
 
 
 @torch.no_grad()
@@ -39,7 +39,7 @@ def test_the_naive_one_can_be_cut_short() -> None:
     prior, past, action = prior_of(), codes_of(1, PAST), torch.tensor([0])
     uniforms = torch.rand(1, 4, 5, 1, dtype=torch.float64)
     few = draw_again_and_again(prior, past, action, uniforms, 7).flatten()
-    whole = prior.draw(past, action, uniforms).flatten()
+    whole = prior.sample(past, action, uniforms).flatten()
     assert torch.equal(few[:7], whole[:7]) and (few[7:] == 0).all()
 
 
@@ -51,8 +51,8 @@ def test_every_code_of_the_past_is_seen_and_none_that_comes_later(told: str) -> 
     action = torch.tensor([2])
 
     def logits(past: torch.Tensor, codes: torch.Tensor, action: torch.Tensor = action) -> torch.Tensor:
-        said = prior.tell(past, action)
-        return prior.pixelcnn(codes, said.map, said.guess)[0].flatten(0, 2)
+        said = prior.condition(past, action)
+        return prior.pixelcnn(codes, said.context, said.prior_logits)[0].flatten(0, 2)
 
     before = logits(past, codes)
     assert ((logits(past, codes, torch.tensor([3])) - before).abs().amax(1) > 0).all(), "the action"
@@ -72,12 +72,12 @@ def test_every_code_of_the_past_is_seen_and_none_that_comes_later(told: str) -> 
 def test_what_is_not_told_makes_no_difference() -> None:
     codes = codes_of(2, 1, seed=1)[:, 0]
     without = prior_of(**TOLD["no_action"])
-    one, other = (without.nats(codes_of(2, PAST), torch.full((2,), a), codes) for a in (0, 5))
-    assert torch.equal(one, other) and without.context.act is None
+    one, other = (without.nll(codes_of(2, PAST), torch.full((2,), a), codes) for a in (0, 5))
+    assert torch.equal(one, other) and without.context.action_embedding is None
     alone = prior_of(**TOLD["no_past"])
-    assert alone.context.read is None and alone.nats(codes_of(2, 0), torch.zeros(2).long(), codes).shape == (
-        2,
-    )
+    assert alone.context.code_embedding is None and alone.nll(
+        codes_of(2, 0), torch.zeros(2).long(), codes
+    ).shape == (2,)
 
 
 @pytest.mark.parametrize("told", ["prior", "motion"])
@@ -86,14 +86,14 @@ def test_the_probabilities_of_all_frames_sum_to_one(told: str) -> None:
     prior = prior_of(Grid(2, 2, 1, 3), **TOLD[told])
     every = torch.tensor(list(itertools.product(range(3), repeat=4))).view(-1, 2, 2, 1)
     past = codes_of(1, PAST, prior.grid).expand(len(every), -1, -1, -1, -1)
-    nats = prior.nats(past, torch.full((len(every),), 3), every)
+    nats = prior.nll(past, torch.full((len(every),), 3), every)
     assert float((-nats).exp().sum()) == pytest.approx(1.0, rel=1e-6)
 
 
 def test_the_loss_is_of_the_last_frame_under_the_last_action() -> None:
     prior, codes, actions = prior_of(), codes_of(2, PAST + 1), torch.tensor([[0, 1, 2], [5, 4, 3]])
     losses = prior(codes, actions)
-    wanted = prior.nats(codes[:, :-1], torch.tensor([2, 3]), codes[:, -1]).mean() / 20
+    wanted = prior.nll(codes[:, :-1], torch.tensor([2, 3]), codes[:, -1]).mean() / 20
     assert losses.total.item() == pytest.approx(wanted.item()) and losses.nats.item() == losses.total.item()
     assert not losses.nats.requires_grad
     alone = prior_of(**TOLD["no_past"])
@@ -101,22 +101,25 @@ def test_the_loss_is_of_the_last_frame_under_the_last_action() -> None:
 
 
 def test_noise_is_for_training_only() -> None:
-    prior, codes, actions = prior_of(noise=0.5), codes_of(4, PAST + 1), torch.zeros(4, PAST).long()
+    prior, codes, actions = prior_of(context_noise=0.5), codes_of(4, PAST + 1), torch.zeros(4, PAST).long()
     quiet = prior(codes, actions).nats
     assert prior(codes, actions).nats == quiet
     prior.train()
     noisy = [prior(codes, actions).nats.item() for _ in range(2)]
     assert len({*noisy, quiet.item()}) == 3
-    assert prior_of(noise=0.0).train()(codes, actions).nats == quiet
+    assert prior_of(context_noise=0.0).train()(codes, actions).nats == quiet
 
 
 @pytest.mark.parametrize("grid", [SMALL, SEVERAL], ids=["plain", "several"])
 @torch.no_grad()
 def test_codes_of_one_look_are_alike_from_the_beginning(grid: Grid) -> None:
-    prior, vectors = prior_of(grid), torch.randn(grid.num_codes, grid.per_position, 3, dtype=torch.float64)
+    prior, vectors = (
+        prior_of(grid),
+        torch.randn(grid.num_codes, grid.codes_per_position, 3, dtype=torch.float64),
+    )
     vectors[1] = vectors[0]
     prior.pixelcnn.head.bias.zero_()
-    prior.lay(vectors)
+    prior.init_code_embeddings(vectors)
     past, codes, action = codes_of(1, PAST, grid), codes_of(1, 1, grid)[:, 0], torch.tensor([0])
     logits = prior.pixelcnn(codes, prior.context(past, action))
     assert torch.allclose(logits[..., 0], logits[..., 1]) and not torch.allclose(
@@ -126,9 +129,9 @@ def test_codes_of_one_look_are_alike_from_the_beginning(grid: Grid) -> None:
     assert (swapped != past).any() and torch.allclose(
         prior.context(swapped, action), prior.context(past, action)
     )
-    for read in (prior.context.read, prior.pixelcnn.read):
-        assert read is not None and float(read.table.weight.std()) == pytest.approx(1.0, abs=0.35)
-    prior_of(**TOLD["no_past"]).lay(torch.randn(6, 1, 3, dtype=torch.float64))
+    for read in (prior.context.code_embedding, prior.pixelcnn.code_embedding):
+        assert read is not None and float(read.embedding.weight.std()) == pytest.approx(1.0, abs=0.35)
+    prior_of(**TOLD["no_past"]).init_code_embeddings(torch.randn(6, 1, 3, dtype=torch.float64))
 
 
 def test_a_rollout_feeds_itself_what_it_drew() -> None:
@@ -159,8 +162,8 @@ def test_a_rollout_depends_on_seed_and_place_not_on_company_or_on_what_follows()
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"past": 0}, "model.actions=true with model.past=0"),
-        ({"pixelcnn": PixelCNNConfig(classes=True)}, "frames have no classes"),
+        ({"context_frames": 0}, "model.actions=true with model.context_frames=0"),
+        ({"pixelcnn": PixelCNNConfig(class_conditional=True)}, "frames have no classes"),
     ],
 )
 def test_settings_that_contradict_one_another(settings: dict[str, object], line: str) -> None:
