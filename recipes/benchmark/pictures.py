@@ -27,7 +27,7 @@ from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
 from speechvq.priors.grid.sampling import sample_grids
 from speechvq.runtime.precision import has_bf16_products
 from speechvq.training.tasks.images import encoder_of
-from timing import REPEATS, in_turn, one_core, write_part
+from timing import REPEATS, in_turn, one_core, rounds, write_part
 
 MODEL, PRIOR = Path("recipes/cifar10/vqvae.yaml"), Path("recipes/cifar10/prior.yaml")
 GRID = Grid(32, 32, 1, 512)
@@ -39,6 +39,9 @@ def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    parser.add_argument(
+        "--brief", action="store_true", help="one round of each measurement, to try the script"
+    )
     return parser
 
 
@@ -48,8 +51,9 @@ def main() -> None:
     one_core()
     model, prior = read_run(MODEL), read_run(PRIOR)
     assert isinstance(model, ImageVQRun) and isinstance(prior, PixelCNNRun)
-    steps = measure_steps(model.model, BATCH, compiled=shutil.which("c++") is not None)
-    write_part(arguments.json, steps | measure_drawing(prior.model, GRID))
+    compiled, repeats = shutil.which("c++") is not None and not arguments.brief, rounds(arguments.brief)
+    steps = measure_steps(model.model, BATCH, compiled=compiled, repeats=repeats)
+    write_part(arguments.json, steps | measure_drawing(prior.model, GRID, repeats=repeats))
 
 
 def measure_steps(

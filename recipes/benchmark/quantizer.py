@@ -15,7 +15,7 @@ from torch import Tensor
 
 from speechvq.config import QuantizerConfig
 from speechvq.quantizer import VectorQuantizer
-from timing import REPEATS, in_turn, one_thread, write_part
+from timing import REPEATS, in_turn, one_thread, rounds, write_part
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -28,6 +28,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--kept-memory", action="store_true", help="compare in a process that keeps freed memory"
     )
     parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    parser.add_argument(
+        "--brief", action="store_true", help="one round of each measurement, to try the script"
+    )
     return parser
 
 
@@ -36,7 +39,8 @@ def main() -> None:
     arguments = build_parser().parse_args()
     one_thread(keep_memory=arguments.kept_memory)
     name = f"{arguments.codes}{'_kept_memory' if arguments.kept_memory else ''}"
-    write_part(arguments.json, measure(name, arguments.codes, arguments.dim, arguments.vectors))
+    repeats = 2 * rounds(arguments.brief)
+    write_part(arguments.json, measure(name, arguments.codes, arguments.dim, arguments.vectors, repeats))
 
 
 def measure(name: str, codes: int, dim: int, count: int, repeats: int = 2 * REPEATS) -> dict[str, Any]:

@@ -1,55 +1,63 @@
 #!/usr/bin/env bash
-# How fast everything is, against the usual code and against what the machine can do: sampling, training, quantiser,
-# pictures.
+# Speed of sampling, training, the quantizer and the image models, beside the usual code and the machine's limits.
 #
 #   bash recipes/benchmark/run.sh [--stage N] [--stop-stage N] [--json exp/benchmark/benchmark.json] [--exp exp/benchmark]
-#                                 [--model exp/mini]
+#                                 [--model MODEL] [--schedule full|brief]
 #
-# Under ten minutes on a quiet machine. Seconds are of the processor, on one core, in turn with what they are compared
-# with, medians of five or more, a process each; only the last figure, time against the amount of sound, is by the clock
-# and on all cores. --model is a trained model to hold bf16 weights against fp32 on; without it and without a mini recipe
-# that ran, the weights are random, and the table says so.
+# It takes under ten minutes on a quiet machine. Times are processor seconds on one core, medians of five rounds; the
+# works that are compared run in turn, in one process. Only the last figure, time against the amount of audio, is wall-clock
+# time on all cores. --model is a trained model on which bf16 weights are compared with fp32. Without it, and if the mini
+# recipe has not run, the weights are random, and the table says so. --schedule brief makes one short round of each
+# measurement, to try the scripts; its numbers mean nothing.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
-exp=exp/benchmark json="" model=exp/mini
-parse_flags "json=json exp=exp model=model" "$@"
+exp=exp/benchmark json="" model="" schedule=full
+parse_flags "json=json exp=exp model=model schedule=schedule" "$@"
+case $schedule in
+full) brief=() ;;
+brief) brief=(--brief) ;;
+*)
+    echo "--schedule $schedule: give full or brief" >&2
+    exit 2
+    ;;
+esac
 json=${json:-$exp/benchmark.json}
 parts="$exp/parts"
-trained=()
-[ -e "$model" ] && trained=(--model "$model")
+# The mini recipe's model if it has been trained.
+[ -z "$model" ] && [ -e exp/mini/model ] && model=exp/mini
 export OMP_NUM_THREADS=1
 
 setup benchmark
 
 if stage 1 "sampling: decoder S"; then
-    python recipes/benchmark/sampling.py --size S "${trained[@]}" --json "$parts/sampling_S.json"
+    python recipes/benchmark/sampling.py "${brief[@]}" --size S ${model:+--model "$model"} --json "$parts/sampling_S.json"
 fi
 
 if stage 2 "sampling: decoder M"; then
-    python recipes/benchmark/sampling.py --size M --json "$parts/sampling_M.json"
+    python recipes/benchmark/sampling.py "${brief[@]}" --size M --json "$parts/sampling_M.json"
 fi
 
-if stage 3 "the quantiser's training step"; then
-    python recipes/benchmark/quantizer.py --codes 512 --dim 64 --vectors 8192 --json "$parts/quantizer_512.json"
-    python recipes/benchmark/quantizer.py --codes 512 --dim 64 --vectors 8192 --kept-memory \
+if stage 3 "the training step of the quantizer"; then
+    python recipes/benchmark/quantizer.py "${brief[@]}" --codes 512 --dim 64 --vectors 8192 --json "$parts/quantizer_512.json"
+    python recipes/benchmark/quantizer.py "${brief[@]}" --codes 512 --dim 64 --vectors 8192 --kept-memory \
         --json "$parts/quantizer_512_kept_memory.json"
-    python recipes/benchmark/quantizer.py --codes 8192 --dim 256 --vectors 1024 --json "$parts/quantizer_8192.json"
+    python recipes/benchmark/quantizer.py "${brief[@]}" --codes 8192 --dim 256 --vectors 1024 --json "$parts/quantizer_8192.json"
 fi
 
 if stage 4 "the training step"; then
-    python recipes/benchmark/training.py --json "$parts/training.json"
+    python recipes/benchmark/training.py "${brief[@]}" --json "$parts/training.json"
 fi
 
 if stage 5 "frames of a video"; then
-    python recipes/benchmark/video.py --json "$parts/video.json"
+    python recipes/benchmark/video.py "${brief[@]}" --json "$parts/video.json"
 fi
 
-if stage 6 "pictures: the training step, and drawing codes"; then
-    python recipes/benchmark/pictures.py --json "$parts/pictures.json"
+if stage 6 "images: the training step, and sampling codes"; then
+    python recipes/benchmark/pictures.py "${brief[@]}" --json "$parts/pictures.json"
 fi
 
-if stage 7 "time against the amount of sound"; then
-    python recipes/benchmark/scaling.py --json "$parts/scaling.json" --figure "$exp/scaling.png"
+if stage 7 "time against the amount of audio"; then
+    python recipes/benchmark/scaling.py "${brief[@]}" --json "$parts/scaling.json" --figure "$exp/scaling.png"
 fi
 
 if stage 8 "the table"; then

@@ -5,18 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 import roofline
 import speechvq
 from naive import sample_again_and_again
+from speechvq.audio.f0 import F0_HOP
+from speechvq.audio.f0_conditioning import REFERENCE_F0
+from speechvq.audio.glottal_phase import phase_from_f0
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.numba_engine import teacher_forced_logits
 from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.sampler import sample
-from timing import REPEATS, in_turn, one_core, write_part
+from timing import REPEATS, in_turn, one_core, rounds, write_part
 
 HOP, DIM, RATE = 64, 64, 16_000
 
@@ -32,6 +36,7 @@ class Amounts(NamedTuple):
 
 
 AMOUNTS = {"S": Amounts(), "M": Amounts(naive=1, torch=192, kernel=4_096)}
+BRIEF = Amounts(naive=1, torch=16, kernel=1_024, torch_streams=8, kernel_streams=8)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,6 +45,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", choices=list(WAVENET_SIZES), default="S")
     parser.add_argument("--model", type=Path, help="a trained model or run, to hold bf16 against fp32 on")
     parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    parser.add_argument(
+        "--brief", action="store_true", help="one round of each measurement, to try the script"
+    )
     return parser
 
 
@@ -47,7 +55,8 @@ def main() -> None:
     """Measure one size in this process."""
     arguments = build_parser().parse_args()
     one_core()
-    part = measure(arguments.size, WAVENET_SIZES[arguments.size], AMOUNTS[arguments.size])
+    amounts = BRIEF if arguments.brief else AMOUNTS[arguments.size]
+    part = measure(arguments.size, WAVENET_SIZES[arguments.size], amounts, rounds(arguments.brief))
     if arguments.size == "S":
         part |= divergence(arguments.model)
     write_part(arguments.json, part)
@@ -129,25 +138,18 @@ def divergence(model: Path | None, frames: int = 256) -> dict[str, Any]:
     The sound is the model's own: what it speaks for random codes, in its first voice at its mean pitch.
     """
     if model is None:
-        wavenet, vectors, pitch, hop = (
-            random_wavenet(WAVENET_SIZES["S"]),
-            torch.randn(1, frames, DIM),
-            None,
-            HOP,
-        )
+        wavenet, hop = random_wavenet(WAVENET_SIZES["S"]), HOP
+        vectors, pitch, phase = torch.randn(1, frames, DIM), None, None
     else:
         loaded = speechvq.load(model)
         wavenet, hop = loaded.decoder.wavenet, loaded.config.hop
         vectors = loaded.quantizer.lookup(torch.randint(loaded.config.quantizer.num_codes, (1, frames)))
-        pitch = loaded.speaker_f0[:1, None].expand(1, frames) if loaded.config.wavenet.pitch else None
-    levels, vectors, speaker = _own_sound(wavenet, vectors, pitch, hop)
+        pitch, phase = constant_f0(loaded, frames)
+    levels, vectors, speaker = _own_sound(wavenet, vectors, pitch, phase, hop)
     with torch.no_grad():
-        exact = wavenet(levels, vectors, speaker, pitch).double().log_softmax(-1)
-    rounded = (
-        teacher_forced_logits(wavenet, SynthesisRequest(vectors, speaker, hop, pitch), levels, "bf16")
-        .double()
-        .log_softmax(-1)
-    )
+        exact = wavenet(levels, vectors, speaker, pitch, phase).double().log_softmax(-1)
+    request = SynthesisRequest(vectors, speaker, hop, pitch, phase=phase)
+    rounded = teacher_forced_logits(wavenet, request, levels, "bf16").double().log_softmax(-1)
     nats = float((exact.exp() * (exact - rounded)).sum(-1).mean())
     return {
         "kl_bf16_nats": nats,
@@ -155,12 +157,30 @@ def divergence(model: Path | None, frames: int = 256) -> dict[str, Any]:
     }
 
 
+def constant_f0(model: speechvq.SpeechVQ, frames: int) -> tuple[Tensor | None, Tensor | None]:
+    """The first speaker's mean F0 as (1, N), Hz, and its phase bins (1, T), as far as the decoder is given
+    them.
+    """
+    config = model.config
+    if not config.wavenet.pitch:
+        return None, None
+    mean = float(model.speaker_f0[0]) or REFERENCE_F0
+    samples = frames * config.hop
+    phase = phase_from_f0(np.full(-(-samples // F0_HOP), mean), samples) if config.wavenet.phase else None
+    return torch.full((1, frames), mean), None if phase is None else torch.from_numpy(phase)[None]
+
+
 def _own_sound(
-    wavenet: WaveNet, vectors: Tensor, pitch: Tensor | None = None, hop: int = HOP
+    wavenet: WaveNet,
+    vectors: Tensor,
+    pitch: Tensor | None = None,
+    phase: Tensor | None = None,
+    hop: int = HOP,
 ) -> tuple[Tensor, Tensor, Tensor]:
     speaker = torch.zeros(len(vectors), dtype=torch.long)
     chance = torch.rand(len(vectors), vectors.shape[1] * hop, dtype=torch.float64)
-    return sample(wavenet, vectors.detach(), speaker, chance, f0=pitch), vectors.detach(), speaker
+    vectors = vectors.detach()
+    return sample(wavenet, vectors, speaker, chance, f0=pitch, phase=phase), vectors, speaker
 
 
 def _speaking(

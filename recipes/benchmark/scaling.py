@@ -24,6 +24,9 @@ def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    parser.add_argument(
+        "--brief", action="store_true", help="one round of each measurement, to try the script"
+    )
     parser.add_argument("--figure", type=Path, required=True, help="and draw them into this one, .png")
     return parser
 
@@ -32,7 +35,10 @@ def main() -> None:
     """Measure and draw."""
     arguments = build_parser().parse_args()
     torch.set_num_threads(1)
-    part = measure(WAVENET_SIZES["S"])
+    brief: dict[str, Any] = (
+        {"seconds": (0.1, 0.2), "utterances": (1, 2), "one": 0.1} if arguments.brief else {}
+    )
+    part = measure(WAVENET_SIZES["S"], **brief)
     write_part(arguments.json, part)
     draw_figure(part["scaling"], arguments.figure)
 

@@ -18,6 +18,11 @@ REPEATS = 5
 Work = Callable[[], object]
 
 
+def rounds(brief: bool) -> int:
+    """Rounds of each measurement: 5, or 1 to try the scripts."""
+    return 1 if brief else REPEATS
+
+
 def one_thread(keep_memory: bool = True) -> None:
     """Keep this process on one thread; and, as our training does, its memory for the next step."""
     torch.set_num_threads(1)

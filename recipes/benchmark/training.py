@@ -19,7 +19,7 @@ from sampling import multiply_adds
 from speechvq.config import SpeechConfig
 from speechvq.runtime.precision import has_bf16_products
 from speechvq.speech.model import SpeechVQ
-from timing import REPEATS, in_turn, one_thread, write_part
+from timing import REPEATS, in_turn, one_thread, rounds, write_part
 from typical import TypicalWaveNet
 
 CROP = 8_000  # samples, half a second
@@ -29,6 +29,9 @@ def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    parser.add_argument(
+        "--brief", action="store_true", help="one round of each measurement, to try the script"
+    )
     return parser
 
 
@@ -36,7 +39,7 @@ def main() -> None:
     """Measure in this process."""
     arguments = build_parser().parse_args()
     one_thread()
-    write_part(arguments.json, measure(SpeechConfig(), CROP))
+    write_part(arguments.json, measure(SpeechConfig(), CROP, rounds(arguments.brief)))
 
 
 def measure(config: SpeechConfig, crop: int, repeats: int = REPEATS) -> dict[str, Any]:

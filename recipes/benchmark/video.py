@@ -18,7 +18,7 @@ from speechvq.images.vqvae import ImageVQ
 from speechvq.video.model.prior import VideoPrior
 from speechvq.video.model.rollout import roll_out
 from speechvq.video.world.interface import ACTIONS
-from timing import REPEATS, in_turn, one_core, write_part
+from timing import REPEATS, in_turn, one_core, rounds, write_part
 
 CONFIG = Path("recipes/video/prior.yaml")
 IMAGES = Path("recipes/video/vqvae.yaml")
@@ -32,6 +32,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, default=CONFIG, help="whose sizes are measured")
     parser.add_argument("--images", type=Path, default=IMAGES, help="whose codes they are, likewise")
     parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    parser.add_argument(
+        "--brief", action="store_true", help="one round of each measurement, to try the script"
+    )
     return parser
 
 
@@ -42,7 +45,7 @@ def main() -> None:
     config, images = read_run(arguments.config), read_run(arguments.images)
     assert isinstance(config, VideoPriorRun), f"{arguments.config}: no prior over frames"
     assert isinstance(images, ImageVQRun), f"{arguments.images}: no VQ-VAE of images"
-    write_part(arguments.json, measure(config.model, images.model))
+    write_part(arguments.json, measure(config.model, images.model, repeats=rounds(arguments.brief)))
 
 
 def measure(
