@@ -2,13 +2,12 @@
 
 import dataclasses
 import difflib
-import reprlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
-from speechvq.errors import UserError
+from speechvq.errors import UserError, short_repr
 
 Config = TypeVar("Config")
 LARGEST = 2.0**63  # no setting is as large
@@ -28,37 +27,29 @@ def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
     if isinstance(mapping, str) and (sizes := sizes_of(cls)):
         if mapping not in sizes:
             raise UserError(
-                f"{where}: expected a size ({', '.join(sizes)}) or its settings, got {shown(mapping)}"
+                f"{where}: expected a size ({', '.join(sizes)}) or its settings, got {short_repr(mapping)}"
             )
         return sizes[mapping]
     if not isinstance(mapping, Mapping):
-        raise UserError(f"{where or 'configuration'}: expected keys and values, got {shown(mapping)}")
+        raise UserError(f"{where or 'configuration'}: expected keys and values, got {short_repr(mapping)}")
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     hints = typing.get_type_hints(cls)
     for key in mapping:
         if key not in fields:
-            raise UserError(f"unknown key {shown(_join(where, key))}{_nearest(str(key)[:80], fields)}")
+            raise UserError(f"unknown key {short_repr(_join(where, key))}{_nearest(str(key)[:80], fields)}")
     values = {key: _value(hints[key], value, _join(where, key)) for key, value in mapping.items()}
     for key, value in values.items():
         bounds = fields[key].metadata.get("bounds")
         if bounds and not bounds[0] <= value <= bounds[1]:
-            raise UserError(f"{_join(where, key)}: expected {bounds[0]} to {bounds[1]}, got {shown(value)}")
+            raise UserError(
+                f"{_join(where, key)}: expected {bounds[0]} to {bounds[1]}, got {short_repr(value)}"
+            )
     return cls(**values)
 
 
 def sizes_of(cls: type[Config]) -> Mapping[str, Config]:
     """Instances of a dataclass that have a name; a file may give the name instead of the settings."""
     return getattr(cls, "SIZES", {})
-
-
-def shown(value: Any) -> str:
-    """A value in an error line: short, on one line, also when it is a million lists of lists."""
-    shortener = reprlib.Repr()
-    shortener.maxlevel, shortener.maxstring, shortener.maxother = 2, 80, 80
-    try:
-        return " ".join(shortener.repr(value).split())
-    except ValueError:  # Python refuses to print integers of thousands of digits
-        return f"a huge {type(value).__name__}"
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
@@ -68,11 +59,13 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
         if value not in arguments:
-            raise UserError(f"{where}: expected one of {', '.join(map(str, arguments))}, got {shown(value)}")
+            raise UserError(
+                f"{where}: expected one of {', '.join(map(str, arguments))}, got {short_repr(value)}"
+            )
         return value
     if origin is tuple:
         if not isinstance(value, (list, tuple)) or not value:
-            raise UserError(f"{where}: expected a list, got {shown(value)}")
+            raise UserError(f"{where}: expected a list, got {short_repr(value)}")
         return tuple(_value(arguments[0], item, where) for item in value)
     if origin is types.UnionType:
         return None if value is None else _value(arguments[0], value, where)
@@ -84,18 +77,18 @@ def _number(kind: type, value: Any, where: str) -> Any:
         try:
             value = float(value)
         except ValueError:
-            raise UserError(f"{where}: expected a number, got {shown(value)}") from None
+            raise UserError(f"{where}: expected a number, got {short_repr(value)}") from None
     if isinstance(value, bool) or not isinstance(value, (int, kind)):
         wanted = "a whole number" if kind is int else "a number"
-        raise UserError(f"{where}: expected {wanted}, got {shown(value)}")
+        raise UserError(f"{where}: expected {wanted}, got {short_repr(value)}")
     if not -LARGEST < value < LARGEST:  # false for NaN too
-        raise UserError(f"{where}: expected a finite number, got {shown(value)}")
+        raise UserError(f"{where}: expected a finite number, got {short_repr(value)}")
     return kind(value)
 
 
 def _exactly(kind: type, value: Any, where: str) -> Any:
     if not isinstance(value, kind):
-        raise UserError(f"{where}: expected {kind.__name__}, got {shown(value)}")
+        raise UserError(f"{where}: expected {kind.__name__}, got {short_repr(value)}")
     return value
 
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechvq.config.images import ImageDataConfig, ImageVAEConfig, ImageVimcoConfig, ImageVQConfig
-from speechvq.config.mapping import shown
 from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStageConfig
 from speechvq.config.priors import CodesDataConfig, SequencePriorConfig
 from speechvq.config.reading import load
 from speechvq.config.speech import SpeechConfig, SpeechDataConfig
 from speechvq.config.training import TrainConfig
 from speechvq.config.video import VideoDataConfig, VideoPriorConfig
-from speechvq.errors import UserError
+from speechvq.errors import UserError, short_repr
 from speechvq.io.yaml_files import read_yaml
 
 
@@ -116,5 +115,5 @@ def read_run(path: Path, overrides: Sequence[str] = ()) -> Run:
     model = mapping.get("model")
     kind = model.get("kind", "speech") if isinstance(model, dict) else "speech"
     if not isinstance(kind, str) or kind not in RUNS:
-        raise UserError(f"{path}: model.kind: expected one of {', '.join(RUNS)}, got {shown(kind)}")
+        raise UserError(f"{path}: model.kind: expected one of {', '.join(RUNS)}, got {short_repr(kind)}")
     return load(path, RUNS[kind], overrides)

@@ -12,7 +12,7 @@ from speechvq.images.model_directory import ImageModel
 from speechvq.images.vae import ImageVAE
 from speechvq.images.vqvae import ImageVQ
 from speechvq.io.atomic import atomic_file
-from speechvq.io.model_directory import WEIGHTS, find_model
+from speechvq.io.model_directory import WEIGHTS, find_model_directory
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.runtime.progress import progress
 
@@ -25,7 +25,7 @@ def fingerprint(folder: str | Path) -> str:
     Raises:
         UserError: no model there.
     """
-    return _digest((find_model(folder) / WEIGHTS).read_bytes())
+    return _digest((find_model_directory(folder) / WEIGHTS).read_bytes())
 
 
 def check_source(folder: Path, source: str, run: str | Path) -> None:

@@ -6,13 +6,15 @@ import torch
 
 from speechvq.config import from_mapping, to_mapping
 from speechvq.config.images import ImageConfig, ImageVAEConfig, ImageVimcoConfig, ImageVQConfig
-from speechvq.config.mapping import shown
-from speechvq.errors import UserError
 from speechvq.images.vae import ImageVAE
 from speechvq.images.vimco import ImageVimco
 from speechvq.images.vqvae import ImageVQ
-from speechvq.io.model_directory import CONFIG, find_model, load_weights, save_model_directory
-from speechvq.io.yaml_files import read_yaml
+from speechvq.io.model_directory import (
+    find_model_directory,
+    load_model_weights,
+    read_model_config,
+    save_model_directory,
+)
 
 CONFIGS: dict[str, type[ImageConfig]] = {
     "image_vae": ImageVAEConfig,
@@ -53,10 +55,8 @@ def load_image_model(folder: str | Path) -> ImageModel:
         UserError: no directory of an image model; a damaged or hostile file; configuration and weights that
             differ.
     """
-    folder = find_model(folder)
-    mapping = read_yaml(folder / CONFIG)
-    kind = mapping.get("kind")
-    if not isinstance(kind, str) or kind not in CONFIGS:
-        raise UserError(f"{folder / CONFIG}: kind: expected one of {', '.join(CONFIGS)}, got {shown(kind)}")
-    model = load_weights(folder, lambda: build(from_mapping(CONFIGS[kind], mapping)))
+    folder = find_model_directory(folder)
+    mapping = read_model_config(folder, CONFIGS, what="image model")
+    config_type = CONFIGS[mapping["kind"]]
+    model = load_model_weights(folder, lambda: build(from_mapping(config_type, mapping)))
     return model.to(memory_format=torch.channels_last)

@@ -1,22 +1,22 @@
-"""A model on disk: `config.yaml`, whose `kind` says what it is, and `model.safetensors`."""
+"""The model directory: `config.yaml` with the model's `kind` and settings, and `model.safetensors`."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from speechvq.errors import UserError
-from speechvq.io.tensors import check_tensors, read_tensors, write_tensors
-from speechvq.io.yaml_files import write_yaml
+from speechvq.errors import UserError, short_repr
+from speechvq.io.tensors import check_shapes, check_tensors, read_tensors, write_tensors
+from speechvq.io.yaml_files import read_yaml, write_yaml
 
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 Model = TypeVar("Model", bound=nn.Module)
 
 
 def save_model_directory(folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
-    """Write a model directory; the weights first, so that a folder with a configuration is complete.
+    """Write a model directory, the weights first: a folder with a configuration is complete.
 
     Args:
         folder: created if missing.
@@ -30,37 +30,84 @@ def save_model_directory(folder: Path, tensors: Mapping[str, Tensor], config: Ma
     write_yaml(folder / CONFIG, config)
 
 
-def find_model(folder: str | Path) -> Path:
-    """The model directory itself, which a run directory has in `model/`.
+def find_model_directory(folder: str | Path, *, hint: str = "") -> Path:
+    """The model directory itself: `folder`, or its `model/` if `folder` is a run directory.
+
+    Args:
+        folder: a model directory or a run directory.
+        hint: added to the message if there is none.
 
     Raises:
-        UserError: there is none.
+        UserError: no model directory there.
     """
     folder = Path(folder)
-    found = next(
-        (f for f in (folder / "model", folder) if (f / WEIGHTS).is_file() and (f / CONFIG).is_file()), None
+    for candidate in (folder / "model", folder):
+        if (candidate / WEIGHTS).is_file() and (candidate / CONFIG).is_file():
+            return candidate
+    missing = " and ".join(name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file())
+    raise UserError(
+        f"{folder}: no model here ({missing} missing); give the folder that `train --out` made, or its "
+        f"model/{hint}"
     )
-    if found is None:
-        raise UserError(f"{folder}: no model here; give what `train --out` made, or its model/")
-    return found
 
 
-def load_weights(folder: Path, build: Callable[[], Model]) -> Model:
-    """Build a model and fill it with a model directory's weights, in evaluation mode.
+def read_model_config(folder: Path, kinds: Collection[str], *, what: str) -> dict[str, Any]:
+    """The content of a model directory's `config.yaml`.
 
     Args:
         folder: the model directory itself.
-        build: makes the model that the configuration asks for; its UserErrors are the configuration's.
+        kinds: accepted values of the key `kind`.
+        what: what these models are, for the message; for example "prior over code strings".
 
     Raises:
-        UserError: a damaged or hostile file; configuration and weights that differ.
+        UserError: the file is damaged, or the model is of another kind.
     """
+    mapping = read_yaml(folder / CONFIG)
+    kind = mapping.get("kind")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise UserError(
+            f"{folder / CONFIG}: no {what}; kind: expected one of {', '.join(kinds)}, got {short_repr(kind)}"
+        )
+    return mapping
+
+
+def load_model_weights(
+    folder: Path,
+    build: Callable[[], Model],
+    *,
+    shapes: Callable[[], Mapping[str, tuple[int, ...]]] | None = None,
+) -> Model:
+    """Build a model and load a model directory's weights into it, in evaluation mode.
+
+    Weights saved as float16 become float32. A configuration whose sizes are not those of the weights' file is
+    refused before memory is taken.
+
+    Args:
+        folder: the model directory itself.
+        build: makes the model from the configuration; its UserErrors are reported as errors of `config.yaml`.
+        shapes: shapes of some tensors that determine every size of the configuration, for a model that cannot
+            be built on the device "meta". None builds on "meta" first and compares all shapes there.
+
+    Raises:
+        UserError: a damaged file, or weights that differ from the configuration.
+    """
+    path = folder / WEIGHTS
     try:
-        with torch.device("meta"):  # a configuration that asks for more than the file has costs no memory
-            model = build()
+        if shapes is None:
+            with torch.device("meta"):
+                model, expected = build(), None
+        else:
+            model, expected = None, shapes()
     except UserError as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None
-    tensors = read_tensors(folder / WEIGHTS)
-    check_tensors(folder / WEIGHTS, tensors, model.state_dict())
-    model.load_state_dict(tensors, assign=True)
+    tensors = {
+        name: tensor.float() if tensor.dtype == torch.float16 else tensor
+        for name, tensor in read_tensors(path).items()
+    }
+    if model is None:
+        assert expected is not None
+        check_shapes(path, tensors, expected)
+        model = build()
+    check_tensors(path, tensors, model.state_dict())
+    model.load_state_dict(tensors, assign=shapes is None)
     return model.eval()

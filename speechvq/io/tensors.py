@@ -88,17 +88,33 @@ def check_tensors(path: Path, found: Mapping[str, Tensor], expected: Mapping[str
     """Compare names, shapes and types of a file's tensors with those that the configuration requires.
 
     Raises:
-        UserError: they differ; the message names the first tensor.
+        UserError: they differ, or a value is not finite; the message names the first tensor.
     """
-    for name in sorted(set(found) ^ set(expected)):
-        state = "missing" if name in expected else "not of this model"
-        raise UserError(f"{path}: tensor {name[:200]!r} is {state}; configuration and weights differ")
-    for name, required in expected.items():
-        got = found[name]
-        if got.shape != required.shape or got.dtype != required.dtype:
+    check_shapes(path, found, {name: tuple(tensor.shape) for name, tensor in expected.items()})
+    for name, tensor in found.items():
+        if name not in expected:
             raise UserError(
-                f"{path}: tensor '{name}' is {tuple(got.shape)} {got.dtype}, the configuration asks for "
-                f"{tuple(required.shape)} {required.dtype}"
+                f"{path}: tensor {name[:200]!r} is not of this model; configuration and weights differ"
             )
-        if got.is_floating_point() and not torch.isfinite(got).all():
+        if tensor.dtype != expected[name].dtype:
+            raise UserError(
+                f"{path}: tensor '{name}' is {tensor.dtype}, the configuration asks for "
+                f"{expected[name].dtype}"
+            )
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise UserError(f"{path}: tensor '{name}' holds NaN or Inf; take an undamaged copy")
+
+
+def check_shapes(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Compare shapes of a file's tensors with those that the configuration requires.
+
+    Raises:
+        UserError: a tensor is missing or has another shape; the message names the first one.
+    """
+    for name, shape in expected.items():
+        actual = tuple(found[name].shape) if name in found else "missing"
+        if actual != shape:
+            raise UserError(
+                f"{path}: tensor '{name}' is {actual}, the configuration asks for {shape}; configuration and "
+                "weights differ"
+            )

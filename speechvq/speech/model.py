@@ -19,11 +19,10 @@ from speechvq.audio.waveform import normalize_level
 from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
 from speechvq.io.hub import upload
-from speechvq.io.tensors import check_tensors
 from speechvq.quantizer import VectorQuantizer
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.encoder.encoder import Encoder
-from speechvq.speech.model_directory import read_model, save_model
+from speechvq.speech.model_directory import load_speech_model, save_model
 from speechvq.speech.sampling.overlap_add import OverlapAddResult, overlap_add, split
 from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.synthesize import SamplingOptions, synthesize
@@ -75,11 +74,7 @@ class SpeechVQ(VQVAE):
         Raises:
             UserError: not a model; a damaged or hostile file; configuration and weights that differ.
         """
-        contents = read_model(name)
-        model = cls(contents.config, contents.speakers)
-        check_tensors(contents.weights, contents.tensors, model.state_dict())
-        model.load_state_dict(contents.tensors)
-        return model.eval()
+        return load_speech_model(name, cls)
 
     def save_pretrained(self, folder: str | Path, *, half: bool = False) -> None:
         """Write a model directory; `half` in half the bytes.

@@ -185,7 +185,7 @@ def test_models_and_priors_that_are_none(
 ) -> None:
     for one, other, said in (
         (tmp_path, prior, "no model here"),
-        (model, tmp_path, "no prior here"),
+        (model, tmp_path, "no model here"),
         (model, model, "no prior over code strings"),
     ):
         assert run(one, other, tmp_path / "out") == 2

@@ -131,7 +131,7 @@ def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path
         (["--prior", "PRIOR"], "fitted to another model's codes"),
         (["--prior", "TOLD"], "is told the class, so it bounds p(x | class)"),
         (["--data", "nowhere"], "nowhere: no prepared pictures here"),
-        (["--prior", "nowhere"], "nowhere: no model here; give what `train --out` made"),
+        (["--prior", "nowhere"], "nowhere: no model here"),
     ],
 )
 def test_what_the_likelihood_command_refuses(

@@ -8,8 +8,12 @@ from torch import Tensor, nn
 
 from speechvq.config import from_mapping, to_mapping
 from speechvq.errors import UserError
-from speechvq.io.model_directory import CONFIG, find_model, load_weights, save_model_directory
-from speechvq.io.yaml_files import read_yaml
+from speechvq.io.model_directory import (
+    find_model_directory,
+    load_model_weights,
+    read_model_config,
+    save_model_directory,
+)
 from speechvq.priors.grid.pixelcnn import Grid
 
 _LARGEST = Grid(1024, 1024, 256, 65_536)
@@ -60,14 +64,11 @@ def load_grid_model(
     Raises:
         UserError: no such model; a damaged or hostile file; configuration and weights that differ.
     """
-    folder = find_model(folder)
-    place = folder / CONFIG
-    mapping = read_yaml(place)
-    if mapping.get("kind") != kind:
-        raise UserError(f"{place}: no {what}; give what `train --out` made with model.kind: {kind}")
+    folder = find_model_directory(folder)
+    mapping = read_model_config(folder, [kind], what=what)
     fields, source = mapping.pop("grid", None), str(mapping.pop("source", None))
     others = {name: mapping.pop(name, None) for name in more}
-    return load_weights(
+    return load_model_weights(
         folder, lambda: build(from_mapping(config_type, mapping), read_grid(fields), source, others)
     )
 

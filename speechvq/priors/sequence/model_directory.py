@@ -1,16 +1,16 @@
 """A prior on disk: `config.yaml` with what its codes are and the voices' names, and `model.safetensors`."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from speechvq.config import SequencePriorConfig, from_mapping, to_mapping
 from speechvq.errors import UserError
-from speechvq.io.model_directory import CONFIG, WEIGHTS, save_model_directory
-from speechvq.io.tensors import check_tensors, read_tensors
-from speechvq.io.yaml_files import read_yaml
+from speechvq.io.model_directory import (
+    find_model_directory,
+    load_model_weights,
+    read_model_config,
+    save_model_directory,
+)
 from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.prior import SequencePrior
 
@@ -41,35 +41,19 @@ def load_prior(folder: str | Path) -> SequencePrior:
     Raises:
         UserError: no prior; a damaged or hostile file; configuration and weights that differ.
     """
-    folder = Path(folder)
-    folder = folder / "model" if (folder / "model" / CONFIG).exists() else folder
-    place = folder / CONFIG
-    if not place.is_file():
-        raise UserError(
-            f"{folder}: no prior here ({CONFIG} is missing); give what `train --out` made of a prior"
-        )
-    mapping = read_yaml(place)
-    if mapping.get("kind") != "sequence":
-        raise UserError(
-            f"{place}: no prior over code strings; give what `train --out` made with model.kind: sequence"
-        )
+    folder = find_model_directory(folder)
+    mapping = read_model_config(folder, ["sequence"], what="prior over code strings")
     speakers, words = mapping.pop("speakers", []), mapping.pop("code_spec", None)
-    if not isinstance(speakers, list) or not all(isinstance(name, str) for name in speakers):
-        raise UserError(f"{place}: 'speakers' must list the voices' names")
-    try:
+
+    def build() -> SequencePrior:
+        if not isinstance(speakers, list) or not all(isinstance(name, str) for name in speakers):
+            raise UserError("'speakers' must list the speakers' names")
         code_spec, config = _read_code_spec(words), from_mapping(SequencePriorConfig, mapping)
-    except UserError as error:
-        raise UserError(f"{place}: {error}") from None
-    if bool(config.speaker_dim) != bool(speakers):
-        raise UserError(
-            f"{place}: 'speaker_dim' and 'speakers' contradict one another; do not use this prior"
-        )
-    tensors = read_tensors(folder / WEIGHTS)
-    _check_sizes(folder / WEIGHTS, tensors, config, code_spec.num_codes, len(speakers))
-    prior = SequencePrior(config, code_spec, speakers)
-    check_tensors(folder / WEIGHTS, tensors, prior.state_dict())
-    prior.load_state_dict(tensors)
-    return prior.eval()
+        if bool(config.speaker_dim) != bool(speakers):
+            raise UserError("'speaker_dim' and 'speakers' contradict one another; do not use this prior")
+        return SequencePrior(config, code_spec, speakers)
+
+    return load_model_weights(folder, build)
 
 
 def _read_code_spec(words: Any) -> CodeSpec:
@@ -90,30 +74,3 @@ def _read_code_spec(words: Any) -> CodeSpec:
     if not isinstance(code_spec.codebook, str) or len(code_spec.codebook) > 64:
         raise UserError("code_spec.codebook: expected a fingerprint")
     return code_spec
-
-
-def _check_sizes(
-    path: Path, tensors: Mapping[str, Tensor], config: SequencePriorConfig, num_codes: int, speakers: int
-) -> None:
-    """Find every size of a configuration in some tensor of the file, before memory is taken for a model.
-
-    Raises:
-        UserError: names the first that is not there.
-    """
-    if config.network == "wavenet":
-        net = config.wavenet
-        last = f"network.layers.{net.stacks * net.layers - 1}.out.weight"
-        sizes = {
-            last: (net.residual_channels + net.skip_channels, net.residual_channels),
-            "network.hidden.bias": (net.hidden_channels,),
-        }
-    else:
-        units, deepest = config.gru.hidden_size, config.gru.layers - 1
-        sizes = {f"network.gru.weight_hh_l{deepest}": (3 * units, units)}
-    sizes["to_logits.bias"] = (num_codes,)
-    if speakers:
-        sizes["speaker_embedding.weight"] = (speakers, config.speaker_dim)
-    for name, shape in sizes.items():
-        found = tuple(tensors[name].shape) if name in tensors else "missing"
-        if found != shape:
-            raise UserError(f"{path}: tensor '{name}' is {found}, the configuration asks for {shape}")

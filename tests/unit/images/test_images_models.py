@@ -202,7 +202,7 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"\x80\x04pickle")
     with pytest.raises(UserError, match="not a safetensors file"):
         load_image_model(tmp_path)
-    with pytest.raises(UserError, match="no model here; give what `train --out` made"):
+    with pytest.raises(UserError, match="no model here .*; give the folder that `train --out` made"):
         load_image_model(tmp_path / "nowhere")
 
 

@@ -11,9 +11,10 @@ import yaml
 from helpers.tiny_prior import CODE_SPEC, CONFIGS, SPEAKERS, TOLD, prior_of, walk
 from speechvq.config import SequencePriorConfig, to_mapping
 from speechvq.errors import UserError
+from speechvq.io.model_directory import CONFIG, WEIGHTS
 from speechvq.io.tensors import read_tensors, write_tensors
 from speechvq.priors.sequence.code_spec import CodeSpec
-from speechvq.priors.sequence.model_directory import CONFIG, WEIGHTS, load_prior, save_prior
+from speechvq.priors.sequence.model_directory import load_prior, save_prior
 from speechvq.priors.sequence.sampling import code_nll
 
 WORDS = {"num_codes": 8, "frame_rate_hz": 50.0, "codebook": "0123456789abcdef"}
@@ -51,12 +52,12 @@ def test_what_is_saved_predicts_the_same(name: str, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_prior_is_said(tmp_path: Path, folder: Path) -> None:
-    assert "no prior here (config.yaml is missing)" in refusal(tmp_path)
+    assert "no model here (config.yaml and model.safetensors missing)" in refusal(tmp_path)
     rewrite(folder, kind="speech")
     assert "no prior over code strings" in refusal(folder)
     rewrite(folder)
     (folder / WEIGHTS).unlink()
-    assert "No such file" in refusal(folder)
+    assert "no model here (model.safetensors missing)" in refusal(folder)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +69,14 @@ def test_a_folder_without_a_prior_is_said(tmp_path: Path, folder: Path) -> None:
         ({"speakers": ["a", "b", "c"]}, "asks for (3, 3)"),
         ({"code_spec": None}, "'code_spec' must give num_codes, frame_rate_hz and codebook"),
         ({"code_spec": {"num_codes": 8}}, "'code_spec' must give"),
-        ({"code_spec": WORDS | {"num_codes": 9}}, "asks for (9,)"),
+        ({"code_spec": WORDS | {"num_codes": 9}}, "asks for (10, 6)"),
         ({"code_spec": WORDS | {"num_codes": 10**12}}, "expected 1 to 65536"),
         ({"code_spec": WORDS | {"num_codes": True}}, "expected 1 to 65536"),
         ({"code_spec": WORDS | {"frame_rate_hz": float("nan")}}, "expected codes per second"),
         ({"code_spec": WORDS | {"frame_rate_hz": "50"}}, "expected codes per second"),
         ({"code_spec": WORDS | {"codebook": 5}}, "expected a fingerprint"),
         ({"code_spec": WORDS | {"codebook": "x" * 65}}, "expected a fingerprint"),
-        ({"network": "gru"}, "tensor 'network.gru.weight_hh_l0' is missing"),
+        ({"network": "gru"}, "tensor 'network.gru.weight_ih_l0' is missing"),
         ({"network": "lstm"}, "network: expected one of wavenet, gru"),
         ({"netwrok": "gru"}, "did you mean 'network'?"),
         ({"wavenet": {"layers": 60}}, "expected 1 to 14"),

@@ -15,10 +15,11 @@ import speechvq
 from helpers.tiny import MODEL, VOICES, noise, speech_config, speech_model
 from speechvq.config import to_mapping
 from speechvq.errors import UserError
+from speechvq.io.model_directory import CONFIG, WEIGHTS
 from speechvq.io.tensors import read_tensors, write_tensors
 from speechvq.speech import model_directory
 from speechvq.speech.model import SpeechVQ, load_model
-from speechvq.speech.model_directory import CONFIG, WEIGHTS, save_model
+from speechvq.speech.model_directory import save_model
 
 
 @pytest.fixture
@@ -66,16 +67,16 @@ def test_every_option_of_the_decoder_comes_back(tmp_path: Path, options: dict[st
 
 
 def test_a_folder_without_a_model_is_said(tmp_path: Path, folder: Path) -> None:
-    assert "no model here (config.yaml is missing)" in refusal(tmp_path)
+    assert "no model here (config.yaml and model.safetensors missing)" in refusal(tmp_path)
     assert "no model here" in refusal(tmp_path / "gone")
     (folder / WEIGHTS).unlink()
-    assert "No such file" in refusal(folder)
+    assert "no model here (model.safetensors missing)" in refusal(folder)
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"speakers": None}, "'speakers' must list the voices' names"),
+        ({"speakers": None}, "'speakers' must list the speakers' names"),
         ({"speakers": []}, "'speakers' must list"),
         ({"speakers": [1, 2, 3]}, "'speakers' must list"),
         ({"speakers": ["a", "b"]}, "asks for (2, 3)"),
