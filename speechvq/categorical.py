@@ -5,7 +5,9 @@ import torch
 from torch import Tensor
 
 
-def draw(logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: float = 1.0) -> Tensor:
+def sample_categorical(
+    logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: float = 1.0
+) -> Tensor:
     """Classes by the inverse of the distribution function, in double precision.
 
     Args:
@@ -19,12 +21,12 @@ def draw(logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: floa
     """
     if temperature == 0:
         return logits.argmax(-1)
-    shares = torch.softmax(logits.double() / temperature, dim=-1)
+    probabilities = torch.softmax(logits.double() / temperature, dim=-1)
     if top_p < 1:
-        ordered, order = shares.sort(dim=-1, descending=True)
+        ordered, order = probabilities.sort(dim=-1, descending=True)
         beyond = ordered.cumsum(-1) - ordered >= top_p
         beyond[..., 0] = False  # the likeliest stays, however small top_p is
-        shares = shares.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), 0.0)
-    steps = shares.cumsum(-1)
+        probabilities = probabilities.masked_fill(torch.zeros_like(beyond).scatter(-1, order, beyond), 0.0)
+    steps = probabilities.cumsum(-1)
     threshold = uniforms.double().unsqueeze(-1) * steps[..., -1:]
     return (steps <= threshold).sum(-1).clamp_max(logits.shape[-1] - 1)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from speechvq.runtime import distributed
 
-FLOOR = 1e-5  # smallest variance
+EPS = 1e-5  # smallest variance
 
 
 class BatchRenorm(nn.Module):
@@ -20,18 +20,18 @@ class BatchRenorm(nn.Module):
     With several processes the statistics are those of the joined batch.
 
     Buffers:
-        initialised: (), bool; the first training batch gives the first running values.
+        initialized: (), bool; the first training batch gives the first running values.
         mean, variance: (D,), running.
     """
 
-    initialised: Tensor
-    mean: Tensor
-    variance: Tensor
+    initialized: Tensor
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, dim: int, momentum: float = 0.05) -> None:
         super().__init__()
         self.momentum = momentum
-        self.register_buffer("initialised", torch.tensor(False))
+        self.register_buffer("initialized", torch.tensor(False))
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("variance", torch.ones(dim))
 
@@ -39,23 +39,23 @@ class BatchRenorm(nn.Module):
         """(..., D) to (..., D), float32."""
         x = x.float()
         if not self.training:
-            return (x - self.mean) / self.variance.sqrt()
+            return (x - self.running_mean) / self.running_var.sqrt()
         rows = x.flatten(0, -2)
         mean = _mean_over_processes(rows.mean(0))
-        variance = _mean_over_processes((rows - mean).square().mean(0)) + FLOOR
-        self._follow(mean.detach(), variance.detach())
-        scale = (variance / self.variance).sqrt().detach()
-        shift = ((mean - self.mean) / self.variance.sqrt()).detach()
+        variance = _mean_over_processes((rows - mean).square().mean(0)) + EPS
+        self._update_running_stats(mean.detach(), variance.detach())
+        scale = (variance / self.running_var).sqrt().detach()
+        shift = ((mean - self.running_mean) / self.running_var.sqrt()).detach()
         return (x - mean) / variance.sqrt() * scale + shift
 
     @torch.no_grad()
-    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+    def _update_running_stats(self, mean: Tensor, variance: Tensor) -> None:
         if not (mean.isfinite().all() and variance.isfinite().all()):
             return
-        momentum = self.momentum if self.initialised else 1.0
-        self.mean.lerp_(mean, momentum)
-        self.variance.lerp_(variance, momentum)
-        self.initialised.fill_(True)
+        momentum = self.momentum if self.initialized else 1.0
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance, momentum)
+        self.initialized.fill_(True)
 
 
 def _mean_over_processes(x: Tensor) -> Tensor:

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from speechvq.config import QuantizerConfig
 from speechvq.runtime import distributed
 
-BLOCK = 64  # scores whose maximum is taken at once
+ARGMAX_BLOCK = 64  # scores whose maximum is taken at once
 
 
-class Quantized(NamedTuple):
+class QuantizerOutput(NamedTuple):
     """What the quantiser returns."""
 
     vectors: Tensor  # (..., D), the nearest entries; the gradient passes straight through to the input
@@ -43,23 +43,23 @@ def nearest_code(vectors: Tensor, codebook: Tensor, *, chunk: int = 512) -> Tens
     # argmin |x - e|^2 = argmax x.e - |e|^2 / 2: one product, and |x|^2 is never formed.
     offset, transposed = codebook.square().sum(-1).mul(-0.5), codebook.t()
     rows = vectors.reshape(-1, vectors.shape[-1]).split(chunk)
-    best = [_first_highest(torch.addmm(offset, part, transposed)) for part in rows]
+    best = [_blocked_argmax(torch.addmm(offset, part, transposed)) for part in rows]
     return torch.cat(best).view(vectors.shape[:-1])
 
 
-def _first_highest(scores: Tensor) -> Tensor:
+def _blocked_argmax(scores: Tensor) -> Tensor:
     """Index of the highest score, of equals the first: (n, K) to (n,).
 
     torch's argmax takes number after number, but its maximum many at once: so first the best block, then the
     best in it. That halves the time for K = 512 and more.
     """
     rows, width = scores.shape
-    if width % BLOCK or scores.device.type != "cpu":
+    if width % ARGMAX_BLOCK or scores.device.type != "cpu":
         return scores.argmax(-1)
-    blocks = scores.reshape(rows * (width // BLOCK), BLOCK)
+    blocks = scores.reshape(rows * (width // ARGMAX_BLOCK), ARGMAX_BLOCK)
     best = blocks.amax(-1).view(rows, -1).argmax(-1)
-    chosen = blocks.index_select(0, best + torch.arange(0, len(blocks), width // BLOCK))
-    return chosen.argmax(-1).add_(best, alpha=BLOCK)
+    chosen = blocks.index_select(0, best + torch.arange(0, len(blocks), width // ARGMAX_BLOCK))
+    return chosen.argmax(-1).add_(best, alpha=ARGMAX_BLOCK)
 
 
 class VectorQuantizer(nn.Module):
@@ -69,7 +69,7 @@ class VectorQuantizer(nn.Module):
     in fp32 also under autocast. With several processes, usage and averages are those of the joined batch.
 
     Buffers:
-        initialised: (), bool; the first training batch lays the codebook among the encoder's outputs (our
+        initialized: (), bool; the first training batch lays the codebook among the encoder's outputs (our
             choice).
         counts: (K,), moving average of the usage; N_i of appendix A.1.
         sums: (K, D), moving average of the vectors' sums; m_i of appendix A.1.
@@ -77,10 +77,10 @@ class VectorQuantizer(nn.Module):
     """
 
     codebook: Tensor
-    initialised: Tensor
-    counts: Tensor
-    sums: Tensor
-    updates: Tensor
+    initialized: Tensor
+    ema_cluster_size: Tensor
+    ema_embed_sum: Tensor
+    num_updates: Tensor
 
     def __init__(self, config: QuantizerConfig) -> None:
         super().__init__()
@@ -90,12 +90,12 @@ class VectorQuantizer(nn.Module):
             self.codebook = nn.Parameter(codebook)
         else:
             self.register_buffer("codebook", codebook)
-        self.register_buffer("initialised", torch.tensor(False))
+        self.register_buffer("initialized", torch.tensor(False))
         self.register_buffer("counts", torch.ones(config.num_codes))
         self.register_buffer("sums", codebook.clone())
         self.register_buffer("updates", torch.tensor(0))
 
-    def forward(self, vectors: Tensor) -> Quantized:
+    def forward(self, vectors: Tensor) -> QuantizerOutput:
         """Quantise, and in training mode learn.
 
         Args:
@@ -106,16 +106,16 @@ class VectorQuantizer(nn.Module):
         """
         with torch.autocast(vectors.device.type, enabled=False):
             vectors = vectors.float()
-            if self.training and not self.initialised:
-                self._initialise(vectors)
+            if self.training and not self.initialized:
+                self._init_codebook_from_batch(vectors)
             codes = nearest_code(vectors.detach(), self.codebook.detach())
             quantised = F.embedding(codes, self.codebook)
             loss = self._loss(vectors, quantised)
             usage = torch.bincount(codes.flatten(), minlength=len(self.codebook)).float()
             if self.training:
                 usage = distributed.sum_over_processes(usage)
-                self._learn(vectors.detach(), codes, usage)
-            return Quantized(_StraightThrough.apply(quantised.detach(), vectors), codes, loss, usage)
+                self._ema_update(vectors.detach(), codes, usage)
+            return QuantizerOutput(_StraightThrough.apply(quantised.detach(), vectors), codes, loss, usage)
 
     def lookup(self, codes: Tensor) -> Tensor:
         """The entries of codes: (...) int64 to (..., D)."""
@@ -129,7 +129,7 @@ class VectorQuantizer(nn.Module):
         return _squared_distance(quantised, vectors.detach()) + commitment
 
     @torch.no_grad()
-    def lay(self, vectors: Tensor) -> None:
+    def init_codebook_kmeans(self, vectors: Tensor) -> None:
         """Lay the codebook among vectors (..., D) by k-means, before training (Lancucki et al. 2020).
 
         A training step shows a large codebook few vectors; entries drawn from a single step's are much alike. Does
@@ -137,53 +137,53 @@ class VectorQuantizer(nn.Module):
         same vectors.
         """
         rows = vectors.reshape(-1, vectors.shape[-1]).float()
-        if self.initialised or _broken(rows) or len(rows) < len(self.codebook):
+        if self.initialized or _has_nonfinite(rows) or len(rows) < len(self.codebook):
             return
         from sklearn.cluster import KMeans
 
         found = KMeans(len(self.codebook), n_init=1, max_iter=30, random_state=0).fit(rows.cpu().numpy())
         self.codebook.copy_(torch.from_numpy(found.cluster_centers_))
         usage = torch.from_numpy(found.labels_).bincount(minlength=len(self.codebook)).float()
-        self.counts.copy_(usage / usage.mean())
-        self.sums.copy_(self.codebook * self.counts[:, None])
-        self.initialised.fill_(True)
+        self.ema_cluster_size.copy_(usage / usage.mean())
+        self.ema_embed_sum.copy_(self.codebook * self.ema_cluster_size[:, None])
+        self.initialized.fill_(True)
 
     @torch.no_grad()
-    def _initialise(self, vectors: Tensor) -> None:
-        if _broken(vectors):
+    def _init_codebook_from_batch(self, vectors: Tensor) -> None:
+        if _has_nonfinite(vectors):
             return
-        self._replace(torch.ones(len(self.codebook), dtype=torch.bool, device=vectors.device), vectors)
-        self.initialised.fill_(True)
+        self._reinit_codes(torch.ones(len(self.codebook), dtype=torch.bool, device=vectors.device), vectors)
+        self.initialized.fill_(True)
 
     @torch.no_grad()
-    def _learn(self, vectors: Tensor, codes: Tensor, usage: Tensor) -> None:
+    def _ema_update(self, vectors: Tensor, codes: Tensor, usage: Tensor) -> None:
         """Moving averages, the EMA codebook, and revival: in this order a revived code stays revived."""
-        if _broken(vectors):
+        if _has_nonfinite(vectors):
             return
         decay, flat = self.config.ema_decay, vectors.reshape(-1, vectors.shape[-1])
-        self.updates += 1
-        self.counts.lerp_(usage, 1 - decay)
+        self.num_updates += 1
+        self.ema_cluster_size.lerp_(usage, 1 - decay)
         if self.config.codebook == "ema":
-            sums = torch.zeros_like(self.sums).index_add_(0, codes.flatten(), flat)
-            self.sums.lerp_(distributed.sum_over_processes(sums), 1 - decay)
-            self.codebook.copy_(self.sums / self.counts.clamp_min(1e-5)[:, None])
-        if self.config.revive_below > 0:
-            dead = self.counts < self.config.revive_below * self.counts.mean()
+            sums = torch.zeros_like(self.ema_embed_sum).index_add_(0, codes.flatten(), flat)
+            self.ema_embed_sum.lerp_(distributed.sum_over_processes(sums), 1 - decay)
+            self.codebook.copy_(self.ema_embed_sum / self.ema_cluster_size.clamp_min(1e-5)[:, None])
+        if self.config.dead_code_threshold > 0:
+            dead = self.ema_cluster_size < self.config.dead_code_threshold * self.ema_cluster_size.mean()
             if dead.any():
-                self._replace(dead, flat)
+                self._reinit_codes(dead, flat)
 
-    def _replace(self, which: Tensor, vectors: Tensor) -> None:
+    def _reinit_codes(self, which: Tensor, vectors: Tensor) -> None:
         """Draw the chosen codes anew from the vectors of all processes, and let them start with mean usage.
 
         Count and sum are reset too: a revived entry with its old sum would be overwritten at the next
         average.
         """
         pool = distributed.gather_over_processes(vectors.reshape(-1, vectors.shape[-1]))
-        generator = torch.Generator().manual_seed(int(self.updates))
+        generator = torch.Generator().manual_seed(int(self.num_updates))
         picks = torch.randint(len(pool), (int(which.sum()),), generator=generator).to(pool.device)
         self.codebook.data[which] = pool[picks]
-        self.counts[which] = len(pool) / len(self.codebook)
-        self.sums[which] = pool[picks] * self.counts[which][:, None]
+        self.ema_cluster_size[which] = len(pool) / len(self.codebook)
+        self.ema_embed_sum[which] = pool[picks] * self.ema_cluster_size[which][:, None]
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -198,7 +198,7 @@ class _StraightThrough(torch.autograd.Function):
         return None, gradient
 
 
-def _broken(vectors: Tensor) -> bool:
+def _has_nonfinite(vectors: Tensor) -> bool:
     """Whether any process holds NaN or Inf, which would stay in the averages for ever."""
     # One of them makes the sum NaN or Inf. A sum may also be too large; then every number is looked at.
     broken = ~vectors.sum().isfinite()

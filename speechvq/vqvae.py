@@ -36,7 +36,7 @@ class VQVAE(nn.Module):
         for them.
         """
         quantised = self.quantizer(self.encoder(x))
-        nats = self.decoder.nats(x, quantised.vectors, *condition)
+        nats = self.decoder.nll(x, quantised.vectors, *condition)
         total = nats + quantised.loss / x[0].numel()
         return Losses(total, nats.detach(), quantised.loss.detach(), quantised.usage)
 
@@ -44,6 +44,6 @@ class VQVAE(nn.Module):
         """Codes of x: (B, ...) to (B, N...), int64."""
         return self.quantizer(self.encoder(x)).codes
 
-    def nats(self, x: Tensor, codes: Tensor, *condition: Tensor) -> Tensor:
+    def nll(self, x: Tensor, codes: Tensor, *condition: Tensor) -> Tensor:
         """-log p(x | codes, condition) a dimension of x, (): also of codes that are not x's own."""
-        return self.decoder.nats(x, self.quantizer.lookup(codes), *condition)
+        return self.decoder.nll(x, self.quantizer.lookup(codes), *condition)

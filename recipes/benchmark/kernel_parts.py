@@ -117,15 +117,23 @@ def main() -> None:
         np.random.default_rng(0),
     )
     uniforms = rng.random((streams, times))
-    sizes = [row_size(each) for each in (config.residual + config.skip, 2 * config.residual)]
-    sizes += [config.residual, row_size(config.hidden), row_size(config.levels), config.residual]
+    sizes = [
+        row_size(each)
+        for each in (config.residual_channels + config.skip_channels, 2 * config.residual_channels)
+    ]
+    sizes += [
+        config.residual_channels,
+        row_size(config.hidden_channels),
+        row_size(config.mulaw_bins),
+        config.residual_channels,
+    ]
     buffers = [np.zeros(streams * size, np.float32) for size in sizes]
-    logits, scratch = buffers[4], [np.zeros(config.levels, np.float32) for _ in range(2)]
+    logits, scratch = buffers[4], [np.zeros(config.mulaw_bins, np.float32) for _ in range(2)]
     layers = len(group.weights.dilations)
     works: dict[str, Callable[[], object]] = {
         "whole": lambda: group.step_frames(0, FRAMES, uniforms, 1.0, 1.0),
         "products": lambda: products(times, streams, *buffers, group.weights),
-        "gates": lambda: gates(times, streams, layers, config.residual, buffers[1], buffers[2]),
+        "gates": lambda: gates(times, streams, layers, config.residual_channels, buffers[1], buffers[2]),
         "draws": lambda: draws(times, streams, logits, *scratch),
     }
     spent = {name: microseconds(work) / (times * streams) for name, work in works.items()}

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechvq.categorical import draw
+from speechvq.categorical import sample_categorical
 from speechvq.speech.decoder.wavenet import WaveNet
 
 
@@ -28,7 +28,7 @@ def sample_again_and_again(
     levels = before
     for column in uniforms.t():
         logits = _next_logits(wavenet, levels, vectors, speaker, hop)
-        levels = torch.cat([levels, draw(logits, column).unsqueeze(1)], dim=1)
+        levels = torch.cat([levels, sample_categorical(logits, column).unsqueeze(1)], dim=1)
     return levels
 
 
@@ -39,5 +39,5 @@ def _next_logits(wavenet: WaveNet, levels: Tensor, vectors: Tensor, speaker: Ten
     """
     t = levels.shape[1]
     first, last = max((t - wavenet.receptive_field) // hop - 2, 0), min(t // hop + 3, vectors.shape[1])
-    seen = F.pad(levels[:, first * hop :], (0, last * hop - t), value=wavenet.config.levels // 2)
+    seen = F.pad(levels[:, first * hop :], (0, last * hop - t), value=wavenet.config.mulaw_bins // 2)
     return wavenet(seen, vectors[:, first:last], speaker)[:, t - first * hop]

@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from speechvq.categorical import draw
+from speechvq.categorical import sample_categorical
 from speechvq.priors.grid.pixelcnn import PixelCNN
 
 
@@ -33,5 +33,7 @@ def draw_grids_again_and_again(
     drawn = torch.zeros_like(uniforms, dtype=torch.long)
     places = itertools.product(*map(range, uniforms.shape[1:]))
     for i, j, g in itertools.islice(places, codes):
-        drawn[:, i, j, g] = draw(pixelcnn(drawn, condition, guess)[:, i, j, g], uniforms[:, i, j, g])
+        drawn[:, i, j, g] = sample_categorical(
+            pixelcnn(drawn, condition, guess)[:, i, j, g], uniforms[:, i, j, g]
+        )
     return drawn

@@ -197,7 +197,7 @@ def _speaking_naively(wavenet: WaveNet, samples: int) -> tuple[Callable[[], Tens
     """The same late in a sound, where the whole receptive field is seen."""
     frames = wavenet.receptive_field // HOP + 8
     vectors, speaker = torch.randn(1, frames, DIM), torch.zeros(1, dtype=torch.long)
-    before = torch.randint(wavenet.config.levels, (1, (frames - 4) * HOP))
+    before = torch.randint(wavenet.config.mulaw_bins, (1, (frames - 4) * HOP))
     chance = torch.rand(1, samples, dtype=torch.float64)
     return lambda: sample_again_and_again(wavenet, vectors, speaker, chance, before, HOP), samples
 

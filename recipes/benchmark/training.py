@@ -83,7 +83,7 @@ class _TypicalDecoder(nn.Module):
         super().__init__()
         self.companding, self.wavenet = model.decoder.companding, TypicalWaveNet(model.decoder.wavenet)
 
-    def nats(self, wave: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
+    def nll(self, wave: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
         levels = self.companding.encode(self.companding.preemphasize(wave))
         return F.cross_entropy(self.wavenet(levels, vectors, speaker).float(), levels)
 

@@ -37,21 +37,23 @@ class TypicalWaveNet(nn.Module):
         """Take sizes, weights and the network over the codes of a WaveNet ."""
         super().__init__()
         config = wavenet.config
-        self.levels, self.conditioning = config.levels, wavenet.conditioning
-        self.first = nn.Conv1d(config.levels, config.residual, 1, bias=False)
+        self.levels, self.conditioning = config.mulaw_bins, wavenet.conditioning
+        self.first = nn.Conv1d(config.mulaw_bins, config.residual_channels, 1, bias=False)
         self.layers = nn.ModuleList(
-            TypicalLayer(layer.dilation, config.residual, config.skip, config.condition)
+            TypicalLayer(
+                layer.dilation, config.residual_channels, config.skip_channels, config.conditioning_channels
+            )
             for layer in wavenet.layers
         )
-        self.hidden = nn.Conv1d(config.skip, config.hidden, 1)
-        self.logits = nn.Conv1d(config.hidden, config.levels, 1)
+        self.hidden = nn.Conv1d(config.skip_channels, config.hidden_channels, 1)
+        self.logits = nn.Conv1d(config.hidden_channels, config.mulaw_bins, 1)
         self._copy(wavenet)
 
     def forward(self, levels: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
         """Logits (B, levels, T) from levels (B, T), vectors (B, N, D) and speaker (B,)."""
         before = F.pad(levels, (1, -1), value=self.levels // 2)
         x = self.first(F.one_hot(before, self.levels).transpose(1, 2).float())
-        condition = self.conditioning.network(vectors, self.conditioning.speakers(speaker))
+        condition = self.conditioning.network(vectors, self.conditioning.speaker_embedding(speaker))
         condition = F.interpolate(condition, size=levels.shape[1], mode="nearest")
         total: Tensor | float = 0.0
         for layer in self.layers:

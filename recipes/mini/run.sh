@@ -20,7 +20,7 @@ fi
 
 if stage 2 "train"; then
     python -m speechvq.train --config recipes/mini/mini.yaml --out "$exp" --set data.manifest="$data" \
-        ${steps:+--set train.steps="$steps" --set model.source_filter.steps="$steps"}
+        ${steps:+--set train.steps="$steps" --set model.source_filter.pretrain_steps="$steps"}
 fi
 
 if stage 3 "encode the held-out sentences"; then

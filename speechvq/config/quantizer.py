@@ -17,4 +17,4 @@ class QuantizerConfig:
     # gamma of appendix A.1; also the memory of the usage that revival looks at
     ema_decay: float = within(0, 1, 0.99)
     # our choice: a code used less than this share of the mean is drawn anew; 0 never
-    revive_below: float = within(0, 1, 0.1)
+    dead_code_threshold: float = within(0, 1, 0.1)

@@ -24,25 +24,27 @@ class EncoderConfig:
 
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)  # 64x: 250 codes a second
     channels: int = within(1, 8192, 128)  # our choice
-    blocks: int = within(0, 64, 0)  # residual blocks at the code rate; the paper has none
-    mel: int = within(
+    residual_blocks: int = within(0, 64, 0)  # residual blocks at the code rate; the paper has none
+    mel_bands: int = within(
         0, 128, 0
     )  # bands of a log-mel spectrogram to read; 0 for the waveform, as the paper does
-    disguise: float = within(
+    augment_strength: float = within(
         0, 1, 0.0
     )  # how far training alters the spectra's voice, see `spectrum.disguise`
 
     def __post_init__(self) -> None:
         """Raises UserError for strides that are no strides, or whose product no sound is long enough for."""
-        convolved = self.strides[1:] if self.mel else self.strides
+        convolved = self.strides[1:] if self.mel_bands else self.strides
         if not all(1 <= s <= 64 for s in convolved) or math.prod(self.strides[:32]) > MAX_HOP:
             raise UserError(f"encoder.strides: expected strides from 1 to 64 of product {MAX_HOP} at most")
-        if self.mel and not (self.strides and 16 <= self.strides[0] <= 400 and self.strides[0] % 2 == 0):
+        if self.mel_bands and not (
+            self.strides and 16 <= self.strides[0] <= 400 and self.strides[0] % 2 == 0
+        ):
             raise UserError(
-                "encoder.strides: with encoder.mel the first is an even number of samples from 16 to 400"
+                "encoder.strides: with encoder.mel_bands the first is an even number of samples from 16 to 400"
             )
-        if self.disguise and not self.mel:
-            raise UserError("encoder.disguise: needs encoder.mel")
+        if self.augment_strength and not self.mel_bands:
+            raise UserError("encoder.augment_strength: needs encoder.mel_bands")
         if len(self.strides) > 32:
             raise UserError("encoder.strides: expected at most 32 layers")
 
@@ -53,14 +55,16 @@ class WaveNetConfig:
 
     stacks: int = within(1, 32, 2)
     layers: int = within(1, 14, 10)  # a stack has dilations 1, 2, 4 ... 2^(layers - 1)
-    residual: int = within(1, 4096, 64)
-    skip: int = within(1, 4096, 128)
-    hidden: int = within(1, 4096, 256)  # units between the skip sum and the logits
-    condition: int = within(1, 4096, 128)  # units of the network over the codes and the speaker
-    speaker: int = within(1, 4096, 32)  # width of a speaker's vector
-    levels: int = within(2, 65_536, 256)  # mu-law levels
-    pitch: bool = False  # a pitch contour as a further condition (Polyak et al. 2021); the paper has none
-    phase: bool = (
+    residual_channels: int = within(1, 4096, 64)
+    skip_channels: int = within(1, 4096, 128)
+    hidden_channels: int = within(1, 4096, 256)  # units between the skip sum and the logits
+    conditioning_channels: int = within(1, 4096, 128)  # units of the network over the codes and the speaker
+    speaker_dim: int = within(1, 4096, 32)  # width of a speaker's vector
+    mulaw_bins: int = within(2, 65_536, 256)  # mu-law levels
+    condition_on_f0: bool = (
+        False  # a pitch contour as a further condition (Polyak et al. 2021); the paper has none
+    )
+    condition_on_phase: bool = (
         False  # and where in its cycle the voice is (after Wang et al. 2019, NSF); the paper has none
     )
 
@@ -68,34 +72,34 @@ class WaveNetConfig:
 
     def __post_init__(self) -> None:
         """Raises UserError for a phase without what it needs."""
-        if self.phase and not self.pitch:
-            raise UserError("wavenet.phase: needs wavenet.pitch=true")
+        if self.condition_on_phase and not self.condition_on_f0:
+            raise UserError("wavenet.condition_on_phase: needs wavenet.condition_on_f0=true")
 
 
 WAVENET_SIZES = WaveNetConfig.SIZES
 WAVENET_SIZES["S"] = WaveNetConfig()
-WAVENET_SIZES["M"] = WaveNetConfig(stacks=3, residual=128, skip=256)
+WAVENET_SIZES["M"] = WaveNetConfig(stacks=3, residual_channels=128, skip_channels=256)
 
 
 @dataclass(frozen=True)
 class SourceFilterConfig:
     """Harmonics and a filter that the codes tell, below the WaveNet, see `speech.source_filter`; the paper has none."""
 
-    order: int = within(
+    filter_order: int = within(
         0, 64, 0
     )  # of the filter; 0 for none of all this: the WaveNet speaks the waveform itself
-    harmonics: int = within(0, 64, 0)  # of the voice; 0 for a filter alone
-    bands: int = within(8, 128, 40)  # of the log-mel spectra that both follow from
-    units: int = within(1, 4096, 192)  # of the networks that tell both
+    num_harmonics: int = within(0, 64, 0)  # of the voice; 0 for a filter alone
+    mel_bands: int = within(8, 128, 40)  # of the log-mel spectra that both follow from
+    channels: int = within(1, 4096, 192)  # of the networks that tell both
     depth: int = within(1, 32, 3)  # layers of these
-    steps: int = within(1, 10**7, 3_000)  # in which they learn alone, before the WaveNet does
-    batch: int = within(1, 65_536, 8)  # crops in each of those steps
-    encoder: bool = True  # whether the encoder learns in them too
+    pretrain_steps: int = within(1, 10**7, 3_000)  # in which they learn alone, before the WaveNet does
+    pretrain_batch: int = within(1, 65_536, 8)  # crops in each of those steps
+    pretrain_encoder: bool = True  # whether the encoder learns in them too
 
     def __post_init__(self) -> None:
         """Raises UserError for harmonics without a filter."""
-        if self.harmonics and not self.order:
-            raise UserError("source_filter.harmonics: need source_filter.order over 0")
+        if self.num_harmonics and not self.filter_order:
+            raise UserError("source_filter.num_harmonics: needs source_filter.filter_order over 0")
 
 
 @dataclass(frozen=True)
@@ -105,13 +109,13 @@ class SpeechConfig:
     kind: Literal["speech"] = "speech"
     sample_rate: int = within(16_000, 16_000, 16_000)  # Hz; sound of any other rate is resampled
     # our choice: coefficient of the pre-emphasis before mu-law; 0 for none
-    emphasis: float = within(0, 0.99, 0.85)
+    preemphasis: float = within(0, 0.99, 0.85)
     # share of code frames replaced by a neighbour in training (Chorowski et al. 2019)
     jitter: float = within(0, 1, 0.0)
     # our choice: levels, the largest deviation of the noise on the past that the decoder hears in training
-    noise: float = within(0, 128, 0.0)
+    input_noise: float = within(0, 128, 0.0)
     # our choice: samples of a crop that the WaveNet learns from in a step; 0 for all. The encoder hears all of it
-    excerpt: int = within(0, 1 << 24, 0)
+    decoder_segment_length: int = within(0, 1 << 24, 0)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     wavenet: WaveNetConfig = field(default_factory=WaveNetConfig)
@@ -119,8 +123,10 @@ class SpeechConfig:
 
     def __post_init__(self) -> None:
         """Raises UserError for harmonics of an unknown voice."""
-        if self.source_filter.harmonics and not self.wavenet.phase:
-            raise UserError("source_filter.harmonics: need wavenet.pitch=true and wavenet.phase=true")
+        if self.source_filter.num_harmonics and not self.wavenet.condition_on_phase:
+            raise UserError(
+                "source_filter.num_harmonics: needs wavenet.condition_on_f0=true and wavenet.condition_on_phase=true"
+            )
 
     @property
     def hop(self) -> int:

@@ -79,7 +79,7 @@ class Decoder(nn.Module):
         """-log p(pixels | vectors), nats a picture: (B, 3, H, W) uint8 and (B, grid, grid, ...) to (B,)."""
         return self.likelihood.nll(self(vectors), pixels)
 
-    def nats(self, pixels: Tensor, vectors: Tensor) -> Tensor:
+    def nll(self, pixels: Tensor, vectors: Tensor) -> Tensor:
         """-log p(pixels | vectors), nats a dimension, (): what a VQVAE asks of its decoder."""
         return self.nll_per_image(pixels, vectors).mean() / pixels[0].numel()
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.config import QuantizerConfig
-from speechvq.quantizer import Quantized, VectorQuantizer
+from speechvq.quantizer import QuantizerOutput, VectorQuantizer
 
 
 class Codebooks(nn.Module):
@@ -19,10 +19,10 @@ class Codebooks(nn.Module):
         self.config = config
         self.quantizers = nn.ModuleList(VectorQuantizer(config) for _ in range(count))
 
-    def forward(self, vectors: Tensor) -> Quantized:
+    def forward(self, vectors: Tensor) -> QuantizerOutput:
         """Quantise (..., G, D), and in training mode learn."""
         parts = [quantizer(part) for quantizer, part in zip(self.quantizers, vectors.unbind(-2), strict=True)]
-        return Quantized(
+        return QuantizerOutput(
             torch.stack([part.vectors for part in parts], -2),
             torch.stack([part.codes for part in parts], -1),
             torch.stack([part.loss for part in parts]).mean(),

@@ -50,7 +50,7 @@ class GridDecoder(nn.Module):
         super().__init__()
         self.pixelcnn = PixelCNN(config.pixelcnn, grid, config.latents * config.quantizer.dim)
 
-    def nats(self, codes: Tensor, vectors: Tensor) -> Tensor:
+    def nll(self, codes: Tensor, vectors: Tensor) -> Tensor:
         """-log p(codes | vectors), nats a code, (): what a VQVAE asks of its decoder."""
         return self.nll_per_grid(codes, vectors).mean() / codes[0].numel()
 

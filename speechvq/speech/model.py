@@ -53,7 +53,7 @@ class SpeechVQ(VQVAE):
             config: sizes and options.
             speakers: the voices' names; a voice's number is its place here.
         """
-        companding = MuLawCodec(config.emphasis, config.wavenet.levels)
+        companding = MuLawCodec(config.preemphasis, config.wavenet.mulaw_bins)
         super().__init__(
             Encoder(config.encoder, config.quantizer.dim, companding),
             VectorQuantizer(config.quantizer),
@@ -130,14 +130,19 @@ class SpeechVQ(VQVAE):
         padded = torch.from_numpy(
             np.pad(normalize_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
         )
-        piece, margin = max(round(ENCODE_SECONDS * self.config.sample_rate) // hop, 1), self.encoder.margin
+        piece, margin = (
+            max(round(ENCODE_SECONDS * self.config.sample_rate) // hop, 1),
+            self.encoder.context_frames,
+        )
         pieces = []  # with what is around them, and which of their codes are their own
         for start in range(0, len(padded) // hop, piece):
             first = max(start - margin, 0)
             part = padded[None, first * hop : (start + piece + margin) * hop].to(device)
             own = slice(start - first, min(start - first + piece, part.shape[1] // hop))
             pieces.append((part, own))
-        colour = self.encoder.colour((part, slice(own.start * hop, own.stop * hop)) for part, own in pieces)
+        colour = self.encoder.utterance_mean(
+            (part, slice(own.start * hop, own.stop * hop)) for part, own in pieces
+        )
         codes = [self.quantizer(self.encoder(part, colour)).codes[0, own] for part, own in pieces]
         return torch.cat(codes).cpu().numpy() if codes else np.empty(0, np.int64)
 
@@ -184,7 +189,7 @@ class SpeechVQ(VQVAE):
         if not any(len(each) for each in codes):
             return [np.empty(0, np.float32) for _ in codes]
         batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True)
-        if f0 is None and self.config.wavenet.pitch:
+        if f0 is None and self.config.wavenet.condition_on_f0:
             f0 = [self.predict_f0(each, name) for each, name in zip(codes, speakers)]
         script = SynthesisRequest(
             self.quantizer.lookup(batch.to(device)),
@@ -212,9 +217,9 @@ class SpeechVQ(VQVAE):
             return np.full(-(-len(codes) * hop // F0_HOP), mean, np.float32)
         device = self.quantizer.codebook.device
         vectors = self.quantizer.lookup(self._checked(codes).to(device))[None]
-        voice = decoder.wavenet.conditioning.voices(torch.tensor([number], device=device))
+        voice = decoder.wavenet.conditioning.speaker_vectors(torch.tensor([number], device=device))
         return shift_f0(
-            f0_at_frame_rate(decoder.intonation.contour(vectors, voice)[0].cpu().numpy(), hop), mean
+            f0_at_frame_rate(decoder.intonation.predict_f0(vectors, voice)[0].cpu().numpy(), hop), mean
         )
 
     def convert(self, wave: np.ndarray, speaker: str, *, chunked: bool = False, **options: Any) -> np.ndarray:
@@ -279,7 +284,7 @@ class SpeechVQ(VQVAE):
 
     def _target_f0(self, wave: np.ndarray, speaker: str) -> np.ndarray:
         """Contour of a sound (T,), moved to a voice: (F,), Hz; of no frames for a decoder that is not told."""
-        if not self.config.wavenet.pitch:
+        if not self.config.wavenet.condition_on_f0:
             return np.empty(0, np.float32)
         return shift_f0(f0_contour(wave), float(self.speaker_f0[self.speaker_index(speaker)]))
 
@@ -287,7 +292,7 @@ class SpeechVQ(VQVAE):
         self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None
     ) -> Tensor | None:
         """Contours at the code rate, (B, N), or None for a decoder that is not told the pitch."""
-        if pitch is None or not self.config.wavenet.pitch:
+        if pitch is None or not self.config.wavenet.condition_on_f0:
             return None
         rows = [
             f0_at_code_rate(torch.from_numpy(one)[None], len(each), self.config.hop)[0]
@@ -305,7 +310,7 @@ class SpeechVQ(VQVAE):
         phase: Sequence[np.ndarray] | None,
     ) -> Tensor | None:
         """Phases of all samples, (B, T), or None for a decoder that is not told the phase."""
-        if not self.config.wavenet.phase:
+        if not self.config.wavenet.condition_on_phase:
             return None
         samples = [len(each) * self.config.hop for each in codes]
         if phase is None:

@@ -104,13 +104,16 @@ def _shapes(config: SpeechConfig, speakers: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {
         f"encoder.layers.{len(config.encoder.strides) - 1}.bias": (channels,),
         "quantizer.codebook": (config.quantizer.num_codes, dim),
-        f"{decoder}.conditioning.speakers.weight": (speakers, wavenet.speaker),
-        f"{decoder}.conditioning.network.layers.0.bias": (wavenet.condition,),
-        f"{decoder}.layers.{layers - 1}.out": (wavenet.residual + wavenet.skip, wavenet.residual),
-        f"{decoder}.logits.weight": (wavenet.levels, wavenet.hidden),
+        f"{decoder}.conditioning.speaker_embedding.weight": (speakers, wavenet.speaker_dim),
+        f"{decoder}.conditioning.network.layers.0.bias": (wavenet.conditioning_channels,),
+        f"{decoder}.layers.{layers - 1}.out": (
+            wavenet.residual_channels + wavenet.skip_channels,
+            wavenet.residual_channels,
+        ),
+        f"{decoder}.logits.weight": (wavenet.mulaw_bins, wavenet.hidden_channels),
     }
     if config.encoder.blocks:
-        shapes[f"encoder.blocks.{config.encoder.blocks - 1}.wide.bias"] = (channels,)
-    if source.order:
-        shapes["decoder.source_filter.tell.weight"] = (source.bands, source.units, 1)
+        shapes[f"encoder.blocks.{config.encoder.residual_blocks - 1}.wide.bias"] = (channels,)
+    if source.filter_order:
+        shapes["decoder.source_filter.mel_head.weight"] = (source.mel_bands, source.channels, 1)
     return shapes

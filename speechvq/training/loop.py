@@ -151,7 +151,7 @@ def _evaluate(state: TrainingState, evaluate: Evaluate, log: MetricsLog | None, 
         say(
             "WARNING: THE DECODER IGNORES THE CODES: another utterance's cost it "
             f"{values['codes_gap_bits']:.3f} bits. What it says will not be what was said. Lower "
-            "train.learning_rate or data.batch (more, smaller steps), raise model.quantizer.revive_below, "
+            "train.learning_rate or data.batch (more, smaller steps), raise model.quantizer.dead_code_threshold, "
             "or set model.quantizer.codebook=ema"
         )
 

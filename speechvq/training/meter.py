@@ -91,5 +91,5 @@ class Meter:
         if num_codes and step > self.config.warmup and values["perplexity"] < 0.02 * num_codes:
             say(
                 f"warning: the codebook has collapsed (perplexity {values['perplexity']:.1f} of {num_codes} "
-                "codes): raise model.quantizer.revive_below or set model.quantizer.codebook=ema"
+                "codes): raise model.quantizer.dead_code_threshold or set model.quantizer.codebook=ema"
             )

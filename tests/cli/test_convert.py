@@ -74,8 +74,8 @@ def test_silence_and_single_samples(samples: np.ndarray, model: Path, tmp_path: 
 
 @pytest.mark.parametrize("samples", [0, 1, 7, 1_000])
 def test_a_decoder_that_is_told_the_pitch_takes_short_sounds_too(samples: int) -> None:
-    told = dataclasses.replace(WAVENET, pitch=True, phase=True)
-    source = SourceFilterConfig(order=4, harmonics=3, units=8)
+    told = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
+    source = SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8)
     model = speechvq.SpeechVQ(speech_config(wavenet=told, source_filter=source), VOICES).eval()
     for wave in (np.zeros(samples, np.float32), np.ones(samples, np.float32)):
         assert model.convert(wave, "bob").shape == wave.shape
@@ -239,7 +239,7 @@ def test_engines_and_precisions(model: Path, tmp_path: Path, capsys: pytest.Capt
 def test_sizes_that_bfloat16_cannot_take_cost_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    odd = speech_config(wavenet=dataclasses.replace(WAVENET, residual=5))
+    odd = speech_config(wavenet=dataclasses.replace(WAVENET, residual_channels=5))
     save_model(tmp_path / "model", speechvq.SpeechVQ(odd, VOICES))
     source = write_tone(tmp_path / "a.wav", samples=100)
     arguments = (
@@ -290,8 +290,10 @@ for sound in sys.argv[2:]:
 
 def test_a_long_sound_needs_little_more_memory_than_a_short_one(tmp_path: Path) -> None:
     """Ten minutes may take 300 MB more than ten seconds; that is so much for two minutes."""
-    told = dataclasses.replace(WAVENET, stacks=1, layers=1, levels=4, pitch=True, phase=True)
-    source = SourceFilterConfig(order=2, harmonics=2, units=2)
+    told = dataclasses.replace(
+        WAVENET, stacks=1, layers=1, mulaw_bins=4, condition_on_f0=True, condition_on_phase=True
+    )
+    source = SourceFilterConfig(filter_order=2, num_harmonics=2, channels=2)
     encoder = EncoderConfig(strides=(4, 4, 4), channels=2)
     save_model(
         tmp_path / "model",

@@ -21,8 +21,8 @@ from speechvq.speech.speakers.enrollment_audio import prepare_speech
 from speechvq.speech.speakers.voice_file import Voice, add_voice, load_voice, save_voice
 
 TOLD = speech_config(
-    wavenet=dataclasses.replace(WAVENET, pitch=True, phase=True),
-    source_filter=SourceFilterConfig(order=4, harmonics=3, units=8),
+    wavenet=dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True),
+    source_filter=SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8),
 )
 
 
@@ -59,7 +59,7 @@ def test_a_voice_that_is_fitted_costs_less_and_nothing_else_changes(config: obje
     told: list[int] = []
     found = enrollment.enroll(model, [pulses(4, 130)], steps=40, on_step=told.append)
     assert found.after < found.before and found.nearest in VOICES and told == list(range(1, 41))
-    assert found.voice.embedding.shape == (WAVENET.speaker,) and found.voice.f0 == pytest.approx(130, rel=0.1)
+    assert found.voice.embedding.shape == (WAVENET.speaker_dim,) and found.voice.f0 == pytest.approx(130, rel=0.1)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     again = enrollment.enroll(model, [pulses(4, 130)], steps=40)
     assert torch.equal(again.voice.embedding, found.voice.embedding), "seeded"
@@ -74,13 +74,13 @@ def test_a_tuned_decoder_learns_with_the_voice_and_all_else_stays(config: object
     found = enrollment.enroll(model, [pulses(4, 130)], steps=40, tune=True)
     assert found.before == enrollment.enroll(plain, [pulses(4, 130)], steps=1).before > found.after
     for name, tensor in model.state_dict().items():
-        if not name.startswith("decoder.") or name.endswith("conditioning.speakers.weight"):
+        if not name.startswith("decoder.") or name.endswith("conditioning.speaker_embedding.weight"):
             assert torch.equal(tensor, before[name]), name
     assert not torch.equal(model.decoder.wavenet.hidden.weight, before["decoder.wavenet.hidden.weight"])
 
 
 def test_a_voice_comes_back_and_is_of_its_model(tmp_path: Path) -> None:
-    model, voice = speech_model(), Voice(torch.randn(WAVENET.speaker), 123.5)
+    model, voice = speech_model(), Voice(torch.randn(WAVENET.speaker_dim), 123.5)
     save_voice(tmp_path / "me.safetensors", voice, model)
     back = load_voice(tmp_path / "me.safetensors", model)
     assert torch.equal(back.embedding, voice.embedding) and back.f0 == voice.f0
@@ -93,7 +93,10 @@ def test_a_voice_comes_back_and_is_of_its_model(tmp_path: Path) -> None:
 
 def test_an_added_voice_speaks_and_the_others_stay() -> None:
     model, wave = speech_model(), noise(1, 200)[0].numpy()
-    before, table = model.convert(wave, "bob", seed=1), model.decoder.wavenet.conditioning.speakers.weight
+    before, table = (
+        model.convert(wave, "bob", seed=1),
+        model.decoder.wavenet.conditioning.speaker_embedding.weight,
+    )
     add_voice(model, "me", Voice(table[1].detach().clone(), 99.0))
     assert model.speakers == (*VOICES, "me") and float(model.speaker_f0[-1]) == 99.0
     assert np.array_equal(model.convert(wave, "bob", seed=1), before)

@@ -113,7 +113,7 @@ def test_a_prompt_is_continued(model: Path, told: Path, tmp_path: Path) -> None:
 
 
 def test_a_decoder_that_is_told_the_pitch_hears_the_prompts_and_then_the_voices_mean() -> None:
-    config = speech_config(wavenet=dataclasses.replace(WAVENET, pitch=True))
+    config = speech_config(wavenet=dataclasses.replace(WAVENET, condition_on_f0=True))
     model = speechvq.SpeechVQ(config, VOICES).eval()
     model.speaker_f0.copy_(model.speaker_f0.new_tensor([100.0, 200.0, 0.0]))
     prompt = generate.Prompt(np.zeros(200, np.int64), np.array([110.0] * 5 + [0.0] * 6, np.float32))

@@ -20,10 +20,15 @@ def config(corpus: Path, *, encoder_lr_scale: float = 1.0, order: int = 4, encod
     plain = run_config(corpus)
     model = speech_config(
         "ema",
-        encoder=EncoderConfig((HOP,), 8, mel=20),
-        wavenet=dataclasses.replace(WAVENET, pitch=True, phase=True),
+        encoder=EncoderConfig((HOP,), 8, mel_bands=20),
+        wavenet=dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True),
         source_filter=SourceFilterConfig(
-            order=order, harmonics=order and 3, units=8, steps=3, batch=2, encoder=encoder
+            filter_order=order,
+            num_harmonics=order and 3,
+            channels=8,
+            pretrain_steps=3,
+            pretrain_batch=2,
+            pretrain_encoder=encoder,
         ),
     )
     train = dataclasses.replace(
@@ -45,7 +50,7 @@ def test_a_run_begins_with_a_codebook_among_its_vectors(corpus: Path) -> None:
     run = config(corpus, order=0)
     fresh = speech.build_task(run, torch.device("cpu")).model
     model = begun(run)
-    assert isinstance(fresh, SpeechVQ) and not fresh.quantizer.initialised and model.quantizer.initialised
+    assert isinstance(fresh, SpeechVQ) and not fresh.quantizer.initialized and model.quantizer.initialized
     assert torch.equal(model.encoder.project.bias, fresh.encoder.project.bias), "nothing has learnt yet"
     assert torch.equal(begun(run).quantizer.codebook, model.quantizer.codebook), "seeded"
 
@@ -89,7 +94,7 @@ def test_what_the_wavenet_relies_on_stays_as_it_is(corpus: Path, tmp_path: Path,
     before = {name: tensor.clone() for name, tensor in task.model.state_dict().items()}
     run_training(task._replace(pretrain=lambda: None), tmp_path, run.train)
     for name, tensor in task.model.state_dict().items():
-        if name.startswith(("decoder.source_filter.", "decoder.wavenet.conditioning.speakers")):
+        if name.startswith(("decoder.source_filter.", "decoder.wavenet.conditioning.speaker_embedding")):
             assert torch.equal(tensor, before[name]), name
         if name.startswith(("encoder.", "quantizer.")) and rate == 0:
             assert torch.equal(tensor, before[name]), name

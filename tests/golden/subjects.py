@@ -226,8 +226,8 @@ def _video(**model: Any) -> Callable[[Path], Curves]:
     return curve
 
 
-WITH_PHASE = dataclasses.replace(tiny.WAVENET, pitch=True, phase=True)
-SOURCE_FILTER = SourceFilterConfig(order=4, harmonics=3, units=8)
+WITH_PHASE = dataclasses.replace(tiny.WAVENET, condition_on_f0=True, condition_on_phase=True)
+SOURCE_FILTER = SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8)
 
 
 def _enrolment(told: bool, tune: bool) -> Callable[[Path], Curves]:
@@ -251,32 +251,36 @@ def _enrolment(told: bool, tune: bool) -> Callable[[Path], Curves]:
     return curve
 
 
-MEL = EncoderConfig((32,), 8, mel=20)
+MEL = EncoderConfig((32,), 8, mel_bands=20)
 CURVES: dict[str, Callable[[Path], Curves]] = {
     "speech, paper": _speech(),
     "speech, ema": _speech("ema"),
     "speech, jitter": _speech(jitter=0.5),
-    "speech, noise and excerpt": _speech(noise=4.0, excerpt=160),
+    "speech, noise and excerpt": _speech(input_noise=4.0, decoder_segment_length=160),
     "speech, encoder held": _speech(train={"encoder_lr_scale": 0.0}),
     "speech, bf16": _speech(train={"precision": "bf16"}),
-    "speech, pitch": _speech(wavenet=dataclasses.replace(tiny.WAVENET, pitch=True), crop=1_600),
+    "speech, pitch": _speech(wavenet=dataclasses.replace(tiny.WAVENET, condition_on_f0=True), crop=1_600),
     "speech, phase": _speech(wavenet=WITH_PHASE, crop=1_600),
     "speech, mel": _speech("ema", encoder=MEL, crop=1_600),
     "speech, mel, blocks and voice change": _speech(
-        "ema", encoder=dataclasses.replace(MEL, strides=(32, 2), blocks=1, disguise=0.3), crop=1_600
+        "ema",
+        encoder=dataclasses.replace(MEL, strides=(32, 2), residual_blocks=1, augment_strength=0.3),
+        crop=1_600,
     ),
     "speech, source and filter": _speech(
         "ema",
         encoder=MEL,
         wavenet=WITH_PHASE,
-        source_filter=dataclasses.replace(SOURCE_FILTER, steps=STEPS, batch=2),
+        source_filter=dataclasses.replace(SOURCE_FILTER, pretrain_steps=STEPS, pretrain_batch=2),
         crop=1_600,
     ),
     "speech, filter alone, encoder not in its stage": _speech(
         "ema",
         encoder=MEL,
         wavenet=WITH_PHASE,
-        source_filter=SourceFilterConfig(order=4, units=8, steps=STEPS, batch=2, encoder=False),
+        source_filter=SourceFilterConfig(
+            filter_order=4, channels=8, pretrain_steps=STEPS, pretrain_batch=2, pretrain_encoder=False
+        ),
         crop=1_600,
     ),
     "image VAE": _image("image_vae"),

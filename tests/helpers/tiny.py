@@ -26,7 +26,16 @@ from speechvq.speech.model import SpeechVQ
 
 ROOT = Path(__file__).resolve().parents[2]
 VOICES = ("ada", "bob", "cyd")
-WAVENET = WaveNetConfig(stacks=2, layers=3, residual=6, skip=8, hidden=8, condition=8, speaker=3, levels=32)
+WAVENET = WaveNetConfig(
+    stacks=2,
+    layers=3,
+    residual_channels=6,
+    skip_channels=8,
+    hidden_channels=8,
+    conditioning_channels=8,
+    speaker_dim=3,
+    mulaw_bins=32,
+)
 MODEL = SpeechConfig(
     encoder=EncoderConfig(strides=(2, 2, 2), channels=8),
     quantizer=QuantizerConfig(num_codes=8, dim=4),

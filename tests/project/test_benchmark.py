@@ -46,7 +46,7 @@ def wavenet(config: WaveNetConfig = WAVENET) -> WaveNet:
 def test_the_typical_wavenet_computes_the_same_logits() -> None:
     model = wavenet(dataclasses.replace(WAVENET, stacks=3))
     levels, vectors, speaker = (
-        torch.randint(WAVENET.levels, (2, 48)),
+        torch.randint(WAVENET.mulaw_bins, (2, 48)),
         torch.randn(2, 6, DIM),
         torch.tensor([0, 2]),
     )
@@ -99,7 +99,16 @@ def test_the_roofline_counts_what_it_does() -> None:
     assert adding.operations == 2 * roofline.FLOATS_AT_ONCE * 100 and adding() > 0
 
 
-TINY = WaveNetConfig(stacks=1, layers=3, residual=8, skip=8, hidden=8, condition=8, speaker=8, levels=16)
+TINY = WaveNetConfig(
+    stacks=1,
+    layers=3,
+    residual_channels=8,
+    skip_channels=8,
+    hidden_channels=8,
+    conditioning_channels=8,
+    speaker_dim=8,
+    mulaw_bins=16,
+)
 AMOUNTS = sampling.Amounts(naive=1, torch=64, kernel=256, torch_streams=2, kernel_streams=4)
 
 

@@ -2,9 +2,9 @@
 
 import torch
 
-from speechvq.categorical import draw
+from speechvq.categorical import sample_categorical
 
 
 def test_the_likeliest_level_always_stays() -> None:
     logits = torch.randn(50, 9)
-    assert torch.equal(draw(logits, torch.rand(50), top_p=0.0), logits.argmax(-1))
+    assert torch.equal(sample_categorical(logits, torch.rand(50), top_p=0.0), logits.argmax(-1))

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechvq.normalization import FLOOR, BatchRenorm
+from speechvq.normalization import EPS, BatchRenorm
 
 
 def outputs(seed: int, scale: float = 3.0, shift: float = 2.0) -> Tensor:
@@ -23,8 +23,8 @@ def settled() -> BatchRenorm:
 def test_the_first_batch_gives_the_running_values() -> None:
     module, x = BatchRenorm(6), outputs(0)
     y = module(x)
-    assert torch.allclose(module.mean, x.mean((0, 1)), atol=1e-5)
-    assert torch.allclose(module.variance, x.var((0, 1), unbiased=False) + FLOOR, rtol=1e-5)
+    assert torch.allclose(module.running_mean, x.mean((0, 1)), atol=1e-5)
+    assert torch.allclose(module.running_var, x.var((0, 1), unbiased=False) + EPS, rtol=1e-5)
     assert torch.allclose(y.mean((0, 1)), torch.zeros(6), atol=1e-5)
     assert torch.allclose(y.var((0, 1), unbiased=False), torch.ones(6), atol=1e-4)
 
@@ -38,14 +38,14 @@ def test_running_values_follow_their_closed_form() -> None:
         module(x)
         mean = 0.8 * mean + 0.2 * x.double().mean((0, 1))
         variance = 0.8 * variance + 0.2 * x.double().var((0, 1), unbiased=False)
-    assert torch.allclose(module.mean.double(), mean, atol=1e-5)
-    assert torch.allclose(module.variance.double(), variance + FLOOR, rtol=1e-5)
+    assert torch.allclose(module.running_mean.double(), mean, atol=1e-5)
+    assert torch.allclose(module.running_var.double(), variance + EPS, rtol=1e-5)
 
 
 def test_forward_is_by_the_running_statistics_in_training_as_in_use() -> None:
     module, x = settled(), outputs(9)
     trained = module(x)
-    by_hand = (x.double() - module.mean.double()) / module.variance.double().sqrt()
+    by_hand = (x.double() - module.running_mean.double()) / module.running_var.double().sqrt()
     assert torch.allclose(trained.double(), by_hand, atol=1e-5)
     assert torch.allclose(trained, module.eval()(x), atol=1e-5)
 
@@ -53,8 +53,8 @@ def test_forward_is_by_the_running_statistics_in_training_as_in_use() -> None:
 def test_backward_is_batch_normalisation_times_the_ratio_of_deviations() -> None:
     module, x, weights = settled(), outputs(9).double().requires_grad_(), outputs(10)
     (ours,) = torch.autograd.grad((module(x) * weights).sum(), x)
-    normalised = F.batch_norm(x.flatten(0, 1), None, None, training=True, eps=FLOOR).view_as(x)
-    ratio = ((x.var((0, 1), unbiased=False) + FLOOR) / module.variance).sqrt().detach()
+    normalised = F.batch_norm(x.flatten(0, 1), None, None, training=True, eps=EPS).view_as(x)
+    ratio = ((x.var((0, 1), unbiased=False) + EPS) / module.running_var).sqrt().detach()
     (theirs,) = torch.autograd.grad((normalised * weights * ratio).sum(), x)
     assert torch.allclose(ours, theirs, atol=1e-6)
 

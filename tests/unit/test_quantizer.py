@@ -25,7 +25,7 @@ def quantizer(codebook: str = "loss", num_codes: int = 5, dim: int = 3, **settin
 def laid(codebook: str = "loss", **settings: float) -> VectorQuantizer:
     """A quantiser whose codebook needs no laying, so that tests can plant one."""
     made = quantizer(codebook, **settings)
-    made.initialised.fill_(True)
+    made.initialized.fill_(True)
     return made
 
 
@@ -74,7 +74,7 @@ def test_codes_of_broken_vectors_are_codes() -> None:
 def test_vectors_whose_sum_is_too_large_are_not_broken() -> None:
     module = laid("ema")
     module(torch.full((4, 3), 1e38))
-    assert module.updates == 1
+    assert module.num_updates == 1
 
 
 def test_any_leading_axes() -> None:
@@ -124,7 +124,10 @@ def mean_squared_distance(vectors: np.ndarray, entries: np.ndarray) -> float:
 @pytest.mark.parametrize("commitment", [0.0, 0.25, 2.0])
 def test_codebook_term_moves_only_the_codebook_and_commitment_only_the_encoder(commitment: float) -> None:
     """Second and third term of eq. 3 against finite differences of their definitions, with the codes held."""
-    module, vectors = laid(commitment=commitment, revive_below=0), torch.randn(9, 3, requires_grad=True)
+    module, vectors = (
+        laid(commitment=commitment, dead_code_threshold=0),
+        torch.randn(9, 3, requires_grad=True),
+    )
     quantised = module(vectors)
     entries, x, codes = (
         module.codebook.detach().double().numpy(),
@@ -158,7 +161,7 @@ def test_likelihood_moves_decoder_and_encoder_but_never_the_codebook() -> None:
 
 
 def test_with_moving_averages_the_loss_is_the_commitment_alone() -> None:
-    module, vectors = laid("ema", revive_below=0), torch.randn(8, 3, requires_grad=True)
+    module, vectors = laid("ema", dead_code_threshold=0), torch.randn(8, 3, requires_grad=True)
     before = module.codebook.double().numpy().copy()
     quantised = module(vectors)
     expected = 0.25 * mean_squared_distance(vectors.detach().double().numpy(), before[quantised.codes])
@@ -168,7 +171,7 @@ def test_with_moving_averages_the_loss_is_the_commitment_alone() -> None:
 
 @pytest.mark.parametrize("decay", [0.5, 0.99])
 def test_averages_equal_their_closed_form(decay: float) -> None:
-    module = laid("ema", ema_decay=decay, revive_below=0)
+    module = laid("ema", ema_decay=decay, dead_code_threshold=0)
     start = state(module)
     counts, sums = [], []
     for step in range(6):
@@ -179,15 +182,15 @@ def test_averages_equal_their_closed_form(decay: float) -> None:
         sums.append(np.stack([vectors.numpy()[codes == k].sum(0) for k in range(5)]))
     expected_counts = reference.moving_average(start["counts"].numpy(), counts, decay)
     expected_sums = reference.moving_average(start["sums"].numpy(), sums, decay)
-    assert np.allclose(module.counts, expected_counts, rtol=1e-5)
-    assert np.allclose(module.sums, expected_sums, atol=1e-5)
+    assert np.allclose(module.ema_cluster_size, expected_counts, rtol=1e-5)
+    assert np.allclose(module.ema_embed_sum, expected_sums, atol=1e-5)
     assert np.allclose(module.codebook, expected_sums / expected_counts[:, None], atol=1e-5)
-    assert module.updates == 6
+    assert module.num_updates == 6
 
 
 def test_a_code_that_is_never_used_stays_where_it_is_when_revival_is_off() -> None:
-    module = laid("ema", revive_below=0)
-    module.codebook[2] = module.sums[2] = 100.0
+    module = laid("ema", dead_code_threshold=0)
+    module.codebook[2] = module.ema_embed_sum[2] = 100.0
     for step in range(20):
         module(torch.randn(20, 3))
     assert torch.allclose(module.codebook[2], torch.full((3,), 100.0), rtol=1e-4)
@@ -199,14 +202,17 @@ def test_a_planted_dead_code_is_revived_and_stays_alive(mode: str) -> None:
     torch.manual_seed(1)
     module.codebook.data[:] = torch.randn(5, 3)
     module.codebook.data[3] = 1e3
-    module.counts[:] = 20.0
-    module.counts[3], module.sums[:] = 0.0, module.codebook.detach() * module.counts[:, None]
+    module.ema_cluster_size[:] = 20.0
+    module.ema_cluster_size[3], module.ema_embed_sum[:] = (
+        0.0,
+        module.codebook.detach() * module.ema_cluster_size[:, None],
+    )
     vectors = torch.randn(100, 3)
     assert not (module(vectors).codes == 3).any()
     assert (vectors == module.codebook[3].detach()).all(-1).any(), "it should lie on one of the vectors"
     for step in range(30):
         assert module.codebook[3].detach().abs().max() < 10, f"step {step}: thrown back"
-        assert module.counts[3] > 0.1 * module.counts.mean(), f"step {step}: dead again"
+        assert module.ema_cluster_size[3] > 0.1 * module.ema_cluster_size.mean(), f"step {step}: dead again"
         usage = module(torch.randn(100, 3)).usage
         assert usage[3] > 0, f"step {step}: not used"
 
@@ -215,7 +221,7 @@ def test_a_planted_dead_code_is_revived_and_stays_alive(mode: str) -> None:
 def test_the_first_batch_lays_the_codebook_among_the_outputs(mode: str) -> None:
     module, vectors = quantizer(mode), 50 + torch.randn(40, 3)
     expected = module(vectors)
-    assert module.initialised
+    assert module.initialized
     assert (expected.usage > 0).any() and float(expected.loss.detach()) < 50
     if mode == "loss":
         assert all((vectors == entry).all(-1).any() for entry in module.codebook.detach())
@@ -244,7 +250,7 @@ def test_a_broken_vector_poisons_nothing(mode: str, bad: float, first: bool) -> 
     module(broken)
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
     module(vectors)
-    assert module.initialised and all(tensor.isfinite().all() for tensor in module.state_dict().values())
+    assert module.initialized and all(tensor.isfinite().all() for tensor in module.state_dict().values())
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -290,16 +296,18 @@ def test_a_codebook_is_laid_among_vectors(codebook: Literal["loss", "ema"]) -> N
     centres = 10 * torch.randn(8, 4)
     vectors = centres.repeat(50, 1) + 0.1 * torch.randn(400, 4)
     quantizer = VectorQuantizer(QuantizerConfig(num_codes=8, dim=4, codebook=codebook))
-    quantizer.lay(vectors.view(4, 100, 4))
+    quantizer.init_codebook_kmeans(vectors.view(4, 100, 4))
     distance = torch.cdist(centres, quantizer.codebook.detach()).min(1).values
-    assert distance.max() < 0.1 and quantizer.initialised
-    assert torch.allclose(quantizer.sums, quantizer.codebook.detach() * quantizer.counts[:, None], atol=1e-4)
+    assert distance.max() < 0.1 and quantizer.initialized
+    assert torch.allclose(
+        quantizer.ema_embed_sum, quantizer.codebook.detach() * quantizer.ema_cluster_size[:, None], atol=1e-4
+    )
     before = quantizer.codebook.detach().clone()
-    quantizer.lay(torch.randn(400, 4))
+    quantizer.init_codebook_kmeans(torch.randn(400, 4))
     assert torch.equal(quantizer.codebook.detach(), before), "only once"
 
 
 def test_a_codebook_is_not_laid_among_broken_numbers() -> None:
     quantizer = VectorQuantizer(QuantizerConfig(num_codes=8, dim=4))
-    quantizer.lay(torch.full((100, 4), float("nan")))
-    assert not quantizer.initialised and quantizer.codebook.isfinite().all()
+    quantizer.init_codebook_kmeans(torch.full((100, 4), float("nan")))
+    assert not quantizer.initialized and quantizer.codebook.isfinite().all()

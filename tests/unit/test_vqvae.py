@@ -12,7 +12,7 @@ from speechvq.vqvae import VQVAE
 class Doubling(nn.Module):
     """A decoder whose likelihood of x is a Gaussian around twice its vectors plus the condition."""
 
-    def nats(self, x: Tensor, vectors: Tensor, condition: Tensor) -> Tensor:
+    def nll(self, x: Tensor, vectors: Tensor, condition: Tensor) -> Tensor:
         return (x - 2 * vectors - condition).square().mean()
 
 
@@ -25,7 +25,7 @@ def model(codebook: str = "loss") -> VQVAE:
 @pytest.mark.parametrize("mode", ["loss", "ema"])
 def test_the_total_is_eq_3_divided_by_the_dimensions_of_x(mode: str) -> None:
     vqvae, x, condition = model(mode), torch.randn(4, 5, 3), torch.randn(4, 1, 1)
-    vqvae.quantizer.initialised.fill_(True)
+    vqvae.quantizer.initialized.fill_(True)
     vectors, codebook = vqvae.encoder(x).detach(), vqvae.quantizer.codebook.detach().clone()
     losses = vqvae(x, condition)
     codes = ((vectors[..., None, :] - codebook) ** 2).sum(-1).argmin(-1)
@@ -42,5 +42,5 @@ def test_nats_of_its_own_codes_are_those_of_the_forward_pass() -> None:
     vqvae, x, condition = model().eval(), torch.randn(4, 5, 3), torch.randn(4, 1, 1)
     codes = vqvae.encode(x)
     assert codes.shape == (4, 5)
-    assert torch.allclose(vqvae.nats(x, codes, condition), vqvae(x, condition).nats)
-    assert vqvae.nats(x, codes.roll(1, 0), condition) != vqvae.nats(x, codes, condition)
+    assert torch.allclose(vqvae.nll(x, codes, condition), vqvae(x, condition).nats)
+    assert vqvae.nll(x, codes.roll(1, 0), condition) != vqvae.nll(x, codes, condition)

@@ -28,12 +28,12 @@ def untrained_features(config: SpeechConfig, seed: int) -> Features:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        companding = MuLawCodec(config.emphasis, config.wavenet.levels)
+        companding = MuLawCodec(config.preemphasis, config.wavenet.mulaw_bins)
         encoder = Encoder(config.encoder, config.quantizer.dim, companding).eval()
 
     @torch.no_grad()
     def features(wave: np.ndarray) -> np.ndarray:
-        hop, piece, margin = config.hop, max(_PIECE // config.hop, 1), encoder.margin
+        hop, piece, margin = config.hop, max(_PIECE // config.hop, 1), encoder.context_frames
         padded = torch.from_numpy(
             np.pad(normalize_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
         )

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechvq.categorical import draw
+from speechvq.categorical import sample_categorical
 from speechvq.priors.grid.pixelcnn import GatedLayer, PixelCNN, gate
 
 
@@ -122,7 +122,7 @@ class _Sampler:
         for g in range(self.model.grid.codes_per_position):
             guessed = None if guess is None else guess[:, g]
             logits = head.logits_at(context, so_far, g, guessed)
-            codes.append(draw(logits, uniforms[:, g], temperature, top_p))
+            codes.append(sample_categorical(logits, uniforms[:, g], temperature, top_p))
             total = total + self.model.code_embedding.embed_one(codes[-1], g)
             if head.code_embedding is not None:
                 so_far = so_far + head.code_embedding.embed_one(codes[-1], g)

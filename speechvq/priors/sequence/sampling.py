@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechvq.categorical import draw
+from speechvq.categorical import sample_categorical
 from speechvq.priors.sequence.prior import PriorState, SequencePrior
 
 PIECE = 512  # codes that are read at once
@@ -51,7 +51,7 @@ def sample_codes(
         drawn = []
         for uniform in uniforms.t():
             logits, memory = prior.predict_next(state, speaker)
-            drawn.append(draw(logits, uniform, temperature, top_p))
+            drawn.append(sample_categorical(logits, uniform, temperature, top_p))
             state = PriorState(drawn[-1][:, None], memory)
         codes[:, first:last] = torch.stack(drawn, dim=1).cpu().numpy()
         if on_frame is not None:

@@ -24,20 +24,22 @@ class Conditioning(nn.Module):
 
     def __init__(self, config: WaveNetConfig, dim: int, speakers: int) -> None:
         super().__init__()
-        self.speakers = nn.Embedding(speakers, config.speaker)
-        self.network = FrameNetwork(dim, config.speaker, config.condition, depth=2, pitch=config.pitch)
-        gates = 2 * config.residual * config.stacks * config.layers
-        self.project = nn.Conv1d(config.condition, gates, 1)
+        self.speaker_embedding = nn.Embedding(speakers, config.speaker_dim)
+        self.network = FrameNetwork(
+            dim, config.speaker_dim, config.conditioning_channels, depth=2, pitch=config.condition_on_f0
+        )
+        gates = 2 * config.residual_channels * config.stacks * config.layers
+        self.project = nn.Conv1d(config.conditioning_channels, gates, 1)
 
     def forward(
-        self, vectors: Tensor, speaker: Tensor, pitch: Tensor | None = None, frames: Tensor | None = None
+        self, vectors: Tensor, speaker: Tensor, f0: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:
         """Biases of all layers' gates: arguments as of `voices` and FrameNetwork, to (B, layers x 2 residual, N)."""
-        return self.project(self.network(vectors, self.voices(speaker), pitch, frames))
+        return self.project(self.network(vectors, self.speaker_vectors(speaker), f0, frames))
 
-    def voices(self, speaker: Tensor) -> Tensor:
+    def speaker_vectors(self, speaker: Tensor) -> Tensor:
         """Vectors (B, V) of speakers by number, (B,) int64; or by the vectors themselves, of voices not in the table."""
-        return speaker if speaker.is_floating_point() else self.speakers(speaker)
+        return speaker if speaker.is_floating_point() else self.speaker_embedding(speaker)
 
 
 class GatedLayer(nn.Module):
@@ -83,14 +85,22 @@ class WaveNet(nn.Module):
         super().__init__()
         self.config = config
         self.conditioning = Conditioning(config, dim, speakers)
-        self.embedding = nn.Parameter(smooth_table(config.levels, config.residual))
-        self.phases = nn.Parameter(cyclic_table(NUM_PHASE_BINS, config.residual)) if config.phase else None
+        self.embedding = nn.Parameter(smooth_embedding(config.mulaw_bins, config.residual_channels))
+        self.phase_embedding = (
+            nn.Parameter(cyclic_embedding(NUM_PHASE_BINS, config.residual_channels))
+            if config.condition_on_phase
+            else None
+        )
         dilations = [2**i for _ in range(config.stacks) for i in range(config.layers)]
-        self.layers = nn.ModuleList(GatedLayer(d, config.residual, config.skip) for d in dilations)
-        self.hidden = nn.Linear(config.skip, config.hidden)
-        self.logits = nn.Linear(config.hidden, config.levels)
+        self.layers = nn.ModuleList(
+            GatedLayer(d, config.residual_channels, config.skip_channels) for d in dilations
+        )
+        self.hidden = nn.Linear(config.skip_channels, config.hidden_channels)
+        self.logits = nn.Linear(config.hidden_channels, config.mulaw_bins)
         nn.init.zeros_(self.logits.bias)
-        self.logits.weight.data = smooth_table(config.levels, config.hidden) / math.sqrt(config.hidden)
+        self.logits.weight.data = smooth_embedding(config.mulaw_bins, config.hidden_channels) / math.sqrt(
+            config.hidden_channels
+        )
 
     @property
     def receptive_field(self) -> int:
@@ -99,10 +109,10 @@ class WaveNet(nn.Module):
 
     def forward(
         self,
-        levels: Tensor,
+        classes: Tensor,
         vectors: Tensor,
         speaker: Tensor,
-        pitch: Tensor | None = None,
+        f0: Tensor | None = None,
         phase: Tensor | None = None,
     ) -> Tensor:
         """Predict every sample from those before it.
@@ -117,16 +127,16 @@ class WaveNet(nn.Module):
         Returns:
             (B, T, levels), logits; those of sample t depend on levels before t alone.
         """
-        before = F.pad(levels, (1, -1), value=self.config.levels // 2)
+        before = F.pad(classes, (1, -1), value=self.config.mulaw_bins // 2)
         x = F.embedding(before, self.embedding)
-        if self.phases is not None:
+        if self.phase_embedding is not None:
             assert phase is not None, "this decoder needs the phase"
-            x = x + F.embedding(phase.long(), self.phases)
-        total = self._skips(x, self.conditioning(vectors, speaker, pitch))
+            x = x + F.embedding(phase.long(), self.phase_embedding)
+        total = self._skips(x, self.conditioning(vectors, speaker, f0))
         # (S, B T) transposed costs nothing inside the product, and leaves the classes contiguous; the scale
         # is laid upon the weights, which are smaller.
         rows, scaled = F.relu(total).flatten(1).t(), self.hidden.weight / math.sqrt(len(self.layers))
-        hidden = F.relu(F.linear(rows, scaled, self.hidden.bias)).view(*levels.shape, -1)
+        hidden = F.relu(F.linear(rows, scaled, self.hidden.bias)).view(*classes.shape, -1)
         return self.logits(hidden)
 
     def _skips(self, x: Tensor, condition: Tensor) -> Tensor:
@@ -140,17 +150,17 @@ class WaveNet(nn.Module):
         return gated_stack(x.transpose(1, 2), condition, gates, outs, biases, dilations)
 
 
-def smooth_table(levels: int, width: int) -> Tensor:
+def smooth_embedding(count: int, width: int) -> Tensor:
     """A table (levels, width) of random smooth functions of the level, with unit variance (our choice).
 
     Neighbouring levels start almost alike, so the network need not discover that 256 classes lie on a line.
     """
-    position = torch.linspace(-1, 1, levels)[:, None]
+    position = torch.linspace(-1, 1, count)[:, None]
     frequency, phase = 4.0 * torch.randn(width), 2 * math.pi * torch.rand(width)
     return math.sqrt(2) * torch.cos(frequency * position + phase)
 
 
-def cyclic_table(parts: int, width: int) -> Tensor:
+def cyclic_embedding(parts: int, width: int) -> Tensor:
     """A table (1 + parts, width) of the parts of a cycle: random harmonics of it, and a row of zeros for no cycle.
 
     Where the voice is in its cycle tells when the next pulse comes; the first four harmonics are enough to begin with.

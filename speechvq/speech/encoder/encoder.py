@@ -12,11 +12,11 @@ from speechvq.config import EncoderConfig
 from speechvq.normalization import BatchRenorm
 from speechvq.speech.encoder.mel_frontend import MelFrontend, cepstrum_weights, utterance_mean, utterance_sums
 
-STEADY = (
+NORM_MOMENTUM = (
     0.002  # momentum of the normalisations: spectra do not move much, and codes are to stay where they are
 )
-SLOPE = 9  # spectra that a slope is taken over
-UNIT_SCALE = 10.0  # emphasised speech has an RMS of about 0.1; an encoder fed with less collapses at once
+DELTA_WINDOW = 9  # spectra that a slope is taken over
+INPUT_GAIN = 10.0  # emphasised speech has an RMS of about 0.1; an encoder fed with less collapses at once
 
 
 class ResidualBlock(nn.Module):
@@ -52,32 +52,38 @@ class Encoder(nn.Module):
     def __init__(self, config: EncoderConfig, dim: int, companding: MuLawCodec) -> None:
         super().__init__()
         self.companding = companding
-        self.hearing = (
-            MelFrontend(config.mel, config.strides[0], config.disguise, STEADY) if config.mel else None
+        self.frontend = (
+            MelFrontend(config.mel_bands, config.strides[0], config.augment_strength, NORM_MOMENTUM)
+            if config.mel_bands
+            else None
         )
-        self.cepstrum = nn.Conv1d(config.mel, dim, SLOPE, padding=SLOPE // 2) if config.mel else None
-        strides = (1, *config.strides[1:]) if config.mel else config.strides
-        widths = [config.mel or 1] + [config.channels] * len(strides)
+        self.cepstrum = (
+            nn.Conv1d(config.mel_bands, dim, DELTA_WINDOW, padding=DELTA_WINDOW // 2)
+            if config.mel_bands
+            else None
+        )
+        strides = (1, *config.strides[1:]) if config.mel_bands else config.strides
+        widths = [config.mel_bands or 1] + [config.channels] * len(strides)
         self.layers = nn.ModuleList(
             nn.Conv1d(below, above, 2 * s, s, padding=(s + 1) // 2)
             for below, above, s in zip(widths, widths[1:], strides)
         )
-        self.blocks = nn.ModuleList(ResidualBlock(config.channels) for _ in range(config.blocks))
+        self.blocks = nn.ModuleList(ResidualBlock(config.channels) for _ in range(config.residual_blocks))
         self.project = nn.Conv1d(config.channels, dim, 1)
-        self.norm = BatchRenorm(dim, STEADY) if config.mel else BatchRenorm(dim)
+        self.norm = BatchRenorm(dim, NORM_MOMENTUM) if config.mel_bands else BatchRenorm(dim)
         for layer in [*self.layers, self.project]:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
         if self.cepstrum is not None:
             nn.init.zeros_(self.project.weight)
             nn.init.zeros_(self.cepstrum.bias)
-            self.cepstrum.weight.data = cepstrum_weights(config.mel, dim, SLOPE)
+            self.cepstrum.weight.data = cepstrum_weights(config.mel_bands, dim, DELTA_WINDOW)
 
     @property
-    def margin(self) -> int:
+    def context_frames(self) -> int:
         """Code frames on either side that a code depends on, at most."""
-        spectra = 1 if self.hearing is None else self.hearing.spectrum.hop
-        reach, hop = (0, 1) if self.hearing is None else (SLOPE * spectra + FFT, spectra)
+        spectra = 1 if self.frontend is None else self.frontend.spectrum.hop
+        reach, hop = (0, 1) if self.frontend is None else (DELTA_WINDOW * spectra + FFT, spectra)
         for layer in self.layers:
             reach, hop = reach + 2 * layer.stride[0] * hop, hop * layer.stride[0]
         return -(-(reach + 1) // hop) + len(self.blocks)
@@ -93,8 +99,8 @@ class Encoder(nn.Module):
         Returns:
             (B, N, D), N = T / hop.
         """
-        wave = self.at_unit_scale(wave)
-        x = start = wave.unsqueeze(1) if self.hearing is None else self.hearing(wave, colour)
+        wave = self._scaled_input(wave)
+        x = start = wave.unsqueeze(1) if self.frontend is None else self.frontend(wave, colour)
         for layer in self.layers:
             length = x.shape[-1] // layer.stride[0]
             x = F.relu(layer(x))[..., :length]
@@ -105,9 +111,8 @@ class Encoder(nn.Module):
             x = x + F.avg_pool1d(self.cepstrum(start), start.shape[-1] // x.shape[-1])
         return self.norm(x.transpose(1, 2))
 
-    def colour(self, pieces: Iterable[tuple[Tensor, slice]]) -> Tensor | None:
-        """The colour of an utterance that is heard piece by piece; None for an encoder to which it does not
-        matter.
+    def utterance_mean(self, pieces: Iterable[tuple[Tensor, slice]]) -> Tensor | None:
+        """The colour of an utterance that is heard piece by piece; None for an encoder to which it does not matter.
 
         Args:
             pieces: (1, T) each, with what is around it, and which samples are its own.
@@ -115,20 +120,20 @@ class Encoder(nn.Module):
         Returns:
             (1, M).
         """
-        if self.hearing is None:
+        if self.frontend is None:
             return None
-        hop, sums = self.hearing.spectrum.hop, []
+        hop, sums = self.frontend.spectrum.hop, []
         for wave, own in pieces:
-            logs = self.hearing.spectrum(self.at_unit_scale(wave))
+            logs = self.frontend.spectrum(self._scaled_input(wave))
             sums.append(utterance_sums(logs[:, own.start // hop : own.stop // hop]))
         return utterance_mean(*(torch.stack(parts).sum(0) for parts in zip(*sums))) if sums else None
 
-    def at_unit_scale(self, wave: Tensor) -> Tensor:
+    def _scaled_input(self, wave: Tensor) -> Tensor:
         """What the first layer, or the spectra, are computed of: (B, T) to (B, T)."""
-        return UNIT_SCALE * self.companding.preemphasize(wave)
+        return INPUT_GAIN * self.companding.preemphasize(wave)
 
 
-def jitter(vectors: Tensor, share: float) -> Tensor:
+def jitter(vectors: Tensor, probability: float) -> Tensor:
     """Replace a share of the frames by the one before or after them (Chorowski et al. 2019, section II-C).
 
     It forbids the decoder to rely on a single code, so that neighbouring codes come to mean the same sound.
@@ -139,6 +144,6 @@ def jitter(vectors: Tensor, share: float) -> Tensor:
     """
     batch, frames, _ = vectors.shape
     draw = torch.rand(batch, frames, device=vectors.device)
-    step = (draw < share / 2).long() - (draw > 1 - share / 2).long()
+    step = (draw < probability / 2).long() - (draw > 1 - probability / 2).long()
     source = (torch.arange(frames, device=vectors.device) + step).clamp(0, frames - 1)
     return vectors.gather(1, source.unsqueeze(-1).expand_as(vectors))

@@ -19,7 +19,7 @@ class CachedStep:
 
     def __init__(self, wavenet: WaveNet, streams: int) -> None:
         """Gather the weights as products of rows; `streams` sounds are sampled side by side."""
-        residual = wavenet.config.residual
+        residual = wavenet.config.residual_channels
         self.wavenet, self.residual = wavenet, residual
         doubled = torch.cat([torch.full((residual, 1), 2.0), torch.ones(residual, 1)])
         device = wavenet.embedding.device
@@ -42,9 +42,9 @@ class CachedStep:
             (B, levels).
         """
         x, skips = self.wavenet.embedding[before], []
-        if self.wavenet.phases is not None:
+        if self.wavenet.phase_embedding is not None:
             assert phase is not None, "this decoder needs the phase"
-            x = x + F.embedding(phase.long(), self.wavenet.phases)
+            x = x + F.embedding(phase.long(), self.wavenet.phase_embedding)
         for ring, gate, (out, bias), local in zip(self.caches, self.gates, self.outs, condition):
             a = torch.addmm(local, torch.cat([self.read_cache(ring), x], dim=1), gate)
             self.write_cache(ring, x)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from speechvq.categorical import draw
+from speechvq.categorical import sample_categorical
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.cached_step import CachedStep
 from speechvq.speech.sampling.request import ConditioningChunk, SynthesisRequest
@@ -28,7 +28,7 @@ class FrameStep(CachedStep):
         self.temperature, self.top_p = temperature, top_p
         self.clock = torch.zeros(1, dtype=torch.long, device=device)  # samples since the beginning
         self.place = torch.zeros(1, dtype=torch.long, device=device)  # samples since the frame began
-        self.before = torch.full((streams,), wavenet.config.levels // 2, device=device)
+        self.before = torch.full((streams,), wavenet.config.mulaw_bins // 2, device=device)
         self.levels = torch.zeros(streams, request.hop, dtype=torch.long, device=device)
         self.chance = torch.zeros(streams, request.hop, dtype=torch.float64, device=device)
         self.biases, self.phases = (self._room(part) for part in request.conditioning(wavenet, 0, 1))
@@ -45,7 +45,9 @@ class FrameStep(CachedStep):
         condition = self.biases[..., 0].unflatten(1, (len(self.wavenet.layers), -1)).transpose(0, 1)
         phase = None if self.phases is None else self.phases.index_select(1, self.place)[:, 0]
         logits = self(self.before, condition, phase)
-        level = draw(logits, self.chance.index_select(1, self.place)[:, 0], self.temperature, self.top_p)
+        level = sample_categorical(
+            logits, self.chance.index_select(1, self.place)[:, 0], self.temperature, self.top_p
+        )
         self.levels.index_copy_(1, self.place, level[:, None])
         self.before.copy_(level)
         self.clock += 1

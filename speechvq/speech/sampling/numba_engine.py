@@ -72,11 +72,11 @@ class StreamGroup:
         self.wavenet, self.numbers, self.request = wavenet, numbers, request.select(numbers)
         self.lengths = np.array(self.request.lengths())
         self.weights = pack(wavenet, len(numbers), precision)
-        residual, count = wavenet.config.residual, len(numbers)
+        residual, count = wavenet.config.residual_channels, len(numbers)
         self.streams = kernels.Streams(
-            before=np.full(count, wavenet.config.levels // 2, np.int64),
+            before=np.full(count, wavenet.config.mulaw_bins // 2, np.int64),
             rings=np.zeros(int(self.weights.dilations.sum()) * count * residual, np.float32),
-            logits=np.zeros(count * kernels.row_size(wavenet.config.levels), np.float32),
+            logits=np.zeros(count * kernels.row_size(wavenet.config.mulaw_bins), np.float32),
         )
 
     def step_frames(
@@ -133,7 +133,7 @@ def teacher_forced_logits(
         len(levels),
     )
     told, streams = group.conditioning_block(0, levels.shape[1] // hop, np.zeros(levels.shape)), group.streams
-    logits = np.empty((*levels.shape, wavenet.config.levels), np.float32)
+    logits = np.empty((*levels.shape, wavenet.config.mulaw_bins), np.float32)
     for t, level in enumerate(levels.t().numpy()):
         frame, sample = slice(t // hop, t // hop + 1), slice(t, t + 1)
         phases = np.ascontiguousarray(told.phases[:, sample])

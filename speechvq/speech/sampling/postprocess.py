@@ -55,10 +55,10 @@ class Postprocessor:
         model, hop = self.decoder.source_filter, self.request.hop
         assert model is not None
         first, last = self.done, self.done + classes.shape[1] // hop
-        part, own = self.request.with_context(first, last, model.reach)
-        told = self.decoder.told(part.vectors, part.speaker, part.f0, part.num_frames, self.harmonic_boost)
-        step, heard = hop // model.parts, model.part(told, own)
-        size = (-heard.sharpness).exp().repeat_interleave(step, dim=1)
+        part, own = self.request.with_context(first, last, model.context_codes)
+        told = self.decoder.predict_params(part.vectors, part.speaker, part.f0, part.num_frames, self.harmonic_boost)
+        step, heard = hop // model.frames_per_code, model.slice_params(told, own)
+        size = (-heard.log_inv_scale).exp().repeat_interleave(step, dim=1)
         excitation = (self.normalize_excitation(model.sizes[classes], step) * size).double().cpu().numpy()
         taps = heard.taps.double().cpu().numpy()
         from speechvq.speech.sampling.all_pole import all_pole  # numba takes a second to import
@@ -68,4 +68,4 @@ class Postprocessor:
         sound = torch.from_numpy(excitation).float().to(classes.device)
         if part.phase is None:
             return sound
-        return sound + model.carrier(told.harmonics, part.phase)[:, own.start * hop : own.stop * hop]
+        return sound + model.harmonic_signal(told.harmonics, part.phase)[:, own.start * hop : own.stop * hop]

@@ -44,10 +44,10 @@ class SynthesisRequest(NamedTuple):
     @torch.no_grad()
     def conditioning(self, wavenet: WaveNet, first: int, last: int) -> ConditioningChunk:
         """What the decoder is told in code frames first to last: as in the whole, in the memory of a part."""
-        part, own = self.with_context(first, last, wavenet.conditioning.network.reach)
+        part, own = self.with_context(first, last, wavenet.conditioning.network.context_frames)
         biases = wavenet.conditioning(part.vectors, part.speaker, part.f0, part.num_frames)[..., own]
         phases = None
-        if wavenet.phases is not None and self.phase is not None:
+        if wavenet.phase_embedding is not None and self.phase is not None:
             phases = self.phase[:, first * self.hop : last * self.hop]
         return ConditioningChunk(biases, phases)
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from speechvq.categorical import draw
+from speechvq.categorical import sample_categorical
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.cached_step import CachedStep
 from speechvq.speech.sampling.request import SynthesisRequest
@@ -102,7 +102,7 @@ def _sample_with_torch(
     streams, hop = len(request.vectors), request.hop
     own = torch.tensor(request.lengths(), device=request.vectors.device)
     step = CachedStep(wavenet, streams)
-    before = torch.full((streams,), wavenet.config.levels // 2, device=own.device)
+    before = torch.full((streams,), wavenet.config.mulaw_bins // 2, device=own.device)
     for frame in range(int(own.max())):
         biases, phases = request.conditioning(wavenet, frame, frame + 1)
         condition = biases[..., 0].unflatten(1, (len(wavenet.layers), -1)).transpose(0, 1).contiguous()
@@ -110,6 +110,6 @@ def _sample_with_torch(
         levels = torch.empty(streams, hop, dtype=torch.long, device=own.device)
         for t in range(hop):
             phase = None if phases is None else phases[:, t]
-            before = draw(step(before, condition, phase), chance[:, t], temperature, top_p)
+            before = sample_categorical(step(before, condition, phase), chance[:, t], temperature, top_p)
             levels[:, t] = before
         yield levels * (frame < own)[:, None]

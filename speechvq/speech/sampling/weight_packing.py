@@ -24,13 +24,15 @@ def pack(wavenet: WaveNet, streams: int, precision: Literal["fp32", "bf16"] = "f
     Raises:
         UserError: bf16 with an odd number of units, which are taken in pairs.
     """
-    residual, layers, config = wavenet.config.residual, list(wavenet.layers), wavenet.config
-    if precision == "bf16" and (config.residual % 2 or config.skip % 2 or config.hidden % 2):
+    residual, layers, config = wavenet.config.residual_channels, list(wavenet.layers), wavenet.config
+    if precision == "bf16" and (
+        config.residual_channels % 2 or config.skip_channels % 2 or config.hidden_channels % 2
+    ):
         raise UserError(
-            "precision bf16 needs even wavenet.residual, wavenet.skip and wavenet.hidden; take fp32"
+            "precision bf16 needs even wavenet.residual_channels, wavenet.skip_channels and wavenet.hidden_channels; take fp32"
         )
     exponent = torch.cat([torch.full((residual, 1), -2 * LOG2_E), torch.full((residual, 1), -LOG2_E)])
-    scale = torch.ones(residual + config.skip, 1)
+    scale = torch.ones(residual + config.skip_channels, 1)
     scale[residual:] = len(layers) ** -0.5
     width = WIDE if streams == 1 else NARROW
     panels = _panels(width, paired=precision == "bf16")
@@ -40,8 +42,8 @@ def pack(wavenet: WaveNet, streams: int, precision: Literal["fp32", "bf16"] = "f
         dilations=np.array([layer.dilation for layer in layers]),
         embedding=_plain(wavenet.embedding),
         phase_embedding=np.zeros((1, residual), np.float32)
-        if wavenet.phases is None
-        else _plain(wavenet.phases),
+        if wavenet.phase_embedding is None
+        else _plain(wavenet.phase_embedding),
         past_tap=panels(*(gate[:residual] for gate in gates)),
         precomputed_past=far(*(gate[:residual] for gate in gates)) if streams == 1 else panels(),
         current_tap=panels(*(gate[residual:] for gate in gates)),

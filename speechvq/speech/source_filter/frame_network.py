@@ -11,7 +11,7 @@ class FrameNetwork(nn.Module):
     """Convolutions of width 3 over what a decoder is told: codes, voice and pitch (our choice)."""
 
     def __init__(
-        self, dim: int, voice: int, units: int, *, depth: int, pitch: bool, doubling: bool = False
+        self, dim: int, speaker_dim: int, channels: int, *, depth: int, pitch: bool, dilated: bool = False
     ) -> None:
         """
         Args:
@@ -24,19 +24,19 @@ class FrameNetwork(nn.Module):
         """
         super().__init__()
         self.pitch = pitch
-        widths = [dim + voice + (2 if pitch else 0)] + [units] * depth
-        steps = [2**i if doubling else 1 for i in range(depth)]
+        widths = [dim + speaker_dim + (2 if pitch else 0)] + [channels] * depth
+        steps = [2**i if dilated else 1 for i in range(depth)]
         self.layers = nn.ModuleList(
             nn.Conv1d(a, b, 3, padding=step, dilation=step) for a, b, step in zip(widths, widths[1:], steps)
         )
 
     @property
-    def reach(self) -> int:
+    def context_frames(self) -> int:
         """Frames on either side that an output depends on."""
         return sum(layer.dilation[0] for layer in self.layers)
 
     def forward(
-        self, vectors: Tensor, voices: Tensor, pitch: Tensor | None = None, frames: Tensor | None = None
+        self, vectors: Tensor, speaker_vectors: Tensor, f0: Tensor | None = None, frames: Tensor | None = None
     ) -> Tensor:
         """One vector a code frame.
 
@@ -50,10 +50,10 @@ class FrameNetwork(nn.Module):
         Returns:
             (B, C, N).
         """
-        parts = [vectors.transpose(1, 2), voices.unsqueeze(-1).expand(-1, -1, vectors.shape[1])]
+        parts = [vectors.transpose(1, 2), speaker_vectors.unsqueeze(-1).expand(-1, -1, vectors.shape[1])]
         if self.pitch:
-            assert pitch is not None, "this decoder needs a pitch contour"
-            parts.append(f0_features(pitch))
+            assert f0 is not None, "this decoder needs a pitch contour"
+            parts.append(f0_features(f0))
         x = torch.cat(parts, dim=1)
         own = None if frames is None else torch.arange(x.shape[-1], device=x.device) < frames[:, None, None]
         for i, layer in enumerate(self.layers):

@@ -66,7 +66,7 @@ def enroll(
         raise ValueError(f"less sound than two crops of {CROP_SECONDS} s")
     last = max(round(HELD_OUT * len(crops)), 1)
     known, kept = (_Crops(*map(torch.stack, zip(*some))) for some in (crops[:-last], crops[-last:]))
-    table = model.decoder.wavenet.conditioning.speakers.weight.detach()
+    table = model.decoder.wavenet.conditioning.speaker_embedding.weight.detach()
     with torch.no_grad():
         losses = [float(_loss(model, kept_rows(known, slice(0, 16)), row, quick=True)) for row in table]
     nearest = int(np.argmin(losses))
@@ -96,7 +96,7 @@ def enroll(
 
 def _tuned(model: SpeechVQ) -> list[nn.Parameter]:
     """The decoder's weights but for the voices' vectors."""
-    voices = model.decoder.wavenet.conditioning.speakers.weight
+    voices = model.decoder.wavenet.conditioning.speaker_embedding.weight
     return [weight.requires_grad_() for weight in model.decoder.parameters() if weight is not voices]
 
 
@@ -130,5 +130,5 @@ def _loss(model: SpeechVQ, crops: _Crops, vector: Tensor, *, quick: bool) -> Ten
     if quick and model.decoder.source_filter is not None:
         return model.decoder.source_filter_loss(crops.wave, crops.vectors, voices, crops.pitch, crops.phase)
     parts = [each.split(8) for each in (crops.wave, crops.vectors, voices, crops.pitch, crops.phase)]
-    total = sum(model.decoder.nats(*part) * len(part[0]) for part in zip(*parts))
+    total = sum(model.decoder.nll(*part) * len(part[0]) for part in zip(*parts))
     return total / len(crops.wave)

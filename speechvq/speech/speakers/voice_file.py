@@ -39,7 +39,7 @@ def load_voice(path: Path, model: SpeechVQ) -> Voice:
     Raises:
         UserError: no voice, damaged, or enrolled with another model.
     """
-    tensors, width = read_tensors(path), model.config.wavenet.speaker
+    tensors, width = read_tensors(path), model.config.wavenet.speaker_dim
     vector, pitch, of_model = (tensors.get(name) for name in ("vector", "pitch", "model"))
     if vector is None or pitch is None or of_model is None or len(tensors) != 3:
         raise UserError(f"{path}: not a voice; give what `enroll` wrote")
@@ -52,7 +52,7 @@ def load_voice(path: Path, model: SpeechVQ) -> Voice:
 
 def add_voice(model: SpeechVQ, name: str, voice: Voice) -> None:
     """Let a model speak with one more voice, or with another one under a name it has."""
-    speakers = model.decoder.wavenet.conditioning.speakers
+    speakers = model.decoder.wavenet.conditioning.speaker_embedding
     if name not in model.speakers:
         model.speakers = (*model.speakers, name)
         row = speakers.weight.new_zeros(1, speakers.embedding_dim)

@@ -38,7 +38,7 @@ def build_task(config: SpeechRun, device: torch.device) -> TrainingTask:
     training, dev = _of(utterances, "train"), _of(utterances, "dev")
     speakers = sorted({u.speaker for u in training})
     model = SpeechVQ(config.model, speakers).to(device)
-    crop, pitch = config.data.crop, config.model.wavenet.pitch
+    crop, pitch = config.data.crop, config.model.wavenet.condition_on_f0
     dataset = CropDataset(training, speakers, crop, config.train.seed, pitch)
     heldout = middle_crops(dev, speakers, crop, config.train.num_eval_items, pitch)
     if pitch:
@@ -82,7 +82,7 @@ def _begin(model: SpeechVQ, training: Sequence[Utterance], config: SpeechRun) ->
     """What comes before the first step: the codebook, then source and filter; the same on every process."""
     settings = config.model.source_filter
     _lay_codebook(model, CropDataset(training, model.speakers, config.data.crop, config.train.seed))
-    if settings.order and settings.steps:
+    if settings.filter_order and settings.pretrain_steps:
         pretrain_source_filter(model, training, config)
 
 
@@ -96,7 +96,7 @@ def _lay_codebook(model: SpeechVQ, dataset: CropDataset) -> None:
             vectors.append(model.encoder(waves.to(quantizer.codebook.device)).flatten(0, 1))
             if sum(map(len, vectors)) >= wanted:
                 break
-    quantizer.lay(torch.cat(vectors))
+    quantizer.init_codebook_kmeans(torch.cat(vectors))
 
 
 def freeze_conditioning(model: SpeechVQ, config: SpeechRun) -> None:
@@ -111,7 +111,7 @@ def freeze_conditioning(model: SpeechVQ, config: SpeechRun) -> None:
 def _voice(model: SpeechVQ) -> list[nn.Module]:
     """What learns before the WaveNet, if anything does."""
     decoder = model.decoder
-    parts = [decoder.source_filter, decoder.intonation, decoder.wavenet.conditioning.speakers]
+    parts = [decoder.source_filter, decoder.intonation, decoder.wavenet.conditioning.speaker_embedding]
     return [] if decoder.source_filter is None else [part for part in parts if part is not None]
 
 
@@ -119,17 +119,17 @@ def pretrain_source_filter(model: SpeechVQ, training: Sequence[Utterance], confi
     """Teach source and filter, and the encoder with them, before the WaveNet, which takes far longer a sample."""
     settings, device = config.model.source_filter, model.quantizer.codebook.device
     dataset = CropDataset(
-        training, model.speakers, config.data.crop, config.train.seed, config.model.wavenet.pitch
+        training, model.speakers, config.data.crop, config.train.seed, config.model.wavenet.condition_on_f0
     )
-    learners = _voice(model) + ([model.encoder, model.quantizer] if settings.encoder else [])
+    learners = _voice(model) + ([model.encoder, model.quantizer] if settings.pretrain_encoder else [])
     weights = [weight.requires_grad_() for part in learners for weight in part.parameters()]
     optimizer = torch.optim.Adam(weights)
     for part in (model.encoder, model.quantizer):
-        part.train(settings.encoder)
-    total, stream = 0.0, crop_loader(dataset, settings.batch, workers=config.data.workers)
-    for step in range(settings.steps):
+        part.train(settings.pretrain_encoder)
+    total, stream = 0.0, crop_loader(dataset, settings.pretrain_batch, workers=config.data.workers)
+    for step in range(settings.pretrain_steps):
         wave, speaker, pitch, phase = (tensor.to(device) for tensor in next(stream))
-        with torch.set_grad_enabled(settings.encoder):
+        with torch.set_grad_enabled(settings.pretrain_encoder):
             quantised = model.quantizer(model.encoder(wave))
         loss = model.decoder.source_filter_loss(wave, quantised.vectors, speaker, pitch, phase)
         total += float(loss.detach())
@@ -139,11 +139,13 @@ def pretrain_source_filter(model: SpeechVQ, training: Sequence[Utterance], confi
         nn.utils.clip_grad_norm_(weights, config.train.grad_clip)
         for group in optimizer.param_groups:
             group["lr"] = SOURCE_FILTER_RATE * min(
-                1.0, (step + 1) / 50, (settings.steps - step) / (0.5 * settings.steps)
+                1.0, (step + 1) / 50, (settings.pretrain_steps - step) / (0.5 * settings.pretrain_steps)
             )
         optimizer.step()
         if (step + 1) % SAID_EVERY == 0:
-            say(f"source and filter, step {step + 1}/{settings.steps}: loss {total / SAID_EVERY:.3f}")
+            say(
+                f"source and filter, step {step + 1}/{settings.pretrain_steps}: loss {total / SAID_EVERY:.3f}"
+            )
             total = 0.0
     freeze_conditioning(model, config)
     model.train()

@@ -50,4 +50,4 @@ def _shift(speakers: int) -> int:
 def _mean_nats(model: SpeechVQ, *tensors: Tensor) -> float:
     """Of wave, codes, speaker, pitch and phase, all (B, ...)."""
     parts = list(zip(*(tensor.split(CROPS_AT_ONCE) for tensor in tensors)))
-    return sum(float(model.nats(*part)) * len(part[0]) for part in parts) / len(tensors[0])
+    return sum(float(model.nll(*part)) * len(part[0]) for part in parts) / len(tensors[0])

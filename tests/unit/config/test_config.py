@@ -106,10 +106,10 @@ def test_settings_lie_over_the_file_and_over_one_another(tmp_path: Path) -> None
 def test_sizes_by_name_can_be_changed_further(tmp_path: Path) -> None:
     for size, expected in WAVENET_SIZES.items():
         assert loaded(tmp_path, f"model: {{wavenet: {size}}}").model.wavenet == expected
-    config = loaded(tmp_path, "{}", "model.wavenet=M", "model.wavenet.skip=64")
-    assert config.model.wavenet == dataclasses.replace(WAVENET_SIZES["M"], skip=64)
-    config = loaded(tmp_path, "model: {wavenet: M}", "model.wavenet.levels=512")
-    assert config.model.wavenet == dataclasses.replace(WAVENET_SIZES["M"], levels=512)
+    config = loaded(tmp_path, "{}", "model.wavenet=M", "model.wavenet.skip_channels=64")
+    assert config.model.wavenet == dataclasses.replace(WAVENET_SIZES["M"], skip_channels=64)
+    config = loaded(tmp_path, "model: {wavenet: M}", "model.wavenet.mulaw_bins=512")
+    assert config.model.wavenet == dataclasses.replace(WAVENET_SIZES["M"], mulaw_bins=512)
     assert "expected a size (S, M)" in refusal(tmp_path, "model: {wavenet: L}")
 
 

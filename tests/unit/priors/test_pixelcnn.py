@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechvq.categorical import draw
+from speechvq.categorical import sample_categorical
 from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
 from speechvq.priors.grid.sampling import sample_grids
@@ -101,7 +101,7 @@ def naive(model: PixelCNN, uniforms: Tensor, condition: Tensor | None, guess: Te
     codes = torch.zeros_like(uniforms, dtype=torch.long)
     for i, j, g in itertools.product(*map(range, uniforms.shape[1:])):
         logits = model(codes, condition, guess)[:, i, j, g]
-        codes[:, i, j, g] = draw(logits, uniforms[:, i, j, g])
+        codes[:, i, j, g] = sample_categorical(logits, uniforms[:, i, j, g])
     return codes
 
 

@@ -18,8 +18,8 @@ from speechvq.speech.sampling import sampler
 def test_draws_are_those_of_the_loop_and_of_the_decoder(temperature: float, top_p: float) -> None:
     logits = 2 * torch.randn(200, CODES, generator=torch.Generator().manual_seed(0))
     uniforms = torch.rand(200, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    drawn = categorical.draw(logits, uniforms, temperature, top_p)
-    assert torch.equal(drawn, sampler.draw(logits, uniforms, temperature, top_p))
+    drawn = categorical.sample_categorical(logits, uniforms, temperature, top_p)
+    assert torch.equal(drawn, sampler.sample_categorical(logits, uniforms, temperature, top_p))
     if temperature:
         rows = zip(logits.double().numpy(), uniforms.tolist())
         assert drawn.tolist() == [draw_by_loops(row, uniform, temperature, top_p) for row, uniform in rows]
@@ -34,7 +34,7 @@ def test_every_code_is_drawn_from_the_parallel_logits(name: str, monkeypatch: py
 
     def keep(logits: torch.Tensor, *rest: object) -> torch.Tensor:
         seen.append(logits)
-        return categorical.draw(logits, *rest)  # type: ignore[arg-type]
+        return categorical.sample_categorical(logits, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("speechvq.priors.sequence.sampling.draw", keep)
     prior, prompt = prior_of(CONFIGS[name]), walk(17, 3)

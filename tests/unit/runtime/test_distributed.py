@@ -40,7 +40,7 @@ def test_two_processes_equal_one_on_the_joined_batch(together: Path, mode: str) 
         name for name in alone if not torch.allclose(alone[name].double(), first[name].double(), atol=1e-5)
     ]
     assert far == []
-    assert alone["quantizer.updates"] == 3 and alone["usage"].sum() == first["usage"].sum() == 160
+    assert alone["quantizer.num_updates"] == 3 and alone["usage"].sum() == first["usage"].sum() == 160
 
 
 def differing(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:

@@ -11,8 +11,17 @@ from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.sampler import sample
 
 HOP = 8
-PLAIN = WaveNetConfig(stacks=2, layers=3, residual=6, skip=8, hidden=8, condition=8, speaker=3, levels=32)
-TOLD = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, pitch=True, phase=True)
+PLAIN = WaveNetConfig(
+    stacks=2,
+    layers=3,
+    residual_channels=6,
+    skip_channels=8,
+    hidden_channels=8,
+    conditioning_channels=8,
+    speaker_dim=3,
+    mulaw_bins=32,
+)
+TOLD = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, condition_on_f0=True, condition_on_phase=True)
 
 
 def case(config: WaveNetConfig, device: str = "cpu") -> tuple[WaveNet, SynthesisRequest, Tensor]:
@@ -22,7 +31,9 @@ def case(config: WaveNetConfig, device: str = "cpu") -> tuple[WaveNet, Synthesis
     for parameter in wavenet.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     vectors, speaker = torch.randn(3, 6, 4), torch.arange(3)
-    pitch = torch.tensor([[0.0, 200.0, 210.0, 0.0, 0.0, 150.0]]).expand(3, -1) if config.pitch else None
+    pitch = (
+        torch.tensor([[0.0, 200.0, 210.0, 0.0, 0.0, 150.0]]).expand(3, -1) if config.condition_on_f0 else None
+    )
     uniforms = torch.rand(3, 6 * HOP, dtype=torch.float64)
     phase = torch.randint(65, uniforms.shape).byte()
     parts = (vectors, speaker, pitch, torch.tensor([6, 4, 6]), phase, uniforms)

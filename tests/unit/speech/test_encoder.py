@@ -15,11 +15,11 @@ from speechvq.speech.model import SpeechVQ
 ENCODERS = {
     "8x": EncoderConfig((2, 2, 2), 8),
     "20x": EncoderConfig((2, 2, 5), 8),
-    "15x": EncoderConfig((5, 3), 8, blocks=2),
-    "4x": EncoderConfig((1, 4), 8, blocks=1),
+    "15x": EncoderConfig((5, 3), 8, residual_blocks=2),
+    "4x": EncoderConfig((1, 4), 8, residual_blocks=1),
     "1x": EncoderConfig((1,), 8),
-    "32x mel": EncoderConfig((32,), 8, mel=20),
-    "60x mel": EncoderConfig((30, 2), 8, mel=20, blocks=1),
+    "32x mel": EncoderConfig((32,), 8, mel_bands=20),
+    "60x mel": EncoderConfig((30, 2), 8, mel_bands=20, residual_blocks=1),
 }
 
 
@@ -53,7 +53,9 @@ def test_pieces_of_a_long_sound_give_the_codes_of_the_whole(
     monkeypatch.setattr(Encoder, "forward", spy := Spy(Encoder.forward))
     assert np.array_equal(model.encode(wave), whole)
     assert len(spy.lengths) == -(-len(whole) // frames)
-    assert max(spy.lengths) <= (frames + 2 * model.encoder.margin) * model.config.hop, "memory is bounded"
+    assert max(spy.lengths) <= (frames + 2 * model.encoder.context_frames) * model.config.hop, (
+        "memory is bounded"
+    )
 
 
 class Spy:
@@ -76,13 +78,13 @@ def test_the_margin_covers_what_a_vector_depends_on(name: str) -> None:
     """Measured by gradients: no vector hears a sample further away than the margin."""
     encoder, hop = model_of(name).encoder, int(name.split("x")[0])
     wave = noise(1, 40 * hop).requires_grad_()
-    colour = None if encoder.hearing is None else torch.zeros(1, encoder.hearing.spectrum.filters.shape[1])
+    colour = None if encoder.frontend is None else torch.zeros(1, encoder.frontend.spectrum.filters.shape[1])
     vectors = encoder(wave, colour)
     for n in (0, 20, 39):
         (gradient,) = torch.autograd.grad(vectors[0, n].square().sum(), wave, retain_graph=True)
         heard = gradient[0].nonzero().flatten()
-        assert heard.min() >= (n - encoder.margin) * hop
-        assert heard.max() < (n + 1 + encoder.margin) * hop
+        assert heard.min() >= (n - encoder.context_frames) * hop
+        assert heard.max() < (n + 1 + encoder.context_frames) * hop
         assert heard.min() <= n * hop + hop - 1 and heard.max() >= n * hop, "and hears its own frame"
 
 

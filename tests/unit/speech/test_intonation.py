@@ -26,7 +26,7 @@ def test_it_learns_which_codes_are_voiced_and_how_high() -> None:
         loss.backward()
         optimizer.step()
     codes = torch.randint(3, (2, 40))
-    contour, wanted = model.contour(vectors[codes], voices), hertz.gather(1, codes)
+    contour, wanted = model.predict_f0(vectors[codes], voices), hertz.gather(1, codes)
     assert torch.equal(contour > 0, wanted > 0)
     assert (contour[wanted > 0] / wanted[wanted > 0]).log2().abs().max() < 0.2
 
@@ -64,11 +64,11 @@ def test_frames_lie_on_lines_between_voiced_codes(hop: int) -> None:
 
 
 def test_a_voice_keeps_to_its_own_mean() -> None:
-    wavenet = dataclasses.replace(WAVENET, pitch=True, phase=True)
-    source = SourceFilterConfig(order=4, harmonics=3, units=8)
+    wavenet = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
+    source = SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8)
     model = SpeechVQ(speech_config(wavenet=wavenet, source_filter=source), VOICES).eval()
     assert model.decoder.intonation is not None
-    model.decoder.intonation.tell.bias.data[1] = 3.0
+    model.decoder.intonation.f0_head.bias.data[1] = 3.0
     model.speaker_f0.fill_(133.0)
     contour = model.predict_f0(np.arange(40) % model.config.quantizer.num_codes, VOICES[1])
     assert mean_f0(contour) == pytest.approx(133.0, rel=1e-3)

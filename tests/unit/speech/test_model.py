@@ -84,7 +84,7 @@ def test_every_weight_learns(mode: str, precision: torch.dtype) -> None:
 def test_an_untrained_model_costs_about_the_uniform_distribution() -> None:
     model = speech_model()
     losses = model(noise(4, 640), torch.tensor([0, 1, 2, 0]))
-    assert abs(float(losses.nats) - math.log(MODEL.wavenet.levels)) < 1.0
+    assert abs(float(losses.nats) - math.log(MODEL.wavenet.mulaw_bins)) < 1.0
 
 
 def test_jitter_is_for_training_alone() -> None:
@@ -97,7 +97,7 @@ def test_jitter_is_for_training_alone() -> None:
 def told_pitch() -> SpeechVQ:
     """A tiny model whose decoder is told the pitch and makes a linear guess from it."""
     torch.manual_seed(0)
-    told = dataclasses.replace(WAVENET, pitch=True, phase=True)
+    told = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
     return SpeechVQ(speech_config(wavenet=told), VOICES).eval()
 
 

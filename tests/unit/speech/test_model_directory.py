@@ -56,7 +56,9 @@ def test_what_is_saved_encodes_and_speaks_the_same(tmp_path: Path, mode: str) ->
     assert sorted(path.name for path in (tmp_path / "run" / "model").iterdir()) == [CONFIG, WEIGHTS]
 
 
-@pytest.mark.parametrize("options", [{"pitch": True}, {"pitch": True, "phase": True}])
+@pytest.mark.parametrize(
+    "options", [{"condition_on_f0": True}, {"condition_on_f0": True, "condition_on_phase": True}]
+)
 def test_every_option_of_the_decoder_comes_back(tmp_path: Path, options: dict[str, Any]) -> None:
     config = dataclasses.replace(MODEL, wavenet=dataclasses.replace(MODEL.wavenet, **options))
     saved = SpeechVQ(config, VOICES)
@@ -103,7 +105,13 @@ def test_the_largest_sizes_are_refused_before_memory_is_taken(folder: Path) -> N
         folder,
         encoder={"strides": [2] * 16, "channels": 8192, "blocks": 64},
         quantizer={"num_codes": 65_536, "dim": 4096},
-        wavenet={"stacks": 32, "layers": 14, "residual": 4096, "skip": 4096, "levels": 65_536},
+        wavenet={
+            "stacks": 32,
+            "layers": 14,
+            "residual_channels": 4096,
+            "skip_channels": 4096,
+            "mulaw_bins": 65_536,
+        },
     )
     assert "the configuration asks for" in refusal(folder)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000, "kilobytes"
@@ -127,7 +135,7 @@ def test_harmed_weights_are_refused(folder: Path, harm: str) -> None:
     elif harm == "shape":
         tensors["quantizer.codebook"] = torch.zeros(9, 4)
     elif harm == "type":
-        tensors["quantizer.updates"] = torch.tensor(0.0)
+        tensors["quantizer.num_updates"] = torch.tensor(0.0)
     elif harm == "nan":
         tensors["quantizer.codebook"][0, 0] = torch.nan
     write_tensors(path, tensors)
@@ -137,7 +145,7 @@ def test_harmed_weights_are_refused(folder: Path, harm: str) -> None:
         content[-1] ^= 64
         path.write_bytes(content)
     elif harm == "pickle":
-        path.write_bytes(pickle.dumps(tensors["quantizer.updates"].tolist()))
+        path.write_bytes(pickle.dumps(tensors["quantizer.num_updates"].tolist()))
     refusal(folder)
 
 

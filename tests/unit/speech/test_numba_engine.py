@@ -18,9 +18,18 @@ from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.sampler import sample
 
 S = WaveNetConfig()
-ODD = WaveNetConfig(stacks=2, layers=4, residual=7, skip=13, hidden=9, condition=5, speaker=3, levels=33)
-TOLD = dataclasses.replace(WAVENET, pitch=True, phase=True)
-PITCH = dataclasses.replace(WAVENET, pitch=True)
+ODD = WaveNetConfig(
+    stacks=2,
+    layers=4,
+    residual_channels=7,
+    skip_channels=13,
+    hidden_channels=9,
+    conditioning_channels=5,
+    speaker_dim=3,
+    mulaw_bins=33,
+)
+TOLD = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
+PITCH = dataclasses.replace(WAVENET, condition_on_f0=True)
 DIM = 4
 
 
@@ -40,7 +49,7 @@ def request(config: WaveNetConfig, streams: int, frames: int, hop: int) -> Synth
     vectors = torch.randn(streams, frames, DIM, generator=generator)
     phase = torch.randint(65, (streams, frames * hop), generator=generator).byte()
     return SynthesisRequest(
-        vectors, torch.arange(streams) % 3, hop, pitch if config.pitch else None, phase=phase
+        vectors, torch.arange(streams) % 3, hop, pitch if config.condition_on_f0 else None, phase=phase
     )
 
 
@@ -50,7 +59,7 @@ def both(
     """Logits by the kernels and by the parallel forward, of the same samples."""
     model, said = wavenet(config), request(config, streams, samples // hop, hop)
     walk = torch.randn(streams, samples, generator=torch.Generator().manual_seed(1)).cumsum(1)
-    levels = ((0.5 + 0.5 * torch.sin(walk / 5)) * (config.levels - 1)).round().long()
+    levels = ((0.5 + 0.5 * torch.sin(walk / 5)) * (config.mulaw_bins - 1)).round().long()
     with torch.no_grad():
         parallel = model(levels, said.vectors, said.speaker, said.f0, said.phase)
     return teacher_forced_logits(model, said, levels, precision), parallel
@@ -65,7 +74,7 @@ def both(
         (TOLD, 1, 700, 20),
         (TOLD, 5, 200, 20),
         (PITCH, 2, 80, 16),
-        (dataclasses.replace(WAVENET, levels=2), 1, 40, 5),
+        (dataclasses.replace(WAVENET, mulaw_bins=2), 1, 40, 5),
         (WaveNetConfig(1, 1, 1, 1, 1, 1, 1, 2), 2, 12, 3),
     ],
 )
@@ -188,7 +197,7 @@ from speechvq.speech.sampling import matmul_kernels
 from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.decoder.wavenet import WaveNet, WaveNetConfig
 torch.set_num_threads(1)
-told = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, pitch=True, phase=True)
+told = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, condition_on_f0=True, condition_on_phase=True)
 for streams in (1, 4):
     request = SynthesisRequest(torch.zeros(streams, 3, 4), torch.zeros(streams, dtype=torch.long), 8, torch.zeros(streams, 3))
     chance = lambda start, stop: torch.zeros(streams, stop - start, dtype=torch.float64)

@@ -11,7 +11,7 @@ from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.request import ConditioningChunk, SynthesisRequest
 
-TOLD = dataclasses.replace(WAVENET, pitch=True, phase=True)
+TOLD = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
 FRAMES, DIM = 61, 4
 CONTOURS = {
     "voiced": lambda n: 120 + n,
@@ -95,7 +95,7 @@ def test_a_plain_decoder_is_told_no_phases() -> None:
 def test_nothing_reaches_further_than_it_is_said() -> None:
     """A frame's vector and pitch change what is told within the network's reach, up to the last frame of it."""
     model, middle = wavenet(), 30
-    reach = model.conditioning.network.reach
+    reach = model.conditioning.network.context_frames
     request = SynthesisRequest(
         vectors(1), torch.zeros(1, dtype=torch.long), 1, torch.full((1, FRAMES), 140.0)
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from helpers import reference
 from helpers.tiny import WAVENET, noise, speech_model
-from speechvq.categorical import draw
+from speechvq.categorical import sample_categorical
 from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling import numba_engine
@@ -46,11 +46,11 @@ def test_cached_steps_equal_the_parallel_forward(config: WaveNetConfig) -> None:
     """Teacher-forced, for longer than the receptive field, so that every ring goes round."""
     model = wavenet(config)
     vectors, speaker, _ = inputs(2, 20)
-    levels = torch.randint(config.levels, (2, 20 * HOP), generator=torch.Generator().manual_seed(0))
+    levels = torch.randint(config.mulaw_bins, (2, 20 * HOP), generator=torch.Generator().manual_seed(0))
     assert model.receptive_field < levels.shape[1]
     parallel = model(levels, vectors, speaker)
     biases = model.conditioning(vectors, speaker).chunk(len(model.layers), dim=1)
-    step, before = CachedStep(model, 2), torch.full((2,), config.levels // 2)
+    step, before = CachedStep(model, 2), torch.full((2,), config.mulaw_bins // 2)
     for t in range(levels.shape[1]):
         logits = step(before, torch.stack([bias[..., t // HOP] for bias in biases]))
         assert (logits - parallel[:, t]).abs().max() < 1e-4, f"sample {t}"
@@ -63,7 +63,7 @@ def test_what_was_sampled_is_what_the_parallel_forward_would_draw(engine: Engine
     model, (vectors, speaker, uniforms) = wavenet(), inputs(2, 6)
     levels = sample(model, vectors, speaker, uniforms, engine=engine)
     logits = model(levels, vectors, speaker)
-    assert torch.equal(levels, draw(logits.flatten(0, 1), uniforms.flatten()).view_as(levels))
+    assert torch.equal(levels, sample_categorical(logits.flatten(0, 1), uniforms.flatten()).view_as(levels))
     assert len(levels.unique()) > 10
 
 
@@ -120,7 +120,7 @@ def test_draw_equals_a_walk_up_the_distribution_function(temperature: float, top
     rng = np.random.default_rng(0)
     logits, uniforms = 3 * rng.standard_normal((200, 17)), rng.random(200)
     uniforms[:3] = 0.0, 1 - 2**-53, 0.5
-    levels = draw(torch.from_numpy(logits), torch.from_numpy(uniforms), temperature, top_p)
+    levels = sample_categorical(torch.from_numpy(logits), torch.from_numpy(uniforms), temperature, top_p)
     slow = [reference.draw(row, u, temperature, top_p) for row, u in zip(logits, uniforms)]
     assert levels.tolist() == slow
 
@@ -128,21 +128,21 @@ def test_draw_equals_a_walk_up_the_distribution_function(temperature: float, top
 def test_draws_have_the_softmax_shares() -> None:
     logits, count = torch.tensor([[0.5, -1.0, 2.0, 0.0]]), 4000
     uniforms = (torch.arange(count, dtype=torch.float64) + 0.5) / count
-    levels = draw(logits.expand(count, -1), uniforms)
+    levels = sample_categorical(logits.expand(count, -1), uniforms)
     shares = torch.bincount(levels, minlength=4) / count
     assert torch.allclose(shares, torch.softmax(logits[0], -1), atol=1 / count)
 
 
 def test_temperature_zero_takes_the_likeliest() -> None:
     logits = torch.randn(50, 9)
-    assert torch.equal(draw(logits, torch.rand(50), temperature=0), logits.argmax(-1))
+    assert torch.equal(sample_categorical(logits, torch.rand(50), temperature=0), logits.argmax(-1))
 
 
 def test_top_p_keeps_the_fewest_levels_that_have_the_share() -> None:
     shares = torch.tensor([[0.1, 0.4, 0.2, 0.3]])
     uniforms = torch.linspace(0, 1, 1001, dtype=torch.float64)[:-1]
     for top_p, kept in [(0.39, {1}), (0.41, {1, 3}), (0.71, {1, 2, 3}), (1.0, {0, 1, 2, 3})]:
-        assert set(draw(shares.log().expand(1000, -1), uniforms, top_p=top_p).tolist()) == kept
+        assert set(sample_categorical(shares.log().expand(1000, -1), uniforms, top_p=top_p).tolist()) == kept
 
 
 def test_a_seed_reproduces_and_another_differs() -> None:

@@ -17,7 +17,7 @@ from speechvq.speech.sampling.sampler import sample
 from speechvq.speech.sampling.synthesize import SamplingOptions, random_uniforms, synthesize
 
 HOP, DIM = 8, 4
-COMPANDING = MuLawCodec(0.85, WAVENET.levels)
+COMPANDING = MuLawCodec(0.85, WAVENET.mulaw_bins)
 
 
 @pytest.mark.parametrize("edges", [[0, 1, 2, 3, 1_000], [0, 999, 1_000], [0, 500, 500, 1_000], [0, 1_000]])

@@ -14,7 +14,7 @@ from helpers.tiny import WAVENET
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
 from speechvq.speech.decoder.gated_stack import gated_stack
 from speechvq.speech.decoder.linear_stack import linear_stack
-from speechvq.speech.decoder.wavenet import GatedLayer, WaveNet, smooth_table
+from speechvq.speech.decoder.wavenet import GatedLayer, WaveNet, smooth_embedding
 
 HOP, DIM = 8, 4
 
@@ -30,7 +30,7 @@ def wavenet(config: WaveNetConfig = WAVENET, seed: int = 0) -> WaveNet:
 
 def inputs(batch: int = 1, frames: int = 6, seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    levels = torch.randint(WAVENET.levels, (batch, frames * HOP), generator=generator)
+    levels = torch.randint(WAVENET.mulaw_bins, (batch, frames * HOP), generator=generator)
     return levels, torch.randn(batch, frames, DIM, generator=generator), torch.arange(batch) % 3
 
 
@@ -46,7 +46,7 @@ def dilations(config: WaveNetConfig) -> list[int]:
 def test_forward_equals_loops_over_time(config: WaveNetConfig) -> None:
     model, (levels, vectors, speaker) = wavenet(config), inputs(batch=2)
     logits = model(levels, vectors, speaker)
-    assert logits.shape == (2, levels.shape[1], config.levels)
+    assert logits.shape == (2, levels.shape[1], config.mulaw_bins)
     weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
     for i in range(2):
         slow = reference.wavenet(
@@ -62,7 +62,7 @@ def test_a_future_sample_changes_no_past_prediction() -> None:
     before = model(levels, vectors, speaker)
     for t in range(levels.shape[1]):
         changed = levels.clone()
-        changed[:, t] = (changed[:, t] + 11) % WAVENET.levels
+        changed[:, t] = (changed[:, t] + 11) % WAVENET.mulaw_bins
         after = model(changed, vectors, speaker)
         assert torch.equal(before[:, : t + 1], after[:, : t + 1])
         assert t + 1 == levels.shape[1] or not torch.equal(before[:, t + 1], after[:, t + 1])
@@ -77,8 +77,8 @@ def test_the_receptive_field_is_its_formula_and_its_measure(stacks: int, layers:
     field = 1 + stacks * (2**layers - 1)
     assert model.receptive_field == field
     samples = field + 5
-    x = torch.randn(1, config.residual, samples, dtype=torch.double, requires_grad=True)
-    condition = torch.randn(1, 2 * config.residual, 1, dtype=torch.double)
+    x = torch.randn(1, config.residual_channels, samples, dtype=torch.double, requires_grad=True)
+    condition = torch.randn(1, 2 * config.residual_channels, 1, dtype=torch.double)
     y, total = x, torch.zeros(())
     for layer in model.layers:
         y, skip = layer(y, condition)
@@ -94,7 +94,7 @@ def test_influence_through_the_whole_network_ends_with_the_receptive_field() -> 
     field, (levels, vectors, speaker) = model.receptive_field, inputs()
     before = model(levels, vectors.double(), speaker)
     changed = levels.clone()
-    changed[:, 3] = (changed[:, 3] + 16) % WAVENET.levels
+    changed[:, 3] = (changed[:, 3] + 16) % WAVENET.mulaw_bins
     moved = (model(changed, vectors.double(), speaker) != before).any(-1)[0]
     assert moved.nonzero().flatten().tolist() == list(range(4, 4 + field))
 
@@ -145,7 +145,7 @@ def test_one_sigmoid_does_for_tanh_too() -> None:
 
 def test_the_smooth_table_is_smooth_and_of_unit_variance() -> None:
     torch.manual_seed(0)
-    table = smooth_table(256, 512)
+    table = smooth_embedding(256, 512)
     assert float(table.square().mean()) == pytest.approx(1, abs=0.1)
     assert (table[1:] - table[:-1]).square().mean() < 0.01
 
@@ -228,7 +228,9 @@ def test_under_autocast_the_products_are_of_bfloat16_and_the_logits_near() -> No
 def test_the_layers_one_by_one_give_the_same_logits_and_gradients() -> None:
     """The layer is the plain form of the paper's formulas, the stack what training runs."""
     model, (levels, vectors, speaker) = wavenet(), inputs(batch=2)
-    x = model.embedding[torch.nn.functional.pad(levels, (1, -1), value=WAVENET.levels // 2)].transpose(1, 2)
+    x = model.embedding[torch.nn.functional.pad(levels, (1, -1), value=WAVENET.mulaw_bins // 2)].transpose(
+        1, 2
+    )
     total = torch.zeros(())
     for layer, condition in zip(
         model.layers, model.conditioning(vectors, speaker).chunk(len(model.layers), dim=1)

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from helpers.tiny import WAVENET
-from speechvq.categorical import draw
+from speechvq.categorical import sample_categorical
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.sampler import sample
 
 HOP, DIM = 8, 4
 OPTIONS = {
     "pitch": {"pitch": True},
-    "phase": {"pitch": True, "phase": True},
+    "phase": {"condition_on_f0": True, "condition_on_phase": True},
 }
 
 
@@ -45,12 +45,12 @@ def inputs(batch: int, frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("options", OPTIONS)
 def test_a_future_sample_changes_no_past_prediction(options: str) -> None:
     model, (vectors, speaker, pitch, _) = wavenet(options), inputs(1, 12)
-    levels = torch.randint(WAVENET.levels, (1, 12 * HOP), generator=torch.Generator().manual_seed(0))
+    levels = torch.randint(WAVENET.mulaw_bins, (1, 12 * HOP), generator=torch.Generator().manual_seed(0))
     phase = phases(*levels.shape)
     before = model(levels, vectors, speaker, pitch, phase)
     for t in range(0, levels.shape[1], 5):
         changed = levels.clone()
-        changed[:, t] = (changed[:, t] + 11) % WAVENET.levels
+        changed[:, t] = (changed[:, t] + 11) % WAVENET.mulaw_bins
         after = model(changed, vectors, speaker, pitch, phase)
         assert torch.allclose(before[:, : t + 1], after[:, : t + 1], atol=1e-5)
         assert t + 1 == levels.shape[1] or not torch.allclose(before[:, t + 1], after[:, t + 1], atol=1e-5)
@@ -65,7 +65,7 @@ def test_both_engines_draw_what_the_parallel_forward_would(options: str) -> None
     stepwise = sample(model, vectors, speaker, uniforms, f0=pitch, phase=phase, engine="torch")
     assert torch.equal(numba, stepwise)
     logits = model(numba, vectors, speaker, pitch, phase)
-    drawn = draw(logits.flatten(0, 1), uniforms.flatten()).view_as(numba)
+    drawn = sample_categorical(logits.flatten(0, 1), uniforms.flatten()).view_as(numba)
     assert float((drawn == numba).double().mean()) > 0.995, "but for ties that rounding decides"
 
 
@@ -94,7 +94,7 @@ def test_a_stream_sounds_the_same_in_any_company(options: str) -> None:
 @torch.no_grad()
 def test_the_pitch_is_heard() -> None:
     model, (vectors, speaker, pitch, _) = wavenet("pitch"), inputs(1, 6)
-    levels = torch.randint(WAVENET.levels, (1, 6 * HOP))
+    levels = torch.randint(WAVENET.mulaw_bins, (1, 6 * HOP))
     assert not torch.allclose(
         model(levels, vectors, speaker, pitch), model(levels, vectors, speaker, 2 * pitch)
     )

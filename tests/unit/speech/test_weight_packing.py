@@ -14,7 +14,16 @@ from speechvq.speech.sampling.kernels import Weights
 from speechvq.speech.sampling.matmul_kernels import NARROW, WIDE
 from speechvq.speech.sampling.weight_packing import pack
 
-CONFIG = WaveNetConfig(stacks=2, layers=2, residual=6, skip=8, hidden=10, condition=8, speaker=3, levels=32)
+CONFIG = WaveNetConfig(
+    stacks=2,
+    layers=2,
+    residual_channels=6,
+    skip_channels=8,
+    hidden_channels=10,
+    conditioning_channels=8,
+    speaker_dim=3,
+    mulaw_bins=32,
+)
 LN2 = float(np.log(2))
 
 
@@ -28,9 +37,9 @@ def wavenet(config: WaveNetConfig = CONFIG) -> WaveNet:
 
 def matrices(model: WaveNet) -> dict[str, np.ndarray]:
     """What each of the kernels' matrices should be, the layers one after the other: (layers, I, O), float64."""
-    residual, layers = model.config.residual, model.layers
+    residual, layers = model.config.residual_channels, model.layers
     exponent = np.repeat([-2 / LN2, -1 / LN2], residual)  # tanh and sigmoid as powers of two
-    share = np.concatenate([np.ones(residual), np.full(model.config.skip, len(layers) ** -0.5)])
+    share = np.concatenate([np.ones(residual), np.full(model.config.skip_channels, len(layers) ** -0.5)])
     gates = np.stack([(exponent[:, None] * layer.gate.detach().double().numpy()).T for layer in layers])
     return {
         "past_tap": gates[:, :residual],
@@ -87,18 +96,18 @@ def test_one_stream_has_the_weights_of_its_pasts_twice(precision: str) -> None:
 
 
 def test_phases_are_taken_as_they_are_or_as_nothing() -> None:
-    model = wavenet(dataclasses.replace(CONFIG, pitch=True, phase=True))
-    assert model.phases is not None
-    assert np.array_equal(pack(model, 1).phase_embedding, model.phases.detach().numpy())
+    model = wavenet(dataclasses.replace(CONFIG, condition_on_f0=True, condition_on_phase=True))
+    assert model.phase_embedding is not None
+    assert np.array_equal(pack(model, 1).phase_embedding, model.phase_embedding.detach().numpy())
     assert (
-        pack(wavenet(), 1).phase_embedding.shape == (1, CONFIG.residual)
+        pack(wavenet(), 1).phase_embedding.shape == (1, CONFIG.residual_channels)
         and not pack(wavenet(), 1).phase_embedding.any()
     )
 
 
 def test_both_precisions_and_all_decoders_are_of_the_kernels_types() -> None:
     """Another type would be compiled anew, for seconds."""
-    told = wavenet(dataclasses.replace(CONFIG, pitch=True, phase=True))
+    told = wavenet(dataclasses.replace(CONFIG, condition_on_f0=True, condition_on_phase=True))
     for precision, words in (("fp32", np.float32), ("bf16", np.uint32)):
         for model, streams in ((wavenet(), 1), (wavenet(), 5), (told, 2)):
             weights = pack(model, streams, precision)  # type: ignore[arg-type]
@@ -116,6 +125,7 @@ def test_odd_sizes_make_no_pairs(part: str) -> None:
     model = wavenet(dataclasses.replace(CONFIG, **{part: 7}))
     pack(model, 1)
     with pytest.raises(
-        UserError, match="bf16 needs even wavenet.residual, wavenet.skip and wavenet.hidden; take fp32"
+        UserError,
+        match="bf16 needs even wavenet.residual_channels, wavenet.skip_channels and wavenet.hidden_channels; take fp32",
     ):
         pack(model, 1, "bf16")
