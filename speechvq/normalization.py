@@ -32,8 +32,8 @@ class BatchRenorm(nn.Module):
         super().__init__()
         self.momentum = momentum
         self.register_buffer("initialized", torch.tensor(False))
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("variance", torch.ones(dim))
+        self.register_buffer("running_mean", torch.zeros(dim))
+        self.register_buffer("running_var", torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., D) to (..., D), float32."""

@@ -91,9 +91,9 @@ class VectorQuantizer(nn.Module):
         else:
             self.register_buffer("codebook", codebook)
         self.register_buffer("initialized", torch.tensor(False))
-        self.register_buffer("counts", torch.ones(config.num_codes))
-        self.register_buffer("sums", codebook.clone())
-        self.register_buffer("updates", torch.tensor(0))
+        self.register_buffer("ema_cluster_size", torch.ones(config.num_codes))
+        self.register_buffer("ema_embed_sum", codebook.clone())
+        self.register_buffer("num_updates", torch.tensor(0))
 
     def forward(self, vectors: Tensor) -> QuantizerOutput:
         """Quantise, and in training mode learn.

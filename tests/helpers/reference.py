@@ -69,7 +69,7 @@ def wavenet(
         (T, levels).
     """
     c, n = "conditioning.", "conditioning.network.layers."
-    voice = np.tile(weights[c + "speakers.weight"][speaker], (len(vectors), 1))
+    voice = np.tile(weights[c + "speaker_embedding.weight"][speaker], (len(vectors), 1))
     near = convolution3(np.hstack([vectors, voice]), weights[n + "0.weight"], weights[n + "0.bias"]).clip(0)
     wide = (near + convolution3(near, weights[n + "1.weight"], weights[n + "1.bias"])).clip(0)
     biases = wide @ weights[c + "project.weight"][:, :, 0].T + weights[c + "project.bias"]

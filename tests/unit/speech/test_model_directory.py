@@ -103,7 +103,7 @@ def test_the_largest_sizes_are_refused_before_memory_is_taken(folder: Path) -> N
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rewrite(
         folder,
-        encoder={"strides": [2] * 16, "channels": 8192, "blocks": 64},
+        encoder={"strides": [2] * 16, "channels": 8192, "residual_blocks": 64},
         quantizer={"num_codes": 65_536, "dim": 4096},
         wavenet={
             "stacks": 32,

@@ -13,7 +13,7 @@ from speechvq.speech.sampling.sampler import sample
 
 HOP, DIM = 8, 4
 OPTIONS = {
-    "pitch": {"pitch": True},
+    "pitch": {"condition_on_f0": True},
     "phase": {"condition_on_f0": True, "condition_on_phase": True},
 }
 
