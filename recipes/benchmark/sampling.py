@@ -162,7 +162,7 @@ def constant_f0(model: speechvq.SpeechVQ, frames: int) -> tuple[Tensor | None, T
     them.
     """
     config = model.config
-    if not config.wavenet.pitch:
+    if not config.wavenet.condition_on_f0:
         return None, None
     mean = float(model.speaker_f0[0]) or REFERENCE_F0
     samples = frames * config.hop

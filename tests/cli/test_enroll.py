@@ -59,7 +59,9 @@ def test_a_voice_that_is_fitted_costs_less_and_nothing_else_changes(config: obje
     told: list[int] = []
     found = enrollment.enroll(model, [pulses(4, 130)], steps=40, on_step=told.append)
     assert found.after < found.before and found.nearest in VOICES and told == list(range(1, 41))
-    assert found.voice.embedding.shape == (WAVENET.speaker_dim,) and found.voice.f0 == pytest.approx(130, rel=0.1)
+    assert found.voice.embedding.shape == (WAVENET.speaker_dim,) and found.voice.f0 == pytest.approx(
+        130, rel=0.1
+    )
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     again = enrollment.enroll(model, [pulses(4, 130)], steps=40)
     assert torch.equal(again.voice.embedding, found.voice.embedding), "seeded"

@@ -56,7 +56,9 @@ class Postprocessor:
         assert model is not None
         first, last = self.done, self.done + classes.shape[1] // hop
         part, own = self.request.with_context(first, last, model.context_codes)
-        told = self.decoder.predict_params(part.vectors, part.speaker, part.f0, part.num_frames, self.harmonic_boost)
+        told = self.decoder.predict_params(
+            part.vectors, part.speaker, part.f0, part.num_frames, self.harmonic_boost
+        )
         step, heard = hop // model.frames_per_code, model.slice_params(told, own)
         size = (-heard.log_inv_scale).exp().repeat_interleave(step, dim=1)
         excitation = (self.normalize_excitation(model.sizes[classes], step) * size).double().cpu().numpy()

@@ -17,7 +17,13 @@ from speechvq.speech.decoder.decoder import Decoder, add_input_noise
 from speechvq.speech.encoder.encoder import INPUT_GAIN
 from speechvq.speech.sampling.postprocess import Postprocessor
 from speechvq.speech.sampling.request import SynthesisRequest
-from speechvq.speech.source_filter.source_filter import LOG_MEL_SCALE, NUM_FREQS, SourceFilterParams, levinson_durbin, smooth_over_f0
+from speechvq.speech.source_filter.source_filter import (
+    LOG_MEL_SCALE,
+    NUM_FREQS,
+    SourceFilterParams,
+    levinson_durbin,
+    smooth_over_f0,
+)
 
 HOP, DIM, LEVELS = 20, 4, 256
 CONFIG = dataclasses.replace(

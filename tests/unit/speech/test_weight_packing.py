@@ -120,7 +120,7 @@ def test_both_precisions_and_all_decoders_are_of_the_kernels_types() -> None:
                     assert type(value) is int, name
 
 
-@pytest.mark.parametrize("part", ["residual", "skip", "hidden"])
+@pytest.mark.parametrize("part", ["residual_channels", "skip_channels", "hidden_channels"])
 def test_odd_sizes_make_no_pairs(part: str) -> None:
     model = wavenet(dataclasses.replace(CONFIG, **{part: 7}))
     pack(model, 1)
