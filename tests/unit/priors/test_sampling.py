@@ -36,7 +36,7 @@ def test_every_code_is_drawn_from_the_parallel_logits(name: str, monkeypatch: py
         seen.append(logits)
         return categorical.sample_categorical(logits, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("speechvq.priors.sequence.sampling.draw", keep)
+    monkeypatch.setattr("speechvq.priors.sequence.sampling.sample_categorical", keep)
     prior, prompt = prior_of(CONFIGS[name]), walk(17, 3)
     codes = sample_codes(prior, 30, [0, 1, 1], prompt=prompt, seed=5)
     whole = torch.from_numpy(np.concatenate([np.tile(prompt, (3, 1)), codes], axis=1))
