@@ -166,7 +166,11 @@ def constant_f0(model: speechvq.SpeechVQ, frames: int) -> tuple[Tensor | None, T
         return None, None
     mean = float(model.speaker_f0[0]) or REFERENCE_F0
     samples = frames * config.hop
-    phase = phase_from_f0(np.full(-(-samples // F0_HOP), mean), samples) if config.wavenet.condition_on_phase else None
+    phase = (
+        phase_from_f0(np.full(-(-samples // F0_HOP), mean), samples)
+        if config.wavenet.condition_on_phase
+        else None
+    )
     return torch.full((1, frames), mean), None if phase is None else torch.from_numpy(phase)[None]
 
 

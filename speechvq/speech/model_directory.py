@@ -112,7 +112,7 @@ def _shapes(config: SpeechConfig, speakers: int) -> dict[str, tuple[int, ...]]:
         ),
         f"{decoder}.logits.weight": (wavenet.mulaw_bins, wavenet.hidden_channels),
     }
-    if config.encoder.blocks:
+    if config.encoder.residual_blocks:
         shapes[f"encoder.blocks.{config.encoder.residual_blocks - 1}.wide.bias"] = (channels,)
     if source.filter_order:
         shapes["decoder.source_filter.mel_head.weight"] = (source.mel_bands, source.channels, 1)
