@@ -11,6 +11,7 @@ from pathlib import Path
 
 from speechvq.alignment.forced_aligner import AlignmentTask, Outcome, align_recording
 from speechvq.alignment.g2p import read_dictionary
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.sources import Source, find_sources
 from speechvq.errors import UserError
@@ -30,13 +31,19 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.align", description=__doc__)
     parser.add_argument(
-        "--audio", type=Path, required=True, help="a folder of sounds, a manifest, or a sound file"
+        "--audio", type=Path, required=True, help="audio file, folder of audio files, or manifest"
     )
-    parser.add_argument("--split", default="", help="of a manifest, only this split")
-    parser.add_argument("--text", type=Path, required=True, help="folder of UTT.txt, at any depth")
-    parser.add_argument("--out", type=Path, required=True, help="folder for UTT.lab; what is there is kept")
-    parser.add_argument("--jobs", type=int, help="processes; default: one for each core")
-    parser.add_argument("--dictionary", type=Path, help="more words, a line 'word PH PH' as in CMUdict")
+    flags.add_split(parser)
+    parser.add_argument(
+        "--text", type=Path, required=True, help="folder of transcripts UTT.txt, searched recursively"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for UTT.lab; existing alignments are kept"
+    )
+    flags.add_jobs(parser)
+    parser.add_argument(
+        "--dictionary", type=Path, help="more pronunciations, lines of 'word PH PH' as in CMUdict"
+    )
     return parser
 
 
@@ -48,8 +55,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(arguments: argparse.Namespace) -> None:
     if find_spec("pocketsphinx") is None:
         raise UserError("alignment needs PocketSphinx: pip install 'speechvq[align]'")
-    if arguments.jobs is not None and arguments.jobs < 1:
-        raise UserError(f"--jobs {arguments.jobs}: give at least one process")
     dictionary = read_dictionary(arguments.dictionary) if arguments.dictionary else {}
     sources = find_sources(arguments.audio, split=arguments.split)
     spoken, complaints = match_texts(sources, arguments.text, arguments.out)

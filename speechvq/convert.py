@@ -1,7 +1,6 @@
 """`python -m speechvq.convert`: the same sentence in another voice."""
 
 import argparse
-import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ import numpy as np
 
 import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, audio_seconds, write_waveform
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.errors import UserError
@@ -29,46 +29,46 @@ Job = tuple[Source, np.ndarray, str]  # with its samples
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.convert", description=__doc__)
-    parser.add_argument("--src", type=Path, help="a sound file, a folder of them, or a manifest")
+    flags.add_src(parser, required=False)
     parser.add_argument(
         "--target-speaker",
-        help="a voice's name, a file of enroll, or several between commas; own: the speaker's",
+        help="name of a speaker, a file made by enroll, or several separated by commas; 'own' keeps each "
+        "recording's speaker",
     )
-    parser.add_argument("--out", type=Path, help="a .wav for one sound, otherwise a folder")
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=Path(speechvq.DEFAULT_MODEL),
-        help="model or run directory, or a bundled model's name (default %(default)s)",
-    )
-    parser.add_argument("--list-speakers", action="store_true", help="print the model's voices and end")
-    parser.add_argument("--split", default="", help="of a manifest, only this split")
-    parser.add_argument("--limit", type=int, default=0, help="at most so many sounds, spread over all")
-    parser.add_argument("--seed", type=int, default=0, help="of the chance in sampling (default 0)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 is calmer, 0 the likeliest")
-    parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest levels")
-    parser.add_argument(
+    parser.add_argument("--out", type=Path, help="a .wav file for one recording, else a folder")
+    flags.add_model(parser)
+    parser.add_argument("--list-speakers", action="store_true", help="print the model's speakers and exit")
+    flags.add_split(parser)
+    flags.add_limit(parser)
+    flags.add_seed(parser, "sampling")
+    flags.add_temperature(parser)
+    flags.add_top_p(parser)
+    flags.add_number(
+        parser,
         "--harmonic-boost",
-        type=float,
+        float,
+        0,
+        1,
         default=0.9,
-        help="share of the noise in voiced sound given to the harmonics (0 to 1)",
+        help="fraction of the noise energy in voiced speech that is moved to the harmonics "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--precision",
         choices=("fp32", "bf16"),
         default="fp32",
-        help="of the weights: bf16 is faster, nearly the same",
+        help="precision of the weights; bf16 is faster and nearly the same (default: %(default)s)",
     )
     parser.add_argument(
         "--engine",
         choices=("auto", "numba", "torch"),
         default="auto",
-        help="torch is slow and needs no compiler",
+        help="sampling engine; torch is slow and needs no compiler (default: %(default)s)",
     )
     parser.add_argument(
         "--chunked",
         action="store_true",
-        help="cut each sound into overlapping streams: an approximation, faster",
+        help="sample each recording as overlapping chunks in parallel: faster, an approximation",
     )
     return parser
 
@@ -140,12 +140,6 @@ def _check(arguments: argparse.Namespace) -> None:
     """Mistakes that need no file to be seen."""
     if not arguments.src or not arguments.target_speaker:
         raise UserError("--src and --target-speaker are needed (--list-speakers shows the voices)")
-    if not 0 <= arguments.seed < 2**63:
-        raise UserError(f"--seed {arguments.seed}: give a whole number from 0 to 2^63 - 1")
-    if not 0 <= arguments.temperature < math.inf or not 0 < arguments.top_p <= 1:
-        raise UserError("--temperature must not be negative, and --top-p lies in (0, 1]")
-    if not 0 <= arguments.harmonic_boost <= 1:
-        raise UserError("--harmonic-boost lies in [0, 1]")
     if arguments.engine == "torch" and arguments.precision != "fp32":
         raise UserError(
             f"--precision {arguments.precision} is for the compiled engine; leave out --engine torch"

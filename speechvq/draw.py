@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from speechvq.cli import flags
 from speechvq.cli.command import run
-from speechvq.errors import UserError
 from speechvq.plots.image_grid import save_image_grid, split_rows
 
 if TYPE_CHECKING:
@@ -18,23 +18,16 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.draw", description=__doc__)
-    parser.add_argument(
-        "--run", type=Path, required=True, help="of an image model, for example exp/cifar10/vqvae"
-    )
-    parser.add_argument(
-        "--prior", type=Path, help="run of a PixelCNN over that model's codes, to draw samples from"
-    )
-    parser.add_argument("--second-stage", type=Path, help="run of a second stage over that model's codes")
-    parser.add_argument(
-        "--data", type=Path, help="prepared pictures; default: those the model was trained on"
-    )
+    flags.add_image_model(parser)
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for reconstructions.png and samples.png"
     )
-    parser.add_argument("--count", type=int, default=16, help="pictures of each kind (default 16)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 draws likelier codes")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    flags.add_number(
+        parser, "--count", int, 1, 1024, default=16, help="images of each kind (default: %(default)s)"
+    )
+    flags.add_seed(parser, "sampling")
+    flags.add_temperature(parser)
+    flags.add_device(parser)
     return parser
 
 
@@ -44,10 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
-    if not 1 <= arguments.count <= 1024:
-        raise UserError(f"--count {arguments.count}: give 1 to 1024")
-    if not 0 <= arguments.temperature <= 100:
-        raise UserError(f"--temperature {arguments.temperature}: give 0 to 100")
     import torch
 
     from speechvq.images.dataset import check_size, read_images, training_images_root

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import speechvq
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.data.codes_directory import FRAME_RATE, META, NUM_CODES, write_codes
@@ -21,22 +22,16 @@ from speechvq.runtime.progress import progress
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.encode", description=__doc__)
+    flags.add_src(parser)
+    parser.add_argument("--out", type=Path, required=True, help="codes directory; existing codes are kept")
+    flags.add_model(parser)
+    flags.add_split(parser)
+    flags.add_limit(parser)
     parser.add_argument(
-        "--src", type=Path, required=True, help="a sound file, a folder of them, or a manifest"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="codes directory; what is there already is kept"
-    )
-    parser.add_argument(
-        "--model",
-        type=Path,
-        default=Path(speechvq.DEFAULT_MODEL),
-        help="model or run directory, or a bundled model's name (default %(default)s)",
-    )
-    parser.add_argument("--split", default="", help="of a manifest, only this split")
-    parser.add_argument("--limit", type=int, default=0, help="at most so many sounds, spread over all")
-    parser.add_argument(
-        "--shard", default="", metavar="i/n", help="part i (from 0) of n; default from RANK, WORLD_SIZE"
+        "--shard",
+        default="",
+        metavar="i/n",
+        help="part i (from 0) of n (default: RANK and WORLD_SIZE of the environment, else 0/1)",
     )
     return parser
 

@@ -9,6 +9,7 @@ import numpy as np
 
 import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.sources import find_sources, read_sources
 from speechvq.data.manifest import is_file_name
@@ -22,26 +23,26 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.enroll", description=__doc__)
     parser.add_argument(
-        "--name", required=True, help="of the voice; convert --target-speaker NAME speaks with it"
+        "--name", required=True, help="name of the new speaker, for convert --target-speaker NAME"
     )
     parser.add_argument(
-        "--audio", type=Path, required=True, help="a sound file or a folder of them, of one person"
+        "--audio", type=Path, required=True, help="audio file or folder of audio files of one person"
     )
-    parser.add_argument("--minutes", type=float, default=1.0, help="of speech, at most (default 1)")
     parser.add_argument(
-        "--model",
-        type=Path,
-        default=Path(speechvq.DEFAULT_MODEL),
-        help="directory or bundled name (default %(default)s)",
+        "--minutes", type=float, default=1.0, help="minutes of speech to use, at most (default: %(default)s)"
     )
+    flags.add_model(parser)
     parser.add_argument(
         "--unfreeze",
         choices=("decoder",),
-        help="tune the decoder too; --out is then a model of its own (default NAME), for convert --model NAME",
+        help="fine-tune the decoder too; --out is then a model of its own (default: NAME), for convert "
+        "--model NAME",
     )
-    parser.add_argument("--out", type=Path, help="voice file (default NAME.safetensors)")
-    parser.add_argument("--steps", type=int, default=300, help="updates of the voice's vector (default 300)")
-    parser.add_argument("--seed", type=int, default=0, help="of the crops (default 0)")
+    parser.add_argument("--out", type=Path, help="voice file (default: NAME.safetensors)")
+    parser.add_argument(
+        "--steps", type=int, default=300, help="updates of the speaker embedding (default: %(default)s)"
+    )
+    flags.add_seed(parser, "the crops")
     return parser
 
 

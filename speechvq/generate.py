@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import speechvq
 from speechvq.audio.f0 import F0_HOP, f0_contour
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
@@ -33,23 +33,32 @@ CODES, PICTURE, SPLIT = "codes", "generated.png", "generated"
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.generate", description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="that speaks: model or run directory")
-    parser.add_argument("--prior", type=Path, required=True, help="that was trained on the model's codes")
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for sounds, codes, manifest and picture"
+        "--model", type=Path, required=True, help="speech model that decodes: model or run directory"
+    )
+    parser.add_argument("--prior", type=Path, required=True, help="run of a prior over the model's codes")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for audio, codes, manifest and figure"
     )
     parser.add_argument(
-        "--seconds", type=float, default=4.0, help="of each sound, after the prompt (default 4)"
+        "--seconds",
+        type=float,
+        default=4.0,
+        help="duration of each sample, without the prompt (default: %(default)s)",
     )
-    parser.add_argument("--count", type=int, default=8, help="how many sounds (default 8)")
+    flags.add_number(
+        parser, "--count", int, 1, 10_000, default=8, help="number of samples (default: %(default)s)"
+    )
     parser.add_argument(
-        "--speaker", default="", help="a voice, or several between commas (default: drawn by the seed)"
+        "--speaker",
+        default="",
+        help="name of a speaker, or several separated by commas (default: drawn at random)",
     )
-    parser.add_argument("--prompt", type=Path, help="a recording that all sounds continue")
-    parser.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="of the codes; below 1 is calmer")
-    parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest codes")
-    parser.add_argument("--sound-temperature", type=float, default=1.0, help="of the samples of sound")
+    parser.add_argument("--prompt", type=Path, help="recording that every sample continues")
+    flags.add_seed(parser, "sampling")
+    flags.add_temperature(parser, of="the codes")
+    flags.add_top_p(parser)
+    flags.add_temperature(parser, "--sound-temperature", of="the waveform")
     return parser
 
 
@@ -93,15 +102,6 @@ def _check(arguments: argparse.Namespace) -> None:
     """Mistakes that need no file to be seen."""
     if not 0 < arguments.seconds <= LONGEST:
         raise UserError(f"--seconds {arguments.seconds:g}: give more than 0, and at most {LONGEST}")
-    if not 1 <= arguments.count <= 10_000:
-        raise UserError(f"--count {arguments.count}: give 1 to 10000 sounds")
-    if not 0 <= arguments.seed < 2**63:
-        raise UserError(f"--seed {arguments.seed}: give a whole number from 0 to 2^63 - 1")
-    for flag in ("temperature", "sound_temperature"):
-        if not 0 <= getattr(arguments, flag) < math.inf:
-            raise UserError(f"--{flag.replace('_', '-')} must not be negative")
-    if not 0 < arguments.top_p <= 1:
-        raise UserError("--top-p lies in (0, 1]")
 
 
 def check_pair(model: "speechvq.SpeechVQ", prior: "SequencePrior", arguments: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.errors import UserError
 from speechvq.runtime.progress import counter
@@ -25,28 +26,26 @@ GIF, STRIP = "imagined.gif", "imagined.png"
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.imagine", description=__doc__)
-    parser.add_argument(
-        "--prior", type=Path, required=True, help="run of a prior over frames, for example exp/video/prior"
-    )
-    parser.add_argument(
-        "--model", type=Path, help="run of the image model (default: whose codes it was taught)"
-    )
-    parser.add_argument("--data", type=Path, help="recording to begin in (default: what it was taught)")
+    flags.add_video_prior(parser)
     parser.add_argument(
         "--start",
         default="0",
         metavar="EPISODE[:FRAME]|DIR",
-        help="first frame given, or a folder of pictures",
+        help="initial context: an episode and its first frame, or a folder of images (default: %(default)s)",
     )
     parser.add_argument(
-        "--actions", default="", help="for example forward*10,left*5 (default: what was done in the episode)"
+        "--actions",
+        default="",
+        help="for example forward*10,left*5 (default: the actions of the episode)",
     )
-    parser.add_argument("--frames", type=int, help="how many (default: one an action; of the episode, 10)")
+    parser.add_argument(
+        "--frames", type=int, help="frames to sample (default: one per action; 10 without --actions)"
+    )
     parser.add_argument("--out", type=Path, required=True, help=f"folder for {GIF} and {STRIP}")
-    parser.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 draws likelier codes")
-    parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest codes")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    flags.add_seed(parser, "sampling")
+    flags.add_temperature(parser)
+    flags.add_top_p(parser)
+    flags.add_device(parser)
     return parser
 
 
@@ -86,10 +85,6 @@ def _wanted(arguments: argparse.Namespace) -> np.ndarray | None:
     """The actions asked for, (L,), int64; None for those of the episode. What can be checked at once is."""
     if arguments.frames is not None and not 1 <= arguments.frames <= LONGEST:
         raise UserError(f"--frames {arguments.frames}: give 1 to {LONGEST}")
-    if not 0 <= arguments.temperature <= 100:
-        raise UserError(f"--temperature {arguments.temperature}: give 0 to 100")
-    if not 0 < arguments.top_p <= 1:
-        raise UserError(f"--top-p {arguments.top_p}: give more than 0, at most 1")
     if not arguments.actions:
         return None
     actions = parse_actions(arguments.actions)

@@ -31,9 +31,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, help="run directory, for example exp/vctk64")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="A.B=C", help="lay a setting over the file"
+        "--set",
+        action="append",
+        default=[],
+        metavar="A.B=C",
+        help="override a setting of the file; repeatable",
     )
-    parser.add_argument("--device", default="", help="cpu or cuda; the default is a GPU where there is one")
+    parser.add_argument("--device", default="", help="cpu or cuda (default: cuda if available)")
     return parser
 
 

@@ -32,11 +32,10 @@ def run(
     Returns:
         0 or the exit code of `work`, 2 after a UserError, 130 after Ctrl-C.
     """
-    arguments = parser.parse_args(argv)
     _escape_unprintable_names()
     with log_to_stderr():
         try:
-            return work(arguments) or SUCCESS
+            return work(parser.parse_args(argv)) or SUCCESS
         except UserError as error:
             line = " ".join(str(error).splitlines())  # a file's name may contain line breaks
             logger.error("%s: error: %s", parser.prog, line)

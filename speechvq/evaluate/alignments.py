@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechvq.alignment.directory import read_alignments
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import align, number, percent
 from speechvq.errors import UserError
@@ -21,11 +22,11 @@ from speechvq.metrics.units.boundaries import (
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate alignments", description=__doc__)
-    parser.add_argument("--alignments", type=Path, required=True, help="folder, for example what align made")
+    flags.add_alignments(parser)
     parser.add_argument(
-        "--reference", type=Path, required=True, help="folder of trusted ones, for example data/mini/lab"
+        "--reference", type=Path, required=True, help="reference alignments, for example data/mini/lab"
     )
-    parser.add_argument("--json", type=Path, help="write every number to this file")
+    flags.add_json(parser)
     return parser
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from speechvq.alignment.directory import open_alignments
 from speechvq.alignment.intervals import phones_at_frames
 from speechvq.audio.waveform import read_waveform
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import align, number, percent
 from speechvq.data.code_strings import CodeString, read_strings
@@ -48,17 +49,15 @@ class Row(NamedTuple):
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate generation", description=__doc__)
-    parser.add_argument(
-        "--codes", type=Path, required=True, help="generated, for example exp/generated/codes"
-    )
+    flags.add_codes(parser)
     parser.add_argument("--reference", type=Path, required=True, help="codes directory of real speech")
-    parser.add_argument("--manifest", type=Path, help="of the real speech: who speaks, and what is held out")
-    parser.add_argument("--split", default="test", help="of the real speech (default test)")
-    parser.add_argument("--alignments", type=Path, help="of the real speech, for the durations of phones")
+    flags.add_manifest(parser, "speakers and splits of the real speech")
+    flags.add_scored_split(parser)
+    flags.add_alignments(parser, required=False)
     parser.add_argument(
-        "--sounds", type=Path, help="generate's --out, to ask whose voices are heard; needs --manifest"
+        "--sounds", type=Path, help="folder that generate made, to recognize its speakers; needs --manifest"
     )
-    parser.add_argument("--json", type=Path, help="write every number to this file")
+    flags.add_json(parser)
     return parser
 
 

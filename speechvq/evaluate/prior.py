@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import align
 from speechvq.config import SequencePriorRun, read_run
@@ -32,13 +33,13 @@ AT_ONCE = 16  # strings
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate prior", description=__doc__)
-    parser.add_argument("--prior", type=Path, required=True, help="what train --out made of a prior")
-    parser.add_argument("--codes", type=Path, help="codes directory (default: what the prior was trained on)")
-    parser.add_argument("--manifest", type=Path, help="who speaks and what is held out (default: the same)")
+    parser.add_argument("--prior", type=Path, required=True, help="run of a prior over code strings")
+    parser.add_argument("--codes", type=Path, help="codes directory (default: that of the prior's run)")
     parser.add_argument(
-        "--split", default="test", help="what is measured (default test); n-grams count train"
+        "--manifest", type=Path, help="manifest.tsv or its folder (default: that of the prior's run)"
     )
-    parser.add_argument("--json", type=Path, help="write every number to this file")
+    flags.add_scored_split(parser)
+    flags.add_json(parser)
     return parser
 
 

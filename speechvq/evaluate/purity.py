@@ -7,6 +7,7 @@ from pathlib import Path
 
 from speechvq.alignment.directory import open_alignments
 from speechvq.audio.waveform import read_waveform
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, percent
 from speechvq.data.codes_directory import open_codes
@@ -30,18 +31,12 @@ _NAMES = {"all": "All frames", "edges_trimmed": "Silence at the edges trimmed"}
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate purity", description=__doc__)
-    parser.add_argument(
-        "--codes", type=Path, required=True, help="meta.json and UTT.npy, as encode makes them; anybody's"
-    )
-    parser.add_argument(
-        "--alignments", type=Path, required=True, help="folder of .lab, .TextGrid or .ctm, or one .ctm"
-    )
-    parser.add_argument(
-        "--manifest", type=Path, help="whose each utterance is, for the held-out map; its sound, for --plot"
-    )
-    parser.add_argument("--tier", help="of TextGrids (default: phones, phone, MAU, or the only one)")
-    parser.add_argument("--json", type=Path, help="write every number to this file")
-    parser.add_argument("--plot", type=Path, help="draw phones by codes and one utterance into this PNG")
+    flags.add_codes(parser)
+    flags.add_alignments(parser)
+    flags.add_manifest(parser, "the held-out speakers and the audio of --plot")
+    flags.add_tier(parser)
+    flags.add_json(parser)
+    parser.add_argument("--plot", type=Path, help="PNG of phones against codes and of one utterance")
     return parser
 
 

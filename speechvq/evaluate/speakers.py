@@ -3,8 +3,8 @@
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, percent
 from speechvq.data.codes_directory import open_codes
@@ -18,11 +18,9 @@ from speechvq.runtime.progress import progress
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate speakers", description=__doc__)
-    parser.add_argument(
-        "--codes", type=Path, required=True, help="meta.json and UTT.npy, as encode makes them; anybody's"
-    )
-    parser.add_argument("--manifest", type=Path, required=True, help="whose each utterance is")
-    parser.add_argument("--json", type=Path, help="write every number to this file")
+    flags.add_codes(parser)
+    flags.add_manifest(parser, "the speakers", required=True)
+    flags.add_json(parser)
     return parser
 
 

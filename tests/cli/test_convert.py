@@ -345,16 +345,22 @@ def test_a_bad_sound_costs_one_line_and_leaves_nothing(
             "several voices, need a folder: give --out DIR",
         ),
         ("--src FOLDER --target-speaker bob", "a folder of sounds, or several voices, need a folder"),
-        ("--src FOLDER --target-speaker bob --out out --limit -2", "--limit -2: give the number of sounds"),
+        (
+            "--src FOLDER --target-speaker bob --out out --limit -2",
+            "--limit -2: give the number of recordings",
+        ),
         (
             "--src SRC --target-speaker bob --out out/b.wav --temperature -1",
-            "--temperature must not be negative",
+            "--temperature -1.0: give 0 to 100",
         ),
         (
             "--src SRC --target-speaker bob --out out/b.wav --temperature nan",
-            "--temperature must not be negative",
+            "--temperature nan: give 0 to 100",
         ),
-        ("--src SRC --target-speaker bob --out out/b.wav --top-p 0", "--top-p lies in (0, 1]"),
+        (
+            "--src SRC --target-speaker bob --out out/b.wav --top-p 0",
+            "--top-p 0.0: give more than 0, at most 1",
+        ),
         ("--src SRC --target-speaker bob --out out/b.wav --seed -1", "--seed -1: give a whole number from 0"),
         (f"--src SRC --target-speaker bob --out out/b.wav --seed {10**30}", "give a whole number from 0"),
         (

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from speechvq.alignment.directory import open_alignments
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import align
 from speechvq.data.codes_directory import CodesDirectory, open_codes
@@ -40,33 +41,48 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate abx", description=__doc__)
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--codes", type=Path, help="meta.json and UTT.npy of integers (N,), anybody's")
-    source.add_argument("--features", type=Path, help="meta.json and UTT.npy of numbers (N, C)")
-    parser.add_argument("--alignments", type=Path, required=True, help="folder of phone alignments")
-    parser.add_argument("--manifest", type=Path, required=True, help="whose each utterance is")
+    flags.add_codes(source, required=False)
+    source.add_argument(
+        "--features", type=Path, help="features directory: meta.json and UTT.npy of numbers (N, C)"
+    )
+    flags.add_alignments(parser)
+    flags.add_manifest(parser, "the speakers", required=True)
     parser.add_argument(
-        "--model", type=Path, help="whose codebook the codes are of, for the angle of vectors"
+        "--model", type=Path, help="model of the codes, for the distance between codebook vectors"
     )
     parser.add_argument(
         "--baselines",
         action="store_true",
-        help="score MFCC, k-means on them (fitted on split train) and the codes shuffled, too",
+        help="score MFCC, k-means on MFCC (fitted on split train) and shuffled codes too",
     )
-    parser.add_argument("--split", default="", help="of the manifest, only this split")
-    parser.add_argument("--tier", help="of TextGrids, by name; default looks for the phones")
+    flags.add_split(parser)
+    flags.add_tier(parser)
     parser.add_argument(
-        "--items", choices=("triphone", "phoneme"), default="triphone", help="what is compared"
+        "--items",
+        choices=("triphone", "phoneme"),
+        default="triphone",
+        help="segments that are compared (default: %(default)s)",
     )
     parser.add_argument(
         "--context",
         choices=("within", "any"),
         default="within",
-        help="must A, B and X have equal neighbours?",
+        help="whether A, B and X must have the same neighboring phones (default: %(default)s)",
     )
-    parser.add_argument("--max-group", type=int, default=10, help="items of a phone, context, speaker; 0 all")
-    parser.add_argument("--max-across", type=int, default=5, help="speakers of X for each A; 0 for all")
-    parser.add_argument("--seed", type=int, default=0, help="of which items and speakers are drawn")
-    parser.add_argument("--json", type=Path, help="write every number to this file")
+    parser.add_argument(
+        "--max-group",
+        type=int,
+        default=10,
+        help="items per phone, context and speaker, 0 for all (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-across",
+        type=int,
+        default=5,
+        help="speakers of X for each A, 0 for all (default: %(default)s)",
+    )
+    flags.add_seed(parser, "the choice of items and speakers")
+    flags.add_json(parser)
     return parser
 
 
@@ -99,8 +115,8 @@ def _work(arguments: argparse.Namespace) -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse numbers and flags that do not fit."""
-    if min(arguments.max_group, arguments.max_across, arguments.seed) < 0 or arguments.max_group == 1:
-        raise UserError("--max-group: give 2 or more, or 0 for all; --max-across and --seed: 0 or more")
+    if min(arguments.max_group, arguments.max_across) < 0 or arguments.max_group == 1:
+        raise UserError("--max-group: give 2 or more, or 0 for all; --max-across: 0 or more")
     if arguments.model and arguments.features:
         raise UserError("--model: is for --codes; features are vectors already")
     if arguments.baselines and arguments.features:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechvq.alignment.directory import open_alignments
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.config import SpeechConfig, read_run
 from speechvq.data.codes_directory import META, open_codes, write_codes
@@ -39,25 +40,35 @@ Scores = dict[str, dict[str, list[dict[str, Any]]]]  # figures by protocol and n
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate baselines", description=__doc__)
-    parser.add_argument("--corpus", type=Path, required=True, help="manifest, for example data/vctk")
-    parser.add_argument("--alignments", type=Path, required=True, help="folder of phone alignments")
     parser.add_argument(
-        "--num-codes", type=int, help="K, for example 128; default that of --codes or --config"
+        "--corpus", type=Path, required=True, help="manifest.tsv or its folder, for example data/vctk"
+    )
+    flags.add_alignments(parser)
+    parser.add_argument(
+        "--num-codes",
+        type=int,
+        help="number of codes, for example 128 (default: as --codes or --config)",
     )
     parser.add_argument(
-        "--frame-rate", type=float, help="codes a second, Hz, for example 25; default as for --num-codes"
+        "--frame-rate",
+        type=float,
+        help="codes per second, for example 25 (default: as --codes or --config)",
     )
-    parser.add_argument("--split", default="test", help="what is scored (default test); train is fitted on")
-    parser.add_argument("--seeds", type=int, default=3, help="how often each is made anew (default 3)")
-    parser.add_argument("--tier", help="of TextGrids, by name; default looks for the phones")
+    flags.add_scored_split(parser)
     parser.add_argument(
-        "--config", type=Path, help="recipe of the untrained encoder; default the paper's layers at this rate"
+        "--seeds", type=int, default=3, help="seeds that the results are averaged over (default: %(default)s)"
+    )
+    flags.add_tier(parser)
+    parser.add_argument(
+        "--config",
+        type=Path,
+        help="configuration of the untrained encoder (default: the paper's layers at this frame rate)",
     )
     parser.add_argument(
         "--codes", type=Path, nargs="+", default=[], help="codes directories to score beside the baselines"
     )
-    parser.add_argument("--json", type=Path, help="write every number to this file")
-    parser.add_argument("--out", type=Path, help="write the units too, a codes directory for each seed")
+    flags.add_json(parser)
+    parser.add_argument("--out", type=Path, help="folder for the units, one codes directory per seed")
     return parser
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.data.conversion_folders import match_folders
 from speechvq.data.conversions import EvaluationFold, match_manifest
@@ -50,9 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="TEXTS",
         help="words misheard, against UTT.txt in this folder; downloads a recogniser of 360 MB",
     )
-    parser.add_argument(
-        "--json", type=Path, help="write every number to this file, for example for report --scores"
-    )
+    flags.add_json(parser)
     return parser
 
 

@@ -3,9 +3,9 @@
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import align
 from speechvq.errors import UserError
@@ -29,25 +29,10 @@ SEED = 0  # of what is drawn
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate likelihood", description=__doc__)
-    parser.add_argument(
-        "--run", type=Path, required=True, help="of an image model, for example exp/cifar10/vqvae"
-    )
-    parser.add_argument(
-        "--prior", type=Path, help="run of a PixelCNN over that model's codes; for the bound under it"
-    )
-    parser.add_argument(
-        "--second-stage",
-        type=Path,
-        help="run of a second stage over that model's codes; for its bound, and whether its latents are used",
-    )
-    parser.add_argument(
-        "--data", type=Path, help="prepared pictures; default: those the model was trained on"
-    )
-    parser.add_argument(
-        "--images", type=int, help="measure the first so many of the test split; default: all"
-    )
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--json", type=Path, help="write every number to this file")
+    flags.add_image_model(parser)
+    parser.add_argument("--images", type=int, help="score the first images of the test split (default: all)")
+    flags.add_device(parser)
+    flags.add_json(parser)
     return parser
 
 

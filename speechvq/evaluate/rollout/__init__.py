@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
@@ -17,34 +18,33 @@ from speechvq.io.atomic import write_bytes
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.evaluate rollout", description=__doc__)
-    parser.add_argument(
-        "--prior", type=Path, required=True, help="run of a prior over frames, for example exp/video/prior"
-    )
-    parser.add_argument(
-        "--model", type=Path, help="run of the image model (default: whose codes it was taught)"
-    )
-    parser.add_argument("--data", type=Path, help="recording (default: what it was taught)")
+    flags.add_video_prior(parser)
     parser.add_argument(
         "--against",
         type=Path,
         action="append",
         default=[],
-        help="another prior, whose bits are told too; repeat",
+        help="another prior whose likelihood is compared; repeatable",
     )
-    parser.add_argument("--split", default="test", help="what is measured (default test)")
+    flags.add_scored_split(parser)
     parser.add_argument(
-        "--windows", type=int, default=512, help="frames whose bits are counted (default 512)"
+        "--windows", type=int, default=512, help="frames whose likelihood is measured (default: %(default)s)"
     )
-    parser.add_argument("--rollouts", type=int, default=40, help="videos that are imagined (default 40)")
-    parser.add_argument("--frames", type=int, default=50, help="of each video (default 50)")
     parser.add_argument(
-        "--probe-steps", type=int, default=400, help="of 64 real pairs, for who names actions"
+        "--rollouts", type=int, default=40, help="number of sampled videos (default: %(default)s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 draws likelier codes")
-    parser.add_argument("--top-p", type=float, default=1.0, help="leave out the unlikeliest codes")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--json", type=Path, help="write every number to this file")
+    parser.add_argument("--frames", type=int, default=50, help="frames per video (default: %(default)s)")
+    parser.add_argument(
+        "--probe-steps",
+        type=int,
+        default=400,
+        help="training steps of the action probe, 64 real pairs each (default: %(default)s)",
+    )
+    flags.add_seed(parser, "sampling")
+    flags.add_temperature(parser)
+    flags.add_top_p(parser)
+    flags.add_device(parser)
+    flags.add_json(parser)
     return parser
 
 
@@ -99,7 +99,3 @@ def _check(arguments: argparse.Namespace) -> None:
     for name, most in (("windows", 10**7), ("rollouts", 10**5), ("frames", 10**5), ("probe_steps", 10**6)):
         if not 1 <= getattr(arguments, name) <= most:
             raise UserError(f"--{name.replace('_', '-')} {getattr(arguments, name)}: give 1 to {most}")
-    if not 0 <= arguments.temperature <= 100:
-        raise UserError(f"--temperature {arguments.temperature}: give 0 to 100")
-    if not 0 < arguments.top_p <= 1:
-        raise UserError(f"--top-p {arguments.top_p}: give more than 0, at most 1")

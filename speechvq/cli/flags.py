@@ -1,0 +1,238 @@
+"""Flags that several commands share: one name, one help text and one check each."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from speechvq import DEFAULT_MODEL
+from speechvq.errors import UserError
+
+MAX_SEED = 2**63 - 1
+MAX_TEMPERATURE = 100
+
+
+class Parser(Protocol):
+    """An ArgumentParser, or a group of one."""
+
+    add_argument: Callable[..., argparse.Action]
+
+
+class Checked(argparse.Action):
+    """Stores a value after a check.
+
+    A type function of argparse would answer a bad value with the whole usage; this answers with one line.
+
+    Args:
+        check: whether a value is accepted.
+        remedy: what to give instead, for the message.
+    """
+
+    def __init__(self, *args: Any, check: Callable[[Any], bool], remedy: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.check, self.remedy = check, remedy
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value.
+
+        Raises:
+            UserError: the value is not accepted.
+        """
+        if not self.check(values):
+            raise UserError(f"{option_string} {values}: {self.remedy}")
+        setattr(namespace, self.dest, values)
+
+
+def add_number(
+    parser: Parser,
+    name: str,
+    kind: type[int] | type[float],
+    low: float,
+    high: float,
+    *,
+    default: float | None,
+    help: str,
+) -> None:
+    """A number in [low, high]."""
+    parser.add_argument(
+        name,
+        type=kind,
+        default=default,
+        action=Checked,
+        check=lambda value: low <= value <= high,
+        remedy=f"give {low} to {high}",
+        help=help,
+    )
+
+
+def add_src(parser: Parser, *, required: bool = True) -> None:
+    """`--src`: what `cli.sources.find_sources` reads."""
+    parser.add_argument(
+        "--src", type=Path, required=required, help="audio file, folder of audio files, or manifest"
+    )
+
+
+def add_split(parser: Parser) -> None:
+    """`--split` of a manifest; "" for all."""
+    parser.add_argument("--split", default="", help="only this split of the manifest (default: all)")
+
+
+def add_scored_split(parser: Parser) -> None:
+    """`--split` that is scored; the test split unless another is given."""
+    parser.add_argument("--split", default="test", help="split that is scored (default: %(default)s)")
+
+
+def add_limit(parser: Parser) -> None:
+    """`--limit`; 0 for all."""
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=0,
+        action=Checked,
+        check=lambda value: value >= 0,
+        remedy="give the number of recordings, or 0 for all",
+        help="at most this many recordings, evenly spaced over the list (default: all)",
+    )
+
+
+def add_model(parser: Parser) -> None:
+    """`--model`: a speech model; the bundled one unless another is given."""
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=Path(DEFAULT_MODEL),
+        help="model directory, run directory, bundled model or hub:OWNER/NAME (default: %(default)s)",
+    )
+
+
+def add_seed(parser: Parser, purpose: str) -> None:
+    """`--seed`; 0 unless another is given.
+
+    Args:
+        purpose: what is drawn, for example "sampling".
+    """
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        action=Checked,
+        check=lambda value: 0 <= value <= MAX_SEED,
+        remedy="give a whole number from 0 to 2^63 - 1",
+        help=f"random seed of {purpose} (default: %(default)s)",
+    )
+
+
+def add_temperature(parser: Parser, name: str = "--temperature", *, of: str = "sampling") -> None:
+    """`--temperature`; 1 unless another is given."""
+    add_number(
+        parser,
+        name,
+        float,
+        0,
+        MAX_TEMPERATURE,
+        default=1.0,
+        help=f"temperature of {of}; below 1 favors likely values (default: %(default)s)",
+    )
+
+
+def add_top_p(parser: Parser) -> None:
+    """`--top-p`; 1 unless another is given."""
+    parser.add_argument(
+        "--top-p",
+        type=float,
+        default=1.0,
+        action=Checked,
+        check=lambda value: 0 < value <= 1,
+        remedy="give more than 0, at most 1",
+        help="sample from the likeliest values of this total probability (default: %(default)s, all values)",
+    )
+
+
+def add_device(parser: Parser) -> None:
+    """`--device` of a command that runs on the processor unless told otherwise."""
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+
+
+def add_json(parser: Parser) -> None:
+    """`--json`: a file for the results."""
+    parser.add_argument("--json", type=Path, help="write the results to this JSON file")
+
+
+def add_jobs(parser: Parser) -> None:
+    """`--jobs`: number of processes; None for one per core."""
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        action=Checked,
+        check=lambda value: value >= 1,
+        remedy="give at least one process",
+        help="number of processes (default: one per core)",
+    )
+
+
+def add_manifest(parser: Parser, purpose: str, *, required: bool = False) -> None:
+    """`--manifest`.
+
+    Args:
+        parser: of the command.
+        purpose: what is read from it, for example "speakers".
+        required: whether the command needs it.
+    """
+    help = f"manifest.tsv or its folder, for {purpose}"
+    parser.add_argument("--manifest", type=Path, required=required, help=help)
+
+
+def add_codes(parser: Parser, *, required: bool = True) -> None:
+    """`--codes`: a codes directory."""
+    parser.add_argument(
+        "--codes",
+        type=Path,
+        required=required,
+        help="codes directory: meta.json and integers (N,) in UTT.npy",
+    )
+
+
+def add_alignments(parser: Parser, *, required: bool = True) -> None:
+    """`--alignments`: phone alignments."""
+    parser.add_argument(
+        "--alignments",
+        type=Path,
+        required=required,
+        help="phone alignments: a folder of .lab, .TextGrid or .ctm files, or one .ctm file",
+    )
+
+
+def add_tier(parser: Parser) -> None:
+    """`--tier` of TextGrid alignments."""
+    parser.add_argument(
+        "--tier", help="tier of the TextGrids (default: phones, phone, MAU, or the only tier)"
+    )
+
+
+def add_image_model(parser: Parser) -> None:
+    """`--run`, `--prior`, `--second-stage` and `--data` of the commands on image models."""
+    parser.add_argument(
+        "--run", type=Path, required=True, help="run of an image model, for example exp/cifar10/vqvae"
+    )
+    parser.add_argument("--prior", type=Path, help="run of a PixelCNN prior over the model's codes")
+    parser.add_argument(
+        "--second-stage", type=Path, help="run of a second-stage VQ-VAE over the model's codes"
+    )
+    parser.add_argument("--data", type=Path, help="prepared images (default: those of the model's run)")
+
+
+def add_video_prior(parser: Parser) -> None:
+    """`--prior`, `--model` and `--data` of the commands on video priors."""
+    parser.add_argument(
+        "--prior", type=Path, required=True, help="run of a video prior, for example exp/video/prior"
+    )
+    parser.add_argument(
+        "--model", type=Path, help="run of the image model (default: that of the prior's run)"
+    )
+    parser.add_argument("--data", type=Path, help="recording (default: that of the prior's run)")
