@@ -79,7 +79,8 @@ def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | No
     labels = (
         torch.arange(arguments.count, device=arguments.device) % len(prior.classes) if prior.classes else None
     )
-    codes = prior.sample(arguments.count, labels, seed=arguments.seed, temperature=arguments.temperature)
+    uniforms = prior.seeded_uniforms(arguments.count, arguments.seed)
+    codes = prior.sample(uniforms, labels, temperature=arguments.temperature)
     return model.decode(codes)
 
 

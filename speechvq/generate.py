@@ -161,7 +161,7 @@ def _draw(
             seed=arguments.seed,
             temperature=arguments.temperature,
             top_p=arguments.top_p,
-            on_frame=count,
+            on_step=count,
         )
     return [np.concatenate([prompt.codes, each]) for each in drawn]
 
@@ -192,7 +192,8 @@ def _speak(
 
 
 def pitch_of(model: "speechvq.SpeechVQ", codes: np.ndarray, voice: str, prompt: Prompt) -> np.ndarray:
-    """The contour for a decoder that is told one: the prompt's about the voice's mean, then what follows from the codes.
+    """The contour for a decoder that is told one: the prompt's about the voice's mean, then what follows from
+    the codes.
 
     Returns:
         (F,), Hz, 10 ms apart.

@@ -24,4 +24,6 @@ def draw_again_and_again(
         (B, H, W, G), int64.
     """
     told = prior.condition(past, action)
-    return draw_grids_again_and_again(prior.pixelcnn, uniforms, told.context, codes, guess=told.prior_logits)
+    return draw_grids_again_and_again(
+        prior.pixelcnn, uniforms, told.context, codes, prior_logits=told.prior_logits
+    )

@@ -16,7 +16,7 @@ def draw_grids_again_and_again(
     condition: Tensor | None = None,
     codes: int | None = None,
     *,
-    guess: Tensor | None = None,
+    prior_logits: Tensor | None = None,
 ) -> Tensor:
     """Draw grids, code by code.
 
@@ -25,7 +25,7 @@ def draw_grids_again_and_again(
         uniforms: (B, H, W, G) in [0, 1).
         condition: what the network is told, or None.
         codes: how many of each grid; the others stay 0. None for all.
-        guess: of the logits, or None.
+        prior_logits: (B, H, W, G, K), or None.
 
     Returns:
         (B, H, W, G), int64.
@@ -34,6 +34,6 @@ def draw_grids_again_and_again(
     places = itertools.product(*map(range, uniforms.shape[1:]))
     for i, j, g in itertools.islice(places, codes):
         drawn[:, i, j, g] = sample_categorical(
-            pixelcnn(drawn, condition, guess)[:, i, j, g], uniforms[:, i, j, g]
+            pixelcnn(drawn, condition, prior_logits)[:, i, j, g], uniforms[:, i, j, g]
         )
     return drawn

@@ -26,7 +26,7 @@ class SpeechRun:
 
 @dataclass(frozen=True)
 class SequencePriorRun:
-    """A training run of a prior over code strings."""
+    """A training run of a prior over code sequences."""
 
     model: SequencePriorConfig = field(default_factory=SequencePriorConfig)
     data: CodesDataConfig = field(default_factory=CodesDataConfig)

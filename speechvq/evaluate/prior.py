@@ -79,7 +79,7 @@ def _data(arguments: argparse.Namespace) -> tuple[Path, Path | None]:
         config = read_run(place)
         if not isinstance(config, SequencePriorRun):
             raise UserError(
-                f"{place}: no prior over code strings; give what `train` made with model.kind: sequence"
+                f"{place}: no prior over code sequences; give what `train` made with model.kind: sequence"
             )
         codes = codes or Path(config.data.codes)
         manifest = manifest or (Path(config.data.manifest) if config.data.manifest else None)

@@ -57,7 +57,7 @@ def read_model_config(folder: Path, kinds: Collection[str], *, what: str) -> dic
     Args:
         folder: the model directory itself.
         kinds: accepted values of the key `kind`.
-        what: what these models are, for the message; for example "prior over code strings".
+        what: what these models are, for the message; for example "prior over code sequences".
 
     Raises:
         UserError: the file is damaged, or the model is of another kind.

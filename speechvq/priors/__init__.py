@@ -1,1 +1,1 @@
-"""Autoregressive priors over codes, whatever made the codes: they see whole numbers and nothing else."""
+"""Autoregressive priors over discrete codes: one-dimensional sequences and two-dimensional grids."""

@@ -186,7 +186,7 @@ def test_models_and_priors_that_are_none(
     for one, other, said in (
         (tmp_path, prior, "no model here"),
         (model, tmp_path, "no model here"),
-        (model, model, "no prior over code strings"),
+        (model, model, "no prior over code sequences"),
     ):
         assert run(one, other, tmp_path / "out") == 2
         assert said in capsys.readouterr().err

@@ -196,12 +196,15 @@ def test_a_prior_and_its_directory(runs: Path, tmp_path: Path) -> None:
         loaded = load_grid_prior(tmp_path / str(len(classes)))
         assert (loaded.grid, loaded.source, loaded.classes) == (grid, "abc", tuple(classes))
         labels = torch.tensor([1, 0]) if classes else None
-        drawn = loaded.sample(2, labels, seed=5)
-        assert torch.equal(drawn, prior.sample(2, labels, seed=5)) and drawn.shape == (2, 2, 3, 2)
-        assert torch.equal(loaded.sample(1, None if labels is None else labels[:1], seed=5), drawn[:1])
-        assert not torch.equal(loaded.sample(2, labels, seed=6), drawn)
+        uniforms = loaded.seeded_uniforms(2, 5)
+        drawn = loaded.sample(uniforms, labels)
+        assert torch.equal(drawn, prior.sample(uniforms, labels)) and drawn.shape == (2, 2, 3, 2)
+        assert torch.equal(
+            loaded.sample(loaded.seeded_uniforms(1, 5), None if labels is None else labels[:1]), drawn[:1]
+        )
+        assert not torch.equal(loaded.sample(loaded.seeded_uniforms(2, 6), labels), drawn)
         torch.testing.assert_close(loaded.nll(drawn, labels), prior.nll(drawn, labels))
-    with pytest.raises(UserError, match="these pictures have no classes"):
+    with pytest.raises(UserError, match="the images have no classes"):
         GridPrior(dataclasses.replace(PIXELCNN, class_conditional=True), grid, [], "")
 
 

@@ -1,1 +1,1 @@
-"""Autoregressive priors over grids of codes: gated PixelCNN (van den Oord et al. 2016)."""
+"""Autoregressive priors over two-dimensional grids of codes."""

@@ -1,4 +1,4 @@
-"""What was fitted over a model's grids of codes, on disk: a model directory that also says which grids."""
+"""The model directory of models over grids of codes: its configuration also holds the grid's shape."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,18 +22,23 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 class GridModel(Protocol):
-    """A model of grids of codes."""
+    """A model over grids of codes."""
 
     config: Any
     grid: Grid
-    source: str  # fingerprint of the model whose codes these are
+    source: str  # fingerprint of the model that produces the codes
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Weights by their names."""
+        """The weights by name."""
 
 
 def save_grid_model(folder: Path, model: GridModel, **more: object) -> None:
-    """Write a model directory with the grid's shape, `more`, and the source.
+    """Write a model directory.
+
+    Args:
+        folder: created if missing.
+        model: its grid and source are written into the configuration.
+        more: further keys of the configuration.
 
     Raises:
         UserError: the disk is full or not writable.
@@ -51,18 +56,19 @@ def load_grid_model(
     *,
     more: tuple[str, ...] = (),
 ) -> Model:
-    """Read such a model, in evaluation mode; nothing in its files is trusted.
+    """Read a model over grids, in evaluation mode; its files are not trusted.
 
     Args:
         folder: the directory, or a run directory that has one in `model/`.
-        kind: what the configuration must be of.
-        what: the kind in words, for the complaint.
+        kind: required `kind` of the configuration.
+        what: the kind in words, for the error message.
         config_type: the configuration's dataclass.
-        build: makes the model from configuration, grid, source, and what else was asked for.
-        more: further keys of the file, by name.
+        build: builds the model from the configuration, the grid, the source and the further keys.
+        more: names of further keys of the configuration.
 
     Raises:
-        UserError: no such model; a damaged or hostile file; configuration and weights that differ.
+        UserError: there is no such model, a file is damaged or hostile, or the weights do not fit the
+            configuration.
     """
     folder = find_model_directory(folder)
     mapping = read_model_config(folder, [kind], what=what)
@@ -74,10 +80,10 @@ def load_grid_model(
 
 
 def read_grid(fields: object) -> Grid:
-    """A grid from a file's fields, checked as if a stranger had written them.
+    """The shape of a grid from a file that is not trusted.
 
     Raises:
-        UserError: they are no sizes.
+        UserError: a size is missing or out of range.
     """
     sizes = [fields.get(name) for name in Grid._fields] if isinstance(fields, dict) else []
     if len(sizes) != 4 or not all(type(s) is int and 1 <= s <= most for s, most in zip(sizes, _LARGEST)):

@@ -1,1 +1,1 @@
-"""Autoregressive priors over strings of codes."""
+"""Autoregressive priors over sequences of codes."""

@@ -1,4 +1,4 @@
-"""What code strings are written in: how many codes, how many a second, and whose codebook."""
+"""What identifies a set of code sequences: number of codes, code rate and codebook."""
 
 import math
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CodeSpec:
-    """What must be the same of a prior, the codes it learnt from and the model that speaks them."""
+    """The properties that a prior, its training codes and the decoding model must share."""
 
     num_codes: int  # K
     frame_rate_hz: float  # codes per second
-    codebook: str  # fingerprint of the codebook; "" where nobody said
+    codebook: str  # fingerprint of the codebook; "" if unknown
 
     def difference(self, other: "CodeSpec") -> str:
-        """What is not the same, in words that name this one's before the other's; "" if they are one.
+        """Describe the first difference from another specification, this one's value first; "" if they agree.
 
-        Without a fingerprint on either side nothing shows that they are, so that is a difference too.
+        An unknown codebook counts as a difference: nothing shows that it is the same.
         """
         if self.num_codes != other.num_codes:
             return f"{self.num_codes} codes, not {other.num_codes}"

@@ -1,6 +1,7 @@
-"""The paper's prior over speech codes: a WaveNet, dilated causal convolutions (van den Oord et al. 2016)."""
+"""A WaveNet over codes (van den Oord et al. 2016), the paper's prior of speech codes."""
 
 import math
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -10,84 +11,85 @@ from speechvq.config import DilatedStackConfig
 
 
 class DilatedLayer(nn.Module):
-    """tanh(filter) x sigmoid(gate) of frames n and n - dilation, residual and skip; a matrix each pair."""
+    """A gated causal convolution of width 2, with residual and skip outputs."""
 
-    def __init__(self, dilation: int, residual: int, skip: int) -> None:
+    def __init__(self, dilation: int, residual_channels: int, skip_channels: int) -> None:
         super().__init__()
-        self.dilation, self.residual = dilation, residual
-        self.gate = nn.Linear(2 * residual, 2 * residual)
-        self.out = nn.Linear(residual, residual + skip)
+        self.dilation, self.residual_channels = dilation, residual_channels
+        self.gate = nn.Linear(2 * residual_channels, 2 * residual_channels)
+        self.out = nn.Linear(residual_channels, residual_channels + skip_channels)
 
-    def forward(self, x: Tensor, before: Tensor, condition: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """One step up the stack.
+    def forward(self, x: Tensor, cache: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Apply the layer to the next N positions.
 
         Args:
-            x: (B, N, residual).
-            before: (B, dilation, residual), the frames that were here before x.
-            condition: (B, 1, 2 residual), the gates' bias.
+            x: (B, N, residual_channels).
+            cache: (B, dilation, residual_channels), the layer's inputs at the positions before x.
+            bias: (B, 1, 2 residual_channels), added before the gates.
 
         Returns:
-            (B, N, residual) for the next layer, (B, N, skip) for the sum, and the `before` of what follows.
+            The next layer's input (B, N, residual_channels), the skip output (B, N, skip_channels) and the
+            cache after x.
         """
-        longer = torch.cat([before, x], dim=1)
-        taps = torch.cat([longer[:, : x.shape[1]], x], dim=-1)
-        soft, gate = (self.gate(taps) + condition).chunk(2, dim=-1)
-        out = self.out(torch.tanh(soft) * torch.sigmoid(gate))
-        return x + out[..., : self.residual], out[..., self.residual :], longer[:, x.shape[1] :]
+        inputs = torch.cat([cache, x], dim=1)
+        taps = torch.cat([inputs[:, : x.shape[1]], x], dim=-1)
+        signal, gate = (self.gate(taps) + bias).chunk(2, dim=-1)
+        out = self.out(torch.tanh(signal) * torch.sigmoid(gate))
+        x = x + out[..., : self.residual_channels]
+        return x, out[..., self.residual_channels :], inputs[:, taps.shape[1] :]
 
 
 class DilatedStack(nn.Module):
-    """All layers of a WaveNet over codes, from a vector a frame to a vector a frame.
+    """All layers of a WaveNet over codes.
 
-    The state is what every layer still has to look back on, so a string may come in pieces of any length,
-    single codes included, and the outputs are those of the whole.
+    The state holds each layer's past inputs. A sequence may be processed in segments of any length, single
+    codes included; the outputs equal those of the whole sequence.
     """
 
-    def __init__(self, config: DilatedStackConfig, speaker: int = 0) -> None:
+    def __init__(self, config: DilatedStackConfig, speaker_dim: int = 0) -> None:
         """
         Args:
             config: sizes.
-            speaker: width of a speaker's vector, a bias in every gate; 0 for none.
+            speaker_dim: width of the speaker embedding, which biases every gate; 0 for none.
         """
         super().__init__()
-        self.inputs, self.outputs = config.residual_channels, config.hidden_channels
+        self.input_dim, self.output_dim = config.residual_channels, config.hidden_channels
         dilations = [2**i for _ in range(config.stacks) for i in range(config.layers)]
         self.layers = nn.ModuleList(
-            DilatedLayer(d, config.residual_channels, config.skip_channels) for d in dilations
+            DilatedLayer(dilation, config.residual_channels, config.skip_channels) for dilation in dilations
         )
-        self.voice = (
-            nn.Linear(speaker, len(dilations) * 2 * config.residual_channels, bias=False) if speaker else None
-        )
+        gate_channels = len(dilations) * 2 * config.residual_channels
+        self.speaker_proj = nn.Linear(speaker_dim, gate_channels, bias=False) if speaker_dim else None
         self.hidden = nn.Linear(config.skip_channels, config.hidden_channels)
 
     @property
     def receptive_field(self) -> int:
-        """How many past codes a prediction sees: 1 + the sum of the dilations."""
-        return 1 + sum(layer.dilation for layer in self.layers)
+        """Number of past codes that a prediction depends on: 1 + the sum of all dilations."""
+        return 1 + sum(cast(DilatedLayer, layer).dilation for layer in self.layers)
 
-    def start(self, streams: int) -> list[Tensor]:
-        """The state before the first code: zeros, (B, dilation, residual) for each layer."""
-        like = self.hidden.weight
-        return [like.new_zeros(streams, layer.dilation, self.inputs) for layer in self.layers]
+    def initial_state(self, batch_size: int) -> list[Tensor]:
+        """The state before the first code: zeros, (B, dilation, residual_channels) for each layer."""
+        like, layers = self.hidden.weight, cast(list[DilatedLayer], self.layers)
+        return [like.new_zeros(batch_size, layer.dilation, self.input_dim) for layer in layers]
 
-    def forward(self, x: Tensor, voice: Tensor | None, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Go on from a state.
+    def forward(self, x: Tensor, speaker: Tensor | None, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Process the next N positions.
 
         Args:
-            x: (B, N, inputs).
-            voice: (B, speaker), or None.
-            state: of `start` or of a call before.
+            x: (B, N, input_dim).
+            speaker: (B, speaker_dim), or None without speakers.
+            state: from `initial_state` or from the previous call.
 
         Returns:
-            (B, N, outputs), and the state after x.
+            (B, N, output_dim), and the state after x.
         """
-        biases = [x.new_zeros(1)] * len(self.layers)
-        if self.voice is not None:
-            assert voice is not None, "this network is told the speaker"
-            biases = self.voice(voice).unsqueeze(1).chunk(len(self.layers), dim=-1)
-        total, after = torch.zeros((), device=x.device), []
-        for layer, before, bias in zip(self.layers, state, biases):
-            x, skip, left = layer(x, before, bias)
-            total = total + skip
-            after.append(left)
-        return F.relu(self.hidden(F.relu(total / math.sqrt(len(self.layers))))), after
+        biases: tuple[Tensor, ...] = (x.new_zeros(1),) * len(self.layers)
+        if self.speaker_proj is not None:
+            assert speaker is not None, "this network is conditioned on the speaker"
+            biases = self.speaker_proj(speaker).unsqueeze(1).chunk(len(self.layers), dim=-1)
+        skips, next_state = torch.zeros((), device=x.device), []
+        for layer, cache, bias in zip(self.layers, state, biases):
+            x, skip, cache = layer(x, cache, bias)
+            skips = skips + skip
+            next_state.append(cache)
+        return F.relu(self.hidden(F.relu(skips / math.sqrt(len(self.layers))))), next_state

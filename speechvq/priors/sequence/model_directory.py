@@ -1,5 +1,6 @@
-"""A prior on disk: `config.yaml` with what its codes are and the voices' names, and `model.safetensors`."""
+"""The model directory of a sequence prior; its configuration includes the code specification and speakers."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -14,41 +15,37 @@ from speechvq.io.model_directory import (
 from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.prior import SequencePrior
 
-MOST_CODES = 65_536
+MAX_CODES = 65_536
 
 
 def save_prior(folder: Path, prior: SequencePrior) -> None:
-    """Write a model directory; the weights first, so that a folder with a configuration is complete.
+    """Write a model directory.
 
     Raises:
         UserError: the disk is full or not writable.
     """
-    words = {
-        "num_codes": prior.code_spec.num_codes,
-        "frame_rate_hz": prior.code_spec.frame_rate_hz,
-        "codebook": prior.code_spec.codebook,
-    }
-    known = {"code_spec": words, "speakers": list(prior.speakers)}
+    known = {"code_spec": dataclasses.asdict(prior.code_spec), "speakers": list(prior.speakers)}
     save_model_directory(folder, prior.state_dict(), to_mapping(prior.config) | known)
 
 
 def load_prior(folder: str | Path) -> SequencePrior:
-    """Read a prior, ready to measure and to sample.
+    """Read a prior, in evaluation mode.
 
     Args:
         folder: the directory, or a run directory that has one in `model/`.
 
     Raises:
-        UserError: no prior; a damaged or hostile file; configuration and weights that differ.
+        UserError: there is no prior, a file is damaged or hostile, or the weights do not fit the
+            configuration.
     """
     folder = find_model_directory(folder)
-    mapping = read_model_config(folder, ["sequence"], what="prior over code strings")
-    speakers, words = mapping.pop("speakers", []), mapping.pop("code_spec", None)
+    mapping = read_model_config(folder, ["sequence"], what="prior over code sequences")
+    speakers, fields = mapping.pop("speakers", []), mapping.pop("code_spec", None)
 
     def build() -> SequencePrior:
         if not isinstance(speakers, list) or not all(isinstance(name, str) for name in speakers):
             raise UserError("'speakers' must list the speakers' names")
-        code_spec, config = _read_code_spec(words), from_mapping(SequencePriorConfig, mapping)
+        code_spec, config = _read_code_spec(fields), from_mapping(SequencePriorConfig, mapping)
         if bool(config.speaker_dim) != bool(speakers):
             raise UserError("'speaker_dim' and 'speakers' contradict one another; do not use this prior")
         return SequencePrior(config, code_spec, speakers)
@@ -56,19 +53,19 @@ def load_prior(folder: str | Path) -> SequencePrior:
     return load_model_weights(folder, build)
 
 
-def _read_code_spec(words: Any) -> CodeSpec:
-    """Checked as if a stranger had written it.
+def _read_code_spec(fields: Any) -> CodeSpec:
+    """A code specification from a file that is not trusted.
 
     Raises:
-        UserError: it is none.
+        UserError: a field is missing, unknown or out of range.
     """
     try:
-        code_spec = CodeSpec(**words)
+        code_spec = CodeSpec(**fields)
     except TypeError:
         raise UserError("'code_spec' must give num_codes, frame_rate_hz and codebook") from None
     count, rate = code_spec.num_codes, code_spec.frame_rate_hz
-    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_CODES:
-        raise UserError(f"code_spec.num_codes: expected 1 to {MOST_CODES}")
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_CODES:
+        raise UserError(f"code_spec.num_codes: expected 1 to {MAX_CODES}")
     if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate < 1e6:
         raise UserError("code_spec.frame_rate_hz: expected codes per second")
     if not isinstance(code_spec.codebook, str) or len(code_spec.codebook) > 64:

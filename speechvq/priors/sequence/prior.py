@@ -1,41 +1,45 @@
-"""A prior over code strings: the probability of every code given those before it, and perhaps who speaks.
+"""A prior over code sequences: p(code | previous codes, speaker).
 
-The paper trains with a uniform prior and fits an autoregressive one afterwards (van den Oord et al. 2017,
-section 3); sampled and decoded it is speech from nothing (section 4.3).
+The VQ-VAE is trained with a uniform prior; an autoregressive prior is fitted to its codes afterwards (van den
+Oord et al. 2017, section 3). Decoding its samples generates speech without an input (section 4.3).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from speechvq.categorical import sample_categorical
 from speechvq.config import SequencePriorConfig
+from speechvq.priors.interface import PriorLosses
 from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.dilated import DilatedStack
 from speechvq.priors.sequence.recurrent import RecurrentStack
 
-
-class PriorLosses(NamedTuple):
-    """What one batch costs."""
-
-    total: Tensor  # (), what is minimised
-    nats: Tensor  # (), -log p a code
+SEGMENT = 512  # codes of a known sequence processed at once; bounds memory
 
 
 class PriorState(NamedTuple):
-    """Where a string stands: what was written last, and what the network remembers."""
+    """The state of B sequences between two segments."""
 
     prev_code: Tensor  # (B, 1), int64, the last code; K before the first
-    memory: list[Tensor]
+    memory: list[Tensor]  # the network's state
+
+
+class SequenceCondition(NamedTuple):
+    """What sampled sequences are conditioned on."""
+
+    speaker: Tensor  # (B,), int64; ignored by a prior without speakers
+    prompt: Tensor | None = None  # (P,), int64, codes that every sequence continues
 
 
 class SequencePrior(nn.Module):
-    """p(code | codes before, speaker): a table of code vectors, a causal network, logits.
+    """A causal network between a code embedding and a softmax over the next code.
 
-    Whatever the network, a string may come in pieces: the state of one piece is handed to the next, and the
-    logits are those of the whole. Sampling is the same pass with pieces of one code.
+    A sequence may be processed in segments: each segment starts from the state of the one before, and the
+    logits equal those of the whole sequence. Sampling uses segments of one code.
     """
 
     def __init__(
@@ -44,68 +48,97 @@ class SequencePrior(nn.Module):
         """
         Args:
             config: sizes and options.
-            code_spec: what its strings are written in.
-            speakers: the voices' names, for a prior that is told the speaker.
+            code_spec: the codes that are modeled.
+            speakers: names of the speakers, for a prior that is conditioned on the speaker.
         """
         super().__init__()
         self.config, self.code_spec, self.speakers = config, code_spec, tuple(speakers)
-        width = config.speaker_dim if speakers else 0
+        speaker_dim = config.speaker_dim if speakers else 0
         self.network = (
-            DilatedStack(config.wavenet, width)
+            DilatedStack(config.wavenet, speaker_dim)
             if config.network == "wavenet"
-            else RecurrentStack(config.gru, width)
+            else RecurrentStack(config.gru, speaker_dim)
         )
-        self.code_embedding = nn.Embedding(
-            code_spec.num_codes + 1, self.network.inputs
-        )  # the last stands for the beginning
-        self.speaker_embedding = nn.Embedding(len(speakers), width) if width else None
+        # The last row stands for the start of a sequence.
+        self.code_embedding = nn.Embedding(code_spec.num_codes + 1, self.network.input_dim)
+        self.speaker_embedding = nn.Embedding(len(speakers), speaker_dim) if speaker_dim else None
         self.dropout = nn.Dropout(config.dropout)
-        self.to_logits = nn.Linear(self.network.outputs, code_spec.num_codes)
+        self.to_logits = nn.Linear(self.network.output_dim, code_spec.num_codes)
 
-    def initial_state(self, streams: int) -> PriorState:
-        """The state before the first code of several strings."""
-        before = torch.full((streams, 1), self.code_spec.num_codes, device=self.to_logits.weight.device)
-        return PriorState(before, self.network.start(streams))
+    def initial_state(self, batch_size: int) -> PriorState:
+        """The state of B sequences before their first code."""
+        device = self.to_logits.weight.device
+        prev_code = torch.full((batch_size, 1), self.code_spec.num_codes, device=device)
+        return PriorState(prev_code, self.network.initial_state(batch_size))
 
-    def forward(self, codes: Tensor, before: Tensor, speaker: Tensor, length: Tensor) -> PriorLosses:
+    def forward(self, codes: Tensor, prev_code: Tensor, speaker: Tensor, length: Tensor) -> PriorLosses:
         """The loss of a batch of crops.
 
         Args:
             codes: (B, N), int64 in [0, K).
-            before: (B,), int64, the code before each crop; K where it begins a string.
-            speaker: (B,), int64; not looked at by a prior that is told no speaker.
-            length: (B,), how many of the N are the string's own; the others do not count.
+            prev_code: (B,), int64, the code before each crop; K at the start of a sequence.
+            speaker: (B,), int64; ignored by a prior without speakers.
+            length: (B,), int64, number of valid codes; the padding after them has no loss.
         """
-        state = PriorState(before.unsqueeze(1), self.network.start(len(codes)))
+        state = PriorState(prev_code.unsqueeze(1), self.network.initial_state(len(codes)))
         logits, _ = self.predict(codes, state, speaker)
-        own = torch.arange(codes.shape[1], device=codes.device) < length[:, None]
-        nats = F.cross_entropy(logits[own].float(), codes[own])
-        return PriorLosses(nats, nats.detach())
+        valid = torch.arange(codes.shape[1], device=codes.device) < length[:, None]
+        nll = F.cross_entropy(logits[valid].float(), codes[valid])
+        return PriorLosses(nll, nll.detach())
 
     def predict(self, codes: Tensor, state: PriorState, speaker: Tensor) -> tuple[Tensor, PriorState]:
-        """Predict a piece of each string, every code from those before it.
+        """Predict each code of a segment from the codes before it.
 
         Args:
             codes: (B, N), int64 in [0, K).
-            state: of the piece before.
+            state: after the previous segment.
             speaker: (B,), int64.
 
         Returns:
-            (B, N, K), logits, and the state after the piece.
+            Logits (B, N, K), and the state after the segment.
         """
-        logits, memory = self._read(torch.cat([state.prev_code, codes[:, :-1]], dim=1), state.memory, speaker)
+        inputs = torch.cat([state.prev_code, codes[:, :-1]], dim=1)
+        logits, memory = self._logits(inputs, state.memory, speaker)
         return logits, PriorState(codes[:, -1:], memory)
 
     def predict_next(self, state: PriorState, speaker: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Predict one more code of each string.
+        """Predict the next code of each sequence.
+
+        Args:
+            state: of the sequences.
+            speaker: (B,), int64.
 
         Returns:
-            (B, K), logits, and the memory to be joined with the code that is chosen.
+            Logits (B, K), and the memory that forms the next state together with the chosen code.
         """
-        logits, memory = self._read(state.prev_code, state.memory, speaker)
+        logits, memory = self._logits(state.prev_code, state.memory, speaker)
         return logits[:, 0], memory
 
-    def _read(self, before: Tensor, memory: list[Tensor], speaker: Tensor) -> tuple[Tensor, list[Tensor]]:
-        voice = self.speaker_embedding(speaker) if self.speaker_embedding is not None else None
-        out, memory = self.network(self.code_embedding(before), voice, memory)
+    @torch.no_grad()
+    def sample(
+        self,
+        uniforms: Tensor,
+        condition: SequenceCondition,
+        *,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        on_step: Callable[[int], None] | None = None,
+    ) -> Tensor:
+        """Sample the N codes after the prompt from uniforms (B, N); see `SamplingPrior.sample`."""
+        speaker, state = condition.speaker, self.initial_state(len(uniforms))
+        for segment in () if condition.prompt is None else condition.prompt.split(SEGMENT):
+            if len(segment):
+                _, state = self.predict(segment.expand(len(speaker), -1), state, speaker)
+        codes = torch.empty(uniforms.shape, dtype=torch.long, device=uniforms.device)
+        for n in range(uniforms.shape[1]):
+            logits, memory = self.predict_next(state, speaker)
+            codes[:, n] = sample_categorical(logits, uniforms[:, n], temperature, top_p)
+            state = PriorState(codes[:, n : n + 1], memory)
+            if on_step is not None:
+                on_step(n + 1)
+        return codes
+
+    def _logits(self, inputs: Tensor, memory: list[Tensor], speaker: Tensor) -> tuple[Tensor, list[Tensor]]:
+        embedded = self.speaker_embedding(speaker) if self.speaker_embedding is not None else None
+        out, memory = self.network(self.code_embedding(inputs), embedded, memory)
         return self.to_logits(self.dropout(out)), memory

@@ -1,4 +1,4 @@
-"""A prior with a memory of its own instead of a window: gated recurrent units (Cho et al. 2014)."""
+"""A recurrent network over codes: gated recurrent units (Cho et al. 2014)."""
 
 import torch
 from torch import Tensor, nn
@@ -7,34 +7,37 @@ from speechvq.config import RecurrentStackConfig
 
 
 class RecurrentStack(nn.Module):
-    """GRU layers, from a vector a frame to a vector a frame; the state is their hidden units."""
+    """GRU layers over codes; the state is their hidden vectors."""
 
-    def __init__(self, config: RecurrentStackConfig, speaker: int = 0) -> None:
+    def __init__(self, config: RecurrentStackConfig, speaker_dim: int = 0) -> None:
         """
         Args:
             config: sizes.
-            speaker: width of a speaker's vector, a further input of every frame; 0 for none.
+            speaker_dim: width of the speaker embedding, appended to every input; 0 for none.
         """
         super().__init__()
-        self.inputs = self.outputs = config.hidden_size
-        self.gru = nn.GRU(config.hidden_size + speaker, config.hidden_size, config.layers, batch_first=True)
+        self.input_dim = self.output_dim = config.hidden_size
+        self.gru = nn.GRU(
+            config.hidden_size + speaker_dim, config.hidden_size, config.layers, batch_first=True
+        )
 
-    def start(self, streams: int) -> list[Tensor]:
-        """The state before the first code: zeros, (layers, B, hidden)."""
-        return [self.gru.weight_hh_l0.new_zeros(self.gru.num_layers, streams, self.gru.hidden_size)]
+    def initial_state(self, batch_size: int) -> list[Tensor]:
+        """The state before the first code: zeros, (layers, B, hidden_size)."""
+        like = next(self.gru.parameters())
+        return [like.new_zeros(self.gru.num_layers, batch_size, self.gru.hidden_size)]
 
-    def forward(self, x: Tensor, voice: Tensor | None, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Go on from a state.
+    def forward(self, x: Tensor, speaker: Tensor | None, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Process the next N positions.
 
         Args:
-            x: (B, N, inputs).
-            voice: (B, speaker), or None.
-            state: of `start` or of a call before.
+            x: (B, N, input_dim).
+            speaker: (B, speaker_dim), or None without speakers.
+            state: from `initial_state` or from the previous call.
 
         Returns:
-            (B, N, outputs), and the state after x.
+            (B, N, output_dim), and the state after x.
         """
-        if voice is not None:
-            x = torch.cat([x, voice.unsqueeze(1).expand(-1, x.shape[1], -1)], dim=-1)
-        out, after = self.gru(x, state[0])
-        return out, [after]
+        if speaker is not None:
+            x = torch.cat([x, speaker.unsqueeze(1).expand(-1, x.shape[1], -1)], dim=-1)
+        out, hidden = self.gru(x, state[0])
+        return out, [hidden]

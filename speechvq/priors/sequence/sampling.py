@@ -1,4 +1,4 @@
-"""Code strings from a prior: drawn code by code, or measured; memory does not grow with their length."""
+"""Sampling and likelihood of code sequences as NumPy arrays."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,87 +7,72 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechvq.categorical import sample_categorical
-from speechvq.priors.sequence.prior import PriorState, SequencePrior
-
-PIECE = 512  # codes that are read at once
+from speechvq.priors.sequence.prior import SEGMENT, SequenceCondition, SequencePrior
 
 
-@torch.no_grad()
+def seeded_uniforms(batch_size: int, length: int, seed: int) -> Tensor:
+    """Uniform numbers (B, N), float64 in [0, 1); row i depends on the seed and on i alone."""
+    rows = [np.random.default_rng((seed, i)).random(length) for i in range(batch_size)]
+    return torch.from_numpy(np.stack(rows))
+
+
 def sample_codes(
     prior: SequencePrior,
-    frames: int,
+    length: int,
     speakers: Sequence[int],
     *,
     prompt: np.ndarray | None = None,
     seed: int = 0,
     temperature: float = 1.0,
     top_p: float = 1.0,
-    on_frame: Callable[[int], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
 ) -> np.ndarray:
-    """Draw code strings side by side.
+    """Sample a batch of code sequences.
 
     Args:
         prior: in evaluation mode.
-        frames: N, how many codes each gets.
-        speakers: number of the voice of each of the B strings; not looked at by a prior that is told none.
-        prompt: (P,), codes that every string continues; None to begin from nothing.
-        seed: string i is drawn by this seed and i alone, so it does not depend on how many there are.
-        temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
-        on_frame: told how many codes are drawn.
+        length: N, codes per sequence.
+        speakers: index of the speaker of each of the B sequences; ignored by a prior without speakers.
+        prompt: (P,), codes that every sequence continues; None to start from nothing.
+        seed: sequence i depends on the seed and on i alone, not on the batch size.
+        temperature: divides the logits; 0 takes the most likely code.
+        top_p: nucleus sampling, see `categorical.sample_categorical`.
+        on_step: called with the number of sampled codes per sequence.
 
     Returns:
-        (B, N), int64: what follows the prompt.
+        (B, N), int64, the codes after the prompt.
     """
     device = prior.to_logits.weight.device
-    speaker, state = torch.tensor(speakers, device=device), prior.initial_state(len(speakers))
-    if prompt is not None and len(prompt):
-        state = _read_prompt(prior, torch.from_numpy(np.asarray(prompt, np.int64)).to(device), state, speaker)
-    chances = [np.random.default_rng((seed, i)) for i in range(len(speakers))]
-    codes = np.empty((len(speakers), frames), np.int64)
-    for first in range(0, frames, PIECE):
-        last = min(first + PIECE, frames)
-        uniforms = torch.from_numpy(np.stack([chance.random(last - first) for chance in chances])).to(device)
-        drawn = []
-        for uniform in uniforms.t():
-            logits, memory = prior.predict_next(state, speaker)
-            drawn.append(sample_categorical(logits, uniform, temperature, top_p))
-            state = PriorState(drawn[-1][:, None], memory)
-        codes[:, first:last] = torch.stack(drawn, dim=1).cpu().numpy()
-        if on_frame is not None:
-            on_frame(last)
-    return codes
-
-
-def _read_prompt(prior: SequencePrior, prompt: Tensor, state: PriorState, speaker: Tensor) -> PriorState:
-    """The state after codes (P,) that all strings begin with."""
-    for piece in prompt.split(PIECE):
-        _, state = prior.predict(piece.expand(len(speaker), -1), state, speaker)
-    return state
+    prompt_codes = None if prompt is None else torch.from_numpy(np.asarray(prompt, np.int64)).to(device)
+    condition = SequenceCondition(torch.tensor(speakers, device=device), prompt_codes)
+    uniforms = seeded_uniforms(len(speakers), length, seed).to(device)
+    codes = prior.sample(uniforms, condition, temperature=temperature, top_p=top_p, on_step=on_step)
+    return codes.cpu().numpy()
 
 
 @torch.no_grad()
 def code_nll(
-    prior: SequencePrior, strings: Sequence[np.ndarray], speakers: Sequence[int]
+    prior: SequencePrior, sequences: Sequence[np.ndarray], speakers: Sequence[int]
 ) -> list[np.ndarray]:
-    """-log p of every code of whole strings, given all codes before it.
+    """Negative log-likelihood of every code of whole sequences, given all codes before it.
 
     Args:
         prior: in evaluation mode.
-        strings: (N,) each, integers in [0, K); read side by side.
-        speakers: number of the voice of each.
+        sequences: (N,) each, integers in [0, K); processed as one batch.
+        speakers: index of the speaker of each.
 
     Returns:
         (N,) each, float64, nats.
     """
     device = prior.to_logits.weight.device
-    batch = torch.zeros(len(strings), max(map(len, strings), default=0), dtype=torch.long)
-    for row, string in zip(batch, strings):
-        row[: len(string)] = torch.from_numpy(np.asarray(string, np.int64))
-    speaker, state, pieces = torch.tensor(speakers, device=device), prior.initial_state(len(strings)), []
-    for piece in batch.to(device).split(PIECE, dim=1):
-        logits, state = prior.predict(piece, state, speaker)
-        nats = F.cross_entropy(logits.flatten(0, 1).float(), piece.flatten(), reduction="none")
-        pieces.append(nats.view(piece.shape).double().cpu())
-    rows = torch.cat(pieces, dim=1).numpy() if pieces else np.empty((len(strings), 0))
-    return [row[: len(string)] for row, string in zip(rows, strings)]
+    batch = torch.zeros(len(sequences), max(map(len, sequences), default=0), dtype=torch.long)
+    for row, sequence in zip(batch, sequences):
+        row[: len(sequence)] = torch.from_numpy(np.asarray(sequence, np.int64))
+    speaker, state = torch.tensor(speakers, device=device), prior.initial_state(len(sequences))
+    parts = []
+    for segment in batch.to(device).split(SEGMENT, dim=1):
+        logits, state = prior.predict(segment, state, speaker)
+        nll = F.cross_entropy(logits.flatten(0, 1).float(), segment.flatten(), reduction="none")
+        parts.append(nll.view(segment.shape).double().cpu())
+    rows = torch.cat(parts, dim=1).numpy() if parts else np.empty((len(sequences), 0))
+    return [row[: len(sequence)] for row, sequence in zip(rows, sequences)]

@@ -1,4 +1,4 @@
-"""How a prior over code strings is taught: crops of a codes directory, measured on whole held-out strings."""
+"""Training task of a prior over code sequences: crops of a codes directory, whole held-out sequences."""
 
 import math
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from speechvq.errors import UserError
 from speechvq.images.vqvae import ImageVQ
 from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
 from speechvq.priors.grid.sampling import sample_grids
-from speechvq.priors.sequence.prior import PriorLosses
+from speechvq.priors.interface import PriorLosses
 from speechvq.video.model.context import ContextNetwork
 from speechvq.video.model.motion import Motion
 from speechvq.video.world.interface import ACTIONS
@@ -47,7 +47,7 @@ class VideoPrior(nn.Module):
         self.config, self.grid, self.source = config, grid, source
         self.context = ContextNetwork(config, grid, len(ACTIONS))
         self.pixelcnn = PixelCNN(
-            config.pixelcnn, grid, config.channels, guessed=bool(config.motion.depth_features)
+            config.pixelcnn, grid, config.channels, use_prior_logits=bool(config.motion.depth_features)
         )
         self.motion = None
         if config.motion.depth_features:

@@ -1,4 +1,4 @@
-"""A prior's model directory: what is saved predicts the same, and no file from a stranger does harm."""
+"""The model directory of a sequence prior: saving and loading, and hostile files."""
 
 import dataclasses
 import resource
@@ -17,7 +17,7 @@ from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.model_directory import load_prior, save_prior
 from speechvq.priors.sequence.sampling import code_nll
 
-WORDS = {"num_codes": 8, "frame_rate_hz": 50.0, "codebook": "0123456789abcdef"}
+FIELDS = {"num_codes": 8, "frame_rate_hz": 50.0, "codebook": "0123456789abcdef"}
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ def refusal(folder: Path) -> str:
 
 
 def rewrite(folder: Path, **changes: object) -> None:
-    mapping = to_mapping(TOLD) | {"code_spec": WORDS, "speakers": list(SPEAKERS)} | changes
+    mapping = to_mapping(TOLD) | {"code_spec": FIELDS, "speakers": list(SPEAKERS)} | changes
     (folder / CONFIG).write_text(yaml.safe_dump(mapping))
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_what_is_saved_predicts_the_same(name: str, tmp_path: Path) -> None:
+def test_a_loaded_prior_predicts_the_same(name: str, tmp_path: Path) -> None:
     saved = prior_of(CONFIGS[name])
     save_prior(tmp_path / "run/model", saved)
     for place in (tmp_path / "run", tmp_path / "run/model"):
@@ -51,10 +51,10 @@ def test_what_is_saved_predicts_the_same(name: str, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "run/model").iterdir()) == [CONFIG, WEIGHTS]
 
 
-def test_a_folder_without_a_prior_is_said(tmp_path: Path, folder: Path) -> None:
+def test_a_folder_without_a_prior_is_refused(tmp_path: Path, folder: Path) -> None:
     assert "no model here (config.yaml and model.safetensors missing)" in refusal(tmp_path)
     rewrite(folder, kind="speech")
-    assert "no prior over code strings" in refusal(folder)
+    assert "no prior over code sequences" in refusal(folder)
     rewrite(folder)
     (folder / WEIGHTS).unlink()
     assert "no model here (model.safetensors missing)" in refusal(folder)
@@ -69,20 +69,20 @@ def test_a_folder_without_a_prior_is_said(tmp_path: Path, folder: Path) -> None:
         ({"speakers": ["a", "b", "c"]}, "asks for (3, 3)"),
         ({"code_spec": None}, "'code_spec' must give num_codes, frame_rate_hz and codebook"),
         ({"code_spec": {"num_codes": 8}}, "'code_spec' must give"),
-        ({"code_spec": WORDS | {"num_codes": 9}}, "asks for (10, 6)"),
-        ({"code_spec": WORDS | {"num_codes": 10**12}}, "expected 1 to 65536"),
-        ({"code_spec": WORDS | {"num_codes": True}}, "expected 1 to 65536"),
-        ({"code_spec": WORDS | {"frame_rate_hz": float("nan")}}, "expected codes per second"),
-        ({"code_spec": WORDS | {"frame_rate_hz": "50"}}, "expected codes per second"),
-        ({"code_spec": WORDS | {"codebook": 5}}, "expected a fingerprint"),
-        ({"code_spec": WORDS | {"codebook": "x" * 65}}, "expected a fingerprint"),
+        ({"code_spec": FIELDS | {"num_codes": 9}}, "asks for (10, 6)"),
+        ({"code_spec": FIELDS | {"num_codes": 10**12}}, "expected 1 to 65536"),
+        ({"code_spec": FIELDS | {"num_codes": True}}, "expected 1 to 65536"),
+        ({"code_spec": FIELDS | {"frame_rate_hz": float("nan")}}, "expected codes per second"),
+        ({"code_spec": FIELDS | {"frame_rate_hz": "50"}}, "expected codes per second"),
+        ({"code_spec": FIELDS | {"codebook": 5}}, "expected a fingerprint"),
+        ({"code_spec": FIELDS | {"codebook": "x" * 65}}, "expected a fingerprint"),
         ({"network": "gru"}, "tensor 'network.gru.weight_ih_l0' is missing"),
         ({"network": "lstm"}, "network: expected one of wavenet, gru"),
         ({"netwrok": "gru"}, "did you mean 'network'?"),
         ({"wavenet": {"layers": 60}}, "expected 1 to 14"),
     ],
 )
-def test_configurations_that_do_not_fit_are_named(
+def test_wrong_configurations_are_refused_by_name(
     folder: Path, changes: dict[str, object], message: str
 ) -> None:
     rewrite(folder, **changes)
@@ -105,28 +105,28 @@ def test_the_largest_sizes_are_refused_before_memory_is_taken(folder: Path, netw
 
 
 @pytest.mark.parametrize("text", ["!!python/object/apply:os.system [ls]", "[1]", "speakers: [", "", "\x00"])
-def test_a_configuration_that_is_none_is_refused(folder: Path, text: str) -> None:
+def test_invalid_yaml_is_refused(folder: Path, text: str) -> None:
     (folder / CONFIG).write_text(text)
     refusal(folder)
 
 
-@pytest.mark.parametrize("harm", ["cut", "flip", "extra", "missing", "type", "nan"])
-def test_harmed_weights_are_refused(folder: Path, harm: str) -> None:
+@pytest.mark.parametrize("damage", ["cut", "flip", "extra", "missing", "type", "nan"])
+def test_damaged_weights_are_refused(folder: Path, damage: str) -> None:
     path = folder / WEIGHTS
     content = bytearray(path.read_bytes())
     tensors = {name: tensor.clone() for name, tensor in read_tensors(path).items()}
-    if harm == "extra":
+    if damage == "extra":
         tensors["more"] = torch.zeros(3)
-    elif harm == "missing":
+    elif damage == "missing":
         del tensors["code_embedding.weight"]
-    elif harm == "type":
+    elif damage == "type":
         tensors["code_embedding.weight"] = tensors["code_embedding.weight"].double()
-    elif harm == "nan":
+    elif damage == "nan":
         tensors["code_embedding.weight"][0, 0] = torch.nan
     write_tensors(path, tensors)
-    if harm == "cut":
+    if damage == "cut":
         path.write_bytes(content[:-1])
-    elif harm == "flip":
+    elif damage == "flip":
         content[-1] ^= 64
         path.write_bytes(content)
     refusal(folder)
@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({}, ""),
         ({"frame_rate_hz": 50.000000001}, ""),
@@ -149,15 +149,15 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         ({"codebook": ""}, "codebook 0123456789abcdef, not unknown"),
     ],
 )
-def test_what_vocabularies_differ_in(change: dict[str, object], said: str) -> None:
-    assert CODE_SPEC.difference(dataclasses.replace(CODE_SPEC, **change)) == said  # type: ignore[arg-type]
+def test_differences_of_code_specs(change: dict[str, object], message: str) -> None:
+    assert CODE_SPEC.difference(dataclasses.replace(CODE_SPEC, **change)) == message  # type: ignore[arg-type]
 
 
-def test_nothing_shows_that_unknown_codebooks_are_one() -> None:
+def test_unknown_codebooks_differ() -> None:
     unknown = CodeSpec(8, 50.0, "")
     assert unknown.difference(unknown) == "codebook unknown, not unknown"
 
 
-def test_the_default_configuration_is_the_papers() -> None:
+def test_the_default_is_the_papers_network() -> None:
     config = SequencePriorConfig()
     assert config.network == "wavenet" and not config.speaker_dim

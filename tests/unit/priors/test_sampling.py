@@ -1,4 +1,4 @@
-"""Drawing code strings: the parallel pass's distribution, seeds, prompts, and memory that stays."""
+"""Sampling code sequences: distribution, seeds, prompts and constant memory."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from speechvq.speech.sampling import sampler
 @pytest.mark.parametrize(
     ("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (1.0, 0.6), (0.0, 1.0), (2.0, 1e-9)]
 )
-def test_draws_are_those_of_the_loop_and_of_the_decoder(temperature: float, top_p: float) -> None:
+def test_draws_equal_a_loop(temperature: float, top_p: float) -> None:
     logits = 2 * torch.randn(200, CODES, generator=torch.Generator().manual_seed(0))
     uniforms = torch.rand(200, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     drawn = categorical.sample_categorical(logits, uniforms, temperature, top_p)
@@ -27,16 +27,16 @@ def test_draws_are_those_of_the_loop_and_of_the_decoder(temperature: float, top_
 
 @pytest.mark.parametrize("name", CONFIGS)
 @torch.no_grad()
-def test_every_code_is_drawn_from_the_parallel_logits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The logits of every step are compared; the piece is short, so that strings go over its edge."""
-    monkeypatch.setattr("speechvq.priors.sequence.sampling.PIECE", 7)
+def test_sampling_uses_the_logits_of_the_parallel_pass(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare the logits of every step; a short segment makes the prompt cross its boundaries."""
+    monkeypatch.setattr("speechvq.priors.sequence.prior.SEGMENT", 7)
     seen = []
 
     def keep(logits: torch.Tensor, *rest: object) -> torch.Tensor:
         seen.append(logits)
         return categorical.sample_categorical(logits, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("speechvq.priors.sequence.sampling.sample_categorical", keep)
+    monkeypatch.setattr("speechvq.priors.sequence.prior.sample_categorical", keep)
     prior, prompt = prior_of(CONFIGS[name]), walk(17, 3)
     codes = sample_codes(prior, 30, [0, 1, 1], prompt=prompt, seed=5)
     whole = torch.from_numpy(np.concatenate([np.tile(prompt, (3, 1)), codes], axis=1))
@@ -44,7 +44,7 @@ def test_every_code_is_drawn_from_the_parallel_logits(name: str, monkeypatch: py
     assert torch.allclose(torch.stack(seen, dim=1), logits[:, 17:], atol=1e-4)
 
 
-def test_a_string_follows_from_the_seed_and_its_place_alone() -> None:
+def test_a_sequence_depends_on_the_seed_and_its_index_alone() -> None:
     prior = prior_of(TOLD)
     three, one = sample_codes(prior, 40, [0, 1, 0], seed=2), sample_codes(prior, 40, [0], seed=2)
     assert np.array_equal(three[:1], one) and not np.array_equal(three[0], three[2])
@@ -52,15 +52,15 @@ def test_a_string_follows_from_the_seed_and_its_place_alone() -> None:
     assert not np.array_equal(sample_codes(prior, 40, [0], seed=3), one)
 
 
-def test_shares_are_the_models() -> None:
-    """First codes of many strings against the distribution after the beginning."""
+def test_frequencies_of_samples_equal_the_probabilities() -> None:
+    """First codes of many sequences against the model's distribution of the first code."""
     prior = prior_of(WAVENET)
     drawn = np.bincount(sample_codes(prior, 1, [0] * 4000)[:, 0], minlength=CODES) / 4000
     logits, _ = prior.predict_next(prior.initial_state(1), torch.tensor([0]))
     assert np.abs(drawn - logits.softmax(-1).detach().numpy()[0]).max() < 0.03
 
 
-def test_nothing_and_empty_prompts() -> None:
+def test_empty_sequences_and_empty_prompts() -> None:
     prior = prior_of(WAVENET)
     assert sample_codes(prior, 0, [0, 0]).shape == (2, 0)
     empty = np.empty(0, np.int64)
@@ -70,10 +70,8 @@ def test_nothing_and_empty_prompts() -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_the_nats_of_strings_side_by_side_are_those_of_each_alone(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("speechvq.priors.sequence.sampling.PIECE", 7)
+def test_the_nll_of_a_batch_equals_that_of_each_sequence(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("speechvq.priors.sequence.prior.SEGMENT", 7)
     prior, strings = prior_of(CONFIGS[name]), [walk(n, n) for n in (20, 1, 33)]
     together = code_nll(prior, strings, [0, 1, 1])
     for string, speaker, nats in zip(strings, [0, 1, 1], together):
@@ -86,7 +84,7 @@ def test_the_nats_of_strings_side_by_side_are_those_of_each_alone(
 @pytest.mark.parametrize("name", CONFIGS)
 @torch.no_grad()
 def test_memory_does_not_grow_with_the_length(name: str) -> None:
-    """What a string leaves behind for the next code, whole storages counted, after thirty codes and more."""
+    """The size of the state, whole storages counted, stays constant after thirty codes."""
     prior, sizes = prior_of(CONFIGS[name]), []
     state, speaker = prior.initial_state(4), torch.tensor([0, 1, 0, 1])
     for n in range(300):
@@ -95,5 +93,5 @@ def test_memory_does_not_grow_with_the_length(name: str) -> None:
         sizes.append(sum(tensor.untyped_storage().nbytes() for tensor in memory))
     assert len(set(sizes[30:])) == 1
     told: list[int] = []
-    sample_codes(prior, 3, [0], on_frame=told.append)
-    assert told == [3]
+    sample_codes(prior, 3, [0], on_step=told.append)
+    assert told == [1, 2, 3]
