@@ -1,30 +1,58 @@
-"""Discrete codes from raw speech, spoken again in any voice (van den Oord et al. 2017, arXiv 1711.00937).
+"""Discrete codes of speech, and speech from codes in the voice of any speaker (van den Oord et al. 2017).
+
+    model = speechvq.load()
+    codes = model.encode(wave)
+    converted = model.convert(wave, "p239")
 
 Letters of shapes, used in every docstring:
-    B batch, T samples, N code frames, C channels, D code width, K codebook size, S speakers, F pitch frames.
+    B batch, T samples, N code frames, F frames of 10 ms, C channels, D code width, K codebook size, S speakers.
 """
 
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from speechvq.errors import UserError
 
 if TYPE_CHECKING:
-    from speechvq.speech.model import SpeechVQ
-    from speechvq.speech.model import load_model as load
+    import torch
 
-__version__ = "0.1.0"
-DEFAULT_MODEL = "english29"  # comes with the package, see `pretrained/english29/MODEL_CARD.md`
-__all__ = ["SpeechVQ", "UserError", "load"]
+    from speechvq import metrics
+    from speechvq.quantizer import VectorQuantizer
+    from speechvq.speech.model import SpeechVQ
+
+__version__ = "0.1.0"  # pyproject.toml reads it from here
+DEFAULT_MODEL = "english29"  # bundled with the package, see `pretrained/english29/MODEL_CARD.md`
+__all__ = ["DEFAULT_MODEL", "SpeechVQ", "UserError", "VectorQuantizer", "__version__", "load", "metrics"]
+
+_LAZY = {"SpeechVQ": "speechvq.speech.model", "VectorQuantizer": "speechvq.quantizer"}
+
+
+def load(name: "str | Path" = DEFAULT_MODEL, device: "str | torch.device" = "cpu") -> "SpeechVQ":
+    """Load a speech model in evaluation mode.
+
+    Args:
+        name: a bundled model, a model directory or a run directory, or hub:OWNER/NAME (extra "hub").
+        device: where the model computes; `model.to(device)` moves it later.
+
+    Raises:
+        UserError: not a model, or a device that this machine does not have.
+    """
+    from speechvq.speech.model import load_model
+
+    return load_model(name, device)
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch only when a model is asked for, so that `--help` and mistakes answer at once."""
-    if name == "load":
-        from speechvq.speech.model import load_model
-
-        return load_model
-    if name == "SpeechVQ":
-        from speechvq.speech.model import SpeechVQ
-
-        return SpeechVQ
+    """Import torch and the metrics only on first use, so that `--help` and mistakes answer at once."""
+    if name == "metrics":
+        return import_module("speechvq.metrics")
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'speechvq' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """The public names, also those that are not imported yet, and the modules that are."""
+    return sorted({*__all__, *(name for name, value in globals().items() if isinstance(value, ModuleType))})

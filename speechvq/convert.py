@@ -158,7 +158,7 @@ def _convert(model: "speechvq.SpeechVQ", batch: list[Job], arguments: argparse.N
         def show(frames: int) -> None:
             count(round(float(np.minimum(lengths, frames / model.config.frame_rate).sum()), 1))
 
-        return model.convert_all(waves, targets, on_frame=show, **options)
+        return model.convert(waves, targets, on_frame=show, **options)
 
 
 def _convert_chunked(

@@ -146,6 +146,11 @@ def normalize_level(samples: np.ndarray, level: float = TARGET_RMS) -> np.ndarra
     return (samples * min(level / rms, PEAK_LIMIT / peak)).astype(samples.dtype)
 
 
+def resample(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Resample to 16 kHz with the filter of `read_audio`: (T,), float32, at `rate` Hz to (T',), float32."""
+    return np.concatenate([np.empty(0, np.float32), *_resampled(iter([samples]), rate)])
+
+
 def trim_silence(samples: np.ndarray, top_db: float = TRIM_DB) -> tuple[np.ndarray, int]:
     """Cut the silence at both ends, except for a margin of 50 ms.
 

@@ -1,75 +1,83 @@
-"""The whole speech model: a VQ-VAE with a waveform encoder, a WaveNet decoder and named voices."""
+"""The speech model: a VQ-VAE with a waveform encoder, a WaveNet decoder and named speakers."""
 
 import difflib
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from speechvq.audio.f0 import F0_HOP, f0_contour
-from speechvq.audio.f0_conditioning import f0_at_code_rate, f0_at_frame_rate, shift_f0
+from speechvq.audio.f0_conditioning import f0_at_frame_rate, shift_f0
 from speechvq.audio.glottal_phase import phase_from_f0
+from speechvq.audio.mel import FFT, LogMel
 from speechvq.audio.mulaw import MuLawCodec
-from speechvq.audio.waveform import normalize_level
+from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
 from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
 from speechvq.io.hub import upload
 from speechvq.quantizer import VectorQuantizer
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.encoder.encoder import Encoder
+from speechvq.speech.encoder.segments import split_into_segments
+from speechvq.speech.inputs import Array, as_code_strings, as_contours, as_speakers, as_waveforms
 from speechvq.speech.model_directory import load_speech_model, save_model
 from speechvq.speech.sampling.overlap_add import OverlapAddResult, overlap_add, split
-from speechvq.speech.sampling.request import SynthesisRequest
+from speechvq.speech.sampling.request import SynthesisRequest, batch_f0, batch_phase
 from speechvq.speech.sampling.synthesize import SamplingOptions, synthesize
 from speechvq.vqvae import VQVAE
 
-CHUNKS_AT_ONCE = 32  # of a long sound that is cut; bounds the memory
-ENCODE_SECONDS = 10  # of sound encoded at once; bounds the memory of long files
+CHUNKS_AT_ONCE = 32  # of a long recording that is split; bounds the memory
+ENCODE_SECONDS = 10  # of audio encoded at once; bounds the memory of long recordings
+MEL_BANDS = 80  # of `mel` for a model that reads the waveform itself
 
 
 class SpeechVQ(VQVAE):
-    """A speech VQ-VAE. As a VQVAE, x is a waveform (B, T) and the condition a speaker's number (B,).
+    """A speech VQ-VAE. As a VQVAE, x is a waveform (B, T) and the condition a speaker index (B,).
 
-    A decoder that is told the pitch has the contour as a second condition. The methods below take and give single
-    utterances as numpy arrays at 16 kHz and of any length.
+    `encode`, `features`, `mel`, `decode` and `convert` take numpy arrays, torch tensors or lists of them, and return
+    numpy arrays. An array keeps its leading axes: (T,) gives (N,), and (B, T) gives (B, N). A list of waveforms of
+    any lengths gives a list. Waveforms are mono, float in [-1, 1] or int16. The model has to be in evaluation mode,
+    as `speechvq.load` returns it.
 
-    Buffers:
-        speaker_f0: (S,), Hz, the voices' mean pitch; 0 where unknown.
+    Attributes:
+        config: sizes and options.
+        speakers: names of the speakers; a speaker's index is its position.
+        frozen: whether encoder and quantizer stay in evaluation mode while the model trains.
+        speaker_f0: (S,), buffer, mean F0 of each speaker, Hz; 0 where unknown.
     """
-
-    speaker_f0: Tensor
 
     encoder: Encoder
     decoder: Decoder
+    speaker_f0: Tensor
 
     def __init__(self, config: SpeechConfig, speakers: Sequence[str]) -> None:
         """
         Args:
             config: sizes and options.
-            speakers: the voices' names; a voice's number is its place here.
+            speakers: names, each once.
         """
-        companding = MuLawCodec(config.preemphasis, config.wavenet.mulaw_bins)
+        mulaw = MuLawCodec(config.preemphasis, config.wavenet.mulaw_bins)
         super().__init__(
-            Encoder(config.encoder, config.quantizer.dim, companding),
+            Encoder(config.encoder, config.quantizer.dim, mulaw),
             VectorQuantizer(config.quantizer),
-            Decoder(config, len(speakers), companding),
+            Decoder(config, len(speakers), mulaw),
         )
         self.config, self.speakers = config, tuple(speakers)
-        self.frozen = False  # whether encoder and codebook stay as they are also in training mode
+        self.frozen = False
         self.register_buffer("speaker_f0", torch.zeros(len(speakers)))
 
     @classmethod
     def from_pretrained(cls, name: str | Path) -> "SpeechVQ":
-        """A model ready to encode and speak.
+        """Load a model in evaluation mode.
 
         Args:
-            name: a model directory, a run directory that has one in `model/`, or the name of a bundled model, or of
-                one on the Hugging Face hub, hub:OWNER/NAME (extra "hub").
+            name: a model directory; a run directory, which has one in `model/`; the name of a bundled model; or a
+                model on the Hugging Face hub, hub:OWNER/NAME (extra "hub").
 
         Raises:
             UserError: not a model; a damaged or hostile file; configuration and weights that differ.
@@ -77,7 +85,7 @@ class SpeechVQ(VQVAE):
         return load_speech_model(name, cls)
 
     def save_pretrained(self, folder: str | Path, *, half: bool = False) -> None:
-        """Write a model directory; `half` in half the bytes.
+        """Write a model directory; `half` stores float16 and takes half the bytes.
 
         Raises:
             UserError: the disk is full or not writable.
@@ -85,7 +93,7 @@ class SpeechVQ(VQVAE):
         save_model(Path(folder), self, half=half)
 
     def push_to_hub(self, name: str, *, private: bool = False, half: bool = True) -> str:
-        """Put the model on the Hugging Face hub as OWNER/NAME (extra "hub"); returns where it is.
+        """Upload the model to the Hugging Face hub as OWNER/NAME (extra "hub"); returns its address.
 
         Raises:
             UserError: not logged in, no network, or the extra is missing.
@@ -95,7 +103,7 @@ class SpeechVQ(VQVAE):
             return upload(Path(folder), name, private=private)
 
     def train(self, mode: bool = True) -> "SpeechVQ":
-        """Training mode, or evaluation mode; the encoder's and the codebook's is evaluation where they are held."""
+        """Set training or evaluation mode; a frozen encoder and quantizer always stay in evaluation mode."""
         super().train(mode)
         if self.frozen:
             self.encoder.eval()
@@ -103,10 +111,10 @@ class SpeechVQ(VQVAE):
         return self
 
     def speaker_index(self, name: str) -> int:
-        """Number of a voice.
+        """Index of a speaker.
 
         Raises:
-            UserError: no such voice; lists the nearest names.
+            UserError: no such speaker; the message lists the closest names.
         """
         if name not in self.speakers:
             near = difflib.get_close_matches(name, self.speakers, n=5, cutoff=0.0)
@@ -116,139 +124,180 @@ class SpeechVQ(VQVAE):
         return self.speakers.index(name)
 
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that tell this codebook from any other."""
+        """Sixteen hexadecimal digits that identify the codebook."""
         return hashlib.sha256(self.quantizer.codebook.detach().cpu().numpy().tobytes()).hexdigest()[:16]
 
+    @overload
+    def encode(self, wave: Array, *, sample_rate: float = SAMPLE_RATE) -> np.ndarray: ...
+    @overload
+    def encode(self, wave: Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> list[np.ndarray]: ...
     @torch.no_grad()
-    def encode(self, wave: np.ndarray) -> np.ndarray:
-        """Codes of an utterance: (T,) float to (N,) int64, N = ceil(T / hop).
+    def encode(self, wave: Array | Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> Any:
+        """Codes of recordings.
 
-        Its level does not matter. Long sound is encoded in pieces that overlap by what the encoder sees, so
-        the codes are those of the whole.
+        The level of a recording does not change its codes. A long recording is encoded in overlapping segments that
+        give the codes of the whole.
+
+        Args:
+            wave: (T,), (B, T) or a list of (T,), see `SpeechVQ`.
+            sample_rate: of the samples, Hz; other rates than 16 kHz are resampled.
+
+        Returns:
+            (N,), (B, N) or a list of (N,), int64, N = ceil(T / hop) for T samples at 16 kHz.
+
+        Raises:
+            ValueError: an unsupported shape, type or rate, or samples that are NaN or infinite.
         """
-        hop, device = self.config.hop, self.quantizer.codebook.device
-        padded = torch.from_numpy(
-            np.pad(normalize_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
-        )
-        piece, margin = (
-            max(round(ENCODE_SECONDS * self.config.sample_rate) // hop, 1),
-            self.encoder.context_frames,
-        )
-        pieces = []  # with what is around them, and which of their codes are their own
-        for start in range(0, len(padded) // hop, piece):
-            first = max(start - margin, 0)
-            part = padded[None, first * hop : (start + piece + margin) * hop].to(device)
-            own = slice(start - first, min(start - first + piece, part.shape[1] // hop))
-            pieces.append((part, own))
-        colour = self.encoder.utterance_mean(
-            (part, slice(own.start * hop, own.stop * hop)) for part, own in pieces
-        )
-        codes = [self.quantizer(self.encoder(part, colour)).codes[0, own] for part, own in pieces]
-        return torch.cat(codes).cpu().numpy() if codes else np.empty(0, np.int64)
+        inputs = as_waveforms(wave, sample_rate)
+        return inputs.restore([self._encode(each) for each in inputs.items])
 
     def encode_crops(self, wave: Tensor) -> Tensor:
-        """Codes of a batch of crops that are prepared as for training: (B, T), T a multiple of the hop, to (B, N).
+        """Codes of a batch of training crops: (B, T), T a multiple of the hop, to (B, N), int64.
 
-        The level is not normalized and the batch is not split: this is the path of training. Use `encode` elsewhere.
+        This is the path of training: the level is not normalized and a crop is not segmented. Use `encode` elsewhere.
         """
         return self.quantizer(self.encoder(wave)).codes
 
+    @overload
+    def features(self, wave: Array, *, sample_rate: float = SAMPLE_RATE) -> np.ndarray: ...
+    @overload
+    def features(self, wave: Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> list[np.ndarray]: ...
+    @torch.no_grad()
+    def features(self, wave: Array | Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> Any:
+        """Encoder outputs before quantization: (N, D) float32 for each recording; arguments as of `encode`."""
+        inputs, width = as_waveforms(wave, sample_rate), self.config.quantizer.dim
+        found = []
+        for each in inputs.items:
+            parts = [part.cpu().numpy() for part, _ in self._encoder_outputs(each)]
+            found.append(np.concatenate([np.empty((0, width), np.float32), *parts]))
+        return inputs.restore(found)
+
+    @overload
+    def mel(self, wave: Array, *, sample_rate: float = SAMPLE_RATE) -> np.ndarray: ...
+    @overload
+    def mel(self, wave: Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> list[np.ndarray]: ...
+    @torch.no_grad()
+    def mel(self, wave: Array | Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> Any:
+        """Log-mel spectrograms: (F, M) float32 for each recording, natural logarithms; arguments as of `encode`.
+
+        These are the spectra that the encoder reads, of the level-normalized and pre-emphasized waveform, before the
+        mean over the utterance is subtracted. A model that reads the waveform itself gives 80 bands every 10 ms.
+        """
+        inputs = as_waveforms(wave, sample_rate)
+        return inputs.restore([self._mel(each) for each in inputs.items])
+
+    @overload
+    def decode(
+        self, codes: Array | Sequence[int], speaker: str | Sequence[str], **options: Any
+    ) -> np.ndarray: ...
+    @overload
+    def decode(
+        self, codes: Sequence[Array], speaker: str | Sequence[str], **options: Any
+    ) -> list[np.ndarray]: ...
     def decode(
         self,
-        codes: Sequence[np.ndarray],
-        speakers: Sequence[str],
+        codes: Array | Sequence[Array] | Sequence[int],
+        speaker: str | Sequence[str],
         *,
-        f0: Sequence[np.ndarray] | None = None,
-        phase: Sequence[np.ndarray] | None = None,
-        offsets: Sequence[int] | None = None,
+        f0: Array | Sequence[Array] | None = None,
         on_frame: Callable[[int], None] | None = None,
         **sampling: Any,
-    ) -> list[np.ndarray]:
-        """Speak several code strings side by side.
+    ) -> Any:
+        """Synthesize speech from codes; several code strings are sampled side by side.
 
         Args:
-            codes: one (N,) for each utterance.
-            speakers: a voice's name for each.
-            pitch: for each a contour (F,) in Hz, 0 where unvoiced, 10 ms apart, for a decoder that is told the
-                pitch; without it every voice speaks with the intonation that follows from the codes, about its own
-                mean, or at its mean all the time if the model has none.
-            phase: for each the classes (N x hop,) of `audio.phase`, for a decoder that is told the phase; without it
-                every voice's cycles follow its contour from the beginning.
-            offsets: for each the sample of a longer sound at which it begins, and its chance with it.
-            on_frame: told how many code frames are done.
-            sampling: the fields of `speaking.Sampling`: seed, temperature, top_p, voicing, engine, precision.
+            codes: (N,), (B, N) or a list of (N,), integers.
+            speaker: a name, or one name per code string.
+            f0: F0 contours in Hz for a decoder that is conditioned on F0: (F,) for each code string, one value per
+                10 ms, 0 where unvoiced. None predicts them from the codes, around the mean F0 of the speaker.
+            on_frame: called with the number of code frames that are done.
+            sampling: fields of `SamplingOptions`: seed, temperature, top_p, harmonic_boost, engine, precision.
 
         Returns:
-            One (N x hop,) float32 for each, at the package's level.
+            (T,), (B, T) or a list of (T,), float32, 16 kHz, T = N x hop, at the level of the training data.
 
         Raises:
-            UserError: an unknown voice, or a code outside the codebook.
+            UserError: an unknown speaker, or a code outside the codebook.
+            ValueError: an unsupported shape or type, or an option out of range.
         """
-        device = self.quantizer.codebook.device
-        numbers = torch.tensor([self.speaker_index(name) for name in speakers], device=device)
-        if not any(len(each) for each in codes):
-            return [np.empty(0, np.float32) for _ in codes]
-        batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True)
-        if f0 is None and self.config.wavenet.condition_on_f0:
-            f0 = [self.predict_f0(each, name) for each, name in zip(codes, speakers)]
-        script = SynthesisRequest(
-            self.quantizer.lookup(batch.to(device)),
-            numbers,
-            self.config.hop,
-            self._pitch(codes, numbers, f0),
-            torch.tensor([len(each) for each in codes], device=device),
-            self._phase(codes, numbers, f0, phase),
-        )
-        return synthesize(
-            self.decoder, script, SamplingOptions(**sampling), offsets=offsets, on_frame=on_frame
-        )
+        inputs = as_code_strings(codes)
+        speakers = as_speakers(speaker, len(inputs.items))
+        contours = as_contours(f0, len(inputs.items))
+        options = SamplingOptions(**sampling)
+        return inputs.restore(self._decode(inputs.items, speakers, options, f0=contours, on_frame=on_frame))
 
     def predict_f0(self, codes: np.ndarray, speaker: str) -> np.ndarray:
-        """A contour for codes that nobody spoke, in a voice's range: (N,) to (F,), Hz, 0 where unvoiced, 10 ms apart.
+        """F0 contour predicted from codes, in the range of a speaker.
 
-        Without an intonation of its own the model hums at the voice's mean.
+        A model without an intonation network gives the speaker's mean F0 in every frame.
+
+        Args:
+            codes: (N,), int64.
+            speaker: a name.
+
+        Returns:
+            (F,), Hz, 0 where unvoiced, one value per 10 ms.
 
         Raises:
-            UserError: an unknown voice, or a code outside the codebook.
+            UserError: an unknown speaker, or a code outside the codebook.
         """
-        number, hop, decoder = self.speaker_index(speaker), self.config.hop, self.decoder
-        mean = float(self.speaker_f0[number])
+        index, hop, decoder = self.speaker_index(speaker), self.config.hop, self.decoder
+        mean = float(self.speaker_f0[index])
         if decoder.intonation is None:
             return np.full(-(-len(codes) * hop // F0_HOP), mean, np.float32)
         device = self.quantizer.codebook.device
         vectors = self.quantizer.lookup(self._checked(codes).to(device))[None]
-        voice = decoder.wavenet.conditioning.speaker_vectors(torch.tensor([number], device=device))
+        voice = decoder.wavenet.conditioning.speaker_vectors(torch.tensor([index], device=device))
         return shift_f0(
             f0_at_frame_rate(decoder.intonation.predict_f0(vectors, voice)[0].cpu().numpy(), hop), mean
         )
 
-    def convert(self, wave: np.ndarray, speaker: str, *, chunked: bool = False, **options: Any) -> np.ndarray:
-        """The same sentence in another voice.
+    @overload
+    def convert(self, wave: Array, speaker: str | Sequence[str], **options: Any) -> np.ndarray: ...
+    @overload
+    def convert(
+        self, wave: Sequence[Array], speaker: str | Sequence[str], **options: Any
+    ) -> list[np.ndarray]: ...
+    def convert(
+        self,
+        wave: Array | Sequence[Array],
+        speaker: str | Sequence[str],
+        *,
+        sample_rate: float = SAMPLE_RATE,
+        chunked: bool = False,
+        on_frame: Callable[[int], None] | None = None,
+        **sampling: Any,
+    ) -> Any:
+        """Convert recordings to the voice of another speaker; several are sampled side by side.
 
         Args:
-            wave: (T,), float, 16 kHz.
-            speaker: the target's name.
-            chunked: cut a long sound into overlapping streams: faster, and an approximation, see `chunks`.
-            options: on_frame (on_chunks of a sound that is cut) and the fields of Sampling, as in `speak`.
+            wave: (T,), (B, T) or a list of (T,), see `SpeechVQ`.
+            speaker: the target's name, or one name per recording.
+            sample_rate: of the samples, Hz; other rates than 16 kHz are resampled.
+            chunked: split each recording into overlapping streams: faster, and an approximation, see `overlap_add`.
+            on_frame: called with the number of code frames that are done; not with `chunked`.
+            sampling: fields of `SamplingOptions`, as for `decode`.
 
         Returns:
-            (T,), float32: as long as the source and as loud.
+            (T,), (B, T) or a list of (T,), float32, always 16 kHz: as long as the source and at its level.
 
         Raises:
-            UserError: an unknown voice.
+            UserError: an unknown speaker.
+            ValueError: an unsupported shape, type or rate, non-finite samples, or an option out of range.
         """
-        if not chunked:
-            return self.convert_all([wave], [speaker], **options)[0]
-        return match_level(self.convert_chunked(wave, speaker, **options).wave[: len(wave)], wave)
-
-    def convert_all(
-        self, waves: Sequence[np.ndarray], speakers: Sequence[str], **options: Any
-    ) -> list[np.ndarray]:
-        """Like `convert`, several sentences side by side, each into its own target."""
-        codes = [self.encode(wave) for wave in waves]
-        pitch = [self._target_f0(wave, name) for wave, name in zip(waves, speakers)]
-        spoken = self.decode(codes, speakers, f0=pitch, **options)
-        return [match_level(new[: len(wave)], wave) for new, wave in zip(spoken, waves)]
+        inputs = as_waveforms(wave, sample_rate)
+        waves, speakers, options = (
+            inputs.items,
+            as_speakers(speaker, len(inputs.items)),
+            SamplingOptions(**sampling),
+        )
+        if chunked:
+            decoded = [self.convert_chunked(*each, **sampling).wave for each in zip(waves, speakers)]
+        else:
+            f0 = [self._target_f0(*each) for each in zip(waves, speakers)]
+            codes = [self._encode(each) for each in waves]
+            decoded = self._decode(codes, speakers, options, f0=f0, on_frame=on_frame)
+        return inputs.restore([match_level(new[: len(old)], old) for new, old in zip(decoded, waves)])
 
     def convert_chunked(
         self,
@@ -256,67 +305,123 @@ class SpeechVQ(VQVAE):
         speaker: str,
         *,
         on_chunks: Callable[[float], None] | None = None,
-        **options: Any,
+        **sampling: Any,
     ) -> OverlapAddResult:
-        """A conversion at the package's level, spoken as overlapping chunks side by side, and how well they join.
+        """Conversion of one recording as overlapping chunks that are sampled side by side, with the join errors.
 
         Args:
-            wave, speaker: as in `convert`.
-            on_chunks: told which share of the chunks is done.
-            options: the fields of Sampling.
+            wave: (T,), float32, 16 kHz.
+            speaker: the target's name.
+            on_chunks: called with the fraction of the chunks that is done.
+            sampling: fields of `SamplingOptions`, as for `decode`.
+
+        Returns:
+            The waveform, (N x hop,), at the level of the training data, and the error of each join.
         """
-        codes, pitch, hop = self.encode(wave), self._target_f0(wave, speaker), self.config.hop
+        codes, f0, hop = self._encode(wave), self._target_f0(wave, speaker), self.config.hop
         if not len(codes):
             return OverlapAddResult(np.empty(0, np.float32), np.empty(0))
-        chunks, sounds, phase = split(len(codes), hop), [], phase_from_f0(pitch, len(codes) * hop)
-        for some in (chunks[i : i + CHUNKS_AT_ONCE] for i in range(0, len(chunks), CHUNKS_AT_ONCE)):
-            sounds += self.decode(
-                [codes[chunk.first : chunk.last] for chunk in some],
-                [speaker] * len(some),
-                f0=[pitch[chunk.first * hop // F0_HOP : -(-chunk.last * hop // F0_HOP)] for chunk in some],
-                phase=[phase[chunk.first * hop : chunk.last * hop] for chunk in some],
-                offsets=[chunk.first * hop for chunk in some],
-                **options,
+        chunks, phase, options = (
+            split(len(codes), hop),
+            phase_from_f0(f0, len(codes) * hop),
+            SamplingOptions(**sampling),
+        )
+        decoded: list[np.ndarray] = []
+        for group in (chunks[i : i + CHUNKS_AT_ONCE] for i in range(0, len(chunks), CHUNKS_AT_ONCE)):
+            decoded += self._decode(
+                [codes[chunk.first : chunk.last] for chunk in group],
+                [speaker] * len(group),
+                options,
+                f0=[f0[chunk.first * hop // F0_HOP : -(-chunk.last * hop // F0_HOP)] for chunk in group],
+                phase=[phase[chunk.first * hop : chunk.last * hop] for chunk in group],
+                offsets=[chunk.first * hop for chunk in group],
             )
             if on_chunks is not None:
-                on_chunks(len(sounds) / len(chunks))
-        return overlap_add(sounds, chunks, hop)
+                on_chunks(len(decoded) / len(chunks))
+        return overlap_add(decoded, chunks, hop)
+
+    @torch.no_grad()
+    def _encode(self, wave: np.ndarray) -> np.ndarray:
+        """Codes of one waveform: (T,), float32, 16 kHz, to (N,), int64."""
+        codes = [codes.cpu().numpy() for _, codes in self._encoder_outputs(wave)]
+        return np.concatenate([np.empty(0, np.int64), *codes])
+
+    def _encoder_outputs(self, wave: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
+        """Encoder outputs (N, D) and codes (N,) of one waveform, segment by segment."""
+        hop, device = self.config.hop, self.quantizer.codebook.device
+        padded = torch.from_numpy(np.pad(normalize_level(wave), (0, -len(wave) % hop))).to(device)
+        length = max(round(ENCODE_SECONDS * self.config.sample_rate) // hop, 1)
+        segments = split_into_segments(padded, hop, length, self.encoder.context_frames)
+        mean = self.encoder.utterance_mean((each.wave, each.samples(hop)) for each in segments)
+        for each in segments:
+            vectors = self.encoder(each.wave, mean)
+            yield vectors[0, each.frames], self.quantizer(vectors).codes[0, each.frames]
+
+    def _mel(self, wave: np.ndarray) -> np.ndarray:
+        """Log-mel spectrogram of one waveform: (T,), float32, 16 kHz, to (F, M)."""
+        device = self.quantizer.codebook.device
+        frontend = self.encoder.frontend
+        spectrum = LogMel(MEL_BANDS, F0_HOP).to(device) if frontend is None else frontend.spectrum
+        hop = spectrum.hop
+        padded = torch.from_numpy(np.pad(normalize_level(wave), (0, -len(wave) % hop))).to(device)
+        length, context = round(ENCODE_SECONDS * SAMPLE_RATE) // hop, -(-FFT // hop)
+        parts = [
+            spectrum(self.encoder.scaled_input(each.wave))[0, each.frames].cpu().numpy()
+            for each in split_into_segments(padded, hop, length, context)
+        ]
+        return np.concatenate([np.empty((0, spectrum.filters.shape[1]), np.float32), *parts])
+
+    def _decode(
+        self,
+        codes: Sequence[np.ndarray],
+        speakers: Sequence[str],
+        options: SamplingOptions,
+        *,
+        f0: Sequence[np.ndarray] | None,
+        phase: Sequence[np.ndarray] | None = None,
+        offsets: Sequence[int] | None = None,
+        on_frame: Callable[[int], None] | None = None,
+    ) -> list[np.ndarray]:
+        """Waveforms of code strings that are sampled side by side.
+
+        Args:
+            codes: (N,), int64, for each stream.
+            speakers: a name for each.
+            options: how to sample.
+            f0: as of `decode`, for each.
+            phase: phase bins (N x hop,) for each; None follows the F0 contour from its beginning.
+            offsets: first sample of each stream within a longer recording; its random numbers start there.
+            on_frame: as of `decode`.
+
+        Returns:
+            (N x hop,), float32, for each.
+        """
+        device, hop = self.quantizer.codebook.device, self.config.hop
+        indices = torch.tensor([self.speaker_index(name) for name in speakers], device=device)
+        if not any(len(each) for each in codes):
+            return [np.empty(0, np.float32) for _ in codes]
+        frames = [len(each) for each in codes]
+        samples = [count * hop for count in frames]
+        batch = nn.utils.rnn.pad_sequence([self._checked(each) for each in codes], batch_first=True)
+        if f0 is None and self.config.wavenet.condition_on_f0:
+            f0 = [self.predict_f0(*each) for each in zip(codes, speakers)]
+        if phase is None and self.config.wavenet.condition_on_phase:
+            phase = [phase_from_f0(one, count) for one, count in zip(f0 or [], samples)]
+        request = SynthesisRequest(
+            self.quantizer.lookup(batch.to(device)),
+            indices,
+            hop,
+            batch_f0(f0, frames, hop).to(device) if f0 and self.config.wavenet.condition_on_f0 else None,
+            torch.tensor(frames, device=device),
+            batch_phase(phase, samples).to(device) if phase and self.config.wavenet.condition_on_phase else None,
+        )
+        return synthesize(self.decoder, request, options, offsets=offsets, on_frame=on_frame)
 
     def _target_f0(self, wave: np.ndarray, speaker: str) -> np.ndarray:
-        """Contour of a sound (T,), moved to a voice: (F,), Hz; of no frames for a decoder that is not told."""
+        """F0 contour (F,) of a waveform (T,), shifted to a speaker, Hz; empty for a decoder without F0."""
         if not self.config.wavenet.condition_on_f0:
             return np.empty(0, np.float32)
         return shift_f0(f0_contour(wave), float(self.speaker_f0[self.speaker_index(speaker)]))
-
-    def _pitch(
-        self, codes: Sequence[np.ndarray], numbers: Tensor, pitch: Sequence[np.ndarray] | None
-    ) -> Tensor | None:
-        """Contours at the code rate, (B, N), or None for a decoder that is not told the pitch."""
-        if pitch is None or not self.config.wavenet.condition_on_f0:
-            return None
-        rows = [
-            f0_at_code_rate(torch.from_numpy(one)[None], len(each), self.config.hop)[0]
-            if len(one)
-            else torch.zeros(len(each))
-            for one, each in zip(pitch, codes)
-        ]
-        return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(numbers.device)
-
-    def _phase(
-        self,
-        codes: Sequence[np.ndarray],
-        numbers: Tensor,
-        pitch: Sequence[np.ndarray] | None,
-        phase: Sequence[np.ndarray] | None,
-    ) -> Tensor | None:
-        """Phases of all samples, (B, T), or None for a decoder that is not told the phase."""
-        if not self.config.wavenet.condition_on_phase:
-            return None
-        samples = [len(each) * self.config.hop for each in codes]
-        if phase is None:
-            phase = [phase_from_f0(one, n) for one, n in zip(pitch or [], samples)]
-        rows = [torch.from_numpy(np.asarray(one[:n], np.uint8)) for one, n in zip(phase, samples)]
-        return nn.utils.rnn.pad_sequence(rows, batch_first=True).to(numbers.device)
 
     def _checked(self, codes: np.ndarray) -> Tensor:
         if len(codes) and not 0 <= codes.min() <= codes.max() < self.config.quantizer.num_codes:
@@ -327,11 +432,20 @@ class SpeechVQ(VQVAE):
 
 
 def match_level(wave: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Scale a sound to the RMS of another, never past full scale: (T,) and (T',) to (T,), float32."""
+    """Scale a waveform to the RMS of another, with peaks below full scale: (T,) and (T',) to (T,), float32."""
     rms = float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))) if len(reference) else 0.0
     return normalize_level(wave, rms).astype(np.float32) if rms > 0 else np.zeros_like(wave)
 
 
-def load_model(name: str | Path) -> SpeechVQ:
-    """As `SpeechVQ.from_pretrained`."""
-    return SpeechVQ.from_pretrained(name)
+def load_model(name: str | Path, device: str | torch.device = "cpu") -> SpeechVQ:
+    """A model as `SpeechVQ.from_pretrained` loads it, on a device.
+
+    Raises:
+        UserError: not a model, or a device that this machine does not have.
+    """
+    model = SpeechVQ.from_pretrained(name)
+    try:
+        return model.to(device)
+    except (RuntimeError, AssertionError) as error:  # torch raises either, after its build
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device '{device}': {reason}; take 'cpu', or a device of this machine") from None

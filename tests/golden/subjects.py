@@ -79,9 +79,9 @@ def bundled() -> Bundled:
     brief, voice, other = wave[4_000 : 4_000 + BRIEF], model.speakers[VOICE], model.speakers[OTHER_VOICE]
     codes = {"whole": model.encode(wave).tolist(), "brief": model.encode(brief).tolist()}
     samples = {name: model.convert(brief, voice, seed=SEED, **how) for name, how in ENGINES.items()}
-    both = model.convert_all([brief, wave[:1_000]], [voice, other], seed=SEED, engine="numba")
+    both = model.convert([brief, wave[:1_000]], [voice, other], seed=SEED, engine="numba")
     samples |= {"first of a batch": both[0], "second of a batch": both[1]}
-    both = model.convert_all([brief[:640], wave[:500]], [voice, other], seed=SEED, engine="torch")
+    both = model.convert([brief[:640], wave[:500]], [voice, other], seed=SEED, engine="torch")
     samples |= {"first of a batch, torch": both[0], "second of a batch, torch": both[1]}
     chunked = model.convert(wave, voice, seed=SEED, engine="numba", chunked=True)
     samples |= {"chunked": chunked, "chunked, at the join": chunked[JOIN:]}

@@ -57,6 +57,13 @@ def speech_model(config: SpeechConfig = MODEL, seed: int = 0) -> SpeechVQ:
     return model.eval()
 
 
+def f0_model() -> SpeechVQ:
+    """A tiny model with random weights whose decoder is conditioned on F0 and phase, in evaluation mode."""
+    torch.manual_seed(0)
+    wavenet = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
+    return SpeechVQ(speech_config(wavenet=wavenet), VOICES).eval()
+
+
 def noise(batch: int, samples: int, seed: int = 0) -> torch.Tensor:
     """Noise of the package's level, (batch, samples)."""
     return 0.06 * torch.randn(batch, samples, generator=torch.Generator().manual_seed(seed))

@@ -99,7 +99,7 @@ class Encoder(nn.Module):
         Returns:
             (B, N, D), N = T / hop.
         """
-        wave = self._scaled_input(wave)
+        wave = self.scaled_input(wave)
         x = start = wave.unsqueeze(1) if self.frontend is None else self.frontend(wave, colour)
         for layer in self.layers:
             length = x.shape[-1] // layer.stride[0]
@@ -124,11 +124,11 @@ class Encoder(nn.Module):
             return None
         hop, sums = self.frontend.spectrum.hop, []
         for wave, own in pieces:
-            logs = self.frontend.spectrum(self._scaled_input(wave))
+            logs = self.frontend.spectrum(self.scaled_input(wave))
             sums.append(utterance_sums(logs[:, own.start // hop : own.stop // hop]))
         return utterance_mean(*(torch.stack(parts).sum(0) for parts in zip(*sums))) if sums else None
 
-    def _scaled_input(self, wave: Tensor) -> Tensor:
+    def scaled_input(self, wave: Tensor) -> Tensor:
         """What the first layer, or the spectra, are computed of: (B, T) to (B, T)."""
         return INPUT_GAIN * self.companding.preemphasize(wave)
 

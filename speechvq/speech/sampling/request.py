@@ -1,11 +1,13 @@
 """What several streams are to say: codes, voices and pitch at the code rate, read piece by piece."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from speechvq.audio.f0_conditioning import fill_unvoiced
+from speechvq.audio.f0_conditioning import f0_at_code_rate, fill_unvoiced
 from speechvq.speech.decoder.wavenet import WaveNet
 
 
@@ -61,6 +63,27 @@ class SynthesisRequest(NamedTuple):
             phase=None if self.phase is None else self.phase[:, low * self.hop : high * self.hop],
         )
         return part, slice(first - low, last - low)
+
+
+def batch_f0(contours: Sequence[np.ndarray], frames: Sequence[int], hop: int) -> Tensor:
+    """F0 contours at the code rate, padded: one (F,) per stream, 10 ms apart, to (B, N).
+
+    Args:
+        contours: Hz, 0 where unvoiced; an empty one counts as unvoiced.
+        frames: code frames of each stream.
+        hop: samples per code frame.
+    """
+    rows = [
+        f0_at_code_rate(torch.from_numpy(one)[None], count, hop)[0] if len(one) else torch.zeros(count)
+        for one, count in zip(contours, frames)
+    ]
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+
+def batch_phase(phases: Sequence[np.ndarray], samples: Sequence[int]) -> Tensor:
+    """Phase bins cut to each stream's number of samples and padded: one (T,) per stream to (B, T), uint8."""
+    rows = [torch.from_numpy(np.asarray(one[:count], np.uint8)) for one, count in zip(phases, samples)]
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
 def _slice_f0(f0: Tensor, low: int, high: int) -> Tensor:

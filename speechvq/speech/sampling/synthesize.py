@@ -1,8 +1,9 @@
-"""Scripts to sounds: the chance that a seed stands for, the sampler, and what it drew back to a waveform."""
+"""Synthesis requests to waveforms: random numbers from a seed, the sampler, and post-processing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from math import inf
+from typing import get_args
 
 import numpy as np
 import torch
@@ -11,25 +12,46 @@ from torch import Tensor
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.sampling.postprocess import Postprocessor
 from speechvq.speech.sampling.request import SynthesisRequest
-from speechvq.speech.sampling.sampler import sample_chunks
+from speechvq.speech.sampling.sampler import Engine, Precision, sample_chunks
 
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How samples are drawn."""
+    """How the decoder samples.
 
-    seed: int = (
-        0  # of the chance, which is the same for every stream: a sound does not depend on its neighbours
-    )
-    temperature: float = 1.0  # see `categorical.draw`
+    Attributes:
+        seed: of the random numbers. All streams use the same ones, so a stream does not depend on its batch.
+        temperature: divides the logits; 0 takes the most likely class.
+        top_p: keeps the fewest classes that together have this probability (nucleus sampling).
+        harmonic_boost: fraction, 0 to 1, of the noise energy in voiced frames that the harmonics take over, see
+            `SourceFilter.forward`; ignored by a decoder without a source-filter model.
+        engine: see `sample_chunks`.
+        precision: see `sample_chunks`.
+    """
+
+    seed: int = 0
+    temperature: float = 1.0
     top_p: float = 1.0
-    harmonic_boost: float = 0.9  # see `SourceFilter.forward`; of no effect on a decoder without one
-    engine: Literal["auto", "numba", "torch"] = "auto"  # see `sampler.sample_chunks`
-    precision: Literal["fp32", "bf16"] = "fp32"
+    harmonic_boost: float = 0.9
+    engine: Engine = "auto"
+    precision: Precision = "fp32"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an option out of range."""
+        if not 0 <= self.seed < 2**63 or int(self.seed) != self.seed:
+            raise ValueError(f"seed is {self.seed}; it must be a whole number from 0 to 2^63 - 1")
+        if not 0 <= self.temperature < inf:
+            raise ValueError(f"temperature is {self.temperature}; it must be finite and not negative")
+        for name in ("top_p", "harmonic_boost"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must lie in [0, 1]")
+        for name, choices in (("engine", get_args(Engine)), ("precision", get_args(Precision))):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is '{getattr(self, name)}'; it must be one of {', '.join(choices)}")
 
 
 def random_uniforms(seed: int, start: int, stop: int) -> Tensor:
-    """Uniforms for samples start to stop of a seed's endless row, wherever one begins: (stop - start,), float64."""
+    """Uniform random numbers for samples start to stop of the endless sequence of a seed: (stop - start,), float64."""
     generator = np.random.Generator(np.random.PCG64(seed).advance(start))
     return torch.from_numpy(generator.random(stop - start))
 
@@ -37,48 +59,48 @@ def random_uniforms(seed: int, start: int, stop: int) -> Tensor:
 def synthesize(
     decoder: Decoder,
     request: SynthesisRequest,
-    sampling: SamplingOptions,
+    options: SamplingOptions,
     *,
     offsets: Sequence[int] | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> list[np.ndarray]:
-    """Sounds of all streams, in the memory that they take.
+    """Waveforms of all streams; the memory is that of the waveforms.
 
     Args:
         decoder: of the model.
-        request: what the streams say.
-        sampling: how samples are drawn.
-        offsets: sample of a longer sound at which each stream begins: its chance begins there too. None for 0.
-        on_frame: told now and then how many code frames are done.
+        request: codes and conditions of the streams.
+        options: how to sample.
+        offsets: first sample of each stream within a longer recording; its random numbers start there. None for 0.
+        on_frame: called now and then with the number of code frames that are done.
 
     Returns:
-        One (frames x hop,) float32 for each stream, at the package's level.
+        One (frames x hop,) float32 for each stream, at the level of the training data.
     """
     device, lengths = request.vectors.device, [frames * request.hop for frames in request.lengths()]
     starts = [0] * len(lengths) if offsets is None else offsets
 
     def uniforms(start: int, stop: int) -> Tensor:
         rows = {
-            offset: random_uniforms(sampling.seed, offset + start, offset + stop) for offset in set(starts)
+            offset: random_uniforms(options.seed, offset + start, offset + stop) for offset in set(starts)
         }
         return torch.stack([rows[offset] for offset in starts]).to(device)
 
     waves = [np.empty(length, np.float32) for length in lengths]
-    synthesis, done = Postprocessor(decoder, request, sampling.harmonic_boost), 0
-    pieces = sample_chunks(
+    postprocessor, done = Postprocessor(decoder, request, options.harmonic_boost), 0
+    chunks = sample_chunks(
         decoder.wavenet,
         request,
         uniforms,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        engine=sampling.engine,
-        precision=sampling.precision,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        engine=options.engine,
+        precision=options.precision,
     )
-    for levels in pieces:
-        samples = synthesis(levels).cpu().numpy()
+    for classes in chunks:
+        samples = postprocessor(classes).cpu().numpy()
         for wave, row in zip(waves, samples):
             wave[done : done + len(row)] = row[: max(len(wave) - done, 0)]
-        done += levels.shape[1]
+        done += classes.shape[1]
         if on_frame is not None:
             on_frame(done // request.hop)
     return waves

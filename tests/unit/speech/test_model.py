@@ -1,13 +1,12 @@
 """The speech model as its users meet it: names, silence, single samples, mistakes."""
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
 import torch
 
-from helpers.tiny import MODEL, VOICES, WAVENET, noise, speech_config, speech_model
+from helpers.tiny import MODEL, VOICES, f0_model, noise, speech_config, speech_model
 from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.f0_conditioning import f0_at_code_rate
 from speechvq.errors import UserError
@@ -94,13 +93,6 @@ def test_jitter_is_for_training_alone() -> None:
     assert tuple(model.speakers) == VOICES
 
 
-def told_pitch() -> SpeechVQ:
-    """A tiny model whose decoder is told the pitch and makes a linear guess from it."""
-    torch.manual_seed(0)
-    told = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
-    return SpeechVQ(speech_config(wavenet=told), VOICES).eval()
-
-
 def vibrato(seconds: float) -> np.ndarray:
     """Pulses of a pitch that goes up and down, with pauses."""
     time = np.arange(round(16_000 * seconds)) / 16_000
@@ -112,7 +104,7 @@ def vibrato(seconds: float) -> np.ndarray:
 @pytest.mark.parametrize("seconds", [0.01, 0.5, 0.75])
 def test_a_sound_of_one_chunk_is_that_of_no_chunks(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overlap_add, "SEGMENT", 0.4)
-    model, wave = told_pitch(), vibrato(seconds)
+    model, wave = f0_model(), vibrato(seconds)
     assert np.array_equal(
         model.convert(wave, "bob", seed=2), model.convert(wave, "bob", seed=2, chunked=True)
     )
@@ -123,7 +115,7 @@ def test_chunks_are_joined_to_the_sources_length_and_their_errors_are_told(
 ) -> None:
     monkeypatch.setattr(overlap_add, "SEGMENT", 0.4)
     monkeypatch.setattr(speech_model_module, "CHUNKS_AT_ONCE", 2)
-    model, wave, told = told_pitch(), vibrato(2.503), list[float]()
+    model, wave, told = f0_model(), vibrato(2.503), list[float]()
     joined = model.convert_chunked(wave, "bob", seed=2, on_chunks=told.append)
     count = len(overlap_add.split(-(-len(wave) // 8), 8))
     assert count > 3 and joined.errors.shape == (count - 1,) and (joined.errors >= 0).all()
