@@ -1,27 +1,27 @@
-"""Unit scale for what is quantised."""
+"""Batch renormalization of vectors before quantization."""
 
 import torch
 from torch import Tensor, nn
 
 from speechvq.runtime import distributed
 
-EPS = 1e-5  # smallest variance
+EPS = 1e-5  # added to the variance
 
 
 class BatchRenorm(nn.Module):
-    """Batch renormalisation (Ioffe 2017, arXiv 1702.03275) of the last axis, without weights or bounds.
+    """Batch renormalization (Ioffe 2017, arXiv 1702.03275) of the last axis, without weights or limits.
 
-    Forward it subtracts the running mean and divides by the running deviation, in training as in use;
-    backward it is batch normalisation. Our choice before the quantiser (batch normalisation there: Lancucki
-    et al. 2020). A decoder that does not understand the codes yet pushes all of the encoder's outputs the
-    same way, and without this within ten steps they are one point and all codes are one code. This takes the
-    common part out of the gradient.
+    The forward pass subtracts the running mean and divides by the running standard deviation, in training and
+    in evaluation. The backward pass is that of batch normalization. With several processes the statistics are
+    those of the combined batch.
 
-    With several processes the statistics are those of the joined batch.
+    It stands before the quantizer (our choice; batch normalization there: Lancucki et al. 2020). A decoder
+    that does not use the codes yet pushes all encoder outputs in the same direction, and within ten steps
+    they collapse to one point with one code. The backward pass removes this common gradient.
 
     Buffers:
-        initialized: (), bool; the first training batch gives the first running values.
-        mean, variance: (D,), running.
+        initialized: (), bool; False until the first training batch sets the running statistics.
+        running_mean, running_var: (D,).
     """
 
     initialized: Tensor
@@ -29,6 +29,11 @@ class BatchRenorm(nn.Module):
     running_var: Tensor
 
     def __init__(self, dim: int, momentum: float = 0.05) -> None:
+        """
+        Args:
+            dim: D.
+            momentum: weight of a new batch in the running statistics, 0 to 1.
+        """
         super().__init__()
         self.momentum = momentum
         self.register_buffer("initialized", torch.tensor(False))
@@ -36,7 +41,7 @@ class BatchRenorm(nn.Module):
         self.register_buffer("running_var", torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., D) to (..., D), float32."""
+        """Normalize vectors: (..., D), any floating-point type, to (..., D), float32."""
         x = x.float()
         if not self.training:
             return (x - self.running_mean) / self.running_var.sqrt()
@@ -50,6 +55,7 @@ class BatchRenorm(nn.Module):
 
     @torch.no_grad()
     def _update_running_stats(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the running statistics, (D,) each, towards those of a batch, unless these hold NaN or Inf."""
         if not (mean.isfinite().all() and variance.isfinite().all()):
             return
         momentum = self.momentum if self.initialized else 1.0
@@ -59,7 +65,7 @@ class BatchRenorm(nn.Module):
 
 
 def _mean_over_processes(x: Tensor) -> Tensor:
-    """Mean over processes that gradients flow back through; any shape."""
+    """Mean over all processes, with gradients; any shape."""
     if distributed.world_size() == 1:
         return x
     return distributed.differentiable_sum(x) / distributed.world_size()

@@ -1,49 +1,78 @@
-"""The model of the paper, whatever the modality: encoder, quantiser, decoder (van den Oord et al. 2017)."""
+"""VQ-VAE of any modality: encoder, vector quantizer, decoder (van den Oord et al. 2017)."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from speechvq.quantizer import VectorQuantizer
+from speechvq.quantizer import QuantizerOutput
+
+
+class Quantizer(Protocol):
+    """A `VectorQuantizer`, or several that act as one."""
+
+    def __call__(self, vectors: Tensor) -> QuantizerOutput: ...
+    def lookup(self, codes: Tensor) -> Tensor: ...
+
+
+class LikelihoodDecoder(Protocol):
+    """A decoder whose `nll(x, vectors, *condition)` is -log p(x), nats per dimension of x, ()."""
+
+    @property
+    def nll(self) -> Callable[..., Tensor]: ...
 
 
 class Losses(NamedTuple):
-    """What one batch costs, and what it showed."""
+    """Losses of one batch, and the code usage."""
 
-    total: Tensor  # (), what is minimised: eq. 3 divided by the number of dimensions of x
-    nats: Tensor  # (), -log p(x | z_q) a dimension of x; first term of eq. 3
+    total: Tensor  # (), the training loss: eq. 3 divided by the number of dimensions of x
+    nats: Tensor  # (), -log p(x | z_q), nats per dimension of x; first term of eq. 3
     quantizer: Tensor  # (), codebook and commitment terms of eq. 3
-    usage: Tensor  # (K,), code counts of the batch
+    usage: Tensor  # (K,), how often each code was chosen in the batch
 
 
 class VQVAE(nn.Module):
-    """Encoder, quantiser and decoder as three visible parts.
+    """Encoder, vector quantizer and decoder.
 
-    A modality brings an encoder, x to (B, ..., D), and a decoder with `nats(x, vectors, *condition)`, the
-    negative log-likelihood of x in nats a dimension; the rest is here.
+    A subclass provides the modules and implements `decode`. A condition is a tensor (B, ...) that the decoder
+    takes besides the vectors, for example speaker numbers.
     """
 
-    def __init__(self, encoder: nn.Module, quantizer: VectorQuantizer, decoder: nn.Module) -> None:
+    encoder: nn.Module
+    quantizer: Quantizer
+    decoder: LikelihoodDecoder
+
+    def __init__(self, encoder: nn.Module, quantizer: Quantizer, decoder: LikelihoodDecoder) -> None:
+        """
+        Args:
+            encoder: x (B, ...) to vectors (B, N..., D).
+            quantizer: vectors to codebook entries.
+            decoder: likelihood of x given the entries.
+        """
         super().__init__()
         self.encoder, self.quantizer, self.decoder = encoder, quantizer, decoder
 
     def forward(self, x: Tensor, *condition: Tensor) -> Losses:
-        """The loss of eq. 3 for a batch: x (B, ...) and what the decoder is told besides, (B, ...) each.
+        """Losses of a batch x, (B, ...), given the decoder's conditions, (B, ...) each.
 
-        In eq. 3 the likelihood is of all of x and the quantiser's terms are means over its vectors. Nats a
-        dimension therefore go with the terms divided by the dimensions. It matters: with their full weight
-        beside nats a dimension, the commitment draws all vectors together before the decoder has found a use
-        for them.
+        In eq. 3 the likelihood covers all dimensions of x, and the quantizer terms are means over the vectors
+        of x. The total is eq. 3 divided by the number of dimensions, so the quantizer terms are divided too.
+        With their full weight beside nats per dimension, the commitment loss pulls all vectors to one point
+        before the decoder has learned to use them.
         """
-        quantised = self.quantizer(self.encoder(x))
-        nats = self.decoder.nll(x, quantised.vectors, *condition)
-        total = nats + quantised.loss / x[0].numel()
-        return Losses(total, nats.detach(), quantised.loss.detach(), quantised.usage)
+        quantized = self.quantizer(self.encoder(x))
+        nats = self.decoder.nll(x, quantized.vectors, *condition)
+        total = nats + quantized.loss / x[0].numel()
+        return Losses(total, nats.detach(), quantized.loss.detach(), quantized.usage)
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes of x: (B, ...) to (B, N...), int64."""
         return self.quantizer(self.encoder(x)).codes
 
+    def decode(self, codes: Any, /, *condition: Any, **options: Any) -> Any:
+        """Data of codes (B, N...), given the decoder's conditions. Every modality has its own `decode`."""
+        raise NotImplementedError
+
     def nll(self, x: Tensor, codes: Tensor, *condition: Tensor) -> Tensor:
-        """-log p(x | codes, condition) a dimension of x, (): also of codes that are not x's own."""
+        """-log p(x | codes, condition), nats per dimension of x, (). The codes may be those of other data."""
         return self.decoder.nll(x, self.quantizer.lookup(codes), *condition)

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from speechvq.config import QuantizerConfig
 from speechvq.quantizer import VectorQuantizer
 from timing import REPEATS, in_turn, one_thread, rounds, write_part
 
@@ -48,7 +47,7 @@ def measure(name: str, codes: int, dim: int, count: int, repeats: int = 2 * REPE
     from vector_quantize_pytorch import VectorQuantize
 
     vectors = torch.randn(count, dim)
-    ours = VectorQuantizer(QuantizerConfig(codes, dim, "ema")).train()
+    ours = VectorQuantizer(codes, dim, codebook="ema").train()
     theirs = VectorQuantize(
         dim, codebook_size=codes, decay=0.99, commitment_weight=0.25, kmeans_init=False
     ).train()

@@ -17,7 +17,7 @@ class Codebooks(nn.Module):
     def __init__(self, config: QuantizerConfig, count: int) -> None:
         super().__init__()
         self.config = config
-        self.quantizers = nn.ModuleList(VectorQuantizer(config) for _ in range(count))
+        self.quantizers = nn.ModuleList(VectorQuantizer.from_config(config) for _ in range(count))
 
     def forward(self, vectors: Tensor) -> QuantizerOutput:
         """Quantise (..., G, D), and in training mode learn."""

@@ -36,7 +36,7 @@ class ImageVQ(VQVAE):
                 BatchRenorm(count * dim),
                 nn.Unflatten(-1, (count, dim)),
             ),
-            Codebooks(config.quantizer, count) if separate else VectorQuantizer(config.quantizer),
+            Codebooks(config.quantizer, count) if separate else VectorQuantizer.from_config(config.quantizer),
             Decoder(config.autoencoder, count * dim),
         )
         self.config = config

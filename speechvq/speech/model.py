@@ -52,6 +52,7 @@ class SpeechVQ(VQVAE):
     """
 
     encoder: Encoder
+    quantizer: VectorQuantizer
     decoder: Decoder
     speaker_f0: Tensor
 
@@ -64,7 +65,7 @@ class SpeechVQ(VQVAE):
         mulaw = MuLawCodec(config.preemphasis, config.wavenet.mulaw_bins)
         super().__init__(
             Encoder(config.encoder, config.quantizer.dim, mulaw),
-            VectorQuantizer(config.quantizer),
+            VectorQuantizer.from_config(config.quantizer),
             Decoder(config, len(speakers), mulaw),
         )
         self.config, self.speakers = config, tuple(speakers)

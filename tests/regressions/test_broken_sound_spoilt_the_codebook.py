@@ -3,13 +3,12 @@
 import pytest
 import torch
 
-from speechvq.config import QuantizerConfig
 from speechvq.quantizer import VectorQuantizer
 
 
 @pytest.mark.parametrize("mode", ["loss", "ema"])
 def test_the_codebook_survives(mode: str) -> None:
-    quantizer = VectorQuantizer(QuantizerConfig(8, 3, mode))  # type: ignore[arg-type]
+    quantizer = VectorQuantizer(8, 3, codebook=mode)  # type: ignore[arg-type]
     for batch in (torch.full((9, 3), torch.nan), torch.randn(9, 3), torch.full((9, 3), torch.inf)):
         quantizer(batch)
     assert all(tensor.isfinite().all() for tensor in quantizer.state_dict().values())

@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from speechvq.config import QuantizerConfig
 from speechvq.quantizer import VectorQuantizer
 from speechvq.vqvae import VQVAE
 
@@ -18,7 +17,7 @@ class Doubling(nn.Module):
 
 def model(codebook: str = "loss") -> VQVAE:
     torch.manual_seed(0)
-    quantizer = VectorQuantizer(QuantizerConfig(6, 3, codebook))  # type: ignore[arg-type]
+    quantizer = VectorQuantizer(6, 3, codebook=codebook)  # type: ignore[arg-type]
     return VQVAE(nn.Linear(3, 3), quantizer, Doubling())
 
 
