@@ -11,15 +11,19 @@ from speechvq.quantizer import QuantizerOutput
 class Quantizer(Protocol):
     """A `VectorQuantizer`, or several that act as one."""
 
-    def __call__(self, vectors: Tensor) -> QuantizerOutput: ...
-    def lookup(self, codes: Tensor) -> Tensor: ...
+    def __call__(self, vectors: Tensor) -> QuantizerOutput:
+        """Quantize vectors (..., D)."""
+
+    def lookup(self, codes: Tensor) -> Tensor:
+        """Codebook entries of codes (...), (..., D)."""
 
 
 class LikelihoodDecoder(Protocol):
-    """A decoder whose `nll(x, vectors, *condition)` is -log p(x), nats per dimension of x, ()."""
+    """A decoder that gives the likelihood of data."""
 
     @property
-    def nll(self) -> Callable[..., Tensor]: ...
+    def nll(self) -> Callable[..., Tensor]:
+        """Method (x, vectors, *condition): -log p(x | vectors, condition), nats per dimension of x, ()."""
 
 
 class Losses(NamedTuple):
