@@ -24,12 +24,14 @@ def decimal(value: float | None) -> str:
     return number(value, 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3)
 
 
-def interval(bounds: tuple[float, float] | None, *, as_percent: bool = False) -> str:
-    """Bounds as "0.314 to 0.372", or as "24.4 to 30.0 %"; "-" for NaN and None."""
+def interval(bounds: tuple[float, float] | None, *, as_percent: bool = False, digits: int = 1) -> str:
+    """Bounds as "0.314 to 0.372", or as "24.4 to 30.0 %" with `digits` decimals; "-" for NaN and None."""
     if bounds is None or not all(map(math.isfinite, bounds)):
         return MISSING
     low, high = bounds
-    return f"{100 * low:.1f} to {100 * high:.1f} %" if as_percent else f"{decimal(low)} to {decimal(high)}"
+    if as_percent:
+        return f"{100 * low:.{digits}f} to {100 * high:.{digits}f} %"
+    return f"{decimal(low)} to {decimal(high)}"
 
 
 def align(rows: Sequence[Sequence[str]], *, left: int) -> str:

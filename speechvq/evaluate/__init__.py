@@ -1,30 +1,30 @@
-"""`python -m speechvq.evaluate SUBJECT`: measure something; a module for each subject."""
+"""`python -m speechvq.evaluate SUBJECT`: metrics of models, codes and recordings; one module per subject."""
 
 import importlib
 import sys
 from collections.abc import Sequence
 
 SUBJECTS = {
-    "conversion": "did the voice change, and did the sentence stay?",
-    "purity": "are the codes phonemes?",
-    "codebook": "which codes are used, for how long, and what they cost",
-    "speakers": "how much of a voice is left in the codes?",
-    "alignments": "how near are the phones' boundaries to those of a reference?",
-    "abx": "are sounds of one phone nearer to one another than to another's?",
-    "likelihood": "how many bits a sub-pixel do held-out pictures take?",
-    "prior": "bits a code of a prior, beside n-grams",
-    "generation": "are generated codes and sounds like real ones?",
-    "rollout": "is what is imagined like what is really seen?",
-    "baselines": "what units must beat, at one number of codes and one rate",
+    "conversion": "speaker similarity, F0 and intelligibility of converted speech",
+    "purity": "phone purity and PNMI of codes against phone alignments",
+    "codebook": "codebook usage, code durations and bit rate",
+    "speakers": "speaker information in codes",
+    "alignments": "phone boundary errors against a reference",
+    "abx": "ABX phone discriminability of codes or features",
+    "likelihood": "bits per dimension of held-out images",
+    "prior": "bits per code of a prior, beside n-grams",
+    "generation": "generated codes and audio compared with real speech",
+    "rollout": "quality of the videos that a video prior samples",
+    "baselines": "phone purity of baseline units at the same codebook size and rate",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure a subject by its name; without one, list them. Exit code 0, or 2 for a user's mistake."""
+    """Run a subject by its name, or list all of them. Exit code 0, or 2 for a user's mistake."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: speechvq.evaluate SUBJECT ...   (SUBJECT --help shows its flags)\n")
-        print("\n".join(f"  {name:<12}{what}" for name, what in SUBJECTS.items()))
+        print("\n".join(f"  {name:<12}{summary}" for name, summary in SUBJECTS.items()))
         return 0
     if arguments[0] not in SUBJECTS:
         print(

@@ -1,4 +1,4 @@
-"""The utterances of a codes directory whose phones are known, and what does not fit together."""
+"""The utterances of a codes directory that have phone alignments, and checks that both belong together."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -8,19 +8,25 @@ from speechvq.data.codes_directory import CodesDirectory
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.metrics.units.purity import LabeledCodes, PurityScore
+from speechvq.results.units import PurityCorpus, PurityMetrics, PurityResult
 from speechvq.runtime.progress import progress
 
-_LATE = 0.25  # seconds that phones may go on after the last code
-_MANY_DROPPED = 0.2
+_LATE = 0.25  # s that phones may continue after the last code before a warning
+_MANY_DROPPED = 0.2  # fraction of codes outside of phones that leads to a warning
 
 
 class AlignedCodes:
-    """Utterances that have both codes and phones, and how many lack what."""
+    """Utterances that have both codes and phones, and counts of those that lack either."""
 
     def __init__(
         self, codes: CodesDirectory, alignments: AlignmentDirectory, manifest: Mapping[str, Utterance]
     ) -> None:
         """
+        Args:
+            codes: of any model.
+            alignments: of any utterances.
+            manifest: utterances by name; may be empty.
+
         Raises:
             UserError: no utterance has both.
         """
@@ -37,7 +43,7 @@ class AlignedCodes:
             )
 
     def read(self) -> Iterator[LabeledCodes]:
-        """Every utterance, one by one."""
+        """Iterate over all utterances, one at a time."""
         rate = self.codes.frame_rate_hz
         self.num_late = 0
         for name in progress(self.names, total=len(self.names), label="score", unit="utterances"):
@@ -51,11 +57,11 @@ class AlignedCodes:
         return LabeledCodes(self.codes.read(name), self.alignments.read(name), speaker)
 
     def describe(self) -> str:
-        """What is scored, and what is not."""
-        codes, counts = self.codes, len(self.names)
+        """Which utterances are scored and which are not, as text."""
+        codes, count = self.codes, len(self.names)
         lines = [
-            f"{codes.path}: {counts} utterances with phones, {codes.num_codes} codes, "
-            f"{codes.frame_rate_hz:g} a second"
+            f"{codes.path}: {count} utterances with phones, {codes.num_codes} codes, "
+            f"{codes.frame_rate_hz:g} per second"
         ]
         if self.missing:
             lines.append(f"left out: {len(self.missing)} without an alignment, for example {self.missing[0]}")
@@ -65,31 +71,42 @@ class AlignedCodes:
             lines.append(f"not in the manifest, so not in the held-out map: {len(self.without_speaker)}")
         return "\n".join(lines)
 
+    def check_scored(self, score: PurityScore) -> None:
+        """
+        Raises:
+            UserError: no frame was scored.
+        """
+        if not score.metrics["frames"]:
+            raise UserError(
+                f"{self.codes.path}: no code lies within a phone; check frame_rate_hz against the alignments"
+            )
+
     def warn(self, score: PurityScore) -> None:
-        """Say on stderr what looks as if codes and alignments did not belong together."""
+        """Print on stderr what suggests that codes and alignments do not belong together."""
         frames, dropped = score.metrics["frames"] or 0, score.metrics["dropped_frames"] or 0
         if dropped > _MANY_DROPPED * (frames + dropped):
-            share = f"{100 * dropped / (frames + dropped):.0f} % of the codes are in no phone"
-            print(f"{self.codes.path}: {share}; is frame_rate_hz right?", file=sys.stderr)
+            outside = f"{100 * dropped / (frames + dropped):.0f} % of the codes lie outside of phones"
+            print(f"{self.codes.path}: {outside}; check frame_rate_hz", file=sys.stderr)
         if self.num_late:
-            count = f"in {self.num_late} of {len(self.names)} utterances phones go on after the last code"
-            print(f"{self.codes.path}: {count}; is frame_rate_hz right?", file=sys.stderr)
+            late = f"in {self.num_late} of {len(self.names)} utterances phones continue after the last code"
+            print(f"{self.codes.path}: {late}; check frame_rate_hz", file=sys.stderr)
 
-    def content(self, scores: Mapping[str, PurityScore]) -> dict[str, object]:
-        """Every number, for JSON: figures by protocol, their intervals, and what was scored."""
-        return {
-            **{protocol: score.metrics for protocol, score in scores.items()},
-            "intervals": {protocol: score.intervals for protocol, score in scores.items()},
-            "corpus": {
-                "codes": str(self.codes.path),
-                "alignments": str(self.alignments.path),
-                "frame_rate_hz": self.codes.frame_rate_hz,
-                "num_codes": self.codes.num_codes,
-                "utterances": len(self.names),
-                "without_alignment": self.missing,
-                "without_codes": self.unused,
-                "without_speaker": self.without_speaker,
-                "phones_after_the_last_code": self.num_late,
-                "phones": list(scores["all"].phones),
-            },
-        }
+    def result(self, scores: Mapping[str, PurityScore]) -> PurityResult:
+        """The scores by protocol and what was scored, for JSON."""
+        return PurityResult(
+            all=PurityMetrics.from_json(scores["all"].metrics),
+            edges_trimmed=PurityMetrics.from_json(scores["edges_trimmed"].metrics),
+            intervals={protocol: score.intervals for protocol, score in scores.items()},
+            corpus=PurityCorpus(
+                codes=str(self.codes.path),
+                alignments=str(self.alignments.path),
+                frame_rate_hz=self.codes.frame_rate_hz,
+                num_codes=self.codes.num_codes,
+                utterances=len(self.names),
+                without_alignment=self.missing,
+                without_codes=self.unused,
+                without_speaker=self.without_speaker,
+                phones_after_the_last_code=self.num_late,
+                phones=list(scores["all"].phones),
+            ),
+        )

@@ -1,4 +1,4 @@
-"""Which speech units are fitted on, and which they are scored on."""
+"""Which utterances units are fitted on, and which they are scored on."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,19 +14,19 @@ from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.runtime.progress import progress
 
-_SHOWN = 5  # names in a message
+_MAX_NAMES = 5  # in a message
 
 
 class AlignedSpeech(NamedTuple):
-    """The utterances of a split whose phones are known."""
+    """The utterances of a split that have a phone alignment."""
 
     utterances: list[Utterance]
-    phones: list[list[Interval]]  # of each
-    missing: list[str]  # utterances of the split that have no alignment
+    phones: list[list[Interval]]  # of each utterance
+    missing: list[str]  # utterances of the split without an alignment
 
 
 def training_utterances(utterances: Sequence[Utterance], seconds: float) -> list[Utterance]:
-    """Utterances of the split train, drawn by a fixed seed until they are `seconds` long, or all.
+    """Utterances of split train, drawn with a fixed seed until they last `seconds`, or all.
 
     Raises:
         UserError: there is no such split.
@@ -35,43 +35,43 @@ def training_utterances(utterances: Sequence[Utterance], seconds: float) -> list
     if not train:
         raise UserError("the manifest has no split train to fit units on; prepare the corpus with one")
     drawn = [train[i] for i in np.random.default_rng(0).permutation(len(train))]
-    before = np.cumsum([0.0, *(u.seconds for u in drawn[:-1])])
-    return [u for u, start in zip(drawn, before) if start < seconds]
+    starts = np.cumsum([0.0, *(u.seconds for u in drawn[:-1])])
+    return [u for u, start in zip(drawn, starts) if start < seconds]
 
 
 def aligned_speech(
     utterances: Sequence[Utterance], split: str, alignments: AlignmentDirectory, *, where: Path
 ) -> AlignedSpeech:
-    """The aligned utterances of a split; names on stderr those that have no alignment.
+    """The aligned utterances of a split; names on stderr the utterances without an alignment.
 
     Args:
         utterances: of the manifest.
-        split: for example test.
+        split: for example "test".
         alignments: of any utterances.
         where: the manifest, for messages.
 
     Raises:
-        UserError: nothing in the split, nothing of it aligned, or an alignment cannot be read.
+        UserError: the split is empty, none of it is aligned, or an alignment cannot be read.
     """
     chosen = [u for u in utterances if u.split == split]
     if not chosen:
-        there = ", ".join(sorted({u.split for u in utterances}))
-        raise UserError(f"{where}: no utterances in split '{split}'; there are {there}")
-    known = [u for u in chosen if u.utt in alignments.places]
-    if not known:
+        splits = ", ".join(sorted({u.split for u in utterances}))
+        raise UserError(f"{where}: no utterances in split '{split}'; there are {splits}")
+    aligned = [u for u in chosen if u.utt in alignments.places]
+    if not aligned:
         raise UserError(
             f"{alignments.path}: no alignment of the {len(chosen)} utterances in split '{split}'; "
             f"name each as its utterance, for example {chosen[0].utt}.lab"
         )
     missing = [u.utt for u in chosen if u.utt not in alignments.places]
     if missing:
-        more = ", ..." if len(missing) > _SHOWN else ""
-        names = ", ".join(missing[:_SHOWN])
+        more = ", ..." if len(missing) > _MAX_NAMES else ""
+        names = ", ".join(missing[:_MAX_NAMES])
         print(f"no alignment of {len(missing)} of {len(chosen)} utterances: {names}{more}", file=sys.stderr)
-    return AlignedSpeech(known, [alignments.read(u.utt) for u in known], missing)
+    return AlignedSpeech(aligned, [alignments.read(u.utt) for u in aligned], missing)
 
 
 def read_waveforms(utterances: Sequence[Utterance], *, label: str) -> Iterator[np.ndarray]:
-    """Their samples, (T,) each at 16 kHz, one by one."""
+    """The waveform of each utterance, (T,) at 16 kHz, with a progress bar named `label`."""
     for utterance in progress(utterances, total=len(utterances), label=label, unit="utterances"):
         yield read_waveform(utterance.path)

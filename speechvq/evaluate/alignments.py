@@ -1,7 +1,6 @@
-"""`python -m speechvq.evaluate alignments`: how near are the phones' boundaries to those of a reference?"""
+"""`python -m speechvq.evaluate alignments`: how accurate are phone boundaries against a reference?"""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,13 +9,8 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import align, number, percent
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
-from speechvq.metrics.units.boundaries import (
-    BoundaryErrors,
-    BoundarySummary,
-    boundary_errors,
-    summarize_boundaries,
-)
+from speechvq.metrics.units.boundaries import boundary_errors, summarize_boundaries
+from speechvq.results.alignments import AlignmentsResult
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -47,42 +41,34 @@ def _work(arguments: argparse.Namespace) -> None:
         figures = summarize_boundaries(compared)
     except ValueError as error:
         raise UserError(f"{arguments.alignments}: {error}; are both of the 39 phones of CMUdict?") from error
-    missing = len(reference) - len(both)
-    print(_table(figures, compared, missing=missing, extra=len(found) - len(both)))
+    result = AlignmentsResult(
+        utterances=len(compared),
+        missing_utterances=len(reference) - len(both),
+        boundaries=sum(each.total for each in compared),
+        boundaries_compared=sum(len(each.errors) for each in compared),
+        figures={each.name: each for each in figures},
+    )
+    print(alignments_table(result, extra=len(found) - len(both)))
     if arguments.json:
-        _write_json(arguments.json, figures, compared, missing)
+        result.save(arguments.json)
 
 
-def _table(
-    figures: Sequence[BoundarySummary], compared: Sequence[BoundaryErrors], *, missing: int, extra: int
-) -> str:
-    rows = [["", "measured", "95 % interval", "evenly spread"]]
-    for figure in figures:
+def alignments_table(result: AlignmentsResult, *, extra: int) -> str:
+    """Boundary errors as text, beside those of phones of equal duration.
+
+    Args:
+        result: what is shown.
+        extra: how many utterances have no reference.
+    """
+    rows = [["", "value", "95 % CI", "equal durations"]]
+    for figure in result.figures.values():
         show = percent if figure.unit == "%" else (lambda value: f"{number(value, 1)} ms")
         interval = f"{show(figure.low)} to {show(figure.high)}"
         rows.append([figure.label, show(figure.value), interval, show(figure.baseline)])
-    count, total = sum(len(each.errors) for each in compared), sum(each.total for each in compared)
     notes = (
-        f"{count} of {total} boundaries of {len(compared)} utterances: same phones on both sides",
-        f"{missing} utterances of the reference are missing, {extra} are not in it",
-        "evenly spread: the same phones, all equally long",
+        f"{result.boundaries_compared} of {result.boundaries} boundaries of {result.utterances} utterances "
+        "compared: those between the same two phones",
+        f"{result.missing_utterances} utterances of the reference are missing, {extra} are not in it",
+        "equal durations: the same phones, all of the same length; 95 % CI: bootstrap over utterances",
     )
     return "\n".join([align(rows, left=1), *notes])
-
-
-def _write_json(
-    path: Path, figures: Sequence[BoundarySummary], compared: Sequence[BoundaryErrors], missing: int
-) -> None:
-    content = {
-        "utterances": len(compared),
-        "missing_utterances": missing,
-        "boundaries": sum(each.total for each in compared),
-        "boundaries_compared": sum(len(each.errors) for each in compared),
-        "figures": {f.name: f._asdict() | {"baseline": _known(f.baseline)} for f in figures},
-    }
-    write_bytes(path, json.dumps(content, indent=1, allow_nan=False).encode())
-
-
-def _known(value: float) -> float | None:
-    """None for NaN, which JSON does not have."""
-    return value if value == value else None

@@ -1,16 +1,15 @@
-"""`python -m speechvq.evaluate codebook`: which codes are used, for how long, and what they cost."""
+"""`python -m speechvq.evaluate codebook`: codebook usage, code durations and bit rate."""
 
 import argparse
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, percent
 from speechvq.data.codes_directory import open_codes
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
-from speechvq.metrics.units.codebook import CodebookScore, score_codebook
+from speechvq.metrics.units.codebook import score_codebook
+from speechvq.results.units import CodebookMetrics, CodebookResult
 from speechvq.runtime.progress import progress
 
 
@@ -37,52 +36,60 @@ def _work(arguments: argparse.Namespace) -> None:
         raise
     except ValueError as error:
         raise UserError(f"{codes.path}: {error}") from error
-    print(codebook_table(str(codes.path), codes.frame_rate_hz, score))
+    result = CodebookResult(
+        CodebookMetrics.from_json(score.metrics),
+        score.intervals,
+        score.counts.tolist(),
+        score.run_lengths.tolist(),
+    )
+    print(codebook_table(str(codes.path), codes.frame_rate_hz, result))
     if arguments.json:
-        content = {
-            **score.metrics,
-            "intervals": score.intervals,
-            "counts": score.counts.tolist(),
-            "run_lengths": score.run_lengths.tolist(),
-        }
-        write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())
+        result.save(arguments.json)
 
 
-def codebook_table(name: str, frame_rate: float, score: CodebookScore) -> str:
-    """How a codebook is used, beside what random order and equal use would give."""
-    figures = score.metrics
-    counts = f"{figures['utterances']} utterances, {figures['frames']} codes, {frame_rate:g} a second"
+def codebook_table(name: str, frame_rate: float, result: CodebookResult) -> str:
+    """Codebook usage as text, beside the values for uniform use and for codes in random order.
 
-    def row(label: str, key: str, baseline: str, share: bool = False) -> MetricRow:
-        value = _percent(figures[key]) if share else decimal(figures[key])
-        return MetricRow(label, value, interval(score.intervals.get(key), as_percent=share), (baseline,))
+    Args:
+        name: of the codes.
+        frame_rate: codes per second.
+        result: what is shown.
+    """
+    metrics = result.metrics
+    uniform = f"{decimal(metrics.bitrate_max)} uniform"
 
-    most, alike = decimal(figures["bitrate_max"]), 100 / (figures["num_codes"] or 1)
+    def row(label: str, key: str, baseline: str = "", *, as_percent: bool = False) -> MetricRow:
+        value = getattr(metrics, key)
+        text = percent(value, 1) if as_percent else decimal(value)
+        return MetricRow(label, text, interval(result.intervals.get(key), as_percent=as_percent), (baseline,))
+
     rows = [
-        row("codes that occur", "active_codes", f"{figures['num_codes']} at most"),
-        row("most frequent code", "most_frequent_code_fraction", f"{alike:.1f} % alike", True),
-        row("perplexity", "perplexity", f"{figures['num_codes']} alike"),
-        row("bit/s", "bitrate_entropy", f"{most} alike"),
+        row("active codes", "active_codes", f"{metrics.num_codes} at most"),
         row(
-            "a code stays, ms",
-            "mean_code_duration_ms",
-            f"{decimal(figures['shuffled_mean_code_duration_ms'])} shuffled",
+            "most frequent code (% of frames)",
+            "most_frequent_code_fraction",
+            f"{percent(1 / metrics.num_codes, 1)} uniform",
+            as_percent=True,
         ),
-        row("  median", "median_code_duration_ms", ""),
-        row("  longest", "longest_code_duration_ms", ""),
-        row("codes a second, repeats left out", "deduplicated_rate_hz", _shuffled_rate(figures)),
-        row("bit/s, repeats left out", "deduplicated_bitrate", ""),
+        row("perplexity", "perplexity", f"{metrics.num_codes} uniform"),
+        row("bit rate (bit/s)", "bitrate_entropy", uniform),
+        row(
+            "mean code duration (ms)",
+            "mean_code_duration_ms",
+            f"{decimal(metrics.shuffled_mean_code_duration_ms)} shuffled",
+        ),
+        row("median code duration (ms)", "median_code_duration_ms"),
+        row("longest code duration (ms)", "longest_code_duration_ms"),
+        row(
+            "deduplicated code rate (Hz)",
+            "deduplicated_rate_hz",
+            f"{decimal(metrics.shuffled_deduplicated_rate_hz)} shuffled",
+        ),
+        row("deduplicated bit rate (bit/s)", "deduplicated_bitrate"),
     ]
     notes = (
-        "alike: if every code were equally frequent; shuffled: the same codes in random order",
-        "perplexity and codes that occur are of all utterances together; intervals: 95 %, by resampling them",
+        "uniform: all codes equally frequent; shuffled: the same codes in random order",
+        "deduplicated: a run of equal codes counts once; 95 % CI: bootstrap over utterances",
     )
+    counts = f"{metrics.utterances} utterances, {metrics.frames} codes, {frame_rate:g} per second"
     return "\n".join([metric_table(f"{name}: {counts}", ("baseline",), rows), "", *notes])
-
-
-def _shuffled_rate(figures: Mapping[str, float | int | None]) -> str:
-    return f"{decimal(figures['shuffled_deduplicated_rate_hz'])} shuffled"
-
-
-def _percent(fraction: float | None) -> str:
-    return percent(fraction, 1)

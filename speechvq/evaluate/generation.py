@@ -5,11 +5,9 @@ real speech scores; uniform codes show what nothing scores. Give codes that were
 """
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -24,26 +22,16 @@ from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.data.conversions import read_reference_audio
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
 from speechvq.metrics.units.code_statistics import (
     code_divergences,
     jensen_shannon,
     most_likely_phones,
     run_lengths,
 )
+from speechvq.results.generation import GenerationResult, GenerationRow
 from speechvq.runtime.progress import progress
 
 REFERENCES = 10  # recordings by which a voice is known
-
-
-class Row(NamedTuple):
-    """A line of the table; NaN where there is nothing to say."""
-
-    label: str
-    unit: str
-    generated: float
-    real: float
-    chance: float
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -86,11 +74,7 @@ def _work(arguments: argparse.Namespace) -> None:
         f"{len(made)} generated strings, {sum(map(len, made))} codes; {len(real)} real ones\n{_table(rows)}"
     )
     if arguments.json:
-        cells = [
-            {k: v if isinstance(v, str) or math.isfinite(v) else None for k, v in r._asdict().items()}
-            for r in rows
-        ]
-        write_bytes(arguments.json, json.dumps({"rows": cells}, indent=1, allow_nan=False).encode())
+        GenerationResult(rows).save(arguments.json)
 
 
 def _check_same(one: CodesDirectory, other: CodesDirectory) -> None:
@@ -106,21 +90,23 @@ def _check_same(one: CodesDirectory, other: CodesDirectory) -> None:
         )
 
 
-def _codes(made: Sequence[np.ndarray], real: Sequence[np.ndarray], directory: CodesDirectory) -> list[Row]:
+def _codes(
+    made: Sequence[np.ndarray], real: Sequence[np.ndarray], directory: CodesDirectory
+) -> list[GenerationRow]:
     """Which codes, which pairs, for how long."""
     found, milliseconds = code_divergences(made, real, directory.num_codes), 1000 / directory.frame_rate_hz
     rows = [
-        Row(f"{name} away from real ones", "bits", each["generated"], each["real"], each["uniform"])
+        GenerationRow(f"{name} away from real ones", "bits", each["generated"], each["real"], each["uniform"])
         for name, each in found.items()
     ]
     lengths = (milliseconds * float(run_lengths(strings).mean()) for strings in (made, real))
     uniform = milliseconds / (1 - 1 / directory.num_codes) if directory.num_codes > 1 else math.nan
-    return [*rows, Row("a code stays", "ms", *lengths, uniform)]
+    return [*rows, GenerationRow("a code stays", "ms", *lengths, uniform)]
 
 
 def _phones(
     made: Sequence[np.ndarray], real: Sequence[CodeString], directory: CodesDirectory, alignments: Path
-) -> list[Row]:
+) -> list[GenerationRow]:
     """Phones and their durations through the map of codes to phones that the real strings give."""
     aligned, rate = open_alignments(alignments), directory.frame_rate_hz
     known = [string for string in real if string.utt in aligned.places]
@@ -138,13 +124,13 @@ def _phones(
     ]
     true = float(np.mean([1000 * (each.end - each.start) for every in intervals for each in every]))
     return [
-        Row("phones, by the map, away from real ones", "bits", shares[0], 0.0, shares[1]),
-        Row("a phone lasts, by the map", "ms", *means),
-        Row("a phone lasts, by the alignments", "ms", math.nan, true, math.nan),
+        GenerationRow("phones, by the map, away from real ones", "bits", shares[0], 0.0, shares[1]),
+        GenerationRow("a phone lasts, by the map", "ms", *means),
+        GenerationRow("a phone lasts, by the alignments", "ms", math.nan, true, math.nan),
     ]
 
 
-def _voices(sounds: Path, utterances: Sequence[Utterance]) -> list[Row]:
+def _voices(sounds: Path, utterances: Sequence[Utterance]) -> list[GenerationRow]:
     """How many sounds are heard as the voice they were generated for."""
     from speechvq.metrics.speaker_classifier import SpeakerClassifier
 
@@ -175,10 +161,10 @@ def _voices(sounds: Path, utterances: Sequence[Utterance]) -> list[Row]:
         else math.nan
         for each in (made, held_out)
     ]
-    return [Row(f"heard as its voice, of {len(by_voice)}", "%", *shares, 1 / len(by_voice))]
+    return [GenerationRow(f"heard as its voice, of {len(by_voice)}", "%", *shares, 1 / len(by_voice))]
 
 
-def _table(rows: Sequence[Row]) -> str:
+def _table(rows: Sequence[GenerationRow]) -> str:
     digits = {"bits": 3, "ms": 1}
     lines = [["", "generated", "real", "chance", ""]]
     for row in rows:

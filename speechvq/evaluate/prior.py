@@ -1,11 +1,10 @@
-"""`python -m speechvq.evaluate prior`: bits a code on held-out speech, beside uniform codes and n-grams.
+"""`python -m speechvq.evaluate prior`: bits per code of held-out speech, beside uniform codes and n-grams.
 
-The n-grams are fitted on the codes that the prior was trained on, by modified Kneser-Ney smoothing.
+The n-grams are fitted to the training codes of the prior with modified Kneser-Ney smoothing.
 """
 
 import argparse
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,16 +17,17 @@ from speechvq.config import SequencePriorRun, read_run
 from speechvq.data.code_strings import CodeString, other_speakers, read_strings, speaker_numbers
 from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
 from speechvq.metrics.units.code_length import CodeLength, code_length
+from speechvq.results.prior import PriorResult
 from speechvq.runtime.progress import progress
 
 if TYPE_CHECKING:
     from speechvq.priors.sequence.prior import SequencePrior
 
 ORDERS = {"uniform": 0, "unigram": 1, "bigram": 2, "trigram": 3, "4-gram": 4}
-FIT_CODES = 10_000_000  # of the training split that n-grams count, spread over it; bounds memory
-AT_ONCE = 16  # strings
+MISMATCHED = "prior, mismatched speaker"
+MAX_FIT_CODES = 10_000_000  # that n-grams are fitted to, spread over split train; bounds memory
+BATCH = 16  # strings
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -52,63 +52,63 @@ def _work(arguments: argparse.Namespace) -> None:
     codes, manifest = _data(arguments)
     directory = open_codes(codes)
     if arguments.split == "train":
-        raise UserError("--split train: the prior and the n-grams have learnt it; give dev or test")
+        raise UserError("--split train: the prior and the n-grams were fitted to it; give dev or test")
     strings = read_strings(directory, manifest, ("train", arguments.split))
     from speechvq.priors.sequence.model_directory import load_prior
 
     prior = load_prior(arguments.prior)
     check_codes(prior, directory)
     heldout = [string for string in strings if string.split == arguments.split]
-    lengths = _ngrams(_spread([s.codes for s in strings if s.split == "train"]), heldout, directory)
-    lengths |= _prior(prior, heldout, directory.frame_rate_hz)
-    print(report(lengths, heldout))
+    lengths = _ngram_lengths(_spread([s.codes for s in strings if s.split == "train"]), heldout, directory)
+    lengths |= _prior_lengths(prior, heldout, directory.frame_rate_hz)
+    result = PriorResult(
+        split=arguments.split,
+        utterances=len(heldout),
+        codes=sum(len(s.codes) for s in heldout),
+        models=lengths,
+    )
+    print(prior_table(result))
     if arguments.json:
-        content = {
-            "split": arguments.split,
-            "utterances": len(heldout),
-            "codes": sum(len(s.codes) for s in heldout),
-        }
-        content |= {"models": {name: length._asdict() for name, length in lengths.items()}}
-        write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())
+        result.save(arguments.json)
 
 
 def _data(arguments: argparse.Namespace) -> tuple[Path, Path | None]:
-    """Codes directory and manifest: as given, or what the run was trained on."""
+    """Codes directory and manifest: as given, or those of the run's training."""
     codes, manifest, place = arguments.codes, arguments.manifest, arguments.prior / "config.yaml"
     if (arguments.prior / "model").is_dir() and place.is_file():
         config = read_run(place)
         if not isinstance(config, SequencePriorRun):
             raise UserError(
-                f"{place}: no prior over code sequences; give what `train` made with model.kind: sequence"
+                f"{place}: not a prior over code sequences; give a run trained with model.kind: sequence"
             )
         codes = codes or Path(config.data.codes)
         manifest = manifest or (Path(config.data.manifest) if config.data.manifest else None)
     if codes is None:
-        raise UserError("--codes is needed: a model directory does not tell what it was trained on")
+        raise UserError("--codes is needed: a model directory does not name its training data")
     return codes, manifest
 
 
 def check_codes(prior: "SequencePrior", directory: CodesDirectory) -> None:
-    """Refuse codes that are not written as the prior's are.
+    """Refuse codes of another model than the prior's.
 
     Raises:
-        UserError: other K, rate or codebook.
+        UserError: K, the frame rate or the codebook differ.
     """
     own = prior.code_spec
     theirs = type(own)(directory.num_codes, directory.frame_rate_hz, directory.codebook)
     if own != theirs and (difference := own.difference(theirs)):
         raise UserError(
-            f"{directory.path}: these codes are not the prior's: it has {difference}; encode again"
+            f"{directory.path}: not codes of the prior's model, which has {difference}; encode again"
         )
 
 
 def _spread(strings: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """All strings, or every so many of them."""
-    every = -(-sum(map(len, strings)) // FIT_CODES)
+    """All strings, or every n-th of them, so that about MAX_FIT_CODES codes are left."""
+    every = -(-sum(map(len, strings)) // MAX_FIT_CODES)
     return list(strings[:: max(every, 1)])
 
 
-def _ngrams(
+def _ngram_lengths(
     training: Sequence[np.ndarray], heldout: Sequence[CodeString], directory: CodesDirectory
 ) -> dict[str, CodeLength]:
     from speechvq.priors.sequence.ngram import Ngram
@@ -120,32 +120,35 @@ def _ngrams(
     return lengths
 
 
-def _prior(prior: "SequencePrior", heldout: Sequence[CodeString], frame_rate: float) -> dict[str, CodeLength]:
-    """The prior, and the prior told another speaker where it is told one."""
+def _prior_lengths(
+    prior: "SequencePrior", heldout: Sequence[CodeString], frame_rate: float
+) -> dict[str, CodeLength]:
+    """Code lengths under the prior; for a prior with speakers, also conditioned on a wrong speaker."""
     from speechvq.priors.sequence.sampling import code_nll
 
     numbers = speaker_numbers(heldout, prior.speakers)
-    told = {"prior": numbers}
+    conditions = {"prior": numbers}
     if len(prior.speakers) > 1:
-        told["prior, told another speaker"] = other_speakers(numbers, len(prior.speakers))
+        conditions[MISMATCHED] = other_speakers(numbers, len(prior.speakers))
     lengths = {}
-    for name, speakers in told.items():
-        starts = range(0, len(heldout), AT_ONCE)
+    for name, speakers in conditions.items():
+        starts = range(0, len(heldout), BATCH)
         nats: list[np.ndarray] = []
         for start in progress(starts, total=len(starts), label=name, unit="batches"):
-            part = slice(start, start + AT_ONCE)
+            part = slice(start, start + BATCH)
             nats += code_nll(prior, [s.codes for s in heldout[part]], speakers[part].tolist())
         lengths[name] = code_length(nats, frame_rate)
     return lengths
 
 
-def report(lengths: Mapping[str, CodeLength], heldout: Sequence[CodeString]) -> str:
-    """A row a model, the best n-gram marked, and what the prior saves against it."""
-    best = min((name for name in lengths if name in ORDERS), key=lambda name: lengths[name].bits)
-    rows = [["", "bits a code", "95 % interval", "bits a second"]]
-    for name, length in lengths.items():
+def prior_table(result: PriorResult) -> str:
+    """A row per model, and the difference of the prior to the best n-gram."""
+    best = min((name for name in result.models if name in ORDERS), key=lambda name: result.models[name].bits)
+    rows = [["", "bits per code (down)", "95 % CI", "bits per second"]]
+    for name, length in result.models.items():
         interval = f"{length.low:.3f} to {length.high:.3f}"
         rows.append([name, f"{length.bits:.3f}", interval, f"{length.bits_per_second:.0f}"])
-    codes, saved = sum(len(s.codes) for s in heldout), 1 - lengths["prior"].bits / lengths[best].bits
-    said = f"{100 * abs(saved):.1f} % {'under' if saved >= 0 else 'OVER'} the best n-gram, the {best}"
-    return f"{len(heldout)} utterances, {codes} codes\n{align(rows, left=1)}\nthe prior is {said}"
+    saved = 1 - result.models["prior"].bits / result.models[best].bits
+    difference = f"{100 * abs(saved):.1f} % {'below' if saved >= 0 else 'ABOVE'} the best n-gram ({best})"
+    title = f"{result.utterances} utterances, {result.codes} codes"
+    return f"{title}\n{align(rows, left=1)}\nthe prior is {difference}"

@@ -1,7 +1,6 @@
-"""`python -m speechvq.evaluate purity`: are the codes phonemes? Of any units with any phone alignments."""
+"""`python -m speechvq.evaluate purity`: do the codes correspond to phones? For any units and alignments."""
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,20 +11,19 @@ from speechvq.cli.command import run
 from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, percent
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
-from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
-from speechvq.io.atomic import write_bytes
 from speechvq.metrics.units import contingency
 from speechvq.metrics.units.purity import PurityScore, score_purity
+from speechvq.results.units import PROTOCOLS, PurityMetrics
 
-PURITY_NOTES = (
-    "phone purity: frames that are right when each code stands for its likeliest phone (the paper's mapping",
-    "  accuracy: 49.3 %, one guess 7.2 %); other speakers' map: learnt on half of them, tried on the others",
-    "cluster purity: the same with codes and phones exchanged; PNMI: what a code tells of its phone, of 1",
-    "shuffled: the same codes in random order over the frames; one guess: the most frequent phone everywhere",
-    "intervals: 95 %, by resampling the utterances",
+NOTES = (
+    "phone purity: accuracy when each code predicts its most frequent phone (paper: 49.3 %, majority 7.2 %)",
+    "  held out: the map is fitted on half of the speakers and scored on the others, and the other way round",
+    "cluster purity: accuracy when each phone predicts its most frequent code",
+    "PNMI: mutual information of code and phone over the entropy of the phone",
+    "shuffled: the same codes in random order; majority: the most frequent phone for every frame",
+    "95 % CI: bootstrap over utterances",
 )
-_NAMES = {"all": "All frames", "edges_trimmed": "Silence at the edges trimmed"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,64 +49,53 @@ def _work(arguments: argparse.Namespace) -> None:
     manifest = {u.utt: u for u in read_manifest(arguments.manifest)} if arguments.manifest else {}
     corpus = AlignedCodes(codes, alignments, manifest)
     scores = score_purity(corpus.read(), codes.num_codes, codes.frame_rate_hz)
-    if not scores["all"].metrics["frames"]:
-        raise UserError(f"{codes.path}: no code lies within a phone; does frame_rate_hz fit the alignments?")
+    corpus.check_scored(scores["all"])
     print(corpus.describe(), purity_table(scores), sep="\n\n")
     corpus.warn(scores["all"])
     if arguments.json:
-        write_bytes(arguments.json, json.dumps(corpus.content(scores), indent=1, allow_nan=False).encode())
+        corpus.result(scores).save(arguments.json)
     if arguments.plot:
         _plot(arguments.plot, corpus, scores["all"])
 
 
 def _plot(path: Path, corpus: AlignedCodes, score: PurityScore) -> None:
-    """The matrix of all utterances, and the one in the middle."""
+    """Plot the matrix of phones by codes over all utterances, and the middle utterance by name."""
     from speechvq.plots.units import plot_units
 
     name = corpus.names[len(corpus.names) // 2]
     wave = read_waveform(corpus.manifest[name].path) if name in corpus.manifest else None
-    plot_units(
-        path,
-        score,
-        corpus.labelled(name),
-        wave,
-        title=name,
-        frame_rate=corpus.codes.frame_rate_hz,
-    )
+    plot_units(path, score, corpus.labelled(name), wave, title=name, frame_rate=corpus.codes.frame_rate_hz)
 
 
 def purity_table(scores: Mapping[str, PurityScore]) -> str:
-    """Both protocols, and what the words mean."""
-    parts = [_protocol(_NAMES[protocol], score) for protocol, score in scores.items()]
-    return "\n\n".join([*parts, "\n".join(PURITY_NOTES)])
+    """A table per protocol, and the definitions of the metrics."""
+    tables = [_protocol_table(PROTOCOLS[protocol], score) for protocol, score in scores.items()]
+    return "\n\n".join([*tables, "\n".join(NOTES)])
 
 
-def _protocol(name: str, score: PurityScore) -> str:
-    figures = score.metrics
-    every = (figures["frames"] or 0) + (figures["dropped_frames"] or 0)
-    title = f"{name}: {figures['frames']} of {every} codes, {figures['num_phones']} phones"
-    if not figures["frames"]:
+def _protocol_table(name: str, score: PurityScore) -> str:
+    metrics = PurityMetrics.from_json(score.metrics)
+    total = metrics.frames + metrics.dropped_frames
+    title = f"{name}: {metrics.frames} of {total} codes, {metrics.num_phones} phones"
+    if not metrics.frames:
         return f"{title}; nothing to score"
-    guess, mixed = _percent(figures["majority_prior"]), contingency.shuffled(score.table)
-    by_chance = (_percent(figures["shuffled_phone_purity"]), guess)
-    lowest = _percent(float(contingency.cluster_purity(mixed)))
-    commonest = _percent(float(contingency.majority_prior(score.table.T)))
-    active = f"{figures['active_codes']} codes occur"
+    majority, mixed = percent(metrics.majority_prior, 1), contingency.shuffled(score.table)
+    shuffled_clusters = percent(float(contingency.cluster_purity(mixed)), 1)
+    most_frequent_code = percent(float(contingency.majority_prior(score.table.T)), 1)
 
-    def row(label: str, key: str, baselines: tuple[str, str], share: bool = True) -> MetricRow:
-        value = _percent(figures[key]) if share else decimal(figures[key])
-        return MetricRow(label, value, interval(score.intervals[key], as_percent=share), baselines)
+    def row(label: str, key: str, baselines: tuple[str, str], *, as_percent: bool = False) -> MetricRow:
+        value = getattr(metrics, key)
+        text = percent(value, 1) if as_percent else decimal(value)
+        return MetricRow(label, text, interval(score.intervals[key], as_percent=as_percent), baselines)
 
+    shuffled = percent(metrics.shuffled_phone_purity, 1)
+    clusters = (shuffled_clusters, most_frequent_code)
     rows = [
-        row("phone purity", "phone_purity", by_chance),
-        row("phone purity, other speakers' map", "phone_purity_heldout", ("", guess)),
-        row("cluster purity", "cluster_purity", (lowest, commonest)),
-        row("PNMI", "pnmi", (decimal(figures["shuffled_pnmi"]), decimal(0.0)), share=False),
-        row(f"perplexity ({active})", "perplexity", ("", ""), share=False),
-        row(f"bit/s (at most {decimal(figures['bitrate_max'])})", "bitrate_entropy", ("", ""), share=False),
+        row("phone purity (%, up)", "phone_purity", (shuffled, majority), as_percent=True),
+        row("phone purity, held out (%, up)", "phone_purity_heldout", ("", majority), as_percent=True),
+        row("cluster purity (%, up)", "cluster_purity", clusters, as_percent=True),
+        row("PNMI (0 to 1, up)", "pnmi", (decimal(metrics.shuffled_pnmi), decimal(0.0))),
+        row(f"perplexity ({metrics.active_codes} active codes)", "perplexity", ("", "")),
+        row(f"bit rate (bit/s, at most {decimal(metrics.bitrate_max)})", "bitrate_entropy", ("", "")),
     ]
-    return metric_table(title, ("shuffled", "one guess"), rows)
-
-
-def _percent(fraction: float | None) -> str:
-    return percent(fraction, 1)
+    return metric_table(title, ("shuffled", "majority"), rows)

@@ -1,7 +1,6 @@
-"""`python -m speechvq.evaluate speakers`: how much of a voice is left in the codes?"""
+"""`python -m speechvq.evaluate speakers`: how much speaker information do the codes contain?"""
 
 import argparse
-import json
 from collections.abc import Sequence
 
 from speechvq.cli import flags
@@ -10,8 +9,8 @@ from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, perc
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
-from speechvq.metrics.units.speakers import SpeakerScore, score_speakers
+from speechvq.metrics.units.speakers import score_speakers
+from speechvq.results.units import SpeakerMetrics, SpeakersResult
 from speechvq.runtime.progress import progress
 
 
@@ -33,52 +32,48 @@ def _work(arguments: argparse.Namespace) -> None:
     codes = open_codes(arguments.codes)
     speakers = {u.utt: u.speaker for u in read_manifest(arguments.manifest)}
     names = sorted(set(codes.files) & set(speakers))
-    strangers = sorted(set(codes.files) - set(speakers))
+    not_in_manifest = sorted(set(codes.files) - set(speakers))
     if not names:
         raise UserError(
-            f"{arguments.manifest}: lists no utterance of {codes.path}; give the one of its corpus"
+            f"{arguments.manifest}: lists no utterance of {codes.path}; give the manifest of its corpus"
         )
-    found = progress(names, total=len(names), label="count", unit="utterances")
+    utterances = progress(names, total=len(names), label="count", unit="utterances")
     try:
-        score = score_speakers(((codes.read(name), speakers[name]) for name in found), codes.num_codes)
+        score = score_speakers(((codes.read(name), speakers[name]) for name in utterances), codes.num_codes)
     except UserError:
         raise
     except ValueError as error:
         raise UserError(f"{codes.path}: {error}") from error
-    print(speakers_table(str(codes.path), score))
-    if strangers:
-        print(f"left out: {len(strangers)} utterances not in the manifest, for example {strangers[0]}")
+    result = SpeakersResult(SpeakerMetrics.from_json(score.metrics), score.intervals, not_in_manifest)
+    print(speakers_table(str(codes.path), result))
+    if not_in_manifest:
+        print(f"left out: {len(not_in_manifest)} utterances not in the manifest, e.g. {not_in_manifest[0]}")
     if arguments.json:
-        content = {**score.metrics, "intervals": score.intervals, "not_in_manifest": strangers}
-        write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())
+        result.save(arguments.json)
 
 
-def speakers_table(name: str, score: SpeakerScore) -> str:
-    """What the codes tell of the speaker, beside chance."""
-    figures, bounds = score.metrics, score.intervals
-    counts = f"{figures['utterances']} utterances of {figures['num_speakers']} speakers"
-    probe = f"speaker named by a linear probe, {figures['probe_utterances']} utterances"
+def speakers_table(name: str, result: SpeakersResult) -> str:
+    """Speaker information in the codes as text, beside chance; `name` is that of the codes."""
+    metrics, bounds = result.metrics, result.intervals
     rows = [
         MetricRow(
-            "PNMI of codes and speakers",
-            decimal(figures["speaker_pnmi"]),
+            "PNMI of codes and speakers (0 to 1, down)",
+            decimal(metrics.speaker_pnmi),
             interval(bounds["speaker_pnmi"]),
-            (decimal(figures["shuffled_speaker_pnmi"]),),
+            (decimal(metrics.shuffled_speaker_pnmi),),
         ),
         MetricRow(
-            probe,
-            _percent(figures["probe_accuracy"]),
+            f"linear probe accuracy (%, down), {metrics.probe_utterances} utterances",
+            percent(metrics.probe_accuracy, 1),
             interval(bounds["probe_accuracy"], as_percent=True),
-            (_percent(figures["probe_chance"]),),
+            (percent(metrics.probe_chance, 1),),
         ),
     ]
     notes = (
-        "PNMI: what a code tells of its speaker, of 1; by chance: the speakers dealt out anew to utterances",
-        "probe: logistic regression on how often an utterance has each code, every utterance held out once;",
-        "  by chance: always the most frequent speaker; intervals: 95 %; low: little of the voice is left",
+        "PNMI: mutual information of code and speaker over the entropy of the speaker;",
+        "  chance: speakers shuffled over the utterances",
+        "probe: logistic regression on code histograms, cross-validated over utterances;",
+        "  chance: the most frequent speaker; 95 % CI: bootstrap over utterances (PNMI), Wilson (probe)",
     )
-    return "\n".join([metric_table(f"{name}: {counts}", ("by chance",), rows), "", *notes])
-
-
-def _percent(fraction: float | None) -> str:
-    return percent(fraction, 1)
+    counts = f"{metrics.utterances} utterances of {metrics.num_speakers} speakers"
+    return "\n".join([metric_table(f"{name}: {counts}", ("chance",), rows), "", *notes])

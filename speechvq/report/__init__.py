@@ -1,4 +1,4 @@
-"""`python -m speechvq.report`: a page that shows how a run learnt, what its codes are and how it sounds or looks."""
+"""`python -m speechvq.report`: a page with the training curves, codes, audio or images of a run."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from speechvq.errors import UserError
 if TYPE_CHECKING:
     from speechvq.data.conversions import ConversionPair
     from speechvq.data.manifest import Utterance
+    from speechvq.report.audio_examples import AudioExample
     from speechvq.report.page import Page
     from speechvq.report.units import ProtocolTables
 
@@ -18,35 +19,43 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.report", description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="run directory of train, e.g. exp/vctk64")
+    parser.add_argument("--manifest", type=Path, help="of the sources (default: that of the run's training)")
     parser.add_argument(
-        "--run", type=Path, required=True, help="what train --out made, for example exp/vctk64"
+        "--converted", type=Path, help="conversions, DIR/TARGET/UTT.wav, as convert makes them"
     )
-    parser.add_argument("--manifest", type=Path, help="of the sources (default: what the run was trained on)")
-    parser.add_argument("--converted", type=Path, help="DIR/TARGET/UTT.wav, as convert makes it")
     parser.add_argument(
-        "--resynthesis", type=Path, help="the sources in their own voices: DIR/UTT.wav or DIR/SPEAKER/UTT.wav"
+        "--resynthesis", type=Path, help="sources resynthesized: DIR/UTT.wav or DIR/SPEAKER/UTT.wav"
     )
-    parser.add_argument("--scores", type=Path, help="what `evaluate conversion --json` wrote")
-    parser.add_argument("--codes", type=Path, help="codes directory: the matrix of phones by codes")
-    parser.add_argument("--alignments", type=Path, help="phones, for the pictures of sentences and codes")
-    parser.add_argument("--purity", type=Path, help="what `evaluate purity --json` wrote")
-    parser.add_argument("--baselines", type=Path, help="what `evaluate baselines --json` wrote")
-    parser.add_argument("--unseen-purity", type=Path, help="--purity of speakers kept out of training")
-    parser.add_argument("--unseen-baselines", type=Path, help="--baselines of speakers kept out of training")
-    parser.add_argument("--abx", type=Path, help="what `evaluate abx --json` wrote")
-    parser.add_argument("--generated", type=Path, help="what generate --out made: speech from nothing")
+    parser.add_argument("--scores", type=Path, help="JSON of `evaluate conversion`")
+    parser.add_argument("--codes", type=Path, help="codes directory, for the matrix of phones by codes")
+    parser.add_argument("--alignments", type=Path, help="phone alignments, for the figures")
+    parser.add_argument("--purity", type=Path, help="JSON of `evaluate purity`")
+    parser.add_argument("--baselines", type=Path, help="JSON of `evaluate baselines`")
     parser.add_argument(
-        "--pictures", type=Path, help="what draw --out made (default: the run, if it has some)"
+        "--unseen-purity", type=Path, help="JSON of `evaluate purity` for speakers not seen in training"
     )
-    parser.add_argument("--likelihood", type=Path, help="what `evaluate likelihood --json` wrote")
     parser.add_argument(
-        "--imagined", type=Path, action="append", default=[], help="what imagine --out made; repeat"
+        "--unseen-baselines", type=Path, help="JSON of `evaluate baselines` for speakers not seen in training"
     )
-    parser.add_argument("--rollout", type=Path, help="what `evaluate rollout --json` wrote")
+    parser.add_argument("--abx", type=Path, help="JSON of `evaluate abx`")
+    parser.add_argument("--generated", type=Path, help="generated speech, --out of generate")
     parser.add_argument(
-        "--out", type=Path, help="the page (default RUN/report.html); its pictures go beside it"
+        "--pictures", type=Path, help="image grids, --out of draw (default: the run directory)"
     )
-    parser.add_argument("--examples", type=int, default=6, help="sentences to listen to (default 6)")
+    parser.add_argument("--likelihood", type=Path, help="JSON of `evaluate likelihood`")
+    parser.add_argument(
+        "--imagined",
+        type=Path,
+        action="append",
+        default=[],
+        help="a sampled video, --out of imagine; may be repeated",
+    )
+    parser.add_argument("--rollout", type=Path, help="JSON of `evaluate rollout`")
+    parser.add_argument(
+        "--out", type=Path, help="page to write (default RUN/report.html); figures are written beside it"
+    )
+    parser.add_argument("--examples", type=int, default=6, help="sentences with audio (default 6)")
     return parser
 
 
@@ -58,12 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(arguments: argparse.Namespace) -> None:
     out: Path = arguments.out or arguments.run / "report.html"
     if out.suffix not in (".html", ".htm"):
-        raise UserError(f"--out {out}: name the page something.html")
+        raise UserError(f"--out {out}: the page's name must end in .html")
     if arguments.examples < 1:
-        raise UserError(f"--examples {arguments.examples}: show one sentence at least")
-    for needing, needed in (("codes", "alignments"), ("resynthesis", "converted")):
-        if getattr(arguments, needing) and not getattr(arguments, needed):
-            raise UserError(f"--{needing} is shown with --{needed} only; give both")
+        raise UserError(f"--examples {arguments.examples}: give 1 or more")
+    for flag, needed in (("codes", "alignments"), ("resynthesis", "converted")):
+        if getattr(arguments, flag) and not getattr(arguments, needed):
+            raise UserError(f"--{flag} needs --{needed}; give both")
     from speechvq.report.page import write_page
 
     write_page(out, _page(arguments, out.parent))
@@ -71,66 +80,72 @@ def _work(arguments: argparse.Namespace) -> None:
 
 
 def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
-    """Everything that was asked for; pictures are drawn into the folder."""
+    """The content of the page; figures are written into the folder."""
     from speechvq.plots.training_curve import plot_training_curve
-    from speechvq.report import audio_examples, likelihood, results, speaker_pairs, training_run, units
+    from speechvq.report import audio_examples, likelihood, speaker_pairs, training_run, units
     from speechvq.report.imagined import imagined_videos
     from speechvq.report.page import Page
     from speechvq.report.run_kind import run_kind_of
+    from speechvq.results.abx import AbxResult
+    from speechvq.results.conversion import ConversionResult
+    from speechvq.results.likelihood import LikelihoodResult
+    from speechvq.results.rollout import RolloutResult
 
     config, metrics = training_run.read_run(arguments.run)
-    subject = run_kind_of(config)
-    bits = results.read_likelihood(arguments.likelihood) if arguments.likelihood else None
-    pictures = likelihood.find_image_grids(
+    kind = run_kind_of(config)
+    bound = LikelihoodResult.load(arguments.likelihood) if arguments.likelihood else None
+    grids = likelihood.find_image_grids(
         arguments.pictures or arguments.run, required=bool(arguments.pictures)
     )
-    scores = results.read_conversions(arguments.scores) if arguments.scores else None
+    scores = ConversionResult.load(arguments.scores) if arguments.scores else None
     facts, protocols = _protocols(arguments)
     manifest = _manifest(arguments, config)
-    examples = audio_examples.audio_examples(
-        _jobs(arguments, manifest), arguments.examples, arguments.resynthesis
-    )
-    plot_training_curve(folder / "curve.png", metrics, subject.panels)
+    pairs = _conversion_pairs(arguments, manifest)
+    examples = audio_examples.audio_examples(pairs, arguments.examples, arguments.resynthesis)
+    generated = arguments.generated
+    plot_training_curve(folder / "curve.png", metrics, kind.panels)
     return Page(
         name=arguments.run.resolve().name,
-        about=subject.about,
-        facts=training_run.training_facts(metrics, subject.facts) | facts,
+        about=kind.about,
+        facts=training_run.training_facts(metrics, kind.facts) | facts,
         training_curve=folder / "curve.png",
-        curve_caption=subject.curve_caption,
-        images=pictures,
-        likelihood=likelihood.likelihood_table(bits) if bits else None,
+        curve_caption=kind.curve_caption,
+        images=grids,
+        likelihood=likelihood.likelihood_table(bound) if bound else None,
         imagined=imagined_videos(arguments.imagined),
-        rollout=results.read_rollout(arguments.rollout) if arguments.rollout else None,
-        conversion=_draw_sentence(arguments, examples, folder / "conversion.png"),
+        rollout=RolloutResult.load(arguments.rollout) if arguments.rollout else None,
+        conversion=_plot_example(arguments, examples, folder / "conversion.png"),
         examples=examples,
-        speaker_pairs=speaker_pairs.speaker_pair_table(scores.heard) if scores and scores.heard else None,
-        conversion_metrics=scores.summary if scores else [],
-        units=_draw_units(arguments, examples, manifest, folder / "units.png"),
+        speaker_pairs=speaker_pairs.speaker_pair_table(scores.conversions)
+        if scores and scores.conversions
+        else None,
+        conversion_metrics=list(scores.summary.values()) if scores else [],
+        units=_plot_units(arguments, examples, manifest, folder / "units.png"),
         protocols=protocols,
-        abx=units.abx_table(results.read_abx(arguments.abx)) if arguments.abx else None,
-        generated=audio_examples.generated_audio(arguments.generated)
-        if arguments.generated
-        else audio_examples.NO_AUDIO,
+        abx=units.abx_table(AbxResult.load(arguments.abx)) if arguments.abx else None,
+        generated=audio_examples.generated_audio(generated) if generated else audio_examples.NO_AUDIO,
         config=(arguments.run / training_run.CONFIG).read_text(encoding="utf-8"),
     )
 
 
 def _protocols(arguments: argparse.Namespace) -> "tuple[dict[str, str], list[ProtocolTables]]":
-    """What the codes say of phones, in a word for the head of the page and in full."""
-    from speechvq.report import results, units
+    """Phone purity for the head of the page, and all tables, for seen and for unseen speakers."""
+    from speechvq.report import units
+    from speechvq.results.units import BaselinesResult, PurityResult
 
-    facts, protocols = {}, []
+    facts: dict[str, str] = {}
+    protocols: list[ProtocolTables] = []
     for group in ("", "unseen_"):
         purity, baselines = (getattr(arguments, group + name) for name in ("purity", "baselines"))
-        ours = results.read_purity(purity) if purity else {}
-        others = results.read_baselines(baselines) if baselines else None
+        ours = PurityResult.load(purity) if purity else None
+        others = BaselinesResult.load(baselines) if baselines else None
         facts |= units.purity_fact(ours, unseen=bool(group))
         protocols += units.protocol_tables(ours, others, unseen=bool(group))
     return facts, protocols
 
 
 def _manifest(arguments: argparse.Namespace, config: dict[str, Any]) -> "list[Utterance]":
-    """The utterances of the manifest, read only when something needs them."""
+    """The utterances of the manifest; empty if nothing on the page needs them."""
     from speechvq.data.manifest import read_manifest
 
     data = config.get("data")
@@ -142,18 +157,20 @@ def _manifest(arguments: argparse.Namespace, config: dict[str, Any]) -> "list[Ut
     return []
 
 
-def _jobs(arguments: argparse.Namespace, utterances: "list[Utterance]") -> "list[ConversionPair]":
-    """The conversions to show, sentence by sentence."""
+def _conversion_pairs(arguments: argparse.Namespace, utterances: "list[Utterance]") -> "list[ConversionPair]":
+    """All conversions, sentence by sentence."""
     from speechvq.data.conversions import find_conversion_pairs
 
     if not arguments.converted:
         return []
-    return sorted(
-        find_conversion_pairs(arguments.converted, utterances), key=lambda job: (job.source.utt, job.target)
-    )
+    pairs = find_conversion_pairs(arguments.converted, utterances)
+    return sorted(pairs, key=lambda pair: (pair.source.utt, pair.target))
 
 
-def _draw_sentence(arguments: argparse.Namespace, examples: Sequence[Any], path: Path) -> Path | None:
+def _plot_example(
+    arguments: argparse.Namespace, examples: "Sequence[AudioExample]", path: Path
+) -> Path | None:
+    """Plot the first example into `path`; None if there is none."""
     if not examples:
         return None
     from speechvq.alignment.directory import open_alignments
@@ -164,9 +181,13 @@ def _draw_sentence(arguments: argparse.Namespace, examples: Sequence[Any], path:
     return path
 
 
-def _draw_units(
-    arguments: argparse.Namespace, examples: Sequence[Any], utterances: "list[Utterance]", path: Path
+def _plot_units(
+    arguments: argparse.Namespace,
+    examples: "Sequence[AudioExample]",
+    utterances: "list[Utterance]",
+    path: Path,
 ) -> Path | None:
+    """Plot phones by codes into `path`; None without --codes."""
     if not arguments.codes:
         return None
     from speechvq.alignment.directory import open_alignments

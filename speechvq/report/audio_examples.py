@@ -1,4 +1,4 @@
-"""The sentences to listen to: source, reconstruction and conversions; and speech from nothing."""
+"""Audio on a page: source recordings with their resynthesis and conversions, and generated speech."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
 from speechvq.judges.intelligibility import find_resynthesis
 
-MAX_GENERATED = 12  # sounds from nothing, at most
+MAX_GENERATED = 12
 FIGURE = "generated.png"
 
 
 @dataclass(frozen=True)
 class AudioExample:
-    """A sentence to listen to; sounds are files."""
+    """Audio files of one sentence."""
 
     source: Utterance
-    resynthesis: Path | None  # the source spoken again from its codes, in its own voice
-    converted: Mapping[str, Path]  # by the name of the voice
+    resynthesis: Path | None  # decoded from the source's codes for the source speaker
+    converted: Mapping[str, Path]  # by target speaker
 
 
 @dataclass(frozen=True)
 class GeneratedAudio:
-    """Speech from nothing."""
+    """Generated speech."""
 
     audio: Mapping[str, Path]  # by name
     figure: Path | None  # PNG
@@ -34,34 +34,37 @@ NO_AUDIO = GeneratedAudio({}, None)
 
 
 def audio_examples(
-    jobs: Sequence[ConversionPair], count: int, resynthesis: Path | None
+    pairs: Sequence[ConversionPair], count: int, resynthesis: Path | None
 ) -> list[AudioExample]:
     """The first sentences, each with all its conversions.
 
-    Where reconstructions are given, what was converted into its own voice counts as one too.
+    Args:
+        pairs: all conversions, sentence by sentence.
+        count: of sentences.
+        resynthesis: a folder of resyntheses; then a conversion to the source speaker counts as one too.
 
     Raises:
-        UserError: the folder of reconstructions is missing.
+        UserError: the folder of resyntheses is missing.
     """
     if resynthesis is not None and not resynthesis.is_dir():
         raise UserError(f"{resynthesis}: no such folder; expected DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
     sentences: dict[Utterance, dict[str, Path]] = {}
-    for job in jobs:
-        sentences.setdefault(job.source, {})[job.target] = job.path
+    for pair in pairs:
+        sentences.setdefault(pair.source, {})[pair.target] = pair.path
     found = []
     for source, converted in list(sentences.items())[:count]:
-        again = None
+        resynthesized = None
         if resynthesis is not None:
-            own = converted.pop(source.speaker, None)
-            again = find_resynthesis(source, resynthesis) or own
-        found.append(AudioExample(source, again, converted))
+            to_source = converted.pop(source.speaker, None)
+            resynthesized = find_resynthesis(source, resynthesis) or to_source
+        found.append(AudioExample(source, resynthesized, converted))
     return found
 
 
 def generated_audio(folder: Path) -> GeneratedAudio:
-    """The sounds that `generate` listed, and its picture.
+    """The audio and the figure that `generate --out` made.
 
     Raises:
-        UserError: no manifest there.
+        UserError: the folder has no manifest.
     """
     return GeneratedAudio({u.utt: u.path for u in read_manifest(folder)[:MAX_GENERATED]}, folder / FIGURE)

@@ -1,4 +1,4 @@
-"""Sounds and pictures as data URLs, so that a page needs no file but itself."""
+"""Audio and images as data URLs, so that a page is a single file."""
 
 import base64
 import io
@@ -9,10 +9,10 @@ from speechvq.errors import UserError
 
 
 def audio_url(path: Path) -> str:
-    """A sound at 16 kHz as FLAC, which every browser plays and which takes half the room of WAV.
+    """A recording at 16 kHz as FLAC, which every browser plays and which is half the size of WAV.
 
     Raises:
-        UserError: the sound cannot be read.
+        UserError: the recording cannot be read.
     """
     import numpy as np
     import soundfile
@@ -24,12 +24,12 @@ def audio_url(path: Path) -> str:
 
 
 def image_url(path: Path) -> str:
-    """A PNG or a GIF, as its name says.
+    """A PNG or GIF file; its suffix says which.
 
     Raises:
-        UserError: there is none.
+        UserError: the file cannot be read.
     """
     try:
         return f"data:image/{path.suffix[1:]};base64," + base64.b64encode(path.read_bytes()).decode()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; make the picture again") from None
+        raise UserError(f"{path}: {error.strerror}; run the command that makes it again") from None

@@ -1,4 +1,4 @@
-"""The pictures of a page: drawn beside it, so that they can go elsewhere too."""
+"""The figures of a page, written beside it so that they can be used elsewhere."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,45 +6,56 @@ from pathlib import Path
 from speechvq.alignment.directory import AlignmentDirectory
 from speechvq.audio.waveform import read_waveform
 from speechvq.data.manifest import Utterance
-from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.plots.conversion import plot_conversion
 from speechvq.plots.units import plot_units
 from speechvq.report.audio_examples import AudioExample
 
-MAX_CONVERSIONS = 2  # voices in the picture
+MAX_CONVERSIONS = 2  # in the figure
 
 
 def plot_example(path: Path, run: Path, example: AudioExample, alignments: AlignmentDirectory | None) -> None:
-    """Draw a sentence, its phones where they are known, its codes if the run has a model, and conversions."""
+    """Plot a sentence and its conversions, with the phones and codes of the sentence.
+
+    Args:
+        path: of the PNG.
+        run: run directory; codes are left out if it has no model.
+        example: the sentence.
+        alignments: phones; left out if there are none of the sentence.
+    """
     first = example.source
     source = read_waveform(first.path)
-    again = {first.speaker: example.resynthesis} if example.resynthesis and not example.converted else {}
-    voices = list({**example.converted, **again}.items())[:MAX_CONVERSIONS]
-    options = {}
-    codes = None
+    own = {first.speaker: example.resynthesis} if example.resynthesis and not example.converted else {}
+    shown = list({**example.converted, **own}.items())[:MAX_CONVERSIONS]
+    codes, frame_rate, num_codes = None, 1.0, 1
     if (run / "model").is_dir():
-        from speechvq.speech.model import load_model  # a second to import
+        from speechvq.speech.model import load_model  # imported here because it takes a second
 
         model = load_model(run)
         codes = model.encode(source)
-        options = {"frame_rate": model.config.frame_rate, "num_codes": model.config.quantizer.num_codes}
-    known = alignments is not None and first.utt in alignments.places
+        frame_rate, num_codes = model.config.frame_rate, model.config.quantizer.num_codes
     plot_conversion(
         path,
         source,
         codes,
-        {voice: read_waveform(sound) for voice, sound in voices},
+        {speaker: read_waveform(audio) for speaker, audio in shown},
         title=f"{first.speaker}, sentence {first.utt}",
-        phones=alignments.read(first.utt) if alignments is not None and known else (),
-        **options,
+        frame_rate=frame_rate,
+        num_codes=num_codes,
+        phones=alignments.read(first.utt) if alignments and first.utt in alignments.places else (),
     )
 
 
 def plot_unit_figure(
     path: Path, corpus: AlignedCodes, examples: Sequence[AudioExample], manifest: Mapping[str, Utterance]
 ) -> None:
-    """Draw phones by codes, and one utterance: one to listen to, if its phones are known, or the middle one.
+    """Plot the matrix of phones by codes, and one utterance.
+
+    Args:
+        path: of the PNG.
+        corpus: codes and phones.
+        examples: the utterance is one of these if it is in the corpus, otherwise the middle one by name.
+        manifest: utterances by name, for the recording.
 
     Raises:
         UserError: no code lies within a phone.
@@ -53,11 +64,8 @@ def plot_unit_figure(
 
     rate = corpus.codes.frame_rate_hz
     score = score_purity(corpus.read(), corpus.codes.num_codes, rate, num_resamples=0)["all"]
-    if not score.metrics["frames"]:
-        raise UserError(
-            f"{corpus.codes.path}: no code lies within a phone; does frame_rate_hz fit the alignments?"
-        )
-    heard = [each.source.utt for each in examples if each.source.utt in corpus.names]
-    name = heard[0] if heard else corpus.names[len(corpus.names) // 2]
+    corpus.check_scored(score)
+    shared = [each.source.utt for each in examples if each.source.utt in corpus.names]
+    name = shared[0] if shared else corpus.names[len(corpus.names) // 2]
     wave = read_waveform(manifest[name].path) if name in manifest else None
     plot_units(path, score, corpus.labelled(name), wave, title=name, frame_rate=rate)

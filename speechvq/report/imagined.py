@@ -1,4 +1,4 @@
-"""Imagined videos on a page, and what was measured of them: what `imagine` and `evaluate rollout` made."""
+"""Sampled videos on a page, as `imagine` made them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +10,23 @@ STRIP, ANIMATION = "imagined.png", "imagined.gif"
 
 
 class ImaginedVideo(NamedTuple):
-    """A video in both forms."""
+    """A sampled video as a strip of frames and as an animation."""
 
-    name: str  # of its folder, which the recipe names by what is done
+    name: str  # of its folder; recipes name it by the actions
     strip: Path
     animation: Path
 
 
 def imagined_videos(folders: Sequence[Path]) -> list[ImaginedVideo]:
-    """What `imagine --out` made, a folder a video.
+    """The videos that `imagine --out` made, one per folder.
 
     Raises:
-        UserError: a folder lacks a video.
+        UserError: a folder has no video.
     """
     videos = [ImaginedVideo(folder.resolve().name, folder / STRIP, folder / ANIMATION) for folder in folders]
     for path in (path for video in videos for path in video[1:]):
         if not path.is_file():
-            raise UserError(f"{path}: no such video; give what `python -m speechvq.imagine --out` made")
+            raise UserError(
+                f"{path}: no such video; give the folder that `python -m speechvq.imagine --out` made"
+            )
     return videos

@@ -1,36 +1,37 @@
-"""The page of a report: one HTML file that needs nothing but itself, sounds and pictures included."""
+"""The page of a report: a single HTML file that contains its audio and figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from speechvq.evaluate.conversion.table import summary_cells
+from speechvq.evaluate.rollout.table import rollout_rows, rollout_title
 from speechvq.io.atomic import write_bytes
 from speechvq.metrics.summary import MetricSummary
 from speechvq.report.audio_examples import AudioExample, GeneratedAudio
 from speechvq.report.data_urls import audio_url, image_url
 from speechvq.report.imagined import ImaginedVideo
 from speechvq.report.likelihood import ImageGrids, LikelihoodTable
-from speechvq.report.results import RolloutTables
 from speechvq.report.speaker_pairs import SpeakerPairTable
-from speechvq.report.units import AbxTable, ProtocolTables
+from speechvq.report.units import THIS_RUN, AbxTable, ProtocolTables
+from speechvq.results.rollout import RolloutResult
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
 
 @dataclass(frozen=True)
 class Page:
-    """What the page shows; a part without content is left out."""
+    """The content of a page; empty parts are left out."""
 
     name: str  # of the run
-    about: str  # a sentence
+    about: str  # one sentence
     facts: Mapping[str, str]
     training_curve: Path  # PNG
     curve_caption: str
     images: ImageGrids
     likelihood: LikelihoodTable | None
     imagined: Sequence[ImaginedVideo]
-    rollout: RolloutTables | None
+    rollout: RolloutResult | None
     conversion: Path | None  # PNG
     examples: Sequence[AudioExample]
     speaker_pairs: SpeakerPairTable | None
@@ -43,19 +44,23 @@ class Page:
 
 
 def write_page(path: Path, page: Page) -> None:
-    """Write the page; it is safe to show whatever stands in names and configuration.
+    """Write the page; names and configuration are escaped, so that they cannot add markup.
 
     Raises:
-        UserError: a sound or picture cannot be read; the disk is full or not writable.
+        UserError: a recording or figure cannot be read; the disk is full or not writable.
     """
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    rollout = page.rollout
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         page=page,
-        targets=sorted({voice for example in page.examples for voice in example.converted}),
-        again=any(example.resynthesis for example in page.examples),
-        scores=[(figure.label, summary_cells(figure)) for figure in page.conversion_metrics],
+        this_run=THIS_RUN,
+        targets=sorted({speaker for example in page.examples for speaker in example.converted}),
+        resynthesis=any(example.resynthesis for example in page.examples),
+        metrics=[(each.label, summary_cells(each)) for each in page.conversion_metrics],
+        rollout_title=rollout_title(rollout) if rollout else "",
+        rollout_tables=rollout_rows(rollout) if rollout else [],
         audio_url=audio_url,
         image_url=image_url,
     )

@@ -1,4 +1,4 @@
-"""What a run is about: the words, numbers and curves of its page, by the kind of its model."""
+"""The text, headline metrics and training curves of a page, by the kind of model that a run trains."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,63 +7,66 @@ from typing import Any
 from speechvq.plots import training_curve
 from speechvq.plots.training_curve import Panel
 
-_USE = {"codes in use": ("heldout_active_codes", "{:.0f}"), "perplexity": ("heldout_perplexity", "{:.0f}")}
+_USAGE = {
+    "active codes": ("heldout_active_codes", "{:.0f}"),
+    "perplexity": ("heldout_perplexity", "{:.0f}"),
+}
 
 
 @dataclass(frozen=True)
 class RunKind:
-    """How a run of some kind is shown."""
+    """How runs of one kind are shown."""
 
-    about: str  # a sentence at the head of the page
-    facts: Mapping[str, tuple[str, str]]  # by their labels, a number of the metrics and its form
-    panels: Sequence[Panel]  # of the curve
-    curve_caption: str  # the curve in words
+    about: str  # the sentence at the head of the page
+    facts: Mapping[str, tuple[str, str]]  # by label, the key of a metric and its format
+    panels: Sequence[Panel]  # of the training curve
+    curve_caption: str
 
 
 SPEECH = RunKind(
-    "Speech becomes a string of discrete codes; a decoder speaks the codes again, in any of its voices.",
+    "An encoder maps speech to discrete codes; a decoder maps codes and a speaker to a waveform.",
     {
-        "held-out loss": ("heldout_bits", "{:.3f} bits a sample"),
-        "lost by another sentence's codes": ("codes_gap_bits", "{:.3f} bits"),
-        "lost by another speaker's name": ("speaker_gap_bits", "{:.3f} bits"),
+        "held-out loss": ("heldout_bits", "{:.3f} bits/sample"),
+        "loss increase with shuffled codes": ("codes_gap_bits", "{:.3f} bits/sample"),
+        "loss increase with shuffled speakers": ("speaker_gap_bits", "{:.3f} bits/sample"),
     }
-    | _USE,
+    | _USAGE,
     training_curve.SPEECH,
-    "Loss, perplexity, and what wrong codes and wrong names cost, by step",
+    "Loss, perplexity, and loss increase with shuffled codes and with shuffled speakers, by training step",
 )
 _BOUND = {
     "held-out bound": ("heldout_bits", "{:.3f} bits/dim"),
-    "of that for the latents": ("heldout_latents_bits", "{:.3f} bits/dim"),
+    "latents' part of the bound": ("heldout_latents_bits", "{:.3f} bits/dim"),
 }
 IMAGES = RunKind(
-    "Pictures become a few numbers drawn from a distribution; a decoder makes pictures of them again.",
+    "An encoder maps an image to a distribution over latents; a decoder maps latents to an image.",
     _BOUND,
     training_curve.IMAGES,
-    "The bound on held-out pictures and its parts, by step",
+    "Bound on the likelihood of held-out images and its parts, by training step",
 )
 IMAGE_CODES = RunKind(
-    "Pictures become grids of discrete codes; a decoder makes pictures of the codes again.",
+    "An encoder maps an image to a grid of discrete codes; a decoder maps the codes to an image.",
     _BOUND | {"perplexity": ("perplexity", "{:.0f}")},
     training_curve.IMAGE_CODES,
-    "The bound on held-out pictures and its parts, and perplexity, by step",
+    "Bound on the likelihood of held-out images and its parts, and perplexity, by training step",
 )
 PRIOR = RunKind(
-    "A prior over discrete codes: how likely they are, and new ones out of nothing.",
-    {"held-out loss": ("heldout_bits", "{:.3f} bits a code")},
+    "An autoregressive prior over discrete codes: it gives their likelihood and samples new ones.",
+    {"held-out loss": ("heldout_bits", "{:.3f} bits/code")},
     training_curve.CODES,
-    "Bits a code, by step",
+    "Bits per code, by training step",
 )
 SECOND_STAGE = RunKind(
-    "A picture's grid of codes becomes a few latents; a PixelCNN makes a grid of them again.",
+    "An encoder maps an image's grid of codes to a few discrete latents; a PixelCNN decodes them.",
     {
-        "held-out loss": ("heldout_bits", "{:.3f} bits a code"),
-        "lost by another picture's latents": ("latents_gap_bits", "{:.3f} bits a code"),
+        "held-out loss": ("heldout_bits", "{:.3f} bits/code"),
+        "loss increase with shuffled latents": ("latents_gap_bits", "{:.3f} bits/code"),
         "perplexity": ("heldout_perplexity", "{:.0f}"),
     },
     training_curve.SECOND_STAGE,
-    "Bits a code, what wrong latents cost, and perplexity, by step",
+    "Bits per code, loss increase with shuffled latents, and perplexity, by training step",
 )
-_BY_KIND = {
+_BY_MODEL = {
     "image_vae": IMAGES,
     "image_vimco": IMAGES,
     "image_vqvae": IMAGE_CODES,
@@ -75,7 +78,7 @@ _BY_KIND = {
 
 
 def run_kind_of(config: Mapping[str, Any]) -> RunKind:
-    """What a run's configuration says that it is about; speech, unless it names another kind."""
+    """The kind of a run by its configuration; SPEECH unless the model names another kind."""
     model = config.get("model")
     kind = model.get("kind") if isinstance(model, dict) else None
-    return _BY_KIND.get(kind, SPEECH) if isinstance(kind, str) else SPEECH
+    return _BY_MODEL.get(kind, SPEECH) if isinstance(kind, str) else SPEECH

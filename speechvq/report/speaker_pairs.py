@@ -1,4 +1,4 @@
-"""The table of conversions, speaker by speaker: the pitch that was reached, and whose voice is heard."""
+"""The table of conversions by source and target speaker: median F0 and speaker classification."""
 
 import math
 from collections.abc import Sequence
@@ -6,42 +6,42 @@ from dataclasses import dataclass
 from statistics import median
 
 from speechvq.cli.tables import number
-from speechvq.report.results import Heard
+from speechvq.results.conversion import ConvertedUtterance
 
-SHADES = 4  # of the colour of a cell, above none
+SHADES = 4  # background colors of a cell, beside none
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A speaker, and the pitch of the speaker's recordings."""
+    """A speaker and the median F0 of the speaker's recordings."""
 
     name: str
-    f0: str
+    f0: str  # for example "171 Hz"
 
 
 @dataclass(frozen=True)
 class PairCell:
-    """What became of one speaker's sentences in the voice of another."""
+    """The conversions of one source speaker to one target speaker."""
 
-    f0: str  # median over the sentences, for example "171 Hz"
+    f0: str  # median over the conversions
     recognized_as: str  # for example "target 2 of 3"
-    shade: int  # 0 to SHADES: the share in which the target was heard
+    shade: int  # 0 to SHADES: the fraction of conversions classified as the target
 
 
 @dataclass(frozen=True)
 class SpeakerPairTable:
-    """Sources by rows, targets by columns, both from the lowest voice to the highest."""
+    """Source speakers by rows and target speakers by columns, both in ascending order of F0."""
 
     targets: list[Speaker]
-    rows: list[tuple[Speaker, list[PairCell | None]]]  # None: not converted
+    rows: list[tuple[Speaker, list[PairCell | None]]]  # None: no such conversion
 
 
-def speaker_pair_table(heard: Sequence[Heard]) -> SpeakerPairTable:
+def speaker_pair_table(conversions: Sequence[ConvertedUtterance]) -> SpeakerPairTable:
     """The table of all conversions."""
-    sources = {each.source: each.source_hertz for each in heard}
-    targets = {each.target: each.target_hertz for each in heard}
-    pairs: dict[tuple[str, str], list[Heard]] = {}
-    for each in heard:
+    sources = {each.source: each.metrics.source_speaker_f0_hz for each in conversions}
+    targets = {each.target: each.metrics.target_speaker_f0_hz for each in conversions}
+    pairs: dict[tuple[str, str], list[ConvertedUtterance]] = {}
+    for each in conversions:
         pairs.setdefault((each.source, each.target), []).append(each)
     columns = _by_f0(targets)
     rows = [
@@ -52,23 +52,24 @@ def speaker_pair_table(heard: Sequence[Heard]) -> SpeakerPairTable:
 
 
 def _by_f0(speakers: dict[str, float]) -> list[Speaker]:
-    whispers = [name for name in sorted(speakers) if math.isnan(speakers[name])]
-    order = sorted(speakers.keys() - set(whispers), key=lambda name: (speakers[name], name)) + whispers
+    """Speakers in ascending order of F0; those without F0 (whispered speech) last."""
+    unvoiced = [name for name in sorted(speakers) if math.isnan(speakers[name])]
+    order = sorted(speakers.keys() - set(unvoiced), key=lambda name: (speakers[name], name)) + unvoiced
     return [Speaker(name, _hertz(speakers[name])) for name in order]
 
 
-def _cell(heard: Sequence[Heard]) -> PairCell | None:
-    if not heard:
+def _cell(conversions: Sequence[ConvertedUtterance]) -> PairCell | None:
+    if not conversions:
         return None
-    pitches = [each.hertz for each in heard if math.isfinite(each.hertz)]
-    votes = [each.vote for each in heard]
-    won = votes.count("target")
-    likeliest = "target" if won else "source" if "source" in votes else "another"
-    count = won or votes.count("source") or len(votes)
+    f0s = [f0 for each in conversions if math.isfinite(f0 := each.metrics.converted_f0_hz)]
+    labels = [each.metrics.classified_as for each in conversions]
+    as_target = labels.count("target")
+    shown = "target" if as_target else "source" if "source" in labels else "another"
+    count = as_target or labels.count("source") or len(labels)
     return PairCell(
-        _hertz(median(pitches)) if pitches else "no pitch",
-        f"{likeliest} {count} of {len(votes)}",
-        round(SHADES * won / len(votes)),
+        _hertz(median(f0s)) if f0s else "no F0",
+        f"{shown} {count} of {len(labels)}",
+        round(SHADES * as_target / len(labels)),
     )
 
 

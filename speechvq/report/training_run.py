@@ -1,4 +1,4 @@
-"""What a run directory tells: its configuration, and what was measured while it learnt."""
+"""The configuration and the logged metrics of a run directory."""
 
 import json
 import math
@@ -13,44 +13,44 @@ CONFIG, METRICS = "config.yaml", "metrics.jsonl"
 
 
 def read_run(run: Path) -> tuple[dict[str, Any], list[dict[str, float]]]:
-    """A run's configuration and the lines of its metrics; a line that a crash cut short is left out.
+    """A run's configuration and the lines of its metrics; lines that a crash cut short are left out.
 
     Raises:
-        UserError: no run there, or nothing measured yet.
+        UserError: no run directory, or nothing logged yet.
     """
     if not (run / CONFIG).is_file():
         raise UserError(
-            f"{run}: no run here ({CONFIG} is missing); give what `python -m speechvq.train --out` made"
+            f"{run}: no run here ({CONFIG} is missing); give a run directory of `python -m speechvq.train`"
         )
     config = read_yaml(run / CONFIG)
     try:
         text = (run / METRICS).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise UserError(f"{run / METRICS}: {error.strerror}; train for some steps first") from None
-    metrics = [line for line in map(_line, text.splitlines()) if line]
+    metrics = [line for line in map(_read_line, text.splitlines()) if line]
     if not metrics:
-        raise UserError(f"{run / METRICS}: nothing measured yet; train for some steps first")
+        raise UserError(f"{run / METRICS}: nothing logged yet; train for some steps first")
     return config, metrics
 
 
 def training_facts(
     metrics: Sequence[dict[str, float]], wanted: Mapping[str, tuple[str, str]]
 ) -> dict[str, str]:
-    """What a visitor wants to know first; the newest value of each.
+    """The latest values of some metrics as text, by label.
 
     Args:
-        metrics: one mapping a line.
-        wanted: by their labels, a number of the metrics and its form.
+        metrics: one mapping per line of the log.
+        wanted: by label, the key of a metric and its format.
     """
-    newest: dict[str, float] = {}
+    latest: dict[str, float] = {}
     for line in metrics:
-        newest.update(line)
-    every = {"steps": ("step", "{:,.0f}")} | dict(wanted)
-    return {label: form.format(newest[key]) for label, (key, form) in every.items() if key in newest}
+        latest.update(line)
+    formats = {"steps": ("step", "{:,.0f}")} | dict(wanted)
+    return {label: form.format(latest[key]) for label, (key, form) in formats.items() if key in latest}
 
 
-def _line(text: str) -> dict[str, float]:
-    """Numbers of one line of metrics; empty for a line that is none."""
+def _read_line(text: str) -> dict[str, float]:
+    """The numbers of one line of metrics; empty for an invalid line."""
     try:
         values = json.loads(text)
         numbers = {k: float(v) for k, v in values.items() if isinstance(v, (int, float)) and math.isfinite(v)}

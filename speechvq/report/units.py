@@ -1,141 +1,139 @@
-"""What the page says of the units: figures with intervals, and beside them what other units score."""
+"""The report's tables about units: metrics with confidence intervals, baselines, and ABX errors."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from speechvq.cli.tables import decimal, interval, percent
-from speechvq.evaluate.baselines.table import COLUMNS, cell
-from speechvq.metrics.units.baselines import SeedStatistics, mean_over_seeds
-from speechvq.report.results import Abx, BaselineFigures, Figures, UnitFigures
+from speechvq.evaluate.abx import abx_title
+from speechvq.evaluate.baselines.table import COLUMNS, cell, spread
+from speechvq.metrics.units.abx import AbxScore
+from speechvq.metrics.units.baselines import SeedStatistics
+from speechvq.results.abx import AbxResult
+from speechvq.results.units import PROTOCOLS, BaselinesResult, PurityMetrics, PurityResult
 
-NAMES = {"all": "All frames", "edges_trimmed": "Silence at the edges trimmed"}
-UNSEEN = "Speakers never heard in training"
+UNSEEN = "Speakers not seen in training"
 THIS_RUN = "this run"
 
-_ROWS = {  # label: figure, whether it is a share, baseline by shuffling, baseline by one guess
-    "phone purity": ("phone_purity", True, "shuffled_phone_purity", "majority_prior"),
-    "phone purity, other speakers' map": ("phone_purity_heldout", True, "", "majority_prior"),
-    "cluster purity": ("cluster_purity", True, "", ""),
-    "PNMI": ("pnmi", False, "shuffled_pnmi", ""),
+_ROWS = {  # label: metric, whether it is a percentage, its shuffled baseline, its majority baseline
+    "phone purity (%, up)": ("phone_purity", True, "shuffled_phone_purity", "majority_prior"),
+    "phone purity, held out (%, up)": ("phone_purity_heldout", True, "", "majority_prior"),
+    "cluster purity (%, up)": ("cluster_purity", True, "", ""),
+    "PNMI (0 to 1, up)": ("pnmi", False, "shuffled_pnmi", ""),
     "perplexity": ("perplexity", False, "", ""),
-    "bit/s": ("bitrate_entropy", False, "", ""),
+    "bit rate (bit/s)": ("bitrate_entropy", False, "", ""),
 }
 
 
 @dataclass(frozen=True)
 class Bar:
-    """Phone purity of some units, as a bar."""
+    """A bar of the chart of phone purities."""
 
-    name: str
+    name: str  # of the units
     fraction: float  # in [0, 1]
-    text: str  # the number as text
+    text: str  # the purity as text
     is_run: bool
 
 
 @dataclass(frozen=True)
 class ProtocolTables:
-    """One way of counting: a table of our figures, one of all units, ours among them, and bars."""
+    """The tables of one scoring protocol: the run's metrics, all units side by side, and a bar chart."""
 
     title: str
-    rows: list[tuple[str, list[str]]]  # measured, interval, shuffled, one guess
+    rows: list[tuple[str, list[str]]]  # value, 95 % CI, shuffled, majority
     columns: list[str]
-    units: list[tuple[str, list[str]]]  # empty where there are no others
+    units: list[tuple[str, list[str]]]  # a cell per column; empty without baselines
     bars: list[Bar]
 
 
 @dataclass(frozen=True)
 class AbxTable:
-    """ABX errors of the run's codes and of what they are held against."""
+    """ABX errors of the run's codes and of the baselines."""
 
     title: str
-    rows: list[tuple[str, list[str]]]  # compared by, within, its interval, across, its interval
+    rows: list[tuple[str, list[str]]]  # distance, within, its 95 % CI, across, its 95 % CI
 
 
 def protocol_tables(
-    purity: Mapping[str, UnitFigures], baselines: BaselineFigures | None, *, unseen: bool = False
+    purity: PurityResult | None, baselines: BaselinesResult | None, *, unseen: bool = False
 ) -> list[ProtocolTables]:
-    """Both ways of counting; either kind of numbers may be missing.
+    """The tables of every protocol for which there are numbers.
 
     Args:
-        purity: of the run's codes, by protocol.
+        purity: of the run's codes.
         baselines: of the same frames.
-        unseen: whether the speakers were kept out of training.
+        unseen: whether the speakers were excluded from training.
     """
-    given = baselines.protocols if baselines else {}
     return [
-        _protocol(f"{UNSEEN}, {title.lower()}" if unseen else title, purity.get(name), given.get(name, {}))
-        for name, title in NAMES.items()
-        if name in purity or name in given
+        _protocol(f"{UNSEEN}, {title.lower()}" if unseen else title, name, purity, baselines)
+        for name, title in PROTOCOLS.items()
+        if purity is not None or (baselines is not None and name in baselines.protocols)
     ]
 
 
-def purity_fact(purity: Mapping[str, UnitFigures], *, unseen: bool = False) -> dict[str, str]:
-    """Phone purity of all frames beside one guess, for the head of the page."""
-    figures = purity["all"].figures if "all" in purity else {}
-    if figures.get("phone_purity") is None:
+def purity_fact(purity: PurityResult | None, *, unseen: bool = False) -> dict[str, str]:
+    """Phone purity of all frames beside the majority baseline, for the head of the page."""
+    if purity is None or purity.all.phone_purity is None:
         return {}
-    guess = percent(figures.get("majority_prior"), 1).replace(" ", "\N{NO-BREAK SPACE}")
-    label = "codes that name their phone" + ", speakers never heard" * unseen
-    return {label + (f" (one guess: {guess})" if guess != "-" else ""): percent(figures["phone_purity"], 1)}
+    label = "phone purity" + ", speakers not seen in training" * unseen
+    if purity.all.majority_prior is not None:
+        majority = percent(purity.all.majority_prior, 1).replace(" ", "\N{NO-BREAK SPACE}")
+        label += f" (majority phone: {majority})"
+    return {label: percent(purity.all.phone_purity, 1)}
 
 
-def abx_table(abx: Abx) -> AbxTable:
-    """The run's codes first, then what they are held against."""
-    where = "in equal contexts" if abx.context == "within" else "in any context"
+def abx_table(abx: AbxResult) -> AbxTable:
+    """The errors of the run's codes first, then those of the baselines."""
     rows = [
-        (each.name or THIS_RUN, [each.distance, *_error(each.within), *_error(each.across)])
-        for each in abx.units
+        (name, [units.distance, *_error(units.within), *_error(units.across)])
+        for name, units in {THIS_RUN: abx.units, **abx.baselines}.items()
     ]
-    return AbxTable(f"ABX error of {abx.items}s {where}", rows)
+    return AbxTable(abx_title(abx), rows)
 
 
-def _error(error: tuple[float, float, float]) -> tuple[str, str]:
-    """An error and its interval as text."""
-    value, low, high = error
-    return (percent(value, 1), interval((low, high), as_percent=True)) if math.isfinite(value) else ("-", "-")
+def _error(score: AbxScore) -> tuple[str, str]:
+    """An error and its confidence interval as text."""
+    return percent(score.error, 1), interval((score.low, score.high), as_percent=True)
 
 
 def _protocol(
-    title: str, ours: UnitFigures | None, others: Mapping[str, Sequence[Figures]]
+    title: str, name: str, purity: PurityResult | None, baselines: BaselinesResult | None
 ) -> ProtocolTables:
-    first = ours.figures if ours else next(iter(others.values()))[0]
-    counts = f"{title}: {first['frames']:,} codes, {first['num_phones']} phones"
+    ours = purity.by_protocol()[name] if purity else None
+    others = baselines.protocols.get(name, {}) if baselines else {}
+    first = ours if ours is not None else next(iter(others.values()))[0]
+    counts = f"{title}: {first.frames:,} codes, {first.num_phones} phones"
     # `evaluate baselines --codes` scores the run's codes too, under the name of their folder.
-    units = {name: seeds for name, seeds in others.items() if not (ours and _same(ours.figures, seeds[0]))}
-    if ours and units:
-        units = {THIS_RUN: [ours.figures], **units}
-    spreads = {name: mean_over_seeds(seeds) for name, seeds in units.items()}
-    bars = [_bar(name, spread["phone_purity"]) for name, spread in spreads.items()]
-    kept = sorted((bar for bar in bars if math.isfinite(bar.fraction)), key=lambda bar: -bar.fraction)
-    table = [(name, _cells(spread)) for name, spread in spreads.items()]
-    return ProtocolTables(counts, _rows(ours) if ours else [], list(COLUMNS), table, kept)
+    units = {each: seeds for each, seeds in others.items() if ours is None or not _same(ours, seeds[0])}
+    if ours is not None and units:
+        units = {THIS_RUN: [ours], **units}
+    spreads = {each: spread(seeds) for each, seeds in units.items()}
+    bars = [_bar(each, values["phone_purity"]) for each, values in spreads.items()]
+    shown = sorted((bar for bar in bars if math.isfinite(bar.fraction)), key=lambda bar: -bar.fraction)
+    table = [(each, _cells(values)) for each, values in spreads.items()]
+    rows = _rows(ours, purity.intervals[name]) if ours is not None and purity is not None else []
+    return ProtocolTables(counts, rows, list(COLUMNS), table, shown)
 
 
-def _same(ours: Figures, others: Figures) -> bool:
+def _same(ours: PurityMetrics, others: PurityMetrics) -> bool:
     """Whether two scores are of the same codes."""
-    return all(ours.get(key) == others.get(key) for key in ("frames", "phone_purity", "pnmi", "perplexity"))
+    keys = ("frames", "phone_purity", "pnmi", "perplexity")
+    return all(getattr(ours, key) == getattr(others, key) for key in keys)
 
 
-def _cells(spread: Mapping[str, SeedStatistics]) -> list[str]:
-    """The figures of COLUMNS, shares with a decimal less than the command prints: the intervals are wider."""
-    return [
-        cell(spread[key], scale, digits - (scale == 100)) if key in spread else "-"
-        for key, scale, digits in COLUMNS.values()
-    ]
+def _cells(values: Mapping[str, SeedStatistics]) -> list[str]:
+    """The metrics of COLUMNS; percentages with one decimal less than the command prints."""
+    return [cell(values[key], scale, digits - (scale == 100)) for key, scale, digits in COLUMNS.values()]
 
 
-def _rows(ours: UnitFigures) -> list[tuple[str, list[str]]]:
+def _rows(
+    ours: PurityMetrics, intervals: Mapping[str, tuple[float, float] | None]
+) -> list[tuple[str, list[str]]]:
     rows = []
-    for label, (key, share, shuffled, guess) in _ROWS.items():
-        show = (lambda value: percent(value, 1)) if share else decimal
-        cells = [
-            show(ours.figures.get(key)),
-            interval(ours.intervals.get(key), as_percent=share),
-            show(ours.figures.get(shuffled)),
-            show(ours.figures.get(guess)),
-        ]
-        rows.append((label, cells))
+    for label, (key, as_percent, *baselines) in _ROWS.items():
+        values = [getattr(ours, name) if name else None for name in (key, *baselines)]
+        value, shuffled, majority = (percent(v, 1) if as_percent else decimal(v) for v in values)
+        rows.append((label, [value, interval(intervals.get(key), as_percent=as_percent), shuffled, majority]))
     return rows
 
 

@@ -20,7 +20,7 @@ from speechvq.data.conversions import (
     select_references,
 )
 from speechvq.data.manifest import Utterance, read_manifest
-from speechvq.report.results import read_conversions
+from speechvq.results.conversion import ConversionResult
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,11 @@ def test_fakes_score_as_they_should(
             0.5,
         )
     assert found["summary"]["log_mel_distance_db"]["target_reference"] is None  # JSON has no NaN
-    shown = read_conversions(file)  # by the report
-    assert [each.vote for each in shown.heard] == [row["classified_as"] for row in found["conversions"]]
-    assert [figure.name for figure in shown.summary] == list(found["summary"])
+    read = ConversionResult.load(file)
+    assert [each.metrics.classified_as for each in read.conversions] == [
+        row["classified_as"] for row in found["conversions"]
+    ]
+    assert [each.name for each in read.summary.values()] == list(found["summary"])
 
 
 def test_equal_calls_give_equal_numbers(voices: Path, tmp_path: Path) -> None:

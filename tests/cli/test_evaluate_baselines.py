@@ -16,7 +16,7 @@ from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
 from speechvq.evaluate import baselines
 from speechvq.evaluate.aligned_speech import training_utterances
-from speechvq.report.results import read_baselines
+from speechvq.results.units import BaselinesResult
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_all_baselines_through_one_scorer(
     assert purity["k-means on MFCC"] > 0.6 > purity["shuffled k-means on MFCC"] >= purity["majority phone"]
     assert purity["majority phone"] == rows["majority phone"][0]["majority_prior"]
     assert all(each["frames"] + each["dropped_frames"] == 450 for name in names for each in rows[name])
-    assert read_baselines(file).protocols["all"] == rows  # by the report
+    assert BaselinesResult.load(file).to_json()["protocols"]["all"] == rows
     written = open_codes(tmp_path / "units/k-means_on_MFCC-1")
     assert written.frame_rate_hz == 100 and written.num_codes == 8 and len(written.files) == 3
 
@@ -76,7 +76,7 @@ def test_numbers_that_are_not_given_are_the_units_own(
         assert asked["all"]["k-means on MFCC"] == own["all"]["k-means on MFCC"]
     capsys.readouterr()
     assert evaluate.main(["baselines", *corpus]) == 2
-    assert "which units? give --num-codes" in capsys.readouterr().err
+    assert "--num-codes and --frame-rate are needed" in capsys.readouterr().err
 
 
 def test_units_written_are_units_read(

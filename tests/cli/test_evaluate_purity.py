@@ -16,7 +16,7 @@ from speechvq.alignment.intervals import Interval, read_lab, write_lab
 from speechvq.audio.waveform import write_waveform
 from speechvq.data.manifest import Utterance, write_manifest
 from speechvq.evaluate import purity
-from speechvq.report.results import read_purity
+from speechvq.results.units import PurityResult
 from unit.alignment.test_textgrid import long_form
 from unit.metrics.test_purity import KEYS
 
@@ -68,7 +68,7 @@ def test_it_scores_as_scikit_learn_by_hand(
 ) -> None:
     assert run(data, "--manifest", data / "manifest.tsv", "--json", tmp_path / "p.json") == 0
     printed, complaint = capsys.readouterr()
-    assert "12 utterances with phones, 6 codes, 40 a second" in printed and not complaint
+    assert "12 utterances with phones, 6 codes, 40 per second" in printed and not complaint
     found = json.loads((tmp_path / "p.json").read_text())
     for protocol in ("all", "edges_trimmed"):
         label, code = [], []
@@ -92,8 +92,7 @@ def test_it_scores_as_scikit_learn_by_hand(
         assert low < figures["pnmi"] < high and f"{figures['pnmi']:.3f}" in printed
         assert f"{100 * figures['phone_purity']:.1f} %" in printed
     assert found["corpus"]["utterances"] == COUNT and found["corpus"]["without_alignment"] == []
-    shown = read_purity(tmp_path / "p.json")  # by the report
-    assert all(shown[protocol].figures == found[protocol] for protocol in ("all", "edges_trimmed"))
+    assert PurityResult.load(tmp_path / "p.json").to_json() == found
 
 
 def test_without_speakers_and_with_a_picture(
@@ -147,7 +146,11 @@ def test_what_is_missing_is_counted(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(
     ("rate", "words"),
-    [(10, ""), (4, "60 % of the codes are in no phone; is frame_rate_hz right?"), (99, "go on after the")],
+    [
+        (10, ""),
+        (4, "60 % of the codes lie outside of phones; check frame_rate_hz"),
+        (99, "continue after the"),
+    ],
 )
 def test_a_wrong_rate_is_suspected(
     rate: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

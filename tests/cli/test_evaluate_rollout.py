@@ -13,13 +13,14 @@ from speechvq.evaluate import rollout
 from speechvq.evaluate.rollout.measures import (
     Videos,
     code_lengths,
+    frame_quality,
     imagine,
-    picture_quality,
     sharpness_over_time,
 )
 from speechvq.images.model_directory import load_image_model
 from speechvq.metrics.copy_baseline import fit_copy_baseline
 from speechvq.metrics.image_quality import psnr
+from speechvq.results.rollout import FrameQuality
 from speechvq.video.model.model_directory import load_video_prior
 from speechvq.video.recording.codes import cached_episodes
 from speechvq.video.recording.episode import read_window
@@ -38,14 +39,19 @@ def test_the_command(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     arguments = ["--prior", str(world / "prior"), *others, *BRIEF, "--json", str(tmp_path / "a.json")]
     assert rollout.main(arguments) == 0
     figures = json.loads((tmp_path / "a.json").read_text())
-    assert (figures["rollouts"], figures["frames"], figures["told"], figures["windows"]) == (3, 4, PAST, 5)
+    assert (figures["rollouts"], figures["frames"], figures["context_frames"], figures["windows"]) == (
+        3,
+        4,
+        PAST,
+        5,
+    )
     assert list(figures["bits"])[:4] == ["uniform", "unigram", "copy", str(world / "prior")]
     assert figures["bits"]["uniform"] == 2.0 and len(figures["bits"]) == 6
     assert figures["quality"].keys() == {"1", "4"} and figures["actions"].keys() == {"4"}
     assert all(0 <= figures["actions"]["4"][name] <= 1 for name in ("real", "reconstruction", "imagined"))
     assert all(len(each) == 4 for each in figures["sharpness"]["by_frame"].values())
     printed = capsys.readouterr().out
-    assert "3 videos of 4 frames after 3 given" in printed and "imagined / real" in printed
+    assert "3 videos of 4 frames after 3 context frames" in printed and "imagined / real" in printed
 
 
 def test_bits_are_those_of_the_priors_and_of_the_copy(world: Path) -> None:
@@ -73,7 +79,7 @@ def test_videos_begin_with_the_last_frame_given_and_belong_to_their_actions(worl
     first = read_window(episode_path(world / "maze", 0), 0, PAST + 4)
     assert videos.real.shape == (3, 5, 84, 84, 3) and np.array_equal(videos.real[0], first.frames[PAST - 1 :])
     assert np.array_equal(videos.actions[0], first.actions[PAST - 1 :])
-    assert np.array_equal(videos.imagined[:, 0], videos.kept[:, 0])
+    assert np.array_equal(videos.imagined[:, 0], videos.reconstructed[:, 0])
     late = read_window(episode_path(world / "maze", 0), 1, PAST + 4)
     assert np.array_equal(videos.real[2], late.frames[PAST - 1 :]), "the third of three, in two episodes"
     again = imagine(prior, model, world / "maze", "test", 3, 4, seed=1)
@@ -84,23 +90,23 @@ def test_pictures_and_sharpness_of_known_videos() -> None:
     real = np.random.default_rng(0).integers(0, 256, (2, 12, 16, 16, 3)).astype(np.uint8)
     grey = np.full_like(real, 128)
     videos = Videos(real, grey, real, np.zeros((2, 11), np.int64))
-    quality = picture_quality(videos)
+    quality = frame_quality(videos)
     assert quality.keys() == {"1", "5", "10", "11"}
-    assert quality["5"]["imagined"] == {"psnr": None, "ssim": pytest.approx(1.0)}
-    assert quality["5"]["last frame"]["psnr"] == pytest.approx(psnr(real[:, 0], real[:, 5]))
-    assert quality["5"]["reconstruction"]["psnr"] == pytest.approx(psnr(grey[:, 5], real[:, 5]))
+    assert quality["5"]["imagined"] == FrameQuality(None, pytest.approx(1.0))
+    assert quality["5"]["last frame"].psnr == pytest.approx(psnr(real[:, 0], real[:, 5]))
+    assert quality["5"]["reconstruction"].psnr == pytest.approx(psnr(grey[:, 5], real[:, 5]))
     means = sharpness_over_time(videos._replace(imagined=np.concatenate([real[:, :11], grey[:, 11:]], 1)))
-    assert means["last_to_first"]["imagined"] == 0.0
-    assert means["last_to_first"]["real"] == pytest.approx(1.0, abs=0.1)
+    assert means.last_to_first["imagined"] == 0.0
+    assert means.last_to_first["real"] == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--split", "train"], "--split train: give dev or test; the prior has learnt the others"),
+        (["--split", "train"], "--split train: give dev or test; the prior was trained on the others"),
         (["--windows", "0"], "--windows 0: give 1 to"),
         (["--probe-steps", "0"], "--probe-steps 0: give 1 to"),
-        (["--frames", "6"], "--frames 6: 3 are given, and the episodes have 8; give fewer"),
+        (["--frames", "6"], "--frames 6: 3 context frames precede them, episodes have 8; give fewer"),
         (["--temperature", "-0.1"], "--temperature -0.1: give 0 to 100"),
         (["--top-p", "1.1"], "--top-p 1.1: give more than 0, at most 1"),
         (["--against", "nowhere"], "nowhere: no model here"),

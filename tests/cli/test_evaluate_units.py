@@ -33,7 +33,7 @@ def run(subject: str, folder: Path, *more: str) -> int:
 def test_codebook(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("codebook", folder) == 0
     printed, found = capsys.readouterr().out, json.loads((folder / "out.json").read_text())
-    assert "8 utterances, 480 codes, 50 a second" in printed and "16 at most" in printed
+    assert "8 utterances, 480 codes, 50 per second" in printed and "16 at most" in printed
     assert f"{found['perplexity']:.2f}" in printed or f"{found['perplexity']:.1f}" in printed
     assert (found["active_codes"], sum(found["counts"]), len(found["counts"])) == (16, 480, 16)
     assert sum(n * count for n, count in enumerate(found["run_lengths"])) == 480
@@ -45,7 +45,7 @@ def test_speakers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("speakers", folder, "--manifest", str(folder / "manifest.tsv")) == 0
     printed, found = capsys.readouterr().out, json.loads((folder / "out.json").read_text())
     assert "7 utterances of 2 speakers" in printed
-    assert "left out: 1 utterances not in the manifest, for example u7" in printed
+    assert "left out: 1 utterances not in the manifest, e.g. u7" in printed
     assert found["not_in_manifest"] == ["u7"] and found["probe_accuracy"] == 1
     assert found["speaker_pnmi"] > found["shuffled_speaker_pnmi"]
 

@@ -1,4 +1,4 @@
-"""The page: complete, self-contained, and harmless whatever stands in the files it shows."""
+"""The page: complete, self-contained, and safe whatever the files that it shows contain."""
 
 import base64
 import io
@@ -35,8 +35,8 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 @pytest.fixture(autouse=True)
-def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures are laid out and not rendered, which takes seconds; `test_a_full_page` has them in full."""
+def without_rendering(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay figures out without rendering, which takes seconds; `test_a_full_page` renders them."""
     if request.function is test_a_full_page:
         return
 
@@ -45,8 +45,8 @@ def unrendered(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (1, 1)).save(path)
 
-    for picture in ("conversion", "training_curve", "units"):
-        monkeypatch.setattr(f"speechvq.plots.{picture}.save_figure", save)
+    for module in ("conversion", "training_curve", "units"):
+        monkeypatch.setattr(f"speechvq.plots.{module}.save_figure", save)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ VOID = {"meta", "img", "br"}
 
 
 class Tags(HTMLParser):
-    """Collects the tags of a page, and refuses one that is not closed where it should be."""
+    """Collects the tags of a page and checks that they are closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class Tags(HTMLParser):
 
 
 def seconds(url: str) -> float:
-    """How long a sound in a data URL is."""
+    """Duration of the audio in a data URL."""
     sound = soundfile.info(io.BytesIO(base64.b64decode(url.removeprefix("data:audio/flac;base64,"))))
     assert sound.samplerate == 16_000
     return sound.duration
@@ -124,13 +124,13 @@ def test_a_full_page(
     tags = Tags(text)
     assert len(tags.sources("img")) == 2 and len(tags.sources("audio")) == 5  # two sources, three conversions
     assert {seconds(url) for url in tags.sources("audio")} == {1.5}
-    for said in ("5.510 bits a sample", "as cay", "ann_2", "num_codes: 8", "to ben", "no pitch"):
+    for said in ("5.510 bits/sample", "to cay", "ann_2", "num_codes: 8", "to ben", "no F0"):
         assert said in text
-    for said in ("target likelier than source", "44 % to 100 %", "6.1 dB"):
+    for said in ("target preferred", "44 % to 100 %", "6.1 dB"):
         assert said in text
 
 
-def test_generated_sounds_are_heard_and_seen(
+def test_generated_speech_has_audio_and_a_figure(
     trained: Path, converted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "generated"
@@ -146,28 +146,28 @@ def test_generated_sounds_are_heard_and_seen(
     text = (trained / "report.html").read_text()
     assert [seconds(url) for url in Tags(text).sources("audio")] == [0.3, 0.3]
     assert len(Tags(text).sources("audio")) == 2 and len(Tags(text).sources("img")) == 2
-    assert "Speech from nothing" in text and "ben_1" in text
+    assert "Generated speech" in text and "ben_1" in text
 
 
-def test_sentences_in_their_own_voices(trained: Path, converted: Path, tmp_path: Path) -> None:
-    """From a folder of reconstructions, or where a sentence was converted to its own speaker."""
+def test_resyntheses(trained: Path, converted: Path, tmp_path: Path) -> None:
+    """From a folder of resyntheses, or from conversions to the source speaker."""
     write_waveform(converted / "ann/ann_2.wav", speech("ann", 2, seconds=0.7))
-    write_waveform(tmp_path / "again/ben/ben_2.wav", speech("ben", 2, seconds=0.8))
-    assert run("--run", trained, "--converted", converted, "--resynthesis", tmp_path / "again") == 0
+    write_waveform(tmp_path / "resynthesis/ben/ben_2.wav", speech("ben", 2, seconds=0.8))
+    assert run("--run", trained, "--converted", converted, "--resynthesis", tmp_path / "resynthesis") == 0
     text = (trained / "report.html").read_text()
     found = {
         attributes["aria-label"]: attributes["src"]
         for name, attributes in Tags(text).found
         if name == "audio"
     }
-    assert seconds(str(found["ann_2, own voice again"])) == 0.7
-    assert seconds(str(found["ben_2, own voice again"])) == 0.8
-    assert "as ann" not in text and len(found) == 7
+    assert seconds(str(found["ann_2, resynthesis"])) == 0.7
+    assert seconds(str(found["ben_2, resynthesis"])) == 0.8
+    assert "to ann" not in text and len(found) == 7
 
 
 @pytest.fixture
 def phones(tmp_path: Path) -> dict[str, Path]:
-    """Codes, alignments and what `evaluate` makes of them, by the report's flags."""
+    """Codes, alignments and results of `evaluate`, by the report's flags."""
     folders = {"--codes": tmp_path / "units", "--alignments": tmp_path / "lab"}
     meta = {"frame_rate_hz": 50, "num_codes": 8}
     write_bytes(folders["--codes"] / "meta.json", json.dumps(meta).encode())
@@ -184,39 +184,45 @@ def phones(tmp_path: Path) -> dict[str, Path]:
     return folders | {flag: measurements.write(files[flag], content) for flag, content in contents.items()}
 
 
-def test_in_its_own_voice_without_other_reconstructions(trained: Path, converted: Path) -> None:
+def test_a_conversion_to_the_source_speaker_is_marked(trained: Path, converted: Path) -> None:
     write_waveform(converted / "ann/ann_2.wav", speech("ann", 2))
     assert run("--run", trained, "--converted", converted) == 0
     text = (trained / "report.html").read_text()
-    assert "as ann" in text and text.count("the same voice again") == 1 and "own voice again" not in text
+    assert "to ann" in text and text.count("<small>resynthesis</small>") == 1
+    assert "<th>resynthesis</th>" not in text
 
 
-def test_codes_beside_phones(trained: Path, voices: Path, converted: Path, phones: dict[str, Path]) -> None:
+def test_codes_and_phones(trained: Path, voices: Path, converted: Path, phones: dict[str, Path]) -> None:
     flags = [word for pair in phones.items() for word in pair]
     assert run("--run", trained, "--manifest", voices, "--converted", converted, *flags) == 0
     text = (trained / "report.html").read_text()
     assert len(Tags(text).sources("img")) == 3 and (trained / "units.png").is_file()
     for said in ("43.7 %", "38.9 to 47.1 %", "30.0 ± 7.1 %", "All frames: 225 codes, 3 phones"):
         assert said in text
-    for said in ("ABX error of phonemes in any context", "angle of features", "12.3 %", "10.0 to 15.0 %"):
+    for said in (
+        "ABX error (%, down) of phonemes in any context",
+        "angle of features",
+        "12.3 %",
+        "10.0 to 15.0 %",
+    ):
         assert said in text
-    assert "never heard" not in text
-    assert "exp/run/codes" not in text  # they are this run's
-    assert text.count('<tr class="ours"><td>this run</td>') == 3  # two ways of counting, and ABX
+    assert "not seen in training" not in text
+    assert "exp/run/codes" not in text  # these are the codes of this run
+    assert text.count('<tr class="ours"><td>this run</td>') == 3  # two protocols, and ABX
 
 
-def test_speakers_kept_out_of_training_stand_apart(trained: Path, phones: dict[str, Path]) -> None:
+def test_unseen_speakers_have_tables_of_their_own(trained: Path, phones: dict[str, Path]) -> None:
     flags = {"--unseen-purity": phones["--purity"], "--unseen-baselines": phones["--baselines"]}
     assert run("--run", trained, *(word for pair in flags.items() for word in pair)) == 0
     text = (trained / "report.html").read_text()
     Tags(text)
-    assert "Speakers never heard in training, all frames: 225 codes, 3 phones" in text
-    assert "codes that name their phone, speakers never heard (one guess: 33.3\N{NO-BREAK SPACE}%)" in text
+    assert "Speakers not seen in training, all frames: 225 codes, 3 phones" in text
+    assert "phone purity, speakers not seen in training (majority phone: 33.3\N{NO-BREAK SPACE}%)" in text
     assert "<h3>All frames" not in text and "30.0 ± 7.1 %" in text
 
 
 @pytest.mark.parametrize("flag", ["--purity", "--baselines"])
-def test_only_some_numbers_are_known(flag: str, trained: Path, phones: dict[str, Path]) -> None:
+def test_only_one_of_purity_and_baselines(flag: str, trained: Path, phones: dict[str, Path]) -> None:
     assert run("--run", trained, flag, phones[flag]) == 0
     text = (trained / "report.html").read_text()
     Tags(text)
@@ -264,29 +270,30 @@ def test_mistakes_cost_one_line(
 ) -> None:
     (tmp_path / "list.json").write_text("[1]")
     (tmp_path / "other.json").write_text('{"summary": {"a": {"b": 1}}}')
+    fields = summary.MetricSummary._fields
     (tmp_path / "text.json").write_text(
-        json.dumps({"summary": {"a": dict.fromkeys(summary.MetricSummary._fields, "<b>")}})
+        json.dumps(measurements.conversions().to_json() | {"summary": {"a": dict.fromkeys(fields, "<b>")}})
     )
     for arguments, message in (
         (("--run", tmp_path), "no run here"),
-        (("--run", trained, "--out", tmp_path / "page.pdf"), "name the page something.html"),
-        (("--run", trained, "--examples", "0"), "one sentence at least"),
+        (("--run", trained, "--out", tmp_path / "page.pdf"), "name must end in .html"),
+        (("--run", trained, "--examples", "0"), "give 1 or more"),
         (("--run", trained, "--converted", tmp_path / "no"), "no such folder"),
         (("--run", trained, "--converted", converted, "--manifest", tmp_path), "no such manifest"),
-        (("--run", trained, "--resynthesis", tmp_path), "with --converted only"),
-        (("--run", trained, "--codes", tmp_path), "with --alignments only"),
+        (("--run", trained, "--resynthesis", tmp_path), "needs --converted"),
+        (("--run", trained, "--codes", tmp_path), "needs --alignments"),
         (("--run", trained, "--converted", converted, "--resynthesis", tmp_path / "no"), "no such folder"),
         (("--run", trained, "--scores", tmp_path / "no.json"), "write it with"),
         (("--run", trained, "--purity", tmp_path / "no.json"), "write it with `evaluate purity"),
-        (("--run", trained, "--purity", tmp_path / "other.json"), "not the numbers"),
-        (("--run", trained, "--baselines", tmp_path / "list.json"), "not the numbers"),
-        (("--run", trained, "--unseen-purity", tmp_path / "list.json"), "not the numbers"),
+        (("--run", trained, "--purity", tmp_path / "other.json"), "not a result of"),
+        (("--run", trained, "--baselines", tmp_path / "list.json"), "not a result of"),
+        (("--run", trained, "--unseen-purity", tmp_path / "list.json"), "not a result of"),
         (("--run", trained, "--unseen-baselines", tmp_path / "no.json"), "write it with `evaluate baselines"),
-        (("--run", trained, "--abx", tmp_path / "other.json"), "`evaluate abx --json` writes"),
-        (("--run", trained, "--baselines", tmp_path / "other.json"), "not the numbers"),
-        (("--run", trained, "--scores", tmp_path / "list.json"), "not the numbers"),
-        (("--run", trained, "--scores", tmp_path / "other.json"), "not the numbers"),
-        (("--run", trained, "--scores", tmp_path / "text.json"), "not the numbers"),
+        (("--run", trained, "--abx", tmp_path / "other.json"), "not a result of `evaluate abx`"),
+        (("--run", trained, "--baselines", tmp_path / "other.json"), "not a result of"),
+        (("--run", trained, "--scores", tmp_path / "list.json"), "not a result of"),
+        (("--run", trained, "--scores", tmp_path / "other.json"), "not a result of"),
+        (("--run", trained, "--scores", tmp_path / "text.json"), "not a result of"),
     ):
         assert run(*arguments) == 2
         complaint = capsys.readouterr().err

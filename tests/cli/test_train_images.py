@@ -101,7 +101,7 @@ def test_the_likelihood_command(
     fitted = kind == "image_vqvae"
     assert likelihood.main([*arguments, *(["--prior", str(runs / "prior")] if fitted else [])]) == 0
     figures = json.loads((tmp_path / "a.json").read_text())
-    assert "over 5 held-out pictures" in capsys.readouterr().out and figures["images"] == 5
+    assert "of 5 held-out images" in capsys.readouterr().out and figures["images"] == 5
     own = figures["under"]["normal" if kind == "image_vae" else "uniform"]
     if kind == "image_vqvae":  # 2x2x2 codes of 2 bits
         assert own["latents"] == pytest.approx(16 / (3 * SIZE * SIZE))
@@ -114,13 +114,12 @@ def test_the_likelihood_command(
 def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path) -> None:
     model, prior = load_image_model(runs / "image_vqvae"), load_grid_prior(runs / "prior")
     images = read_images(pictures, "test")
-    figures = likelihood.measure_likelihood(model, images, 6, prior)
+    under = likelihood.measure_likelihood(model, images, 6, prior)
     codes = torch.from_numpy(encode_images(model, images).astype(np.int64))
     with torch.no_grad():
         wanted = float(prior.nll(codes).mean()) / (3 * SIZE * SIZE * math.log(2))
-    assert figures["under"]["fitted"]["latents"] == pytest.approx(wanted, rel=1e-5)
-    same = figures["under"]["uniform"]["reconstruction"]
-    assert figures["under"]["fitted"]["reconstruction"] == pytest.approx(same)
+    assert under["fitted"].latents == pytest.approx(wanted, rel=1e-5)
+    assert under["fitted"].reconstruction == pytest.approx(under["uniform"].reconstruction)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +128,7 @@ def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path
         (["--images", "0"], "--images 0: there are 1 to 6"),
         (["--images", "7"], "--images 7: there are 1 to 6"),
         (["--prior", "PRIOR"], "fitted to another model's codes"),
-        (["--prior", "TOLD"], "is told the class, so it bounds p(x | class)"),
+        (["--prior", "TOLD"], "is conditioned on the class, so it bounds p(x | class)"),
         (["--data", "nowhere"], "nowhere: no prepared pictures here"),
         (["--prior", "nowhere"], "nowhere: no model here"),
     ],
@@ -302,10 +301,10 @@ def test_the_second_stage_is_learnt_and_drawn(first_stage: Path, tmp_path: Path)
     assert likelihood.main(told) == 0
     figures = json.loads((tmp_path / "a.json").read_text())
     second, under = figures["second_stage"], figures["under"]
-    wanted = (second["bits_a_code"] * 16 + second["latent_bits"]) / (3 * 16 * 16)
+    wanted = (second["bits_per_code"] * 16 + second["latent_bits"]) / (3 * 16 * 16)
     assert under["second stage"]["latents"] == pytest.approx(wanted, rel=1e-5) and second["latent_bits"] == 4
     assert under["second stage"]["reconstruction"] == pytest.approx(under["uniform"]["reconstruction"])
-    assert second["gap"] == pytest.approx(second["shuffled_bits_a_code"] - second["bits_a_code"])
+    assert second["gap"] == pytest.approx(second["shuffled_bits_per_code"] - second["bits_per_code"])
     assert figures["bits_per_dim"] == under["uniform"]["bits_per_dim"]
     assert likelihood.main([*told, "--images", "1"]) == 2
     assert likelihood.main(["--run", str(first_stage), "--second-stage", str(first_stage)]) == 2

@@ -106,7 +106,7 @@ def test_evaluate_prior_stands_beside_ngrams(
     models = json.loads(out.read_text())["models"]
     bits = {name: each["bits"] for name, each in models.items()}
     assert bits["uniform"] == pytest.approx(THREE_BITS) and bits["bigram"] < bits["unigram"]
-    assert bits["prior"] < bits["prior, told another speaker"]
+    assert bits["prior"] < bits["prior, mismatched speaker"]
     assert all(each["low"] <= each["bits"] <= each["high"] for each in models.values())
     assert "the prior is " in printed and "best n-gram" in printed and "2 utterances, 134 codes" in printed
     given = [
@@ -132,9 +132,9 @@ def test_mistakes_of_evaluate_prior(
         (["--prior", str(trained / "model")], "--codes is needed"),
         (
             ["--prior", str(trained), "--codes", str(other), *manifest],
-            "these codes are not the prior's: it has codebook",
+            "not codes of the prior's model, which has codebook",
         ),
-        (["--prior", str(trained), "--split", "train"], "have learnt it"),
+        (["--prior", str(trained), "--split", "train"], "were fitted to it"),
         (["--prior", str(trained), "--split", "unseen"], "no codes of split 'unseen'"),
         (["--prior", str(tmp_path)], "--codes is needed"),
     ):

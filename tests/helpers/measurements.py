@@ -1,79 +1,147 @@
-"""Small files as `evaluate --json` writes them; the commands' tests read theirs with the report's readers."""
+"""Small results as `evaluate --json` writes them, for tests of the report."""
 
-import json
+import dataclasses
+import math
 from pathlib import Path
-from typing import Any
 
+from speechvq.metrics.conversion import ConversionMetrics
 from speechvq.metrics.summary import MetricSummary
+from speechvq.metrics.units.abx import AbxScore
+from speechvq.results.abx import AbxResult, AbxUnits
+from speechvq.results.conversion import ConversionResult, ConvertedUtterance
+from speechvq.results.likelihood import ImageBound, LikelihoodResult
+from speechvq.results.result import Result
+from speechvq.results.rollout import ActionAccuracy, FrameQuality, RolloutResult, Sharpness
+from speechvq.results.units import BaselinesResult, PurityCorpus, PurityMetrics, PurityResult
+
+MEDIAN_F0 = {"ann": 210.0, "ben": 110.0, "cay": 165.0}  # Hz
+NO_METRICS = ConversionMetrics(**dict.fromkeys(ConversionMetrics._fields, math.nan))  # type: ignore[arg-type]
 
 
-def conversions() -> dict[str, Any]:
-    """Of ann and ben into ben and cay, three sentences; one conversion was a whisper."""
-    pitch = {"ann": 210.0, "ben": 110.0, "cay": 165.0}
-    rows = [
-        {
-            "utterance": f"{source}_2",
-            "source": source,
-            "target": target,
-            "converted_f0_hz": heard,
-            "source_speaker_f0_hz": pitch[source],
-            "target_speaker_f0_hz": pitch[target],
-            "classified_as": vote,
-        }
-        for source, target, heard, vote in (
-            ("ann", "ben", 112.0, "target"), ("ann", "cay", None, "other"), ("ben", "cay", 150.0, "target"),
-        )
-    ]  # fmt: skip
+def converted_utterance(
+    source: str,
+    target: str,
+    f0: float,
+    label: str,
+    *,
+    source_f0: float | None = None,
+    target_f0: float | None = None,
+) -> ConvertedUtterance:
+    """A conversion with a median F0 in Hz and a speaker classification; other metrics are NaN."""
+    metrics = NO_METRICS._replace(
+        converted_f0_hz=f0,
+        source_speaker_f0_hz=MEDIAN_F0[source] if source_f0 is None else source_f0,
+        target_speaker_f0_hz=MEDIAN_F0[target] if target_f0 is None else target_f0,
+        classified_as=label,  # type: ignore[arg-type]
+    )
+    return ConvertedUtterance(f"{source}_2", source, target, metrics)
+
+
+def conversions() -> ConversionResult:
+    """Three conversions of ann and ben to ben and cay; one is whispered and has no F0."""
     figures = [
-        MetricSummary(
-            "f0_closer_to_target", "pitch nearer to the target's", "%", 2 / 3, 0.2, 0.9, 3, 0.5, 0.0, 1.0
-        ),
-        MetricSummary(
-            "target_preferred", "target likelier than source", "%", 1.0, 0.44, 1.0, 3, 0.5, 0.0, 1.0
-        ),
-        MetricSummary(
-            "log_mel_distance_db", "spectra away from the source's", "dB", 6.1, 5.2, 7.3, 3, 9.8, 0.0, 0.0
-        ),
+        MetricSummary("f0_closer_to_target", "F0 closer to target", "%", 2 / 3, 0.2, 0.9, 3, 0.5, 0.0, 1.0),
+        MetricSummary("target_preferred", "target preferred", "%", 1.0, 0.44, 1.0, 3, 0.5, 0.0, 1.0),
+        MetricSummary("log_mel_distance_db", "log-mel distance", "dB", 6.1, 5.2, 7.3, 3, 9.8, 0.0, math.nan),
     ]
-    summary: dict[str, dict[str, Any]] = {each.name: each._asdict() for each in figures}
-    summary["log_mel_distance_db"]["target_reference"] = None  # JSON has no NaN
-    return {"voices": 3, "conversions": rows, "summary": summary}
+    return ConversionResult(
+        voices=3,
+        conversions=[
+            converted_utterance("ann", "ben", 112.0, "target"),
+            converted_utterance("ann", "cay", math.nan, "other"),
+            converted_utterance("ben", "cay", 150.0, "target"),
+        ],
+        summary={each.name: each for each in figures},
+        unmatched={},
+    )
 
 
-def purity() -> dict[str, Any]:
-    """Of 225 codes and three phones."""
-    figures = {
-        "frames": 225, "dropped_frames": 0, "num_phones": 3, "majority_prior": 0.333, "phone_purity": 0.437,
-        "phone_purity_heldout": None, "cluster_purity": 0.2, "pnmi": 0.034, "shuffled_phone_purity": 0.4,
-        "shuffled_pnmi": 0.02, "active_codes": 8, "perplexity": 7.8, "bitrate_entropy": 148.2,
-        "bitrate_max": 150.0,
-    }  # fmt: skip
-    bounds = {"phone_purity": [0.389, 0.471], "phone_purity_heldout": None, "pnmi": [0.012, 0.056]}
-    protocols = ("all", "edges_trimmed")
-    return {**dict.fromkeys(protocols, figures), "intervals": dict.fromkeys(protocols, bounds), "corpus": {}}
+PURITY = PurityMetrics(
+    frames=225,
+    dropped_frames=0,
+    num_phones=3,
+    majority_prior=0.333,
+    phone_purity=0.437,
+    phone_purity_heldout=None,
+    cluster_purity=0.2,
+    pnmi=0.034,
+    shuffled_phone_purity=0.4,
+    shuffled_pnmi=0.02,
+    active_codes=8,
+    perplexity=7.8,
+    bitrate_entropy=148.2,
+    bitrate_max=150.0,
+)
 
 
-def baselines() -> dict[str, Any]:
-    """k-means by two seeds, and the codes whose purity is known, under the name of their folder."""
-    figures = purity()["all"]
-    rows = {
-        "k-means on MFCC": [figures | {"phone_purity": 0.25}, figures | {"phone_purity": 0.35}],
-        "exp/run/codes": [figures],
-    }
-    return {"num_codes": 8, "frame_rate_hz": 50, "protocols": {"all": rows, "edges_trimmed": rows}}
+def purity() -> PurityResult:
+    """225 codes and three phones."""
+    intervals = {"phone_purity": (0.389, 0.471), "phone_purity_heldout": None, "pnmi": (0.012, 0.056)}
+    corpus = PurityCorpus("exp/run/codes", "data/lab", 50.0, 8, 3, [], 0, [], 0, ["A", "B", "C"])
+    return PurityResult(PURITY, PURITY, {"all": intervals, "edges_trimmed": intervals}, corpus)
 
 
-def abx() -> dict[str, Any]:
-    """Codes and one baseline, which could not be compared across speakers."""
-    error = {"error": 0.123, "low": 0.1, "high": 0.15, "pairs": 2, "cells": 2, "triples": 9}
-    none = {"error": None, "low": None, "high": None, "pairs": 0, "cells": 0, "triples": 0}
-    return {
-        "items": "phoneme", "context": "any", "distance": "equal or not", "within": error, "across": error,
-        "baselines": {"MFCC": {"distance": "angle of features", "within": error, "across": none}},
-    }  # fmt: skip
+def baselines() -> BaselinesResult:
+    """k-means with two seeds, and the codes of `purity` under the name of their folder."""
+    seeds = [dataclasses.replace(PURITY, phone_purity=value) for value in (0.25, 0.35)]
+    rows = {"k-means on MFCC": seeds, "exp/run/codes": [PURITY]}
+    return BaselinesResult("test", 8, 50.0, 3, [], {"all": rows, "edges_trimmed": rows})
 
 
-def write(path: Path, content: dict[str, Any]) -> Path:
-    """The file."""
-    path.write_text(json.dumps(content))
+def abx() -> AbxResult:
+    """Codes and one baseline; the baseline could not be compared across speakers."""
+    score, none = AbxScore(0.123, 0.1, 0.15, 2, 2, 9), AbxScore(math.nan, math.nan, math.nan, 0, 0, 0)
+    return AbxResult(
+        items="phoneme",
+        context="any",
+        max_group=10,
+        max_across=5,
+        seed=0,
+        split="test",
+        num_items=9,
+        dropped_items=0,
+        missing_utterances=[],
+        chance=0.5,
+        units=AbxUnits("equal or not", score, score),
+        baselines={"MFCC": AbxUnits("angle of features", score, none)},
+    )
+
+
+def likelihood() -> LikelihoodResult:
+    """Bounds on 1500 images under two priors."""
+    bound = ImageBound(bits_per_dim=7.5, standard_error=0.0121, reconstruction=5.625, latents=1.875)
+    return LikelihoodResult(
+        run="exp/run",
+        prior="exp/prior",
+        kind="image_vqvae",
+        images=1500,
+        under={"uniform": bound, "fitted": bound},
+        bits_per_dim=7.5,
+    )
+
+
+def rollout() -> RolloutResult:
+    """Three videos of four frames by a prior whose name holds markup."""
+    names = ("real", "reconstruction", "imagined")
+    return RolloutResult(
+        prior="<b>exp",
+        data="data/maze",
+        split="test",
+        rollouts=3,
+        frames=4,
+        context_frames=6,
+        seed=0,
+        temperature=1.0,
+        top_p=1.0,
+        windows=5,
+        bits={"uniform": 9.0, "<b>exp": 2.25},
+        quality={"1": {"imagined": FrameQuality(17.5, 0.4), "last frame": FrameQuality(None, 1.0)}},
+        actions={"4": ActionAccuracy(real=0.9, reconstruction=0.8, imagined=0.72, pairs=12, majority=0.3)},
+        sharpness=Sharpness({name: [12.0, 11.0] for name in names}, dict.fromkeys(names, 0.917)),
+    )
+
+
+def write(path: Path, result: Result) -> Path:
+    """Write a result and return its path."""
+    result.save(path)
     return path

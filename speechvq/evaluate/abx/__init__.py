@@ -1,40 +1,33 @@
-"""`python -m speechvq.evaluate abx`: are sounds of one phone nearer to one another than to those of another?
+"""`python -m speechvq.evaluate abx`: ABX error of codes or features, within and across speakers.
 
-ABX error within and across speakers, as ZeroSpeech 2021 and fastabx define it; lower is better, chance 50 %.
-Features are compared by their angle, codes by the angle of their vectors with --model, else as equal or not.
+X and A are two examples of one phone, B of another; the error is how often X is closer to B (ZeroSpeech 2021,
+as in fastabx). Chance is 50 %. Features are compared by angle; codes by the angle of their
+codebook vectors with --model, otherwise by equality.
 """
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from speechvq.alignment.directory import open_alignments
 from speechvq.cli import flags
 from speechvq.cli.command import run
-from speechvq.cli.tables import align
+from speechvq.cli.tables import align, interval, percent
 from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.data.features_directory import FeaturesDirectory, open_features
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
 from speechvq.evaluate.abx.corpus import Corpus, Frames, read_corpus
-from speechvq.io.atomic import write_bytes
 
 if TYPE_CHECKING:
     from speechvq.metrics.frame_distance import FrameDistance
     from speechvq.metrics.units.abx import AbxScore
+    from speechvq.results.abx import AbxResult, AbxUnits
 
-SPEAKERS = ("within", "across")
-
-
-class Compared(NamedTuple):
-    """How the frames of some units are compared, and the scores that gives."""
-
-    words: str
-    scores: "dict[str, AbxScore]"  # by SPEAKERS
+BY_ANGLE, BY_VECTORS, BY_EQUALITY = "angle of features", "angle of vectors", "equal or not"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -98,23 +91,24 @@ def _work(arguments: argparse.Namespace) -> None:
     asked = [u for u in manifest if arguments.split in ("", u.split)]
     alignments = open_alignments(arguments.alignments, tier=arguments.tier)
     corpus = read_corpus(source, asked, alignments, arguments.items)
-    distance_of, words = _distance(source, arguments)
-    ours = Compared(words, _score(corpus, distance_of(corpus.frames), arguments))
-    if not any(score.cells for score in ours.scores.values()):
+    distance_of, name = _distance(source, arguments)
+    units = _score(name, corpus, distance_of(corpus.frames), arguments)
+    if not units.within.cells and not units.across.cells:
         raise UserError(
             f"{source.path}: no two {arguments.items}s to compare among {len(corpus.items)}; give more "
             "speech or --items phoneme --context any"
         )
-    compared = {str(source.path): ours}
+    baselines: dict[str, AbxUnits] = {}
     if arguments.baselines and isinstance(source, CodesDirectory):
-        compared |= _baselines(source, corpus, distance_of, manifest, arguments)
-    print(_table(compared, corpus, arguments))
+        baselines = _baselines(source, corpus, distance_of, manifest, arguments)
+    result = _result(arguments, corpus, units, baselines)
+    print(abx_table(str(source.path), result, utterances=len(corpus.utterances)))
     if arguments.json:
-        _write_json(arguments, compared, corpus)
+        result.save(arguments.json)
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Refuse numbers and flags that do not fit."""
+    """Refuse numbers and flags that do not fit together."""
     if min(arguments.max_group, arguments.max_across) < 0 or arguments.max_group == 1:
         raise UserError("--max-group: give 2 or more, or 0 for all; --max-across: 0 or more")
     if arguments.model and arguments.features:
@@ -123,26 +117,28 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError("--baselines: is for --codes; features have no number of codes")
 
 
-def _score(corpus: Corpus, distance: "FrameDistance", arguments: argparse.Namespace) -> "dict[str, AbxScore]":
+def _score(name: str, corpus: Corpus, distance: "FrameDistance", arguments: argparse.Namespace) -> "AbxUnits":
     from speechvq.metrics.units.abx import AbxOptions, abx_error
+    from speechvq.results.abx import AbxUnits
 
     limits = (arguments.max_group or None, arguments.max_across or None, arguments.seed)
-    rules = {name: AbxOptions(name, arguments.context, *limits) for name in SPEAKERS}
-    return {name: abx_error(corpus.items, distance, rule) for name, rule in rules.items()}
+    within = abx_error(corpus.items, distance, AbxOptions("within", arguments.context, *limits))
+    across = abx_error(corpus.items, distance, AbxOptions("across", arguments.context, *limits))
+    return AbxUnits(name, within, across)
 
 
 def _distance(
     source: Frames, arguments: argparse.Namespace
 ) -> "tuple[Callable[[np.ndarray], FrameDistance], str]":
-    """How frames are compared, and the same in words."""
+    """The distance between frames, given all frames in order; and its name."""
     from speechvq.metrics.frame_distance import angular, codebook_angular, identical
 
     if isinstance(source, FeaturesDirectory):
-        return angular, "angle of features"
+        return angular, BY_ANGLE
     if not arguments.model:
-        return identical, "equal or not"
+        return identical, BY_EQUALITY
     codebook = _codebook(source, arguments.model)
-    return lambda codes: codebook_angular(codes, codebook), "angle of vectors"
+    return lambda codes: codebook_angular(codes, codebook), BY_VECTORS
 
 
 def _baselines(
@@ -151,8 +147,8 @@ def _baselines(
     distance_of: "Callable[[np.ndarray], FrameDistance]",
     manifest: Sequence[Utterance],
     arguments: argparse.Namespace,
-) -> dict[str, Compared]:
-    """Other units of the same speech, at the same rate and number of codes, by the same triples."""
+) -> "dict[str, AbxUnits]":
+    """Errors of other units of the same speech, at the same rate and number of codes, on the same triples."""
     from speechvq.evaluate.abx.baselines import baseline_distances
 
     by_vectors = arguments.model is not None
@@ -165,10 +161,10 @@ def _baselines(
         by_vectors=by_vectors,
         seed=arguments.seed,
     )
-    words = {"MFCC": "angle of features"}
-    other = "angle of vectors" if by_vectors else "equal or not"
+    names = {"MFCC": BY_ANGLE}
+    default = BY_VECTORS if by_vectors else BY_EQUALITY
     return {
-        name: Compared(words.get(name, other), _score(corpus, distance, arguments))
+        name: _score(names.get(name, default), corpus, distance, arguments)
         for name, distance in distances.items()
     }
 
@@ -177,7 +173,7 @@ def _codebook(codes: CodesDirectory, path: Path) -> np.ndarray:
     """The vectors of the codes, (K, D).
 
     Raises:
-        UserError: no such model, or the codes are another's.
+        UserError: no such model, or another model made the codes.
     """
     import speechvq
 
@@ -185,61 +181,62 @@ def _codebook(codes: CodesDirectory, path: Path) -> np.ndarray:
     other = codes.codebook and codes.codebook != model.fingerprint()
     if other or codes.num_codes != model.config.quantizer.num_codes:
         raise UserError(f"{codes.path}: these codes were not made by {path}; give the model that made them")
-    return model.quantizer.codebook.detach().cpu().numpy()
+    vectors: np.ndarray = model.quantizer.codebook.detach().cpu().numpy()
+    return vectors
 
 
-def _table(compared: dict[str, Compared], corpus: Corpus, arguments: argparse.Namespace) -> str:
-    """A row for each kind of units, and below it what the scores were made of."""
-    where = "in equal contexts" if arguments.context == "within" else "in any context"
-    title = (
-        f"ABX error of {arguments.items}s {where}: {len(corpus.items)} items of {len(corpus.utterances)} "
-        f"utterances, {corpus.dropped} left out"
+def _result(
+    arguments: argparse.Namespace, corpus: Corpus, units: "AbxUnits", baselines: "dict[str, AbxUnits]"
+) -> "AbxResult":
+    from speechvq.results.abx import AbxResult
+
+    return AbxResult(
+        items=arguments.items,
+        context=arguments.context,
+        max_group=arguments.max_group,
+        max_across=arguments.max_across,
+        seed=arguments.seed,
+        split=arguments.split,
+        num_items=len(corpus.items),
+        dropped_items=corpus.dropped,
+        missing_utterances=corpus.missing,
+        chance=0.5,
+        units=units,
+        baselines=baselines,
     )
-    rows = [["", "compared by", "within speakers", "95 % interval", "across speakers", "95 % interval"]]
-    for name, (words, scores) in compared.items():
-        rows.append([name, words, *(cell for each in SPEAKERS for cell in _cells(scores[each]))])
-    rows.append(["chance", "", "50 %", "", "50 %", ""])
+
+
+def abx_table(name: str, result: "AbxResult", *, utterances: int) -> str:
+    """A row per kind of units, and below the table what the scores were computed from.
+
+    Args:
+        name: of the units.
+        result: what is shown.
+        utterances: how many were read.
+    """
+    title = (
+        f"{abx_title(result)}: {result.num_items} items of {utterances} "
+        f"utterances, {result.dropped_items} left out"
+    )
+    rows = [["", "distance", "within speakers", "95 % CI", "across speakers", "95 % CI"]]
+    for each, units in {name: result.units, **result.baselines}.items():
+        rows.append([each, units.distance, *error_cells(units.within), *error_cells(units.across)])
+    rows.append(["chance", "", percent(result.chance), "", percent(result.chance), ""])
     notes = [
-        f"{name} speakers: {score.pairs} pairs of phones, {score.cells} cells, {score.triples} triples"
-        for name, score in next(iter(compared.values())).scores.items()
+        f"{which} speakers: {score.pairs} pairs of phones, {score.cells} cells, {score.triples} triples"
+        for which, score in (("within", result.units.within), ("across", result.units.across))
     ]
-    return "\n".join([title, align(rows, left=2), *notes, "intervals: other speakers, by the bootstrap"])
+    return "\n".join([title, align(rows, left=2), *notes, "95 % CI: bootstrap over speakers"])
 
 
-def _cells(score: "AbxScore") -> tuple[str, str]:
-    """Error and interval as text."""
+def abx_title(result: "AbxResult") -> str:
+    """Which items are compared, and in which contexts."""
+    where = "in equal contexts" if result.context == "within" else "in any context"
+    return f"ABX error (%, down) of {result.items}s {where}"
+
+
+def error_cells(score: "AbxScore") -> tuple[str, str]:
+    """An error and its confidence interval as text."""
     if not score.cells:
         return "-", "-"
-    error, low, high = (f"{100 * value:.2f} %" for value in score[:3])
-    return error, f"{low} to {high}"
-
-
-def _write_json(arguments: argparse.Namespace, compared: dict[str, Compared], corpus: Corpus) -> None:
-    """Every number that was printed, and what it was measured with."""
-    ours, *others = compared
-    content = {
-        "items": arguments.items,
-        "context": arguments.context,
-        "distance": compared[ours].words,
-        "max_group": arguments.max_group,
-        "max_across": arguments.max_across,
-        "seed": arguments.seed,
-        "split": arguments.split,
-        "num_items": len(corpus.items),
-        "dropped_items": corpus.dropped,
-        "missing_utterances": corpus.missing,
-        "chance": 0.5,
-        **_numbers(compared[ours]),
-        "baselines": {
-            name: {"distance": compared[name].words, **_numbers(compared[name])} for name in others
-        },
-    }
-    write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())
-
-
-def _numbers(compared: Compared) -> dict[str, dict[str, Any]]:
-    """Scores by speakers, None for NaN."""
-    return {
-        name: {key: None if value != value else value for key, value in score._asdict().items()}
-        for name, score in compared.scores.items()
-    }
+    return percent(score.error, 2), interval((score.low, score.high), as_percent=True, digits=2)

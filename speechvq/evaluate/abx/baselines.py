@@ -1,4 +1,4 @@
-"""What the ABX error of codes is held against: MFCC, k-means on them, and the same codes in any order."""
+"""Baselines for the ABX error of codes: MFCC, k-means on MFCC, and the same codes in random order."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -25,32 +25,34 @@ def baseline_distances(
     by_vectors: bool,
     seed: int,
 ) -> dict[str, FrameDistance]:
-    """Distances between the frames of other units of the same speech, by the units' names.
+    """Frame distances of the baselines, by name.
 
-    All have the frames of the corpus, one for one, so that the same items and triples are compared.
+    All baselines have as many frames as the corpus, so the same items and triples are compared.
 
     Args:
         corpus: of codes (M,).
-        distance_of: the distance of the codes themselves, given their order.
-        manifest: every utterance; k-means is fitted on split train.
+        distance_of: the distance between codes, given all codes in order.
+        manifest: all utterances; k-means is fitted on split train.
         num_codes: K.
         frame_rate_hz: of the codes.
-        by_vectors: compare units of k-means by the angle of their centroids, else as equal or not.
+        by_vectors: compare units of k-means by the angle between centroids, otherwise by equality.
         seed: of k-means and of the shuffling.
 
     Raises:
-        UserError: a sound cannot be read, or there is too little to fit on.
+        UserError: a recording cannot be read, or there is too little to fit on.
     """
     features = partial(mfcc, frame_rate_hz=frame_rate_hz)
-    heard = read_waveforms(training_utterances(manifest, MFCC_FRAMES / frame_rate_hz), label="k-means: fit")
+    training = read_waveforms(
+        training_utterances(manifest, MFCC_FRAMES / frame_rate_hz), label="k-means: fit"
+    )
     try:
         units = KMeansQuantizer.fit(
-            features, np.concatenate([features(wave) for wave in heard]), num_codes, seed
+            features, np.concatenate([features(wave) for wave in training]), num_codes, seed
         )
     except ValueError as error:
         raise UserError(f"split train: {error}") from None
-    sounds = zip(read_waveforms(corpus.utterances, label="MFCC"), corpus.lengths)
-    frames = np.concatenate([_of_length(features(wave), length) for wave, length in sounds])
+    waveforms = zip(read_waveforms(corpus.utterances, label="MFCC"), corpus.lengths)
+    frames = np.concatenate([_to_length(features(wave), length) for wave, length in waveforms])
     nearest = units.nearest(frames)
     shuffled = np.random.default_rng(seed).permutation(corpus.frames)
     return {
@@ -60,6 +62,6 @@ def baseline_distances(
     }
 
 
-def _of_length(frames: np.ndarray, length: int) -> np.ndarray:
-    """The first frames, or all and the last again: (N', C) to (length, C). Others may round N otherwise."""
+def _to_length(frames: np.ndarray, length: int) -> np.ndarray:
+    """Cut frames (N', C) to (length, C), or repeat the last one: other programs may round N differently."""
     return frames[np.minimum(np.arange(length), len(frames) - 1)]

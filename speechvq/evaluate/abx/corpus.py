@@ -1,4 +1,4 @@
-"""The frames of a corpus, and the stretches of them that an ABX test compares."""
+"""The frames of a corpus, and the ABX items in them."""
 
 import sys
 from collections.abc import Sequence
@@ -18,46 +18,54 @@ Frames = CodesDirectory | FeaturesDirectory
 
 
 class Corpus(NamedTuple):
-    """What is compared, and what could not be."""
+    """The frames and items that are compared, and what is left out."""
 
     frames: np.ndarray  # (M,) codes or (M, C) features of all utterances
-    items: list[Item]  # their frames are numbered over all utterances
+    items: list[Item]  # with frame indices into `frames`
     utterances: list[Utterance]
-    lengths: list[int]  # frames of each
+    lengths: list[int]  # frames of each utterance
     missing: list[str]  # utterances of the manifest without frames or alignment
-    dropped: int  # items shorter than a frame, or beyond the last
+    dropped: int  # items shorter than a frame, or beyond the last frame
 
 
 def read_corpus(
     source: Frames, asked: Sequence[Utterance], alignments: AlignmentDirectory, kind: ItemKind
 ) -> Corpus:
-    """Frames and items of every utterance that has both; the others are counted on stderr.
+    """Frames and items of every utterance that has both frames and an alignment.
+
+    The other utterances are counted on stderr.
+
+    Args:
+        source: codes or features.
+        asked: utterances to read.
+        alignments: phones.
+        kind: whether an item is a triphone or a phoneme.
 
     Raises:
         UserError: no utterance has both, or a file cannot be read.
     """
-    there = [u for u in asked if u.utt in source.files and u.utt in alignments.places]
-    if not there:
+    found = [u for u in asked if u.utt in source.files and u.utt in alignments.places]
+    if not found:
         raise UserError(
             f"{source.path}: no utterance of the manifest has both frames and an alignment; name files as "
             f"utterances are{f', for example {asked[0].utt}.npy' if asked else ''}"
         )
-    found = set(there)
-    missing = [u.utt for u in asked if u not in found]
+    names = {u.utt for u in found}
+    missing = [u.utt for u in asked if u.utt not in names]
     if missing:
         print(f"no frames or no alignment for {len(missing)} of {len(asked)} utterances", file=sys.stderr)
     frames: list[np.ndarray] = []
     items: list[Item] = []
     dropped = end = 0
-    for utterance in progress(there, total=len(there), label="read", unit="utterances"):
+    for utterance in progress(found, total=len(found), label="read", unit="utterances"):
         read = source.read(utterance.utt)
         if frames and read.shape[1:] != frames[0].shape[1:]:
             raise UserError(
                 f"{source.files[utterance.utt]}: {read.shape[1]} columns, others {frames[0].shape[1]}"
             )
         phones = alignments.read(utterance.utt)
-        spoken, lost = find_items(phones, utterance.speaker, len(read), source.frame_rate_hz, kind)
-        items += [item._replace(first=item.first + end, end=item.end + end) for item in spoken]
+        kept, lost = find_items(phones, utterance.speaker, len(read), source.frame_rate_hz, kind)
+        items += [item._replace(first=item.first + end, end=item.end + end) for item in kept]
         frames.append(read)
         dropped, end = dropped + lost, end + len(read)
-    return Corpus(np.concatenate(frames), items, there, [len(each) for each in frames], missing, dropped)
+    return Corpus(np.concatenate(frames), items, found, [len(each) for each in frames], missing, dropped)

@@ -1,7 +1,7 @@
-"""`python -m speechvq.evaluate baselines`: what units must beat, on the same speech, through the same scorer.
+"""`python -m speechvq.evaluate baselines`: phone purity and PNMI of baseline units on the same speech.
 
-One code everywhere (the majority phone), codes in any order, k-means on MFCC, and an encoder with random
-weights whose codebook is k-means on its outputs; all of them at one number of codes and one frame rate.
+The baselines are one code for all frames (the majority phone), k-means on MFCC, the same in random order, and
+k-means on the outputs of an encoder with random weights. All have the same number of codes and frame rate.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speechvq.alignment.directory import open_alignments
 from speechvq.cli import flags
@@ -29,12 +29,11 @@ from speechvq.io.atomic import write_bytes
 
 if TYPE_CHECKING:
     from speechvq.metrics.units.baselines import BaselineCodes
+    from speechvq.results.units import BaselinesResult
 
-# Training speech that a k-means is fitted on, our choice: 500 frames a code at K = 512, minutes on one core.
+# Training speech that k-means is fitted on (our choice): 500 frames per code at K = 512, minutes on one core.
 MFCC_FRAMES = 300_000
 UNTRAINED_SECONDS = 1200.0
-
-Scores = dict[str, dict[str, list[dict[str, Any]]]]  # figures by protocol and name, one for each seed
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -84,24 +83,24 @@ def _work(arguments: argparse.Namespace) -> None:
     utterances = read_manifest(arguments.corpus)
     alignments = open_alignments(arguments.alignments, tier=arguments.tier)
     speech = aligned_speech(utterances, arguments.split, alignments, where=arguments.corpus)
-    theirs = [_given(folder, speech, arguments) for folder in arguments.codes]
+    given = [_read_units(folder, speech, arguments) for folder in arguments.codes]
 
     from speechvq.evaluate.baselines.table import baseline_table
 
-    baselines = _make(utterances, speech, arguments, config)
-    scores = _score([*baselines, *theirs], speech, arguments)
-    print(baseline_table(scores))
-    print(f"\nk-means was fitted on split train; mean ± standard deviation over {arguments.seeds} seeds")
+    baselines = _make_units(utterances, speech, arguments, config)
+    result = _score([*baselines, *given], speech, arguments)
+    print(baseline_table(result.protocols))
+    print(f"\nk-means is fitted on split train; mean ± standard deviation over {arguments.seeds} seeds")
     if isinstance(config, str):
         print(f"without the untrained encoder: {config}")
     if arguments.out:
         _write_units(arguments, baselines, speech)
     if arguments.json:
-        _write_json(arguments, scores, speech)
+        result.save(arguments.json)
 
 
 def _fill_in_numbers(arguments: argparse.Namespace) -> None:
-    """Take K and the rate, where they are not given, from the units or the encoder they are for."""
+    """Set K and the rate, where they are not given, to those of --codes or --config."""
     if arguments.num_codes is not None and arguments.frame_rate is not None:
         return
     if arguments.codes:
@@ -111,24 +110,24 @@ def _fill_in_numbers(arguments: argparse.Namespace) -> None:
         found = model.quantizer.num_codes, model.frame_rate
     else:
         raise UserError(
-            "which units? give --num-codes and --frame-rate, or --codes DIR that they are to stand beside"
+            "--num-codes and --frame-rate are needed; give both, or --codes DIR or --config to take them from"
         )
     arguments.num_codes = found[0] if arguments.num_codes is None else arguments.num_codes
     arguments.frame_rate = found[1] if arguments.frame_rate is None else arguments.frame_rate
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
-    """Refuse numbers that no units have."""
+    """Refuse numbers out of range."""
     if not 1 <= arguments.num_codes <= 65_536:
         raise UserError(f"--num-codes {arguments.num_codes}: give 1 to 65536")
     if not 1 <= arguments.frame_rate <= 1000:
-        raise UserError(f"--frame-rate {arguments.frame_rate}: give 1 to 1000 codes a second")
+        raise UserError(f"--frame-rate {arguments.frame_rate}: give 1 to 1000 codes per second")
     if not 1 <= arguments.seeds <= 100:
         raise UserError(f"--seeds {arguments.seeds}: give 1 to 100")
 
 
 def _encoder_config(arguments: argparse.Namespace) -> SpeechConfig | str:
-    """The untrained encoder's, or why there is none.
+    """The untrained encoder's configuration, or why there is none.
 
     Raises:
         UserError: the recipe is of another kind, number of codes or rate.
@@ -159,13 +158,13 @@ def _paper_config(num_codes: int, frame_rate: float) -> SpeechConfig | str:
         return str(error)
 
 
-def _make(
+def _make_units(
     utterances: Sequence[Utterance],
     speech: AlignedSpeech,
     arguments: argparse.Namespace,
     config: SpeechConfig | str,
 ) -> "list[BaselineCodes]":
-    """All baselines' units of the speech that is scored."""
+    """The units of all baselines on the speech that is scored."""
     from speechvq.audio.mfcc import mfcc
     from speechvq.evaluate.baselines.untrained import untrained_features
     from speechvq.metrics.units.baselines import constant_codes, kmeans_codes, shuffled_codes
@@ -175,26 +174,26 @@ def _make(
     seconds = [MFCC_FRAMES / arguments.frame_rate, UNTRAINED_SECONDS]
     if isinstance(config, SpeechConfig):
         makers.append(("untrained encoder", [untrained_features(config, seed) for seed in seeds]))
-    made = []
+    units = []
     for (name, features), length in zip(makers, seconds):
-        heard = read_waveforms(training_utterances(utterances, length), label=f"{name}: fit")
-        sounds = read_waveforms(speech.utterances, label=f"{name}: encode")
+        training = read_waveforms(training_utterances(utterances, length), label=f"{name}: fit")
+        waveforms = read_waveforms(speech.utterances, label=f"{name}: encode")
         try:
-            made += kmeans_codes(name, features, heard, sounds, arguments.num_codes)
+            units += kmeans_codes(name, features, training, waveforms, arguments.num_codes)
         except ValueError as error:
             raise UserError(f"{arguments.corpus}: {error}") from None
-    constant = constant_codes([len(each) for each in made[0].codes])
-    return [constant, *map(shuffled_codes, made[: len(seeds)]), *made]
+    constant = constant_codes([len(each) for each in units[0].codes])
+    return [constant, *map(shuffled_codes, units[: len(seeds)]), *units]
 
 
-def _given(folder: Path, speech: AlignedSpeech, arguments: argparse.Namespace) -> "BaselineCodes":
-    """Units from a codes directory, of the same utterances."""
+def _read_units(folder: Path, speech: AlignedSpeech, arguments: argparse.Namespace) -> "BaselineCodes":
+    """The units of a codes directory on the speech that is scored."""
     from speechvq.metrics.units.baselines import BaselineCodes
 
     codes = open_codes(folder)
     if codes.num_codes != arguments.num_codes or not math.isclose(codes.frame_rate_hz, arguments.frame_rate):
         raise UserError(
-            f"{folder / META}: {codes.num_codes} codes at {codes.frame_rate_hz:g} Hz, others were asked for; "
+            f"{folder / META}: {codes.num_codes} codes at {codes.frame_rate_hz:g} Hz, not as asked for; "
             f"give --num-codes {codes.num_codes} --frame-rate {codes.frame_rate_hz:g}"
         )
     missing = [u.utt for u in speech.utterances if u.utt not in codes.files]
@@ -206,26 +205,38 @@ def _given(folder: Path, speech: AlignedSpeech, arguments: argparse.Namespace) -
     return BaselineCodes(str(folder), 0, [codes.read(u.utt) for u in speech.utterances])
 
 
-def _score(units: "Sequence[BaselineCodes]", speech: AlignedSpeech, arguments: argparse.Namespace) -> Scores:
-    """Figures of all units, by both protocols."""
+def _score(
+    units: "Sequence[BaselineCodes]", speech: AlignedSpeech, arguments: argparse.Namespace
+) -> "BaselinesResult":
+    """PurityScore all units by both protocols."""
     from speechvq.metrics.units.purity import PROTOCOLS, LabeledCodes, score_purity
+    from speechvq.results.units import BaselinesResult, PurityMetrics
 
     speakers = [u.speaker for u in speech.utterances]
-    scores: Scores = {protocol: {each.name: [] for each in units} for protocol in PROTOCOLS}
+    scores: dict[str, dict[str, list[PurityMetrics]]] = {
+        protocol: {each.name: [] for each in units} for protocol in PROTOCOLS
+    }
     for each in units:
         labelled = map(LabeledCodes, each.codes, speech.phones, speakers)
         found = score_purity(
             labelled, arguments.num_codes, arguments.frame_rate, seed=each.seed, num_resamples=0
         )
         for protocol, score in found.items():
-            scores[protocol][each.name].append(score.metrics)
-    return scores
+            scores[protocol][each.name].append(PurityMetrics.from_json(score.metrics))
+    return BaselinesResult(
+        split=arguments.split,
+        num_codes=arguments.num_codes,
+        frame_rate_hz=arguments.frame_rate,
+        utterances=len(speech.utterances),
+        without_alignment=speech.missing,
+        protocols=scores,
+    )
 
 
 def _write_units(
     arguments: argparse.Namespace, units: "Sequence[BaselineCodes]", speech: AlignedSpeech
 ) -> None:
-    """A codes directory for each baseline and seed, for example OUT/k-means_on_MFCC-0."""
+    """Write a codes directory per baseline and seed, for example OUT/k-means_on_MFCC-0."""
     for each in units:
         folder = arguments.out / f"{each.name.replace(' ', '_')}-{each.seed}"
         meta = {"frame_rate_hz": arguments.frame_rate, "num_codes": arguments.num_codes}
@@ -233,16 +244,3 @@ def _write_units(
         write_bytes(folder / META, json.dumps(meta | made_by, indent=1).encode())
         for utterance, codes in zip(speech.utterances, each.codes):
             write_codes(folder / f"{utterance.utt}.npy", codes.astype("int64"))
-
-
-def _write_json(arguments: argparse.Namespace, scores: Scores, speech: AlignedSpeech) -> None:
-    """Every figure of every seed, by protocol and name."""
-    content = {
-        "split": arguments.split,
-        "num_codes": arguments.num_codes,
-        "frame_rate_hz": arguments.frame_rate,
-        "utterances": len(speech.utterances),
-        "without_alignment": speech.missing,
-        "protocols": scores,
-    }
-    write_bytes(arguments.json, json.dumps(content, indent=1, allow_nan=False).encode())

@@ -5,12 +5,9 @@ by name (--source, --converted, --target).
 """
 
 import argparse
-import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
@@ -20,9 +17,9 @@ from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
 from speechvq.evaluate.conversion.measure import Measured, measure
 from speechvq.evaluate.conversion.table import conversion_table, summary_table
-from speechvq.io.atomic import write_bytes
 from speechvq.judges.selection import select_metrics
 from speechvq.metrics.summary import MetricSummary, summarize_conversions
+from speechvq.results.conversion import ConversionResult, ConvertedUtterance
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -74,7 +71,7 @@ def _work(arguments: argparse.Namespace) -> None:
     print(conversion_table(found.jobs, found.converted), summary_table(figures, len(found.jobs)), sep="\n\n")
     print("\n".join(left_out), end="\n" * bool(left_out))
     if arguments.json:
-        _write_json(arguments.json, found, figures, voices=voices, unmatched=unmatched)
+        _result(found, figures, voices=voices, unmatched=unmatched).save(arguments.json)
 
 
 def _match(arguments: argparse.Namespace) -> tuple[list[EvaluationFold], Mapping[str, list[str]]]:
@@ -96,28 +93,19 @@ def _match(arguments: argparse.Namespace) -> tuple[list[EvaluationFold], Mapping
     return folds, unmatched._asdict()
 
 
-def _write_json(
-    path: Path,
+def _result(
     found: Measured,
     figures: Sequence[MetricSummary],
     *,
     voices: int,
     unmatched: Mapping[str, list[str]],
-) -> None:
-    """Every number that was printed, and more."""
-    rows = [
-        {"utterance": job.source.utt, "source": job.source.speaker, "target": job.target} | each._asdict()
-        for job, each in zip(found.jobs, found.converted)
-    ]
-    summary = {figure.name: figure._asdict() for figure in figures}
-    content = {"voices": voices, "conversions": rows, "summary": summary, "unmatched": unmatched}
-    write_bytes(path, json.dumps(_without_nan(content), indent=1, allow_nan=False).encode())
-
-
-def _without_nan(value: Any) -> Any:
-    """The same with None for NaN, which JSON does not have."""
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+) -> ConversionResult:
+    return ConversionResult(
+        voices=voices,
+        conversions=[
+            ConvertedUtterance(job.source.utt, job.source.speaker, job.target, each)
+            for job, each in zip(found.jobs, found.converted)
+        ],
+        summary={figure.name: figure for figure in figures},
+        unmatched=dict(unmatched),
+    )

@@ -1,16 +1,15 @@
-"""`python -m speechvq.evaluate likelihood`: bits a sub-pixel of held-out pictures, latents included."""
+"""`python -m speechvq.evaluate likelihood`: bits per dimension of held-out images, latents included."""
 
 import argparse
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import align
 from speechvq.errors import UserError
 from speechvq.evaluate.likelihood.second_stage import measure_second_stage, second_stage_lines
-from speechvq.io.atomic import write_bytes
+from speechvq.results.likelihood import ImageBound, LikelihoodResult
 from speechvq.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from speechvq.images.second_stage import SecondStage
     from speechvq.priors.grid.prior import GridPrior
 
-AT_ONCE = 32  # pictures measured at once; bounds memory
-SEED = 0  # of what is drawn
+BATCH = 32  # images measured at once; bounds memory
+SEED = 0  # of sampled latents
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -52,13 +51,20 @@ def _work(arguments: argparse.Namespace) -> None:
     if not 1 <= count <= len(images.pixels):
         raise UserError(f"--images {count}: there are 1 to {len(images.pixels)}")
     prior, second = _prior(arguments), _second_stage(arguments, count)
-    figures = measure_likelihood(model, images, count, prior, second)
-    if second is not None:
-        figures["second_stage"] = measure_second_stage(model, second, images, count)
-    figures = {"run": str(arguments.run), "prior": str(arguments.prior) if prior else None} | figures
-    print(likelihood_table(figures))
+    under = measure_likelihood(model, images, count, prior, second)
+    result = LikelihoodResult(
+        run=str(arguments.run),
+        prior=str(arguments.prior) if prior else None,
+        kind=model.config.kind,
+        images=count,
+        under=under,
+        bits_per_dim=under.get("fitted", next(iter(under.values()))).bits_per_dim,
+        samples=model.config.samples if model.config.kind == "image_vimco" else None,
+        second_stage=None if second is None else measure_second_stage(model, second, images, count),
+    )
+    print(likelihood_table(result))
     if arguments.json:
-        write_bytes(arguments.json, json.dumps(figures, indent=1, allow_nan=False).encode())
+        result.save(arguments.json)
 
 
 def measure_likelihood(
@@ -67,20 +73,18 @@ def measure_likelihood(
     count: int,
     prior: "GridPrior | None" = None,
     second: "SecondStage | None" = None,
-) -> dict[str, Any]:
-    """The bound on -log2 p(x) a sub-pixel and its parts, under the training's prior and under fitted ones.
+) -> dict[str, ImageBound]:
+    """Upper bounds on -log2 p(x) in bits per dimension, by prior of the latents.
 
     Args:
         model: in evaluation mode.
-        images: held-out pictures.
-        count: measure the first so many.
-        prior: of the model's codes.
-        second: a second stage over them.
+        images: held-out images.
+        count: how many of the first images to measure.
+        prior: a prior fitted to the model's codes.
+        second: a second stage over these codes.
 
     Returns:
-        `kind`, `images`, and under `under` the figures by prior: `bits_per_dim` (of VIMCO with all its
-        samples), `standard_error` over pictures, `reconstruction` and `latents`. `bits_per_dim` is the
-        fitted prior's where there is one, else the training's.
+        The bound under the prior of training ("normal" or "uniform"), then "fitted" and "second stage".
     """
     under = {
         "normal" if model.config.kind == "image_vae" else "uniform": _measure(model, images, count, None)
@@ -89,66 +93,62 @@ def measure_likelihood(
         under["fitted"] = _measure(model, images, count, prior.nll)
     if second is not None:
         under["second stage"] = _measure(model, images, count, second.nll_bound)
-    figures = {"kind": model.config.kind, "images": count, "under": under}
-    if model.config.kind == "image_vimco":
-        figures["samples"] = model.config.samples
-    best = under.get("fitted", next(iter(under.values())))
-    return figures | {"bits_per_dim": best["bits_per_dim"]}
+    return under
 
 
-def _measure(
-    model: "ImageModel", images: "ImageSet", count: int, prior: "CodePrior | None"
-) -> dict[str, float]:
+def _measure(model: "ImageModel", images: "ImageSet", count: int, prior: "CodePrior | None") -> ImageBound:
     import torch
 
     from speechvq.images.elbo import ElboTerms, bits_per_dim
 
     device, parts = next(model.parameters()).device, []
-    starts = range(0, count, AT_ONCE)
+    starts = range(0, count, BATCH)
     with torch.no_grad():
         for start in progress(starts, total=len(starts), label="measure", unit="batches"):
             torch.manual_seed(hash((SEED, start)))
-            pixels = images.batch(slice(start, min(start + AT_ONCE, count))).to(device)
+            pixels = images.batch(slice(start, min(start + BATCH, count))).to(device)
             parts.append(model.elbo(pixels, prior))
     dimensions = images.pixels[0].size
     whole = ElboTerms(*(bits_per_dim(torch.cat(each).double(), dimensions) for each in zip(*parts)))
-    error = _standard_error(whole.total)
-    return {
-        "bits_per_dim": float(whole.total.mean()),
-        "standard_error": error,
-        "reconstruction": float(whole.reconstruction.mean()),
-        "latents": float(whole.latents.mean()),
-    }
+    return ImageBound(
+        bits_per_dim=float(whole.total.mean()),
+        standard_error=_standard_error(whole.total),
+        reconstruction=float(whole.reconstruction.mean()),
+        latents=float(whole.latents.mean()),
+    )
 
 
 def _standard_error(values: "torch.Tensor") -> float:
     return float(values.std() / len(values) ** 0.5) if len(values) > 1 else 0.0
 
 
-def likelihood_table(figures: dict[str, Any]) -> str:
-    """A row a prior."""
-    header = ["prior of the latents", "bits/dim", "standard error", "reconstruction", "latents"]
-    rows = [
-        [
-            name,
-            *(
-                f"{values[key]:.3f}"
-                for key in ("bits_per_dim", "standard_error", "reconstruction", "latents")
-            ),
-        ]
-        for name, values in figures["under"].items()
+def likelihood_table(result: LikelihoodResult) -> str:
+    """A row per prior of the latents."""
+    header = ["prior of the latents", "bits/dim (down)", "standard error", "reconstruction", "latents"]
+    rows = [[name, *bound_cells(bound)] for name, bound in result.under.items()]
+    notes = [
+        f"upper bound on -log2 p(x), bits per dimension, latents included, of {result.images} held-out images"
     ]
-    notes = [f"bound on -log2 p(x) a sub-pixel, latents included, over {figures['images']} held-out pictures"]
-    if "samples" in figures:
+    if result.samples is not None:
         notes.append(
-            f"importance-weighted with {figures['samples']} samples, so the bound is below its parts' sum"
+            f"importance-weighted with {result.samples} samples, so the bound is below the sum of its parts"
         )
-    notes += second_stage_lines(figures["second_stage"]) if "second_stage" in figures else []
-    return "\n".join([f"{figures['run']}: {figures['kind']}", align([header, *rows], left=1), *notes])
+    notes += second_stage_lines(result.second_stage) if result.second_stage is not None else []
+    return "\n".join([f"{result.run}: {result.kind}", align([header, *rows], left=1), *notes])
+
+
+def bound_cells(bound: ImageBound) -> list[str]:
+    """A bound, its standard error and its two parts as text."""
+    values = (bound.bits_per_dim, bound.standard_error, bound.reconstruction, bound.latents)
+    return [f"{value:.3f}" for value in values]
 
 
 def _prior(arguments: argparse.Namespace) -> "GridPrior | None":
-    """The prior asked for; one whose numbers would mean something else is refused."""
+    """The prior given by --prior.
+
+    Raises:
+        UserError: the prior is of another model, or conditioned on the class: that would bound p(x | class).
+    """
     if not arguments.prior:
         return None
     from speechvq.images.codes import check_source
@@ -158,21 +158,21 @@ def _prior(arguments: argparse.Namespace) -> "GridPrior | None":
     check_source(arguments.prior, prior.source, arguments.run)
     if prior.classes:
         raise UserError(
-            f"{arguments.prior}: is told the class, so it bounds p(x | class) and not p(x); give one that is not "
-            "told"
+            f"{arguments.prior}: is conditioned on the class, so it bounds p(x | class) and not p(x); "
+            "give an unconditional prior"
         )
     return prior
 
 
 def _second_stage(arguments: argparse.Namespace, count: int) -> "SecondStage | None":
-    """The second stage asked for."""
+    """The second stage given by --second-stage."""
     if not arguments.second_stage:
         return None
     from speechvq.images.codes import check_source
     from speechvq.images.second_stage import load_second_stage
 
     if count < 2:
-        raise UserError(f"--images {count}: another picture's latents are tried too; give 2 or more")
+        raise UserError(f"--images {count}: shuffled latents need two images or more; give 2 or more")
     second = load_second_stage(arguments.second_stage).to(arguments.device)
     check_source(arguments.second_stage, second.source, arguments.run)
     return second

@@ -1,7 +1,9 @@
-"""Whether a second stage's decoder listens: its likelihood with right and with shuffled latents."""
+"""Whether the decoder of a second stage uses its latents: likelihood with right and with shuffled latents."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from speechvq.results.likelihood import SecondStageResult
 
 if TYPE_CHECKING:
     from speechvq.images.dataset import ImageSet
@@ -11,18 +13,14 @@ if TYPE_CHECKING:
 
 def measure_second_stage(
     model: "ImageModel", second: "SecondStage", images: "ImageSet", count: int
-) -> dict[str, Any]:
-    """Bits a code of the first pictures' grids, given their own latents and another picture's.
+) -> SecondStageResult:
+    """Code lengths of the code grids of the first images, given their own and another image's latents.
 
     Args:
-        model: whose codes these are, in evaluation mode.
-        second: over its codes.
-        images: held-out pictures.
-        count: measure the first so many, two at least.
-
-    Returns:
-        `latents` and `latent_bits` a picture; `bits_a_code` and `shuffled_bits_a_code`; `gap`, their
-        difference, which is near zero where latents are not used, and its `gap_standard_error` over pictures.
+        model: the image model whose codes are measured, in evaluation mode.
+        second: a second stage over these codes.
+        images: held-out images.
+        count: how many of the first images to use, at least 2.
     """
     import torch
 
@@ -30,25 +28,25 @@ def measure_second_stage(
     from speechvq.images.second_stage import latent_usage_nll
 
     codes = encode_images(model, images._replace(pixels=images.pixels[:count]))
-    own, others = latent_usage_nll(second, torch.from_numpy(codes.astype("int64")))
-    own, others = (nats.double() / (codes[0].size * math.log(2)) for nats in (own, others))
-    gaps = others - own
-    return {
-        "latents": second.config.latents,
-        "latent_bits": second.config.latents * math.log2(second.config.quantizer.num_codes),
-        "bits_a_code": float(own.mean()),
-        "shuffled_bits_a_code": float(others.mean()),
-        "gap": float(gaps.mean()),
-        "gap_standard_error": float(gaps.std() / count**0.5),
-    }
+    matched, shuffled = latent_usage_nll(second, torch.from_numpy(codes.astype("int64")))
+    matched, shuffled = (nats.double() / (codes[0].size * math.log(2)) for nats in (matched, shuffled))
+    gaps = shuffled - matched
+    return SecondStageResult(
+        latents=second.config.latents,
+        latent_bits=second.config.latents * math.log2(second.config.quantizer.num_codes),
+        bits_per_code=float(matched.mean()),
+        shuffled_bits_per_code=float(shuffled.mean()),
+        gap=float(gaps.mean()),
+        gap_standard_error=float(gaps.std() / count**0.5),
+    )
 
 
-def second_stage_lines(figures: dict[str, Any]) -> list[str]:
-    """What the figures say, in words."""
+def second_stage_lines(result: SecondStageResult) -> list[str]:
+    """The result in sentences."""
     return [
-        f"second stage, {figures['latents']} latents of {figures['latent_bits']:g} bits in all: "
-        f"{figures['bits_a_code']:.3f} bits a code with a picture's own latents, "
-        f"{figures['shuffled_bits_a_code']:.3f} with another's",
-        f"the latents are worth {figures['gap']:.3f} ± {figures['gap_standard_error']:.3f} bits a code "
-        "(near zero: not used)",
+        f"second stage, {result.latents} latents of {result.latent_bits:g} bits in total: "
+        f"{result.bits_per_code:.3f} bits per code given an image's own latents, "
+        f"{result.shuffled_bits_per_code:.3f} given another image's",
+        f"gap: {result.gap:.3f} ± {result.gap_standard_error:.3f} bits per code "
+        "(near zero: the latents are not used)",
     ]

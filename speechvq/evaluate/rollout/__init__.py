@@ -1,18 +1,16 @@
-"""`python -m speechvq.evaluate rollout`: is what a prior over frames imagines like what is really seen?
+"""`python -m speechvq.evaluate rollout`: quality of the videos that a video prior samples.
 
-Bits a code of the next frame; PSNR and SSIM to the true future; the action recovered from what was imagined;
-sharpness over time. Each beside what it must beat and what it cannot pass.
+Bits per code of the next frame; PSNR and SSIM to the recorded future; accuracy of actions recognized in
+sampled frames; sharpness over time. Each stands beside a lower and an upper baseline.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,12 +55,13 @@ def _work(arguments: argparse.Namespace) -> None:
     _check(arguments)
     from speechvq.evaluate.rollout.measures import (
         code_lengths,
+        frame_quality,
         imagine,
-        picture_quality,
-        recovered_actions,
+        recognized_actions,
         sharpness_over_time,
     )
     from speechvq.evaluate.rollout.table import rollout_table
+    from speechvq.results.rollout import RolloutResult
     from speechvq.video.model.model_directory import load_pair, resolve_paths
     from speechvq.video.recording.codes import cached_episodes
 
@@ -73,29 +72,29 @@ def _work(arguments: argparse.Namespace) -> None:
     lengths = code_lengths({arguments.prior: prior} | priors, training, heldout, arguments.windows)
     options = {"seed": arguments.seed, "temperature": arguments.temperature, "top_p": arguments.top_p}
     videos = imagine(prior, model, data, arguments.split, arguments.rollouts, arguments.frames, **options)
-    figures = {
-        "prior": str(arguments.prior),
-        "data": str(data),
-        "split": arguments.split,
-        "rollouts": len(videos.imagined),
-        "frames": arguments.frames,
-        "told": prior.config.context_frames,
+    result = RolloutResult(
+        prior=str(arguments.prior),
+        data=str(data),
+        split=arguments.split,
+        rollouts=len(videos.imagined),
+        frames=arguments.frames,
+        context_frames=prior.config.context_frames,
         **options,
-        "windows": min(arguments.windows, heldout.count(prior.config.context_frames + 1)),
-        "bits": lengths,
-        "quality": picture_quality(videos),
-        "actions": recovered_actions(videos, data, arguments.probe_steps),
-        "sharpness": sharpness_over_time(videos),
-    }
-    print(rollout_table(figures))
+        windows=min(arguments.windows, heldout.count(prior.config.context_frames + 1)),
+        bits=lengths,
+        quality=frame_quality(videos),
+        actions=recognized_actions(videos, data, arguments.probe_steps),
+        sharpness=sharpness_over_time(videos),
+    )
+    print(rollout_table(result))
     if arguments.json:
-        write_bytes(arguments.json, json.dumps(figures, indent=1, allow_nan=False).encode())
+        result.save(arguments.json)
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """What can be refused before torch is imported."""
+    """Refuse values out of range, before torch is imported."""
     if arguments.split not in ("dev", "test"):
-        raise UserError(f"--split {arguments.split}: give dev or test; the prior has learnt the others")
+        raise UserError(f"--split {arguments.split}: give dev or test; the prior was trained on the others")
     for name, most in (("windows", 10**7), ("rollouts", 10**5), ("frames", 10**5), ("probe_steps", 10**6)):
         if not 1 <= getattr(arguments, name) <= most:
             raise UserError(f"--{name.replace('_', '-')} {getattr(arguments, name)}: give 1 to {most}")

@@ -1,54 +1,56 @@
-"""The figures of imagined videos as text."""
+"""Metrics of sampled videos as text."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from speechvq.cli.tables import align, number, percent
+from speechvq.results.rollout import ActionAccuracy, FrameQuality, RolloutResult, Sharpness
 
 
-def rollout_table(figures: dict[str, Any]) -> str:
-    """A title and four small tables: code lengths, pictures, actions, sharpness."""
-    tables = (align(rows, left=1) for rows in rollout_rows(figures))
-    return "\n\n".join([rollout_title(figures), *tables])
+def rollout_table(result: RolloutResult) -> str:
+    """A title and four tables: code lengths, frame quality, recognized actions, sharpness."""
+    tables = (align(rows, left=1) for rows in rollout_rows(result))
+    return "\n\n".join([rollout_title(result), *tables])
 
 
-def rollout_title(figures: dict[str, Any]) -> str:
-    """What was measured, in a line."""
+def rollout_title(result: RolloutResult) -> str:
+    """What was measured, in one line."""
     return (
-        f"{figures['prior']}: {figures['rollouts']} videos of {figures['frames']} frames after "
-        f"{figures['told']} given, split {figures['split']} of {figures['data']}, seed {figures['seed']}, "
-        f"temperature {figures['temperature']:g}"
+        f"{result.prior}: {result.rollouts} videos of {result.frames} frames after "
+        f"{result.context_frames} context frames, split {result.split} of {result.data}, seed {result.seed}, "
+        f"temperature {result.temperature:g}"
     )
 
 
-def rollout_rows(figures: dict[str, Any]) -> list[Sequence[Sequence[str]]]:
-    """The four tables as rows of cells; the first row of each is its header, the first column its names."""
-    parts = (_quality(figures["quality"]), _actions(figures["actions"]), _sharpness(figures["sharpness"]))
-    return [_bits(figures), *parts]
+def rollout_rows(result: RolloutResult) -> list[Sequence[Sequence[str]]]:
+    """The four tables as rows of cells; the first row of each is its header, the first column its labels."""
+    return [_bits(result), _quality(result.quality), _actions(result.actions), _sharpness(result.sharpness)]
 
 
-def _bits(figures: dict[str, Any]) -> list[list[str]]:
-    own = figures["bits"][figures["prior"]] or math.nan
-    header = [f"bits a code, {figures['windows']} frames", "", "of this prior's"]
-    rows = [[name, number(bits, 3), number(bits / own, 2)] for name, bits in figures["bits"].items()]
+def _bits(result: RolloutResult) -> list[list[str]]:
+    ours = result.bits[result.prior] or math.nan
+    header = [f"bits per code (down), {result.windows} frames", "", "ratio to this prior"]
+    rows = [[name, number(bits, 3), number(bits / ours, 2)] for name, bits in result.bits.items()]
     return [header, *rows]
 
 
-def _quality(quality: dict[str, Any]) -> list[list[str]]:
+def _quality(quality: Mapping[str, Mapping[str, FrameQuality]]) -> list[list[str]]:
     names = list(next(iter(quality.values())))
-    header = ["frames ahead", *(f"{name} {unit}" for name in names for unit in ("dB", "SSIM"))]
+    header = [
+        "frames ahead",
+        *(f"{name} {unit}" for name in names for unit in ("PSNR (dB, up)", "SSIM (up)")),
+    ]
     rows = [[step, *(cell for name in names for cell in _pair(each[name]))] for step, each in quality.items()]
     return [header, *rows]
 
 
-def _pair(each: dict[str, Any]) -> tuple[str, str]:
-    return ("equal" if each["psnr"] is None else number(each["psnr"], 2)), number(each["ssim"], 3)
+def _pair(each: FrameQuality) -> tuple[str, str]:
+    return ("equal" if each.psnr is None else number(each.psnr, 2)), number(each.ssim, 3)
 
 
-def _actions(actions: dict[str, Any]) -> list[list[str]]:
+def _actions(actions: Mapping[str, ActionAccuracy]) -> list[list[str]]:
     header = [
-        "action named, of the first",
+        "actions recognized (%, up)",
         "real",
         "reconstruction",
         "imagined",
@@ -58,23 +60,22 @@ def _actions(actions: dict[str, Any]) -> list[list[str]]:
     ]
     rows = [
         [
-            f"{frames} frames",
-            *(percent(each[name]) for name in ("real", "reconstruction", "imagined")),
-            percent(each["imagined"] / each["real"] if each["real"] else float("nan")),
-            percent(each["majority"]),
-            str(each["pairs"]),
+            f"first {frames} frames",
+            *map(percent, (each.real, each.reconstruction, each.imagined)),
+            percent(each.imagined / each.real if each.real else math.nan),
+            percent(each.majority),
+            str(each.pairs),
         ]
         for frames, each in actions.items()
     ]
     return [header, *rows]
 
 
-def _sharpness(sharpness: dict[str, Any]) -> list[list[str]]:
-    means = sharpness["by_frame"]
-    last = len(means["imagined"])
-    header = ["sharpness, levels a pixel", "frame 1", f"frame {last}", "last / first"]
-    shares = {
-        name: "-" if share is None else number(share, 3) for name, share in sharpness["last_to_first"].items()
-    }
-    rows = [[name, number(each[0], 2), number(each[-1], 2), shares[name]] for name, each in means.items()]
+def _sharpness(sharpness: Sharpness) -> list[list[str]]:
+    last = len(sharpness.by_frame["imagined"])
+    header = ["sharpness (gray levels per pixel)", "frame 1", f"frame {last}", "last / first"]
+    rows = [
+        [name, number(each[0], 2), number(each[-1], 2), number(sharpness.last_to_first[name], 3)]
+        for name, each in sharpness.by_frame.items()
+    ]
     return [header, *rows]

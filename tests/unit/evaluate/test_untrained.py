@@ -46,7 +46,7 @@ def test_a_part_of_a_frame_counts_as_one(samples: int) -> None:
 def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     wave, features = speech("cay")[:8_000], untrained_features(MODEL, 0)
     whole = features(wave)
-    monkeypatch.setattr(untrained, "_PIECE", 40 * MODEL.hop)
+    monkeypatch.setattr(untrained, "_SEGMENT", 40 * MODEL.hop)
     np.testing.assert_allclose(features(wave), whole, rtol=1e-4, atol=1e-5)
 
 

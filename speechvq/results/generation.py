@@ -1,0 +1,26 @@
+"""Result of `evaluate generation`."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from speechvq.results.result import Record, Result
+
+
+@dataclass(frozen=True)
+class GenerationRow(Record):
+    """One metric of generated, real and random codes; NaN where it is undefined."""
+
+    label: str
+    unit: str
+    generated: float
+    real: float
+    chance: float
+
+
+@dataclass(frozen=True)
+class GenerationResult(Result):
+    """Generated codes against real ones."""
+
+    subject: ClassVar[str] = "generation"
+
+    rows: list[GenerationRow]
