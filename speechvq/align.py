@@ -17,7 +17,7 @@ from speechvq.cli.sources import Source, find_sources
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress
-from speechvq.runtime.worker_pool import in_order
+from speechvq.runtime.worker_pool import map_in_order
 
 COMPLAINTS, UNKNOWN = "complaints.txt", "unknown.dict"
 COMPLAINTS_SHOWN = 10
@@ -62,7 +62,7 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError(f"{arguments.text}: no UTT.txt for any of {len(sources)} sounds; {complaints[0]}")
     without = len(complaints)
     started = time.monotonic()
-    done = in_order(partial(align_recording, dictionary=dictionary), spoken, arguments.jobs)
+    done = map_in_order(partial(align_recording, dictionary=dictionary), spoken, arguments.jobs)
     outcomes = list(progress(done, total=len(spoken), label="align", unit="sounds"))
     complaints += [outcome.complaint for outcome in outcomes if outcome.complaint]
     unknown = _list_unknown(arguments.out / UNKNOWN, outcomes)

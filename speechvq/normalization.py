@@ -68,4 +68,4 @@ def _mean_over_processes(x: Tensor) -> Tensor:
     """Mean over all processes, with gradients; any shape."""
     if distributed.world_size() == 1:
         return x
-    return distributed.differentiable_sum(x) / distributed.world_size()
+    return distributed.differentiable_all_reduce(x) / distributed.world_size()

@@ -163,7 +163,7 @@ class VectorQuantizer(nn.Module):
             loss = self._loss(vectors, entries)
             usage = torch.bincount(codes.flatten(), minlength=self.num_codes).float()
             if self.training:
-                usage = distributed.sum_over_processes(usage)
+                usage = distributed.all_reduce_sum(usage)
                 self._ema_update(vectors.detach(), codes, usage)
             return QuantizerOutput(_StraightThrough.apply(entries.detach(), vectors), codes, loss, usage)
 
@@ -217,7 +217,7 @@ class VectorQuantizer(nn.Module):
         self.ema_cluster_size.lerp_(usage, 1 - self.ema_decay)
         if self.uses_ema:
             sums = torch.zeros_like(self.ema_embed_sum).index_add_(0, codes.flatten(), flat)
-            self.ema_embed_sum.lerp_(distributed.sum_over_processes(sums), 1 - self.ema_decay)
+            self.ema_embed_sum.lerp_(distributed.all_reduce_sum(sums), 1 - self.ema_decay)
             cluster_size = self.ema_cluster_size.clamp_min(MIN_CLUSTER_SIZE)
             self.codebook.copy_(self.ema_embed_sum / cluster_size[:, None])
         if self.dead_code_threshold > 0:
@@ -230,7 +230,7 @@ class VectorQuantizer(nn.Module):
 
         The moving averages are reset too: otherwise the next update would restore the old entry.
         """
-        pool = distributed.gather_over_processes(vectors.reshape(-1, vectors.shape[-1]))
+        pool = distributed.all_gather_rows(vectors.reshape(-1, vectors.shape[-1]))
         # A generator of its own, equal on all processes, leaves the global random state alone.
         generator = torch.Generator().manual_seed(int(self.num_updates))
         picks = torch.randint(len(pool), (int(which.sum()),), generator=generator).to(pool.device)
@@ -257,7 +257,7 @@ def _has_nonfinite(vectors: Tensor) -> bool:
     nonfinite = ~vectors.sum().isfinite()
     if nonfinite:
         nonfinite = (~vectors.isfinite()).any()
-    return bool(distributed.sum_over_processes(nonfinite.float()) > 0)
+    return bool(distributed.all_reduce_sum(nonfinite.float()) > 0)
 
 
 def _squared_distance(x: Tensor, y: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from speechvq.images.autoencoder import compile_parts
 from speechvq.images.vqvae import ImageVQ
 from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
 from speechvq.priors.grid.sampling import sample_grids
-from speechvq.runtime.precision import has_bf16_products
+from speechvq.runtime.precision import supports_bf16
 from speechvq.training.tasks.images import encoder_of
 from timing import REPEATS, in_turn, one_core, rounds, write_part
 
@@ -87,7 +87,7 @@ def measure_steps(
         "images_per_second": {name: batch / seconds[name] for name in works},
         "share_of_peak": {"images_fp32": training_operations(model) * batch / seconds["fp32"] / best},
         "images_gigaflops": training_operations(model) * batch / seconds["fp32"] / 1e9,
-        "images_bf16_in_hardware": has_bf16_products(torch.device("cpu")),
+        "images_bf16_in_hardware": supports_bf16(torch.device("cpu")),
     }
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import roofline
 from sampling import multiply_adds
 from speechvq.config import SpeechConfig
-from speechvq.runtime.precision import has_bf16_products
+from speechvq.runtime.precision import supports_bf16
 from speechvq.speech.model import SpeechVQ
 from timing import REPEATS, in_turn, one_thread, rounds, write_part
 from typical import TypicalWaveNet
@@ -66,7 +66,7 @@ def measure(config: SpeechConfig, crop: int, repeats: int = REPEATS) -> dict[str
         # Forward, and backward to the input and to the weights; of the decoder's own products alone.
         "share_of_peak": {"train_fp32": 6 * macs * crop / seconds["ours_fp32"] / best},
         "roofline": {"products_gigaflops": best / 1e9},
-        "bf16_products_in_hardware": has_bf16_products(torch.device("cpu")),
+        "bf16_products_in_hardware": supports_bf16(torch.device("cpu")),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.audio.waveform import describe_change, read_audio
-from speechvq.data.corpora.recording import SOUND_SUFFIXES
+from speechvq.data.corpora.recording import AUDIO_SUFFIXES
 from speechvq.data.manifest import FILE_NAME, read_manifest
 from speechvq.errors import UserError
 from speechvq.runtime.logging import logger
@@ -44,7 +44,7 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
     else:
         found = [Source(src.stem, src)]
     if not found:
-        where = f"in split '{split}'" if split else f"({', '.join(sorted(SOUND_SUFFIXES))})"
+        where = f"in split '{split}'" if split else f"({', '.join(sorted(AUDIO_SUFFIXES))})"
         raise UserError(f"{src}: no sounds {where}; give a file, a folder of sounds or a manifest")
     if limit and limit < len(found):
         found = [found[i] for i in np.linspace(0, len(found) - 1, limit).astype(int)]
@@ -54,7 +54,7 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
 def _in_folder(folder: Path) -> list[Source]:
     """Every sound in a folder and the folders in it, but for hidden ones such as macOS's `._` companions."""
     found: dict[str, Source] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SOUND_SUFFIXES):
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES):
         inside = path.relative_to(folder)
         if any(part.startswith(".") for part in inside.parts):
             continue

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from speechvq.errors import UserError, short_repr
 
 Config = TypeVar("Config")
-LARGEST = 2.0**63  # no setting is as large
+MAX_VALUE = 2.0**63  # no setting is as large
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
     Raises:
         UserError: names the key and what is expected there.
     """
-    if isinstance(mapping, str) and (sizes := sizes_of(cls)):
+    if isinstance(mapping, str) and (sizes := presets_of(cls)):
         if mapping not in sizes:
             raise UserError(
                 f"{where}: expected a size ({', '.join(sizes)}) or its settings, got {short_repr(mapping)}"
@@ -47,7 +47,7 @@ def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
     return cls(**values)
 
 
-def sizes_of(cls: type[Config]) -> Mapping[str, Config]:
+def presets_of(cls: type[Config]) -> Mapping[str, Config]:
     """Instances of a dataclass that have a name; a file may give the name instead of the settings."""
     return getattr(cls, "SIZES", {})
 
@@ -69,7 +69,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         return tuple(_value(arguments[0], item, where) for item in value)
     if origin is types.UnionType:
         return None if value is None else _value(arguments[0], value, where)
-    return _number(kind, value, where) if kind in (int, float) else _exactly(kind, value, where)
+    return _number(kind, value, where) if kind in (int, float) else _instance(kind, value, where)
 
 
 def _number(kind: type, value: Any, where: str) -> Any:
@@ -81,12 +81,12 @@ def _number(kind: type, value: Any, where: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, kind)):
         wanted = "a whole number" if kind is int else "a number"
         raise UserError(f"{where}: expected {wanted}, got {short_repr(value)}")
-    if not -LARGEST < value < LARGEST:  # false for NaN too
+    if not -MAX_VALUE < value < MAX_VALUE:  # false for NaN too
         raise UserError(f"{where}: expected a finite number, got {short_repr(value)}")
     return kind(value)
 
 
-def _exactly(kind: type, value: Any, where: str) -> Any:
+def _instance(kind: type, value: Any, where: str) -> Any:
     if not isinstance(value, kind):
         raise UserError(f"{where}: expected {kind.__name__}, got {short_repr(value)}")
     return value

@@ -7,7 +7,7 @@ our choice.
 from dataclasses import dataclass, field
 from typing import Literal
 
-from speechvq.config.bounds import within
+from speechvq.config.bounds import bounded
 from speechvq.config.quantizer import QuantizerConfig
 
 
@@ -16,10 +16,10 @@ class PixelCNNConfig:
     """Gated convolutions over what is above and to the left (van den Oord et al. 2016b)."""
 
     kind: Literal["pixelcnn"] = "pixelcnn"
-    layers: int = within(1, 64, 12)
-    channels: int = within(1, 4096, 128)
-    kernel_radius: int = within(1, 16, 2)  # positions a layer looks up and to the left; 2 makes windows 5x5
-    hidden_channels: int = within(1, 8192, 256)  # units between the last layer and the logits
+    layers: int = bounded(1, 64, 12)
+    channels: int = bounded(1, 4096, 128)
+    kernel_radius: int = bounded(1, 16, 2)  # positions a layer looks up and to the left; 2 makes windows 5x5
+    hidden_channels: int = bounded(1, 8192, 256)  # units between the last layer and the logits
     class_conditional: bool = False  # whether the prior is told a picture's class
 
 
@@ -28,8 +28,8 @@ class SecondStageConfig:
     """A VQ-VAE over grids of codes with a PixelCNN decoder; its latents know no place (section 4.2)."""
 
     kind: Literal["second_stage"] = "second_stage"
-    latents: int = within(1, 256, 3)  # each with a codebook of its own: 3 of 512 make the paper's 27 bits
-    channels: int = within(1, 4096, 128)  # of the encoder
+    latents: int = bounded(1, 256, 3)  # each with a codebook of its own: 3 of 512 make the paper's 27 bits
+    channels: int = bounded(1, 4096, 128)  # of the encoder
     quantizer: QuantizerConfig = field(default_factory=lambda: QuantizerConfig(num_codes=512, dim=16))
     pixelcnn: PixelCNNConfig = field(default_factory=PixelCNNConfig)
 
@@ -40,4 +40,4 @@ class GridDataConfig:
 
     model: str = ""  # run or model directory of an image model
     root: str = ""  # prepared pictures; none: those the model's run was trained on
-    batch: int = within(1, 65_536, 64)  # grids a step, over all processes
+    batch: int = bounded(1, 65_536, 64)  # grids a step, over all processes

@@ -7,26 +7,26 @@ section 4.3); all sizes are our choice.
 from dataclasses import dataclass, field
 from typing import Literal
 
-from speechvq.config.bounds import within
+from speechvq.config.bounds import bounded
 
 
 @dataclass(frozen=True)
 class DilatedStackConfig:
     """Dilated causal gated convolutions over codes: a WaveNet."""
 
-    stacks: int = within(1, 32, 2)
-    layers: int = within(1, 14, 7)  # a stack has dilations 1, 2, 4 ... 2^(layers - 1), in codes
-    residual_channels: int = within(1, 4096, 64)
-    skip_channels: int = within(1, 4096, 128)
-    hidden_channels: int = within(1, 4096, 128)  # units between the skip sum and the logits
+    stacks: int = bounded(1, 32, 2)
+    layers: int = bounded(1, 14, 7)  # a stack has dilations 1, 2, 4 ... 2^(layers - 1), in codes
+    residual_channels: int = bounded(1, 4096, 64)
+    skip_channels: int = bounded(1, 4096, 128)
+    hidden_channels: int = bounded(1, 4096, 128)  # units between the skip sum and the logits
 
 
 @dataclass(frozen=True)
 class RecurrentStackConfig:
     """Gated recurrent units (Cho et al. 2014), layer upon layer."""
 
-    layers: int = within(1, 16, 1)
-    hidden_size: int = within(1, 4096, 256)
+    layers: int = bounded(1, 16, 1)
+    hidden_size: int = bounded(1, 4096, 256)
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class SequencePriorConfig:
     network: Literal["wavenet", "gru"] = "wavenet"  # which of the two below
     wavenet: DilatedStackConfig = field(default_factory=DilatedStackConfig)
     gru: RecurrentStackConfig = field(default_factory=RecurrentStackConfig)
-    speaker_dim: int = within(0, 4096, 0)  # width of a speaker's vector; 0: the prior is told no speaker
-    dropout: float = within(0, 0.9, 0.0)  # share of the network's outputs left out in training
+    speaker_dim: int = bounded(0, 4096, 0)  # width of a speaker's vector; 0: the prior is told no speaker
+    dropout: float = bounded(0, 0.9, 0.0)  # share of the network's outputs left out in training
 
 
 @dataclass(frozen=True)
@@ -47,5 +47,5 @@ class CodesDataConfig:
 
     codes: str = ""  # codes directory, as `encode` makes it
     manifest: str = ""  # who speaks and what is held out; without one 5 % are held out by their names
-    crop: int = within(1, 1 << 20, 320)  # codes; 320 are the paper's 40,960 samples
-    batch: int = within(1, 65_536, 16)  # crops a step, over all processes
+    crop: int = bounded(1, 1 << 20, 320)  # codes; 320 are the paper's 40,960 samples
+    batch: int = bounded(1, 65_536, 16)  # crops a step, over all processes

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from speechvq.config.mapping import Config, from_mapping, sizes_of, to_mapping
+from speechvq.config.mapping import Config, from_mapping, presets_of, to_mapping
 from speechvq.errors import UserError
 from speechvq.io.yaml_files import parse_yaml, read_yaml, write_yaml
 
@@ -54,8 +54,8 @@ def _override(mapping: dict[str, Any], cls: type, text: str) -> None:
     for key in parents:
         kind = typing.get_type_hints(kind).get(key) if dataclasses.is_dataclass(kind) else None
         inner = node.get(key)
-        if isinstance(inner, str) and inner in sizes_of(kind):  # a size by name, changed further
-            inner = to_mapping(sizes_of(kind)[inner])
+        if isinstance(inner, str) and inner in presets_of(kind):  # a size by name, changed further
+            inner = to_mapping(presets_of(kind)[inner])
         node[key] = inner if isinstance(inner, dict) else {}
         node = node[key]
     node[last] = value

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from speechvq.config.bounds import within
+from speechvq.config.bounds import bounded
 from speechvq.config.quantizer import QuantizerConfig
 from speechvq.errors import UserError
 
@@ -23,12 +23,12 @@ class EncoderConfig:
     """
 
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)  # 64x: 250 codes a second
-    channels: int = within(1, 8192, 128)  # our choice
-    residual_blocks: int = within(0, 64, 0)  # residual blocks at the code rate; the paper has none
-    mel_bands: int = within(
+    channels: int = bounded(1, 8192, 128)  # our choice
+    residual_blocks: int = bounded(0, 64, 0)  # residual blocks at the code rate; the paper has none
+    mel_bands: int = bounded(
         0, 128, 0
     )  # bands of a log-mel spectrogram to read; 0 for the waveform, as the paper does
-    augment_strength: float = within(
+    augment_strength: float = bounded(
         0, 1, 0.0
     )  # how far training alters the spectra's voice, see `spectrum.disguise`
 
@@ -53,14 +53,14 @@ class EncoderConfig:
 class WaveNetConfig:
     """Dilated gated convolutions over samples (van den Oord et al. 2016); all sizes are our choice."""
 
-    stacks: int = within(1, 32, 2)
-    layers: int = within(1, 14, 10)  # a stack has dilations 1, 2, 4 ... 2^(layers - 1)
-    residual_channels: int = within(1, 4096, 64)
-    skip_channels: int = within(1, 4096, 128)
-    hidden_channels: int = within(1, 4096, 256)  # units between the skip sum and the logits
-    conditioning_channels: int = within(1, 4096, 128)  # units of the network over the codes and the speaker
-    speaker_dim: int = within(1, 4096, 32)  # width of a speaker's vector
-    mulaw_bins: int = within(2, 65_536, 256)  # mu-law levels
+    stacks: int = bounded(1, 32, 2)
+    layers: int = bounded(1, 14, 10)  # a stack has dilations 1, 2, 4 ... 2^(layers - 1)
+    residual_channels: int = bounded(1, 4096, 64)
+    skip_channels: int = bounded(1, 4096, 128)
+    hidden_channels: int = bounded(1, 4096, 256)  # units between the skip sum and the logits
+    conditioning_channels: int = bounded(1, 4096, 128)  # units of the network over the codes and the speaker
+    speaker_dim: int = bounded(1, 4096, 32)  # width of a speaker's vector
+    mulaw_bins: int = bounded(2, 65_536, 256)  # mu-law levels
     condition_on_f0: bool = (
         False  # a pitch contour as a further condition (Polyak et al. 2021); the paper has none
     )
@@ -85,15 +85,15 @@ WAVENET_SIZES["M"] = WaveNetConfig(stacks=3, residual_channels=128, skip_channel
 class SourceFilterConfig:
     """Harmonics and a filter that the codes tell, below the WaveNet, see `speech.source_filter`; the paper has none."""
 
-    filter_order: int = within(
+    filter_order: int = bounded(
         0, 64, 0
     )  # of the filter; 0 for none of all this: the WaveNet speaks the waveform itself
-    num_harmonics: int = within(0, 64, 0)  # of the voice; 0 for a filter alone
-    mel_bands: int = within(8, 128, 40)  # of the log-mel spectra that both follow from
-    channels: int = within(1, 4096, 192)  # of the networks that tell both
-    depth: int = within(1, 32, 3)  # layers of these
-    pretrain_steps: int = within(1, 10**7, 3_000)  # in which they learn alone, before the WaveNet does
-    pretrain_batch: int = within(1, 65_536, 8)  # crops in each of those steps
+    num_harmonics: int = bounded(0, 64, 0)  # of the voice; 0 for a filter alone
+    mel_bands: int = bounded(8, 128, 40)  # of the log-mel spectra that both follow from
+    channels: int = bounded(1, 4096, 192)  # of the networks that tell both
+    depth: int = bounded(1, 32, 3)  # layers of these
+    pretrain_steps: int = bounded(1, 10**7, 3_000)  # in which they learn alone, before the WaveNet does
+    pretrain_batch: int = bounded(1, 65_536, 8)  # crops in each of those steps
     pretrain_encoder: bool = True  # whether the encoder learns in them too
 
     def __post_init__(self) -> None:
@@ -107,15 +107,15 @@ class SpeechConfig:
     """The speech model: waveform, codes, waveform."""
 
     kind: Literal["speech"] = "speech"
-    sample_rate: int = within(16_000, 16_000, 16_000)  # Hz; sound of any other rate is resampled
+    sample_rate: int = bounded(16_000, 16_000, 16_000)  # Hz; sound of any other rate is resampled
     # our choice: coefficient of the pre-emphasis before mu-law; 0 for none
-    preemphasis: float = within(0, 0.99, 0.85)
+    preemphasis: float = bounded(0, 0.99, 0.85)
     # share of code frames replaced by a neighbour in training (Chorowski et al. 2019)
-    jitter: float = within(0, 1, 0.0)
+    jitter: float = bounded(0, 1, 0.0)
     # our choice: levels, the largest deviation of the noise on the past that the decoder hears in training
-    input_noise: float = within(0, 128, 0.0)
+    input_noise: float = bounded(0, 128, 0.0)
     # our choice: samples of a crop that the WaveNet learns from in a step; 0 for all. The encoder hears all of it
-    decoder_segment_length: int = within(0, 1 << 24, 0)
+    decoder_segment_length: int = bounded(0, 1 << 24, 0)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     wavenet: WaveNetConfig = field(default_factory=WaveNetConfig)
@@ -144,6 +144,6 @@ class SpeechDataConfig:
     """What is read and how it is cut."""
 
     manifest: str = ""
-    crop: int = within(1, 1 << 24, 6_400)  # samples; a multiple of the hop
-    batch: int = within(1, 65_536, 2)  # crops a step, over all processes
-    workers: int = within(0, 256, 0)  # reading processes
+    crop: int = bounded(1, 1 << 24, 6_400)  # samples; a multiple of the hop
+    batch: int = bounded(1, 65_536, 2)  # crops a step, over all processes
+    workers: int = bounded(0, 256, 0)  # reading processes

@@ -6,7 +6,7 @@ The paper names neither layers nor sizes (van den Oord et al. 2017, section 4.4)
 from dataclasses import dataclass, field
 from typing import Literal
 
-from speechvq.config.bounds import within
+from speechvq.config.bounds import bounded
 from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.errors import UserError
 
@@ -15,13 +15,13 @@ from speechvq.errors import UserError
 class MotionConfig:
     """How the last frame's picture will have moved; all our choice."""
 
-    depth_features: int = within(
+    depth_features: int = bounded(
         0, 64, 0
     )  # numbers that a network reads at every position; 0: no motion is told
-    channels: int = within(1, 4096, 48)  # of that network
-    blocks: int = within(0, 64, 4)  # of it, as the prior's own
-    steps: int = within(1, 10**9, 2000)  # of learning it, before the prior's own; then it is held
-    batch: int = within(1, 65_536, 16)  # frames a step of these
+    channels: int = bounded(1, 4096, 48)  # of that network
+    blocks: int = bounded(0, 64, 4)  # of it, as the prior's own
+    steps: int = bounded(1, 10**9, 2000)  # of learning it, before the prior's own; then it is held
+    batch: int = bounded(1, 65_536, 16)  # frames a step of these
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class VideoPriorConfig:
     """A PixelCNN over the next frame's codes, told the frames before and what is done."""
 
     kind: Literal["video_prior"] = "video_prior"
-    context_frames: int = within(0, 64, 6)  # frames before, as in the paper; 0: every frame by itself
+    context_frames: int = bounded(0, 64, 6)  # frames before, as in the paper; 0: every frame by itself
     actions: bool = True  # whether it is told the action
-    channels: int = within(1, 4096, 64)  # of the network that reads what is told
-    blocks: int = within(0, 64, 6)  # of it: gated convolutions 3x3 with dilations 1, 2, 4, 1, 2, 4, ...
+    channels: int = bounded(1, 4096, 64)  # of the network that reads what is told
+    blocks: int = bounded(0, 64, 6)  # of it: gated convolutions 3x3 with dilations 1, 2, 4, 1, 2, 4, ...
     # share of the past's codes that are replaced at random in training, as its own mistakes will be
-    context_noise: float = within(0, 1, 0.0)
+    context_noise: float = bounded(0, 1, 0.0)
     motion: MotionConfig = field(default_factory=MotionConfig)
     pixelcnn: PixelCNNConfig = field(
         default_factory=lambda: PixelCNNConfig(layers=4, channels=64, kernel_radius=1)
@@ -60,4 +60,4 @@ class VideoDataConfig:
 
     model: str = ""  # run or model directory of an image model
     root: str = ""  # recording, as `prepare maze` or `prepare doom` makes it
-    batch: int = within(1, 65_536, 8)  # frames a step, over all processes
+    batch: int = bounded(1, 65_536, 8)  # frames a step, over all processes

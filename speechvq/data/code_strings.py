@@ -1,4 +1,4 @@
-"""The code strings of a corpus: whose they are, which are held out, and crops of them for training."""
+"""The code strings of a corpus with speakers and splits, and crops of them for training."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class CodeString:
     """The codes of one utterance."""
 
     utt: str
-    speaker: str  # "" where nobody said
+    speaker: str  # "" if unknown
     split: str
     codes: np.ndarray  # (N,), uint16 or int32, N > 0
 
@@ -29,16 +29,16 @@ class CodeString:
 def read_strings(
     directory: CodesDirectory, manifest: str | Path | None, splits: Sequence[str]
 ) -> list[CodeString]:
-    """The strings of some splits, in order of their names; those without a single code are left out.
+    """The code strings of some splits, sorted by utterance; empty strings are left out.
 
     Args:
-        directory: whose codes.
-        manifest: who speaks and what is held out; what it does not list is left out. None: nobody is known,
-            and 5 % each are dev and test, by their names.
+        directory: the codes.
+        manifest: speakers and splits; utterances that it does not list are left out. None: speakers are
+            unknown, and 5 % each are dev and test, chosen by a hash of the name.
         splits: for example train and dev.
 
     Raises:
-        UserError: codes that are none; a manifest of other utterances; nothing in one of the splits.
+        UserError: damaged codes; a manifest of other utterances; a split without codes.
     """
     known = (
         {u.utt: (u.speaker, u.split) for u in read_manifest(manifest)} if manifest else _by_name(directory)
@@ -89,7 +89,7 @@ class CodeSampler:
         """
         self.crop, self.num_codes = crop, num_codes
         self.strings = [string.codes for string in strings]
-        self.speakers = speaker_numbers(strings, speakers)
+        self.speakers = speaker_indices(strings, speakers)
         self.positions = ShuffledCrops(np.array([len(codes) for codes in self.strings], np.int64), crop, seed)
 
     def __len__(self) -> int:
@@ -115,23 +115,23 @@ class CodeSampler:
         return CodeCrops(*map(torch.from_numpy, (codes, prev_code, self.speakers[owners], length)))
 
 
-def speaker_numbers(strings: Sequence[CodeString], speakers: Sequence[str]) -> np.ndarray:
-    """Each string's place in a table of speakers, (strings,), int64; zeros where there is no table.
+def speaker_indices(strings: Sequence[CodeString], speakers: Sequence[str]) -> np.ndarray:
+    """Each string's index in a table of speakers, (strings,), int64; zeros without a table.
 
     Raises:
-        UserError: a speaker that is not in it.
+        UserError: a speaker that is not in the table.
     """
     if not speakers:
         return np.zeros(len(strings), np.int64)
-    strange = sorted({string.speaker for string in strings} - set(speakers))
-    if strange:
+    unknown = sorted({string.speaker for string in strings} - set(speakers))
+    if unknown:
         raise UserError(
-            f"speakers unknown to the prior: {', '.join(map(repr, strange[:5]))}; a held-out speaker belongs "
+            f"speakers unknown to the prior: {', '.join(map(repr, unknown[:5]))}; a held-out speaker belongs "
             "into split 'unseen', or set model.speaker_dim=0"
         )
     return np.array([speakers.index(string.speaker) for string in strings], np.int64)
 
 
-def other_speakers(numbers: np.ndarray, count: int) -> np.ndarray:
-    """Another's number for each of (M,) out of a table of `count`, two at least; half the table away."""
-    return (numbers + max(count // 2, 1)) % count
+def mismatched_speakers(indices: np.ndarray, count: int) -> np.ndarray:
+    """A different speaker for each of (M,) indices: half of the table of `count` >= 2 speakers away."""
+    return (indices + max(count // 2, 1)) % count

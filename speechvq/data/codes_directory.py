@@ -1,4 +1,4 @@
-"""The codes directory: `meta.json` and an `UTT.npy` of integers (N,) for each utterance, whoever made it."""
+"""The codes directory: `meta.json` and one `UTT.npy` of integers (N,) per utterance, from any program."""
 
 import json
 from collections.abc import Mapping
@@ -13,45 +13,45 @@ from speechvq.io.atomic import atomic_file
 from speechvq.io.utterance_files import by_utterance, find_files
 
 META = "meta.json"
-FRAME_RATE, NUM_CODES = "frame_rate_hz", "num_codes"  # what it must say
-CODEBOOK = "codebook"  # what `encode` says besides
+FRAME_RATE, NUM_CODES = "frame_rate_hz", "num_codes"  # required keys of meta.json
+CODEBOOK = "codebook"  # an optional key, which `encode` writes
 
 _EXAMPLE = f'{{"{FRAME_RATE}": 50, "{NUM_CODES}": 100}}'
-_MOST_CODES = 2**31
+_MAX_CODES = 2**31
 
 
 @dataclass(frozen=True)
 class CodesDirectory:
-    """What a codes directory says of itself, and where its utterances are."""
+    """An open codes directory; codes are read on demand."""
 
     path: Path
-    frame_rate_hz: float  # codes a second
+    frame_rate_hz: float  # codes per second
     num_codes: int  # K
     files: Mapping[str, Path]  # by utterance
-    codebook: str = ""  # fingerprint of the codebook they were made with; "" where nobody said
+    codebook: str = ""  # fingerprint of the codebook; "" if unknown
 
     def read(self, utterance: str) -> np.ndarray:
         """The codes of an utterance, (N,), int64 in [0, K).
 
         Raises:
-            UserError: the file is no array of integers (N,), is cut short, or holds codes out of range.
+            UserError: the file is truncated, is not an array of integers (N,), or has codes out of range.
         """
         return read_codes(self.files[utterance], self.num_codes)
 
 
 def open_codes(directory: Path) -> CodesDirectory:
-    """Read `meta.json` and find the utterances, at any depth; their codes are read when asked for.
+    """Read `meta.json` and list the utterances, recursively.
 
     Raises:
-        UserError: no such folder, no `meta.json` or a wrong one, no codes, two files for one utterance.
+        UserError: no such folder, `meta.json` missing or invalid, no codes, or two files of one utterance.
     """
     files = by_utterance(find_files(directory, [".npy"], what="codes"))
     place = directory / META
     meta = _meta(place)
     rate, count = meta.get(FRAME_RATE), meta.get(NUM_CODES)
     if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate < 1e6:
-        raise UserError(f"{place}: {FRAME_RATE} is {rate!r}; expected codes a second, as in {_EXAMPLE}")
-    if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= _MOST_CODES:
+        raise UserError(f"{place}: {FRAME_RATE} is {rate!r}; expected codes per second, as in {_EXAMPLE}")
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= _MAX_CODES:
         raise UserError(f"{place}: {NUM_CODES} is {count!r}; expected the codebook's size, as in {_EXAMPLE}")
     return CodesDirectory(directory, float(rate), count, files, str(meta.get(CODEBOOK, "")))
 
@@ -60,19 +60,21 @@ def read_codes(path: Path, num_codes: int) -> np.ndarray:
     """The codes of a file, (N,), int64 in [0, num_codes).
 
     Raises:
-        UserError: the file is no array of integers (N,), is cut short, or holds codes out of range.
+        UserError: the file is truncated, is not an array of integers (N,), or has codes out of range.
     """
     try:
-        # Mapped, so that a header cannot ask for more memory than the file has bytes.
+        # A memory map cannot take more memory than the file has bytes, whatever the header says.
         codes = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its mode") from error
-    except Exception as error:  # the header is Python text, and its parser raises whatever it likes
-        raise UserError(f"{path}: no whole .npy file of integers; write it again with numpy.save") from error
+    except Exception as error:  # the header is Python text, and its parser raises all kinds of errors
+        raise UserError(
+            f"{path}: not a complete .npy file of integers; write it again with numpy.save"
+        ) from error
     if codes.dtype.kind not in "iu":
-        raise UserError(f"{path}: {codes.dtype} in place of integers; save codes.astype(numpy.int64)")
+        raise UserError(f"{path}: expected integers, found {codes.dtype}; save codes.astype(numpy.int64)")
     if codes.ndim != 1:
-        raise UserError(f"{path}: shape {codes.shape} in place of (N,); save one code a frame")
+        raise UserError(f"{path}: expected shape (N,), found {codes.shape}; save one code per frame")
     wrong = np.flatnonzero((codes < 0) | (codes >= num_codes))
     if len(wrong):
         raise UserError(
@@ -82,10 +84,10 @@ def read_codes(path: Path, num_codes: int) -> np.ndarray:
 
 
 def write_codes(path: Path, codes: np.ndarray) -> None:
-    """Write codes (N,), atomically; parents are made.
+    """Write codes (N,), atomically; parent folders are created.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: the disk is full or not writable.
     """
     with atomic_file(path) as temporary:
         np.save(temporary, codes, allow_pickle=False)

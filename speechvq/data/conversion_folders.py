@@ -19,7 +19,7 @@ from speechvq.data.conversions import (
     select_held_out_targets,
     select_references,
 )
-from speechvq.data.corpora.recording import SOUND_SUFFIXES
+from speechvq.data.corpora.recording import AUDIO_SUFFIXES
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.io.utterance_files import by_utterance, find_files
@@ -66,7 +66,7 @@ def match_folders(
     alike = source.resolve().name == target.resolve().name
     sources = _sources(source, "source" if alike else source.resolve().name)
     recordings = _recordings(target, "target" if alike else target.resolve().name, sources)
-    found = find_files(converted, SOUND_SUFFIXES, what="conversions")
+    found = find_files(converted, AUDIO_SUFFIXES, what="conversions")
     jobs, unmatched = _match(converted, found, sources, sorted({each.speaker for each in recordings}))
     if not jobs:
         raise UserError(_nothing_matches(unmatched, source, converted, target))
@@ -76,7 +76,7 @@ def match_folders(
 
 def _sources(folder: Path, voice: str) -> dict[str, Utterance]:
     """By name; those that lie in no other folder are of `voice`."""
-    files = by_utterance(find_files(folder, SOUND_SUFFIXES, what="sources"))
+    files = by_utterance(find_files(folder, AUDIO_SUFFIXES, what="sources"))
     return {
         name: Utterance(name, _voice(path, folder) or voice, "train", 0.0, path)
         for name, path in files.items()
@@ -92,7 +92,7 @@ def _recordings(folder: Path, voice: str, sources: Mapping[str, Utterance]) -> l
     heard = {each.path.resolve(): each for each in sources.values()}
     recordings: list[Utterance] = []
     count: Counter[str] = Counter()
-    for path in find_files(folder, SOUND_SUFFIXES, what="recordings of the target"):
+    for path in find_files(folder, AUDIO_SUFFIXES, what="recordings of the target"):
         speaker = _voice(path, folder) or voice
         count[speaker] += 1
         split = "train" if count[speaker] % _KEPT else "test"

@@ -1,4 +1,4 @@
-"""The features directory: `meta.json` with `frame_rate_hz`, and `UTT.npy` of numbers (N, C)."""
+"""The features directory: `meta.json` with `frame_rate_hz`, and `UTT.npy` of numbers (N, C) per utterance."""
 
 import json
 from collections.abc import Mapping
@@ -16,30 +16,31 @@ _EXAMPLE = f'{{"{FRAME_RATE}": 50}}'
 
 @dataclass(frozen=True)
 class FeaturesDirectory:
-    """What a features directory says of itself, and where its utterances are."""
+    """An open features directory; features are read on demand."""
 
     path: Path
-    frame_rate_hz: float  # frames a second
+    frame_rate_hz: float  # frames per second
     files: Mapping[str, Path]  # by utterance
 
     def read(self, utterance: str) -> np.ndarray:
         """The features of an utterance, (N, C), float32.
 
         Raises:
-            UserError: the file is no whole array of finite numbers (N, C).
+            UserError: the file is truncated, or is not an array of finite numbers (N, C).
         """
         path = self.files[utterance]
         try:
             features = np.lib.format.open_memmap(path, mode="r")
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its mode") from error
-        except Exception as error:  # the header is Python text, and its parser raises whatever it likes
-            raise UserError(f"{path}: no whole .npy file; write it again with numpy.save") from error
+        except Exception as error:  # the header is Python text, and its parser raises all kinds of errors
+            raise UserError(f"{path}: not a complete .npy file; write it again with numpy.save") from error
         if features.ndim != 2 or features.dtype.kind not in "fiu":
             raise UserError(
-                f"{path}: {features.dtype} of shape {features.shape}; expected numbers (N, C), a row a frame"
+                f"{path}: {features.dtype} of shape {features.shape}; expected numbers (N, C), one row per "
+                "frame"
             )
-        with np.errstate(over="ignore"):  # refused below
+        with np.errstate(over="ignore"):  # infinite values are refused below
             numbers = np.array(features, np.float32)
         if not np.isfinite(numbers).all():
             raise UserError(f"{path}: holds NaN or infinite numbers; make these features again")
@@ -47,10 +48,10 @@ class FeaturesDirectory:
 
 
 def open_features(directory: Path) -> FeaturesDirectory:
-    """Read `meta.json` and find the utterances, at any depth; their features are read when asked for.
+    """Read `meta.json` and list the utterances, recursively.
 
     Raises:
-        UserError: no such folder, no `meta.json` or a wrong one, no features, two files for one utterance.
+        UserError: no such folder, `meta.json` missing or invalid, no features, or two files of one utterance.
     """
     files = by_utterance(find_files(directory, [".npy"], what="features"))
     place = directory / META
@@ -62,5 +63,5 @@ def open_features(directory: Path) -> FeaturesDirectory:
         raise UserError(f"{place}: not JSON; expected for example {_EXAMPLE}") from error
     rate = meta.get(FRAME_RATE) if isinstance(meta, dict) else None
     if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate < 1e6:
-        raise UserError(f"{place}: {FRAME_RATE} is {rate!r}; expected frames a second, as in {_EXAMPLE}")
+        raise UserError(f"{place}: {FRAME_RATE} is {rate!r}; expected frames per second, as in {_EXAMPLE}")
     return FeaturesDirectory(directory, float(rate), files)

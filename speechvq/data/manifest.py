@@ -1,4 +1,4 @@
-"""The manifest: a TSV file with a row an utterance, which every command reads and `prepare` writes."""
+"""The manifest: a TSV file with one row per utterance. `prepare` writes it, and every command reads it."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,9 +14,9 @@ FILE_NAME = "manifest.tsv"
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording of one sentence."""
+    """One row of a manifest: a recording of one sentence."""
 
-    utt: str  # unique in the corpus, and fit for a file name: codes are kept in UTT.npy
+    utt: str  # unique in the corpus, and a valid file name: its codes are in UTT.npy
     speaker: str
     split: str  # train, dev, test, or unseen for speakers kept out of training
     seconds: float
@@ -27,11 +27,11 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     """The utterances of a manifest, in the order of the file.
 
     Args:
-        path: the file, or the folder that holds manifest.tsv; paths in it are relative to that folder.
+        path: manifest.tsv or its folder; paths in the file are relative to that folder.
 
     Raises:
-        UserError: the file is missing or unreadable, a column is missing, or a line has a bad number, a bad
-            name or an utterance seen before; the message names file and line.
+        UserError: the file is missing or unreadable, a column is missing, or a line has an invalid number, an
+            invalid name or a repeated utterance; the message names file and line.
     """
     path = Path(path)
     path = path / FILE_NAME if path.is_dir() else path
@@ -56,10 +56,10 @@ def read_manifest(path: str | Path) -> list[Utterance]:
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
-    """Write a manifest, sorted by utterance, atomically; paths below its folder become relative to it.
+    """Write a manifest, sorted by utterance, atomically; paths below its folder become relative.
 
     Raises:
-        UserError: a name holds a tab, a line break or a slash, or the disk refuses.
+        UserError: a name contains a tab, a line break or a slash, or the disk is full or not writable.
     """
     path = Path(path)
     ordered = sorted(utterances, key=lambda utterance: utterance.utt)
@@ -74,7 +74,7 @@ def is_file_name(name: str) -> bool:
     """Whether `name` can be a file's stem: no slashes, not hidden, not empty, and encodable in UTF-8."""
     try:
         name.encode()
-    except UnicodeEncodeError:  # bytes of another encoding, smuggled through by the file system
+    except UnicodeEncodeError:  # bytes of another encoding, which Python keeps as surrogates
         return False
     return bool(name.strip()) and not name.startswith(".") and not set(name) & set("/\\\0\t\n\r")
 
@@ -117,5 +117,5 @@ def _row(utterance: Utterance, folder: Path) -> tuple[str, ...]:
     if not is_file_name(utterance.utt):
         raise UserError(f"{utterance.path}: {utterance.utt!r} cannot name an utterance; rename the file")
     path, folder = utterance.path.resolve(), folder.resolve()
-    shown = path.relative_to(folder) if path.is_relative_to(folder) else path
-    return utterance.utt, utterance.speaker, utterance.split, f"{utterance.seconds:.4f}", shown.as_posix()
+    written = path.relative_to(folder) if path.is_relative_to(folder) else path
+    return utterance.utt, utterance.speaker, utterance.split, f"{utterance.seconds:.4f}", written.as_posix()

@@ -1,13 +1,13 @@
-"""From a corpus as it was published to one that training reads: trimmed, levelled, 16 kHz, with a manifest.
+"""Preparation of a corpus for training: trimmed and normalized audio at 16 kHz, and a manifest.
 
     OUT/audio/SPEAKER/UTT.flac    16-bit
-    OUT/txt/SPEAKER/UTT.txt       where the corpus has the text
-    OUT/lab/SPEAKER/UTT.lab       where it has an alignment; times follow the trimming
+    OUT/txt/SPEAKER/UTT.txt       if the corpus has transcripts
+    OUT/lab/SPEAKER/UTT.lab       if it has alignments; times are relative to the trimmed audio
     OUT/manifest.tsv
-    OUT/complaints.txt            a line for each file that was left out, if any
-    OUT/preparation.json          what was prepared and how, so that no two corpora mix
+    OUT/complaints.txt            one line per skipped file, if any
+    OUT/preparation.json          source and settings, so that two corpora never mix
 
-A call that was interrupted goes on where it stopped.
+An interrupted call continues where it stopped.
 """
 
 import json
@@ -18,14 +18,14 @@ from functools import partial
 from pathlib import Path
 
 from speechvq.audio.waveform import SAMPLE_RATE, TARGET_RMS, TRIM_DB
-from speechvq.data.corpora.recording import Found, Recording
+from speechvq.data.corpora.recording import CorpusListing, Recording
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
-from speechvq.data.preprocessing import Outcome, condition, sound_path
+from speechvq.data.preprocessing import Outcome, audio_path, preprocess_recording
 from speechvq.data.splits import SplitRule, choose_unseen, split_of
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress
-from speechvq.runtime.worker_pool import in_order
+from speechvq.runtime.worker_pool import map_in_order
 
 COMPLAINTS = "complaints.txt"
 DEFAULT_RULE = SplitRule()
@@ -34,36 +34,41 @@ SETTINGS = {"sample_rate": SAMPLE_RATE, "level": TARGET_RMS, "trim_db": TRIM_DB}
 
 @dataclass(frozen=True)
 class Summary:
-    """What a preparation did."""
+    """The result of a preparation."""
 
     utterances: list[Utterance]
-    changes: Counter[str]  # what was down-mixed or resampled, see Sound.change
-    skipped: Counter[str]  # what was left out, by reason
-    complaints: list[str]  # one line a file
+    changes: Counter[str]  # recordings that were down-mixed or resampled, by format
+    skipped: Counter[str]  # skipped recordings, by reason
+    complaints: list[str]  # one line per file
     without_text: int
 
 
 def prepare_corpus(
-    found: Found, out: Path, rule: SplitRule = DEFAULT_RULE, *, source: str = "", jobs: int | None = None
+    found: CorpusListing,
+    out: Path,
+    rule: SplitRule = DEFAULT_RULE,
+    *,
+    source: str = "",
+    jobs: int | None = None,
 ) -> Summary:
     """Write the prepared corpus, its manifest last.
 
     Args:
         found: the recordings of the corpus.
-        out: made when missing; what an earlier call with the same source completed is kept.
-        rule: how utterances are divided among train, dev, test and unseen.
-        source: what the recordings are (corpus, folder, microphone); another source needs another `out`.
-        jobs: processes; None takes one for each core.
+        out: created if missing; results of an earlier call with the same source are kept.
+        rule: how utterances are split into train, dev, test and unseen.
+        source: name of the recordings (corpus, folder, microphone); another source needs another `out`.
+        jobs: number of processes; None for one per core.
 
     Raises:
-        UserError: every recording failed, `out` was prepared from another source or holds the recordings, the
-            rule names unknown speakers, or the disk refuses.
+        UserError: every recording failed, `out` was prepared from another source or contains the recordings,
+            the rule names unknown speakers, or the disk is full or not writable.
     """
     recordings = found.recordings
-    choose_unseen([recording.speaker for recording in recordings], rule)  # told before the work, not after
+    choose_unseen([recording.speaker for recording in recordings], rule)  # reports mistakes before the work
     _check_apart(recordings, out)
-    claim(out, source)
-    done = in_order(partial(condition, out=out), recordings, jobs)
+    claim_folder(out, source)
+    done = map_in_order(partial(preprocess_recording, out=out), recordings, jobs)
     outcomes = list(progress(done, total=len(recordings), label="prepare", unit="utt"))
     summary = _summary(found, outcomes, out, rule)
     _list_complaints(out / COMPLAINTS, summary.complaints)
@@ -74,37 +79,38 @@ def prepare_corpus(
     return summary
 
 
-def claim(out: Path, source: str) -> None:
-    """Write into `out` what is prepared there, so that two corpora or settings never mix in one folder.
+def claim_folder(out: Path, source: str) -> None:
+    """Record source and settings in `out`, so that two corpora never mix in one folder.
 
     Raises:
-        UserError: something else was prepared there before.
+        UserError: the folder was prepared from another source or with other settings.
     """
     path = out / "preparation.json"
     content = json.dumps({"source": source, **SETTINGS}, indent=2).encode()
     if path.exists() and path.read_bytes() != content:
         raise UserError(
-            f"{out}: was prepared from another source or otherwise; remove it or choose another --out"
+            f"{out}: was prepared from another source or with other settings; remove it or choose another "
+            "--out"
         )
     write_bytes(path, content)
 
 
 def _check_apart(recordings: Sequence[Recording], out: Path) -> None:
-    """The prepared FLAC files must not land among the recordings and take them for their own."""
+    """Refuse an `out` that contains the recordings: prepared files would be mixed with them."""
     target = (out / "audio").resolve()
     folders = {recording.audio.parent for recording in recordings}
     if any(folder.resolve().is_relative_to(target) for folder in folders):
-        raise UserError(f"{out}: holds the recordings themselves; give --out another folder")
+        raise UserError(f"{out}: contains the recordings themselves; choose another --out")
 
 
 def _list_complaints(path: Path, complaints: Sequence[str]) -> None:
-    """All of them; the terminal shows only the first."""
+    """Write all complaints; the terminal shows only the first."""
     path.unlink(missing_ok=True)
     if complaints:
         write_bytes(path, "".join(f"{line}\n" for line in complaints).encode(errors="replace"))
 
 
-def _summary(found: Found, outcomes: Sequence[Outcome], out: Path, rule: SplitRule) -> Summary:
+def _summary(found: CorpusListing, outcomes: Sequence[Outcome], out: Path, rule: SplitRule) -> Summary:
     made = [outcome for outcome in outcomes if not outcome.skipped]
     return Summary(
         _utterances(made, out, rule),
@@ -116,7 +122,7 @@ def _summary(found: Found, outcomes: Sequence[Outcome], out: Path, rule: SplitRu
 
 
 def _utterances(made: Sequence[Outcome], out: Path, rule: SplitRule) -> list[Utterance]:
-    """The manifest's rows; split over what could be prepared, so that shares and least counts hold."""
+    """The manifest's rows. Only prepared utterances are split, so the fractions hold for them."""
     if not made:
         return []
     splits = split_of({outcome.recording.utt: outcome.recording.speaker for outcome in made}, rule)
@@ -125,4 +131,4 @@ def _utterances(made: Sequence[Outcome], out: Path, rule: SplitRule) -> list[Utt
 
 def _utterance(made: Outcome, split: str, out: Path) -> Utterance:
     recording = made.recording
-    return Utterance(recording.utt, recording.speaker, split, made.seconds, sound_path(out, recording))
+    return Utterance(recording.utt, recording.speaker, split, made.seconds, audio_path(out, recording))

@@ -1,4 +1,4 @@
-"""Who is heard in training and who is not: seeded splits that do not depend on the order of the files."""
+"""Seeded splits of a corpus. They do not depend on the order of the files."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,25 +8,24 @@ from hashlib import sha256
 from speechvq.errors import UserError
 
 TRAIN, DEV, TEST, UNSEEN = "train", "dev", "test", "unseen"
-FEWEST_TO_SHARE = 5  # a speaker with fewer utterances keeps them all for training
+MIN_UTTERANCES_TO_SPLIT = 5  # a speaker with fewer utterances has all of them in train
 
 
 @dataclass(frozen=True)
 class SplitRule:
-    """How a corpus is divided. The shares are our choice; the paper does not tell its own."""
+    """How a corpus is split. The fractions are our choice; the paper does not state its own."""
 
-    dev_share: float = 0.05  # of each speaker's utterances
-    test_share: float = 0.05
-    unseen_speakers: str = "0"  # how many speakers are kept out of training, or their names: "p225,p226"
+    dev_fraction: float = 0.05  # of each speaker's utterances
+    test_fraction: float = 0.05
+    unseen_speakers: str = "0"  # speakers kept out of training: a number, or names as in "p225,p226"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not (
-            0 <= self.dev_share < 1 and 0 <= self.test_share < 1 and self.dev_share + self.test_share < 1
-        ):
+        dev, test = self.dev_fraction, self.test_fraction
+        if not (0 <= dev < 1 and 0 <= test < 1 and dev + test < 1):
             raise UserError(
-                f"--dev-share {self.dev_share} and --test-share {self.test_share}: give shares of at least 0 "
-                "that leave something for training, for example 0.05"
+                f"--dev-fraction {dev} and --test-fraction {test}: give fractions of at least 0 that leave "
+                "utterances for training, for example 0.05"
             )
 
 
@@ -34,10 +33,10 @@ def split_of(speaker_of: Mapping[str, str], rule: SplitRule) -> dict[str, str]:
     """The split of each utterance: train, dev, test, or unseen for all utterances of an unseen speaker.
 
     Args:
-        speaker_of: utterance -> speaker; its order does not matter.
+        speaker_of: the speaker of each utterance; its order does not matter.
 
     Raises:
-        UserError: the rule names or counts speakers that are not there.
+        UserError: the rule names speakers that do not exist, or leaves none for training.
     """
     unseen = choose_unseen(speaker_of.values(), rule)
     by_speaker: dict[str, list[str]] = defaultdict(list)
@@ -45,57 +44,59 @@ def split_of(speaker_of: Mapping[str, str], rule: SplitRule) -> dict[str, str]:
         by_speaker[speaker].append(utt)
     splits: dict[str, str] = {}
     for speaker, utterances in by_speaker.items():
-        splits |= dict.fromkeys(utterances, UNSEEN) if speaker in unseen else _shares(utterances, rule)
+        splits |= (
+            dict.fromkeys(utterances, UNSEEN) if speaker in unseen else _split_utterances(utterances, rule)
+        )
     return splits
 
 
 def choose_unseen(speakers: Iterable[str], rule: SplitRule) -> set[str]:
-    """The speakers kept out of training.
+    """The speakers that are kept out of training.
 
-    A number is a count, unless a speaker bears it as a name as in LibriSpeech; "118," always names one.
+    A number is a count, unless it is the name of a speaker, as in LibriSpeech; "118," is always a name.
 
     Raises:
-        UserError: a name that is not a speaker, or nobody left for training.
+        UserError: a name that is not a speaker, or no speaker left for training.
     """
     present = set(speakers)
-    wanted = rule.unseen_speakers.strip()
-    if wanted.isdecimal() and wanted not in present:
-        chosen = set(_shuffled(present, rule.seed)[: int(wanted)])
-        few = int(wanted) >= len(present)
+    requested = rule.unseen_speakers.strip()
+    if requested.isdecimal() and requested not in present:
+        chosen = set(_shuffled(present, rule.seed)[: int(requested)])
+        all_unseen = int(requested) >= len(present)
     else:
-        chosen = {name.strip() for name in wanted.split(",") if name.strip()}
-        few = chosen >= present
-    if strangers := sorted(chosen - present):
+        chosen = {name.strip() for name in requested.split(",") if name.strip()}
+        all_unseen = chosen >= present
+    if unknown := sorted(chosen - present):
         raise UserError(
-            f"--unseen-speakers: no speaker {', '.join(strangers)}; there are {_some(sorted(present))}"
+            f"--unseen-speakers: no speaker {', '.join(unknown)}; there are {_join_some(sorted(present))}"
         )
-    if few and present:
+    if all_unseen and present:
         raise UserError(
-            f"--unseen-speakers {wanted}: leaves none of {len(present)} speakers to train on; give fewer"
+            f"--unseen-speakers {requested}: leaves none of {len(present)} speakers to train on; give fewer"
         )
     return chosen
 
 
-def _shares(utterances: list[str], rule: SplitRule) -> dict[str, str]:
-    if len(utterances) < FEWEST_TO_SHARE:
+def _split_utterances(utterances: list[str], rule: SplitRule) -> dict[str, str]:
+    if len(utterances) < MIN_UTTERANCES_TO_SPLIT:
         return dict.fromkeys(utterances, TRAIN)
     ordered = _shuffled(utterances, rule.seed)
-    dev = _count(rule.dev_share, len(ordered))
-    test = min(_count(rule.test_share, len(ordered)), len(ordered) - dev - 1)  # one stays for training
+    dev = _count(rule.dev_fraction, len(ordered))
+    test = min(_count(rule.test_fraction, len(ordered)), len(ordered) - dev - 1)  # one stays for training
     return {
         utt: DEV if place < dev else TEST if place < dev + test else TRAIN
         for place, utt in enumerate(ordered)
     }
 
 
-def _count(share: float, total: int) -> int:
-    return max(1, int(share * total)) if share else 0
+def _count(fraction: float, total: int) -> int:
+    return max(1, int(fraction * total)) if fraction else 0
 
 
 def _shuffled(names: Iterable[str], seed: int) -> list[str]:
-    """Sorted by a hash of seed and name, so that nothing but these two decides."""
+    """Names sorted by a hash of seed and name, so the order depends on nothing else."""
     return sorted(names, key=lambda name: sha256(f"{seed}:{name}".encode()).digest())
 
 
-def _some(names: list[str], shown: int = 8) -> str:
+def _join_some(names: list[str], shown: int = 8) -> str:
     return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")

@@ -14,7 +14,7 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.tables import align
 from speechvq.config import SequencePriorRun, read_run
-from speechvq.data.code_strings import CodeString, other_speakers, read_strings, speaker_numbers
+from speechvq.data.code_strings import CodeString, mismatched_speakers, read_strings, speaker_indices
 from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.errors import UserError
 from speechvq.metrics.units.code_length import CodeLength, code_length
@@ -126,10 +126,10 @@ def _prior_lengths(
     """Code lengths under the prior; for a prior with speakers, also conditioned on a wrong speaker."""
     from speechvq.priors.sequence.sampling import code_nll
 
-    numbers = speaker_numbers(heldout, prior.speakers)
+    numbers = speaker_indices(heldout, prior.speakers)
     conditions = {"prior": numbers}
     if len(prior.speakers) > 1:
-        conditions[MISMATCHED] = other_speakers(numbers, len(prior.speakers))
+        conditions[MISMATCHED] = mismatched_speakers(numbers, len(prior.speakers))
     lengths = {}
     for name, speakers in conditions.items():
         starts = range(0, len(heldout), BATCH)

@@ -13,9 +13,9 @@ import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.io.archive import extract
-from speechvq.io.download import Source, fetch
+from speechvq.io.download import RemoteFile, fetch
 
-ARCHIVE = Source(
+ARCHIVE = RemoteFile(
     "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
     "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
 )

@@ -15,8 +15,8 @@ from typing import IO
 from speechvq.errors import UserError
 from speechvq.io.atomic import atomic_file
 
-MOST_MEMBERS = 1_000_000  # the largest subset of LibriSpeech has about 150,000
-_PIECE = 1 << 20
+MAX_MEMBERS = 1_000_000  # the largest subset of LibriSpeech has about 150,000
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Member:
     open: Callable[[], IO[bytes] | None]  # only once the member was found harmless
 
 
-def extract(archive: Path, folder: Path, *, most_bytes: int | None = None) -> None:
+def extract(archive: Path, folder: Path, *, max_bytes: int | None = None) -> None:
     """Unpack a .zip or .tar.gz below `folder`; each file is whole or absent.
 
     Args:
@@ -43,14 +43,14 @@ def extract(archive: Path, folder: Path, *, most_bytes: int | None = None) -> No
         UserError: the archive is damaged, or a member has an absolute path, a `..`, is a link or a device, or
             the whole would pass `most_bytes`.
     """
-    limit = 4 * archive.stat().st_size + (64 << 20) if most_bytes is None else most_bytes
+    limit = 4 * archive.stat().st_size + (64 << 20) if max_bytes is None else max_bytes
     walk = _zip_members if zipfile.is_zipfile(archive) else _tar_members
     members = unpacked = 0
     with _damage_explained(archive), closing(walk(archive)) as found:
         for member in found:
             members, unpacked = members + 1, unpacked + member.size
             _check(member, archive)
-            if unpacked > limit or members > MOST_MEMBERS:
+            if unpacked > limit or members > MAX_MEMBERS:
                 raise UserError(f"{archive}: would unpack to more than {limit} bytes; not unpacked further")
             _write(member, folder)
 
@@ -91,7 +91,7 @@ def _write(member: _Member, folder: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
     elif content := member.open():
         with content, atomic_file(target) as temporary, open(temporary, "wb") as file:
-            shutil.copyfileobj(content, file, _PIECE)
+            shutil.copyfileobj(content, file, _CHUNK_BYTES)
 
 
 def _zip_members(archive: Path) -> Generator[_Member, None, None]:

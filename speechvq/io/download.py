@@ -14,13 +14,13 @@ from urllib.request import Request, urlopen
 from speechvq.errors import UserError
 from speechvq.runtime.progress import progress
 
-PIECE = 1 << 20  # bytes
+CHUNK_BYTES = 1 << 20  # bytes
 ATTEMPTS = 5  # in a row that bring nothing new
 TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Source:
+class RemoteFile:
     """A file on the web."""
 
     url: str
@@ -32,7 +32,7 @@ class Source:
         return Path(urlparse(self.url).path).name
 
 
-def fetch(source: Source, folder: Path) -> Path:
+def fetch(source: RemoteFile, folder: Path) -> Path:
     """Download to FOLDER/NAME and return that path; a whole file from before is only checked.
 
     Until it is whole it is called NAME.partial; a later call goes on there, where the server knows how to.
@@ -65,9 +65,9 @@ def check_sha256(path: Path, expected: str) -> None:
     """
     digest = hashlib.sha256()
     with open(path, "rb") as file:
-        pieces = iter(lambda: file.read(PIECE), b"")
+        pieces = iter(lambda: file.read(CHUNK_BYTES), b"")
         for piece in progress(
-            pieces, total=path.stat().st_size // PIECE + 1, label=f"check {path.name}", unit="MiB"
+            pieces, total=path.stat().st_size // CHUNK_BYTES + 1, label=f"check {path.name}", unit="MiB"
         ):
             digest.update(piece)
     if digest.hexdigest() != expected:
@@ -130,8 +130,8 @@ def _receive(url: str, partial: Path) -> bool:
 
 def _copy(response: http.client.HTTPResponse, file: BinaryIO, left: int | None, name: str) -> int:
     """Write what comes and return how many bytes that were."""
-    pieces: Iterator[bytes] = iter(lambda: response.read(PIECE), b"")
-    total = (left or 0) // PIECE + 1
+    pieces: Iterator[bytes] = iter(lambda: response.read(CHUNK_BYTES), b"")
+    total = (left or 0) // CHUNK_BYTES + 1
     return sum(
         file.write(piece) for piece in progress(pieces, total=total, label=f"download {name}", unit="MiB")
     )

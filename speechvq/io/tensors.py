@@ -15,7 +15,7 @@ from torch import Tensor
 from speechvq.errors import UserError
 from speechvq.io.atomic import atomic_file
 
-HEADER_LIMIT = 16 << 20  # bytes; ours are a few kilobytes
+MAX_HEADER_BYTES = 16 << 20  # bytes; ours are a few kilobytes
 CHECKSUM = "crc32"  # key in the file's metadata; optional, for files from other programs
 REMEDY = "take an undamaged copy, or train again"
 
@@ -61,7 +61,7 @@ def _read_header(path: Path) -> dict[str, Any]:
     with open(path, "rb") as file:
         start = file.read(8)
         size = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 2 <= size <= min(HEADER_LIMIT, path.stat().st_size - 8):
+        if not 2 <= size <= min(MAX_HEADER_BYTES, path.stat().st_size - 8):
             raise UserError(f"{path}: not a safetensors file, or truncated; {REMEDY}")
         header = json.loads(file.read(size))
     if not isinstance(header, dict):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from speechvq.cli.command import run
 from speechvq.data.corpora import folder, librispeech, vctk
-from speechvq.data.corpora.recording import Found
-from speechvq.data.preparation import COMPLAINTS, Summary, claim, prepare_corpus
+from speechvq.data.corpora.recording import CorpusListing
+from speechvq.data.preparation import COMPLAINTS, Summary, claim_folder, prepare_corpus
 from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
 from speechvq.prepare.pictures import PICTURES, prepare_pictures
@@ -46,8 +46,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     splits = parser.add_argument_group("splits")
     splits.add_argument("--seed", type=int, default=0)
-    splits.add_argument("--dev-share", type=float, default=0.05, help="of each speaker's utterances")
-    splits.add_argument("--test-share", type=float, default=0.05)
+    splits.add_argument("--dev-fraction", type=float, default=0.05, help="of each speaker's utterances")
+    splits.add_argument("--test-fraction", type=float, default=0.05)
     splits.add_argument(
         "--unseen-speakers", default="0", help="how many, or names (p225,p226), never to train on"
     )
@@ -78,13 +78,15 @@ def _prepare(arguments: argparse.Namespace) -> None:
     if arguments.corpus in PICTURES:
         prepare_pictures(arguments)
         return
-    rule = SplitRule(arguments.dev_share, arguments.test_share, arguments.unseen_speakers, arguments.seed)
+    rule = SplitRule(
+        arguments.dev_fraction, arguments.test_fraction, arguments.unseen_speakers, arguments.seed
+    )
     found, source = _find(arguments)
     summary = prepare_corpus(found, arguments.out, rule, source=source, jobs=arguments.jobs)
     _report(summary, arguments.out)
 
 
-def _find(arguments: argparse.Namespace) -> tuple[Found, str]:
+def _find(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
     """The recordings, and words that tell them from those of any other call."""
     if arguments.corpus == "mini":
         return _mini(arguments)
@@ -113,12 +115,12 @@ def _download(arguments: argparse.Namespace) -> None:
             raise UserError("--download is for vctk and librispeech; put your own sounds into --root")
 
 
-def _mini(arguments: argparse.Namespace) -> tuple[Found, str]:
+def _mini(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
     from speechvq.data.corpora import mini  # the only corpus with an optional dependency
 
     counts = {"speakers": arguments.speakers, "sentences": arguments.sentences, "seed": arguments.seed}
     source = f"mini {counts}"
-    claim(arguments.out, source)  # before another corpus is spoken over the first
+    claim_folder(arguments.out, source)  # before another corpus is spoken over the first
     mini.build(arguments.out, **counts, jobs=arguments.jobs)
     return folder.recordings(arguments.out / "recordings"), source
 

@@ -17,7 +17,7 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def sum_over_processes(tensor: Tensor) -> Tensor:
+def all_reduce_sum(tensor: Tensor) -> Tensor:
     """The sum over all processes, the same on each; any shape."""
     if world_size() > 1:
         dist.all_reduce(tensor)
@@ -29,19 +29,19 @@ class _DifferentiableSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
-        return sum_over_processes(tensor.clone())
+        return all_reduce_sum(tensor.clone())
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
-        return sum_over_processes(gradient.clone())
+        return all_reduce_sum(gradient.clone())
 
 
-def differentiable_sum(tensor: Tensor) -> Tensor:
+def differentiable_all_reduce(tensor: Tensor) -> Tensor:
     """The sum over all processes, which gradients flow back through; any shape."""
     return _DifferentiableSum.apply(tensor)
 
 
-def gather_over_processes(tensor: Tensor) -> Tensor:
+def all_gather_rows(tensor: Tensor) -> Tensor:
     """Rows of all processes in order of rank: (n, D) to (world size x n, D); n is the same on each."""
     if world_size() == 1:
         return tensor

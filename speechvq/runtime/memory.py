@@ -4,7 +4,7 @@ import ctypes
 import sys
 
 # Options of glibc's malloc.h with their values: large blocks come from the heap, and the heap never shrinks.
-_SETTINGS = {
+_MALLOC_OPTIONS = {
     "M_MMAP_THRESHOLD": (-3, 32 << 20),
     "M_TRIM_THRESHOLD": (-1, (1 << 31) - 1),
     "M_TOP_PAD": (-2, 64 << 20),
@@ -23,5 +23,5 @@ def keep_freed_memory() -> None:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        for option, value in _SETTINGS.values():
+        for option, value in _MALLOC_OPTIONS.values():
             mallopt(option, value)

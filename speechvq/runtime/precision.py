@@ -3,7 +3,7 @@
 import torch
 
 
-def has_bf16_products(device: torch.device) -> bool:
+def supports_bf16(device: torch.device) -> bool:
     """Whether the device has instructions for bfloat16 matrix products; True if unknown.
 
     On a processor without them (x86 before AVX512-BF16 and AMX, Arm before BF16) decoder S trained at a tenth

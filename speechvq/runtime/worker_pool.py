@@ -11,13 +11,17 @@ from typing import TypeVar
 
 from speechvq.errors import UserError
 
-FEW = 32  # items; fewer are done before another process has started
+MIN_ITEMS_PER_PROCESS = 32  # items; fewer are done before another process has started
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_order(
-    work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None = None, *, few: int = FEW
+def map_in_order(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int | None = None,
+    *,
+    min_items_per_process: int = MIN_ITEMS_PER_PROCESS,
 ) -> Iterator[Result]:
     """The results in the order of the items; each process works on one item at a time.
 
@@ -29,21 +33,21 @@ def in_order(
     Raises:
         UserError: what `work` raises, or a process was killed.
     """
-    jobs = min(jobs or _cores(), max(1, len(items) // few))
+    jobs = min(jobs or _available_cores(), max(1, len(items) // min_items_per_process))
     if jobs == 1:
         yield from map(work, items)
         return
     # spawn: the same on every system, and safe beside the threads that numpy and torch start
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_follow_parent)
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start_worker)
     try:
-        yield from pool.map(work, items, chunksize=max(1, few // 4))
+        yield from pool.map(work, items, chunksize=max(1, min_items_per_process // 4))
     except BrokenProcessPool as error:
         raise UserError("a process was killed, perhaps for want of memory; give fewer --jobs") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _follow_parent() -> None:
+def _start_worker() -> None:
     """Ctrl-C is the parent's to answer; and when the parent is killed, this process must not stay behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_after_parent, daemon=True).start()
@@ -54,6 +58,6 @@ def _end_after_parent() -> None:
     os._exit(1)
 
 
-def _cores() -> int:
+def _available_cores() -> int:
     """Those this process may use, which in a container are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

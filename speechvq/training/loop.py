@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from speechvq.config import TrainConfig
 from speechvq.runtime import distributed
-from speechvq.runtime.precision import has_bf16_products
+from speechvq.runtime.precision import supports_bf16
 from speechvq.training.checkpoint import TrainingState, list_checkpoints, load_checkpoint, save_checkpoint
 from speechvq.training.ema import EMA
 from speechvq.training.meter import Losses, Meter
@@ -59,7 +59,7 @@ def fit(
     if checkpoints := list_checkpoints(run):
         load_checkpoint(checkpoints[-1], state)
         say(f"resuming from {checkpoints[-1]}")
-    if config.precision == "bf16" and not has_bf16_products(next(model.parameters()).device):
+    if config.precision == "bf16" and not supports_bf16(next(model.parameters()).device):
         say(
             "warning: this device only emulates bfloat16, which is many times slower: set train.precision=fp32"
         )
@@ -130,7 +130,7 @@ def _share_gradients(model: nn.Module) -> None:
     if distributed.world_size() == 1:
         return
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    flat = distributed.sum_over_processes(torch.cat([g.flatten() for g in gradients]))
+    flat = distributed.all_reduce_sum(torch.cat([g.flatten() for g in gradients]))
     flat /= distributed.world_size()
     for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients])):
         gradient.copy_(part.view_as(gradient))
@@ -167,7 +167,7 @@ class _StopSignals:
             return self.signum
         noted = torch.zeros(distributed.world_size(), device=device)
         noted[distributed.rank()] = self.signum
-        return int(distributed.sum_over_processes(noted).max())
+        return int(distributed.all_reduce_sum(noted).max())
 
     def __enter__(self) -> "_StopSignals":
         self._process = os.getpid()

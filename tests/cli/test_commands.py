@@ -63,8 +63,8 @@ PARSERS = {
     "report": report.build_parser,
 }
 FLAGS = {
-    "prepare": "--dev-share --download --episodes --frames --help --jobs --mic --out --root --seed --sentences "
-    "--size --speakers --test-share --unseen-speakers",
+    "prepare": "--dev-fraction --download --episodes --frames --help --jobs --mic --out --root --seed --sentences "
+    "--size --speakers --test-fraction --unseen-speakers",
     "train": "--config --device --help --out --set",
     "encode": "--help --limit --model --out --shard --split --src",
     "convert": "--chunked --engine --harmonic-boost --help --limit --list-speakers --model --out --precision --seed --split "

@@ -153,7 +153,7 @@ def test_missing_files_are_counted(corpus: Path, tmp_path: Path, capsys: pytest.
         (["--codes", "codes", "--max-group", "1"], "--max-group: give 2 or more"),
         (["--codes", "codes", "--seed", "-1"], "--seed -1: give a whole number from 0"),
         (["--features", "codes"], "expected numbers (N, C)"),
-        (["--codes", "features"], "in place of integers"),
+        (["--codes", "features"], "expected integers, found"),
         (["--features", "features", "--model", "m"], "--model: is for --codes"),
         (["--features", "features", "--baselines"], "--baselines: is for --codes"),
         (["--codes", "codes", "--baselines"], "no split train to fit units on"),

@@ -38,7 +38,7 @@ def test_folder(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert f"{out}: 10 utterances, 2 speakers, 0.00 hours" in printed
     assert "splits: dev 1, test 1, train 3, unseen 5" in printed
     assert "changed: 10 files with 1 channel at 22050 Hz, resampled to 16000 Hz" in printed
-    assert "kept without text: 10" in printed and "skipped: 1 (damaged sound)" in printed
+    assert "kept without text: 10" in printed and "skipped: 1 (damaged audio)" in printed
     assert complaints.count("\n") == 1 and "broken.wav: not a readable audio file" in complaints
 
 
@@ -91,7 +91,10 @@ def test_maze_is_recorded_and_more_can_be_added(tmp_path: Path, capsys: pytest.C
         (["folder", "--root", "nowhere"], "nowhere: no such folder; --root"),
         (["folder", "--root", ".", "--download"], "--download is for vctk and librispeech"),
         (["librispeech", "--root", ".", "--download", "dev"], "--download dev: no such subset"),
-        (["folder", "--root", "corpus", "--dev-share", "1"], "--dev-share 1.0 and --test-share 0.05"),
+        (
+            ["folder", "--root", "corpus", "--dev-fraction", "1"],
+            "--dev-fraction 1.0 and --test-fraction 0.05",
+        ),
         (["folder", "--root", "corpus", "--unseen-speakers", "eve"], "no speaker eve; there are p225, p226"),
     ],
 )
@@ -128,7 +131,7 @@ def test_interruption_leaves_whole_files_and_nobody_behind(tmp_path: Path) -> No
     wait_until(lambda: len(list(out.rglob("*.flac"))) > 4 or process.poll() is not None)
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(timeout=20) == INTERRUPTED
-    assert process.stderr is not None and "interrupted; the same command goes on" in process.stderr.read()
+    assert process.stderr is not None and "interrupted; the same command continues" in process.stderr.read()
     process.stderr.close()
     assert not (out / "manifest.tsv").exists() and not list(out.rglob(".part-*"))
     assert 4 < len(list(out.rglob("*.flac"))) < 600

@@ -12,7 +12,7 @@ def test_a_model_in_use_calls_no_other_process(monkeypatch: pytest.MonkeyPatch) 
         raise AssertionError("another process was called")
 
     model = speech_model()
-    for name in ("sum_over_processes", "differentiable_sum", "gather_over_processes"):
+    for name in ("all_reduce_sum", "differentiable_all_reduce", "all_gather_rows"):
         monkeypatch.setattr(distributed, name, call)
     monkeypatch.setattr(distributed, "world_size", lambda: 2)
     model(noise(2, 320), torch.tensor([0, 1]))

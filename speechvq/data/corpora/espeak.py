@@ -1,7 +1,7 @@
-"""Speech from eSpeak NG with the exact place of every phone (the optional extra "mini").
+"""Speech synthesized by eSpeak NG, with exact phone boundaries (the optional extra "mini").
 
-eSpeak NG is under GPL-3. It is not a part of this package: it is installed by the extra, found here by its
-path, and loaded only by `espeak_process.py`, a process of its own.
+eSpeak NG is under GPL-3 and not part of this package. The extra installs it, this module finds it by its
+path, and only `espeak_process.py`, a separate process, loads it.
 """
 
 import importlib.util
@@ -24,17 +24,17 @@ PROCESS = Path(__file__).with_name("espeak_process.py")
 
 @dataclass(frozen=True)
 class Voice:
-    """How to speak."""
+    """Settings of an eSpeak NG voice."""
 
     accent: str  # eSpeak's identifier, such as "gmw/en-US"
-    variant: str  # of the throat, such as "f2"
-    pitch: int  # 0 to 100; 50 is the variant's own
-    rate: int  # words a minute
+    variant: str  # voice variant, such as "f2"
+    pitch: int  # 0 to 100; 50 is the variant's default
+    rate: int  # words per minute
 
 
 @dataclass(frozen=True)
-class Speech:
-    """One utterance."""
+class EspeakUtterance:
+    """One synthesized utterance."""
 
     name: str
     samples: np.ndarray  # (T,), int16
@@ -42,12 +42,12 @@ class Speech:
     phones: list[tuple[int, str]]  # (first sample, ARPABET phone), in order; each lasts to the next
 
 
-def speak(voice: Voice, utterances: Sequence[tuple[str, str]]) -> Iterator[Speech]:
-    """Speak (name, text) pairs; the same name, text and voice give the same samples on every call.
+def synthesize(voice: Voice, utterances: Sequence[tuple[str, str]]) -> Iterator[EspeakUtterance]:
+    """Synthesize (name, text) pairs. The same name, text and voice give the same samples on every call.
 
     Raises:
         UserError: eSpeak NG is not installed or cannot be loaded.
-        ValueError: the variant does not exist (eSpeak itself would ignore it without a word).
+        ValueError: the accent or variant does not exist (eSpeak itself ignores an unknown variant).
         RuntimeError: eSpeak NG failed.
     """
     package = _installed()
@@ -65,11 +65,11 @@ def speak(voice: Voice, utterances: Sequence[tuple[str, str]]) -> Iterator[Speec
             "rate": voice.rate,
             "utterances": utterances[first : first + at_once],
         }
-        yield from _ask(request)
+        yield from _run_process(request)
 
 
 def _installed() -> Path:
-    """The folder of the package espeakng-loader, found without importing it."""
+    """The folder of the package espeakng-loader, found without an import."""
     found = importlib.util.find_spec("espeakng_loader")
     if found is None or found.origin is None:
         raise UserError("the built-in corpus needs eSpeak NG: pip install 'speechvq[mini]'")
@@ -82,16 +82,16 @@ def _library_name() -> str:
     return "libespeak-ng.dylib" if sys.platform == "darwin" else "libespeak-ng.so"
 
 
-def _ask(request: dict[str, object]) -> Iterator[Speech]:
+def _run_process(request: dict[str, object]) -> Iterator[EspeakUtterance]:
     """Run the eSpeak NG process on one request."""
-    # -I: an isolated interpreter, so that no module beside the program can be taken for one of Python's own.
+    # -I: an isolated interpreter, in which a file beside the program cannot shadow a standard module.
     command = [sys.executable, "-I", str(PROCESS)]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.write(json.dumps(request).encode())
         process.stdin.close()
-        yield from _answers(process.stdout)
+        yield from _read_answers(process.stdout)
         complaint = process.stderr.read().decode(errors="replace").strip()
     if process.returncode != 0:
         reason = complaint.splitlines()[-1] if complaint else f"exit code {process.returncode}"
@@ -100,30 +100,30 @@ def _ask(request: dict[str, object]) -> Iterator[Speech]:
         raise RuntimeError(f"eSpeak NG failed: {reason}")
 
 
-def _answers(stream: IO[bytes]) -> Iterator[Speech]:
+def _read_answers(stream: IO[bytes]) -> Iterator[EspeakUtterance]:
     while line := stream.readline():
         answer = json.loads(line)
         samples = np.frombuffer(stream.read(2 * answer["samples"]), np.int16)
         phones = _phones(answer["phones"], answer["symbols"])
-        yield Speech(answer["name"], samples, answer["sample_rate"], phones)
+        yield EspeakUtterance(answer["name"], samples, answer["sample_rate"], phones)
 
 
 def _phones(events: list[tuple[int, str]], symbols: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Where each phone starts, silences joined, from sample 0.
+    """Start of each phone, from sample 0; consecutive silences are merged.
 
-    An event marks a stop at its burst and so leaves its closure to the phone before; the symbol marks it
-    before the closure. After a silence nobody can tell the closure from the silence, and it stays there. All
-    other phones begin at their events. eSpeak glides from nasals and liquids into vowels and into a final L
-    as if they were one: there the event comes 20 to 40 ms after the eye would put it, and the symbol, at
-    the start of the whole glide, is worse.
+    The event of a stop is at its burst, which assigns the closure to the phone before; the symbol is before
+    the closure, so stops start at their symbols. A closure after a silence cannot be told from the silence
+    and stays there. All other phones start at their events. eSpeak renders a nasal or liquid and the
+    following vowel or final L as one glide: there the event is 20 to 40 ms later than a boundary set by eye.
+    The symbol, at the start of the whole glide, is farther away.
     """
     phones = [(0, SILENCE)]
     for sample, mnemonic in events:
         phone, before = arpabet(mnemonic), phones[-1][1]
         if phone in STOPS and before != SILENCE:
             earliest = phones[-1][0]
-            taken_up = [at for at, symbol in symbols if symbol == mnemonic and earliest < at <= sample]
-            sample = max(taken_up, default=sample)  # a symbol is repeated when eSpeak's queue was full
+            starts = [at for at, symbol in symbols if symbol == mnemonic and earliest < at <= sample]
+            sample = max(starts, default=sample)  # eSpeak repeats a symbol when its queue was full
         if (phone, before) != (SILENCE, SILENCE):
             phones.append((sample, phone))
     return phones

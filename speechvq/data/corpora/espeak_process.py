@@ -1,17 +1,16 @@
-"""The eSpeak NG process, run by path, never imported: a request on stdin, what was spoken on stdout.
+"""The eSpeak NG process. It is run by path, not imported; it reads a request on stdin and answers on stdout.
 
-It needs nothing but Python's own library, so it starts in a few hundredths of a second, has no threads, and
-may fork. GPL-3 code (eSpeak NG) is loaded here, in a process of its own, and nowhere else in this package.
+It uses only the standard library, so it starts in some 20 ms, has no threads, and may fork. GPL-3 code
+(eSpeak NG) is loaded in this separate process and nowhere else in the package.
 
-Request, JSON: library, data (paths), voice, pitch, rate, utterances ([name, text] each).
-Answer, for each utterance: a line of JSON (name, sample_rate, samples, phones, symbols), then that many
-16-bit samples.
-`phones` and `symbols` are lists of [sample, mnemonic]: eSpeak's phone events, and the instants at which it
-took up each phone, which come before a stop's closure where the event comes after it.
+Request, JSON: library, data (paths), voice, pitch, rate, utterances ([name, text] each). Answer, for each
+utterance: a line of JSON (name, sample_rate, samples, phones, symbols), then that many 16-bit samples.
+`phones` and `symbols` are lists of [sample, mnemonic]: eSpeak's phone events, and the times at which it
+started to process each phone. For a stop the symbol is before the closure and the event after it.
 
-What eSpeak says depends on what it said before, so each utterance is spoken by a child forked from the same
-fresh state, with a seed of its own: the same bytes in any order and company. Where there is no fork, ask for
-one utterance at a time and the bytes are the same again.
+eSpeak's output depends on earlier utterances. So each utterance is synthesized by a child that is forked from
+the same initial state, with a seed of its own: the bytes do not depend on order or number of utterances. On a
+system without fork, request one utterance at a time for the same bytes.
 """
 
 import array
@@ -24,19 +23,19 @@ import zlib
 SYNCHRONOUS, NO_BUFFER_LENGTH = 2, 0
 PHONE_EVENTS, DO_NOT_EXIT = 0x0001, 0x8000
 RATE, VOLUME, PITCH = 1, 2, 3
-QUIET = 60  # of 100, at which many voices overflow and are then squeezed
+SAFE_VOLUME = 60  # at 100 many voices overflow and are then compressed
 PHONE_EVENT, END_OF_EVENTS = 7, 0
 CHARACTER_POSITION, UTF8 = 1, 1
 
 
 class EventId(ctypes.Union):
-    """What an event is about; a phone's mnemonic of eight bytes has no end mark."""
+    """Content of an event; a phone's mnemonic of eight bytes has no terminator."""
 
     _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
 
 
-class Event(ctypes.Structure):
-    """espeak_EVENT; `sample` is exact, `audio_position` is the same rounded to milliseconds."""
+class SynthEvent(ctypes.Structure):
+    """espeak_EVENT; `sample` is exact, `audio_position` is rounded to milliseconds."""
 
     _fields_ = [
         ("type", ctypes.c_int),
@@ -50,24 +49,24 @@ class Event(ctypes.Structure):
     ]
 
 
-Hear = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(Event))
-TakeSymbol = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int)
-TakeSample = ctypes.CFUNCTYPE(None, ctypes.c_short)
+SynthCallback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(SynthEvent))
+SymbolHook = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int)
+SampleHook = ctypes.CFUNCTYPE(None, ctypes.c_short)
 
 
-class Hooks(ctypes.Structure):
-    """espeak_ng_OUTPUT_HOOKS: called for every phone taken up and every sample put out."""
+class OutputHooks(ctypes.Structure):
+    """espeak_ng_OUTPUT_HOOKS: callbacks for every phone that is processed and every output sample."""
 
     _fields_ = [
-        ("symbol", TakeSymbol),
-        ("silence", TakeSample),
-        ("voiced", TakeSample),
-        ("unvoiced", TakeSample),
+        ("symbol", SymbolHook),
+        ("silence", SampleHook),
+        ("voiced", SampleHook),
+        ("unvoiced", SampleHook),
     ]
 
 
-class Speaker:
-    """eSpeak NG, started once with one voice.
+class Synthesizer:
+    """eSpeak NG with one voice.
 
     Args:
         library, data: paths of the shared library and of its folder of voices.
@@ -82,7 +81,9 @@ class Speaker:
 
     def __init__(self, library: str, data: str, voice: str, pitch: int, rate: int) -> None:
         self.engine = ctypes.CDLL(library)
-        self.engine.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]  # without it half the seed is noise
+        self.engine.espeak_ng_SetRandSeed.argtypes = [
+            ctypes.c_long
+        ]  # otherwise half of the seed is undefined
         self.samples: list[int] = []
         self.phones: list[tuple[int, str]] = []
         self.symbols: list[tuple[int, str]] = []
@@ -94,10 +95,10 @@ class Speaker:
         sample_rate = self.engine.espeak_Initialize(SYNCHRONOUS, NO_BUFFER_LENGTH, os.fsencode(data), options)
         if sample_rate <= 0:
             raise RuntimeError(f"eSpeak NG cannot read its data in {data}")
-        take_sample = TakeSample(self.samples.append)  # so len(samples) is the clock of the symbol hook
+        take_sample = SampleHook(self.samples.append)  # len(samples) is the time of a symbol
         self._kept_alive = (
-            Hear(self._hear),
-            Hooks(TakeSymbol(self._take_symbol), take_sample, take_sample, take_sample),
+            SynthCallback(self._collect_phones),
+            OutputHooks(SymbolHook(self._collect_symbol), take_sample, take_sample, take_sample),
         )
         self.engine.espeak_SetSynthCallback(self._kept_alive[0])
         self.engine.espeak_ng_SetOutputHooks(ctypes.byref(self._kept_alive[1]))
@@ -105,16 +106,16 @@ class Speaker:
 
     def _set_voice(self, voice: str, pitch: int, rate: int) -> None:
         refused = self.engine.espeak_SetVoiceByName(voice.encode())
-        for parameter, value in ((VOLUME, QUIET), (PITCH, pitch), (RATE, rate)):
+        for parameter, value in ((VOLUME, SAFE_VOLUME), (PITCH, pitch), (RATE, rate)):
             refused |= self.engine.espeak_SetParameter(parameter, value, 0)
         if refused:
             raise RuntimeError(f"eSpeak NG refuses the voice {voice}, pitch {pitch}, rate {rate}")
 
-    def _take_symbol(self, mnemonic: bytes, kind: int) -> None:
+    def _collect_symbol(self, mnemonic: bytes, kind: int) -> None:
         self.symbols.append((len(self.samples), mnemonic.decode()))
 
-    def _hear(self, pcm: int | None, count: int, events: "ctypes._Pointer[Event]") -> int:
-        """Note the phone events; the samples themselves have come by the hooks."""
+    def _collect_phones(self, pcm: int | None, count: int, events: "ctypes._Pointer[SynthEvent]") -> int:
+        """Collect the phone events; the samples come through the hooks."""
         index = 0
         while events[index].type != END_OF_EVENTS:
             if events[index].type == PHONE_EVENT:
@@ -123,15 +124,15 @@ class Speaker:
             index += 1
         return 0
 
-    def say(self, name: str, text: str) -> bytes:
-        """Speak once. Returns the answer: a line of JSON and the samples, 16-bit in the machine's order."""
-        spoken = text.encode()
+    def synthesize(self, name: str, text: str) -> bytes:
+        """Synthesize one utterance: a line of JSON and the samples, 16-bit in native byte order."""
+        encoded = text.encode()
         self.engine.espeak_ng_SetRandSeed(zlib.crc32(name.encode()))
         refused = self.engine.espeak_Synth(
-            spoken, ctypes.c_size_t(len(spoken) + 1), 0, CHARACTER_POSITION, 0, UTF8, None, None
+            encoded, ctypes.c_size_t(len(encoded) + 1), 0, CHARACTER_POSITION, 0, UTF8, None, None
         )
         if refused or not self.phones or self.phones[-1][0] > len(self.samples):
-            raise RuntimeError(f"eSpeak NG's hooks do not see every sample of this voice, at {name}")
+            raise RuntimeError(f"eSpeak NG's hooks miss samples of this voice, at {name}")
         answer = {
             "name": name,
             "sample_rate": self.sample_rate,
@@ -142,14 +143,14 @@ class Speaker:
         return json.dumps(answer).encode() + b"\n" + array.array("h", self.samples).tobytes()
 
 
-def put(answer: bytes) -> None:
-    """Write to stdout at once."""
+def write_stdout(answer: bytes) -> None:
+    """Write to stdout and flush."""
     sys.stdout.buffer.write(answer)
     sys.stdout.buffer.flush()
 
 
-def say_in_a_child(speaker: Speaker, name: str, text: str) -> None:
-    """Speak in a forked copy of this process, so that nothing said leaves a trace in the next utterance.
+def synthesize_in_child(synthesizer: Synthesizer, name: str, text: str) -> None:
+    """Synthesize in a forked copy of this process, which leaves the state of this process unchanged.
 
     Raises:
         RuntimeError: the child failed.
@@ -158,7 +159,7 @@ def say_in_a_child(speaker: Speaker, name: str, text: str) -> None:
     if child == 0:
         status = 1
         try:
-            put(speaker.say(name, text))
+            write_stdout(synthesizer.synthesize(name, text))
             status = 0
         finally:
             os._exit(status)
@@ -170,13 +171,13 @@ def main() -> None:
     """Answer one request."""
     request = json.load(sys.stdin)
     utterances = request.pop("utterances")
-    speaker = Speaker(**request)
+    synthesizer = Synthesizer(**request)
     if not hasattr(os, "fork"):
         [(name, text)] = utterances
-        put(speaker.say(name, text))
+        write_stdout(synthesizer.synthesize(name, text))
         return
     for name, text in utterances:
-        say_in_a_child(speaker, name, text)
+        synthesize_in_child(synthesizer, name, text)
 
 
 if __name__ == "__main__":

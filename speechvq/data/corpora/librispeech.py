@@ -1,19 +1,18 @@
 """LibriSpeech, read books, 16 kHz: SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac and SPEAKER-CHAPTER.trans.txt.
 
-A transcript has a line an utterance, `SPEAKER-CHAPTER-NNNN THE WORDS`, in capitals without punctuation. The
-subsets (train-clean-100, dev-clean, ...) have no speaker in common. All that are found are read together and
-divided anew: the official dev and test sets hold other speakers, which a decoder that knows its speakers by
-number cannot speak with.
+A transcript has one line per utterance, `SPEAKER-CHAPTER-NNNN THE WORDS`, in capitals without punctuation.
+The subsets (train-clean-100, dev-clean, ...) have no speaker in common. All subsets are read together and
+split again, because the official dev and test sets have speakers that are not in the decoder's speaker table.
 """
 
 import re
 from collections import Counter
 from pathlib import Path
 
-from speechvq.data.corpora.recording import Found, Recording, visible
+from speechvq.data.corpora.recording import CorpusListing, Recording, visible_entries
 from speechvq.errors import UserError
 from speechvq.io.archive import extract
-from speechvq.io.download import Source, fetch
+from speechvq.io.download import RemoteFile, fetch
 
 DEFAULT_SUBSET = "train-clean-100"
 SHA256 = {  # as shipped in torchaudio 2.11, torchaudio/datasets/librispeech.py
@@ -26,39 +25,39 @@ SHA256 = {  # as shipped in torchaudio 2.11, torchaudio/datasets/librispeech.py
     "train-other-500": "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2",
 }
 SOURCES = {
-    subset: Source(f"https://www.openslr.org/resources/12/{subset}.tar.gz", sha256)
+    subset: RemoteFile(f"https://www.openslr.org/resources/12/{subset}.tar.gz", sha256)
     for subset, sha256 in SHA256.items()
 }
 
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)\.flac")
 
 
-def recordings(root: str | Path) -> Found:
+def recordings(root: str | Path) -> CorpusListing:
     """Find the recordings of all subsets in a folder.
 
     Args:
-        root: LibriSpeech/, the folder that holds it, or one subset such as LibriSpeech/dev-clean.
+        root: LibriSpeech/, the folder that contains it, or one subset such as LibriSpeech/dev-clean.
 
     Raises:
-        UserError: no subset is there.
+        UserError: no subset there.
     """
     skipped: Counter[str] = Counter()
     found: dict[str, Recording] = {}
     for chapter in _chapters(Path(root)):
         for recording in _of_chapter(chapter, skipped):
             if found.setdefault(recording.utt, recording) is not recording:
-                skipped["utterance of another subset again"] += 1
+                skipped["utterance of another subset"] += 1
     if not found:
         raise UserError(
             f"{root}: no SPEAKER/CHAPTER/*.flac in it; --root is LibriSpeech/ or a subset, unpacked"
         )
-    return Found(list(found.values()), skipped)
+    return CorpusListing(list(found.values()), skipped)
 
 
-def download(folder: Path, subset: str = DEFAULT_SUBSET, sources: dict[str, Source] = SOURCES) -> None:
-    """Download a subset and unpack it to FOLDER/LibriSpeech/SUBSET; does nothing when that is done.
+def download(folder: Path, subset: str = DEFAULT_SUBSET, sources: dict[str, RemoteFile] = SOURCES) -> None:
+    """Download a subset and unpack it to FOLDER/LibriSpeech/SUBSET, unless that is done already.
 
-    The archive is removed once it is unpacked.
+    The archive is removed after unpacking.
 
     Raises:
         UserError: an unknown subset, no connection, a damaged or altered archive, a full disk.
@@ -80,13 +79,13 @@ def _chapters(root: Path) -> list[Path]:
             f"{root}: no such folder; --root is LibriSpeech/ or a subset of it, or add --download"
         )
     base = root / "LibriSpeech" if (root / "LibriSpeech").is_dir() else root
-    subsets = [base, *(entry for entry in visible(base) if entry.is_dir())]
+    subsets = [base, *(entry for entry in visible_entries(base) if entry.is_dir())]
     return [
         chapter
         for subset in subsets
-        for speaker in visible(subset)
+        for speaker in visible_entries(subset)
         if speaker.name.isdecimal()
-        for chapter in visible(speaker)
+        for chapter in visible_entries(speaker)
         if chapter.name.isdecimal() and chapter.is_dir()
     ]
 
@@ -95,18 +94,18 @@ def _of_chapter(chapter: Path, skipped: Counter[str]) -> list[Recording]:
     speaker = chapter.parent.name
     words = _transcript(chapter / f"{speaker}-{chapter.name}.trans.txt")
     found = []
-    for file in visible(chapter):
+    for file in visible_entries(chapter):
         if (named := _NAME.fullmatch(file.name)) and named[1] == speaker:
             found.append(Recording(file.stem, speaker, file, words.pop(file.stem, None)))
         elif file.suffix != ".txt":
-            skipped["not named like a sound of its speaker"] += 1
+            skipped["name does not match the corpus"] += 1
     if words:
-        skipped["text without sound"] += len(words)
+        skipped["transcript without audio"] += len(words)
     return found
 
 
 def _transcript(path: Path) -> dict[str, str]:
-    """Utterance -> words; empty where there is no transcript, since the sound serves without."""
+    """Words of each utterance; empty without a transcript, which is optional."""
     try:
         lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     except OSError:

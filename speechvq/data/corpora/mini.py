@@ -1,16 +1,14 @@
-"""The built-in corpus: up to 50 robotic speakers of English, made in seconds, the place of every phone known.
+"""The built-in corpus: up to 50 synthetic speakers of English with exact phone boundaries, made in seconds.
 
-Right for tests, tutorials and first experiments; no evidence about real speech. The voices are eSpeak NG's
-(GPL-3, the optional extra "mini"), which is loaded lazily in a process of its own and of which nothing is
-contained here. What is written has the layout of `folder.py`:
+It is meant for tests, tutorials and first experiments, and is no evidence about real speech. eSpeak NG
+(GPL-3, the optional extra "mini") synthesizes it in a separate process. The layout is that of `folder.py`:
 
     OUT/recordings/audio/SPEAKER/UTT.flac   mono, 16 kHz, 16 bits, each voice at its own level
     OUT/recordings/txt/SPEAKER/UTT.txt
-    OUT/recordings/lab/SPEAKER/UTT.lab      the phones of CMUdict and SIL; they tile the file without a gap
+    OUT/recordings/lab/SPEAKER/UTT.lab      phones of CMUdict and SIL, without gaps
 
-The first tenth of the sentences is the same for all speakers, as the rainbow passage is in VCTK; the others
-are each speaker's own. The same parameters give the same bytes, whatever the number of jobs (with the same
-libraries).
+The first tenth of the sentences is the same for all speakers, like the rainbow passage in VCTK; the others
+differ. The same parameters give the same bytes for any number of jobs (with the same libraries).
 """
 
 import json
@@ -26,42 +24,42 @@ import numpy as np
 
 from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
-from speechvq.data.corpora.espeak import Speech, speak
+from speechvq.data.corpora.espeak import EspeakUtterance, synthesize
 from speechvq.data.corpora.mini_sentences import sentences as make_sentences
 from speechvq.data.corpora.mini_voices import VOICES
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress
 
-SHARED_PART = 0.1  # of the sentences, rounded up
-VERSION = 1  # raise it when the same parameters give other bytes, so that what lies on disks is built again
+SHARED_FRACTION = 0.1  # of the sentences, rounded up
+VERSION = 1  # incremented when the same parameters give other bytes, so that existing corpora are rebuilt
 
 
 def build(
     out: Path, *, speakers: int = 10, sentences: int = 40, seed: int = 0, jobs: int | None = None
 ) -> int:
-    """Make the corpus in `out`/recordings, unless it is there already; other parameters make it again.
+    """Build the corpus in `out`/recordings, unless it exists with the same parameters.
 
     Args:
-        out: the folder to write into; made if missing.
+        out: created if missing.
         speakers: 1 to 50; half of them male, half female.
-        sentences: utterances a speaker, each of 2 to 4 seconds.
-        seed: draws the sentences.
-        jobs: speakers made at once; None takes a job a processor.
+        sentences: utterances per speaker, 2 to 4 seconds each.
+        seed: of the sentences.
+        jobs: speakers processed in parallel; None for one per core.
 
     Returns:
         The number of utterances.
 
     Raises:
-        UserError: eSpeak NG is missing, a number is out of range, or `out`/recordings holds something else.
+        UserError: eSpeak NG is missing, a number is out of range, or `out`/recordings contains other files.
     """
     if not 1 <= speakers <= len(VOICES):
-        raise UserError(f"{speakers} speakers asked for; the built-in corpus has 1 to {len(VOICES)}")
+        raise UserError(f"--speakers {speakers}: the built-in corpus has 1 to {len(VOICES)}")
     if sentences < 1:
-        raise UserError(f"{sentences} sentences asked for; a speaker says at least 1")
+        raise UserError(f"--sentences {sentences}: give at least 1")
     recordings = Path(out) / "recordings"
     parameters = {"version": VERSION, "speakers": speakers, "sentences": sentences, "seed": seed}
-    if _stamp(recordings) != {**parameters, "complete": True}:
+    if _read_stamp(recordings) != {**parameters, "complete": True}:
         _clear(recordings)
         _write_stamp(recordings, {**parameters, "complete": False})
         _record_all(recordings, list(VOICES)[:speakers], sentences, seed, jobs)
@@ -69,20 +67,22 @@ def build(
     return speakers * sentences
 
 
-def texts(speaker: str, count: int, seed: int) -> list[tuple[str, str]]:
-    """What a speaker says, (utterance, sentence) pairs; the first tenth is what every speaker says.
+def speaker_sentences(speaker: str, count: int, seed: int) -> list[tuple[str, str]]:
+    """Pairs (utterance, sentence) of a speaker; the first tenth of the sentences is shared by all speakers.
 
-    More sentences or speakers change no sentence of a speaker's own.
+    A larger number of sentences or speakers does not change the speaker's other sentences.
     """
-    shared = list(islice(make_sentences(f"{seed}/shared"), math.ceil(SHARED_PART * count)))
+    shared = list(islice(make_sentences(f"{seed}/shared"), math.ceil(SHARED_FRACTION * count)))
     own = islice(make_sentences(f"{seed}/{speaker}"), count - len(shared))
     spoken = [*shared, *own]
     return [(f"{speaker}_{number:03d}", text) for number, text in enumerate(spoken, start=1)]
 
 
 def _record_all(recordings: Path, speakers: list[str], count: int, seed: int, jobs: int | None) -> None:
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:  # the work is done in eSpeak's processes
-        made = [pool.submit(_record, recordings, name, texts(name, count, seed)) for name in speakers]
+    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:  # the work is done by eSpeak's processes
+        made = [
+            pool.submit(_record, recordings, name, speaker_sentences(name, count, seed)) for name in speakers
+        ]
         try:
             for future in progress(as_completed(made), total=len(made), label="mini", unit="speaker"):
                 future.result()
@@ -93,23 +93,23 @@ def _record_all(recordings: Path, speakers: list[str], count: int, seed: int, jo
 
 def _record(recordings: Path, speaker: str, spoken: list[tuple[str, str]]) -> None:
     """Write all utterances of one speaker."""
-    for (name, text), speech in zip(spoken, speak(VOICES[speaker], spoken), strict=True):
-        samples = _resampled(speech)
+    for (name, text), speech in zip(spoken, synthesize(VOICES[speaker], spoken), strict=True):
+        samples = _resample(speech)
         write_waveform(recordings / "audio" / speaker / f"{name}.flac", samples)
         write_bytes(recordings / "txt" / speaker / f"{name}.txt", f"{text}\n".encode())
-        write_lab(recordings / "lab" / speaker / f"{name}.lab", intervals(speech, len(samples)))
+        write_lab(recordings / "lab" / speaker / f"{name}.lab", phone_intervals(speech, len(samples)))
 
 
-def _resampled(speech: Speech) -> np.ndarray:
-    """(T,) float32 at 16 kHz; in float, as soxr dithers 16-bit output with a seed taken from the clock."""
+def _resample(speech: EspeakUtterance) -> np.ndarray:
+    """Samples (T,), float32, at 16 kHz. Not 16-bit, because soxr dithers that with a seed from the clock."""
     import soxr
 
     full_scale = 32768
     return soxr.resample(speech.samples.astype(np.float32) / full_scale, speech.sample_rate, SAMPLE_RATE)
 
 
-def intervals(speech: Speech, num_samples: int) -> Iterator[Interval]:
-    """The phones at 16 kHz, on whole samples, from 0 to `num_samples`; one of no sample is left out."""
+def phone_intervals(speech: EspeakUtterance, num_samples: int) -> Iterator[Interval]:
+    """The phones at 16 kHz, on whole samples, from 0 to `num_samples`; empty phones are skipped."""
     starts = [round(at * SAMPLE_RATE / speech.sample_rate) for at, _ in speech.phones]
     ends = [*starts[1:], num_samples]
     for (_, phone), start, end in zip(speech.phones, starts, ends, strict=True):
@@ -121,8 +121,8 @@ def _stamp_path(recordings: Path) -> Path:
     return recordings / "mini.json"
 
 
-def _stamp(recordings: Path) -> object:
-    """What was built there; None if nothing."""
+def _read_stamp(recordings: Path) -> object:
+    """Parameters of the corpus that was built there; None if there is none."""
     try:
         return json.loads(_stamp_path(recordings).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -134,8 +134,8 @@ def _write_stamp(recordings: Path, stamp: dict[str, int | bool]) -> None:
 
 
 def _clear(recordings: Path) -> None:
-    """Remove an earlier build, and nothing that is not one."""
+    """Remove an earlier build, and nothing else."""
     if recordings.exists() and not _stamp_path(recordings).is_file() and any(recordings.iterdir()):
-        raise UserError(f"{recordings} holds something that is not the built-in corpus; choose another --out")
+        raise UserError(f"{recordings}: contains files other than the built-in corpus; choose another --out")
     for kind in ("audio", "txt", "lab"):
         shutil.rmtree(recordings / kind, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""English sentences for the built-in corpus, made from word lists: plain, varied, all English phones in them.
+"""English sentences for the built-in corpus, generated from word lists; they contain all English phones.
 
-Nothing is quoted from anywhere, so there is no licence to mind. A sentence has 6 to 12 words and takes 2 to 4
-seconds to say. The words hold the rare phones too: ZH (measure), OY (noise), UH (wood), TH, DH, NG.
+Nothing is quoted, so no license applies. A sentence has 6 to 12 words and lasts 2 to 4 seconds. The words
+contain rare phones too: ZH (measure), OY (noise), UH (wood), TH, DH, NG.
 """
 
 import random
@@ -122,29 +122,29 @@ WORDS: dict[str, Sequence[str]] = {
 
 
 def sentences(seed: str) -> Iterator[str]:
-    """Yield sentences without end, none of them twice; the same seed gives the same sentences everywhere.
+    """Yield sentences without end and without repetition; the same seed gives the same sentences everywhere.
 
     Args:
         seed: any string, such as "0/f01".
     """
     draw = random.Random(seed)
-    said: set[str] = set()
+    seen: set[str] = set()
     while True:
         sentence = _sentence(draw)
-        if sentence not in said:
-            said.add(sentence)
+        if sentence not in seen:
+            seen.add(sentence)
             yield sentence
 
 
 def _sentence(draw: random.Random) -> str:
-    """Fill a pattern with words, none used twice, and write it as one does: a capital and a stop."""
+    """A pattern filled with words, none used twice, with a capital letter and a full stop."""
     fresh = {kind: draw.sample(words, len(words)) for kind, words in WORDS.items()}
     filled = re.sub(r"\{(\w+)\}", lambda slot: fresh[slot[1]].pop(), draw.choice(PATTERNS))
-    spoken = _articles_and_plurals(filled)
-    return spoken[0].upper() + spoken[1:] + ("" if spoken.endswith("?") else ".")
+    text = _articles_and_plurals(filled)
+    return text[0].upper() + text[1:] + ("" if text.endswith("?") else ".")
 
 
 def _articles_and_plurals(text: str) -> str:
-    """Mend "a old" to "an old" and "watchs" to "watches"."""
+    """Correct "a old" to "an old" and "watchs" to "watches"."""
     text = re.sub(r"\b(a) (?=[aeio]|uncle)", r"\1n ", text)
     return re.sub(r"(ch|sh|x)s\b", r"\1es", text)

@@ -1,9 +1,8 @@
-"""The voices of the built-in corpus: 25 male, 25 female, differing in accent, throat, pitch and rate.
+"""The voices of the built-in corpus: 25 male and 25 female, with different accents, pitches and rates.
 
-The pitch of each was chosen for its median F0, since voice conversion is judged by it; what was measured
-stands beside it, in Hz. The first five of either sex are spread widely. Variants built on eSpeak's Klatt
-synthesiser are left out, as its sample hooks do not see them, and so are those that clip or sound like
-robots.
+The pitch of each was chosen for its median F0, because voice conversion is evaluated by it; the measured F0
+in Hz is in the comment. The first five of each sex cover a wide range. Variants of eSpeak's Klatt synthesizer
+are left out because its hooks miss their samples, and so are variants that clip or sound robotic.
 """
 
 from speechvq.data.corpora.espeak import Voice

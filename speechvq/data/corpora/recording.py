@@ -1,15 +1,15 @@
-"""What every corpus module finds: recordings, and what it had to leave out."""
+"""The result of every corpus module: recordings, and counts of skipped files."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SOUND_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3"})
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3"})
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One sound file of a corpus, before anything is done to it."""
+    """One audio file of a corpus, as published."""
 
     utt: str  # unique in the corpus
     speaker: str
@@ -19,21 +19,21 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Found:
-    """All recordings of a corpus, and how many things were left out, by reason."""
+class CorpusListing:
+    """All recordings of a corpus, and the number of skipped files by reason."""
 
     recordings: list[Recording]
     skipped: Counter[str] = field(default_factory=Counter)
 
     def without_text(self) -> int:
-        """How many recordings have no text; they are kept, since codes are learnt from sound alone."""
+        """Number of recordings without a transcript. They are kept: codes are learned from audio alone."""
         return sum(recording.text is None for recording in self.recordings)
 
 
 def read_text(path: Path) -> str | None:
-    """The words of a text file on one line, or None where there is no such file or nothing in it.
+    """The words of a text file on one line, or None if the file is missing or empty.
 
-    Bytes that are not UTF-8 become replacement characters: a wrong letter must not cost the sound.
+    Bytes that are not UTF-8 become replacement characters: a wrong letter must not exclude the recording.
     """
     try:
         words = path.read_text(encoding="utf-8-sig", errors="replace").split()
@@ -42,8 +42,8 @@ def read_text(path: Path) -> str | None:
     return " ".join(words) or None
 
 
-def visible(folder: Path) -> list[Path]:
-    """What lies in a folder, sorted, without hidden files such as macOS's `._` companions; [] if missing."""
+def visible_entries(folder: Path) -> list[Path]:
+    """Entries of a folder, sorted, without hidden files such as macOS's `._*`; [] if it is missing."""
     if not folder.is_dir():
         return []
     return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))

@@ -9,7 +9,13 @@ import torch
 from torch import nn
 
 from speechvq.config import SequencePriorRun
-from speechvq.data.code_strings import CodeSampler, CodeString, other_speakers, read_strings, speaker_numbers
+from speechvq.data.code_strings import (
+    CodeSampler,
+    CodeString,
+    mismatched_speakers,
+    read_strings,
+    speaker_indices,
+)
 from speechvq.data.codes_directory import open_codes
 from speechvq.errors import UserError
 from speechvq.priors.sequence.code_spec import CodeSpec
@@ -37,7 +43,7 @@ def build_task(config: SequencePriorRun, device: torch.device) -> TrainingTask:
     sampler = CodeSampler(training, speakers, config.data.crop, code_spec.num_codes, config.train.seed)
     few = np.linspace(0, len(dev) - 1, min(config.train.num_eval_items, len(dev))).astype(int)
     heldout = [dev[i] for i in few]
-    speaker_numbers(heldout, speakers)  # now rather than at the first evaluation
+    speaker_indices(heldout, speakers)  # now rather than at the first evaluation
     return TrainingTask(
         prior,
         lambda step: sampler.batches(
@@ -70,12 +76,12 @@ def measure(prior: nn.Module, heldout: Sequence[CodeString]) -> dict[str, float]
         `speaker_gap_bits`, what another speaker's name costs.
     """
     assert isinstance(prior, SequencePrior)
-    numbers = speaker_numbers(heldout, prior.speakers)
+    numbers = speaker_indices(heldout, prior.speakers)
     bits = _bits(prior, heldout, numbers)
     values = {"heldout_bits": bits, "heldout_bits_per_second": bits * prior.code_spec.frame_rate_hz}
     if len(prior.speakers) > 1:
         values["speaker_gap_bits"] = (
-            _bits(prior, heldout, other_speakers(numbers, len(prior.speakers))) - bits
+            _bits(prior, heldout, mismatched_speakers(numbers, len(prior.speakers))) - bits
         )
     return values
 

@@ -18,7 +18,7 @@ import numpy as np
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import counter
-from speechvq.runtime.worker_pool import in_order
+from speechvq.runtime.worker_pool import map_in_order
 from speechvq.video.recording.episode import Episode, is_whole, write_episode
 from speechvq.video.world.interface import ACTIONS, PIXELS, World
 from speechvq.video.world.random_policy import RandomPolicy
@@ -69,7 +69,9 @@ def record(out: Path, recording: Recording, *, jobs: int | None = None) -> int:
     parts = [missing[i : i + AT_ONCE] for i in range(0, len(missing), AT_ONCE)]
     done = 0
     with counter(len(missing), label="record", unit="episode") as count:
-        for made in in_order(partial(_record_part, out=out, recording=recording), parts, jobs, few=1):
+        for made in map_in_order(
+            partial(_record_part, out=out, recording=recording), parts, jobs, min_items_per_process=1
+        ):
             done += made
             count(done)
     return done

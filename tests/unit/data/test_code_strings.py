@@ -10,7 +10,13 @@ import pytest
 import torch
 
 from helpers.tiny_prior import CODES, SPEAKERS, make_codes
-from speechvq.data.code_strings import CodeSampler, CodeString, other_speakers, read_strings, speaker_numbers
+from speechvq.data.code_strings import (
+    CodeSampler,
+    CodeString,
+    mismatched_speakers,
+    read_strings,
+    speaker_indices,
+)
 from speechvq.data.codes_directory import open_codes, write_codes
 from speechvq.errors import UserError
 
@@ -99,11 +105,11 @@ def test_an_epoch_has_every_string_as_often_as_it_is_long() -> None:
 
 
 def test_speakers_of_a_table() -> None:
-    assert speaker_numbers(strings(1, 1, 1), SPEAKERS).tolist() == [0, 1, 0]
-    assert speaker_numbers(strings(1, 1), ()).tolist() == [0, 0]
+    assert speaker_indices(strings(1, 1, 1), SPEAKERS).tolist() == [0, 1, 0]
+    assert speaker_indices(strings(1, 1), ()).tolist() == [0, 0]
     for count in (2, 3, 28):
         numbers = np.arange(count)
-        others = other_speakers(numbers, count)
+        others = mismatched_speakers(numbers, count)
         assert sorted(others) == numbers.tolist() and not (others == numbers).any()
     with pytest.raises(UserError, match="speakers unknown to the prior: 'bob'"):
-        speaker_numbers(strings(1, 1), ("ada",))
+        speaker_indices(strings(1, 1), ("ada",))

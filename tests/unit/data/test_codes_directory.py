@@ -44,13 +44,13 @@ def test_integers_of_any_kind_are_read(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("codes", "words"),
     [
-        ([0.0, 1.0], "float64 in place of integers; save codes.astype(numpy.int64)"),
-        ([np.nan], "float64 in place of integers"),
-        ([True], "bool in place of integers"),
-        (["a"], "in place of integers"),
-        ([1j], "complex128 in place of integers"),
-        (7, "shape () in place of (N,)"),
-        ([[1, 2], [3, 4]], "shape (2, 2) in place of (N,); save one code a frame"),
+        ([0.0, 1.0], "expected integers, found float64; save codes.astype(numpy.int64)"),
+        ([np.nan], "expected integers, found float64"),
+        ([True], "expected integers, found bool"),
+        (["a"], "expected integers"),
+        ([1j], "expected integers, found complex128"),
+        (7, "expected shape (N,), found ()"),
+        ([[1, 2], [3, 4]], "expected shape (N,), found (2, 2); save one code per frame"),
         ([5, 100], "code 100 at frame 1; meta.json allows 0 to 99"),
         ([5, 6, -1], "code -1 at frame 2"),
         (np.array([2**64 - 1], np.uint64), "code 18446744073709551615 at frame 0"),
@@ -69,7 +69,7 @@ def test_codes_that_are_none(codes: Any, words: str, tmp_path: Path) -> None:
         ("[" * 100_000, "not JSON"),
         ("\0\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "not JSON"),
         ([1], "not a JSON object"),
-        ({"num_codes": 100}, "frame_rate_hz is None; expected codes a second"),
+        ({"num_codes": 100}, "frame_rate_hz is None; expected codes per second"),
         ({"frame_rate_hz": "50", "num_codes": 100}, "frame_rate_hz is '50'"),
         ({"frame_rate_hz": True, "num_codes": 100}, "frame_rate_hz is True"),
         ('{"frame_rate_hz": NaN, "num_codes": 100}', "frame_rate_hz is nan"),
@@ -122,7 +122,7 @@ def test_pickles_and_archives_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", np.arange(3))
     (tmp_path / "b.npz").rename(tmp_path / "b.npy")
     for name in "ab":
-        with pytest.raises(UserError, match="no whole .npy file of integers"):
+        with pytest.raises(UserError, match="not a complete .npy file of integers"):
             read_codes(tmp_path / f"{name}.npy", 10)
 
 

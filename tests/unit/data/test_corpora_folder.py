@@ -47,15 +47,15 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     assert [recording.audio.name for recording in found.recordings] == ["1.flac"]
     assert found.skipped == {
         "second format of the same utterance": 1,
-        "sound outside a speaker's folder": 1,
-        "name that is not UTF-8 text or holds a tab or backslash": 2,
+        "audio outside a speaker's folder": 1,
+        "name that is not UTF-8 or contains a tab or backslash": 2,
     }
 
 
 @pytest.mark.parametrize("names", [[], ["loose.wav"], ["ann/notes.md"]])
 def test_a_folder_without_speakers_is_a_user_error(tmp_path: Path, names: list[str]) -> None:
     write_files(tmp_path, *names)
-    with pytest.raises(UserError, match="no sounds such as SPEAKER/UTT.wav"):
+    with pytest.raises(UserError, match="no audio files such as SPEAKER/UTT.wav"):
         folder.recordings(tmp_path)
 
 

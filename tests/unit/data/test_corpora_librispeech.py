@@ -27,8 +27,8 @@ def test_root_may_be_above_the_corpus_or_a_subset(corpus: Path, below: str) -> N
     dev = {"84-121123-0000": "GO DO YOU HEAR", "84-121123-0001": None, "84-121550-0000": None}
     assert texts == (dev if below == "dev-clean" else dev | {"19-198-0000": None})
     assert {recording.speaker for recording in found.recordings} <= {"84", "19"}
-    assert found.skipped["text without sound"] == 1
-    assert found.skipped["not named like a sound of its speaker"] == (below != "dev-clean")
+    assert found.skipped["transcript without audio"] == 1
+    assert found.skipped["name does not match the corpus"] == (below != "dev-clean")
 
 
 def test_what_is_not_librispeech_is_a_user_error(tmp_path: Path) -> None:

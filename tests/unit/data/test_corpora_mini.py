@@ -15,7 +15,7 @@ from speechvq.alignment.directory import read_alignments
 from speechvq.alignment.intervals import read_lab
 from speechvq.alignment.phones import PHONES, STOPS
 from speechvq.data.corpora import espeak, folder, mini
-from speechvq.data.corpora.espeak import Voice, _phones, speak
+from speechvq.data.corpora.espeak import Voice, _phones, synthesize
 from speechvq.data.corpora.mini_sentences import sentences
 from speechvq.data.corpora.mini_voices import VOICES
 from speechvq.errors import UserError
@@ -71,17 +71,17 @@ def test_two_builds_are_equal_byte_by_byte_whatever_the_jobs(built, tmp_path):
 
 @needs_espeak
 def test_an_utterance_is_the_same_alone_and_in_company():
-    pairs = mini.texts("f02", 3, seed=0)
-    together = list(speak(VOICES["f02"], pairs))
-    [alone] = speak(VOICES["f02"], pairs[2:])
+    pairs = mini.speaker_sentences("f02", 3, seed=0)
+    together = list(synthesize(VOICES["f02"], pairs))
+    [alone] = synthesize(VOICES["f02"], pairs[2:])
     assert np.array_equal(together[2].samples, alone.samples)
     assert together[2].phones == alone.phones
 
 
 @needs_espeak
 def test_where_there_is_no_fork_the_samples_are_the_same(monkeypatch, tmp_path):
-    pairs = mini.texts("f02", 2, seed=0)
-    forked = list(speak(VOICES["f02"], pairs))
+    pairs = mini.speaker_sentences("f02", 2, seed=0)
+    forked = list(synthesize(VOICES["f02"], pairs))
     program = tmp_path / "without_fork.py"
     program.write_text(
         f"import os, runpy\nif hasattr(os, 'fork'): del os.fork\n"
@@ -89,7 +89,7 @@ def test_where_there_is_no_fork_the_samples_are_the_same(monkeypatch, tmp_path):
     )
     monkeypatch.setattr(espeak, "PROCESS", program)
     monkeypatch.delattr("os.fork", raising=False)
-    fresh = list(speak(VOICES["f02"], pairs))
+    fresh = list(synthesize(VOICES["f02"], pairs))
     assert [speech.name for speech in fresh] == [name for name, _ in pairs]
     assert all(np.array_equal(a.samples, b.samples) for a, b in zip(forked, fresh, strict=True))
 
@@ -113,7 +113,7 @@ def test_the_labels_tile_every_file_with_known_phones(built):
 def test_every_voice_speaks_in_known_phones_with_sound_at_its_labels():
     text = "The usual noise: Joyce put thirty yellow books there, and washed her hands; the bottle vanished."
     for name, voice in VOICES.items():
-        [speech] = speak(voice, [(name, text)])  # an unknown mnemonic would raise
+        [speech] = synthesize(voice, [(name, text)])  # an unknown mnemonic would raise
         starts = [at for at, _ in speech.phones]
         assert starts == sorted(starts) and starts[-1] <= len(speech.samples)
         assert np.abs(speech.samples.astype(int)).max() < 32_700, f"{name} clips"
@@ -122,7 +122,7 @@ def test_every_voice_speaks_in_known_phones_with_sound_at_its_labels():
 @needs_espeak
 def test_the_closure_of_a_stop_is_its_own():
     """The silence before a burst belongs to the stop, so its first third is far below the vowels."""
-    [speech] = speak(Voice("gmw/en-US", "m3", 50, 150), [("x", "a packet, a happy cook")])
+    [speech] = synthesize(Voice("gmw/en-US", "m3", 50, 150), [("x", "a packet, a happy cook")])
     starts = [at for at, _ in speech.phones] + [len(speech.samples)]
     vowel = _loudness(speech.samples)
     voiceless = [index for index, (_, phone) in enumerate(speech.phones) if phone in ("P", "K")]
@@ -146,7 +146,7 @@ def test_a_symbol_moves_a_stop_only_and_not_into_a_silence():
 @pytest.mark.parametrize("name", ["m01", "m04", "f05", "f03"])
 def test_the_median_pitch_is_as_designed(name):
     designed = {"m01": 89, "m04": 126, "f05": 161, "f03": 213}
-    heard = [speech.samples for speech in speak(VOICES[name], mini.texts(name, 2, seed=0))]
+    heard = [speech.samples for speech in synthesize(VOICES[name], mini.speaker_sentences(name, 2, seed=0))]
     assert _median_f0(np.concatenate(heard), 22_050) == pytest.approx(designed[name], rel=0.1)
 
 
@@ -159,7 +159,7 @@ def test_the_voices_are_distinct_half_male_half_female():
 
 
 def test_the_first_tenth_of_the_sentences_is_everybodys():
-    one, other = mini.texts("m01", 25, seed=0), mini.texts("f01", 25, seed=0)
+    one, other = mini.speaker_sentences("m01", 25, seed=0), mini.speaker_sentences("f01", 25, seed=0)
     assert [text for _, text in one[:3]] == [text for _, text in other[:3]]
     assert not {text for _, text in one[3:]} & {text for _, text in other[3:]}
     assert one[0][0] == "m01_001"
@@ -184,7 +184,11 @@ def test_sentences_are_plain_english_and_follow_the_seed():
 
 @needs_espeak
 def test_the_sentences_hold_every_phone():
-    heard = {phone for speech in speak(VOICES["m04"], mini.texts("m04", 60, 0)) for _, phone in speech.phones}
+    heard = {
+        phone
+        for speech in synthesize(VOICES["m04"], mini.speaker_sentences("m04", 60, 0))
+        for _, phone in speech.phones
+    }
     assert heard == set(PHONES)
 
 
@@ -230,34 +234,34 @@ def test_somebody_elses_recordings_are_not_touched(tmp_path):
 
 @pytest.mark.parametrize("numbers", [{"speakers": 0}, {"speakers": 51}, {"sentences": 0}])
 def test_impossible_numbers_are_refused(tmp_path, numbers):
-    with pytest.raises(UserError, match="asked for"):
+    with pytest.raises(UserError, match="the built-in corpus has|give at least 1"):
         mini.build(tmp_path, **numbers)
 
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setattr(espeak.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'speechvq\[mini\]'"):
-        list(speak(VOICES["m01"], [("x", "hello")]))
+        list(synthesize(VOICES["m01"], [("x", "hello")]))
 
 
 @needs_espeak
 @pytest.mark.parametrize("voice", [Voice("gmw/en", "nobody", 50, 160), Voice("gmw/en-gb", "m1", 50, 160)])
 def test_a_voice_espeak_would_ignore_is_refused(voice):
     with pytest.raises(ValueError, match="has no"):
-        list(speak(voice, [("x", "hello")]))
+        list(synthesize(voice, [("x", "hello")]))
 
 
 @needs_espeak
 def test_a_voice_whose_samples_the_hooks_miss_is_refused():
     with pytest.raises(RuntimeError, match="eSpeak NG failed"):
-        list(speak(Voice("gmw/en", "klatt3", 50, 160), [("x", "hello there")]))
+        list(synthesize(Voice("gmw/en", "klatt3", 50, 160), [("x", "hello there")]))
 
 
 @needs_espeak
 def test_a_library_that_cannot_be_loaded_is_the_users_to_mend(monkeypatch):
     monkeypatch.setattr(espeak, "_library_name", lambda: "missing.so")
     with pytest.raises(UserError, match="install espeakng-loader again"):
-        list(speak(VOICES["m01"], [("x", "hello")]))
+        list(synthesize(VOICES["m01"], [("x", "hello")]))
 
 
 @needs_espeak

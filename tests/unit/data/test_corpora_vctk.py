@@ -50,7 +50,7 @@ def test_release_080(old: Path, above: bool) -> None:
     assert found.recordings[0].speaker == "p225" and found.recordings[0].text == "Please call Stella."
     assert found.recordings[0].audio == old / "wav48/p225/p225_001.wav"
     assert found.recordings[2].text is None and found.without_text() == 1
-    assert found.skipped == {"not named like a sound of its speaker": 1, "text without sound": 1}
+    assert found.skipped == {"name does not match the corpus": 1, "transcript without audio": 1}
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_release_092(new: Path, mic: int, utterances: list[str], missing: int) -
     found = vctk.recordings(new, mic=mic)
     assert [recording.utt for recording in found.recordings] == utterances
     assert all(recording.audio.name.endswith(f"_mic{mic}.flac") for recording in found.recordings)
-    assert found.skipped == {f"no sound of microphone {mic}": missing}
+    assert found.skipped == {f"no audio of microphone {mic}": missing}
 
 
 def test_092_unpacked_one_folder_too_deep(new: Path, tmp_path: Path) -> None:
@@ -83,5 +83,5 @@ def test_what_is_not_vctk_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="neither wav48 nor wav48_silence_trimmed"):
         vctk.recordings(tmp_path)
     (tmp_path / "wav48").mkdir()
-    with pytest.raises(UserError, match="holds no sound"):
+    with pytest.raises(UserError, match="no audio of microphone"):
         vctk.recordings(tmp_path)

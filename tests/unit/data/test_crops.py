@@ -156,8 +156,8 @@ def test_pitch_and_phase_belong_to_their_crop(
     corpus: Path, hours: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tracks of the utterance and of the crop: pure functions of the position, and alike in the middle."""
-    monkeypatch.setattr("speechvq.data.crops.KEPT_HOURS", hours)
-    one, other = (CropDataset(utterances(corpus), VOICES, 3_200, 0, pitch=True) for _ in range(2))
+    monkeypatch.setattr("speechvq.data.crops.MAX_CACHED_HOURS", hours)
+    one, other = (CropDataset(utterances(corpus), VOICES, 3_200, 0, track_f0=True) for _ in range(2))
     for number in (3, 0, 7, 3):
         wave, _, pitch, phase = one[number]
         assert wave.shape == phase.shape == (3_200,) and pitch.shape == (20,) and phase.dtype == torch.uint8

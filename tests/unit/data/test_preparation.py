@@ -10,17 +10,17 @@ from speechvq.alignment.intervals import Interval, read_lab
 from speechvq.audio.waveform import TARGET_RMS, read_waveform
 from speechvq.data import preparation
 from speechvq.data.corpora import folder
-from speechvq.data.corpora.recording import Found, Recording
+from speechvq.data.corpora.recording import CorpusListing, Recording
 from speechvq.data.manifest import read_manifest
 from speechvq.data.preparation import Summary, prepare_corpus
-from speechvq.data.preprocessing import condition, shifted
+from speechvq.data.preprocessing import preprocess_recording, shift_intervals
 from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Two speakers, one damaged sound, an alignment and a text."""
+    """Two speakers, one damaged audio, an alignment and a text."""
     corpus = tmp_path / "corpus"
     for number in range(6):
         write_tone(corpus / f"ann/a{number}.wav", rate=48_000, channels=2)
@@ -60,7 +60,7 @@ def test_what_was_changed_or_left_out_is_told(root: Path, tmp_path: Path) -> Non
     summary = prepare(root, tmp_path / "out")
     words = "2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz"
     assert summary.changes[words] == 6
-    assert summary.skipped == {"damaged sound": 1, "silent or shorter than 0.1 s": 2}
+    assert summary.skipped == {"damaged audio": 1, "silent or shorter than 0.1 s": 2}
     assert summary.without_text == 6 and len(summary.complaints) == 4
     listed = (tmp_path / "out/complaints.txt").read_text()
     for name in ("broken.wav: not a readable audio file", "silent.wav: ", "short.wav: ", "a1.lab, line 1"):
@@ -80,7 +80,7 @@ def test_labels_follow_the_trimmed_sound(root: Path, tmp_path: Path) -> None:
 
 def test_labels_are_clipped_to_the_sound() -> None:
     intervals = [Interval(0, 1, "SIL"), Interval(1, 2, "AA"), Interval(2, 3, "B"), Interval(3, 4, "SIL")]
-    assert shifted(intervals, 1.5, 1.0) == [Interval(0, 0.5, "AA"), Interval(0.5, 1.0, "B")]
+    assert shift_intervals(intervals, 1.5, 1.0) == [Interval(0, 0.5, "AA"), Interval(0.5, 1.0, "B")]
 
 
 def test_a_second_call_keeps_what_is_done(root: Path, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_processes_give_what_one_gives(tmp_path: Path) -> None:
     one, two = (
         prepare(tmp_path / "corpus", tmp_path / name, jobs) for name, jobs in (("one", 1), ("two", 2))
     )
-    assert one.skipped == two.skipped == {"damaged sound": 1}
+    assert one.skipped == two.skipped == {"damaged audio": 1}
     manifests = [(tmp_path / name / "manifest.tsv").read_bytes() for name in ("one", "two")]
     assert manifests[0] == manifests[1]
     sound = "audio/s1/u40.flac"
@@ -143,7 +143,7 @@ def test_another_source_needs_another_folder(root: Path, tmp_path: Path) -> None
 
 def test_recordings_are_never_overwritten(root: Path, tmp_path: Path) -> None:
     root.rename(tmp_path / "audio")
-    with pytest.raises(UserError, match="holds the recordings themselves"):
+    with pytest.raises(UserError, match="contains the recordings themselves"):
         prepare(tmp_path / "audio", tmp_path)
 
 
@@ -163,10 +163,10 @@ def test_a_full_disk_stops_the_work(root: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_vanished_sound_is_an_outcome(tmp_path: Path) -> None:
-    outcome = condition(Recording("u", "s", tmp_path / "gone.wav"), tmp_path / "out")
-    assert outcome.skipped == "damaged sound" and "no such file" in outcome.complaint
+    outcome = preprocess_recording(Recording("u", "s", tmp_path / "gone.wav"), tmp_path / "out")
+    assert outcome.skipped == "damaged audio" and "no such file" in outcome.complaint
 
 
 def test_settings_name_what_changes_the_sound() -> None:
     assert set(preparation.SETTINGS) == {"sample_rate", "level", "trim_db"}
-    assert Found([]).without_text() == 0
+    assert CorpusListing([]).without_text() == 0

@@ -27,7 +27,7 @@ def counts(splits: dict[str, str]) -> dict[str, int]:
         (400, {"train": 360, "dev": 20, "test": 20}),
     ],
 )
-def test_shares_of_a_speaker(size: int, expected: dict[str, int]) -> None:
+def test_split_of_a_speaker(size: int, expected: dict[str, int]) -> None:
     assert counts(split_of(corpus(p=size), SplitRule())) == expected
 
 
@@ -71,12 +71,12 @@ def test_a_number_that_is_a_name_is_a_name() -> None:
 
 
 @pytest.mark.parametrize("wanted", ["p,q", "2", "7", "x", "p,x", "-1"])
-def test_impossible_wishes_are_user_errors(wanted: str) -> None:
+def test_invalid_unseen_speakers_are_user_errors(wanted: str) -> None:
     with pytest.raises(UserError, match="--unseen-speakers"):
         split_of(corpus(p=5, q=5), SplitRule(unseen_speakers=wanted))
 
 
 @pytest.mark.parametrize(("dev", "test"), [(-0.1, 0), (0.5, 0.5), (0, 1), (float("nan"), 0)])
-def test_impossible_shares_are_user_errors(dev: float, test: float) -> None:
-    with pytest.raises(UserError, match="--dev-share"):
+def test_invalid_fractions_are_user_errors(dev: float, test: float) -> None:
+    with pytest.raises(UserError, match="--dev-fraction"):
         SplitRule(dev, test)

@@ -102,7 +102,7 @@ def test_a_run_may_be_compiled_and_in_bfloat16(tmp_path: Path, monkeypatch: pyte
         compile_parts(encoder, decoder, varying=varying, backend="eager")  # type: ignore[arg-type]
 
     monkeypatch.setattr("speechvq.training.tasks.images.compile_parts", traced)
-    monkeypatch.setattr(loop, "has_bf16_products", lambda device: True)
+    monkeypatch.setattr(loop, "supports_bf16", lambda device: True)
     torch._dynamo.reset()
     config = run_of("image_vqvae", prepared(tmp_path / "pictures"), compile=True, precision="bf16")
     configuration.save(tmp_path / "a.yaml", config)

@@ -17,7 +17,7 @@ from speechvq.images import cifar10
 from speechvq.images.dataset import read_images
 from speechvq.images.folder import LoadReport, find_images, load_image
 from speechvq.images.preparation import prepare_cifar10, read_meta
-from speechvq.io.download import Source
+from speechvq.io.download import RemoteFile
 
 SLICE = ROOT.parent / "shared/data/cifar10"
 
@@ -90,9 +90,9 @@ def test_the_binary_version_is_downloaded_once(tmp_path: Path, monkeypatch: pyte
         cifar10_file(folder / name, 2)
     with tarfile.open(tmp_path / "archive.tar.gz", "w:gz") as archive:
         archive.add(folder, "cifar-10-batches-bin")
-    asked: list[Source] = []
+    asked: list[RemoteFile] = []
 
-    def fetch(source: Source, root: Path) -> Path:
+    def fetch(source: RemoteFile, root: Path) -> Path:
         asked.append(source)
         return tmp_path / "archive.tar.gz"
 

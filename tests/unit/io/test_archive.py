@@ -120,7 +120,7 @@ def test_hostile_archives_write_nothing(tmp_path: Path, kind: str) -> None:
 def test_the_limit_is_on_the_whole(tmp_path: Path) -> None:
     make_tar(tmp_path / "archive", {str(number): bytes(100) for number in range(5)})
     with pytest.raises(UserError, match="more than 450 bytes"):
-        extract(tmp_path / "archive", tmp_path / "out", most_bytes=450)
+        extract(tmp_path / "archive", tmp_path / "out", max_bytes=450)
 
 
 def test_folders_in_archives(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from speechvq.data.corpora import librispeech, vctk
 from speechvq.errors import UserError
 from speechvq.io import download
-from speechvq.io.download import Source, check_sha256, fetch
+from speechvq.io.download import RemoteFile, check_sha256, fetch
 
 CONTENT = bytes(range(256)) * 40
 
@@ -30,9 +30,9 @@ class Server:
     breaks_after: int | None = None  # bytes sent before every connection ends
     asked: list[str] = field(default_factory=list)  # the Range header of each request
 
-    def source(self, name: str, content: bytes) -> Source:
+    def source(self, name: str, content: bytes) -> RemoteFile:
         self.files[f"/{name}"] = content
-        return Source(f"{self.address}/{name}", hashlib.sha256(content).hexdigest())
+        return RemoteFile(f"{self.address}/{name}", hashlib.sha256(content).hexdigest())
 
 
 @pytest.fixture
@@ -125,9 +125,9 @@ def test_a_wrong_checksum_removes_the_file(server: Server, tmp_path: Path) -> No
 
 def test_refusals_and_absence_are_user_errors(server: Server, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="answers 404"):
-        fetch(Source(f"{server.address}/missing.bin"), tmp_path)
+        fetch(RemoteFile(f"{server.address}/missing.bin"), tmp_path)
     with pytest.raises(UserError, match=r"refused.* after 0 bytes"):
-        fetch(Source("http://127.0.0.1:1/a.bin"), tmp_path)
+        fetch(RemoteFile("http://127.0.0.1:1/a.bin"), tmp_path)
 
 
 def test_room_is_asked_for_first(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_vctk_arrives_in_an_archive_within_an_archive(server: Server, tmp_path: 
     )
     outer = server.source("DS_10283_3443.zip", zipped({vctk.INNER_NAME: inner, "license_text.txt": b""}))
     for _ in range(2):  # the second call has nothing to do
-        vctk.download(tmp_path, Source(outer.url), hashlib.sha256(inner).hexdigest())
+        vctk.download(tmp_path, RemoteFile(outer.url), hashlib.sha256(inner).hexdigest())
     assert len(server.asked) == 1 and not list(tmp_path.rglob("*.zip"))
     assert [recording.text for recording in vctk.recordings(tmp_path).recordings] == ["Hello."]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from speechvq.errors import UserError
 from speechvq.io import tensors
-from speechvq.io.tensors import HEADER_LIMIT, check_tensors, read_tensors, write_tensors
+from speechvq.io.tensors import MAX_HEADER_BYTES, check_tensors, read_tensors, write_tensors
 
 TENSORS = {
     "matrix": torch.randn(5, 3, generator=torch.Generator().manual_seed(0)),
@@ -90,7 +90,7 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
         b"",
         b"\0" * 7,
         b"\0" * 100,
-        raw(b"{}", size=HEADER_LIMIT + 1),
+        raw(b"{}", size=MAX_HEADER_BYTES + 1),
         raw(b"{}", size=2**64 - 1),
         raw(b"{}", size=3),
         raw(b"[]"),

@@ -71,5 +71,5 @@ def test_a_signal_to_one_process_stops_all_after_the_same_step_and_they_go_on(to
 def test_one_process_needs_no_others(corpus: Path) -> None:
     assert (distributed.rank(), distributed.world_size()) == (0, 1)
     x = torch.randn(3, 2)
-    assert distributed.sum_over_processes(x) is x and distributed.gather_over_processes(x) is x
+    assert distributed.all_reduce_sum(x) is x and distributed.all_gather_rows(x) is x
     assert len(read_manifest(corpus)) == 15

@@ -8,7 +8,7 @@ import torch
 
 from helpers.tiny import noise, speech_model
 from speechvq.config import TrainConfig
-from speechvq.runtime.precision import has_bf16_products
+from speechvq.runtime.precision import supports_bf16
 from speechvq.training import loop
 
 
@@ -27,12 +27,12 @@ def test_a_processor_tells(
     capabilities: dict[str, bool], there: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert has_bf16_products(torch.device("cpu")) is there
+    assert supports_bf16(torch.device("cpu")) is there
 
 
 def test_an_older_torch_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert has_bf16_products(torch.device("cpu"))
+    assert supports_bf16(torch.device("cpu"))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_training_says_that_bf16_is_emulated(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(loop, "has_bf16_products", lambda device: there)
+    monkeypatch.setattr(loop, "supports_bf16", lambda device: there)
     model = speech_model()
     batch = (noise(2, 64 * 8), torch.tensor([0, 1]))
     config = TrainConfig(steps=1, precision=precision, evaluate_every=10)  # type: ignore[arg-type]
