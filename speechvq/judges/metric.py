@@ -1,4 +1,7 @@
-"""What a judge of conversions hears, and what is asked of it."""
+"""The interface of conversion metrics: `update` with every conversion, then `compute`.
+
+A new metric is one class with these two methods, added to `speechvq.judges.selection`.
+"""
 
 from typing import NamedTuple, Protocol
 
@@ -9,20 +12,20 @@ from speechvq.metrics.summary import MetricSummary
 
 
 class ConversionExample(NamedTuple):
-    """The sounds of one conversion, (T,) each, 16 kHz."""
+    """Waveforms of one conversion, (T,) each, float32, 16 kHz."""
 
     pair: ConversionPair
     source: np.ndarray
     converted: np.ndarray
-    target_reference: np.ndarray | None  # another recording of the target
-    mismatched_sentence: np.ndarray | None  # the source of another sentence
+    target_reference: np.ndarray | None  # another recording of the target speaker
+    mismatched_sentence: np.ndarray | None  # the source of another sentence, for the chance level
 
 
 class Metric(Protocol):
-    """Hears every conversion once."""
+    """A metric over conversions."""
 
-    def update(self, heard: ConversionExample) -> None:
+    def update(self, example: ConversionExample) -> None:
         """Measure one conversion and its baselines."""
 
     def compute(self) -> list[MetricSummary]:
-        """What all of them come to."""
+        """Summaries over all conversions."""

@@ -1,18 +1,16 @@
-"""The judges of conversions that can be asked here: some need an extra library, a folder or the network."""
+"""Selection of the conversion metrics whose optional dependencies and inputs are available."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from speechvq.data.conversions import EvaluationFold
 from speechvq.errors import UserError
-from speechvq.judges.intelligibility import (
-    CachedPhoneRecognizer,
-    PhoneErrorRate,
-    ResynthesisDistance,
-    WordErrorRate,
-)
 from speechvq.judges.metric import Metric
-from speechvq.judges.voice import SpeakerSimilarity, SpeechQuality
+from speechvq.judges.phone_error_rate import CachedPhoneRecognizer, PhoneErrorRate
+from speechvq.judges.resynthesis import ResynthesisDistance
+from speechvq.judges.speaker_similarity import SpeakerSimilarity
+from speechvq.judges.speech_quality import SpeechQuality
+from speechvq.judges.word_error_rate import WordErrorRate
 
 
 def select_metrics(
@@ -21,38 +19,38 @@ def select_metrics(
     resynthesis: Path | None = None,
     transcripts: Path | None = None,
 ) -> tuple[list[Metric], list[str]]:
-    """The judges, and a line for each that is left out for want of an optional library.
+    """Available metrics, and a line for each metric that lacks an optional dependency.
 
     Args:
-        folds: what they will hear.
-        resynthesis: folder of the sources spoken again in their own voices, or None.
-        texts: folder of UTT.txt, for words that are misheard; or None.
+        folds: the conversions to measure.
+        resynthesis: folder with the sources resynthesized by their own speakers, or None.
+        transcripts: folder with UTT.txt for the word error rate, or None.
 
     Raises:
-        UserError: a folder is missing or incomplete, or the recogniser of words cannot be downloaded.
+        UserError: a folder is missing or incomplete, or the speech recognizer cannot be downloaded.
     """
-    judges: list[Metric] = []
+    metrics: list[Metric] = []
     left_out: list[str] = []
 
-    def ask(make: Callable[[], Metric]) -> None:
+    def add(build: Callable[[], Metric]) -> None:
         try:
-            judges.append(make())
+            metrics.append(build())
         except UserError as error:
             left_out.append(f"left out: {error}")
 
-    jobs = [job for fold in folds for job in fold.pairs]
-    phones = _phones()
-    ask(lambda: PhoneErrorRate(phones or CachedPhoneRecognizer()))  # the second call says what is missing
+    pairs = [pair for fold in folds for pair in fold.pairs]
+    recognizer = _phone_recognizer()
+    add(lambda: PhoneErrorRate(recognizer or CachedPhoneRecognizer()))  # the second call raises the reason
     if resynthesis is not None:
-        judges.append(ResynthesisDistance(resynthesis, jobs, phones=phones))
-    ask(lambda: SpeakerSimilarity(folds))
-    ask(SpeechQuality)
+        metrics.append(ResynthesisDistance(resynthesis, pairs, recognizer=recognizer))
+    add(lambda: SpeakerSimilarity(folds))
+    add(SpeechQuality)
     if transcripts is not None:
-        judges.append(WordErrorRate(transcripts, jobs))
-    return judges, left_out
+        metrics.append(WordErrorRate(transcripts, pairs))
+    return metrics, left_out
 
 
-def _phones() -> CachedPhoneRecognizer | None:
+def _phone_recognizer() -> CachedPhoneRecognizer | None:
     try:
         return CachedPhoneRecognizer()
     except UserError:

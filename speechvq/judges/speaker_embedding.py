@@ -1,6 +1,7 @@
-"""Whose voice is it, by a network that heard thousands: Resemblyzer (the optional extra "speakers").
+"""Speaker embeddings of Resemblyzer, the optional extra "speakers".
 
-Wan et al. (2018), "Generalized end-to-end loss for speaker verification"; the network is in the package.
+The network is that of Wan et al. (2018), "Generalized end-to-end loss for speaker verification"; its
+weights are part of the package.
 """
 
 import warnings
@@ -15,7 +16,7 @@ REMEDY = "pip install 'speechvq[speakers]'"
 
 
 class SpeakerEncoder:
-    """Sounds to points on a sphere, near to one another where the voice is the same.
+    """Maps recordings to unit vectors, which are similar for recordings of one speaker.
 
     Raises:
         UserError: Resemblyzer is not installed or cannot be loaded.
@@ -24,18 +25,21 @@ class SpeakerEncoder:
     def __init__(self) -> None:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of setuptools and scipy, about names it imports
+                warnings.simplefilter("ignore")  # of setuptools and scipy, about deprecated imports
                 from resemblyzer import VoiceEncoder
         except ImportError as error:
-            raise UserError(f"a speaker embedding needs Resemblyzer ({error}): {REMEDY}") from error
+            raise UserError(f"the speaker embedding needs Resemblyzer ({error}): {REMEDY}") from error
         self._encoder = VoiceEncoder("cpu", verbose=False)
 
     def embed(self, wave: np.ndarray) -> np.ndarray:
-        """A sound (T,), 16 kHz, to a point (256,) of length 1."""
-        point = np.asarray(self._encoder.embed_utterance(normalize_level(np.asarray(wave, np.float32))))
-        return point / max(float(np.linalg.norm(point)), 1e-12)
+        """Embedding of a recording: (T,), 16 kHz, to (256,) of unit length."""
+        samples = normalize_level(np.asarray(wave, np.float32))
+        return _unit(np.asarray(self._encoder.embed_utterance(samples)))
 
-    def voice(self, waves: Iterable[np.ndarray]) -> np.ndarray:
-        """The middle of a speaker's sounds, (T,) each: (256,) of length 1."""
-        middle = np.sum([self.embed(wave) for wave in waves], axis=0)
-        return middle / max(float(np.linalg.norm(middle)), 1e-12)
+    def embed_speaker(self, waves: Iterable[np.ndarray]) -> np.ndarray:
+        """Normalized mean embedding of a speaker's recordings, (T,) each: (256,) of unit length."""
+        return _unit(np.sum([self.embed(wave) for wave in waves], axis=0))
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / max(float(np.linalg.norm(vector)), 1e-12)

@@ -1,6 +1,6 @@
-"""What words are heard: torchaudio's wav2vec 2.0 (Baevski et al. 2020), trained on 960 hours of LibriSpeech.
+"""Speech recognition by wav2vec 2.0 (Baevski et al. 2020), trained on 960 hours of LibriSpeech.
 
-Its weights, 360 MB, are downloaded when first used and kept by torch.
+The weights, 360 MB, come with torchaudio's pipeline: they are downloaded on first use and cached by torch.
 """
 
 from typing import Any
@@ -11,39 +11,43 @@ from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.errors import UserError
 
 _BLANK, _SPACE = "-", "|"
+_MIN_SAMPLES = 400  # receptive field of the network's first layers
 
 
 class SpeechRecognizer:
-    """Writes down the words of a sound, likeliest letter by likeliest letter (greedy CTC), no language model.
+    """Transcribes recordings by greedy CTC decoding, without a language model.
 
     Raises:
-        UserError: the weights are not there and cannot be downloaded.
+        UserError: the weights are not cached and cannot be downloaded.
     """
 
     def __init__(self, bundle: Any = None) -> None:
         """
         Args:
-            bundle: one of torchaudio.pipelines' for recognition by CTC; None takes WAV2VEC2_ASR_BASE_960H.
+            bundle: a CTC bundle of torchaudio.pipelines; None for WAV2VEC2_ASR_BASE_960H.
         """
         if bundle is None:
             from torchaudio.pipelines import WAV2VEC2_ASR_BASE_960H as bundle
         if bundle.sample_rate != SAMPLE_RATE:
-            raise ValueError(f"the recogniser hears {bundle.sample_rate} Hz, not {SAMPLE_RATE}")
+            raise ValueError(
+                f"the recognizer expects {bundle.sample_rate} Hz; give a bundle for {SAMPLE_RATE} Hz"
+            )
         try:
             self._model = bundle.get_model().eval()
-        except OSError as error:  # URLError is one
+        except OSError as error:  # URLError is a subclass
             raise UserError(
-                f"torchaudio's recogniser cannot be downloaded ({error}); --wer needs the network once"
+                f"the weights of wav2vec 2.0 (360 MB) cannot be downloaded ({error}); connect to the network "
+                "once, or leave out --wer"
             ) from error
         self._letters = bundle.get_labels()
 
     def transcribe(self, wave: np.ndarray) -> str:
-        """The words of (T,), 16 kHz, in lower case."""
+        """Words of a recording (T,), 16 kHz, in lower case."""
         import torch
 
-        padded = np.pad(np.asarray(wave, np.float32), (0, max(0, 400 - len(wave))))  # a window at least
+        padded = np.pad(np.asarray(wave, np.float32), (0, max(0, _MIN_SAMPLES - len(wave))))
         with torch.inference_mode():
-            scores, _ = self._model(torch.from_numpy(padded)[None])
-        best = torch.unique_consecutive(scores[0].argmax(dim=-1)).tolist()
+            logits, _ = self._model(torch.from_numpy(padded)[None])
+        best = torch.unique_consecutive(logits[0].argmax(dim=-1)).tolist()
         letters = "".join(self._letters[i] for i in best)
         return " ".join(letters.replace(_BLANK, "").replace(_SPACE, " ").split()).lower()

@@ -1,4 +1,4 @@
-"""Did a conversion change the voice and keep the sentence? What a single sound tells."""
+"""Metrics of one voice conversion: F0, voicing, speaker classification and log-mel distance."""
 
 import math
 from collections.abc import Iterable
@@ -17,30 +17,28 @@ from speechvq.audio.f0 import (
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.metrics.speaker_classifier import SpeakerClassifier
 
-MIN_F0_GAP = (
-    2.0  # semitones between source and target from which on it is asked to whom the new pitch is nearer
-)
+MIN_F0_GAP = 2.0  # semitones between source and target; below it, no shift can be measured
 
 SpeakerRole = Literal["target", "source", "other"]
 
 
 class ConversionMetrics(NamedTuple):
-    """What is measured of one sound; pitches are medians in Hz, NaN for whispers, see median_f0."""
+    """Metrics of one conversion; F0 values are medians, NaN for whispered speech, see `median_f0`."""
 
-    source_f0_hz: float  # of the source sentence
+    source_f0_hz: float  # of the source recording
     converted_f0_hz: float
-    source_speaker_f0_hz: float  # of all the speaker's references together
+    source_speaker_f0_hz: float  # over all reference recordings of the speaker
     target_speaker_f0_hz: float
-    f0_closer_to_target: float  # 1 or 0; NaN where there is no answer, see nearer_target
-    f0_shift_ratio: float  # share of the way, see pitch_shift
-    f0_distance_semitones: float  # semitones from the target speaker's pitch, without sign
-    source_voiced_fraction: float  # share of the frames that are not silent
+    f0_closer_to_target: float  # 1 or 0, NaN if undefined, see the function of this name
+    f0_shift_ratio: float  # see the function of this name
+    f0_distance_semitones: float  # absolute distance from the target speaker's F0
+    source_voiced_fraction: float  # of the frames that are not silent
     converted_voiced_fraction: float
-    source_hnr_db: float  # dB
+    source_hnr_db: float  # harmonics-to-noise ratio
     converted_hnr_db: float
-    classified_as: SpeakerRole  # whose voice the classifier hears
-    target_preferred: float  # 1 where the target is likelier than the source, else 0; NaN where they are one
-    log_mel_distance_db: float  # dB, see mel_distance
+    classified_as: SpeakerRole  # speaker with the highest classifier score
+    target_preferred: float  # 1 if the target scores higher than the source, else 0; NaN if they are the same
+    log_mel_distance_db: float  # see `log_mel_distance`
 
 
 def measure_conversion(
@@ -54,72 +52,85 @@ def measure_conversion(
     """Measure one conversion.
 
     Args:
-        source: (T,), float, 16 kHz: the sentence.
-        converted: (T',): the same in another voice; T' may differ, what is longer is ignored by mel_distance.
-        speakers: names of source and target, which the classifier knows; equal where a sentence was spoken
-            again in its own voice.
-        pitches: their median pitches, see speaker_pitch.
-        classifier: fitted on references that hold neither sound.
+        source: (T,), float, 16 kHz.
+        converted: (T',), the converted recording; T' may differ, and `log_mel_distance` ignores the rest.
+        speakers: names of source and target speaker, known to the classifier; equal for a resynthesis.
+        speaker_f0s: F0 of source and target speaker in Hz, see `speaker_f0`.
+        classifier: fitted on recordings that include neither `source` nor `converted`.
     """
     before, after = track_f0(source), track_f0(converted)
-    pitch, new_pitch = median_f0(before), median_f0(after)
-    scores, same_voice = classifier.scores(converted), speakers[0] == speakers[1]
+    source_f0, converted_f0 = median_f0(before), median_f0(after)
+    target_f0 = speaker_f0s[1]
+    scores, same_speaker = classifier.scores(converted), speakers[0] == speakers[1]
+    closer = math.nan if same_speaker else f0_closer_to_target(source_f0, converted_f0, target_f0)
     return ConversionMetrics(
-        source_f0_hz=pitch,
-        converted_f0_hz=new_pitch,
+        source_f0_hz=source_f0,
+        converted_f0_hz=converted_f0,
         source_speaker_f0_hz=speaker_f0s[0],
-        target_speaker_f0_hz=speaker_f0s[1],
-        f0_closer_to_target=math.nan if same_voice else f0_closer_to_target(pitch, new_pitch, speaker_f0s[1]),
-        f0_shift_ratio=f0_shift_ratio(pitch, new_pitch, speaker_f0s[1]),
-        f0_distance_semitones=abs(semitones(new_pitch, speaker_f0s[1])),
+        target_speaker_f0_hz=target_f0,
+        f0_closer_to_target=closer,
+        f0_shift_ratio=f0_shift_ratio(source_f0, converted_f0, target_f0),
+        f0_distance_semitones=abs(semitones(converted_f0, target_f0)),
         source_voiced_fraction=voiced_fraction(before),
         converted_voiced_fraction=voiced_fraction(after),
         source_hnr_db=harmonics_to_noise_ratio(before),
         converted_hnr_db=harmonics_to_noise_ratio(after),
-        classified_as=_classified_as(scores, *speakers),
-        target_preferred=math.nan if same_voice else float(scores[speakers[1]] > scores[speakers[0]]),
+        classified_as=_best_role(scores, *speakers),
+        target_preferred=math.nan if same_speaker else float(scores[speakers[1]] > scores[speakers[0]]),
         log_mel_distance_db=log_mel_distance(source, converted),
     )
 
 
 def speaker_f0(references: Iterable[np.ndarray]) -> float:
-    """Median pitch of all voiced frames of a speaker's sounds, (T,) each; Hz, NaN for whispers."""
+    """Median F0 over all voiced frames of a speaker's recordings, (T,) each; Hz, NaN for whispered speech."""
     tracks = [track_f0(wave) for wave in references]
     return median_f0(F0Track(*(np.concatenate(part) for part in zip(*tracks)))) if tracks else math.nan
 
 
 def f0_closer_to_target(source: float, converted: float, target: float) -> float:
-    """1 where the converted pitch is nearer, in semitones, to the target speaker's than to the source's.
+    """1 if the converted F0 is closer to the target speaker's F0 than to the source's, in semitones; else 0.
 
-    An unvoiced conversion counts as 0. NaN where the question has no answer: source and target are less than
-    two semitones apart, or one of them is NaN.
+    Args:
+        source: F0 of the source in Hz.
+        converted: F0 of the conversion in Hz; NaN, for unvoiced speech, scores 0.
+        target: F0 of the target speaker in Hz.
+
+    Returns:
+        1, 0, or NaN if source and target are less than two semitones apart or either is NaN.
     """
-    if not abs(semitones(source, target)) >= MIN_F0_GAP:  # NaN too
+    if not abs(semitones(source, target)) >= MIN_F0_GAP:  # also true for NaN
         return math.nan
     return float(abs(semitones(converted, target)) < abs(semitones(converted, source)))
 
 
 def f0_shift_ratio(source: float, converted: float, target: float) -> float:
-    """How much of the way from source to target a pitch went, in semitones: 0 none, 1 all, 2 twice as far.
+    """F0 shift of the conversion, divided by the gap between source and target, in semitones.
 
-    NaN for unvoiced conversions, and where nearer_target has no answer.
+    Args:
+        source: F0 of the source in Hz.
+        converted: F0 of the conversion in Hz.
+        target: F0 of the target speaker in Hz.
+
+    Returns:
+        0 for no shift and 1 for the target's F0; NaN for an unvoiced conversion, and where
+        `f0_closer_to_target` is undefined.
     """
-    way = semitones(target, source)
-    return semitones(converted, source) / way if abs(way) >= MIN_F0_GAP else math.nan
+    gap = semitones(target, source)
+    return semitones(converted, source) / gap if abs(gap) >= MIN_F0_GAP else math.nan
 
 
 def log_mel_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Root mean square difference of two log-mel spectrograms, dB, frame by frame.
+    """Root mean square difference of two log-mel spectrograms in dB, frame by frame.
 
-    Of each band its mean over time is taken away, and with it level, microphone and much of the voice, so
-    that mainly what is said remains.
+    The mean over time of each band is subtracted. This removes level, microphone and most of the speaker, so
+    the distance depends mainly on the spoken content.
 
     Args:
         first: (T,), float, 16 kHz.
         second: (T',); only the first min(T, T') samples are compared.
 
     Returns:
-        NaN for sounds without samples.
+        Distance in dB; NaN if either waveform is empty.
     """
     length = min(len(first), len(second))
     if not length:
@@ -128,14 +139,14 @@ def log_mel_distance(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.sqrt(np.mean(difference**2)))
 
 
-def _classified_as(scores: dict[str, float], source: str, target: str) -> SpeakerRole:
-    """Whose score is the highest."""
+def _best_role(scores: dict[str, float], source: str, target: str) -> SpeakerRole:
+    """Role of the speaker with the highest score."""
     best = max(scores, key=scores.__getitem__)
     return "target" if best == target else "source" if best == source else "other"
 
 
 def _centered_log_mel(wave: np.ndarray) -> np.ndarray:
-    """Log-mel spectrogram without its mean over time: (T,) to (40, F), dB, at most 60 below the loudest."""
+    """Log-mel spectrogram minus its mean over time: (T,) to (40, F), dB, dynamic range limited to 60 dB."""
     from librosa import power_to_db
     from librosa.feature import melspectrogram
 

@@ -1,4 +1,4 @@
-"""How one string of phones becomes another (Levenshtein 1966): pairs, insertions and deletions."""
+"""Edit distance of two sequences (Levenshtein 1966), the aligned pairs, and the error rate."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -7,10 +7,10 @@ import numpy as np
 
 
 def aligned_pairs(first: Sequence[Hashable], second: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """Places that belong together on a cheapest way from one sequence to the other, in order.
+    """Index pairs of matched and substituted symbols in an optimal alignment, in order.
 
-    An insertion, a deletion and a substitution cost 1 each; of ways that cost the same, the one with the
-    latest pairs. Substituted symbols are pairs too: compare them to tell.
+    Insertions, deletions and substitutions cost 1 each. Among optimal alignments, the one with the latest
+    pairs is returned.
     """
     costs = _costs(first, second)
     i, j, pairs = len(first), len(second), []
@@ -26,25 +26,25 @@ def aligned_pairs(first: Sequence[Hashable], second: Sequence[Hashable]) -> list
 
 
 def distance(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:
-    """How many insertions, deletions and substitutions lead from one sequence to the other, at least."""
+    """Minimum number of insertions, deletions and substitutions between two sequences."""
     return int(_costs(first, second)[-1, -1])
 
 
-def error_rate(reference: Sequence[Hashable], found: Sequence[Hashable]) -> float:
-    """Their distance by the length of the reference, as in word error rate; NaN for an empty reference."""
-    return distance(reference, found) / len(reference) if len(reference) else math.nan
+def error_rate(reference: Sequence[Hashable], hypothesis: Sequence[Hashable]) -> float:
+    """Edit distance divided by the length of the reference, as in WER; NaN for an empty reference."""
+    return distance(reference, hypothesis) / len(reference) if len(reference) else math.nan
 
 
 def _costs(first: Sequence[Hashable], second: Sequence[Hashable]) -> np.ndarray:
-    """Costs of all beginnings, (len(first) + 1, len(second) + 1); a row at once, insertions adding 1 each."""
-    number = {symbol: i for i, symbol in enumerate(dict.fromkeys([*first, *second]))}
+    """Edit distances of all pairs of prefixes, (len(first) + 1, len(second) + 1), computed row by row."""
+    index = {symbol: i for i, symbol in enumerate(dict.fromkeys([*first, *second]))}
     columns = np.arange(len(second) + 1)
-    wanted = np.array([number[symbol] for symbol in second], np.int64)
+    symbols = np.array([index[symbol] for symbol in second], np.int64)
     costs = np.empty((len(first) + 1, len(columns)), np.int64)
     costs[0] = columns
     for i, symbol in enumerate(first, start=1):
         above = costs[i - 1]
         best = above + 1
-        best[1:] = np.minimum(best[1:], above[:-1] + (wanted != number[symbol]))
+        best[1:] = np.minimum(best[1:], above[:-1] + (symbols != index[symbol]))
         costs[i] = np.minimum.accumulate(best - columns) + columns
     return costs

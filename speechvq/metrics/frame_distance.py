@@ -1,20 +1,20 @@
-"""Distances between frames: angles of features, equality of codes."""
+"""Distances between frames: angular distance of vectors, and equality of codes."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-# The costs of frames a to b against frames chosen by index: (b - a, chosen).
+# distance(start, end, others): distances of frames start to end from the frames `others`, (end - start, M').
 FrameDistance = Callable[[int, int, np.ndarray], np.ndarray]
 
 
 def angular(features: np.ndarray) -> FrameDistance:
-    """arccos of the cosine, divided by pi: 0 for one direction, 1 for opposite ones.
+    """Angular distance: arccos of the cosine similarity, divided by pi; between 0 and 1.
 
-    A vector of zeros, which has no direction, is taken for one with equal entries, as in fastabx.
+    A zero vector has no direction and is replaced by a vector of equal entries, as in fastabx.
 
     Args:
-        features: (M, C), the frames of all utterances.
+        features: (M, C), frames of all utterances.
     """
     unit = _unit(features)
 
@@ -25,10 +25,10 @@ def angular(features: np.ndarray) -> FrameDistance:
 
 
 def codebook_angular(codes: np.ndarray, codebook: np.ndarray) -> FrameDistance:
-    """The angular distance of the codes' vectors; exactly 0 between equal codes.
+    """Angular distance between the codebook entries of two frames; exactly 0 for equal codes.
 
     Args:
-        codes: (M,), integers in [0, K), the frames of all utterances.
+        codes: (M,), integers in [0, K), frames of all utterances.
         codebook: (K, D).
     """
     occurring, ranks = np.unique(codes, return_inverse=True)
@@ -44,7 +44,7 @@ def codebook_angular(codes: np.ndarray, codebook: np.ndarray) -> FrameDistance:
 
 
 def identical(codes: np.ndarray) -> FrameDistance:
-    """0 between equal codes and 1 between different ones: codes (M,), the frames of all utterances."""
+    """0 for equal codes and 1 for different codes; codes are (M,), frames of all utterances."""
 
     def distance(start: int, end: int, others: np.ndarray) -> np.ndarray:
         return (codes[start:end, None] != codes[others]).astype(np.float64)
@@ -53,7 +53,7 @@ def identical(codes: np.ndarray) -> FrameDistance:
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors of length 1, float64."""
+    """Vectors scaled to unit length, float64."""
     vectors = np.asarray(vectors, np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.where(lengths > 0, vectors / np.where(lengths > 0, lengths, 1), 1 / np.sqrt(vectors.shape[1]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from speechvq.data.conversions import ConversionPair
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
-from speechvq.judges.intelligibility import find_resynthesis
+from speechvq.judges.resynthesis import find_resynthesis
 
 MAX_GENERATED = 12
 FIGURE = "generated.png"

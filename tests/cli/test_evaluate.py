@@ -64,7 +64,7 @@ def test_fakes_score_as_they_should(
     folder, file = make(voices, tmp_path / "converted"), tmp_path / "scores.json"
     assert run("--converted", folder, "--manifest", voices, "--json", file) == 0
     printed, _ = capsys.readouterr()
-    assert "mean of 2 conversions" in printed and "target likeliest of 3 voices" in printed
+    assert "mean of 2 conversions" in printed and "classified as target, of 3 speakers (%)" in printed
     assert printed.splitlines()[1].split()[:3] == ["ann_6", "ann", "cay"]
     assert printed.count("left out: ") == 3
     found = json.loads(file.read_text())

@@ -126,7 +126,7 @@ def test_a_full_page(
     assert {seconds(url) for url in tags.sources("audio")} == {1.5}
     for said in ("5.510 bits/sample", "to cay", "ann_2", "num_codes: 8", "to ben", "no F0"):
         assert said in text
-    for said in ("target preferred", "44 % to 100 %", "6.1 dB"):
+    for said in ("target preferred (%)", "44 to 100", "log-mel distance (dB)", "6.1"):
         assert said in text
 
 

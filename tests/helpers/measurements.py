@@ -40,9 +40,13 @@ def converted_utterance(
 def conversions() -> ConversionResult:
     """Three conversions of ann and ben to ben and cay; one is whispered and has no F0."""
     figures = [
-        MetricSummary("f0_closer_to_target", "F0 closer to target", "%", 2 / 3, 0.2, 0.9, 3, 0.5, 0.0, 1.0),
-        MetricSummary("target_preferred", "target preferred", "%", 1.0, 0.44, 1.0, 3, 0.5, 0.0, 1.0),
-        MetricSummary("log_mel_distance_db", "log-mel distance", "dB", 6.1, 5.2, 7.3, 3, 9.8, 0.0, math.nan),
+        MetricSummary(
+            "f0_closer_to_target", "F0 closer to target (%)", "%", 2 / 3, 0.2, 0.9, 3, 0.5, 0.0, 1.0
+        ),
+        MetricSummary("target_preferred", "target preferred (%)", "%", 1.0, 0.44, 1.0, 3, 0.5, 0.0, 1.0),
+        MetricSummary(
+            "log_mel_distance_db", "log-mel distance (dB)", "dB", 6.1, 5.2, 7.3, 3, 9.8, 0.0, math.nan
+        ),
     ]
     return ConversionResult(
         voices=3,

@@ -1,72 +1,79 @@
-"""Numbers as text: a row a conversion, and the summary with what to compare it with."""
+"""Tables of `evaluate conversion`: one row per conversion, and the summary with its baselines."""
 
 import math
 from collections.abc import Sequence
 
-from speechvq.cli.tables import align, number, percent
+from speechvq.cli.tables import align, number
 from speechvq.data.conversions import ConversionPair
 from speechvq.metrics.conversion import ConversionMetrics
 from speechvq.metrics.summary import MetricSummary
 
+_HEADER = (
+    "sentence",
+    "source",
+    "target",
+    "source F0 (Hz)",
+    "converted F0 (Hz)",
+    "target F0 (Hz)",
+    "voiced (%)",
+    "source voiced (%)",
+    "classified as",
+    "log-mel distance (dB)",
+)
+_SUMMARY_HEADER = ("", "mean", "95 % CI", "n", "chance", "unconverted source", "target recordings")
+_NOTES = (
+    "arrows: the better direction",
+    "chance: random speakers or sentences; white noise for voiced frames, harmonics and quality",
+    "unconverted source: the sources in place of the conversions",
+    "target recordings: other sentences by the target speakers in place of the conversions",
+)
 
-def conversion_table(jobs: Sequence[ConversionPair], measured: Sequence[ConversionMetrics]) -> str:
-    """A row a conversion: medians of pitch, voicing, and whose voice it is."""
-    header = [
-        "sentence",
-        "from",
-        "to",
-        "Hz source",
-        "Hz converted",
-        "Hz target",
-        "voiced",
-        "was",
-        "heard as",
-        "mel dB",
-    ]
+
+def conversion_table(pairs: Sequence[ConversionPair], metrics: Sequence[ConversionMetrics]) -> str:
+    """One row per conversion: F0, voicing, the classified speaker, and the log-mel distance."""
     rows = [
         [
-            job.source.utt,
-            job.source.speaker,
-            job.target,
-            number(c.source_f0_hz, 0),
-            number(c.converted_f0_hz, 0),
-            number(c.target_speaker_f0_hz, 0),
-            percent(c.converted_voiced_fraction),
-            percent(c.source_voiced_fraction),
-            c.classified_as,
-            number(c.log_mel_distance_db, 1),
+            pair.source.utt,
+            pair.source.speaker,
+            pair.target,
+            number(m.source_f0_hz, 0),
+            number(m.converted_f0_hz, 0),
+            number(m.target_speaker_f0_hz, 0),
+            number(100 * m.converted_voiced_fraction, 0),
+            number(100 * m.source_voiced_fraction, 0),
+            m.classified_as,
+            number(m.log_mel_distance_db, 1),
         ]
-        for job, c in zip(jobs, measured)
+        for pair, m in zip(pairs, metrics)
     ]
-    return align([header, *rows], left=3)
+    return align([_HEADER, *rows], left=3)
 
 
-def summary_table(figures: Sequence[MetricSummary], count: int) -> str:
-    """A row a figure: what was measured, its interval of 95 %, and the three baselines."""
-    header = [
-        "",
-        "measured",
-        "95 % interval",
-        "n",
-        "chance",
-        "sources as they are",
-        "targets' own recordings",
-    ]
-    rows = [[figure.label, *summary_cells(figure)] for figure in figures]
+def summary_table(summaries: Sequence[MetricSummary], count: int) -> str:
+    """One row per metric: mean, 95 % interval, and the three baselines.
+
+    Args:
+        summaries: the metrics.
+        count: number of conversions.
+    """
+    rows = [[summary.label, *summary_cells(summary)] for summary in summaries]
     title = f"mean of {count} conversion{'s' * (count != 1)}"
-    notes = (
-        "chance: voices or sentences drawn at random, white noise for voicing and harmonics",
-        "sources as they are: the recordings, unconverted; targets' own: other sentences by the targets",
+    return "\n".join([title, align([_SUMMARY_HEADER, *rows], left=1), *_NOTES])
+
+
+def summary_cells(summary: MetricSummary) -> list[str]:
+    """Six cells of a summary row: mean, interval, count and the three baselines."""
+    scale, digits = {"%": (100, 0), "cosine": (1, 2), "1-5": (1, 2)}.get(summary.unit, (1, 1))
+    mean, low, high, *baselines = (
+        number(scale * value, digits)
+        for value in (
+            summary.mean,
+            summary.low,
+            summary.high,
+            summary.chance,
+            summary.source_baseline,
+            summary.target_reference,
+        )
     )
-    return "\n".join([title, align([header, *rows], left=1), *notes])
-
-
-def summary_cells(figure: MetricSummary) -> list[str]:
-    """Six cells of a summary's row: mean, interval, count and the three baselines."""
-    digits = 2 if figure.unit in ("cosine", "of 5") else 1
-    show = percent if figure.unit == "%" else (lambda value: number(value, digits))
-    known = math.isfinite(figure.mean)
-    unit = f" {figure.unit}" if known and figure.unit != "%" else ""
-    interval = f"{show(figure.low)} to {show(figure.high)}" if known else "-"
-    baselines = [show(figure.chance), show(figure.source_baseline), show(figure.target_reference)]
-    return [f"{show(figure.mean)}{unit}", interval, str(figure.count), *baselines]
+    interval = f"{low} to {high}" if math.isfinite(summary.mean) else "-"
+    return [mean, interval, str(summary.count), *baselines]

@@ -1,8 +1,10 @@
-"""ABX: is X nearer to A, of its own phone, than to B of another? (Schatz et al. 2013; ZeroSpeech 2021.)
+"""ABX discrimination error: is X closer to A, of the same phone, than to B, of another phone?
 
-The definition is fastabx's (Poli et al. 2025). A cell is all triples of two phones with one context and
-speaker; its error is the share of triples where X is nearer to B, a tie counting half. Errors are averaged
-over contexts (and over the speakers of X), then over speakers, then over pairs of phones. Chance is 50 %.
+Schatz et al. (2013), with the settings of ZeroSpeech 2021; the definition is that of fastabx (Poli et al.
+2025). A cell holds all triples of an ordered pair of phones, one context and one speaker of A and B (and one
+speaker of X). Its error is the fraction of triples where X is closer to B; a tie counts one half. Errors are
+averaged over contexts and speakers of X, then over speakers of A and B, then over pairs of phones. Chance is
+50 %.
 """
 
 from collections import defaultdict
@@ -11,32 +13,33 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from speechvq.metrics.bootstrap import bootstrap_interval
 from speechvq.metrics.dtw import dtw_distances
 from speechvq.metrics.frame_distance import FrameDistance
 from speechvq.metrics.units.abx_items import Item
 
 Speakers = Literal["within", "across"]
 Context = Literal["within", "any"]
+Groups = dict[tuple[str, ...], dict[str, dict[str, list[int]]]]  # item indices by context, phone and speaker
 
 MAX_GROUP, MAX_ACROSS = 10, 5  # of ZeroSpeech 2021
-NUM_RESAMPLES = 1000
 
 
 class AbxOptions(NamedTuple):
     """Which triples are formed."""
 
-    speakers: Speakers  # "within": all three by one speaker; "across": X by another than A and B
-    context: Context = "within"  # "within": all three have the same neighbours; "any": they need not
-    max_group: int | None = MAX_GROUP  # items of one phone, context and speaker; None for all
-    max_across: int | None = MAX_ACROSS  # speakers of X for each A; None for all
-    seed: int = 0  # of which are drawn
+    speakers: Speakers  # "within": A, B and X by one speaker; "across": X by another speaker than A and B
+    context: Context = "within"  # "within": A, B and X have the same neighboring phones; "any": no condition
+    max_group: int | None = MAX_GROUP  # items per phone, context and speaker; None for all
+    max_across: int | None = MAX_ACROSS  # speakers of X per speaker of A; None for all
+    seed: int = 0  # of the choice of items and speakers, and of the bootstrap
 
 
 class AbxScore(NamedTuple):
-    """An error and what it was made of; NaN where there was no cell."""
+    """An ABX error with its confidence interval; NaN if there is no cell."""
 
-    error: float
-    low: float  # of the interval of 95 %, by the bootstrap over speakers
+    error: float  # fraction of triples, averaged as the module describes
+    low: float  # 95 % interval, bootstrap over speakers
     high: float
     pairs: int  # ordered pairs of phones
     cells: int
@@ -51,104 +54,116 @@ class _Cell(NamedTuple):
 
 
 def abx_error(items: Sequence[Item], distance: FrameDistance, options: AbxOptions) -> AbxScore:
-    """Score units or features by ABX.
+    """ABX error of codes or features.
 
     Args:
-        items: their frames are numbered over all utterances.
-        distance: between those frames.
-        rule: which triples are formed; what is drawn does not depend on the order of phones or speakers.
+        items: their frames are numbered consecutively over all utterances.
+        distance: between these frames.
+        options: which triples are formed; the choice does not depend on the order of phones or speakers.
     """
-    groups = _groups(items, options)
-    cells = list((_within if options.speakers == "within" else _across)(items, groups, distance, options))
+    groups = _group_items(items, options)
+    cells_of = _within_cells if options.speakers == "within" else _across_cells
+    cells = list(cells_of(items, groups, distance, options))
     if not cells:
         return AbxScore(np.nan, np.nan, np.nan, 0, 0, 0)
-    table = _table(cells)
-    low, high = _interval(table, options.seed)
+    table = _error_table(cells)
+    low, high = bootstrap_interval(
+        lambda weights: _weighted_error(table, weights), table.shape[1], seed=options.seed
+    )
     triples = sum(cell.triples for cell in cells)
-    return AbxScore(float(np.nanmean(table, axis=1).mean()), low, high, len(table), len(cells), triples)
+    error = float(np.nanmean(table, axis=1).mean())
+    return AbxScore(error, float(low), float(high), len(table), len(cells), triples)
 
 
-Groups = dict[tuple[str, ...], dict[str, dict[str, list[int]]]]  # items by context, phone and speaker
-
-
-def _groups(items: Sequence[Item], rule: AbxOptions) -> Groups:
-    """Indices of items by context, phone and speaker; at most `max_group`, drawn by the seed."""
+def _group_items(items: Sequence[Item], options: AbxOptions) -> Groups:
+    """Indices of items by context, phone and speaker; at most `max_group` each, chosen at random."""
     groups: Groups = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for i, item in enumerate(items):
-        groups[item.context if rule.context == "within" else ()][item.phone][item.speaker].append(i)
-    rng = np.random.default_rng(rule.seed)
+        groups[item.context if options.context == "within" else ()][item.phone][item.speaker].append(i)
+    rng = np.random.default_rng(options.seed)
     for context in sorted(groups):
         for phone in sorted(groups[context]):
-            for speaker, found in sorted(groups[context][phone].items()):
-                if rule.max_group is not None and len(found) > rule.max_group:
-                    picks = rng.choice(len(found), rule.max_group, replace=False)
-                    groups[context][phone][speaker] = [found[k] for k in sorted(picks)]
+            for speaker, indices in sorted(groups[context][phone].items()):
+                if options.max_group is not None and len(indices) > options.max_group:
+                    picks = rng.choice(len(indices), options.max_group, replace=False)
+                    groups[context][phone][speaker] = [indices[k] for k in sorted(picks)]
     return groups
 
 
-def _within(
-    items: Sequence[Item], groups: Groups, distance: FrameDistance, rule: AbxOptions
+def _within_cells(
+    items: Sequence[Item], groups: Groups, distance: FrameDistance, options: AbxOptions
 ) -> Iterator[_Cell]:
-    """All three by one speaker: X is every item of A in turn, and A the others."""
+    """Cells with A, B and X by one speaker; every item of the group is X once, and A otherwise."""
     for phones in groups.values():
         for phone, speakers in phones.items():
-            for speaker, own in speakers.items():
+            for speaker, same in speakers.items():
                 others = {p: s[speaker] for p, s in phones.items() if p != phone and speaker in s}
-                if len(own) < 2 or not others:
+                if len(same) < 2 or not others:
                     continue
-                errors = _errors(items, own, own, list(others.values()), distance)
+                errors = _cell_errors(items, same, same, list(others.values()), distance)
                 for other, error in zip(others, errors):
-                    triples = len(own) * (len(own) - 1) * len(others[other])
+                    triples = len(same) * (len(same) - 1) * len(others[other])
                     yield _Cell((phone, other), speaker, float(error), triples)
 
 
-def _across(
-    items: Sequence[Item], groups: Groups, distance: FrameDistance, rule: AbxOptions
+def _across_cells(
+    items: Sequence[Item], groups: Groups, distance: FrameDistance, options: AbxOptions
 ) -> Iterator[_Cell]:
-    """A and B by one speaker, X by another."""
-    rng = np.random.default_rng(rule.seed)
+    """Cells with A and B by one speaker, and X by another speaker."""
+    rng = np.random.default_rng(options.seed)
     for context in sorted(groups):
         phones = groups[context]
         for phone in sorted(phones):
-            for speaker, own in sorted(phones[phone].items()):
+            for speaker, same in sorted(phones[phone].items()):
                 others = {p: s[speaker] for p, s in phones.items() if p != phone and speaker in s}
                 if not others:
                     continue
-                strangers = sorted(set(phones[phone]) - {speaker})
-                if rule.max_across is not None and len(strangers) > rule.max_across:
-                    strangers = sorted(rng.choice(strangers, rule.max_across, replace=False))
-                for stranger in strangers:
-                    x = phones[phone][stranger]
-                    errors = _errors(items, x, own, list(others.values()), distance)
+                x_speakers = sorted(set(phones[phone]) - {speaker})
+                if options.max_across is not None and len(x_speakers) > options.max_across:
+                    x_speakers = sorted(rng.choice(x_speakers, options.max_across, replace=False))
+                for x_speaker in x_speakers:
+                    x = phones[phone][x_speaker]
+                    errors = _cell_errors(items, x, same, list(others.values()), distance)
                     for other, error in zip(others, errors):
-                        triples = len(x) * len(own) * len(others[other])
+                        triples = len(x) * len(same) * len(others[other])
                         yield _Cell((phone, other), speaker, float(error), triples)
 
 
-def _errors(
+def _cell_errors(
     items: Sequence[Item],
     xs: Sequence[int],
-    own: Sequence[int],
+    same: Sequence[int],
     others: Sequence[Sequence[int]],
     distance: FrameDistance,
 ) -> np.ndarray:
-    """Error of the cells of one X and A with several B: indices of items to (len(others),)."""
-    targets = [*own, *(i for group in others for i in group)]
-    frames = np.concatenate([np.arange(items[i].first, items[i].end) for i in targets])
-    starts = np.cumsum([0, *(items[i].end - items[i].first for i in targets)])
-    wrong = np.zeros(len(targets) - len(own))
+    """Errors of the cells that share X and A.
+
+    Args:
+        items: all items.
+        xs: indices of the items that are X.
+        same: indices of the items that are A; an item is never A and X in one triple.
+        others: indices of the items that are B, for each cell.
+        distance: between frames.
+
+    Returns:
+        (len(others),).
+    """
+    compared = [*same, *(i for group in others for i in group)]
+    frames = np.concatenate([np.arange(items[i].first, items[i].end) for i in compared])
+    starts = np.cumsum([0, *(items[i].end - items[i].first for i in compared)])
+    wrong = np.zeros(len(compared) - len(same))
     for x in xs:
-        found = dtw_distances(distance(items[x].first, items[x].end, frames), starts)
-        to_a = np.array([found[k] for k, a in enumerate(own) if a != x])[:, None]
-        to_b = found[len(own) :]
+        distances = dtw_distances(distance(items[x].first, items[x].end, frames), starts)
+        to_a = np.array([distances[k] for k, a in enumerate(same) if a != x])[:, None]
+        to_b = distances[len(same) :]
         wrong += (to_b < to_a).sum(0) + 0.5 * (to_b == to_a).sum(0)
-    pairs = len(xs) * len(own) - len(set(xs) & set(own))
+    pairs = len(xs) * len(same) - len(set(xs) & set(same))
     sizes = np.array([len(group) for group in others])
     return np.add.reduceat(wrong, np.cumsum([0, *sizes[:-1]])) / (pairs * sizes)
 
 
-def _table(cells: Sequence[_Cell]) -> np.ndarray:
-    """Mean error by pair of phones and speaker, (pairs, S); NaN where they do not meet."""
+def _error_table(cells: Sequence[_Cell]) -> np.ndarray:
+    """Mean error by pair of phones and speaker, (pairs, S); NaN where a speaker has no cell of a pair."""
     pairs = {pair: i for i, pair in enumerate(sorted({cell.pair for cell in cells}))}
     speakers = {speaker: i for i, speaker in enumerate(sorted({cell.speaker for cell in cells}))}
     total, count = np.zeros((len(pairs), len(speakers))), np.zeros((len(pairs), len(speakers)))
@@ -159,12 +174,9 @@ def _table(cells: Sequence[_Cell]) -> np.ndarray:
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
-def _interval(table: np.ndarray, seed: int) -> tuple[float, float]:
-    """Interval of 95 % of the mean over pairs when speakers are drawn with replacement."""
-    pairs, speakers = table.shape
-    drawn = np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), NUM_RESAMPLES)
+def _weighted_error(table: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean error over pairs with weighted speakers: (pairs, S) and (b, S) to (b,)."""
     known = np.isfinite(table)
-    sums, counts = drawn @ np.where(known, table, 0).T, drawn @ known.T
+    sums, counts = weights @ np.where(known, table, 0).T, weights @ known.T
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    low, high = np.percentile(np.nanmean(means, axis=1), [2.5, 97.5])
-    return float(low), float(high)
+    return np.nanmean(means, axis=1)

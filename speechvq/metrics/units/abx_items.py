@@ -1,4 +1,4 @@
-"""The items of an ABX test: stretches of speech with a phone, its neighbours and a speaker."""
+"""Items of an ABX test: segments of speech with a phone, its neighbors and a speaker."""
 
 import math
 from collections.abc import Sequence
@@ -9,59 +9,59 @@ from speechvq.alignment.phones import is_silence
 
 ItemKind = Literal["triphone", "phoneme"]
 
-NOISES = frozenset(
-    {"spn", "noise", "nsn", "<unk>"}
-)  # labels that stand for no phone, as MFA and Kaldi write them
-GAP = 1e-4  # s; neighbours further apart are none
+NON_PHONES = frozenset({"spn", "noise", "nsn", "<unk>"})  # noise labels of MFA and Kaldi
+MAX_GAP = 1e-4  # seconds; phones further apart are not neighbors
 
 
 class Item(NamedTuple):
-    """A phone that was said, and the frames in which it is heard."""
+    """A phone and the frames that represent it."""
 
     phone: str
-    context: tuple[str, str]  # phone before and after
+    context: tuple[str, str]  # previous and next phone
     speaker: str
     first: int  # frame
-    end: int  # the frame after the last
+    end: int  # frame after the last
 
 
 def find_items(
     intervals: Sequence[Interval], speaker: str, num_frames: int, frame_rate_hz: float, kind: ItemKind
 ) -> tuple[list[Item], int]:
-    """The items of an utterance: every phone between two others, without silence or noise.
+    """Items of an utterance: every phone between two other phones, without silence and noise.
 
-    An item has the frames whose centre lies from its beginning to its end, both included, as in fastabx.
+    An item holds the frames whose center lies between its start and its end, both included, as in fastabx.
 
     Args:
         intervals: in order of time.
-        speaker: who speaks.
+        speaker: of the utterance.
         num_frames: N.
-        frame_rate_hz: frames a second; frame i has its centre at (i + 0.5) / frame_rate_hz seconds.
-        kind: "triphone" lasts from the beginning of the phone before to the end of the phone after, "phoneme"
-            as long as the phone itself.
+        frame_rate_hz: frames per second; frame i has its center at (i + 0.5) / frame_rate_hz seconds.
+        kind: "triphone" lasts from the start of the previous phone to the end of the next phone, "phoneme"
+            from the start to the end of the phone itself.
 
     Returns:
-        The items, and how many were left out because no frame has its centre in them or their end is beyond
-        the last frame.
+        Items, and the number of items that were dropped because they hold no frame center or end after the
+        last frame.
     """
     items, dropped = [], 0
-    for before, phone, after in zip(intervals, intervals[1:], intervals[2:]):
-        if not all(map(_is_phone, (before, phone, after))) or _apart(before, phone) or _apart(phone, after):
+    for previous, phone, following in zip(intervals, intervals[1:], intervals[2:]):
+        if not all(map(_is_phone, (previous, phone, following))):
             continue
-        ends = (before.start, after.end) if kind == "triphone" else (phone.start, phone.end)
-        # Rounded, because 0.05 s x 50 Hz - 0.5 is 2.0000000000000004.
-        first = math.ceil(round(ends[0] * frame_rate_hz - 0.5, 6))
-        end = math.floor(round(ends[1] * frame_rate_hz - 0.5, 6)) + 1
+        if _has_gap(previous, phone) or _has_gap(phone, following):
+            continue
+        start, stop = (previous.start, following.end) if kind == "triphone" else (phone.start, phone.end)
+        # Rounded because 0.05 s x 50 Hz - 0.5 is 2.0000000000000004.
+        first = math.ceil(round(start * frame_rate_hz - 0.5, 6))
+        end = math.floor(round(stop * frame_rate_hz - 0.5, 6)) + 1
         if 0 <= first < end <= num_frames:
-            items.append(Item(phone.phone, (before.phone, after.phone), speaker, first, end))
+            items.append(Item(phone.phone, (previous.phone, following.phone), speaker, first, end))
         else:
             dropped += 1
     return items, dropped
 
 
 def _is_phone(interval: Interval) -> bool:
-    return not is_silence(interval.phone) and interval.phone.lower() not in NOISES
+    return not is_silence(interval.phone) and interval.phone.lower() not in NON_PHONES
 
 
-def _apart(before: Interval, after: Interval) -> bool:
-    return after.start - before.end > GAP
+def _has_gap(first: Interval, second: Interval) -> bool:
+    return second.start - first.end > MAX_GAP

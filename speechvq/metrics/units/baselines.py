@@ -1,4 +1,4 @@
-"""What units must beat: one code everywhere, codes in any order, and k-means; and their spread over seeds."""
+"""Baseline codes: a constant code, shuffled codes and k-means; and statistics over seeds."""
 
 import math
 import statistics
@@ -11,7 +11,7 @@ from speechvq.metrics.units.kmeans import Features, KMeansQuantizer
 
 
 class BaselineCodes(NamedTuple):
-    """The units of every utterance that is scored."""
+    """Baseline codes of every scored utterance."""
 
     name: str
     seed: int
@@ -19,19 +19,19 @@ class BaselineCodes(NamedTuple):
 
 
 class SeedStatistics(NamedTuple):
-    """A figure over the seeds; NaN where there is none."""
+    """Mean and standard deviation of a metric over seeds; NaN if the metric is undefined."""
 
     mean: float
-    std: float  # of a sample, so NaN for a single seed
+    std: float  # sample standard deviation; NaN for a single seed
 
 
 def constant_codes(lengths: Sequence[int]) -> BaselineCodes:
-    """One code everywhere: mapped to the majority phone, so that its purity is the prior."""
+    """The same code for all frames; its phone purity is the fraction of the most frequent phone."""
     return BaselineCodes("majority phone", 0, [np.zeros(length, np.uint8) for length in lengths])
 
 
 def shuffled_codes(units: BaselineCodes) -> BaselineCodes:
-    """The same codes, permuted over all frames of all utterances: what their number alone gives."""
+    """The same codes in random order over all frames of all utterances."""
     frames = np.random.default_rng(units.seed).permutation(np.concatenate(units.codes))
     ends = np.cumsum([len(each) for each in units.codes])[:-1]
     return BaselineCodes(f"shuffled {units.name}", units.seed, np.split(frames, ends))
@@ -44,17 +44,17 @@ def kmeans_codes(
     waves: Iterable[np.ndarray],
     num_codes: int,
 ) -> list[BaselineCodes]:
-    """Units by k-means, with seeds 0, 1 and so on; one pass over the sounds, (T,) each at 16 kHz.
+    """Codes by k-means, for seeds 0, 1, ... in one pass over the waveforms, (T,) each, 16 kHz.
 
     Args:
         name: of the baseline.
-        features: one for each seed; equal ones are computed once.
-        heard: training sounds that the centroids are fitted on.
-        sounds: what is encoded.
+        features: one feature extractor per seed; equal ones are computed once.
+        training_waves: waveforms that the centroids are fitted on.
+        waves: waveforms to encode.
         num_codes: K.
 
     Raises:
-        ValueError: the training sounds have fewer frames than codes.
+        ValueError: the training waveforms have fewer frames than codes.
     """
     frames: dict[Features, list[np.ndarray]] = {each: [] for each in features}
     for wave in training_waves:
@@ -62,18 +62,18 @@ def kmeans_codes(
             parts.append(each(wave))
     joined = {each: np.concatenate(parts) for each, parts in frames.items()}
     units = [KMeansQuantizer.fit(each, joined[each], num_codes, seed) for seed, each in enumerate(features)]
-    kind = np.min_scalar_type(num_codes - 1)  # all codes of a split are kept
+    dtype = np.min_scalar_type(num_codes - 1)  # small, because all codes of a split stay in memory
     made = [BaselineCodes(name, seed, []) for seed in range(len(units))]
     for wave in waves:
         found = {each: each(wave) for each in joined}
         for each, baseline in zip(units, made):
-            baseline.codes.append(each.nearest(found[each.features]).astype(kind))
+            baseline.codes.append(each.nearest(found[each.features]).astype(dtype))
     return made
 
 
-def mean_over_seeds(figures: Sequence[Mapping[str, float | int | None]]) -> dict[str, SeedStatistics]:
-    """Mean and standard deviation of each figure; a figure that is None for any seed is NaN."""
-    return {name: _spread([each[name] for each in figures]) for name in figures[0]}
+def mean_over_seeds(metrics: Sequence[Mapping[str, float | int | None]]) -> dict[str, SeedStatistics]:
+    """Mean and standard deviation of each metric; NaN for a metric that is None for any seed."""
+    return {name: _spread([each[name] for each in metrics]) for name in metrics[0]}
 
 
 def _spread(values: Sequence[float | int | None]) -> SeedStatistics:

@@ -1,7 +1,7 @@
-"""How far apart two alignments of the same sounds put their boundaries.
+"""Differences between the phone boundaries of two alignments of the same recordings.
 
-A dictionary's pronunciation is not always what was said, so the two label sequences are matched by edit
-distance first. A boundary is compared where the phones on both of its sides are the same in both alignments.
+A dictionary pronunciation is not always what was spoken, so the two phone sequences are first matched by edit
+distance. A boundary is compared if the phones on both of its sides agree in both alignments.
 """
 
 import math
@@ -12,33 +12,33 @@ import numpy as np
 
 from speechvq.alignment.intervals import Interval
 from speechvq.alignment.phones import SILENCE, is_silence
-from speechvq.metrics.bootstrap import NUM_RESAMPLES
+from speechvq.metrics.bootstrap import bootstrap_interval
 from speechvq.metrics.edit_distance import aligned_pairs
 
-NEAR = 0.020  # s
+TOLERANCE = 0.020  # seconds
 METRICS = (
-    ("mean_error", "mean error", "ms"),
-    ("median_error", "median error", "ms"),
-    ("within_20_ms", "within 20 ms", "%"),
-    ("bias", "bias, positive where late", "ms"),
-    ("coverage", "boundaries compared", "%"),
+    ("mean_error", "mean absolute error ↓", "ms"),
+    ("median_error", "median absolute error ↓", "ms"),
+    ("within_20_ms", "boundaries within 20 ms ↑", "%"),
+    ("bias", "mean signed error (positive: late)", "ms"),
+    ("coverage", "boundaries compared ↑", "%"),
 )  # name, label, unit
 
 
 class BoundaryErrors(NamedTuple):
-    """What one utterance tells."""
+    """Boundary errors of one utterance."""
 
-    errors: np.ndarray  # (boundaries compared,), s; positive where the alignment is late
-    uniform_errors: np.ndarray  # (boundaries compared,), s; of the same phones spread evenly over the sound
+    errors: np.ndarray  # (boundaries compared,), seconds; positive if the alignment is late
+    uniform_errors: np.ndarray  # (boundaries compared,), seconds, if all phones had equal duration
     total: int  # boundaries of the reference
 
 
 class BoundarySummary(NamedTuple):
-    """A figure over all boundaries compared, its interval of 95 %, and what evenly spread phones score."""
+    """One metric over all compared boundaries, with its 95 % interval and the baseline of equal durations."""
 
     name: str
-    label: str  # for people
-    unit: str  # "ms", or "%" for shares
+    label: str  # for tables
+    unit: str  # "ms", or "%" for fractions
     value: float
     low: float
     high: float
@@ -49,62 +49,67 @@ def boundary_errors(found: Sequence[Interval], reference: Sequence[Interval]) ->
     """Compare the alignment of one utterance with its reference.
 
     Args:
-        found: in order of time; silence has one name in both, see `is_silence`, and neighbours are joined.
+        found: in order of time; all labels of silence are equal, see `is_silence`, and adjacent ones merge.
         reference: likewise; its boundaries are those between two intervals.
     """
-    found, reference = _joined(found), _joined(reference)
+    found, reference = _merge_silences(found), _merge_silences(reference)
     pairs = aligned_pairs([each.phone for each in reference], [each.phone for each in found])
     same = {i: j for i, j in pairs if reference[i].phone == found[j].phone}
     inner = [(i, j) for i, j in same.items() if i and same.get(i - 1) == j - 1 and j]
     errors = [found[j].start - reference[i].start for i, j in inner]
-    spread = [_evenly(found, j) - reference[i].start for i, j in inner]
-    return BoundaryErrors(np.array(errors), np.array(spread), max(len(reference) - 1, 0))
+    uniform = [_uniform_start(found, j) - reference[i].start for i, j in inner]
+    return BoundaryErrors(np.array(errors), np.array(uniform), max(len(reference) - 1, 0))
 
 
 def summarize_boundaries(utterances: Sequence[BoundaryErrors], *, seed: int = 0) -> list[BoundarySummary]:
-    """Figures over all utterances, every boundary weighing the same; utterances are resampled.
+    """Metrics over all compared boundaries, which have equal weight; the bootstrap draws utterances.
 
     Raises:
         ValueError: no boundary could be compared.
     """
     if not any(len(each.errors) for each in utterances):
         raise ValueError("no boundary has the same phones on both sides in both alignments")
-    values = _figures(utterances)
-    evenly = _figures([each._replace(errors=each.uniform_errors) for each in utterances])[:-1]
-    draws = np.random.default_rng(seed).integers(len(utterances), size=(NUM_RESAMPLES, len(utterances)))
-    resampled = np.array([_figures([utterances[i] for i in draw]) for draw in draws])
-    low, high = np.nanpercentile(resampled, [2.5, 97.5], axis=0)
-    baselines = [*evenly, math.nan]  # the same phones, so as many can be compared
+    values = _metrics(utterances)
+    uniform = _metrics([each._replace(errors=each.uniform_errors) for each in utterances])[:-1]
+
+    def resampled(weights: np.ndarray) -> np.ndarray:
+        drawn = (np.repeat(np.arange(len(utterances)), each) for each in weights)
+        return np.array([_metrics([utterances[i] for i in indices]) for indices in drawn])
+
+    low, high = bootstrap_interval(resampled, len(utterances), seed=seed)
+    baselines = [*uniform, math.nan]  # coverage: the phones are the same, so as many can be compared
     return [
         BoundarySummary(*names, *map(float, numbers))
         for names, numbers in zip(METRICS, zip(values, low, high, baselines))
     ]
 
 
-def _figures(utterances: Sequence[BoundaryErrors]) -> np.ndarray:
-    """The figures, (5,), in the order of FIGURES; NaN but for the last where nothing can be compared."""
+def _metrics(utterances: Sequence[BoundaryErrors]) -> np.ndarray:
+    """Values in the order of METRICS, (5,); all but the coverage are NaN if nothing can be compared."""
     errors = np.concatenate([each.errors for each in utterances])
     coverage = len(errors) / max(sum(each.total for each in utterances), 1)
     if not len(errors):
         return np.array([np.nan] * (len(METRICS) - 1) + [coverage])
-    away = np.abs(errors)
-    near = np.mean(away <= NEAR + 1e-9)  # times are multiples of 100 ns
-    return np.array([1e3 * away.mean(), 1e3 * np.median(away), near, 1e3 * errors.mean(), coverage])
+    magnitude = np.abs(errors)
+    within = np.mean(magnitude <= TOLERANCE + 1e-9)  # times are multiples of 100 ns
+    return np.array(
+        [1e3 * magnitude.mean(), 1e3 * np.median(magnitude), within, 1e3 * errors.mean(), coverage]
+    )
 
 
-def _joined(intervals: Sequence[Interval]) -> list[Interval]:
-    """Silences under one name, and neighbouring ones as one."""
-    joined: list[Interval] = []
+def _merge_silences(intervals: Sequence[Interval]) -> list[Interval]:
+    """The same intervals with one label for silence, and with adjacent silences merged."""
+    merged: list[Interval] = []
     for each in intervals:
         phone = SILENCE if is_silence(each.phone) else each.phone
-        if joined and joined[-1].phone == phone == SILENCE:
-            joined[-1] = Interval(joined[-1].start, each.end, phone)
+        if merged and merged[-1].phone == phone == SILENCE:
+            merged[-1] = Interval(merged[-1].start, each.end, phone)
         else:
-            joined.append(Interval(each.start, each.end, phone))
-    return joined
+            merged.append(Interval(each.start, each.end, phone))
+    return merged
 
 
-def _evenly(intervals: Sequence[Interval], index: int) -> float:
-    """Where an interval would begin if all lasted as long, in seconds."""
+def _uniform_start(intervals: Sequence[Interval], index: int) -> float:
+    """Start of an interval in seconds if all intervals had equal duration."""
     first, last = intervals[0].start, intervals[-1].end
     return first + (last - first) * index / len(intervals)

@@ -1,50 +1,49 @@
-"""Are generated codes like real ones? Which codes, which pairs, for how long; beside real and uniform codes.
+"""Distances between generated and real codes: unigrams, bigrams and run lengths.
 
-A divergence between two samples is over zero even if both are of one source, the more so the smaller they
-are. So generated codes are compared with half of the real ones, and as many codes of the other half too.
+The divergence between two samples of one source is above zero, and it grows as the samples shrink.
+Generated codes are therefore compared with one half of the real codes, and equally many codes of the other
+half serve as the reference value.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-LONGEST_RUN = 100  # frames; longer runs count as this
+MAX_RUN = 100  # frames; longer runs count as this
 
 
 def jensen_shannon(one: np.ndarray, other: np.ndarray) -> float:
-    """Jensen-Shannon divergence in bits of two samples of whole numbers, by their frequencies (Lin 1991).
+    """Jensen-Shannon divergence of two samples of integers, in bits (Lin 1991).
 
     Args:
         one: (M,), integers.
         other: (M',), integers.
 
     Returns:
-        0 for equal frequencies to 1 for nothing in common.
+        Between 0, for equal frequencies, and 1, for disjoint samples.
 
     Raises:
         ValueError: either is empty.
     """
+    from scipy.spatial.distance import jensenshannon
+
     if not len(one) or not len(other):
         raise ValueError("nothing to compare: a sample is empty")
-    known, where = np.unique(np.concatenate([one, other]), return_inverse=True)
-    p = np.bincount(where[: len(one)], minlength=len(known)) / len(one)
-    q = np.bincount(where[len(one) :], minlength=len(known)) / len(other)
-    middle = (p + q) / 2
-    halves = (
-        (share * np.log2(share / middle, out=np.zeros_like(share), where=share > 0)).sum() for share in (p, q)
-    )
-    return float(max(sum(halves) / 2, 0.0))
+    values, index = np.unique(np.concatenate([one, other]), return_inverse=True)
+    p = np.bincount(index[: len(one)], minlength=len(values))
+    q = np.bincount(index[len(one) :], minlength=len(values))
+    return float(jensenshannon(p, q, base=2)) ** 2  # SciPy's distance is the root of the divergence
 
 
 def bigrams(strings: Sequence[np.ndarray], num_codes: int) -> np.ndarray:
-    """Neighbouring codes as one number each, first x K + second; never across strings: (M,), int64."""
+    """Pairs of consecutive codes as first x K + second, within each string: (M,), int64."""
     return _joined(
         [string[:-1].astype(np.int64) * num_codes + string[1:] for string in strings if len(string) > 1]
     )
 
 
 def run_lengths(strings: Sequence[np.ndarray]) -> np.ndarray:
-    """Frames for which a value stays, run by run: (R,), int64."""
+    """Length of every run of equal values, in frames: (R,), int64."""
     return _joined(
         [np.diff(np.append(np.flatnonzero(np.diff(s, prepend=-1)), len(s))) for s in strings if len(s)]
     )
@@ -53,22 +52,23 @@ def run_lengths(strings: Sequence[np.ndarray]) -> np.ndarray:
 def code_divergences(
     generated: Sequence[np.ndarray], real: Sequence[np.ndarray], num_codes: int, *, seed: int = 0
 ) -> dict[str, dict[str, float]]:
-    """Divergences, in bits, of generated, real and uniform codes from one half of the real ones.
+    """Jensen-Shannon divergences of generated, real and uniform codes from one half of the real codes.
 
     Args:
         generated: strings (N,), integers in [0, K).
-        real: held-out strings, two at least.
+        real: held-out strings, two or more.
         num_codes: K.
-        seed: of the halves and of the uniform codes.
+        seed: of the split into halves and of the uniform codes.
 
     Returns:
-        `generated`, `real` and `uniform` for each of `unigrams`, `bigrams` and `runs` (how long codes stay).
+        Divergences in bits by statistic (`unigrams`, `bigrams`, `runs`) and sample (`generated`, `real`,
+        `uniform`).
 
     Raises:
         ValueError: fewer than two real strings, or no codes.
     """
     if len(real) < 2:
-        raise ValueError("two real strings are needed, to compare real codes with real codes")
+        raise ValueError("fewer than two real strings; one half of the real codes is compared with the other")
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(real))
     one, other = [real[i] for i in order[::2]], [real[i] for i in order[1::2]]
@@ -78,7 +78,7 @@ def code_divergences(
     views = {
         "unigrams": _joined,
         "bigrams": lambda strings: bigrams(strings, num_codes),
-        "runs": lambda strings: np.minimum(run_lengths(strings), LONGEST_RUN),
+        "runs": lambda strings: np.minimum(run_lengths(strings), MAX_RUN),
     }
     return {
         name: {who: jensen_shannon(view(strings), view(one)) for who, strings in samples.items()}
@@ -87,7 +87,7 @@ def code_divergences(
 
 
 def _beginnings(strings: Sequence[np.ndarray], size: int) -> list[np.ndarray]:
-    """The first codes of every string, about `size` together: all voices, and as generated ones begin."""
+    """The first codes of every string, about `size` in total, so that all speakers are represented."""
     each = -(-size // max(len(strings), 1))
     return [string[:each] for string in strings]
 
@@ -99,15 +99,15 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
 def most_likely_phones(
     codes: Sequence[np.ndarray], phones: Sequence[Sequence[str | None]], num_codes: int
 ) -> list[str]:
-    """The likeliest phone of each code, as the paper maps them (van den Oord et al. 2017, section 4.3).
+    """The most frequent phone of each code (van den Oord et al. 2017, section 4.3).
 
     Args:
         codes: strings (N,) of real speech.
-        phones: for each frame of each string its phone, or None.
+        phones: phone of every frame of each string, or None.
         num_codes: K.
 
     Returns:
-        K names; a code that was not seen takes the most frequent phone.
+        K names; a code without frames gets the most frequent phone.
 
     Raises:
         ValueError: no frame has a phone.

@@ -1,7 +1,8 @@
-"""How a codebook is used: codes in use, perplexity, bit rates, and for how long a code stays.
+"""Codebook usage: active codes, perplexity, bit rates and code durations.
 
-A run is the same code on neighbouring frames. Collapsing runs to one code each is how units are handed to
-language models (Lakhotia et al. 2021), so their rate and bits stand beside those of the frames.
+A run is a sequence of frames with the same code. Language models on units are trained on deduplicated codes,
+one code per run (Lakhotia et al. 2021), so the rate and bit rate of the runs are reported beside those of the
+frames.
 """
 
 import math
@@ -10,20 +11,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.metrics.bootstrap import NUM_RESAMPLES, UtteranceTables, centered_interval
+from speechvq.metrics.bootstrap import centered_interval
 from speechvq.metrics.units import contingency
+from speechvq.metrics.units.utterance_tables import TABLE_RESAMPLES, UtteranceTables
 
-_GOES_ON, _BEGINS = 0, 1  # rows of the tables: the frame repeats the code before it, or begins a run
-_BOTH = np.array([0, 1])
+_RUN_STARTS = 1  # row of the tables; row 0 counts frames that repeat the previous code
+_BOTH_ROWS = np.array([0, 1])
 
 
 class CodebookScore(NamedTuple):
-    """Figures of a codebook's use, over a whole set and not over a batch."""
+    """Codebook usage over a whole data set."""
 
     metrics: dict[str, float | int | None]
-    intervals: dict[str, tuple[float, float] | None]  # of 95 %, by the bootstrap over utterances
+    intervals: dict[str, tuple[float, float] | None]  # 95 %, bootstrap over utterances
     counts: np.ndarray  # (K,), frames of each code
-    run_lengths: np.ndarray  # (L + 1,), how many runs are of 0, 1, 2 ... L frames
+    run_lengths: np.ndarray  # (L + 1,), number of runs of 0, 1, 2 ... L frames
 
 
 def score_codebook(
@@ -32,69 +34,76 @@ def score_codebook(
     frame_rate_hz: float,
     *,
     seed: int = 0,
-    num_resamples: int = NUM_RESAMPLES,
+    num_resamples: int = TABLE_RESAMPLES,
 ) -> CodebookScore:
-    """Measure how codes are used; memory does not grow with the number of frames.
+    """Measure codebook usage; memory does not grow with the number of frames.
 
-    Figures: `utterances`, `frames`, `num_codes`, `active_codes` and their share of K, `most_frequent_code_fraction` of the
-    most frequent code; `perplexity`, 2 to the entropy; `bitrate_entropy` and `bitrate_max` in bit/s, the rate
-    times that entropy and times log2 K; `mean_code_duration_ms`, the mean duration of a run, with `median_code_duration_ms` and `longest_code_duration_ms`,
-    and `shuffled_mean_code_duration_ms`, what it is when frames are in random order; `deduplicated_rate_hz`, runs a second,
-    `shuffled_deduplicated_rate_hz`, and `deduplicated_bitrate`, that rate times the entropy of the runs' codes.
+    Metrics, with `shuffled_` for the same codes in random order:
+
+    - `utterances`, `frames`, `num_codes`: counts.
+    - `active_codes`, `active_code_fraction`: codes that occur, as a count and as a fraction of K.
+    - `most_frequent_code_fraction`: frames of the most frequent code.
+    - `perplexity`: 2 to the entropy in bits.
+    - `bitrate_entropy`, `bitrate_max`: frame rate times entropy and times log2 K, bit/s.
+    - `mean_code_duration_ms`, `median_code_duration_ms`, `longest_code_duration_ms`: durations of runs.
+    - `deduplicated_rate_hz`, `deduplicated_bitrate`: runs per second, and this rate times the entropy of the
+      runs' codes, bit/s.
 
     Args:
-        utterances: (N,) each, integers in [0, K); taken one by one.
+        utterances: (N,) each, integers in [0, K); read one by one.
         num_codes: K.
-        frame_rate_hz: codes a second.
+        frame_rate_hz: codes per second.
         seed: of the bootstrap.
-        resamplings: of the bootstrap.
+        num_resamples: of the bootstrap.
 
     Raises:
-        ValueError: there are no frames at all.
+        ValueError: there are no frames.
     """
     tables, lengths, count = UtteranceTables(num_codes), np.zeros(1, np.int64), 0
     for codes in utterances:
-        begins = np.diff(codes, prepend=-1) != 0
-        tables.add(begins.astype(int), codes)
-        lengths = _added(lengths, np.bincount(np.diff(np.append(np.flatnonzero(begins), len(codes)))))
+        starts = np.diff(codes, prepend=-1) != 0
+        tables.add(starts.astype(int), codes)
+        lengths = _add_histograms(
+            lengths, np.bincount(np.diff(np.append(np.flatnonzero(starts), len(codes))))
+        )
         count += 1
     if not lengths.any():
         raise ValueError("no codes; every utterance is empty")
-    table = tables.table(_BOTH)[0]
-    measured = {name: float(value) for name, value in _measured(table, frame_rate_hz).items()}
-    draws = tables.resample(_BOTH, num_resamples=num_resamples, seed=seed)
-    drawn = [_measured(each[0], frame_rate_hz) for each in draws]
+    table = tables.table(_BOTH_ROWS)[0]
+    estimates = {name: float(value) for name, value in _resampled_metrics(table, frame_rate_hz).items()}
+    draws = tables.resample(_BOTH_ROWS, num_resamples=num_resamples, seed=seed)
+    drawn = [_resampled_metrics(each[0], frame_rate_hz) for each in draws]
     intervals = {
         name: centered_interval([each[name] for each in drawn], value, (0.0, math.inf))
-        for name, value in measured.items()
+        for name, value in estimates.items()
     }
     counts = table.sum(axis=0)
-    figures = _figures(counts, lengths, measured, count, frame_rate_hz)
-    return CodebookScore(figures, intervals, counts, lengths)
+    metrics = _all_metrics(counts, lengths, estimates, count, frame_rate_hz)
+    return CodebookScore(metrics, intervals, counts, lengths)
 
 
-def _measured(tables: np.ndarray, frame_rate: float) -> dict[str, np.ndarray]:
-    """The figures that get an interval, from tables (..., 2, K) of repeated and of new codes; (...) each."""
+def _resampled_metrics(tables: np.ndarray, frame_rate: float) -> dict[str, np.ndarray]:
+    """Metrics that get an interval, (...) each, from tables (..., 2, K) of repeated codes and run starts."""
     entropy = contingency.code_entropy(tables)
     frames = np.maximum(tables.sum(axis=(-2, -1)), 1)
-    runs = np.maximum(tables[..., _BEGINS, :].sum(axis=-1), 1)
-    collapsed = contingency.code_entropy(tables[..., _BEGINS:, :])
+    runs = np.maximum(tables[..., _RUN_STARTS, :].sum(axis=-1), 1)
+    run_entropy = contingency.code_entropy(tables[..., _RUN_STARTS:, :])
     return {
         "most_frequent_code_fraction": tables.sum(axis=-2).max(axis=-1) / frames,
         "perplexity": 2**entropy,
         "bitrate_entropy": frame_rate * entropy,
         "mean_code_duration_ms": 1000 / frame_rate * frames / runs,
         "deduplicated_rate_hz": frame_rate * runs / frames,
-        "deduplicated_bitrate": frame_rate * runs / frames * collapsed,
+        "deduplicated_bitrate": frame_rate * runs / frames * run_entropy,
     }
 
 
-def _figures(
-    counts: np.ndarray, lengths: np.ndarray, measured: dict[str, float], utterances: int, frame_rate: float
+def _all_metrics(
+    counts: np.ndarray, lengths: np.ndarray, estimates: dict[str, float], utterances: int, frame_rate: float
 ) -> dict[str, float | int | None]:
-    """Every figure, in the order in which it is read."""
+    """All metrics, in the order of the tables."""
     frames, active = int(counts.sum()), int(np.count_nonzero(counts))
-    changes = 1 - float(((counts / frames) ** 2).sum())  # how often neighbours differ in random order
+    changes = 1 - float(((counts / frames) ** 2).sum())  # probability that neighbors differ in random order
     median = int(np.searchsorted(np.cumsum(lengths), lengths.sum() / 2))
     return {
         "utterances": utterances,
@@ -102,21 +111,21 @@ def _figures(
         "num_codes": len(counts),
         "active_codes": active,
         "active_code_fraction": active / len(counts),
-        "most_frequent_code_fraction": measured["most_frequent_code_fraction"],
-        "perplexity": measured["perplexity"],
-        "bitrate_entropy": measured["bitrate_entropy"],
+        "most_frequent_code_fraction": estimates["most_frequent_code_fraction"],
+        "perplexity": estimates["perplexity"],
+        "bitrate_entropy": estimates["bitrate_entropy"],
         "bitrate_max": frame_rate * math.log2(len(counts)),
-        "mean_code_duration_ms": measured["mean_code_duration_ms"],
+        "mean_code_duration_ms": estimates["mean_code_duration_ms"],
         "median_code_duration_ms": 1000 / frame_rate * median,
         "longest_code_duration_ms": 1000 / frame_rate * (len(lengths) - 1),
         "shuffled_mean_code_duration_ms": 1000 / frame_rate / changes if changes > 0 else None,
-        "deduplicated_rate_hz": measured["deduplicated_rate_hz"],
+        "deduplicated_rate_hz": estimates["deduplicated_rate_hz"],
         "shuffled_deduplicated_rate_hz": frame_rate * changes,
-        "deduplicated_bitrate": measured["deduplicated_bitrate"],
+        "deduplicated_bitrate": estimates["deduplicated_bitrate"],
     }
 
 
-def _added(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Sum of two histograms, the shorter one padded with zeros."""
+def _add_histograms(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Sum of two histograms; the shorter one is padded with zeros."""
     size = max(len(a), len(b))
     return np.pad(a, (0, size - len(a))) + np.pad(b, (0, size - len(b)))

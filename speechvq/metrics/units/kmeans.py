@@ -1,6 +1,7 @@
-"""Units by k-means: the nearest of K centroids to a frame of any features.
+"""Discrete units by k-means: each feature frame gets the index of its nearest centroid.
 
-The baseline that learnt units must beat; HuBERT (Hsu et al. 2021, section II-A) begins with k-means on MFCC.
+This is the baseline of learned units. The first units of HuBERT (Hsu et al. 2021, section II-A) are k-means
+clusters of MFCC.
 """
 
 from collections.abc import Callable
@@ -8,28 +9,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BATCH = 4096  # frames a step of mini-batch k-means
-STARTS = 3  # draws of the first centroids, of which the best is kept
+BATCH_SIZE = 4096  # frames per step of mini-batch k-means
+NUM_INITS = 3  # random initializations; the best one is kept
 
-Features = Callable[[np.ndarray], np.ndarray]  # sound (T,) at 16 kHz to frames (N, C), float32
+Features = Callable[[np.ndarray], np.ndarray]  # waveform (T,), 16 kHz, to frames (N, C), float32
 
 
 @dataclass(frozen=True)
 class KMeansQuantizer:
-    """A way from sound to codes: the features of each frame, and the nearest centroid."""
+    """Encodes waveforms as codes: the nearest centroid of each feature frame."""
 
     features: Features
     centroids: np.ndarray  # (K, C), float32
 
     @classmethod
     def fit(cls, features: Features, frames: np.ndarray, num_codes: int, seed: int) -> "KMeansQuantizer":
-        """Learn the centroids by mini-batch k-means (Sculley 2010); equal arguments give equal units.
+        """Fit centroids by mini-batch k-means (Sculley 2010); equal arguments give equal centroids.
 
         Args:
-            features: what made the frames, and will make those to encode.
-            frames: (M, C), float32, of training sound only.
+            features: the feature extractor that computed `frames`; `encode` uses it.
+            frames: (M, C), float32, of training recordings only.
             num_codes: K.
-            seed: of the first centroids and of the batches.
+            seed: of the initialization and of the batches.
 
         Raises:
             ValueError: fewer frames than codes, or no codes.
@@ -38,10 +39,10 @@ class KMeansQuantizer:
 
         if not 1 <= num_codes <= len(frames):
             raise ValueError(
-                f"{len(frames)} training frames for {num_codes} codes; give more sound or fewer codes"
+                f"{len(frames)} training frames for {num_codes} codes; give more audio or fewer codes"
             )
-        batch = max(BATCH, 2 * num_codes)
-        model = MiniBatchKMeans(num_codes, batch_size=batch, n_init=STARTS, random_state=seed)
+        batch = max(BATCH_SIZE, 2 * num_codes)
+        model = MiniBatchKMeans(num_codes, batch_size=batch, n_init=NUM_INITS, random_state=seed)
         return cls(features, model.fit(frames).cluster_centers_.astype(np.float32))
 
     def nearest(self, frames: np.ndarray) -> np.ndarray:
@@ -53,5 +54,5 @@ class KMeansQuantizer:
         return nearest_code(torch.from_numpy(frames), torch.from_numpy(self.centroids)).numpy()
 
     def encode(self, wave: np.ndarray) -> np.ndarray:
-        """Codes of a sound: (T,), 16 kHz, to (N,) int64."""
+        """Codes of a waveform: (T,), 16 kHz, to (N,) int64."""
         return self.nearest(self.features(wave))

@@ -1,10 +1,10 @@
-"""Are the codes phonemes? Purity, PNMI and bit rate of anybody's units against phone alignments.
+"""Purity, PNMI and bit rate of discrete units against phone alignments.
 
-Phone purity and PNMI are those of HuBERT (Hsu et al. 2021); phone purity is the mapping accuracy of van den
-Oord et al. 2017, section 4.3, where every code stands for its likeliest phone. A frame has the phone at its
-centre; frames without one are dropped and counted. There are two protocols, because up to 40 % of a corpus is
-silence and the paper does not say what became of it: `all` frames, and `edges_trimmed`, which leaves out the
-silence that begins and ends an utterance.
+Phone purity and PNMI are those of HuBERT (Hsu et al. 2021). Phone purity is also the mapping accuracy of
+van den Oord et al. (2017, section 4.3), where every code stands for its most frequent phone. A frame has
+the phone at its center; frames without a phone are dropped and counted. Up to 40 % of a corpus is silence,
+and the paper does not state how silence is treated, so there are two protocols: `all` frames, and
+`edges_trimmed`, without the silence at the start and end of each utterance.
 """
 
 import math
@@ -15,28 +15,29 @@ import numpy as np
 
 from speechvq.alignment.intervals import Interval, intervals_at_frames
 from speechvq.alignment.phones import is_silence
-from speechvq.metrics.bootstrap import NUM_RESAMPLES, UtteranceTables, centered_interval
+from speechvq.metrics.bootstrap import centered_interval
 from speechvq.metrics.units import contingency
+from speechvq.metrics.units.utterance_tables import TABLE_RESAMPLES, UtteranceTables
 
 PROTOCOLS = ("all", "edges_trimmed")
-MOST_CELLS = 100_000_000  # of a table of phones by codes; words in place of phones make more
+MAX_CELLS = 100_000_000  # of a table of phones by codes; more labels than this are words, not phones
 
 Number = float | int | None
 
 
 class LabeledCodes(NamedTuple):
-    """The codes of an utterance and the phones that were spoken."""
+    """Codes of an utterance and its phone alignment."""
 
     codes: np.ndarray  # (N,), integers in [0, K)
-    intervals: Sequence[Interval]  # in order of time, not overlapping
-    speaker: str = ""  # "" where it is not known
+    intervals: Sequence[Interval]  # in order of time, without overlap
+    speaker: str = ""  # "" if unknown
 
 
 class PurityScore(NamedTuple):
-    """What one protocol gives."""
+    """Metrics of one protocol."""
 
-    metrics: dict[str, Number]  # None where a figure has no meaning, for example without speakers
-    intervals: dict[str, tuple[float, float] | None]  # of 95 %, by the bootstrap over utterances
+    metrics: dict[str, Number]  # None where a metric is undefined, for example without speakers
+    intervals: dict[str, tuple[float, float] | None]  # 95 %, bootstrap over utterances
     phones: tuple[str, ...]  # P names, sorted
     table: np.ndarray  # (P, K), frames of each phone and code
 
@@ -47,135 +48,65 @@ def score_purity(
     frame_rate_hz: float,
     *,
     seed: int = 0,
-    num_resamples: int = NUM_RESAMPLES,
+    num_resamples: int = TABLE_RESAMPLES,
 ) -> dict[str, PurityScore]:
-    """Score units against phones, by both protocols; memory does not grow with the number of frames.
+    """Score codes against phones by both protocols; memory does not grow with the number of frames.
 
-    Figures: `frames` scored and `dropped_frames` (together every frame given: those without a phone are
-    dropped, and by `edges_trimmed` the silence at the edges too); `num_phones` and `active_codes` that occur;
-    `majority_prior`, the share of the most frequent phone; `phone_purity`, `cluster_purity` and `pnmi`, as
-    `contingency` defines them; `phone_purity_heldout`, the map fitted on every second speaker by name and
-    scored on the others, and the other way round, all frames together, None for fewer than two speakers;
-    `shuffled_phone_purity` and `shuffled_pnmi`, the same after a permutation of all frames' codes;
-    `perplexity`, 2 to the entropy of the codes; `bitrate_entropy` and `bitrate_max` in bit/s, the frame rate
-    times that entropy and times log2 K.
+    Metrics:
+
+    - `frames`, `dropped_frames`: scored frames, and frames without a phone or, for `edges_trimmed`, in the
+      silence at the edges.
+    - `num_phones`, `active_codes`: phones and codes that occur.
+    - `majority_prior`: fraction of the most frequent phone.
+    - `phone_purity`, `cluster_purity`, `pnmi`: see `contingency`.
+    - `phone_purity_heldout`: the map from codes to phones is fitted on every second speaker by name and
+    scored
+      on the others, and vice versa; None for fewer than two speakers.
+    - `shuffled_phone_purity`, `shuffled_pnmi`: the same with the codes of all frames in random order.
+    - `perplexity`: 2 to the entropy of the codes in bits.
+    - `bitrate_entropy`, `bitrate_max`: frame rate times entropy and times log2 K, bit/s.
 
     Args:
-        utterances: taken one by one.
+        utterances: read one by one.
         num_codes: K.
-        frame_rate_hz: frames a second; frame i has its centre at (i + 0.5) / frame_rate_hz seconds.
-        seed: of the permutation and of the bootstrap.
-        resamplings: of the bootstrap.
+        frame_rate_hz: frames per second; frame i has its center at (i + 0.5) / frame_rate_hz seconds.
+        seed: of the random order and of the bootstrap.
+        num_resamples: of the bootstrap.
 
     Returns:
-        A score for each of PROTOCOLS. What has no meaning is None: of a protocol that no frame is left to,
-        all but the counts.
+        A score for each of PROTOCOLS. All metrics but the counts are None for a protocol without frames.
 
     Raises:
-        ValueError: codes are not (N,) integers in [0, K), or labels and codes are too many for a table.
+        ValueError: codes are not (N,) integers in [0, K), or the table of labels by codes is too large.
     """
-    counts = [_Counts(num_codes) for _ in PROTOCOLS]
+    counts = [_ProtocolCounts(num_codes) for _ in PROTOCOLS]
     names: dict[str, int] = {}
     for utterance in utterances:
-        codes = _checked(utterance.codes, num_codes)
+        codes = check_codes(utterance.codes, num_codes)
         at_frames = intervals_at_frames(utterance.intervals, len(codes), frame_rate_hz)
         ids = np.array([names.setdefault(each.phone, len(names)) for each in utterance.intervals], np.int64)
-        if len(names) * num_codes > MOST_CELLS:
-            raise ValueError(f"{len(names)} different labels: these are no phones; choose the tier of phones")
-        first, last = _spoken(utterance.intervals)
-        inside = at_frames >= 0
-        for each, kept in zip(counts, (inside, inside & (at_frames >= first) & (at_frames < last))):
+        if len(names) * num_codes > MAX_CELLS:
+            raise ValueError(f"{len(names)} different labels; these are not phones, choose the phone tier")
+        first, last = _speech_span(utterance.intervals)
+        has_phone = at_frames >= 0
+        for each, kept in zip(counts, (has_phone, has_phone & (at_frames >= first) & (at_frames < last))):
             each.add(ids[at_frames[kept]], codes[kept], utterance.speaker, dropped=int(np.sum(~kept)))
-    scores = (each.score(names, frame_rate_hz, seed=seed, resamplings=num_resamples) for each in counts)
+    scores = (each.score(names, frame_rate_hz, seed=seed, num_resamples=num_resamples) for each in counts)
     return dict(zip(PROTOCOLS, scores))
 
 
 def speaker_halves(speakers: Iterable[str]) -> dict[str, int]:
-    """Every second speaker by name to half 0, the others to half 1; the unknown speaker "" to 2."""
+    """0 for every second speaker by name, 1 for the other speakers, and 2 for the unknown speaker."""
     known = sorted(set(speakers) - {""})
     return {"": 2} | {speaker: i % 2 for i, speaker in enumerate(known)}
 
 
-class _Counts:
-    """What one protocol counts, and the score that it comes to."""
+def check_codes(codes: np.ndarray, num_codes: int) -> np.ndarray:
+    """Codes as (N,) int64.
 
-    def __init__(self, num_codes: int) -> None:
-        self.tables, self.dropped = UtteranceTables(num_codes), 0
-
-    def add(self, phones: np.ndarray, codes: np.ndarray, speaker: str, *, dropped: int) -> None:
-        """Count the frames that are kept, (M,) each, and how many are not."""
-        self.tables.add(phones, codes, group=speaker)
-        self.dropped += dropped
-
-    def score(self, names: dict[str, int], frame_rate: float, *, seed: int, resamplings: int) -> PurityScore:
-        """The score of all that was counted; `names` are the numbers of the phones."""
-        phones = sorted(names)
-        order = np.argsort([names[phone] for phone in phones])
-        half = speaker_halves(self.tables.groups).__getitem__
-        tables = self.tables.table(order, half, num_parts=3)
-        measured = _measured(tables, frame_rate)
-        draws = self.tables.resample(order, half, num_parts=3, num_resamples=resamplings, seed=seed)
-        drawn = [_measured(each, frame_rate) for each in draws] if tables.any() else []
-        most = frame_rate * math.log2(self.tables.num_codes)
-        bounds = {"perplexity": (1.0, float(self.tables.num_codes)), "bitrate_entropy": (0.0, most)}
-        intervals = {
-            name: centered_interval([each[name] for each in drawn], value, bounds.get(name, (0.0, 1.0)))
-            for name, value in measured.items()
-        }
-        table = tables.sum(axis=0)
-        spoken = table.any(axis=1)
-        return PurityScore(
-            _figures(table, measured, dropped=self.dropped, most=most, seed=seed),
-            intervals,
-            tuple(phone for phone, occurs in zip(phones, spoken) if occurs),
-            table[spoken],
-        )
-
-
-def _measured(tables: np.ndarray, frame_rate: float) -> dict[str, np.ndarray]:
-    """The figures that get an interval, from tables by half of the speakers, (3, ..., P, K); (...) each."""
-    together = tables.sum(axis=0)
-    entropy = contingency.code_entropy(together)
-    return {
-        "majority_prior": contingency.majority_prior(together),
-        "phone_purity": contingency.label_purity(together),
-        "phone_purity_heldout": contingency.held_out_purity(tables[0], tables[1]),
-        "cluster_purity": contingency.cluster_purity(together),
-        "pnmi": contingency.pnmi(together),
-        "perplexity": 2**entropy,
-        "bitrate_entropy": frame_rate * entropy,
-    }
-
-
-def _figures(
-    table: np.ndarray, measured: dict[str, np.ndarray], *, dropped: int, most: float, seed: int
-) -> dict[str, Number]:
-    """Every figure, in the order in which it is read; NaN becomes None."""
-    shares = {name: _known(value) for name, value in measured.items()}
-    mixed = contingency.shuffled(table, seed=seed)
-    return {
-        "frames": int(table.sum()),
-        "dropped_frames": dropped,
-        "num_phones": int(table.any(axis=1).sum()),
-        "majority_prior": shares["majority_prior"],
-        "phone_purity": shares["phone_purity"],
-        "phone_purity_heldout": shares["phone_purity_heldout"],
-        "cluster_purity": shares["cluster_purity"],
-        "pnmi": shares["pnmi"],
-        "shuffled_phone_purity": _known(contingency.label_purity(mixed)),
-        "shuffled_pnmi": _known(contingency.pnmi(mixed)),
-        "active_codes": int(contingency.active_codes(table)),
-        "perplexity": shares["perplexity"],
-        "bitrate_entropy": shares["bitrate_entropy"],
-        "bitrate_max": most,
-    }
-
-
-def _known(value: np.ndarray) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _checked(codes: np.ndarray, num_codes: int) -> np.ndarray:
+    Raises:
+        ValueError: they are not (N,) integers in [0, num_codes).
+    """
     codes = np.asarray(codes)
     if codes.ndim != 1 or codes.dtype.kind not in "iu":
         raise ValueError(f"codes of shape {codes.shape} and {codes.dtype}; expected (N,) integers")
@@ -184,7 +115,90 @@ def _checked(codes: np.ndarray, num_codes: int) -> np.ndarray:
     return codes.astype(np.int64)
 
 
-def _spoken(intervals: Sequence[Interval]) -> tuple[int, int]:
-    """Indices of the first interval that is not silent and of the first of the silence at the end."""
-    loud = [i for i, each in enumerate(intervals) if not is_silence(each.phone)]
-    return (loud[0], loud[-1] + 1) if loud else (0, 0)
+class _ProtocolCounts:
+    """Counts of phones by codes under one protocol."""
+
+    def __init__(self, num_codes: int) -> None:
+        self.tables, self.dropped = UtteranceTables(num_codes), 0
+
+    def add(self, phones: np.ndarray, codes: np.ndarray, speaker: str, *, dropped: int) -> None:
+        """Count the kept frames of an utterance, (M,) each, and the number of dropped frames."""
+        self.tables.add(phones, codes, group=speaker)
+        self.dropped += dropped
+
+    def score(
+        self, names: dict[str, int], frame_rate: float, *, seed: int, num_resamples: int
+    ) -> PurityScore:
+        """The score of all counted frames; `names` holds the index of each phone."""
+        phones = sorted(names)
+        order = np.argsort([names[phone] for phone in phones])
+        half = speaker_halves(self.tables.groups).__getitem__
+        tables = self.tables.table(order, half, num_parts=3)
+        estimates = _resampled_metrics(tables, frame_rate)
+        draws = self.tables.resample(order, half, num_parts=3, num_resamples=num_resamples, seed=seed)
+        drawn = [_resampled_metrics(each, frame_rate) for each in draws] if tables.any() else []
+        bitrate_max = frame_rate * math.log2(self.tables.num_codes)
+        bounds = {"perplexity": (1.0, float(self.tables.num_codes)), "bitrate_entropy": (0.0, bitrate_max)}
+        intervals = {
+            name: centered_interval(
+                [each[name] for each in drawn], float(value), bounds.get(name, (0.0, 1.0))
+            )
+            for name, value in estimates.items()
+        }
+        table = tables.sum(axis=0)
+        occurs = table.any(axis=1)
+        return PurityScore(
+            _all_metrics(table, estimates, dropped=self.dropped, bitrate_max=bitrate_max, seed=seed),
+            intervals,
+            tuple(phone for phone, kept in zip(phones, occurs) if kept),
+            table[occurs],
+        )
+
+
+def _resampled_metrics(tables: np.ndarray, frame_rate: float) -> dict[str, np.ndarray]:
+    """Metrics that get an interval, (...) each, from tables (3, ..., P, K) by half of the speakers."""
+    total = tables.sum(axis=0)
+    entropy = contingency.code_entropy(total)
+    return {
+        "majority_prior": contingency.majority_prior(total),
+        "phone_purity": contingency.label_purity(total),
+        "phone_purity_heldout": contingency.held_out_purity(tables[0], tables[1]),
+        "cluster_purity": contingency.cluster_purity(total),
+        "pnmi": contingency.pnmi(total),
+        "perplexity": 2**entropy,
+        "bitrate_entropy": frame_rate * entropy,
+    }
+
+
+def _all_metrics(
+    table: np.ndarray, estimates: dict[str, np.ndarray], *, dropped: int, bitrate_max: float, seed: int
+) -> dict[str, Number]:
+    """All metrics, in the order of the tables; NaN becomes None."""
+    values = {name: _finite(value) for name, value in estimates.items()}
+    shuffled = contingency.shuffled(table, seed=seed)
+    return {
+        "frames": int(table.sum()),
+        "dropped_frames": dropped,
+        "num_phones": int(table.any(axis=1).sum()),
+        "majority_prior": values["majority_prior"],
+        "phone_purity": values["phone_purity"],
+        "phone_purity_heldout": values["phone_purity_heldout"],
+        "cluster_purity": values["cluster_purity"],
+        "pnmi": values["pnmi"],
+        "shuffled_phone_purity": _finite(contingency.label_purity(shuffled)),
+        "shuffled_pnmi": _finite(contingency.pnmi(shuffled)),
+        "active_codes": int(contingency.active_codes(table)),
+        "perplexity": values["perplexity"],
+        "bitrate_entropy": values["bitrate_entropy"],
+        "bitrate_max": bitrate_max,
+    }
+
+
+def _finite(value: np.ndarray) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _speech_span(intervals: Sequence[Interval]) -> tuple[int, int]:
+    """Index of the first interval that is not silence, and of the first interval of the final silence."""
+    speech = [i for i, each in enumerate(intervals) if not is_silence(each.phone)]
+    return (speech[0], speech[-1] + 1) if speech else (0, 0)

@@ -1,4 +1,4 @@
-"""The real path with a stand-in network: letters out of scores, and one clear error without a network."""
+"""Speech recognition with a stub network: CTC decoding, and one clear error without a download."""
 
 from urllib.error import URLError
 
@@ -13,37 +13,37 @@ from speechvq.judges.speech_recognition import SpeechRecognizer
 LETTERS = ("-", "|", "A", "B")
 
 
-class Network(torch.nn.Module):
-    """Says "ab ba" to every sound, with repeats and blanks as CTC has them; notes what it was given."""
+class StubNetwork(torch.nn.Module):
+    """Returns CTC logits of "ab ba" with repeats and blanks, and records the shapes of its inputs."""
 
-    heard: list[torch.Size] = []
+    shapes: list[torch.Size] = []
 
     def forward(self, waves: torch.Tensor) -> tuple[torch.Tensor, None]:
         assert not self.training and waves.dtype == torch.float32
-        self.heard.append(waves.shape)
+        self.shapes.append(waves.shape)
         best = torch.tensor([LETTERS.index(letter) for letter in "--AA-BB||B-AA|"])
         return torch.nn.functional.one_hot(best, len(LETTERS)).float()[None], None
 
 
 class Bundle:
-    """A stand-in for one of torchaudio.pipelines."""
+    """A stub for a bundle of torchaudio.pipelines."""
 
     sample_rate = 16_000
 
     def get_model(self) -> torch.nn.Module:
-        return Network()
+        return StubNetwork()
 
     def get_labels(self) -> tuple[str, ...]:
         return LETTERS
 
 
-def test_letters_become_words() -> None:
-    recogniser = SpeechRecognizer(Bundle())
-    assert recogniser.transcribe(np.zeros(16_000)) == "ab ba" == recogniser.transcribe(np.zeros(0))
-    assert Network.heard == [(1, 16_000), (1, 400)]
+def test_greedy_ctc_decoding() -> None:
+    recognizer = SpeechRecognizer(Bundle())
+    assert recognizer.transcribe(np.zeros(16_000)) == "ab ba" == recognizer.transcribe(np.zeros(0))
+    assert StubNetwork.shapes == [(1, 16_000), (1, 400)]
 
 
-def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_download(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise URLError("no route to host")
 
@@ -51,11 +51,11 @@ def test_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle, "get_model", fail)
     monkeypatch.setattr(type(WAV2VEC2_ASR_BASE_960H), "get_model", fail)
     for each in (bundle, None):
-        with pytest.raises(UserError, match="cannot be downloaded .*no route to host.*--wer needs"):
+        with pytest.raises(UserError, match="cannot be downloaded .*no route to host.*leave out --wer"):
             SpeechRecognizer(each)
 
 
-def test_another_rate_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_sample_rates_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Bundle, "sample_rate", 8_000)
     with pytest.raises(ValueError, match="8000 Hz"):
         SpeechRecognizer(Bundle())

@@ -1,85 +1,49 @@
-"""Sparse tables equal dense ones however often they are joined; intervals cover the truth."""
+"""Bootstrap and Wilson intervals: known values, coverage of the true value, and fixed seeds."""
+
+import math
 
 import numpy as np
 import pytest
 
-from speechvq.metrics.bootstrap import UtteranceTables, centered_interval
-from speechvq.metrics.units.contingency import label_purity
-
-CODES = 5
-ORDER = np.array([2, 0, 1])  # rows of labels 0, 1 and 2
-
-
-def utterances(count: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray, str]]:
-    rng = np.random.default_rng(seed)
-    lengths = rng.integers(0, 40, size=count)
-    return [
-        (rng.integers(3, size=n), rng.integers(CODES, size=n), f"speaker {i % 3}")
-        for i, n in enumerate(lengths)
-    ]
+from speechvq.metrics.bootstrap import (
+    bootstrap_interval,
+    centered_interval,
+    draw_weights,
+    mean_with_interval,
+    wilson_interval,
+)
 
 
-def counted(each: list[tuple[np.ndarray, np.ndarray, str]], capacity: int = 10**6) -> UtteranceTables:
-    tables = UtteranceTables(CODES, capacity=capacity)
-    for labels, codes, group in each:
-        tables.add(labels, codes, group=group)
-    return tables
+def test_weights_are_draws_with_replacement_and_do_not_depend_on_chunks() -> None:
+    weights = np.concatenate(list(draw_weights(5, 1000, seed=1)))
+    assert weights.shape == (1000, 5) and (weights.sum(axis=1) == 5).all()
+    assert weights.mean(axis=0) == pytest.approx([1] * 5, abs=0.1)
+    chunks = list(draw_weights(5, 1000, seed=1, chunk_size=300))
+    assert [len(chunk) for chunk in chunks] == [300, 300, 300, 100]
+    assert (np.concatenate(chunks) == weights).all()
+    assert list(draw_weights(5, 0)) == []
 
 
-def dense(each: list[tuple[np.ndarray, np.ndarray, str]]) -> np.ndarray:
-    table = np.zeros((3, CODES), int)
-    for labels, codes, _ in each:
-        for label, code in zip(labels, codes):
-            table[ORDER[label], code] += 1
-    return table
+def test_interval_of_a_mean_has_the_standard_width() -> None:
+    values = np.random.default_rng(0).normal(5, 2, size=400)
+    low, high = bootstrap_interval(lambda weights: weights @ values / 400, 400)
+    assert (low, high) == pytest.approx((values.mean() - 0.196, values.mean() + 0.196), abs=0.03)
 
 
-@pytest.mark.parametrize("capacity", [1, 50, 200, 10**6])
-def test_counts_equal_loops_however_often_tables_are_joined(capacity: int) -> None:
-    every = utterances(60)
-    tables = counted(every, capacity)
-    assert (tables.table(ORDER)[0] == dense(every)).all()
-    parts = tables.table(ORDER, lambda group: int(group[-1]), num_parts=3)
-    for part in range(3):
-        assert (parts[part] == dense(every[part::3])).all()
-    assert (len(tables) == 60) == (capacity == 10**6) and tables.groups == {
-        "speaker 0",
-        "speaker 1",
-        "speaker 2",
-    }
+def test_interval_of_several_statistics_ignores_nan() -> None:
+    def statistics(weights: np.ndarray) -> np.ndarray:
+        return np.stack([weights[:, 0] / 2, np.where(weights[:, 0] > 0, 1.0, np.nan)], axis=1)
+
+    low, high = bootstrap_interval(statistics, 2)
+    assert low.tolist() == [0, 1] and high.tolist() == [1, 1]
 
 
-def test_memory_is_bounded() -> None:
-    """A thousand utterances with room for 100 cells: never more than twice one table a group and the room."""
-    tables = UtteranceTables(CODES, capacity=100)
-    for labels, codes, group in utterances(1000):
-        tables.add(labels, codes, group=group)
-        assert sum(map(len, tables._cells)) <= max(100, 2 * 3 * 3 * CODES)
+def test_wilson_interval_of_8_of_8_and_of_0_of_8() -> None:
+    assert wilson_interval(8, 8) == pytest.approx((0.676, 1), abs=1e-3)
+    assert wilson_interval(0, 8) == pytest.approx((0, 0.324), abs=1e-3)
 
 
-def test_a_resampled_table_is_a_sum_of_utterances() -> None:
-    every = [(np.full(10**i, i), np.full(10**i, i), "") for i in range(3)]
-    (drawn,) = counted(every).resample(np.arange(3), num_resamples=200)
-    assert drawn.shape == (1, 200, 3, 3)  # of 5 codes 3 occur
-    times = np.stack([drawn[0, :, i, i] // 10**i for i in range(3)], axis=1)
-    assert (times.sum(axis=1) == 3).all() and (drawn[0].sum(axis=(1, 2)) == times @ [1, 10, 100]).all()
-    assert times.mean(axis=0) == pytest.approx([1, 1, 1], abs=0.15)
-
-
-def test_draws_are_seeded_and_in_pieces_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = counted(utterances(20))
-
-    def draw(seed: int) -> np.ndarray:
-        parts = tables.resample(ORDER, lambda group: int(group[-1]), num_parts=3, num_resamples=30, seed=seed)
-        return np.concatenate(list(parts), axis=1)
-
-    whole = draw(0)
-    assert whole.shape == (3, 30, 3, CODES) and (whole != draw(1)).any()
-    monkeypatch.setattr("speechvq.metrics.bootstrap._CELLS_AT_ONCE", 200)
-    assert (draw(0) == whole).all()
-
-
-def test_an_interval_holds_its_estimate_and_stays_in_bounds() -> None:
+def test_centered_interval_contains_its_estimate_and_stays_in_bounds() -> None:
     values = np.random.default_rng(0).normal(5, 1, size=10_000)
     low, high = centered_interval([values[:10], values[10:]], 3.0, (0.0, 4.5))
     assert (low, high) == (pytest.approx(3 - 1.96, abs=0.1), 4.5)
@@ -88,17 +52,16 @@ def test_an_interval_holds_its_estimate_and_stays_in_bounds() -> None:
     assert centered_interval([values], np.nan, (0, 1)) is None
 
 
-def test_intervals_of_the_mean_cover_it() -> None:
-    """Corpora of 40 utterances of very different purity: about 95 % of the intervals hold the true value."""
-    rng, held = np.random.default_rng(1), 0
-    for trial in range(100):
-        tables = UtteranceTables(2)
-        for skill in rng.random(40):  # mean purity 0.75 by the map 0 to 0, 1 to 1
-            labels = rng.integers(2, size=50)
-            tables.add(labels, np.where(rng.random(50) < 0.5 + skill / 2, labels, 1 - labels))
-        draws = [
-            label_purity(each[0]) for each in tables.resample(np.arange(2), num_resamples=100, seed=trial)
-        ]
-        low, high = centered_interval(draws, float(label_purity(tables.table(np.arange(2))[0])), (0, 1))
-        held += low <= 0.75 <= high
-    assert 0.88 <= held / 100 <= 1
+def test_interval_of_zeros_and_ones_is_wilsons() -> None:
+    assert mean_with_interval([1.0] * 8) == pytest.approx((1, 0.676, 1), abs=1e-3)
+    assert mean_with_interval([1.0, 0.0, math.nan, 0.0, 1.0]) == pytest.approx((0.5, 0.150, 0.850), abs=1e-3)
+
+
+def test_interval_of_values_covers_their_mean() -> None:
+    covered = 0
+    for seed in range(20):
+        _, low, high = mean_with_interval(np.random.default_rng(seed).normal(3, 1, 40).tolist())
+        covered += low < 3 < high
+    assert 16 <= covered <= 20
+    assert mean_with_interval([2.5, 1.0]) == mean_with_interval([2.5, 1.0])
+    assert all(map(math.isnan, mean_with_interval([math.nan])))

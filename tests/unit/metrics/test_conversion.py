@@ -15,7 +15,7 @@ from speechvq.metrics.conversion import (
     speaker_f0,
 )
 from speechvq.metrics.speaker_classifier import SpeakerClassifier
-from speechvq.metrics.summary import MetricSummary, finite_mean, mean_with_interval, summarize_conversions
+from speechvq.metrics.summary import MetricSummary, finite_mean, summarize_conversions
 
 SOUNDS = [(voice, speech(voice, seed=10 * i + n)) for n, voice in enumerate(VOICES) for i in range(8)]
 CLASSIFIER = SpeakerClassifier.fit([wave for _, wave in SOUNDS], [voice for voice, _ in SOUNDS])
@@ -105,21 +105,6 @@ def test_pitch_of_nobody() -> None:
     assert math.isnan(speaker_f0([])) and math.isnan(speaker_f0([np.zeros(1600)]))
 
 
-def test_interval_of_shares_is_wilsons() -> None:
-    assert mean_with_interval([1.0] * 8) == pytest.approx((1, 0.676, 1), abs=1e-3)
-    assert mean_with_interval([1.0, 0.0, math.nan, 0.0, 1.0]) == pytest.approx((0.5, 0.150, 0.850), abs=1e-3)
-
-
-def test_interval_of_numbers_covers_their_mean() -> None:
-    covered = 0
-    for seed in range(20):
-        _, low, high = mean_with_interval(np.random.default_rng(seed).normal(3, 1, 40).tolist())
-        covered += low < 3 < high
-    assert 16 <= covered <= 20
-    assert mean_with_interval([2.5, 1.0]) == mean_with_interval([2.5, 1.0])
-    assert all(map(math.isnan, mean_with_interval([math.nan]))) and math.isnan(finite_mean([]))
-
-
 def summary(sounds: list[np.ndarray]) -> dict[str, MetricSummary]:
     """Of the same sources, ann's, converted to ben."""
     sources = [speech("ann", 600 + i) for i in range(len(sounds))]
@@ -164,3 +149,8 @@ def test_summary_of_whispers() -> None:
     figures = summary([speech("ben", 600 + i, whispered=True) for i in range(3)])
     assert figures["f0_closer_to_target"].mean == 0 and figures["voiced_fraction"].mean < 0.05
     assert math.isnan(figures["f0_distance_semitones"].mean) and figures["f0_distance_semitones"].count == 0
+
+
+def test_mean_of_no_values_is_nan() -> None:
+    assert math.isnan(finite_mean([])) and math.isnan(finite_mean([math.nan]))
+    assert finite_mean([1.0, math.nan, 2.0]) == 1.5

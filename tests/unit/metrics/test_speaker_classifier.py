@@ -48,7 +48,7 @@ def test_any_sound_has_scores(wave: np.ndarray) -> None:
 
 
 def test_two_voices_are_needed_and_a_name_each() -> None:
-    with pytest.raises(ValueError, match="1 voices to tell apart"):
+    with pytest.raises(ValueError, match=r"recordings of 1 speaker\(s\)"):
         SpeakerClassifier.fit([SOUNDS[0][1]], ["ann"])
-    with pytest.raises(ValueError, match="1 sounds and 2 names"):
+    with pytest.raises(ValueError, match="1 recordings and 2 names"):
         SpeakerClassifier.fit([SOUNDS[0][1]], ["ann", "ben"])

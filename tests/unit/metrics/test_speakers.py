@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import homogeneity_score
 
-from speechvq.metrics.units.speakers import MOST_A_SPEAKER, probe_utterances, score_speakers
+from speechvq.metrics.units.speakers import MAX_PER_SPEAKER, probe_utterances, score_speakers
 
 
 def corpus(leak: float, *, speakers: int = 4) -> list[tuple[np.ndarray, str]]:
@@ -62,11 +62,11 @@ def test_speakers_of_one_utterance_are_not_probed() -> None:
 def test_the_probe_reads_a_few_of_each_speaker() -> None:
     who = np.array([0] * 500 + [1] * 3 + [2])
     chosen = probe_utterances(who)
-    assert np.bincount(who[chosen]).tolist() == [MOST_A_SPEAKER, 3]
-    assert chosen[0] == 0 and chosen[MOST_A_SPEAKER - 1] == 499
+    assert np.bincount(who[chosen]).tolist() == [MAX_PER_SPEAKER, 3]
+    assert chosen[0] == 0 and chosen[MAX_PER_SPEAKER - 1] == 499
 
 
 @pytest.mark.parametrize("utterances", [[], [(np.arange(3), "a"), (np.arange(3), "a")]])
-def test_there_has_to_be_someone_to_tell_apart(utterances: list[tuple[np.ndarray, str]]) -> None:
-    with pytest.raises(ValueError, match="two or more to tell apart"):
+def test_fewer_than_two_speakers_are_rejected(utterances: list[tuple[np.ndarray, str]]) -> None:
+    with pytest.raises(ValueError, match="two speakers or more"):
         score_speakers(utterances, 20)
