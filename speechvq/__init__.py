@@ -4,8 +4,8 @@
     codes = model.encode(wave)
     converted = model.convert(wave, "p239")
 
-Letters of shapes, used in every docstring:
-    B batch, T samples, N code frames, F frames of 10 ms, C channels, D code width, K codebook size, S speakers.
+Letters of shapes, used in every docstring: B batch, T samples, N code frames, F frames of 10 ms, C channels,
+    D code width, K codebook size, S speakers.
 """
 
 from importlib import import_module

@@ -24,11 +24,11 @@ ALONE: dict[str, Any] = {**OPTIONS, "cache": False}
 
 
 @njit(**ALONE)
-def products(times, live, x, a, z, wide, logits, ring, weights):  # type: ignore[no-untyped-def]
+def products(times, active, x, a, z, hidden, logits, cache, weights):  # type: ignore[no-untyped-def]
     """Every product of a sample, with nothing between them."""
     residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
     units, levels, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
-    x_step, a_step, wide_step = row_size(outputs), row_size(2 * residual), row_size(units)
+    x_step, a_step, hidden_step = row_size(outputs), row_size(2 * residual), row_size(units)
     gate, out = residual * a_step, residual * x_step
     for _ in range(times):
         for layer in range(len(weights.dilations)):
@@ -37,14 +37,14 @@ def products(times, live, x, a, z, wide, logits, ring, weights):  # type: ignore
                 a,
                 START,
                 a_step,
-                ring,
+                cache,
                 START,
                 residual,
                 weights.past_tap,
                 place,
                 residual,
                 2 * residual,
-                live,
+                active,
                 width,
             )
             add_product(
@@ -58,48 +58,70 @@ def products(times, live, x, a, z, wide, logits, ring, weights):  # type: ignore
                 place,
                 residual,
                 2 * residual,
-                live,
+                active,
                 width,
             )
             add_product(
-                x, START, x_step, z, START, residual, weights.out, layer * out, residual, outputs, live, width
+                x,
+                START,
+                x_step,
+                z,
+                START,
+                residual,
+                weights.out,
+                layer * out,
+                residual,
+                outputs,
+                active,
+                width,
             )
         depth = outputs - residual
         add_product(
-            wide, START, wide_step, x, residual, x_step, weights.hidden, START, depth, units, live, width
+            hidden,
+            START,
+            hidden_step,
+            x,
+            residual,
+            x_step,
+            weights.hidden,
+            START,
+            depth,
+            units,
+            active,
+            width,
         )
         add_product(
             logits,
             START,
             row_size(levels),
-            wide,
+            hidden,
             START,
-            wide_step,
+            hidden_step,
             weights.last,
             START,
             units,
             levels,
-            live,
+            active,
             width,
         )
 
 
 @njit(**ALONE)
-def gates(times, live, layers, residual, a, z):  # type: ignore[no-untyped-def]
+def gates(times, active, layers, residual, a, z):  # type: ignore[no-untyped-def]
     """Every gate of a sample."""
     for _ in range(times * layers):
-        for b in range(live):
+        for b in range(active):
             kernels._gate(a[b * row_size(2 * residual) :], z[b * residual :], residual)
 
 
 @njit(**ALONE)
-def draws(times, live, logits, shares, rest):  # type: ignore[no-untyped-def]
+def draws(times, active, logits, probs, scratch):  # type: ignore[no-untyped-def]
     """Every draw of a sample."""
     total = 0
     for t in range(times):
-        for b in range(live):
+        for b in range(active):
             total += kernels._draw(
-                logits[b * row_size(len(shares)) :], shares, rest, (t + 0.5) / times, 1.0, 1.0
+                logits[b * row_size(len(probs)) :], probs, scratch, (t + 0.5) / times, 1.0, 1.0
             )
     return total
 

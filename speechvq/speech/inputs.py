@@ -1,6 +1,7 @@
 """Checks of what callers of the Python interface pass: waveforms, code strings and speaker names.
 
-An array keeps its leading axes: (T,) gives (N,), and (B, T) gives (B, N). A list gives a list, one result per item.
+An array keeps its leading axes: (T,) gives (N,), and (B, T) gives (B, N). A list gives a list, one result per
+    item.
 """
 
 from collections.abc import Sequence

@@ -39,10 +39,10 @@ MEL_BANDS = 80  # of `mel` for a model that reads the waveform itself
 class SpeechVQ(VQVAE):
     """A speech VQ-VAE. As a VQVAE, x is a waveform (B, T) and the condition a speaker index (B,).
 
-    `encode`, `features`, `mel`, `decode` and `convert` take numpy arrays, torch tensors or lists of them, and return
-    numpy arrays. An array keeps its leading axes: (T,) gives (N,), and (B, T) gives (B, N). A list of waveforms of
-    any lengths gives a list. Waveforms are mono, float in [-1, 1] or int16. The model has to be in evaluation mode,
-    as `speechvq.load` returns it.
+    `encode`, `features`, `mel`, `decode` and `convert` take numpy arrays, torch tensors or lists of them, and
+    return numpy arrays. An array keeps its leading axes: (T,) gives (N,), and (B, T) gives (B, N). A list of
+    waveforms of any lengths gives a list. Waveforms are mono, float in [-1, 1] or int16. The model has to be
+    in evaluation mode, as `speechvq.load` returns it.
 
     Attributes:
         config: sizes and options.
@@ -77,8 +77,8 @@ class SpeechVQ(VQVAE):
         """Load a model in evaluation mode.
 
         Args:
-            name: a model directory; a run directory, which has one in `model/`; the name of a bundled model; or a
-                model on the Hugging Face hub, hub:OWNER/NAME (extra "hub").
+            name: a model directory; a run directory, which has one in `model/`; the name of a bundled model;
+                or a model on the Hugging Face hub, hub:OWNER/NAME (extra "hub").
 
         Raises:
             UserError: not a model; a damaged or hostile file; configuration and weights that differ.
@@ -136,8 +136,8 @@ class SpeechVQ(VQVAE):
     def encode(self, wave: Array | Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> Any:
         """Codes of recordings.
 
-        The level of a recording does not change its codes. A long recording is encoded in overlapping segments that
-        give the codes of the whole.
+        The level of a recording does not change its codes. A long recording is encoded in overlapping
+        segments that give the codes of the whole.
 
         Args:
             wave: (T,), (B, T) or a list of (T,), see `SpeechVQ`.
@@ -155,7 +155,8 @@ class SpeechVQ(VQVAE):
     def encode_crops(self, wave: Tensor) -> Tensor:
         """Codes of a batch of training crops: (B, T), T a multiple of the hop, to (B, N), int64.
 
-        This is the path of training: the level is not normalized and a crop is not segmented. Use `encode` elsewhere.
+        This is the path of training: the level is not normalized and a crop is not segmented. Use `encode`
+        elsewhere.
         """
         return self.quantizer(self.encoder(wave)).codes
 
@@ -165,7 +166,7 @@ class SpeechVQ(VQVAE):
     def features(self, wave: Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> list[np.ndarray]: ...
     @torch.no_grad()
     def features(self, wave: Array | Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> Any:
-        """Encoder outputs before quantization: (N, D) float32 for each recording; arguments as of `encode`."""
+        """Encoder outputs before quantization, (N, D) float32 per recording; arguments as of `encode`."""
         inputs, width = as_waveforms(wave, sample_rate), self.config.quantizer.dim
         found = []
         for each in inputs.items:
@@ -179,10 +180,11 @@ class SpeechVQ(VQVAE):
     def mel(self, wave: Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> list[np.ndarray]: ...
     @torch.no_grad()
     def mel(self, wave: Array | Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> Any:
-        """Log-mel spectrograms: (F, M) float32 for each recording, natural logarithms; arguments as of `encode`.
+        """Log-mel spectrograms, (F, M) float32 per recording, natural logarithm; arguments as of `encode`.
 
-        These are the spectra that the encoder reads, of the level-normalized and pre-emphasized waveform, before the
-        mean over the utterance is subtracted. A model that reads the waveform itself gives 80 bands every 10 ms.
+        These are the spectra that the encoder reads, of the level-normalized and pre-emphasized waveform,
+        before the mean over the utterance is subtracted. A model that reads the waveform itself gives 80
+        bands every 10 ms.
         """
         inputs = as_waveforms(wave, sample_rate)
         return inputs.restore([self._mel(each) for each in inputs.items])
@@ -209,10 +211,12 @@ class SpeechVQ(VQVAE):
         Args:
             codes: (N,), (B, N) or a list of (N,), integers.
             speaker: a name, or one name per code string.
-            f0: F0 contours in Hz for a decoder that is conditioned on F0: (F,) for each code string, one value per
-                10 ms, 0 where unvoiced. None predicts them from the codes, around the mean F0 of the speaker.
+            f0: F0 contours in Hz for a decoder that is conditioned on F0: (F,) for each code string, one
+                value per 10 ms, 0 where unvoiced. None predicts them from the codes, around the mean F0 of
+                the speaker.
             on_frame: called with the number of code frames that are done.
-            sampling: fields of `SamplingOptions`: seed, temperature, top_p, harmonic_boost, engine, precision.
+            sampling: fields of `SamplingOptions`: seed, temperature, top_p, harmonic_boost, engine,
+                precision.
 
         Returns:
             (T,), (B, T) or a list of (T,), float32, 16 kHz, T = N x hop, at the level of the training data.
@@ -275,7 +279,8 @@ class SpeechVQ(VQVAE):
             wave: (T,), (B, T) or a list of (T,), see `SpeechVQ`.
             speaker: the target's name, or one name per recording.
             sample_rate: of the samples, Hz; other rates than 16 kHz are resampled.
-            chunked: split each recording into overlapping streams: faster, and an approximation, see `overlap_add`.
+            chunked: split each recording into overlapping streams: faster, and an approximation, see
+                `overlap_add`.
             on_frame: called with the number of code frames that are done; not with `chunked`.
             sampling: fields of `SamplingOptions`, as for `decode`.
 
@@ -308,7 +313,7 @@ class SpeechVQ(VQVAE):
         on_chunks: Callable[[float], None] | None = None,
         **sampling: Any,
     ) -> OverlapAddResult:
-        """Conversion of one recording as overlapping chunks that are sampled side by side, with the join errors.
+        """Convert one recording in overlapping chunks that are sampled side by side.
 
         Args:
             wave: (T,), float32, 16 kHz.
@@ -408,13 +413,14 @@ class SpeechVQ(VQVAE):
             f0 = [self.predict_f0(*each) for each in zip(codes, speakers)]
         if phase is None and self.config.wavenet.condition_on_phase:
             phase = [phase_from_f0(one, count) for one, count in zip(f0 or [], samples)]
+        wavenet = self.config.wavenet
         request = SynthesisRequest(
             self.quantizer.lookup(batch.to(device)),
             indices,
             hop,
-            batch_f0(f0, frames, hop).to(device) if f0 and self.config.wavenet.condition_on_f0 else None,
-            torch.tensor(frames, device=device),
-            batch_phase(phase, samples).to(device) if phase and self.config.wavenet.condition_on_phase else None,
+            f0=batch_f0(f0, frames, hop).to(device) if f0 and wavenet.condition_on_f0 else None,
+            num_frames=torch.tensor(frames, device=device),
+            phase=batch_phase(phase, samples).to(device) if phase and wavenet.condition_on_phase else None,
         )
         return synthesize(self.decoder, request, options, offsets=offsets, on_frame=on_frame)
 
@@ -433,7 +439,7 @@ class SpeechVQ(VQVAE):
 
 
 def match_level(wave: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Scale a waveform to the RMS of another, with peaks below full scale: (T,) and (T',) to (T,), float32."""
+    """Scale a waveform to the RMS of another, at most to full scale: (T,) and (T',) to (T,), float32."""
     rms = float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))) if len(reference) else 0.0
     return normalize_level(wave, rms).astype(np.float32) if rms > 0 else np.zeros_like(wave)
 

@@ -1,4 +1,4 @@
-"""Splitting a long waveform into segments with context, so that memory stays bounded and frames stay the same."""
+"""Splitting a long waveform into segments with context: bounded memory, the same frames."""
 
 from typing import NamedTuple
 

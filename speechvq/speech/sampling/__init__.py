@@ -1,1 +1,1 @@
-"""Drawing waveforms from the decoder, sample by sample, by the fastest engine of the machine."""
+"""Sampling waveforms from the decoder, sample by sample, with the fastest engine of the machine."""

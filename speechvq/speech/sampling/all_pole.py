@@ -1,4 +1,4 @@
-"""An all-pole filter that changes from frame to frame, in numba: scipy's would take a second to import."""
+"""A time-varying all-pole filter in numba."""
 
 from numba import njit
 
@@ -10,10 +10,10 @@ def all_pole(excitation, taps, past, hop):  # type: ignore[no-untyped-def]
     """Filter a stream in place: y[t] = x[t] + sum of taps[j] y[t - 1 - j].
 
     Args:
-        excitation: (n,), float64; becomes the output.
-        taps: (n / hop, P), float64, the newest sample's first.
+        excitation: (T,), float64; overwritten by the output.
+        taps: (T / hop, P), float64, the tap of the newest sample first.
         past: (P,), float64, the outputs before, the newest first; updated.
-        hop: samples a row of taps.
+        hop: samples per row of taps.
     """
     order = taps.shape[1]
     for t in range(len(excitation)):

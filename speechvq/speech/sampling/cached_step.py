@@ -1,8 +1,8 @@
-"""The WaveNet a sample at a time, with cached queues: the plain torch form, which every faster one must equal.
+"""One WaveNet step with cached activations: the plain torch form that the faster engines reproduce.
 
-A layer of dilation d needs its own input of d samples ago and nothing else, so it keeps the last d inputs in
-a ring; a sample then costs one product a layer instead of a pass over the receptive field (Paine et al.
-2016).
+A layer of dilation d needs its own input of d samples ago and nothing else. It keeps its last d inputs in a
+ring buffer, so that a sample costs one product per layer instead of a pass over the receptive field (Paine et
+al. 2016).
 """
 
 import math
@@ -15,10 +15,14 @@ from speechvq.speech.decoder.wavenet import WaveNet
 
 
 class CachedStep:
-    """One sample of all streams at a time; equals the parallel forward to rounding."""
+    """One sample of all streams per call; equals the parallel forward pass up to rounding."""
 
     def __init__(self, wavenet: WaveNet, streams: int) -> None:
-        """Gather the weights as products of rows; `streams` sounds are sampled side by side."""
+        """
+        Args:
+            wavenet: the decoder.
+            streams: number of waveforms that are sampled side by side.
+        """
         residual = wavenet.config.residual_channels
         self.wavenet, self.residual = wavenet, residual
         doubled = torch.cat([torch.full((residual, 1), 2.0), torch.ones(residual, 1)])
@@ -30,24 +34,24 @@ class CachedStep:
         ]
         self.time = 0
 
-    def __call__(self, before: Tensor, condition: Tensor, phase: Tensor | None = None) -> Tensor:
+    def __call__(self, previous: Tensor, condition: Tensor, phase: Tensor | None = None) -> Tensor:
         """Logits of the next sample.
 
         Args:
-            before: (B,), int64, the level sampled last.
-            condition: (layers, B, 2 residual), the gates' biases in this code frame.
-            phase: (B,), uint8, class of `audio.phase`; for a decoder that is told the phase.
+            previous: (B,), int64, the class sampled last.
+            condition: (layers, B, 2 R), biases of the gates in this code frame.
+            phase: (B,), uint8, bin of `audio.glottal_phase`; for a decoder conditioned on the phase.
 
         Returns:
-            (B, levels).
+            (B, mulaw_bins).
         """
-        x, skips = self.wavenet.embedding[before], []
+        x, skips = self.wavenet.embedding[previous], []
         if self.wavenet.phase_embedding is not None:
             assert phase is not None, "this decoder needs the phase"
             x = x + F.embedding(phase.long(), self.wavenet.phase_embedding)
-        for ring, gate, (out, bias), local in zip(self.caches, self.gates, self.outs, condition):
-            a = torch.addmm(local, torch.cat([self.read_cache(ring), x], dim=1), gate)
-            self.write_cache(ring, x)
+        for cache, gate, (out, bias), local in zip(self.caches, self.gates, self.outs, condition):
+            a = torch.addmm(local, torch.cat([self.read_cache(cache), x], dim=1), gate)
+            self.write_cache(cache, x)
             soft, sigmoid = torch.sigmoid(a).chunk(2, dim=1)
             both = torch.addmm(bias, (2 * soft - 1) * sigmoid, out)
             x = x + both[:, : self.residual]
@@ -57,10 +61,10 @@ class CachedStep:
         hidden = F.relu(self.wavenet.hidden(F.relu(total)))
         return self.wavenet.logits(hidden)
 
-    def read_cache(self, ring: Tensor) -> Tensor:
+    def read_cache(self, cache: Tensor) -> Tensor:
         """A layer's input of `dilation` samples ago: (dilation, B, R) to (B, R)."""
-        return ring[self.time % len(ring)]
+        return cache[self.time % len(cache)]
 
-    def write_cache(self, ring: Tensor, x: Tensor) -> None:
-        """Keep a layer's newest input (B, R) in the place of its oldest."""
-        ring[self.time % len(ring)] = x
+    def write_cache(self, cache: Tensor, x: Tensor) -> None:
+        """Replace a layer's oldest input by its newest, (B, R)."""
+        cache[self.time % len(cache)] = x

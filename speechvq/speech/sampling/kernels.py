@@ -1,9 +1,9 @@
-"""The WaveNet's step in numba: the inner loop of sampling, for one stream or many side by side.
+"""The WaveNet step in numba: the inner loop of sampling, for one stream or several side by side.
 
-A sample costs two products a layer and three at the end; what is between them is here. tanh and the sigmoid are made of
-2^x by a polynomial, which the compiler turns into vector instructions where it would call libm for the originals. With
-the factors folded into weights and biases beforehand, u = 2^(-2a / ln 2) and v = 2^(-b / ln 2) give
-tanh(a) sigmoid(b) = (1 - u) / ((1 + u) (1 + v)).
+A sample costs two matrix products per layer and three at the end; this file is what lies between them. tanh
+and the sigmoid are made of 2^x, computed by a polynomial that the compiler vectorizes, where it would call
+libm for the originals. Factors are folded into weights and biases beforehand: u = 2^(-2a / ln 2) and v =
+2^(-b / ln 2) give tanh(a) sigmoid(b) = (1 - u) / ((1 + u) (1 + v)).
 """
 
 from typing import Any, NamedTuple
@@ -16,50 +16,52 @@ from numba.core.extending import intrinsic
 from speechvq.speech.sampling.matmul_kernels import NARROW, OPTIONS, WIDE, add_product, noinline
 
 LOG2_E = np.float32(1.4426950408889634)
-AHEAD = 8  # samples for which one stream's far pasts are multiplied at once: their weights are read an eighth as often
-START = np.int64(0)  # a plain 0 is a type of its own to numba, and every mixture would be compiled
+LOOKAHEAD = 8  # samples whose past taps are precomputed at once for one stream: 1/8 of the weight reads
+START = np.int64(0)  # a literal 0 is another type to numba, and every combination would be compiled
 
 
 class Weights(NamedTuple):
-    """A WaveNet laid out for the kernels; panels are those of `products`, all of them flat."""
+    """Weights of a WaveNet as the kernels read them; panels are those of `matmul_kernels`, flat."""
 
     dilations: np.ndarray  # (layers,), int64, powers of two
-    embedding: np.ndarray  # (levels, R)
-    phase_embedding: np.ndarray  # (classes, R), one row of zeros for a decoder that is not told the phase
-    past_tap: np.ndarray  # panels of (R, 2 R), a layer after the other: of the sample `dilation` ago
+    embedding: np.ndarray  # (classes, R)
+    phase_embedding: np.ndarray  # (phase bins, R); one row of zeros for a decoder without phase
+    past_tap: (
+        np.ndarray
+    )  # panels of (R, 2 R), one layer after the other: for the input `dilation` samples ago
     precomputed_past: (
         np.ndarray
-    )  # the same, NARROW, for one stream: of layers whose past is known AHEAD samples before; or nothing
-    current_tap: np.ndarray  # the same of the newest sample
+    )  # past_tap in NARROW panels, for the lookahead of one stream; empty for several
+    current_tap: np.ndarray  # as past_tap, for the current input
     out: np.ndarray  # panels of (R, R + S)
     out_bias: np.ndarray  # (layers, R + S)
     hidden: np.ndarray  # panels of (S, H)
     hidden_bias: np.ndarray  # (H,)
-    last: np.ndarray  # panels of (H, levels)
-    last_bias: np.ndarray  # (levels,)
+    last: np.ndarray  # panels of (H, classes)
+    last_bias: np.ndarray  # (classes,)
     width: int  # of the panels: WIDE for one stream, NARROW otherwise
-    paired: int  # inputs a row of the panels: 1, or 2 as bfloat16
+    inputs_per_row: int  # of the panels: 1 in float32, 2 in bfloat16
 
 
 class Streams(NamedTuple):
-    """Where the streams stand between two calls."""
+    """State of the streams between two calls; updated in panel."""
 
-    before: np.ndarray  # (B,), int64, the level sampled last
-    rings: np.ndarray  # flat: a layer's last inputs after the other's, (dilation, B, R) each
-    logits: np.ndarray  # flat: of the samples drawn last, (B, levels) in whole panels
+    previous: np.ndarray  # (B,), int64, the classes sampled last
+    caches: np.ndarray  # flat: the last inputs of one layer after the other, (dilation, B, R) each
+    logits: np.ndarray  # flat: of the samples drawn last, (B, classes) in whole panels
 
 
 class ConditioningBlock(NamedTuple):
-    """What the streams are told in some code frames, and their chance."""
+    """Conditioning of the streams for some code frames, and their random numbers."""
 
     biases: np.ndarray  # (frames, layers, B, 2 R), of the gates
-    phases: np.ndarray  # (B, T), uint8, classes
+    phases: np.ndarray  # (B, T), uint8, bins
     uniforms: np.ndarray  # (B, T), float64
 
 
 @intrinsic
 def _as_float(typing, bits):  # type: ignore[no-untyped-def]
-    """The float32 that has these 32 bits."""
+    """The float32 with these 32 bits."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
         return builder.bitcast(arguments[0], ir.FloatType())
@@ -69,7 +71,7 @@ def _as_float(typing, bits):  # type: ignore[no-untyped-def]
 
 @njit(**OPTIONS)
 def _exp2(value):  # type: ignore[no-untyped-def]
-    """2^x of a float32 in [-126, 126], 1e-7 relative; a polynomial between whole powers, those by their bits."""
+    """2^x of a float32 in [-126, 126], relative error 1e-7: a polynomial times a power of two."""
     value = min(max(value, np.float32(-126.0)), np.float32(126.0))
     whole = np.floor(value)
     f = value - whole
@@ -85,7 +87,7 @@ def _exp2(value):  # type: ignore[no-untyped-def]
 
 @njit(**OPTIONS)
 def _gate(a, z, units):  # type: ignore[no-untyped-def]
-    """z (units,) = tanh x sigmoid of the halves of a (2 units,), which hold the exponents of u and v."""
+    """z (units,) = tanh x sigmoid of the halves of a (2 units,), the exponents of u and v."""
     noinline()
     for n in range(units):
         u, v = _exp2(a[n]), _exp2(a[units + n])
@@ -93,207 +95,241 @@ def _gate(a, z, units):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
-def _likeliest(shares, count):  # type: ignore[no-untyped-def]
+def _argmax(probs, count):  # type: ignore[no-untyped-def]
     best = 0
     for n in range(1, count):
-        if shares[n] > shares[best]:
+        if probs[n] > probs[best]:
             best = n
     return best
 
 
 @njit(**OPTIONS)
-def _cut_tail(shares, rest, most):  # type: ignore[no-untyped-def]
-    """Zero all but the likeliest levels that together reach `most`; the likeliest stays. `rest` is scratch."""
+def _nucleus(probs, scratch, mass):  # type: ignore[no-untyped-def]
+    """Zero all but the most likely classes that together reach `mass`; one always stays."""
     kept = np.float64(0.0)
-    for n in range(len(shares)):
-        rest[n], shares[n] = shares[n], np.float32(0.0)
-    while kept == 0.0 or kept < most:
-        best = _likeliest(rest, len(rest))
-        if rest[best] < 0.0:
+    for n in range(len(probs)):
+        scratch[n], probs[n] = probs[n], np.float32(0.0)
+    while kept == 0.0 or kept < mass:
+        best = _argmax(scratch, len(scratch))
+        if scratch[best] < 0.0:
             break
-        shares[best], rest[best] = rest[best], np.float32(-1.0)
-        kept += shares[best]
+        probs[best], scratch[best] = scratch[best], np.float32(-1.0)
+        kept += probs[best]
 
 
 @njit(**OPTIONS)
-def _draw(logits, shares, rest, uniform, temperature, top_p):  # type: ignore[no-untyped-def]
-    """The level at which the distribution function passes `uniform`; as categorical.draw."""
+def _draw(logits, probs, scratch, uniform, temperature, top_p):  # type: ignore[no-untyped-def]
+    """The class at which the cumulative distribution passes `uniform`, as sample_categorical."""
     noinline()
-    best = _likeliest(logits, len(shares))
+    best = _argmax(logits, len(probs))
     if temperature == 0.0:
         return best
     highest = logits[best]
-    scale, total = (
-        np.float32(min(LOG2_E / temperature, 1e30)),
-        np.float64(0.0),
-    )  # 0 times infinity is no number
-    for n in range(len(shares)):
-        shares[n] = _exp2((logits[n] - highest) * scale)
-    for n in range(len(shares)):
-        total += np.float64(shares[n])
+    scale = np.float32(min(LOG2_E / temperature, 1e30))  # finite, because 0 times infinity is NaN
+    total = np.float64(0.0)
+    for n in range(len(probs)):
+        probs[n] = _exp2((logits[n] - highest) * scale)
+    for n in range(len(probs)):
+        total += np.float64(probs[n])
     if top_p < 1.0:
-        _cut_tail(shares, rest, top_p * total)
+        _nucleus(probs, scratch, top_p * total)
         total = np.float64(0.0)
-        for n in range(len(shares)):
-            total += np.float64(shares[n])
+        for n in range(len(probs)):
+            total += np.float64(probs[n])
     threshold, passed = uniform * total, np.float64(0.0)
-    for n in range(len(shares)):
-        passed += np.float64(shares[n])
+    for n in range(len(probs)):
+        passed += np.float64(probs[n])
         if passed > threshold:
             return n
-    return len(shares) - 1
+    return len(probs) - 1
 
 
 @njit(**OPTIONS)
-def _far_pasts(time, early, a_step, streams, weights):  # type: ignore[no-untyped-def]
-    """Of one stream, the products with the pasts of the next AHEAD samples: early (layers x AHEAD, a_step), flat."""
+def _precompute_past(time, precomputed, a_step, streams, weights):  # type: ignore[no-untyped-def]
+    """Past taps of one stream's next LOOKAHEAD samples: to precomputed (layers x LOOKAHEAD, a_step), flat."""
     noinline()
-    residual, depth, ring = weights.embedding.shape[1], weights.embedding.shape[1] // weights.paired, 0
+    residual, depth, cache = (
+        weights.embedding.shape[1],
+        weights.embedding.shape[1] // weights.inputs_per_row,
+        0,
+    )
     size = depth * ((2 * residual + NARROW - 1) // NARROW) * NARROW
     for layer in range(len(weights.dilations)):
         dilation = weights.dilations[layer]
-        if dilation >= AHEAD:
-            first, slot = layer * AHEAD * a_step, (ring + (time & (dilation - 1))) * residual
-            for n in range(AHEAD * a_step):
-                early[first + n] = np.float32(0.0)
-            place, rows = layer * size, 2 * residual
+        if dilation >= LOOKAHEAD:
+            first, slot = layer * LOOKAHEAD * a_step, (cache + (time & (dilation - 1))) * residual
+            for n in range(LOOKAHEAD * a_step):
+                precomputed[first + n] = np.float32(0.0)
+            panel, rows = layer * size, 2 * residual
             add_product(
-                early,
+                precomputed,
                 first,
                 a_step,
-                streams.rings,
+                streams.caches,
                 slot,
                 residual,
                 weights.precomputed_past,
-                place,
+                panel,
                 depth,
                 rows,
-                AHEAD,
+                LOOKAHEAD,
                 NARROW,
             )
-        ring += dilation
+        cache += dilation
 
 
 @njit(**OPTIONS)
-def _layers(time, live, x, x_step, a, a_step, z, early, biases, streams, weights):  # type: ignore[no-untyped-def]
-    """All layers for one sample: a row of x holds the embedded sample and the sum of skips (R + S,); updated."""
+def _layers(time, active, x, x_step, a, a_step, z, precomputed, biases, streams, weights):  # type: ignore[no-untyped-def]
+    """All layers for one sample; a row of x, (R + S,), is the layer input and the sum of skips; updated."""
     noinline()
-    count, residual = len(streams.before), weights.embedding.shape[1]
-    width, depth, outputs = weights.width, residual // weights.paired, weights.out_bias.shape[1]
+    count, residual = len(streams.previous), weights.embedding.shape[1]
+    width, depth, outputs = weights.width, residual // weights.inputs_per_row, weights.out_bias.shape[1]
     gate_size = depth * ((2 * residual + width - 1) // width) * width
     out_size = depth * ((outputs + width - 1) // width) * width
-    ring, rows = 0, 2 * residual
+    cache, rows = 0, 2 * residual
     for layer in range(len(weights.dilations)):
         dilation = weights.dilations[layer]
-        slot = (ring + (time & (dilation - 1))) * count * residual
-        ring += dilation
-        for b in range(live):
+        slot = (cache + (time & (dilation - 1))) * count * residual
+        cache += dilation
+        for b in range(active):
             for r in range(rows):
                 a[b * a_step + r] = biases[layer, b, r]
-        place = layer * gate_size
-        if len(weights.precomputed_past) > 0 and dilation >= AHEAD:
-            first = (layer * AHEAD + (time & (AHEAD - 1))) * a_step
+        panel = layer * gate_size
+        if len(weights.precomputed_past) > 0 and dilation >= LOOKAHEAD:
+            first = (layer * LOOKAHEAD + (time & (LOOKAHEAD - 1))) * a_step
             for r in range(rows):
-                a[r] += early[first + r]
+                a[r] += precomputed[first + r]
         else:
             add_product(
                 a,
                 START,
                 a_step,
-                streams.rings,
+                streams.caches,
                 slot,
                 residual,
                 weights.past_tap,
-                place,
+                panel,
                 depth,
                 rows,
-                live,
+                active,
                 width,
             )
-        add_product(a, START, a_step, x, START, x_step, weights.current_tap, place, depth, rows, live, width)
-        for b in range(live):
+        add_product(
+            a, START, a_step, x, START, x_step, weights.current_tap, panel, depth, rows, active, width
+        )
+        for b in range(active):
             for r in range(residual):
-                streams.rings[slot + b * residual + r] = x[b * x_step + r]
+                streams.caches[slot + b * residual + r] = x[b * x_step + r]
                 x[b * x_step + r] += weights.out_bias[layer, r]
             _gate(a[b * a_step :], z[b * residual :], residual)
         add_product(
-            x, START, x_step, z, START, residual, weights.out, layer * out_size, depth, outputs, live, width
+            x, START, x_step, z, START, residual, weights.out, layer * out_size, depth, outputs, active, width
         )
 
 
 @njit(**OPTIONS)
-def _head(live, x, x_step, wide, wide_step, logits, logits_step, weights):  # type: ignore[no-untyped-def]
-    """From the sums of skips in x to the logits, a row a stream; the last units stay in `wide`."""
+def _head(active, x, x_step, hidden, hidden_step, logits, logits_step, weights):  # type: ignore[no-untyped-def]
+    """Logits of each stream from the sums of skips in x; the hidden units stay in `hidden`."""
     noinline()
     residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
     units, levels, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
-    for b in range(live):
+    for b in range(active):
         for n in range(residual, outputs):
             x[b * x_step + n] = max(x[b * x_step + n], np.float32(0.0))
         for n in range(units):
-            wide[b * wide_step + n] = weights.hidden_bias[n]
+            hidden[b * hidden_step + n] = weights.hidden_bias[n]
         for n in range(levels):
             logits[b * logits_step + n] = weights.last_bias[n]
-    depth = (outputs - residual) // weights.paired
-    add_product(wide, START, wide_step, x, residual, x_step, weights.hidden, START, depth, units, live, width)
-    for n in range(live * wide_step):
-        wide[n] = max(wide[n], np.float32(0.0))
-    depth = units // weights.paired
+    depth = (outputs - residual) // weights.inputs_per_row
     add_product(
-        logits, START, logits_step, wide, START, wide_step, weights.last, START, depth, levels, live, width
+        hidden, START, hidden_step, x, residual, x_step, weights.hidden, START, depth, units, active, width
+    )
+    for n in range(active * hidden_step):
+        hidden[n] = max(hidden[n], np.float32(0.0))
+    depth = units // weights.inputs_per_row
+    add_product(
+        logits,
+        START,
+        logits_step,
+        hidden,
+        START,
+        hidden_step,
+        weights.last,
+        START,
+        depth,
+        levels,
+        active,
+        width,
     )
 
 
 @njit(**OPTIONS)
 def row_size(length):  # type: ignore[no-untyped-def]
-    """Floats that a row of scratch takes: the products write whole panels."""
+    """Floats per row of a buffer: the products write whole panels."""
     return (length + WIDE - 1) // WIDE * WIDE
 
 
 @njit(**OPTIONS)
-def step_streams(start, hop, live, levels, temperature, top_p, told, streams, weights):  # type: ignore[no-untyped-def]
-    """Sample streams through some code frames.
+def step_streams(start, hop, active, classes, temperature, top_p, conditioning, streams, weights):  # type: ignore[no-untyped-def]
+    """Sample the streams for some code frames.
 
     Args:
-        start: number of the first sample, for the rings.
-        hop: samples a frame.
-        live: how many of the streams, from the first; the others have ended.
-        levels: (B, T), int64, written; T = frames x hop.
-        temperature, top_p: as in categorical.draw.
-        told: what they are told.
-        streams: where they stand; updated.
-        weights: the decoder.
+        start: index of the first sample, for the caches.
+        hop: samples per code frame.
+        active: number of streams that have not ended; they come first.
+        classes: (B, T), int64, written; T = frames x hop.
+        temperature, top_p: as of sample_categorical.
+        conditioning: a ConditioningBlock.
+        streams: their state; updated.
+        weights: of the decoder.
     """
-    residual, outputs, classes = weights.embedding.shape[1], weights.out_bias.shape[1], len(weights.last_bias)
-    units, count = len(weights.hidden_bias), len(streams.before)
-    x_step, a_step, wide_step = row_size(outputs), row_size(2 * residual), row_size(units)
-    logits_step = row_size(classes)
-    x, a = np.zeros(count * x_step, np.float32), np.zeros(count * a_step, np.float32)
-    z, wide = np.zeros(count * residual, np.float32), np.zeros(count * wide_step, np.float32)
-    logits, skips = streams.logits, np.zeros(outputs, np.float32)
-    early = np.zeros(
-        len(weights.dilations) * AHEAD * a_step if len(weights.precomputed_past) > 0 else 0, np.float32
+    residual, outputs, num_classes = (
+        weights.embedding.shape[1],
+        weights.out_bias.shape[1],
+        len(weights.last_bias),
     )
-    shares, rest = np.zeros(classes, np.float32), np.zeros(classes, np.float32)
+    units, count = len(weights.hidden_bias), len(streams.previous)
+    x_step, a_step, hidden_step = row_size(outputs), row_size(2 * residual), row_size(units)
+    logits_step = row_size(num_classes)
+    x, a = np.zeros(count * x_step, np.float32), np.zeros(count * a_step, np.float32)
+    z, hidden = np.zeros(count * residual, np.float32), np.zeros(count * hidden_step, np.float32)
+    logits, skips = streams.logits, np.zeros(outputs, np.float32)
+    precomputed = np.zeros(
+        len(weights.dilations) * LOOKAHEAD * a_step if len(weights.precomputed_past) > 0 else 0, np.float32
+    )
+    probs, scratch = np.zeros(num_classes, np.float32), np.zeros(num_classes, np.float32)
     for layer in range(len(weights.dilations)):
         for n in range(residual, outputs):
             skips[n] += weights.out_bias[layer, n]
-    for t in range(levels.shape[1]):
-        for b in range(live):
+    for t in range(classes.shape[1]):
+        for b in range(active):
             for n in range(residual):
                 x[b * x_step + n] = (
-                    weights.embedding[streams.before[b], n] + weights.phase_embedding[told.phases[b, t], n]
+                    weights.embedding[streams.previous[b], n]
+                    + weights.phase_embedding[conditioning.phases[b, t], n]
                 )
             for n in range(residual, outputs):
                 x[b * x_step + n] = skips[n]
         gone = (start + t) & (
-            AHEAD - 1
-        )  # of the samples that the far pasts are known for; a call may begin between
+            LOOKAHEAD - 1
+        )  # samples since the last precomputation; a call may begin in between
         if len(weights.precomputed_past) > 0 and (gone == 0 or t == 0):
-            _far_pasts(start + t - gone, early, a_step, streams, weights)
-        _layers(start + t, live, x, x_step, a, a_step, z, early, told.biases[t // hop], streams, weights)
-        _head(live, x, x_step, wide, wide_step, logits, logits_step, weights)
-        for b in range(live):
-            own = logits[b * logits_step :]
-            level = _draw(own, shares, rest, told.uniforms[b, t], temperature, top_p)
-            streams.before[b] = levels[b, t] = level
+            _precompute_past(start + t - gone, precomputed, a_step, streams, weights)
+        _layers(
+            start + t,
+            active,
+            x,
+            x_step,
+            a,
+            a_step,
+            z,
+            precomputed,
+            conditioning.biases[t // hop],
+            streams,
+            weights,
+        )
+        _head(active, x, x_step, hidden, hidden_step, logits, logits_step, weights)
+        for b in range(active):
+            row = logits[b * logits_step :]
+            sampled = _draw(row, probs, scratch, conditioning.uniforms[b, t], temperature, top_p)
+            streams.previous[b] = classes[b, t] = sampled

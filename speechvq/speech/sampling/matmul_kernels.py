@@ -1,8 +1,8 @@
 """Matrix products of a few rows as numba intrinsics: y += x W with the sums held in vector registers.
 
-Sampling multiplies every weight with one number a stream, so what counts is how the weights are read. They lie in
-panels, some outputs wide and all inputs deep, and are read once from end to end; LLVM's vectoriser would keep the sums
-in memory instead. BLAS reaches a third of this for less than 16 rows.
+Sampling multiplies every weight by one number per stream, so its speed is that of reading the weights. They
+are stored in panels, some outputs wide and all inputs deep, and are read once from end to end. LLVM's
+vectorizer would keep the sums in memory instead. BLAS reaches a third of this speed for fewer than 16 rows.
 
     W (I, O) for O = 4, panels of 2:     w00 w01 | w02 w03          w00 w01 w10 w11 w02 w03 w12 w13
                                          w10 w11 | w12 w13    ->
@@ -17,49 +17,49 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.core.extending import intrinsic
 
-LANES = 8  # of a vector; LLVM splits or joins them where the machine has others
-WIDE = 64  # outputs of a panel for one stream: 8 sums, enough to hide the latency of a product
-NARROW = 16  # outputs of a panel for several: 6 streams x 2 sums leave registers for weights and inputs
-STREAMS = 6
-PREFETCH_BYTES = 512  # bytes; weights are asked for before they are needed, or the cache's latency shows
+LANES = 8  # of a vector; LLVM splits or joins vectors where the machine has another width
+WIDE = 64  # outputs per panel for one stream: 8 sums hide the latency of a product
+NARROW = 16  # outputs per panel for several streams: 6 x 2 sums leave registers for weights and inputs
+STREAMS = 6  # multiplied at once
+PREFETCH_BYTES = 512  # distance at which weights are prefetched, which hides the latency of the cache
 
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
 _VECTOR, _WORDS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 
 
 def pack_panels(weight: np.ndarray, width: int) -> np.ndarray:
-    """Lay a matrix out in panels, the last one filled up with zeros: (I, O) to (I x ceil(O / width) x width,)."""
+    """Panels of a matrix, the last one padded with zeros: (I, O) to (I x ceil(O / width) x width,)."""
     rows, columns = weight.shape
     padded = np.pad(np.asarray(weight, np.float32), ((0, 0), (0, -columns % width)))
     return np.ascontiguousarray(padded.reshape(rows, -1, width).transpose(1, 0, 2)).ravel()
 
 
 def pack_pairs(weight: np.ndarray, width: int) -> np.ndarray:
-    """Panels with two inputs' weights in a word, as bfloat16: (I, O), I even, to (I / 2 x ...,), uint32.
+    """Panels with the bfloat16 weights of two inputs in each word: (I, O), I even, to (I / 2 x ...,), uint32.
 
-    The first weight is used as it stands, the second's bits and all, so it is rounded with them in mind: of the numbers
-    that a first half can make with that second half, the nearest.
+    The kernel uses the whole word as the first weight, including the bits of the second. The first weight is
+    therefore rounded to the nearest number among those whose lower half is the second weight.
     """
     second = _rounded(weight[1::2]).view(np.uint32) >> 16
     exact = np.ascontiguousarray(weight[0::2], np.float32).view(np.uint32)
     size = ((exact & 0x7FFFFFFF).astype(np.int64) - second + 0x8000) >> 16
     first = (exact >> 31 << 15) | np.clip(size, 0, 0x7F7F).astype(
         np.uint32
-    )  # past those bits lie infinity and NaN
+    )  # larger bits are infinity and NaN
     return pack_panels(((first << 16) | second).view(np.float32), width).view(np.uint32)
 
 
 def _rounded(weight: np.ndarray) -> np.ndarray:
-    """The nearest bfloat16, as float32 with empty lower halves; ties to even."""
+    """The nearest bfloat16, as float32 whose lower half is zero; ties go to even."""
     bits = np.ascontiguousarray(weight, np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
 def _product(streams: int, width: int) -> Callable[..., None]:
-    """An intrinsic that adds x W to some rows of y, for one panel, of floats or of pairs.
+    """An intrinsic that computes y += x W for `streams` rows and one panel of floats or bfloat16 pairs.
 
-    Its arguments: y, where the first row begins, the rows' distance; the same of x; the panels, where this one begins,
-    its depth. All arrays are flat.
+    Its arguments: y, the start of its first row, the distance of its rows; the same for x; the panels, the
+    start of the panel, the depth of the panel. All arrays are flat.
     """
     vectors = width // LANES
 
@@ -70,17 +70,17 @@ def _product(streams: int, width: int) -> Callable[..., None]:
                 context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 3, 6)
             ]
             y_at, y_step, x_at, x_step, w_at, depth = (arguments[i] for i in (1, 2, 4, 5, 7, 8))
-            machine = _Machine(builder, vectors, paired=w.dtype == types.uint32)
+            emitter = _ProductEmitter(builder, vectors, paired=w.dtype == types.uint32)
             outputs = [builder.add(y_at, builder.mul(y_step, y_step.type(s))) for s in range(streams)]
             inputs = [builder.add(x_at, builder.mul(x_step, x_step.type(s))) for s in range(streams)]
-            sums = [machine.load_sums(base[0], at) for at in outputs]
+            sums = [emitter.load_sums(base[0], at) for at in outputs]
             with cgutils.for_range(builder, depth) as loop:
                 row = builder.add(w_at, builder.mul(loop.index, w_at.type(vectors * LANES)))
-                weights = machine.load_weights(base[2], row)
-                for own, at in zip(sums, inputs):
-                    machine.multiply(own, base[1], at, loop.index, weights)
-            for own, at in zip(sums, outputs):
-                machine.store_sums(own, base[0], at)
+                weights = emitter.load_weights(base[2], row)
+                for row_sums, at in zip(sums, inputs):
+                    emitter.multiply(row_sums, base[1], at, loop.index, weights)
+            for row_sums, at in zip(sums, outputs):
+                emitter.store_sums(row_sums, base[0], at)
             return context.get_dummy_value()
 
         return types.void(y, y_at, y_step, x, x_at, x_step, w, w_at, depth), generate
@@ -88,14 +88,14 @@ def _product(streams: int, width: int) -> Callable[..., None]:
     return product  # type: ignore[no-any-return]
 
 
-class _Machine:
-    """The instructions of a product."""
+class _ProductEmitter:
+    """Emits the LLVM instructions of a product."""
 
     def __init__(self, builder: ir.IRBuilder, vectors: int, *, paired: bool) -> None:
         self.builder, self.vectors, self.paired = builder, vectors, paired
 
     def load_sums(self, y: ir.Value, at: ir.Value) -> list[ir.Value]:
-        """Places for a row's sums, holding what is in y; LLVM makes registers of them."""
+        """Variables for the sums of a row, initialized from y; LLVM keeps them in registers."""
         places = [cgutils.alloca_once(self.builder, _VECTOR) for _ in range(self.vectors)]
         for i, place in enumerate(places):
             self.builder.store(self.builder.load(self._vector(y, at, i, _VECTOR), align=4), place)
@@ -106,7 +106,7 @@ class _Machine:
             self.builder.store(self.builder.load(place), self._vector(y, at, i, _VECTOR), align=4)
 
     def load_weights(self, w: ir.Value, row: ir.Value) -> list[tuple[ir.Value, ...]]:
-        """The weights of one input, or of a pair of them, for all outputs of the panel."""
+        """Weights of one input, or of a pair of inputs, for all outputs of the panel."""
         if self.vectors > 2:
             self._prefetch(w, row)
         if not self.paired:
@@ -128,7 +128,7 @@ class _Machine:
         index: ir.Value,
         weights: list[tuple[ir.Value, ...]],
     ) -> None:
-        """Add input times weights to one row's sums."""
+        """Add input times weights to the sums of one row."""
         count = len(weights[0])
         for k in range(count):
             place = self.builder.add(
@@ -161,7 +161,7 @@ class _Machine:
 
 @intrinsic
 def noinline(typing):  # type: ignore[no-untyped-def]
-    """Keep the function this stands in from being copied into its callers: it would be compiled anew in each."""
+    """Forbid inlining of the calling function, which would be compiled again in each of its callers."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
         builder.function.attributes.add("noinline")
@@ -182,13 +182,15 @@ OPTIONS = {
 
 @njit(**OPTIONS)
 def add_product(y, y_at, y_step, x, x_at, x_step, w, w_at, depth, outputs, streams, width):  # type: ignore[no-untyped-def]
-    """y += x W for every stream; all arrays are flat, and `_at` is where the first row or panel begins.
+    """y += x W for every stream; all arrays are flat, and `_at` is the start of the first row or panel.
 
     Args:
         y: float32, rows of `outputs`, y_step apart, with room for whole panels.
         x: float32, rows of `depth` (twice that in pairs), x_step apart.
         w: from `pack_panels` or `pack_pairs`.
         depth: inputs, or pairs of them.
+        outputs: of W.
+        streams: number of rows.
         width: of the panels; WIDE for one stream, NARROW otherwise.
     """
     noinline()
@@ -199,7 +201,7 @@ def add_product(y, y_at, y_step, x, x_at, x_step, w, w_at, depth, outputs, strea
         return
     for panel in range((outputs + NARROW - 1) // NARROW):
         at = w_at + panel * depth * NARROW
-        for first in range(0, streams, STREAMS):  # the panel stays in the nearest cache meanwhile
+        for first in range(0, streams, STREAMS):  # the panel stays in the L1 cache meanwhile
             rows, out, x_row = streams - first, y_at + first * y_step + panel * NARROW, x_at + first * x_step
             if rows >= 6:
                 _6(y, out, y_step, x, x_row, x_step, w, at, depth)

@@ -1,56 +1,53 @@
-"""Sampling with the numba kernels: streams shared among the cores, spoken in pieces."""
+"""Sampling with the numba kernels: the streams are divided among the cores and sampled in chunks."""
 
 import functools
 import os
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from speechvq.config import WaveNetConfig
+from speechvq.runtime.logging import logger
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling import kernels
-from speechvq.speech.sampling.request import SynthesisRequest
+from speechvq.speech.sampling.request import Precision, SynthesisRequest, Uniforms
 from speechvq.speech.sampling.weight_packing import pack
 
-SAMPLES_PER_CALL = (
-    4096  # samples a kernel call, about: bounds the memory of the biases, and how long Ctrl-C waits
-)
-Precision = Literal["fp32", "bf16"]
+SAMPLES_PER_CALL = 4096  # of a kernel, about: bounds the memory of the biases, and the delay of Ctrl-C
+COMPILE_NOTICE = 2.0  # seconds of compilation before a line explains the delay
 
 
 def sample(
     wavenet: WaveNet,
     request: SynthesisRequest,
-    uniforms: Callable[[int, int], Tensor],
+    uniforms: Uniforms,
     temperature: float,
     top_p: float,
     precision: Precision = "fp32",
 ) -> Iterator[Tensor]:
-    """As `sampler.sample_chunks`: one worker a core, each with its own streams."""
+    """As `sampler.sample_chunks`: one worker thread per core, each with its own streams."""
     warm_up_jit(precision)
     frames, hop = max(request.lengths(), default=0), request.hop
     groups = [
-        StreamGroup(wavenet, request, part, precision)
-        for part in balance_streams(request.lengths(), _cores())
+        StreamGroup(wavenet, request, indices, precision)
+        for indices in balance_streams(request.lengths(), _cores())
     ]
-    piece = max(SAMPLES_PER_CALL // hop, 1)
+    frames_per_call = max(SAMPLES_PER_CALL // hop, 1)
     with ThreadPoolExecutor(len(groups)) as pool:
-        for first in range(0, frames, piece):
-            last = min(first + piece, frames)
-            chance = uniforms(first * hop, last * hop).double().numpy()
-            levels = torch.zeros(len(chance), (last - first) * hop, dtype=torch.long)
-            works = [
-                pool.submit(group.step_frames, first, last, chance, temperature, top_p) for group in groups
+        for first in range(0, frames, frames_per_call):
+            last = min(first + frames_per_call, frames)
+            randoms = uniforms(first * hop, last * hop).double().numpy()
+            classes = torch.zeros(len(randoms), (last - first) * hop, dtype=torch.long)
+            jobs = [
+                pool.submit(group.step_frames, first, last, randoms, temperature, top_p) for group in groups
             ]
-            for group, work in zip(groups, works):
-                levels[group.numbers] = torch.from_numpy(work.result())
-            yield levels
+            for group, job in zip(groups, jobs):
+                classes[group.indices] = torch.from_numpy(job.result())
+            yield classes
 
 
 def _cores() -> int:
@@ -58,103 +55,120 @@ def _cores() -> int:
 
 
 def balance_streams(lengths: list[int], cores: int) -> list[list[int]]:
-    """Deal the streams out, the longest first, so that the cores end together: numbers of each core's streams."""
-    order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
+    """Stream indices for each core, the longest first, so that all cores finish at about the same time."""
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     return [order[core::cores] for core in range(min(cores, len(order)))]
 
 
 class StreamGroup:
-    """The streams of one core, the longest first, and where they stand."""
+    """The streams of one core, the longest first, with their state."""
 
     def __init__(
-        self, wavenet: WaveNet, request: SynthesisRequest, numbers: list[int], precision: Precision
+        self, wavenet: WaveNet, request: SynthesisRequest, indices: list[int], precision: Precision
     ) -> None:
-        self.wavenet, self.numbers, self.request = wavenet, numbers, request.select(numbers)
+        """
+        Args:
+            wavenet: the decoder.
+            request: all streams.
+            indices: streams of this group.
+            precision: of the weights.
+        """
+        self.wavenet, self.indices, self.request = wavenet, indices, request.select(indices)
         self.lengths = np.array(self.request.lengths())
-        self.weights = pack(wavenet, len(numbers), precision)
-        residual, count = wavenet.config.residual_channels, len(numbers)
+        self.weights = pack(wavenet, len(indices), precision)
+        residual, count = wavenet.config.residual_channels, len(indices)
         self.streams = kernels.Streams(
-            before=np.full(count, wavenet.config.mulaw_bins // 2, np.int64),
-            rings=np.zeros(int(self.weights.dilations.sum()) * count * residual, np.float32),
+            previous=np.full(count, wavenet.config.mulaw_bins // 2, np.int64),
+            caches=np.zeros(int(self.weights.dilations.sum()) * count * residual, np.float32),
             logits=np.zeros(count * kernels.row_size(wavenet.config.mulaw_bins), np.float32),
         )
 
     def step_frames(
-        self, first: int, last: int, chance: np.ndarray, temperature: float, top_p: float
+        self, first: int, last: int, randoms: np.ndarray, temperature: float, top_p: float
     ) -> np.ndarray:
-        """Sample code frames first to last: the uniforms of all streams (B, T) to this group's levels, 0 past an end."""
-        hop, live = self.request.hop, int((self.lengths > first).sum())
-        levels = np.zeros((len(self.numbers), (last - first) * hop), np.int64)
-        if live:
-            told = self.conditioning_block(first, last, chance)
+        """Sample code frames first to last of this group.
+
+        Args:
+            first, last: code frames.
+            randoms: (B, T), float64, uniform, of all streams.
+            temperature, top_p: as of `sample_categorical`.
+
+        Returns:
+            (streams of the group, T), int64 classes, 0 after the end of a stream.
+        """
+        hop, active = self.request.hop, int((self.lengths > first).sum())
+        classes = np.zeros((len(self.indices), (last - first) * hop), np.int64)
+        if active:
             kernels.step_streams(
                 first * hop,
                 hop,
-                live,
-                levels,
+                active,
+                classes,
                 float(temperature),
                 float(top_p),
-                told,
+                self.conditioning_block(first, last, randoms),
                 self.streams,
                 self.weights,
             )
-        own = (self.lengths - first).clip(0)[:, None] * hop
-        levels[np.arange(levels.shape[1]) >= own] = 0
-        return levels
+        remaining = (self.lengths - first).clip(0)[:, None] * hop
+        classes[np.arange(classes.shape[1]) >= remaining] = 0
+        return classes
 
-    def conditioning_block(self, first: int, last: int, chance: np.ndarray) -> kernels.ConditioningBlock:
-        """What the kernels are told; with the factor of 2^x folded into the biases."""
+    def conditioning_block(self, first: int, last: int, randoms: np.ndarray) -> kernels.ConditioningBlock:
+        """Conditioning and random numbers of this group; the biases include the factor for powers of 2."""
         biases, phases = self.request.conditioning(self.wavenet, first, last)
         layers = len(self.weights.dilations)
         biases = (-kernels.LOG2_E * biases).unflatten(1, (layers, -1)).permute(3, 1, 0, 2)
         if phases is None:
-            phases = torch.zeros(len(self.numbers), chance.shape[1], dtype=torch.uint8)
-        parts = (np.ascontiguousarray(each.numpy()) for each in (biases, phases))
-        return kernels.ConditioningBlock(*parts, uniforms=np.ascontiguousarray(chance[self.numbers]))
+            phases = torch.zeros(len(self.indices), randoms.shape[1], dtype=torch.uint8)
+        return kernels.ConditioningBlock(
+            biases=np.ascontiguousarray(biases.numpy()),
+            phases=np.ascontiguousarray(phases.numpy()),
+            uniforms=np.ascontiguousarray(randoms[self.indices]),
+        )
 
 
 def teacher_forced_logits(
-    wavenet: WaveNet, request: SynthesisRequest, levels: Tensor, precision: Precision = "fp32"
+    wavenet: WaveNet, request: SynthesisRequest, classes: Tensor, precision: Precision = "fp32"
 ) -> Tensor:
-    """The kernels' logits where every sample is given, to hold against the parallel forward.
+    """Logits of the kernels with every previous sample given, for comparison with the parallel forward pass.
 
     Args:
         wavenet: the decoder.
-        request: what is said, in streams of one length.
-        levels: (B, T), int64, the samples.
+        request: streams of equal length.
+        classes: (B, T), int64, the samples.
         precision: of the weights.
 
     Returns:
-        (B, T, levels), float32.
+        (B, T, mulaw_bins), float32.
     """
-    group, hop, count = (
-        StreamGroup(wavenet, request, list(range(len(levels))), precision),
-        request.hop,
-        len(levels),
-    )
-    told, streams = group.conditioning_block(0, levels.shape[1] // hop, np.zeros(levels.shape)), group.streams
-    logits = np.empty((*levels.shape, wavenet.config.mulaw_bins), np.float32)
-    for t, level in enumerate(levels.t().numpy()):
-        frame, sample = slice(t // hop, t // hop + 1), slice(t, t + 1)
-        phases = np.ascontiguousarray(told.phases[:, sample])
-        now = kernels.ConditioningBlock(told.biases[frame], phases, np.zeros((count, 1)))
-        kernels.step_streams(
-            t, 1, count, np.zeros((count, 1), np.int64), 0.0, 1.0, now, streams, group.weights
+    hop, count = request.hop, len(classes)
+    group = StreamGroup(wavenet, request, list(range(count)), precision)
+    streams = group.streams
+    block = group.conditioning_block(0, classes.shape[1] // hop, np.zeros(classes.shape))
+    logits = np.empty((*classes.shape, wavenet.config.mulaw_bins), np.float32)
+    for t, current in enumerate(classes.t().numpy()):
+        step = kernels.ConditioningBlock(
+            biases=block.biases[t // hop : t // hop + 1],
+            phases=np.ascontiguousarray(block.phases[:, t : t + 1]),
+            uniforms=np.zeros((count, 1)),
         )
+        sampled = np.zeros((count, 1), np.int64)
+        kernels.step_streams(t, 1, count, sampled, 0.0, 1.0, step, streams, group.weights)
         logits[:, t] = streams.logits.reshape(count, -1)[:, : logits.shape[2]]
-        streams.before[:] = level
+        streams.previous[:] = current
     return torch.from_numpy(logits)
 
 
 @functools.cache
 def warm_up_jit(precision: Precision) -> None:
-    """Load or make the machine code on a model of nothing, and say why the first sound on a machine takes longer."""
+    """Compile the kernels, or load them from numba's cache; a slow compilation is logged."""
     line = "compiling the sampler, once for this machine (some seconds) ..."
-    said = threading.Timer(2.0, print, [line], {"file": sys.stderr})
+    notice = threading.Timer(COMPILE_NOTICE, logger.warning, [line])
     tiny = WaveNet(WaveNetConfig(1, 1, 8, 8, 8, 8, 8, 8), dim=8, speakers=1)
-    said.start()
+    notice.start()
     try:
         request = SynthesisRequest(torch.zeros(1, 1, 8), torch.zeros(1, dtype=torch.long), 1)
         StreamGroup(tiny, request, [0], precision).step_frames(0, 1, np.zeros((1, 1)), 1.0, 1.0)
-    finally:  # Ctrl-C too
-        said.cancel()
+    finally:  # after Ctrl-C too
+        notice.cancel()

@@ -1,7 +1,7 @@
-"""What several streams are to say: codes, voices and pitch at the code rate, read piece by piece."""
+"""Codes, speakers and F0 of several streams, and the conditioning that the decoder gets from them."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -10,42 +10,46 @@ from torch import Tensor, nn
 from speechvq.audio.f0_conditioning import f0_at_code_rate, fill_unvoiced
 from speechvq.speech.decoder.wavenet import WaveNet
 
+Engine: TypeAlias = Literal["auto", "numba", "torch"]
+Precision: TypeAlias = Literal["fp32", "bf16"]
+Uniforms: TypeAlias = Callable[[int, int], Tensor]  # random numbers start to stop of all streams: (B, T)
+
 
 class ConditioningChunk(NamedTuple):
-    """What the decoder is told in some code frames."""
+    """Conditioning of the decoder for n code frames."""
 
-    biases: Tensor  # (B, layers x 2 residual, n), of the gates
-    phases: Tensor | None  # (B, n x hop), uint8, classes of `audio.phase`
+    biases: Tensor  # (B, layers x 2 R, n), added to the gates
+    phases: Tensor | None  # (B, n x hop), uint8, bins of `audio.glottal_phase`
 
 
 class SynthesisRequest(NamedTuple):
-    """Codes, voices and pitch of all streams; small beside the sound, so all of it is at hand."""
+    """Inputs of the decoder for all streams; they are small, so all of them stay in memory."""
 
-    vectors: Tensor  # (B, N, D), quantised
+    vectors: Tensor  # (B, N, D), quantized
     speaker: Tensor  # (B,), int64
-    hop: int  # samples a frame
-    f0: Tensor | None = None  # (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch
-    num_frames: Tensor | None = None  # (B,), how many of the N are each stream's own; None for all
-    phase: Tensor | None = None  # (B, N x hop), uint8; for a decoder that is told the phase
+    hop: int  # samples per code frame
+    f0: Tensor | None = None  # (B, N), Hz, 0 where unvoiced; for a decoder conditioned on F0
+    num_frames: Tensor | None = None  # (B,), valid frames of each stream; None for all N
+    phase: Tensor | None = None  # (B, N x hop), uint8; for a decoder conditioned on the phase
 
     def lengths(self) -> list[int]:
-        """Code frames of each stream."""
+        """Number of code frames of each stream."""
         return (
             [self.vectors.shape[1]] * len(self.vectors)
             if self.num_frames is None
             else self.num_frames.tolist()
         )
 
-    def select(self, numbers: list[int]) -> "SynthesisRequest":
-        """Some of the streams."""
+    def select(self, indices: list[int]) -> "SynthesisRequest":
+        """A request with some of the streams, by their indices."""
         chosen = {
-            name: part[numbers] if isinstance(part, Tensor) else part for name, part in self._asdict().items()
+            name: part[indices] if isinstance(part, Tensor) else part for name, part in self._asdict().items()
         }
         return SynthesisRequest(**chosen)
 
     @torch.no_grad()
     def conditioning(self, wavenet: WaveNet, first: int, last: int) -> ConditioningChunk:
-        """What the decoder is told in code frames first to last: as in the whole, in the memory of a part."""
+        """Conditioning of code frames first to last, equal to the same part of the whole."""
         part, own = self.with_context(first, last, wavenet.conditioning.network.context_frames)
         biases = wavenet.conditioning(part.vectors, part.speaker, part.f0, part.num_frames)[..., own]
         phases = None
@@ -53,9 +57,9 @@ class SynthesisRequest(NamedTuple):
             phases = self.phase[:, first * self.hop : last * self.hop]
         return ConditioningChunk(biases, phases)
 
-    def with_context(self, first: int, last: int, reach: int) -> tuple["SynthesisRequest", slice]:
-        """Code frames first to last with `reach` on either side, and where these frames are in it."""
-        low, high = max(first - reach - 1, 0), min(last + reach + 1, self.vectors.shape[1])
+    def with_context(self, first: int, last: int, context: int) -> tuple["SynthesisRequest", slice]:
+        """Code frames first to last with `context` frames on both sides, and the slice of the former."""
+        low, high = max(first - context - 1, 0), min(last + context + 1, self.vectors.shape[1])
         part = self._replace(
             vectors=self.vectors[:, low:high],
             f0=None if self.f0 is None else _slice_f0(self.f0, low, high),
@@ -87,14 +91,14 @@ def batch_phase(phases: Sequence[np.ndarray], samples: Sequence[int]) -> Tensor:
 
 
 def _slice_f0(f0: Tensor, low: int, high: int) -> Tensor:
-    """Frames low to high of a contour that are held as in the whole: (B, N) to (B, high - low).
+    """Frames low to high of contours that are filled like the whole: (B, N) to (B, high - low).
 
-    Where it is unvoiced a contour is held, from beyond the excerpt if need be; so its outermost frames, which nothing
-    else looks at, take what is held there.
+    The value that fills an unvoiced stretch may lie outside of the slice. The first and last frame of the
+    slice, which are beyond the context of every output, therefore take the filled value.
     """
-    part, held = f0[:, low:high].clone(), fill_unvoiced(f0)
+    part, filled = f0[:, low:high].clone(), fill_unvoiced(f0)
     if low > 0:
-        part[:, 0] = held[:, low]
+        part[:, 0] = filled[:, low]
     if high < f0.shape[1]:
-        part[:, -1] = held[:, high - 1]
+        part[:, -1] = filled[:, high - 1]
     return part

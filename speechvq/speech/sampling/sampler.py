@@ -1,7 +1,7 @@
 """Sampling a WaveNet sample by sample with the fastest engine of the machine."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,13 +9,7 @@ from torch import Tensor
 from speechvq.categorical import sample_categorical
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.cached_step import CachedStep
-from speechvq.speech.sampling.request import SynthesisRequest
-
-Engine: TypeAlias = Literal["auto", "numba", "torch"]
-Precision: TypeAlias = Literal["fp32", "bf16"]
-Uniforms: TypeAlias = Callable[
-    [int, int], Tensor
-]  # random numbers of samples start to stop, (B, stop - start)
+from speechvq.speech.sampling.request import Engine, Precision, SynthesisRequest, Uniforms
 
 
 def sample(
@@ -36,7 +30,8 @@ def sample(
         wavenet: the decoder.
         vectors: (B, N, D), quantized.
         speaker: (B,), int64.
-        uniforms: (B, T), random numbers in [0, 1), one per sample, T a multiple of N. No other randomness is used.
+        uniforms: (B, T), random numbers in [0, 1), one per sample, T a multiple of N. No other randomness is
+            used.
         f0: (B, N), Hz, 0 where unvoiced; for a decoder that is conditioned on F0.
         num_frames: (B,), valid code frames of each stream; the frames after them do not change it.
         phase: (B, T), uint8, bins of `audio.glottal_phase`; for a decoder that is conditioned on the phase.
@@ -73,14 +68,15 @@ def sample_chunks(
         wavenet: the decoder.
         request: codes and conditions of the streams.
         uniforms: returns the random numbers of samples start to stop, (B, stop - start), float64 in [0, 1).
-        temperature, top_p: as of `categorical.draw`.
-        engine: "numba" runs compiled kernels on the CPU, "torch" the cached step in plain torch. "auto" takes numba on
-            a CPU, and on a GPU the cached step as a CUDA graph.
-        precision: of the weights of the kernels. bf16 reads half the memory and changes the logits by about 0.01.
+        temperature, top_p: as of `sample_categorical`.
+        engine: "numba" runs compiled kernels on the CPU, "torch" the cached step in plain torch. "auto" takes
+            numba on a CPU, and on a GPU the cached step as a CUDA graph.
+        precision: of the weights of the kernels. bf16 reads half the memory and changes the logits by about
+            0.01.
 
     Yields:
-        Classes (B, n), int64, 0 after the end of a stream. Engines and batches give the same classes, except where
-        rounding breaks a tie.
+        Classes (B, n), int64, 0 after the end of a stream. Engines and batches give the same classes, except
+        where rounding breaks a tie.
     """
     device = request.vectors.device
     chosen = engine if engine != "auto" else "numba" if device.type == "cpu" else "torch"

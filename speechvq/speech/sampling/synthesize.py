@@ -11,8 +11,8 @@ from torch import Tensor
 
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.sampling.postprocess import Postprocessor
-from speechvq.speech.sampling.request import SynthesisRequest
-from speechvq.speech.sampling.sampler import Engine, Precision, sample_chunks
+from speechvq.speech.sampling.request import Engine, Precision, SynthesisRequest
+from speechvq.speech.sampling.sampler import sample_chunks
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class SamplingOptions:
         seed: of the random numbers. All streams use the same ones, so a stream does not depend on its batch.
         temperature: divides the logits; 0 takes the most likely class.
         top_p: keeps the fewest classes that together have this probability (nucleus sampling).
-        harmonic_boost: fraction, 0 to 1, of the noise energy in voiced frames that the harmonics take over, see
-            `SourceFilter.forward`; ignored by a decoder without a source-filter model.
+        harmonic_boost: fraction, 0 to 1, of the noise energy in voiced frames that the harmonics take over,
+            see `SourceFilter.forward`; ignored by a decoder without a source-filter model.
         engine: see `sample_chunks`.
         precision: see `sample_chunks`.
     """
@@ -51,7 +51,7 @@ class SamplingOptions:
 
 
 def random_uniforms(seed: int, start: int, stop: int) -> Tensor:
-    """Uniform random numbers for samples start to stop of the endless sequence of a seed: (stop - start,), float64."""
+    """Uniform random numbers start to stop of the endless sequence of a seed: (stop - start,), float64."""
     generator = np.random.Generator(np.random.PCG64(seed).advance(start))
     return torch.from_numpy(generator.random(stop - start))
 
@@ -70,7 +70,8 @@ def synthesize(
         decoder: of the model.
         request: codes and conditions of the streams.
         options: how to sample.
-        offsets: first sample of each stream within a longer recording; its random numbers start there. None for 0.
+        offsets: first sample of each stream within a longer recording; its random numbers start there. None
+            for 0.
         on_frame: called now and then with the number of code frames that are done.
 
     Returns:

@@ -61,7 +61,7 @@ def test_the_step_in_place_equals_the_plain_one(config: WaveNetConfig) -> None:
         assert [tensor.data_ptr() for tensor in step.state()] == places, (
             "a graph needs everything where it was"
         )
-        frames.append(step.levels.clone())
+        frames.append(step.classes.clone())
     levels, expected = torch.cat(frames, dim=1), plain(wavenet, request, uniforms)
     assert torch.equal(levels[[0, 2]], expected[[0, 2]])
     assert torch.equal(levels[1, : 4 * HOP], expected[1, : 4 * HOP])

@@ -163,8 +163,8 @@ def test_streams_are_dealt_out_evenly_and_the_longest_first(cores: int) -> None:
 class _Now:
     """A timer whose time has come at once."""
 
-    def __init__(self, _: float, function: Any, arguments: list[str], keywords: dict[str, Any]) -> None:
-        self.start = lambda: function(*arguments, **keywords)
+    def __init__(self, _: float, function: Any, arguments: list[str]) -> None:
+        self.start = lambda: function(*arguments)
 
     def cancel(self) -> None:
         """Too late."""
@@ -180,13 +180,13 @@ def anew() -> Iterator[None]:
 
 @pytest.mark.usefixtures("anew")
 def test_a_long_compilation_is_said_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(numba_engine.threading, "Timer", _Now)
     for _ in range(2):
         numba_engine.warm_up_jit("fp32")
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and said.startswith("compiling the sampler, once for this machine")
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 1 and lines[0].startswith("compiling the sampler, once for this machine")
 
 
 CACHED = """

@@ -60,7 +60,7 @@ def used(weights: Weights, name: str, like: np.ndarray) -> np.ndarray:
 def test_every_matrix_is_there_with_its_factor(streams: int) -> None:
     model = wavenet()
     weights = pack(model, streams)
-    assert weights.width == (WIDE if streams == 1 else NARROW) and weights.paired == 1
+    assert weights.width == (WIDE if streams == 1 else NARROW) and weights.inputs_per_row == 1
     for name, exact in matrices(model).items():
         assert np.allclose(used(weights, name, exact), exact, rtol=1e-6), name
     share = np.concatenate([np.ones(6), np.full(8, 0.5)])
@@ -73,7 +73,7 @@ def test_every_matrix_is_there_with_its_factor(streams: int) -> None:
 def test_bfloat16_is_within_half_a_step(streams: int) -> None:
     model = wavenet()
     weights = pack(model, streams, "bf16")
-    assert weights.paired == 2
+    assert weights.inputs_per_row == 2
     for name, exact in matrices(model).items():
         near = used(weights, name, exact)
         steps = np.maximum(half_step(exact), half_step(near))
@@ -126,6 +126,6 @@ def test_odd_sizes_make_no_pairs(part: str) -> None:
     pack(model, 1)
     with pytest.raises(
         UserError,
-        match="bf16 needs even wavenet.residual_channels, wavenet.skip_channels and wavenet.hidden_channels; take fp32",
+        match="bf16 needs even wavenet.residual_channels, wavenet.skip_channels and wavenet.hidden_channels; use fp32",
     ):
         pack(model, 1, "bf16")
