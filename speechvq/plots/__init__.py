@@ -1,1 +1,1 @@
-"""Figures of runs, sentences, units and generated speech, each as one PNG."""
+"""Figures of training runs, sentences, units and generated speech, each saved as one PNG."""

@@ -1,4 +1,4 @@
-"""What several pictures share: the spectrogram, codes as colours, titles, and how a PNG is saved."""
+"""Parts that several figures share: spectrograms, codes as colors, panel titles, and saving as PNG."""
 
 import io
 from pathlib import Path
@@ -13,80 +13,89 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PIXELS, DPI = 1600, 100
-TOP = 6000  # Hz, of the spectrograms
+WIDTH, DPI = 1600, 100  # pixels; pixels per inch
+MAX_FREQUENCY = 6000  # Hz, of spectrograms
 INK, FAINT = "#1b2733", "#8a96a3"
 
-_STFT_HOP = 40  # samples; smooth at this width
-_DECIBELS = 65  # between the darkest and the brightest colour
+_N_FFT, _STFT_HOP = 512, 40  # samples; a hop of one pixel or less at this width
+_DECIBELS = 65  # between the darkest and the brightest color
+
+
+def new_figure(inches: float, *, h_pad: float = 0.08, w_pad: float = 0.08, hspace: float = 0.04) -> "Figure":
+    """An empty figure, 1600 pixels wide and `inches` high; paddings are those of the constrained layout."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    layout = ConstrainedLayoutEngine(h_pad=h_pad, w_pad=w_pad, hspace=hspace, wspace=0.02)
+    return Figure(figsize=(WIDTH / DPI, inches), dpi=DPI, layout=layout)
 
 
 def code_colors(codes: np.ndarray, num_codes: int) -> np.ndarray:
-    """A colour for each code, far from that of its neighbours in number: (N,) to (N, 3), RGB in [0, 1]."""
+    """A color for each code, distinct from those of neighboring indices: (N,) to (N, 3), RGB in [0, 1]."""
     from matplotlib.colors import hsv_to_rgb
 
-    spread = (
-        np.arange(num_codes)[:, None] * (0.8191725134, 0.6710436067, 0.5497004779) % 1.0
-    )  # evenly, of any number
-    palette = hsv_to_rgb(spread * (1.0, 0.45, 0.25) + (0.0, 0.2, 0.75))
+    # An additive recurrence covers the color space evenly for any K (Roberts 2018, R3 sequence).
+    points = np.arange(num_codes)[:, None] * (0.8191725134, 0.6710436067, 0.5497004779) % 1.0
+    palette: np.ndarray = hsv_to_rgb(points * (1.0, 0.45, 0.25) + (0.0, 0.2, 0.75))
     return palette[np.asarray(codes)]
 
 
-def plot_spectrogram(axes: "Axes", wave: np.ndarray, seconds: float) -> None:
-    """Draw the energy of a sound (T,), 16 kHz, over time and frequency, as far as `seconds`."""
+def log_spectrogram(wave: np.ndarray) -> np.ndarray:
+    """Power spectrogram of (T,) at 16 kHz in dB below its maximum, at least -65: (257, T // 40 + 1)."""
     from librosa import power_to_db, stft
 
-    wave = np.asarray(wave, np.float32)[: round(seconds * SAMPLE_RATE)]
-    padded = np.pad(wave, (0, max(0, 512 - len(wave))))
-    power = np.abs(stft(padded, n_fft=512, hop_length=_STFT_HOP)) ** 2
-    decibels = power_to_db(power, ref=max(float(power.max()), 1e-10), top_db=_DECIBELS)
-    end = power.shape[1] * _STFT_HOP / SAMPLE_RATE
+    padded = np.pad(wave, (0, max(0, _N_FFT - len(wave))))
+    power = np.abs(stft(padded, n_fft=_N_FFT, hop_length=_STFT_HOP)) ** 2
+    decibels: np.ndarray = power_to_db(power, ref=max(float(power.max()), 1e-10), top_db=_DECIBELS)
+    return decibels
+
+
+def plot_spectrogram(axes: "Axes", wave: np.ndarray, seconds: float) -> None:
+    """Plot the spectrogram of the first `seconds` of a waveform (T,) at 16 kHz."""
+    decibels = log_spectrogram(np.asarray(wave, np.float32)[: round(seconds * SAMPLE_RATE)])
     axes.imshow(
         decibels,
         origin="lower",
         aspect="auto",
         cmap="magma",
-        extent=(0, end, 0, SAMPLE_RATE / 2),
+        extent=(0, decibels.shape[1] * _STFT_HOP / SAMPLE_RATE, 0, SAMPLE_RATE / 2),
         vmin=-_DECIBELS,
         vmax=0,
     )
-    axes.set(xlim=(0, seconds), ylim=(0, TOP), yticks=range(0, TOP + 1, 2000), ylabel="frequency, Hz")
-    axes.set_facecolor("black")
+    axes.set(xlim=(0, seconds), ylim=(0, MAX_FREQUENCY), yticks=range(0, MAX_FREQUENCY + 1, 2000))
+    axes.set(ylabel="frequency (Hz)", facecolor="black")
 
 
-def plot_codes(axes: "Axes", codes: np.ndarray, frame_rate: float, num_codes: int, seconds: float) -> None:
-    """Draw every code of (N,) as a coloured cell at its time."""
-    cells = code_colors(codes, num_codes)[None]
-    axes.imshow(cells, aspect="auto", interpolation="nearest", extent=(0, len(codes) / frame_rate, 0, 1))
-    axes.set(xlim=(0, seconds), xticks=[], yticks=[], xlabel=" ")  # room for lines to what is below
-    set_panel_title(
-        axes,
-        f"Its codes: {len(codes)} numbers below {num_codes}, {frame_rate:g} a second, a colour for each",
-    )
+def plot_code_cells(axes: "Axes", codes: np.ndarray, num_codes: int, frame_rate: float) -> None:
+    """Plot codes (N,) as colored cells over time in seconds; nothing for N = 0."""
+    if len(codes):
+        extent = (0, len(codes) / frame_rate, 0, 1)
+        cells = code_colors(codes, num_codes)[None]
+        axes.imshow(cells, aspect="auto", interpolation="nearest", extent=extent)
 
 
 def set_panel_title(axes: "Axes", text: str) -> None:
-    """Write what a panel shows above its left edge."""
-    # A name may hold dollar signs, which would begin a formula.
+    """Write a title above the left edge of a panel."""
+    # Names may hold dollar signs, which would start a formula.
     axes.set_title(text, loc="left", fontsize=13, color=INK, fontweight="bold", parse_math=False)
 
 
 def save_figure(figure: "Figure", path: Path, *, num_colors: int = 256) -> None:
-    """Write a PNG; it goes into a page and perhaps into a repository.
+    """Save a figure as PNG.
 
     Args:
-        figure: what is drawn.
-        path: of the PNG; replaced when it exists.
-        colours: at most so many, which makes a file of a third of the size; 0 for all.
+        figure: what is saved.
+        path: of the PNG; replaced if it exists.
+        num_colors: size of the palette, which makes the file a third of the size; 0 for true color.
 
     Raises:
         UserError: the disk is full or not writable.
     """
     from PIL import Image
 
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    image = Image.open(drawn).convert("RGB")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    image = Image.open(buffer).convert("RGB")
     image = image.quantize(num_colors, dither=Image.Dither.NONE) if num_colors else image
     with atomic_file(path) as temporary:
         image.save(temporary, format="PNG", optimize=True)

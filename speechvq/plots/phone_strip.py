@@ -1,7 +1,7 @@
-"""The strip of phones along an axis of time."""
+"""A strip of phones along a time axis."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from speechvq.alignment.intervals import Interval
 from speechvq.plots.panels import INK
@@ -9,7 +9,13 @@ from speechvq.plots.panels import INK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_NAME = {"ha": "center", "va": "center", "fontsize": 10, "color": INK, "parse_math": False}
+_TEXT_STYLE: dict[str, Any] = {
+    "ha": "center",
+    "va": "center",
+    "fontsize": 10,
+    "color": INK,
+    "parse_math": False,
+}
 
 
 def plot_phones(
@@ -19,13 +25,13 @@ def plot_phones(
     seconds: float,
     label: str,
 ) -> None:
-    """Draw a coloured cell for each phone, with its name where there is room.
+    """Plot a colored cell for each phone, with its name where there is room.
 
     Args:
-        axes: whose x axis is time, from 0 to `seconds`.
-        intervals: the phones.
-        colours: of every phone, RGB in [0, 1].
-        seconds: shown.
+        axes: its x axis is time, from 0 to `seconds`.
+        intervals: phones.
+        colors: of every phone, RGB in [0, 1].
+        seconds: end of the axis.
         label: to the left of the strip.
     """
     for interval in intervals:
@@ -35,12 +41,12 @@ def plot_phones(
         line = 0.8 if end - start > 0.01 * seconds else 0.0
         axes.axvspan(start, end, facecolor=colors[name], edgecolor="white", linewidth=line)
         if end - start > seconds * (0.008 + 0.0055 * len(name)):
-            axes.text((start + end) / 2, 0.5, name, **_NAME)
+            axes.text((start + end) / 2, 0.5, name, **_TEXT_STYLE)
     keep_label_only(axes, label)
 
 
 def keep_label_only(axes: "Axes", label: str) -> None:
-    """Leave a strip nothing but a label to its left."""
+    """Remove ticks and frame of a strip, and write its label to the left."""
     axes.set(yticks=[], ylim=(0, 1))
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

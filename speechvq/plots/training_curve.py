@@ -1,4 +1,4 @@
-"""The picture of a training run: the loss, the codes in use, and what a model's parts are worth, by step."""
+"""The figure of a training run: losses, codebook usage and ablations by training step."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,76 +6,77 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from speechvq.plots.panels import DPI, FAINT, PIXELS, save_figure, set_panel_title
+from speechvq.plots.panels import FAINT, new_figure, save_figure, set_panel_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 class Line(NamedTuple):
-    """What is drawn into a panel: a number of the metrics, its name in the legend or none, its colour."""
+    """A line of a panel."""
 
-    key: str  # "bits" is the training's `nats` in bits
-    label: str
+    key: str  # of a logged metric; "bits" is `nats` converted to bits
+    label: str  # in the legend; "" for none
     color: str
 
 
 class Panel(NamedTuple):
-    """One of the picture's four quarters."""
+    """A panel of the figure."""
 
     title: str
     unit: str
     lines: tuple[Line, ...]
-    from_zero: bool = True  # where zero means something
+    from_zero: bool = True  # whether the y axis includes zero
 
 
 TRAINING = Line("bits", "training", FAINT)
-USE = Panel(
-    "Perplexity: how many codes are in use (higher is better)",
+USAGE = Panel(
+    "Perplexity of the codes (up)",
     "codes",
     (Line("perplexity", "training", FAINT), Line("heldout_perplexity", "held out", "#1d4ed8")),
 )
 SPEECH = (
     Panel(
-        "Loss: bits to guess each sample of sound (lower is better)",
-        "bits a sample",
-        (TRAINING, Line("heldout_bits", "held-out sentences", "#c2410c")),
+        "Loss (down)",
+        "bits/sample",
+        (TRAINING, Line("heldout_bits", "held out", "#c2410c")),
         from_zero=False,
     ),
-    USE,
+    USAGE,
     Panel(
-        "What another sentence's codes cost: at 0 the codes say nothing",
-        "bits a sample",
+        "Loss increase with shuffled codes (0: codes are not used)",
+        "bits/sample",
         (Line("codes_gap_bits", "", "#047857"),),
     ),
     Panel(
-        "What another speaker's name costs: at 0 the voice cannot change",
-        "bits a sample",
+        "Loss increase with shuffled speakers (0: speakers are not used)",
+        "bits/sample",
         (Line("speaker_gap_bits", "", "#7e22ce"),),
     ),
 )
 IMAGES = (
     Panel(
-        "The bound on held-out pictures, latents included (lower is better)",
+        "Bound on held-out images, latents included (down)",
         "bits/dim",
         (Line("heldout_bits", "", "#c2410c"),),
         from_zero=False,
     ),
     Panel(
-        "Its parts",
+        "Parts of the bound",
         "bits/dim",
         (
-            Line("heldout_reconstruction_bits", "pictures, given their latents", "#1d4ed8"),
-            Line("heldout_latents_bits", "latents, under the training's prior", "#047857"),
+            Line("heldout_reconstruction_bits", "reconstruction: images given latents", "#1d4ed8"),
+            Line("heldout_latents_bits", "latents under the training prior", "#047857"),
         ),
     ),
-    Panel("Training: what the decoder learns from", "bits/dim", (TRAINING,), from_zero=False),
+    Panel("Training loss of the decoder (down)", "bits/dim", (TRAINING,), from_zero=False),
 )
-IMAGE_CODES = (*IMAGES, USE)
+IMAGE_CODES = (*IMAGES, USAGE)
 CODES = (
     Panel(
-        "Loss: bits to guess each code (lower is better)",
-        "bits a code",
+        "Loss (down)",
+        "bits/code",
         (TRAINING, Line("heldout_bits", "held out", "#c2410c")),
         from_zero=False,
     ),
@@ -83,32 +84,34 @@ CODES = (
 SECOND_STAGE = (
     *CODES,
     Panel(
-        "What another picture's latents cost: at 0 they say nothing",
-        "bits a code",
+        "Loss increase with shuffled latents (0: latents are not used)",
+        "bits/code",
         (Line("latents_gap_bits", "", "#047857"),),
     ),
-    USE,
+    USAGE,
 )
 
 
 def plot_training_curve(
     path: Path, metrics: Sequence[Mapping[str, float]], panels: Sequence[Panel] = SPEECH
 ) -> None:
-    """Draw the course of training.
-
-    Args:
-        path: of the PNG, 1600 pixels wide; replaced when it exists.
-        metrics: one mapping a line, each with "step".
-        panels: one to four.
+    """Save the figure of a training run as PNG, 1600 pixels wide; see `training_figure`.
 
     Raises:
         UserError: the disk is full or not writable.
     """
-    from matplotlib.figure import Figure
+    save_figure(training_figure(metrics, panels), path)
 
+
+def training_figure(metrics: Sequence[Mapping[str, float]], panels: Sequence[Panel] = SPEECH) -> "Figure":
+    """Logged metrics by training step.
+
+    Args:
+        metrics: one mapping per line of the log, each with "step".
+        panels: one to four.
+    """
     rows = (len(panels) + 1) // 2
-    figure = Figure(figsize=(PIXELS / DPI, 4.5 * rows), dpi=DPI, layout="constrained")
-    figure.get_layout_engine().set(h_pad=0.12, w_pad=0.12, hspace=0.06, wspace=0.04)
+    figure = new_figure(4.5 * rows, h_pad=0.12, w_pad=0.12, hspace=0.06)
     lines = [{**line, "bits": line["nats"] / np.log(2)} if "nats" in line else line for line in metrics]
     every = figure.subplots(rows, min(len(panels), 2), sharex=True, squeeze=False).flat
     for axes, panel in zip(every, panels):
@@ -118,30 +121,37 @@ def plot_training_curve(
         axes.set_xlim(left=0)
     for axes in every[len(panels) :]:
         axes.set_axis_off()
-    for axes in every[max(len(panels) - 2, 0) : len(panels)]:  # the lowest of their columns
+    for axes in every[max(len(panels) - 2, 0) : len(panels)]:  # the lowest of each column
         axes.set_xlabel("training step")
         axes.tick_params(labelbottom=True)
-    save_figure(figure, path)
+    return figure
 
 
 def _plot_line(axes: "Axes", metrics: Sequence[Mapping[str, float]], line: Line) -> None:
+    """Plot one metric at the steps at which it was logged."""
     points = [(each["step"], each[line.key]) for each in metrics if line.key in each]
     if points:
-        few = "o" if len(points) < 40 else ""
-        style = {"marker": few, "markersize": 4, "color": line.color, "linewidth": 2}
-        axes.plot(*zip(*points), **style, label=line.label or None)
+        steps, values = zip(*points)
+        marker = "o" if len(points) < 40 else ""
+        axes.plot(
+            steps,
+            values,
+            marker=marker,
+            markersize=4,
+            color=line.color,
+            linewidth=2,
+            label=line.label or None,
+        )
 
 
 def _style_axes(axes: "Axes", panel: Panel) -> None:
-    """Title, grid, legend; an axis from zero where zero means something; a word where nothing is."""
+    """Add title, grid and legend; include zero where that is meaningful; mark a panel without data."""
     set_panel_title(axes, panel.title)
     axes.set_ylabel(panel.unit)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     if not axes.lines:
-        axes.text(
-            0.5, 0.5, "not measured yet", transform=axes.transAxes, ha="center", color=FAINT, fontsize=14
-        )
+        axes.text(0.5, 0.5, "no data yet", transform=axes.transAxes, ha="center", color=FAINT, fontsize=14)
     elif panel.from_zero:
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     if axes.get_legend_handles_labels()[1]:

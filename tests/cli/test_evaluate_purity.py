@@ -164,7 +164,7 @@ def test_a_wrong_rate_is_suspected(
     ("codes", "labels", "more", "message"),
     [
         ({"a": [1]}, {"b.lab": ONE}, [], "no utterance is in both, for example 'a' and 'b'; name them alike"),
-        ({"a": [1.5]}, {"a.lab": ONE}, [], "a.npy: float64 in place of integers"),
+        ({"a": [1.5]}, {"a.lab": ONE}, [], "a.npy: expected integers, found float64"),
         ({"a": [9]}, {"a.lab": ONE}, [], "a.npy: code 9 at frame 0; meta.json allows 0 to 8"),
         ({"a": [1]}, {"a.lab": "0 5 A\n3 9 B\n"}, [], "a.lab, line 2: begins before the interval above it"),
         ({"a": [1]}, {"a.lab": ""}, [], "a.lab: holds no intervals"),

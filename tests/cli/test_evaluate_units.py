@@ -55,7 +55,7 @@ def test_mistakes_cost_one_line(folder: Path, capsys: pytest.CaptureFixture[str]
     write_manifest(folder / "none.tsv", [Utterance("x", "a", "test", 1.0, folder / "x.wav")])
     np.save(folder / "codes/bad.npy", np.array([0.5]))
     for subject, more, message in (
-        ("codebook", [], "bad.npy: float64 in place of integers"),
+        ("codebook", [], "bad.npy: expected integers, found float64"),
         ("speakers", ["--manifest", str(folder / "one.tsv")], "1 speakers with codes; give codes of two"),
         ("speakers", ["--manifest", str(folder / "none.tsv")], "none.tsv: lists no utterance of"),
         ("speakers", ["--manifest", str(folder / "nowhere.tsv")], "no such manifest"),
