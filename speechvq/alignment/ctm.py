@@ -1,7 +1,7 @@
 """CTM files of NIST and Kaldi: a line "utterance channel start duration label" for each phone, in seconds.
 
-One file may hold a corpus, so it is searched once for where each utterance lies, and read utterance by
-utterance. Comments begin with ";;"; columns after the label, such as confidences, are ignored.
+One file may hold a whole corpus. It is scanned once for the location of each utterance and then read
+utterance by utterance. Comments begin with ";;". Columns after the label, such as confidences, are ignored.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ class Passage(NamedTuple):
     """The lines of one utterance in a CTM file."""
 
     path: Path
-    start: int  # byte
-    line: int  # number of the first
+    start: int  # offset in bytes
+    line: int  # number of the first line
 
 
 def find_passages(path: Path) -> dict[str, Passage]:
-    """Where each utterance of a CTM file begins.
+    """Location of each utterance of a CTM file.
 
     Raises:
-        UserError: the file cannot be read or is no text, or an utterance goes on after another.
+        UserError: the file cannot be read, is not text, or the lines of an utterance are not consecutive.
     """
     passages: dict[str, Passage] = {}
     current = None
@@ -35,18 +35,20 @@ def find_passages(path: Path) -> dict[str, Passage]:
         if name == current:
             continue
         if name in passages:
-            raise UserError(f"{path}, line {number}: {name} goes on after another utterance; sort the lines")
+            raise UserError(
+                f"{path}, line {number}: {name} continues after another utterance; sort the lines"
+            )
         passages[name] = Passage(path, start, number)
         current = name
     return passages
 
 
 def read_passage(passage: Passage) -> list[Interval]:
-    """The phones of an utterance.
+    """Phone intervals of an utterance.
 
     Raises:
-        UserError: a line has too few columns, a time that is no number, or a second channel, or its interval
-            is negative or overlaps the one above.
+        UserError: a line has too few columns, an invalid time or another channel, or its interval is negative
+            or overlaps the previous one.
     """
     intervals: list[Interval] = []
     first: list[str] = []
@@ -58,8 +60,8 @@ def read_passage(passage: Passage) -> list[Interval]:
             break
         interval = _interval(columns, place)
         if columns[:2] != first:
-            raise UserError(f"{place}: channel {columns[1]} after {first[1]}; name an utterance for each")
-        append_interval(intervals, interval, lambda: place)
+            raise UserError(f"{place}: channel {columns[1]} after {first[1]}; name each channel's utterance")
+        append_interval(intervals, interval, place)
     return intervals
 
 
@@ -73,7 +75,7 @@ def _interval(columns: list[str], place: str) -> Interval:
 
 
 def _lines(path: Path, start: int = 0, number: int = 1) -> Iterator[tuple[int, int, str]]:
-    """First byte, number and text of each line from one on, without comments and empty lines."""
+    """Offset, number and text of the lines from `start` on, without comments and empty lines."""
     try:
         with path.open("rb") as file:
             file.seek(start)

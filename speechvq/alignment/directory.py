@@ -1,4 +1,4 @@
-"""A folder of alignments, whatever made them: HTK labels, TextGrids and CTM files, at any depth."""
+"""A folder of alignments in any supported format: HTK labels, TextGrids and CTM files, at any depth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ ENDINGS = (".lab", ".textgrid", ".ctm")
 
 @dataclass(frozen=True)
 class AlignmentDirectory:
-    """Where the alignment of each utterance is; it is read when asked for."""
+    """Location of the alignment of each utterance; the alignment is read on demand."""
 
     path: Path
-    places: Mapping[str, Path | Passage]  # by utterance: the name of its file, or the first column of a CTM
-    tier: str | None = None  # of TextGrids; None looks for the phones
+    places: Mapping[str, Path | Passage]  # key: file name without ending, or first column of a CTM file
+    tier: str | None = None  # of TextGrids; None selects the phone tier
 
     def read(self, utterance: str) -> list[Interval]:
-        """The phones of an utterance, in order of time.
+        """Phone intervals of an utterance, sorted by time.
 
         Raises:
-            UserError: the file cannot be read or says what cannot be; the message names file and line.
+            UserError: the file cannot be read or is inconsistent; the message names file and line.
         """
         place = self.places[utterance]
         if isinstance(place, Passage):
@@ -38,14 +38,14 @@ class AlignmentDirectory:
 
 
 def open_alignments(directory: Path, *, tier: str | None = None) -> AlignmentDirectory:
-    """Find every alignment below a folder, or in one file such as a corpus's CTM.
+    """Find all alignments below a folder, or in one file such as the CTM of a corpus.
 
     Args:
-        directory: searched through and through but for what is hidden.
-        tier: of TextGrids, by name; None looks for the phones.
+        directory: searched recursively, hidden files and folders excepted; or one file.
+        tier: name of a tier of TextGrids; None selects the phone tier.
 
     Raises:
-        UserError: no such folder, nothing in it, two alignments of one utterance, or a CTM out of order.
+        UserError: no such folder, no alignments in it, two alignments of one utterance, or an unsorted CTM.
     """
     if directory.is_file() and directory.suffix.lower() in ENDINGS:
         paths = [directory]
@@ -56,13 +56,13 @@ def open_alignments(directory: Path, *, tier: str | None = None) -> AlignmentDir
         for utterance, place in _places(path).items():
             if utterance in places:
                 other = _file(places[utterance])
-                raise UserError(f"{path} and {other} are both of the utterance {utterance}; keep one")
+                raise UserError(f"{path} and {other} both belong to the utterance {utterance}; keep one")
             places[utterance] = place
     return AlignmentDirectory(directory, places, tier)
 
 
 def read_alignments(directory: Path, *, tier: str | None = None) -> dict[str, list[Interval]]:
-    """Every alignment below a folder at once, by utterance.
+    """All alignments below a folder, by utterance.
 
     Raises:
         UserError: as `open_alignments` and `AlignmentDirectory.read` do.

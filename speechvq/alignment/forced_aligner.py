@@ -1,4 +1,4 @@
-"""The phones of a recording whose words are known, put where they sound: PocketSphinx, and what it needs."""
+"""Forced alignment of recordings with their texts by PocketSphinx."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,16 +15,16 @@ from speechvq.alignment.text_normalization import normalize_text
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.errors import UserError
 
-# PocketSphinx begins phones early, by about half of its window of 25.6 ms: it names a frame by its first
-# sample. 11.2 ms is the mean over 9,671 exact boundaries of the built-in corpus, ten voices; of one half of
-# the voices it is 10.9, of the other 11.6.
+# PocketSphinx places boundaries early, by about half of its window of 25.6 ms, because it labels a frame by
+# its first sample. The mean over 9,671 exact boundaries of the built-in corpus (ten voices) is 11.2 ms; over
+# two halves of the voices it is 10.9 and 11.6 ms.
 BOUNDARY_BIAS = 0.011  # s
-LOW_LEVEL = 0.3  # the level of the second attempt, nearer to the hiss
+LOW_LEVEL = 0.3  # factor on the recording in the second attempt, relative to the dither noise
 
 
 @dataclass(frozen=True)
 class AlignmentTask:
-    """A recording, what is said in it, and where its alignment goes."""
+    """A recording, its text, and the label file to write."""
 
     audio: Path
     text: Path
@@ -33,23 +33,26 @@ class AlignmentTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one recording."""
+    """Result of aligning one recording."""
 
     seconds: float = 0.0
-    attempt: str = ""  # "kept" from before, "words", "softer", "wider" or "phones"; "" where all failed
-    unknown: dict[str, str] = field(default_factory=dict)  # words of no dictionary, and how they were read
-    complaint: str = ""  # names file and remedy
+    attempt: str = ""  # "kept" (done before), "words", "softer", "wider" or "phones"; "" if all failed
+    unknown: dict[str, str] = field(
+        default_factory=dict
+    )  # words not in the dictionary, and the guessed phones
+    complaint: str = ""  # one line that names file and remedy
 
 
 def align_recording(task: AlignmentTask, dictionary: Mapping[str, str]) -> Outcome:
-    """Align one recording, or keep what an earlier call completed; a failure is an outcome, not an error.
+    """Align one recording, or keep the result of an earlier call; a failure is an outcome, not an error.
 
     Args:
-        spoken: the recording.
-        dictionary: words and their phones, with blanks between, in place of PocketSphinx's or beside them.
+        task: recording, text and label file.
+        dictionary: phones of words, separated by spaces; takes precedence over the dictionary of
+            PocketSphinx.
 
     Raises:
-        UserError: PocketSphinx is missing, or the disk refuses.
+        UserError: PocketSphinx is not installed, or the label file cannot be written.
     """
     if seconds := _kept(task):
         return Outcome(seconds, "kept")
@@ -71,35 +74,35 @@ def align_recording(task: AlignmentTask, dictionary: Mapping[str, str]) -> Outco
         if found := correct_bias(align(), seconds):
             write_lab(task.lab, found)
             return Outcome(seconds, attempt, unknown)
-    complaint = f"{task.audio}: {task.text.name} was not found in it; listen whether it says the same"
+    complaint = f"{task.audio}: {task.text.name} could not be aligned; check that the text is what is said"
     return Outcome(seconds, "", unknown, complaint)
 
 
 def correct_bias(found: Sequence[Interval], seconds: float) -> list[Interval]:
-    """An aligner's intervals moved by its bias and laid into a sound of `seconds`: from 0 to its end.
+    """Intervals shifted by the aligner's bias and clipped to a recording of `seconds`.
 
-    Silences side by side become one. None where a phone is left outside the sound.
+    Adjacent silences are merged. Empty if a phone would lie outside the recording.
     """
-    laid: list[Interval] = []
+    shifted: list[Interval] = []
     for each in found:
         start, end = (min(max(time + BOUNDARY_BIAS, 0.0), seconds) for time in (each.start, each.end))
         if each.phone != SILENCE and start >= end:
             return []
         if start >= end:
             continue
-        if laid and laid[-1].phone == each.phone == SILENCE:
-            start = laid.pop().start
-        laid.append(Interval(start, end, each.phone))
-    if all(each.phone == SILENCE for each in laid):
+        if shifted and shifted[-1].phone == each.phone == SILENCE:
+            start = shifted.pop().start
+        shifted.append(Interval(start, end, each.phone))
+    if all(each.phone == SILENCE for each in shifted):
         return []
-    laid[0] = Interval(0.0, laid[0].end, laid[0].phone)
-    laid[-1] = Interval(laid[-1].start, seconds, laid[-1].phone)
-    return laid
+    shifted[0] = Interval(0.0, shifted[0].end, shifted[0].phone)
+    shifted[-1] = Interval(shifted[-1].start, seconds, shifted[-1].phone)
+    return shifted
 
 
 @cache
 def _aligner() -> ForcedAligner:
-    """One a process: it takes half a second to start."""
+    """The aligner of this process; it takes half a second to start."""
     return ForcedAligner()
 
 
@@ -113,20 +116,22 @@ def _words(path: Path) -> list[str]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check its mode") from error
     if not said:
-        raise UserError(f"{path}: no words in it; write down what is said, or remove the file")
+        raise UserError(f"{path}: has no words; write down what is said, or remove the file")
     return said
 
 
 def _read(
     said: Sequence[str], dictionary: Mapping[str, str], aligner: ForcedAligner
 ) -> tuple[list[str], list[str], dict[str, str]]:
-    """Of the words: the names under which the aligner knows them, their phones, and the unknown ones."""
+    """Names of the words in the aligner's dictionary, their phones, and the unknown words with guessed
+    phones.
+    """
     names, phones, unknown = [], [], {}
     for word in said:
         name, known = word, dictionary.get(word)
         if known is None and (known := aligner.pronunciation(word)) is None:
             unknown[word] = known = pronounce(word, aligner.pronunciation)
-        # A name of its own, so that a pronunciation is the same whatever was aligned before.
+        # Named by its phones, so that a pronunciation does not depend on what was aligned before.
         if word in dictionary or word in unknown:
             name = f"{word}_{known.replace(' ', '_').lower()}"
             if aligner.pronunciation(name) is None:
@@ -137,7 +142,7 @@ def _read(
 
 
 def _kept(spoken: AlignmentTask) -> float:
-    """Seconds of the sound whose alignment is there, whole, and newer than sound and text; 0 otherwise."""
+    """Seconds of the recording if its alignment exists, is whole and newer than its inputs; else 0."""
     try:
         made = spoken.lab.stat().st_mtime
         if made < max(spoken.audio.stat().st_mtime, spoken.text.stat().st_mtime):

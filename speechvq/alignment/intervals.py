@@ -1,12 +1,12 @@
-"""Where each phone lies in a recording: reading, writing, and asking which phone a code frame belongs to.
+"""Phone intervals of a recording: HTK label files, and the phone at each code frame.
 
-Files are HTK labels, `UTT.lab`: a line "start end phone" for each half-open interval, in units of 100 ns; for
-other people's see `textgrid` and `ctm`.
+An HTK label file, `UTT.lab`, has a line "start end phone" for each half-open interval, in units of 100 ns.
+For other formats see `textgrid` and `ctm`.
 """
 
 import codecs
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,9 @@ from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 
 UNITS_PER_SECOND = 10_000_000
-ROUNDING = 5e-8  # seconds by which intervals may seem to overlap, because times are decimal
+ROUNDING = 5e-8  # seconds of apparent overlap that is tolerated, because times are decimal
 
-_MOST_BYTES = 1 << 28  # of a file of one utterance; more is something else
+_MOST_BYTES = 1 << 28  # of an alignment file; a larger file is something else
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -32,22 +32,22 @@ class Interval:
 
 
 def read_lab(path: Path) -> list[Interval]:
-    """Read an HTK label file; further columns, such as scores, are ignored, and so are empty lines.
+    """Read an HTK label file; empty lines and further columns, such as scores, are ignored.
 
     Raises:
-        UserError: the file cannot be read, or a line is not a label, is reversed, or begins before the one
-            above ends.
+        UserError: the file cannot be read, or a line is not a label, has reversed times, or begins before the
+            previous interval ends.
     """
     intervals: list[Interval] = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             place = f"{path}, line {number}"
-            append_interval(intervals, _label(line, place), lambda: place)
+            append_interval(intervals, _label(line, place), place)
     return intervals
 
 
 def write_lab(path: Path, intervals: Iterable[Interval]) -> None:
-    """Write an HTK label file, atomically; times are rounded to 100 ns, parents are made.
+    """Write an HTK label file atomically; times are rounded to 100 ns, parent folders are created.
 
     Raises:
         UserError: the file cannot be written.
@@ -57,65 +57,65 @@ def write_lab(path: Path, intervals: Iterable[Interval]) -> None:
 
 
 def intervals_at_frames(intervals: Sequence[Interval], num_frames: int, frame_rate_hz: float) -> np.ndarray:
-    """The interval that holds the centre of each code frame: (N,), int64, -1 where none does.
+    """Index of the interval at the center of each code frame: (N,), int64, -1 where there is none.
 
     Args:
-        intervals: in order of time and not overlapping, as `read_lab` gives them.
+        intervals: sorted by time and not overlapping, as `read_lab` returns them.
         num_frames: N.
-        frame_rate_hz: frames a second; frame i has its centre at (i + 0.5) / frame_rate_hz seconds.
+        frame_rate_hz: frames per second; the center of frame i is at (i + 0.5) / frame_rate_hz seconds.
     """
     if not intervals:
         return np.full(num_frames, -1)
     starts = np.array([each.start for each in intervals])
     ends = np.array([each.end for each in intervals])
-    centres = (np.arange(num_frames) + 0.5) / frame_rate_hz
-    index = np.searchsorted(ends, centres, side="right")  # of the first that has not ended
-    inside = starts[np.minimum(index, len(starts) - 1)] <= centres
+    centers = (np.arange(num_frames) + 0.5) / frame_rate_hz
+    index = np.searchsorted(ends, centers, side="right")  # the first interval that has not ended
+    inside = starts[np.minimum(index, len(starts) - 1)] <= centers
     return np.where(inside & (index < len(starts)), index, -1)
 
 
 def phones_at_frames(
     intervals: Sequence[Interval], num_frames: int, frame_rate_hz: float
 ) -> list[str | None]:
-    """The phone at the centre of each code frame, (N,); None where the centre is in no interval.
+    """Phone at the center of each code frame, (N,); None where no interval contains the center.
 
     Args:
-        intervals: in order of time and not overlapping, as `read_lab` gives them.
+        intervals: sorted by time and not overlapping, as `read_lab` returns them.
         num_frames: N.
-        frame_rate_hz: frames a second; frame i has its centre at (i + 0.5) / frame_rate_hz seconds.
+        frame_rate_hz: frames per second; the center of frame i is at (i + 0.5) / frame_rate_hz seconds.
     """
     found = intervals_at_frames(intervals, num_frames, frame_rate_hz)
     return [intervals[i].phone if i >= 0 else None for i in found]
 
 
-def append_interval(intervals: list[Interval], interval: Interval, place: Callable[[], str]) -> None:
-    """Append what is the next in time; an overlap within ROUNDING is taken away.
+def append_interval(intervals: list[Interval], interval: Interval, place: str) -> None:
+    """Append the next interval in time; an overlap within ROUNDING is removed.
 
     Args:
-        intervals: those before; changed.
-        interval: the next.
-        place: says where it stands, for the message.
+        intervals: the previous ones; appended to.
+        interval: the one to append.
+        place: file and line, for the message.
 
     Raises:
-        UserError: its times are not finite, negative or reversed, or it overlaps the one before.
+        UserError: its times are not finite, negative or reversed, or it overlaps the previous interval.
     """
     start, end = interval.start, interval.end
     if not (math.isfinite(start) and math.isfinite(end)):
-        raise UserError(f"{place()}: times from {start} to {end}; expected numbers of seconds")
+        raise UserError(f"{place}: times from {start} to {end}; expected numbers of seconds")
     if start < -ROUNDING:
-        raise UserError(f"{place()}: begins at {start:g} s, before the sound does; align again")
+        raise UserError(f"{place}: begins at {start:g} s, before the recording does; align again")
     if end < start:
-        raise UserError(f"{place()}: ends at {end:g} s, before its start at {start:g} s; exchange them")
+        raise UserError(f"{place}: ends at {end:g} s, before its start at {start:g} s; exchange them")
     least = intervals[-1].end if intervals else 0.0
     if start < least - ROUNDING:
-        raise UserError(f"{place()}: begins before the interval above it ends; they may not overlap")
+        raise UserError(f"{place}: begins before the interval above it ends; they may not overlap")
     if start < least:
         interval = Interval(least, max(end, least), interval.phone)
     intervals.append(interval)
 
 
 def read_text(path: Path) -> str:
-    """The text of an alignment, with lines ended by line feeds: UTF-8, or UTF-16 with a byte order mark.
+    """Text of an alignment file with normalized line ends: UTF-8, or UTF-16 with a byte order mark.
 
     Raises:
         UserError: the file cannot be read, is binary or in another encoding.
@@ -151,7 +151,7 @@ def _label(line: str, place: str) -> Interval:
 
 
 def shorten(text: str) -> str:
-    """Text as a message shows it: quoted, in one line, its first 60 letters."""
+    """Text for a message: quoted, on one line, at most 60 characters."""
     text = text.strip()
     return repr(text if len(text) <= 60 else text[:60] + "...")
 

@@ -1,18 +1,19 @@
-"""The 39 phones of CMUdict without stress (ARPABET), silence, and eSpeak NG's names for the same.
+"""The 39 phones of CMUdict without stress (ARPABET), silence, and eSpeak NG's names for them.
 
-A phone is a category, as in CMUdict: the vowel of "bottle" is AA in every accent; accent is a part of voice.
+A phone is a category, as in CMUdict: the vowel of "bottle" is AA in every accent. Accent counts as a property
+of the speaker.
 """
 
 SILENCE = "SIL"
-# What else stands for it: in MFA ("sil", "sp", an empty label), MAUS, TIMIT, Festival and eSpeak NG. Noise,
-# such as MFA's "spn", is no silence.
+# Labels of silence in MFA ("sil", "sp", the empty label), MAUS, TIMIT, Festival and eSpeak NG. Noise, such as
+# MFA's "spn", does not count as silence.
 SILENT_LABELS = frozenset({"", "sil", "sp", "<sil>", "<p:>", "<p>", "h#", "pau", "_", "#", "[silence]"})
 VOWELS = ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW")
-STOPS = ("B", "CH", "D", "G", "JH", "K", "P", "T")  # with the affricates: phones that begin with a closure
+STOPS = ("B", "CH", "D", "G", "JH", "K", "P", "T")  # and affricates: phones that begin with a closure
 CONTINUANTS = ("DH", "F", "HH", "L", "M", "N", "NG", "R", "S", "SH", "TH", "V", "W", "Y", "Z", "ZH")
 PHONES = tuple(sorted(VOWELS + STOPS + CONTINUANTS)) + (SILENCE,)
 
-# Every phone of eSpeak NG's English tables (phsource/ph_english*), under its category.
+# All phones of eSpeak NG's English tables (phsource/ph_english*) by category.
 ESPEAK_NAMES = {
     "AA": "A: A@ A# 0 02 0# A~",
     "AE": "a aa a/ a2",
@@ -21,7 +22,7 @@ ESPEAK_NAMES = {
     "AW": "aU aU@",
     "AY": "aI aI2 aI@ aI3",
     "EH": "E E# E2 e@ e:",
-    "ER": "3 3: IR VR",  # also where British voices leave the r unspoken
+    "ER": "3 3: IR VR",  # also in non-rhotic accents
     "EY": "eI",
     "IH": "I I2 I# I2# i@ i@3",
     "IY": "i i:",
@@ -36,7 +37,7 @@ ESPEAK_NAMES = {
     "JH": "dZ",
     "K": "k c x",  # x: Scottish "loch"
     "P": "p",
-    "T": "t t# t2 t[ ?",  # a flap, a dental and a glottal stop among them
+    "T": "t t# t2 t[ ?",  # including a flap, a dental and a glottal stop
     "DH": "D",
     "F": "f",
     "HH": "h",
@@ -60,12 +61,12 @@ _STRESS_MARKS = "',%="
 
 
 def is_silence(phone: str) -> bool:
-    """Whether a label, of whatever alignment, stands for silence."""
+    """Whether a label of any of the known alignment formats means silence."""
     return phone.strip().lower() in SILENT_LABELS
 
 
 def arpabet(mnemonic: str) -> str:
-    """The category of one of eSpeak NG's English phones, with or without stress marks: "'eI" is "EY".
+    """ARPABET category of an English phone of eSpeak NG, with or without stress marks: "'eI" is "EY".
 
     Raises:
         ValueError: the name is not known.

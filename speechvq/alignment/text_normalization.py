@@ -1,4 +1,4 @@
-"""From a written sentence to its English words: lower case, no punctuation, numbers spoken out."""
+"""Text normalization for English: lower case, no punctuation, numbers written as words."""
 
 import re
 import unicodedata
@@ -30,18 +30,18 @@ _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*|\d")
 
 
 def normalize_text(text: str) -> list[str]:
-    """The words as they are spoken, in lower case, with apostrophes inside words only.
+    """Words of a text as they are spoken, in lower case, with apostrophes only inside words.
 
-    Numbers are read as cardinals, 1100 to 1999 as years; "1st", "3.5", "1990s", "$20" and "%" are known. What
-    a speaker made of other things, such as 12/5 or 10:30, nobody can know: each number is read by itself.
+    Numbers are read as cardinals, 1100 to 1999 as years. "1st", "3.5", "1990s", "$20" and "%" are expanded.
+    Ambiguous forms such as 12/5 or 10:30 are read number by number.
 
     Raises:
-        UserError: a letter of another script, which no English word has.
+        UserError: the text has a letter of another script.
     """
     folded = text.lower().translate(_LETTERS)
     folded = "".join(c for c in unicodedata.normalize("NFKD", folded) if not unicodedata.combining(c))
     if strange := sorted({c for c in folded if c.isalpha() and not "a" <= c <= "z"}):
-        raise UserError(f"{''.join(strange)[:20]!r} are no letters of English")
+        raise UserError(f"{''.join(strange)[:20]!r} are not English letters")
     for short, long in _ABBREVIATIONS.items():
         folded = re.sub(rf"\b{re.escape(short)}(?!\w)", f"{long} ", folded)
     folded = _MONEY.sub(lambda found: f" {found[2]} {_CURRENCIES[found[1]]} ", folded)
@@ -74,7 +74,7 @@ def _one_by_one(digits: str) -> str:
 
 
 def _year(number: int) -> str:
-    """1066 is no year here, 1905 is "nineteen oh five", 1900 "nineteen hundred"."""
+    """Words of a year from 1100 to 1999: 1905 is "nineteen oh five", 1900 "nineteen hundred"."""
     century, rest = divmod(number, 100)
     if not rest:
         return f"{_cardinal(century)} hundred"

@@ -1,9 +1,9 @@
-"""Praat's TextGrids, long and short, in UTF-8 or UTF-16: phones by interval.
+"""Praat's TextGrids, long and short form, in UTF-8 or UTF-16.
 
-Praat defines such a file as a row of free-standing numbers, quoted strings (a quote in one is doubled) and
-<flags>; all else is comment ("Praat manual: TextGrid file formats"). Read so, the long and the short form are
-one, every line is known, and nothing that a label says is taken for structure. praatio 6.2 reads -1 as 1 and
-a file that was cut as a whole one, so it only writes files for the tests.
+Praat defines such a file as a sequence of free-standing numbers, quoted strings (a quote inside is doubled)
+and <flags>; everything else is comment ("Praat manual: TextGrid file formats"). Read this way, the long and
+the short form are the same, line numbers are known for messages, and the text of a label is never taken for
+structure. praatio 6.2 reads -1 as 1 and accepts truncated files, so it only writes files for the tests.
 """
 
 import re
@@ -17,16 +17,16 @@ from speechvq.errors import UserError
 
 PHONE_TIERS = ("phones", "phone", "mau")  # in lower case: MFA, others, MAUS
 
-# A string, a quote that is never closed, a comment, a flag, a number or what begins as one.
+# A string, an unclosed quote, a comment, a flag, or a token that begins like a number.
 _TOKEN = re.compile(r'"[^"]*(?:""[^"]*)*"|"|(?<!\S)(?:![^\n]*|<[^>\s]*>(?!\S)|[-+]?\.?\d\S*)')
 
 
 @dataclass
 class Tier:
-    """A tier as it stands in the file."""
+    """A tier of the file."""
 
     name: str
-    intervals: list[tuple[Interval, int]] | None  # with their lines; None for a tier of points
+    intervals: list[tuple[Interval, int]] | None  # with line numbers; None for a point tier
 
 
 def read_textgrid(path: Path, *, tier: str | None = None) -> list[Interval]:
@@ -44,7 +44,7 @@ def read_textgrid(path: Path, *, tier: str | None = None) -> list[Interval]:
     chosen = _choose(_tiers(_Tokens(path)), tier, path)
     intervals: list[Interval] = []
     for interval, line in chosen.intervals or []:
-        append_interval(intervals, interval, lambda: f"{path}, line {line}")
+        append_interval(intervals, interval, f"{path}, line {line}")
     return intervals
 
 
@@ -61,12 +61,12 @@ def _choose(tiers: Sequence[Tier], wanted: str | None, path: Path) -> Tier:
         raise UserError(f"{path}: no tier of intervals named {wanted!r}; its tiers are {names}")
     if wanted is None and not usable:
         raise UserError(f"{path}: no tier of intervals; its tiers are {names}")
-    remedy = "rename one" if len({each.name for each in found}) == 1 else "name the one of phones by --tier"
-    raise UserError(f"{path}: {len(found)} tiers could be meant; its tiers are {names}; {remedy}")
+    remedy = "rename one" if len({each.name for each in found}) == 1 else "select the phone tier by --tier"
+    raise UserError(f"{path}: {len(found)} tiers match; its tiers are {names}; {remedy}")
 
 
 def _guesses(tiers: Sequence[Tier]) -> Iterator[list[Tier]]:
-    """Tiers that are likely to be of phones, the likeliest first."""
+    """Candidate phone tiers, the most likely first."""
     for name in PHONE_TIERS:
         yield [each for each in tiers if each.name.strip().lower() == name]
     yield [each for each in tiers if each.name.lower().endswith("- phones")]
@@ -76,11 +76,12 @@ def _tiers(tokens: "_Tokens") -> list[Tier]:
     """All tiers of a file.
 
     Raises:
-        UserError: something else stands where a TextGrid has a number or a string, or more than it announces.
+        UserError: a number or a string is missing where the format requires one, or the file is longer than
+            its counts.
     """
     kind, of = tokens.string("'ooTextFile'"), tokens.string("'TextGrid'")
     if not kind.startswith("ooTextFile") or of != "TextGrid":
-        raise UserError(f"{tokens.place()}: not a TextGrid; it begins otherwise")
+        raise UserError(f"{tokens.place()}: not a TextGrid: the header is missing")
     tokens.number("the time of its beginning")
     tokens.number("the time of its end")
     if tokens.flag() == "<absent>":
@@ -93,7 +94,7 @@ def _tiers(tokens: "_Tokens") -> list[Tier]:
 def _tier(tokens: "_Tokens") -> Tier:
     kind = tokens.string("the kind of a tier")
     if kind not in ("IntervalTier", "TextTier"):
-        raise UserError(f"{tokens.place()}: {shorten(kind)} is no kind of tier; expected 'IntervalTier'")
+        raise UserError(f"{tokens.place()}: {shorten(kind)} is not a tier class; expected 'IntervalTier'")
     name = tokens.string("the name of a tier")
     tokens.number("the time of a tier's beginning")
     tokens.number("the time of a tier's end")
@@ -113,7 +114,7 @@ def _tier(tokens: "_Tokens") -> Tier:
 
 
 class _Tokens:
-    """The free-standing numbers, strings and flags of a file, one after the other."""
+    """Iterator over the free-standing numbers, strings and flags of a file."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._text = path, read_text(path)
@@ -121,26 +122,26 @@ class _Tokens:
         self._offset, self._counted, self._line = 0, 0, 1
 
     def line(self) -> int:
-        """Of the token that was read last."""
+        """Line number of the last token."""
         self._line += self._text.count("\n", self._counted, self._offset)
         self._counted = self._offset
         return self._line
 
     def place(self) -> str:
-        """File and line, for a message."""
+        """File and line of the last token, for a message."""
         return f"{self._path}, line {self.line()}"
 
     def string(self, what: str) -> str:
-        """The next token, which has to be a string."""
+        """The next token, which must be a string."""
         token = self._next(what)
         if token[0] != '"':
             raise UserError(f"{self.place()}: expected {what}, in quotes, found {shorten(token)}")
         if len(token) == 1:
-            raise UserError(f"{self.place()}: a quote that is never closed; the file is cut or damaged")
+            raise UserError(f"{self.place()}: unclosed quote; the file is truncated or damaged")
         return token[1:-1].replace('""', '"')
 
     def number(self, what: str) -> float:
-        """The next token, which has to be a number."""
+        """The next token, which must be a number."""
         token = self._next(what)
         try:
             return float(token)
@@ -148,29 +149,31 @@ class _Tokens:
             raise UserError(f"{self.place()}: expected {what}, a number, found {shorten(token)}") from None
 
     def count(self, what: str) -> int:
-        """The next token, which has to be a whole number from 0."""
+        """The next token, which must be a whole number from 0."""
         number = self.number(f"the number of {what}")
         if not (0 <= number < 1e9 and number == int(number)):
             raise UserError(f"{self.place()}: {number:g} {what}; expected a whole number")
         return int(number)
 
     def flag(self) -> str:
-        """The next token, which has to be <exists> or <absent>."""
+        """The next token, which must be <exists> or <absent>."""
         token = self._next("<exists>")
         if token not in ("<exists>", "<absent>"):
             raise UserError(f"{self.place()}: expected <exists>, found {shorten(token)}")
         return token
 
     def end(self) -> None:
-        """Make sure that nothing follows."""
+        """Check that no token follows."""
         if (token := next(self._found, None)) is not None:
             self._offset = token.start()
-            raise UserError(f"{self.place()}: more than the file announces; correct its counts (size = ...)")
+            raise UserError(
+                f"{self.place()}: more entries than the file declares; correct its counts (size = ...)"
+            )
 
     def _next(self, what: str) -> str:
         token = next(self._found, None)
         if token is None:
             self._offset = len(self._text)
-            raise UserError(f"{self.place()}: the file ends where {what} should be; it is cut or no TextGrid")
+            raise UserError(f"{self.place()}: the file ends before {what}; it is truncated or not a TextGrid")
         self._offset = token.start()
         return token.group()

@@ -43,5 +43,5 @@ def by_utterance(paths: Iterable[Path]) -> dict[str, Path]:
     for path in paths:
         other = found.setdefault(path.stem, path)
         if other is not path:
-            raise UserError(f"{path} and {other} are both of the utterance {path.stem}; keep one")
+            raise UserError(f"{path} and {other} both belong to the utterance {path.stem}; keep one")
     return found

@@ -43,7 +43,7 @@ def test_a_folder_is_aligned_and_then_kept(
     assert {path: (out / path).read_bytes() for path in names(out)} == made
 
 
-def test_what_goes_wrong_is_counted_and_named(
+def test_failures_are_counted_and_named(
     spoken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     audio, text, out = tmp_path / "audio", tmp_path / "text", tmp_path / "out"
@@ -69,7 +69,7 @@ def test_what_goes_wrong_is_counted_and_named(
     assert names(out) == {"f01_001.lab", "f01_002.lab", "unknown.dict"}
 
 
-def test_a_manifest_will_do(spoken: Path, tmp_path: Path) -> None:
+def test_a_manifest_is_accepted(spoken: Path, tmp_path: Path) -> None:
     listed = [f"f01_00{i} f01 {split} 1 audio/f01/f01_00{i}.flac" for i, split in ((1, "train"), (2, "test"))]
     rows = ["utt speaker split seconds path", *listed]
     small(spoken, tmp_path)
@@ -80,7 +80,7 @@ def test_a_manifest_will_do(spoken: Path, tmp_path: Path) -> None:
     assert run(*flags, "--split", "unseen") == 2
 
 
-def test_texts_are_matched_by_place_then_by_name(tmp_path: Path) -> None:
+def test_texts_are_matched_by_path_then_by_name(tmp_path: Path) -> None:
     for name in ("a/1", "b/1", "b/2", "c/d/3", "x/4", "y/4"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{name}.txt").touch()
@@ -102,7 +102,7 @@ def test_texts_are_matched_by_place_then_by_name(tmp_path: Path) -> None:
         ({"--text": "empty"}, "empty: no UTT.txt for any of 1 sounds; "),
         ({"--jobs": "0"}, "--jobs 0: give at least one"),
         ({"--dictionary": "nowhere"}, "nowhere: cannot be read"),
-        ({}, "none of 1 sounds could be aligned; a.wav: a.txt was not found in it"),
+        ({}, "none of 1 sounds could be aligned; a.wav: a.txt could not be aligned"),
     ],
 )
 def test_mistakes_cost_one_line(

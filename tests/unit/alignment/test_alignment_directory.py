@@ -61,7 +61,7 @@ def lab_and_ctm(folder: Path) -> None:
 @pytest.mark.parametrize("make", [lab_twice, lab_and_textgrid, lab_and_ctm])
 def test_two_files_of_one_utterance_are_refused(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path)
-    with pytest.raises(UserError, match="both of the utterance a; keep one"):
+    with pytest.raises(UserError, match="both belong to the utterance a; keep one"):
         read_alignments(tmp_path)
 
 
@@ -73,7 +73,7 @@ def test_two_files_of_one_utterance_are_refused(make: Callable[[Path], None], tm
         (lambda folder: (folder / "a.lab").touch(), "a.lab: holds no intervals"),
         (lambda folder: (folder / "a.lab").write_text("\n \n"), "a.lab: holds no intervals"),
         (lambda folder: (folder / "a.ctm").touch(), "a.ctm: holds no intervals"),
-        (lambda folder: (folder / "a.TextGrid").touch(), "a.TextGrid, line 1: the file ends where"),
+        (lambda folder: (folder / "a.TextGrid").touch(), "a.TextGrid, line 1: the file ends before"),
         (lambda folder: write_textgrid(folder / "a.TextGrid", phones=[]), "a.TextGrid: holds no intervals"),
         (lambda folder: os.mkfifo(folder / "a.lab"), "a.lab: neither a file nor a folder"),
         (lambda folder: (folder / "a.ctm").symlink_to("nowhere"), "a.ctm: neither a file nor a folder"),

@@ -31,7 +31,7 @@ def one(spoken: Path, folder: Path, number: int = 0) -> AlignmentTask:
     return AlignmentTask(sound, text, folder / f"{text.stem}.lab")
 
 
-def test_the_bias_is_taken_away_and_the_ends_are_the_sounds() -> None:
+def test_the_bias_is_removed_and_the_ends_match_the_recording() -> None:
     found = correct_bias(HELLO, 1.0)
     assert found == [
         Interval(0.0, 0.05 + BOUNDARY_BIAS, "SIL"), Interval(0.05 + BOUNDARY_BIAS, 0.3 + BOUNDARY_BIAS, "HH"),
@@ -54,7 +54,7 @@ def test_silences_become_one() -> None:
 
 
 @pytest.mark.parametrize("found", [[], [Interval(-0.2, 1.2, "SIL")], [Interval(-0.2, -0.1, "AY"), *HELLO]])
-def test_phones_outside_the_sound_are_no_alignment(found: list[Interval]) -> None:
+def test_phones_outside_the_recording_are_refused(found: list[Interval]) -> None:
     assert correct_bias(found, 1.0) == []
 
 
@@ -71,7 +71,7 @@ def test_a_recording(spoken: Path, tmp_path: Path) -> None:
     assert read_lab(task.lab)[-1].end == pytest.approx(done.seconds)
 
 
-def test_what_is_whole_is_kept_and_what_is_not_is_made_again(spoken: Path, tmp_path: Path) -> None:
+def test_a_whole_alignment_is_kept_and_a_damaged_one_is_redone(spoken: Path, tmp_path: Path) -> None:
     task = one(spoken, tmp_path)
     align_recording(task, {})
     content = task.lab.read_bytes()
@@ -82,7 +82,7 @@ def test_what_is_whole_is_kept_and_what_is_not_is_made_again(spoken: Path, tmp_p
     assert align_recording(task, {}).attempt == "words"
 
 
-def test_fall_backs_come_in_turn(spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fallbacks_are_tried_in_order(spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, asked = [*HELLO], []
     answers: dict[str, list[Interval]] = {"softer": found, "wider": found, "phones": found}
     kinds = {(1.0, False): "words", (LOW_LEVEL, False): "softer", (1.0, True): "wider"}
@@ -100,12 +100,12 @@ def test_fall_backs_come_in_turn(spoken: Path, tmp_path: Path, monkeypatch: pyte
     for expected in ("softer", "wider", "phones", ""):
         asked.clear()
         done = align_recording(one(spoken, tmp_path / f"to_{expected}"), {})
-        assert done.attempt == expected and ("not found" in done.complaint) == (not expected)
+        assert done.attempt == expected and ("could not be aligned" in done.complaint) == (not expected)
         assert asked == (order[: order.index(expected) + 1] if expected else order)
         answers.pop(expected, None)
 
 
-def test_strangers_are_told_and_a_dictionary_goes_before(spoken: Path, tmp_path: Path) -> None:
+def test_unknown_words_are_reported_and_a_dictionary_takes_precedence(spoken: Path, tmp_path: Path) -> None:
     task = one(spoken, tmp_path)
     said = task.text.read_text().split()
     text = tmp_path / "strange.txt"
@@ -132,11 +132,11 @@ def test_a_bad_sound_is_an_outcome(name: str, spoken: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no words in it"),
-        (b"...", "no words in it"),
+        (b"", "has no words"),
+        (b"...", "has no words"),
         (b"\xff\xfe\x00", "not UTF-8"),
-        ("привет".encode(), "no letters of English"),
-        (b"a sentence that was never spoken here " * 9, "was not found in it"),
+        ("привет".encode(), "are not English letters"),
+        (b"a sentence that was never spoken here " * 9, "could not be aligned"),
     ],
 )
 def test_a_bad_text_is_an_outcome(content: bytes, words: str, tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ def test_any_letters_have_phones(letters: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["", "'", "a1", "é"])
-def test_what_is_no_word_is_refused(word: str) -> None:
-    with pytest.raises(ValueError, match="no word"):
+def test_a_string_that_is_not_a_word_is_refused(word: str) -> None:
+    with pytest.raises(ValueError, match="not a word"):
         pronounce(word, KNOWN.get)
 
 

@@ -35,7 +35,7 @@ def test_phones_tile_the_sound_and_its_padding(aligner: ForcedAligner, spoken: P
     assert distance(heard, spelled) <= 3  # other pronunciations of the dictionary
 
 
-def test_what_was_heard_before_does_not_matter(aligner: ForcedAligner, spoken: Path) -> None:
+def test_results_do_not_depend_on_previous_recordings(aligner: ForcedAligner, spoken: Path) -> None:
     every = sentences(spoken)[:4]
     forwards = [aligner.align(*each) for each in every]
     assert [aligner.align(*each) for each in reversed(every)] == forwards[::-1]
@@ -64,7 +64,7 @@ def test_a_wider_search_finds_the_same_words(aligner: ForcedAligner, spoken: Pat
     assert distance([each.phone for each in narrow], [each.phone for each in wide]) <= 3
 
 
-def test_words_are_taught(aligner: ForcedAligner) -> None:
+def test_words_are_added(aligner: ForcedAligner) -> None:
     assert aligner.pronunciation("hello") == "HH AH L OW" and aligner.pronunciation("blorft") is None
     aligner.add_word("blorft", "B L AO R F T")
     assert aligner.pronunciation("blorft") == "B L AO R F T"
@@ -73,7 +73,7 @@ def test_words_are_taught(aligner: ForcedAligner) -> None:
             aligner.add_word(word, phones)
 
 
-def test_phones_are_recognised_better_than_those_of_another_sentence(spoken: Path) -> None:
+def test_phones_are_recognized_better_than_those_of_another_sentence(spoken: Path) -> None:
     recogniser = PhoneRecognizer()
     (one, _), (other, _) = sentences(spoken)[1], sentences(spoken)[2]
     heard = recogniser.phones(one)

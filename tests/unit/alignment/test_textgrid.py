@@ -79,7 +79,7 @@ def test_a_label_of_several_lines_becomes_one(tmp_path: Path) -> None:
     assert read_textgrid(written(tmp_path, long_form({"phones": [(0, 1, " a\n b ")]})))[0].phone == "a b"
 
 
-def test_comments_and_points_are_passed_over(tmp_path: Path) -> None:
+def test_comments_and_point_tiers_are_skipped(tmp_path: Path) -> None:
     points = '"TextTier"\n"clicks"\n0\n1\n2\n0.25\n"x ! y"\n0.5\n""\n! two "points\n'
     text = short_form({"clicks": [], "phones": TWO}).replace('"IntervalTier"\n"clicks"\n0\n1\n0\n', points)
     assert len(read_textgrid(written(tmp_path, text))) == 2
@@ -108,7 +108,7 @@ def test_the_tier_of_phones(names: list[str], tier: str | None, chosen: str, tmp
 @pytest.mark.parametrize(
     ("text", "tier", "words"),
     [
-        (long_form({"a": TWO, "b": TWO}), None, ": 2 tiers could be meant; its tiers are 'a', 'b'; name the"),
+        (long_form({"a": TWO, "b": TWO}), None, ": 2 tiers match; its tiers are 'a', 'b'; select the"),
         (long_form({"a": TWO}), "phones", ": no tier of intervals named 'phones'; its tiers are 'a'"),
         (long_form({}), None, ": no tier of intervals; its tiers are none"),
         (short_form({}).replace("<exists>\n0", "<absent>"), None, ": no tier of intervals"),
@@ -128,7 +128,7 @@ def test_a_tier_that_is_not_there(text: str, tier: str | None, words: str, tmp_p
     [
         ([(0, 0.5, "A"), (0.4, 1, "B")], ", line 20: begins before the interval above it ends"),
         ([(0, 0.5, "A"), (0.6, 0.55, "B")], ", line 20: ends at 0.55 s, before its start at 0.6 s"),
-        ([(-1, 0.5, "A")], ", line 16: begins at -1 s, before the sound does"),
+        ([(-1, 0.5, "A")], ", line 16: begins at -1 s, before the recording does"),
         ([(0, "nan", "A")], ", line 18: expected the end of an interval, a number, found '\"A\"'"),
         ([(0, "1e999", "A")], ", line 16: times from 0.0 to inf"),
         ([(0, "1.2.3", "A")], ", line 17: expected the end of an interval, a number, found '1.2.3'"),
@@ -155,24 +155,24 @@ def counting(number: str) -> bytes:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", ", line 1: the file ends where 'ooTextFile' should be"),
+        (b"", ", line 1: the file ends before 'ooTextFile'"),
         (b"ooBinaryFile\x08TextGrid\0\0\0\x10", ", line 1: binary, not text"),
         (bytes(range(128, 256)) * 20, ", line 1: not UTF-8"),
         (b"\xff\xfe\x00", ", line 1: not UTF-16"),
         (WHOLE.encode().replace(b"AA", b"\xc4"), ", line 18: not UTF-8; save it as UTF-8"),
-        (b'"ooTextFile"', ", line 1: the file ends where 'TextGrid' should be"),
-        (b'"ooTextFile" "Sound"', ", line 1: not a TextGrid; it begins otherwise"),
+        (b'"ooTextFile"', ", line 1: the file ends before 'TextGrid'"),
+        (b'"ooTextFile" "Sound"', ", line 1: not a TextGrid: the header is missing"),
         (b"[1, 2]", ", line 1: expected 'ooTextFile', in quotes, found '2]'"),
-        (counting("3"), ", line 23: the file ends where the start of an interval should be"),
-        (counting("1"), ", line 20: more than the file announces"),
+        (counting("3"), ", line 23: the file ends before the start of an interval"),
+        (counting("1"), ", line 20: more entries than the file declares"),
         (counting("-1"), ", line 14: -1 intervals or points"),
         (counting("9e99"), ", line 14: 9e+99 intervals"),
-        (long_form({"p": TWO}, kind="Tier").encode(), ", line 10: 'Tier' is no kind of tier"),
+        (long_form({"p": TWO}, kind="Tier").encode(), ", line 10: 'Tier' is not a tier class"),
         (WHOLE.replace("<exists>", "<perhaps>").encode(), ", line 6: expected <exists>"),
         (WHOLE.replace('"AA"', '"AA').encode(), ", line 22: expected"),
     ],
 )
-def test_what_is_no_textgrid(content: bytes, words: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_textgrid_is_named(content: bytes, words: str, tmp_path: Path) -> None:
     assert words in refusal(written(tmp_path, content))
 
 

@@ -38,7 +38,7 @@ def test_speech(voice: str) -> None:
     assert voiced_fraction(track) > 0.8 and harmonics_to_noise_ratio(track) > 4
 
 
-def test_a_missing_fundamental_is_heard() -> None:
+def test_a_missing_fundamental_is_tracked() -> None:
     time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     wave = sum(np.sin(2 * np.pi * 120 * k * time) for k in range(3, 15))
     assert median_f0(track_f0(np.asarray(wave))) == pytest.approx(120, rel=0.01)
@@ -90,7 +90,7 @@ def test_blocks_leave_no_seam() -> None:
 @pytest.mark.parametrize(
     "wave", [np.zeros(0), np.zeros(5000), np.full(5000, 0.3)], ids=["empty", "silent", "constant"]
 )
-def test_nothing_to_hear(wave: np.ndarray) -> None:
+def test_silence_and_empty_waveforms_are_unvoiced(wave: np.ndarray) -> None:
     track = track_f0(wave)
     assert not track.active[3:-3].any() and voiced_fraction(track) == 0 and math.isnan(median_f0(track))
 

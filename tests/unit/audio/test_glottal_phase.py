@@ -47,14 +47,14 @@ def test_the_phase_of_a_known_voice(lowest: float, highest: float) -> None:
     assert np.percentile(apart(found[inner], cycles[inner]), 95) < 0.08
 
 
-def test_a_pitch_read_a_little_wrong_is_mended() -> None:
+def test_a_small_error_of_f0_is_corrected() -> None:
     """Where the pulses are mends an error of a few Hz, which would add up to whole cycles."""
     wave, cycles = voice(np.full(RATE, 150.0))
     found = glottal_phase(wave, np.full(100, 152.0))
     assert np.percentile(apart(found[1_600:-1_600], cycles[1_600:-1_600]), 90) < 0.1
 
 
-def test_noise_and_silence_are_in_no_cycle() -> None:
+def test_noise_and_silence_are_unvoiced() -> None:
     hiss = np.random.default_rng(0).normal(size=8_000).astype(np.float32)
     assert (glottal_phase(hiss, f0_contour(hiss)) == UNVOICED).mean() > 0.9
     assert not glottal_phase(np.zeros(400, np.float32), np.zeros(3, np.float32)).any()
@@ -65,7 +65,7 @@ def test_noise_and_silence_are_in_no_cycle() -> None:
     assert glottal_phase(np.full(7, 0.1, np.float32), np.full(1, 100.0)).shape == (7,)
 
 
-def test_a_contour_is_followed_from_the_beginning_of_a_cycle() -> None:
+def test_a_contour_starts_at_the_beginning_of_a_cycle() -> None:
     hertz = np.full(50, 200.0)
     found = phase_from_f0(hertz, 50 * F0_HOP)
     assert len(np.flatnonzero(np.diff(found.astype(int)) < 0)) in (99, 100), "half a second of 200 Hz"
@@ -80,14 +80,14 @@ def test_a_contour_is_followed_from_the_beginning_of_a_cycle() -> None:
     )
 
 
-def test_the_pitch_between_frames_lies_on_straight_lines() -> None:
+def test_f0_is_interpolated_between_frames() -> None:
     steps = np.diff(accumulate_cycles(np.array([100.0, 0.0, 200.0]), 3 * F0_HOP)) * RATE
     assert steps[F0_HOP - 1] == pytest.approx(150.0) and steps[-1] == pytest.approx(200.0)
     assert np.allclose(np.diff(accumulate_cycles(np.array([0.0, 120.0, 0.0]), 480)) * RATE, 120.0)
     assert not accumulate_cycles(np.zeros(3), 480).any()
 
 
-def test_classes_are_the_parts_of_a_cycle() -> None:
+def test_phase_bins_divide_a_cycle() -> None:
     cycles = np.array([0.0, 0.5, 0.999999, 1.0, 7.25])
     assert phase_bins(cycles, np.array([100.0])).tolist() == [1, 128, NUM_PHASE_BINS, 1, 64]
     assert phase_bins(cycles, np.zeros(1)).tolist() == [UNVOICED] * 5

@@ -9,7 +9,7 @@ from speechvq.audio.linear_prediction import lpc_residual, polarity
 POLES = [1.0, -1.3, 0.8]
 
 
-def test_pulses_come_out_of_the_filter_again() -> None:
+def test_the_residual_recovers_the_pulses() -> None:
     pulses = np.zeros(8_000)
     pulses[::100] = 1.0
     found = lpc_residual(lfilter([1.0], POLES, pulses).astype(np.float32))
@@ -35,7 +35,7 @@ def test_short_sounds_and_silence(samples: int) -> None:
     assert polarity(np.zeros(samples, np.float32)) == 1
 
 
-def test_a_recording_upside_down_is_told() -> None:
+def test_an_inverted_recording_is_detected() -> None:
     pulses = np.zeros(16_000)
     pulses[::120] = 1.0
     wave = lfilter([1.0], POLES, pulses + 0.02 * np.random.default_rng(1).normal(size=16_000)).astype(

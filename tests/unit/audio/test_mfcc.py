@@ -51,7 +51,7 @@ def test_a_part_of_a_frame_counts_as_one(rate: float, samples: int) -> None:
     assert len(frames) == -(-samples * round(rate * 1000) // (1000 * SAMPLE_RATE))
 
 
-def test_frames_lie_where_the_sound_is() -> None:
+def test_frames_align_with_the_audio() -> None:
     """A click in the middle of frame 30 of 60 is loudest there, at any rate."""
     for rate in (25, 60, 250):
         wave = 1e-3 * np.random.default_rng(0).standard_normal(60 * SAMPLE_RATE // rate)
@@ -74,6 +74,6 @@ def test_an_hour_is_analysed_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("rate", [0, -25, 0.5, 2000, float("nan")])
-def test_rates_that_are_none(rate: float) -> None:
+def test_invalid_rates_are_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="give 1 to 1000"):
         mfcc(speech("ann"), rate)

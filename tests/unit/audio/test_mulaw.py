@@ -12,7 +12,7 @@ LEVELS = (2, 32, 256, 1024)
 
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.85, 0.97])
-def test_emphasis_equals_its_loop(emphasis: float) -> None:
+def test_preemphasis_equals_its_loop(emphasis: float) -> None:
     companding, wave = MuLawCodec(emphasis, 256), noise(2, 200)
     ours = companding.preemphasize(wave)
     for i in range(2):
@@ -21,7 +21,7 @@ def test_emphasis_equals_its_loop(emphasis: float) -> None:
 
 
 @pytest.mark.parametrize("levels", LEVELS)
-def test_levels_are_those_of_mu_law(levels: int) -> None:
+def test_bins_are_those_of_mu_law(levels: int) -> None:
     values = torch.linspace(-1, 1, 701)[None]
     ours = MuLawCodec(0.0, levels).encode(values)[0]
     by_loop = torch.tensor([reference.mu_law(float(v), levels) for v in values[0].double()])
@@ -31,13 +31,13 @@ def test_levels_are_those_of_mu_law(levels: int) -> None:
 
 
 @pytest.mark.parametrize("levels", LEVELS)
-def test_what_is_louder_than_full_scale_is_clipped(levels: int) -> None:
+def test_values_beyond_full_scale_are_clipped(levels: int) -> None:
     loud = torch.tensor([[-9.0, 9.0, float("inf"), -float("inf")]])
     assert MuLawCodec(0.85, levels).encode(loud).tolist() == [[0, levels - 1, levels - 1, 0]]
 
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.85])
-def test_to_wave_undoes_mu_law_and_then_emphasis(emphasis: float) -> None:
+def test_decode_waveform_inverts_mu_law_and_preemphasis(emphasis: float) -> None:
     companding = MuLawCodec(emphasis, 256)
     levels = torch.randint(256, (2, 300), generator=torch.Generator().manual_seed(0))
     waves = companding.decode_waveform(levels)
@@ -49,7 +49,7 @@ def test_to_wave_undoes_mu_law_and_then_emphasis(emphasis: float) -> None:
 
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.85])
-def test_the_levels_of_their_own_wave_are_themselves(emphasis: float) -> None:
+def test_encoding_a_decoded_waveform_returns_the_bins(emphasis: float) -> None:
     companding = MuLawCodec(emphasis, 256)
     levels = companding.encode(companding.preemphasize(noise(1, 4_000)))
     again = companding.encode(companding.preemphasize(companding.decode_waveform(levels)))
@@ -57,7 +57,7 @@ def test_the_levels_of_their_own_wave_are_themselves(emphasis: float) -> None:
 
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.85])
-def test_the_way_there_and_back_errs_by_mu_laws_rounding_at_most(emphasis: float) -> None:
+def test_the_round_trip_error_is_at_most_the_quantization_step(emphasis: float) -> None:
     """A step of mu-law at x is ln(256) (1 + 255 |x|) / 255 high in 255 steps from -1 to 1; half of it is
     lost."""
     companding, wave = MuLawCodec(emphasis, 256), noise(1, 4_000) / 2  # never clipped
@@ -69,7 +69,7 @@ def test_the_way_there_and_back_errs_by_mu_laws_rounding_at_most(emphasis: float
     assert float((back - wave).square().mean().sqrt() / wave.square().mean().sqrt()) < 0.05
 
 
-def test_silence_comes_back_as_nearly_nothing() -> None:
+def test_silence_decodes_to_nearly_zero() -> None:
     companding = MuLawCodec(0.85, 256)
     levels = companding.encode(companding.preemphasize(torch.zeros(1, 100)))
     assert len(levels.unique()) == 1 and companding.decode_waveform(levels).abs().max() < 1e-3
@@ -77,7 +77,7 @@ def test_silence_comes_back_as_nearly_nothing() -> None:
 
 @pytest.mark.parametrize("emphasis", [0.0, 0.85, 0.99])
 @pytest.mark.parametrize("edges", [[0, 1, 2, 50, 300], [0, 299, 300]])
-def test_pieces_that_know_the_sample_before_make_the_whole(edges: list[int], emphasis: float) -> None:
+def test_deemphasis_by_blocks_equals_the_whole(edges: list[int], emphasis: float) -> None:
     companding, last, parts = MuLawCodec(emphasis, 256), None, []
     levels = torch.randint(256, (3, 300), generator=torch.Generator().manual_seed(1))
     for start, stop in zip(edges, edges[1:]):

@@ -62,7 +62,7 @@ def write_float(path: Path, value: float, rate: int = SAMPLE_RATE) -> None:
 
 
 @pytest.mark.parametrize("name", BAD_SOUNDS)
-def test_bad_sound_is_one_line_with_file_and_remedy(tmp_path: Path, name: str) -> None:
+def test_a_bad_file_gives_one_line_with_file_and_remedy(tmp_path: Path, name: str) -> None:
     make, reason = BAD_SOUNDS[name]
     make(tmp_path / name)
     with pytest.raises(UserError) as caught:
@@ -122,7 +122,7 @@ def test_blocks_join_seamlessly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(read_waveform(tmp_path / "a.wav"), whole, atol=1e-6)
 
 
-def test_a_stream_of_unknown_length_is_not_taken_for_cut_off(tmp_path: Path) -> None:
+def test_a_stream_of_unknown_length_is_not_taken_as_truncated(tmp_path: Path) -> None:
     write_waveform(tmp_path / "a.wav", tone())
     content = bytearray((tmp_path / "a.wav").read_bytes())
     content[40:44] = b"\xff\xff\xff\xff"
@@ -139,13 +139,13 @@ def test_a_stream_of_unknown_length_is_not_taken_for_cut_off(tmp_path: Path) -> 
         (48_000, 2, "2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz"),
     ],
 )
-def test_what_was_changed_is_told(tmp_path: Path, rate: int, channels: int, words: str) -> None:
+def test_changes_on_reading_are_described(tmp_path: Path, rate: int, channels: int, words: str) -> None:
     soundfile.write(tmp_path / "a.wav", np.tile(tone(rate=rate)[:, None], channels), rate)
     assert read_audio(tmp_path / "a.wav").change() == words
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
-def test_written_sound_is_16_bit_mono_and_clipped(tmp_path: Path, suffix: str) -> None:
+def test_written_audio_is_16_bit_mono_and_clipped(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "new" / f"a{suffix}"
     write_waveform(path, np.array([-2.0, -0.5, 0.0, 0.5, 2.0]))
     info = soundfile.info(path)

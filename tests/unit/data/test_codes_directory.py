@@ -100,7 +100,7 @@ def repeat(folder: Path) -> None:
     ("change", "words"),
     [
         (remove_meta, "meta.json: missing; write it beside the codes"),
-        (repeat, "are both of the utterance a; keep one"),
+        (repeat, "both belong to the utterance a; keep one"),
         (lambda folder: (folder / "a.npy").unlink(), "no codes below; expected files ending in .npy"),
         (lambda folder: os.mkfifo(folder / "b.npy"), "b.npy: neither a file nor a folder"),
         (lambda folder: (folder / "b.npy").symlink_to("nowhere"), "b.npy: neither a file nor a folder"),

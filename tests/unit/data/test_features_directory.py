@@ -49,7 +49,7 @@ def test_what_is_no_feature(features: np.ndarray, message: str, tmp_path: Path) 
         (lambda folder: (folder / "meta.json").write_text('{"frame_rate_hz": true}'), "is True"),
         (lambda folder: (folder / "meta.json").write_text('{"frame_rate_hz": -1}'), "is -1"),
         (lambda folder: (folder / "deep/a.npy").unlink(), "no features below"),
-        (lambda folder: (folder / "a.npy").write_bytes(b""), "both of the utterance a"),
+        (lambda folder: (folder / "a.npy").write_bytes(b""), "both belong to the utterance a"),
         (lambda folder: (folder / "deep/a.npy").write_bytes(b"\x93NUMPY"), "not a complete .npy file"),
         (lambda folder: (folder / "deep/a.npy").write_bytes(b""), "not a complete .npy file"),
     ],

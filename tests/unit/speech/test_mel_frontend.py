@@ -1,4 +1,4 @@
-"""The spectrogram in front of the encoder: against librosa's, and what the disguise may change."""
+"""The log-mel front end of the encoder: against librosa, and the invariances of its augmentation."""
 
 import librosa
 import numpy as np
@@ -37,7 +37,7 @@ def test_white_noise_has_its_variance_in_every_band() -> None:
     assert (logs.exp().mean((0, 1)) / 9.0 - 1).abs().max() < 0.1
 
 
-def test_the_middles_of_bands_are_where_they_answer_most() -> None:
+def test_band_centers_have_the_largest_response() -> None:
     for bands in (20, 40):
         filters = librosa.filters.mel(sr=16_000, n_fft=1 << 14, n_mels=bands, fmin=40.0, htk=True, norm=None)
         loudest = filters.argmax(1) * 16_000 / (1 << 14)
@@ -49,19 +49,19 @@ def test_training_brings_every_band_to_unit_scale() -> None:
     assert out.mean((0, 2)).abs().max() < 0.1 and (out.std((0, 2)) - 1).abs().max() < 0.1
 
 
-def test_the_colour_of_a_voice_is_not_heard() -> None:
+def test_a_fixed_filter_does_not_change_the_features() -> None:
     """Neither its level, nor another filter's, nor pauses before and after."""
-    hearing = MelFrontend(40, 160, 0.0, 0.05).eval()
+    frontend = MelFrontend(40, 160, 0.0, 0.05).eval()
     wave = noise(1, 160 * 60) * torch.linspace(1e3, 1e4, 160 * 60)
-    heard = hearing(wave)
-    assert torch.allclose(hearing(3.0 * wave), heard, atol=0.01)
+    features = frontend(wave)
+    assert torch.allclose(frontend(3.0 * wave), features, atol=0.01)
     pause = torch.zeros(1, 160 * 30)
     assert torch.allclose(
-        hearing(torch.cat([pause, wave, pause], 1))[..., 32:88], heard[..., 2:58], atol=0.05
+        frontend(torch.cat([pause, wave, pause], 1))[..., 32:88], features[..., 2:58], atol=0.05
     )
 
 
-def test_a_colour_adds_up_from_pieces_and_is_a_weighted_mean() -> None:
+def test_the_utterance_mean_adds_up_over_excerpts() -> None:
     logs = torch.randn(2, 30, 8, dtype=torch.float64)
     whole = utterance_mean(*utterance_sums(logs))
     pieces = [utterance_sums(part) for part in logs.split([4, 20, 6], dim=1)]
@@ -71,7 +71,7 @@ def test_a_colour_adds_up_from_pieces_and_is_a_weighted_mean() -> None:
         assert np.allclose(whole[row].numpy(), np.average(logs[row].numpy(), axis=0, weights=weights))
 
 
-def test_a_disguise_changes_voice_and_not_time() -> None:
+def test_vtlp_changes_the_bands_and_not_the_timing() -> None:
     logs = torch.randn(8, 30, 40).cumsum(1)
     torch.manual_seed(0)
     changed = vtlp_augment(logs, 1.0)
@@ -79,9 +79,11 @@ def test_a_disguise_changes_voice_and_not_time() -> None:
     assert not torch.allclose(changed, logs, atol=0.1)
     assert torch.equal(vtlp_augment(logs, 0.0), logs)
     constant = torch.zeros(3, 30, 40)
-    coloured = vtlp_augment(constant, 1.0)
-    assert torch.allclose(coloured, coloured[:, :1].expand_as(coloured)), "a colour is the same all the time"
-    assert coloured.mean(-1).abs().max() < 1e-4, "and makes nothing louder"
+    augmented = vtlp_augment(constant, 1.0)
+    assert torch.allclose(augmented, augmented[:, :1].expand_as(augmented)), (
+        "the added curve is constant in time"
+    )
+    assert augmented.mean(-1).abs().max() < 1e-4, "and has zero mean over the bands"
     torch.manual_seed(1)
     tone = torch.zeros(200, 1, 40)
     tone[:, 0, 20] = 100.0
@@ -89,7 +91,7 @@ def test_a_disguise_changes_voice_and_not_time() -> None:
     assert places.min() >= 16 and places.max() <= 25 and len(places.unique()) > 5, "a fifth either way"
 
 
-def test_a_cepstrum_is_the_cosine_transform_and_its_slope() -> None:
+def test_the_cepstrum_is_the_cosine_transform_and_its_delta() -> None:
     weights = cepstrum_weights(40, 26, 9)
     assert weights.shape == (26, 40, 9)
     bands = torch.randn(40)
