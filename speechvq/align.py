@@ -1,4 +1,4 @@
-"""`python -m speechvq.align`: where each phone lies in recordings whose words are known, by PocketSphinx."""
+"""`python -m speechvq.align`: phone alignments of recordings with known texts, by PocketSphinx."""
 
 import argparse
 import sys
@@ -22,7 +22,7 @@ from speechvq.runtime.worker_pool import map_in_order
 COMPLAINTS, UNKNOWN = "complaints.txt", "unknown.dict"
 COMPLAINTS_SHOWN = 10
 _REMARK = """\
-;;; Words that no dictionary had, and how they were read. Correct what is wrong, remove the .lab files of the
+;;; Words that are not in the dictionary, with guessed phones. Correct wrong entries, remove the .lab files of the
 ;;; sentences, and align again with --dictionary.
 """
 
@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C (call again to go on)."""
+    """Run the command: exit code 0, 2 for a user's mistake, 130 after Ctrl-C (a second call resumes)."""
     return run(build_parser(), _work, argv, resumes=True)
 
 
@@ -57,27 +57,28 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError("alignment needs PocketSphinx: pip install 'speechvq[align]'")
     dictionary = read_dictionary(arguments.dictionary) if arguments.dictionary else {}
     sources = find_sources(arguments.audio, split=arguments.split)
-    spoken, complaints = match_texts(sources, arguments.text, arguments.out)
-    if not spoken:
-        raise UserError(f"{arguments.text}: no UTT.txt for any of {len(sources)} sounds; {complaints[0]}")
+    tasks, complaints = match_texts(sources, arguments.text, arguments.out)
+    if not tasks:
+        raise UserError(f"{arguments.text}: no UTT.txt for any of {len(sources)} recordings; {complaints[0]}")
     without = len(complaints)
     started = time.monotonic()
-    done = map_in_order(partial(align_recording, dictionary=dictionary), spoken, arguments.jobs)
-    outcomes = list(progress(done, total=len(spoken), label="align", unit="sounds"))
+    done = map_in_order(partial(align_recording, dictionary=dictionary), tasks, arguments.jobs)
+    outcomes = list(progress(done, total=len(tasks), label="align", unit="recordings"))
     complaints += [outcome.complaint for outcome in outcomes if outcome.complaint]
     unknown = _list_unknown(arguments.out / UNKNOWN, outcomes)
     _list_complaints(arguments.out / COMPLAINTS, complaints)
     _report(arguments.out, outcomes, without=without, seconds=time.monotonic() - started)
     if unknown:
-        print(f"words of no dictionary, read by guess: {unknown}, see {arguments.out / UNKNOWN}")
+        print(f"words not in the dictionary, with guessed phones: {unknown}, see {arguments.out / UNKNOWN}")
     if not any(outcome.attempt for outcome in outcomes):
-        raise UserError(f"{arguments.out}: none of {len(spoken)} sounds could be aligned; {complaints[-1]}")
+        raise UserError(f"{arguments.out}: none of {len(tasks)} recordings could be aligned; {complaints[-1]}")
 
 
 def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[list[AlignmentTask], list[str]]:
-    """The sounds that have a text, and a line for each that has none.
+    """Alignment tasks for the recordings that have a text, and a line for each recording that has none.
 
-    A sound's text lies at the same place below `folder` as the sound below its own, or anywhere by its name.
+    A text has the same relative path below `folder` as the recording below its folder, or any path and the
+    same name.
 
     Raises:
         UserError: no such folder.
@@ -87,22 +88,22 @@ def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[lis
     texts: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*.txt")):
         texts.setdefault(path.stem, []).append(path)
-    spoken, complaints = [], []
+    tasks, complaints = [], []
     for source in sources:
         place = Path(source.name)
         found = [folder / f"{source.name}.txt"]
         if not found[0].is_file():
             found = texts.get(place.name, [])
         if len(found) == 1:
-            spoken.append(AlignmentTask(source.path, found[0], out / f"{source.name}.lab"))
+            tasks.append(AlignmentTask(source.path, found[0], out / f"{source.name}.lab"))
         else:
-            fault = f"{len(found)} texts are called" if found else "there is no"
+            fault = f"{len(found)} texts are named" if found else "there is no"
             complaints.append(f"{source.path}: {fault} {place.name}.txt; write {folder / place}.txt")
-    return spoken, complaints
+    return tasks, complaints
 
 
 def _list_complaints(path: Path, complaints: Sequence[str]) -> None:
-    """All of them in a file; the first on the terminal."""
+    """Write all complaints to a file, and print the first ones."""
     path.unlink(missing_ok=True)
     if complaints:
         write_bytes(path, "".join(f"{line}\n" for line in complaints).encode(errors="replace"))
@@ -113,7 +114,7 @@ def _list_complaints(path: Path, complaints: Sequence[str]) -> None:
 
 
 def _list_unknown(path: Path, outcomes: Sequence[Outcome]) -> int:
-    """Write the unknown words of this call and those before it; how many they are."""
+    """Write the unknown words of this and earlier calls; returns their number."""
     words: Mapping[str, str] = read_dictionary(path) if path.is_file() else {}
     words = {**words, **{word: phones for each in outcomes for word, phones in each.unknown.items()}}
     if words:
@@ -125,14 +126,14 @@ def _list_unknown(path: Path, outcomes: Sequence[Outcome]) -> int:
 def _report(out: Path, outcomes: Sequence[Outcome], *, without: int, seconds: float) -> None:
     count = Counter(outcome.attempt for outcome in outcomes)
     made = len(outcomes) - count["kept"] - count[""]
-    heard = sum(outcome.seconds for outcome in outcomes if outcome.attempt != "kept")
+    aligned = sum(outcome.seconds for outcome in outcomes if outcome.attempt != "kept")
     print(
-        f"{out}: {made} sounds aligned ({count['softer']} at a lower level, {count['wider']} in a wider "
-        f"search, {count['phones']} phone by phone), {count['kept']} were there, {count['']} failed, "
+        f"{out}: {made} recordings aligned ({count['softer']} at a lower level, {count['wider']} in a wider "
+        f"search, {count['phones']} phone by phone), {count['kept']} kept, {count['']} failed, "
         f"{without} without text"
     )
-    if heard:
-        print(f"{heard:.0f} s of sound in {seconds:.0f} s: {heard / seconds:.3g} x real time")
+    if aligned:
+        print(f"{aligned:.0f} s of audio in {seconds:.0f} s: {aligned / seconds:.3g} x real time")
 
 
 if __name__ == "__main__":

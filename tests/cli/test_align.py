@@ -32,14 +32,14 @@ def test_a_folder_is_aligned_and_then_kept(
     audio, out = small(spoken, tmp_path) / "audio", tmp_path / "out"
     assert run("--audio", audio, "--text", spoken / "txt", "--out", out) == 0
     printed = capsys.readouterr().out
-    assert "4 sounds aligned (" in printed and "0 were there, 0 failed, 0 without text" in printed
+    assert "4 recordings aligned (" in printed and "0 kept, 0 failed, 0 without text" in printed
     assert "x real time" in printed
     made = {path: (out / path).read_bytes() for path in names(out)}
     assert set(made) == {f"{voice}/{voice}_00{i}.lab" for voice in ("f01", "m01") for i in (1, 2)}
     assert all({each.phone for each in read_lab(out / path)} <= set(PHONES) for path in made)
     assert run("--audio", audio, "--text", spoken / "txt", "--out", out) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith(f"{out}: 0 sounds aligned (0 at a lower level, ") and "4 were there" in printed
+    assert printed.startswith(f"{out}: 0 recordings aligned (0 at a lower level, ") and "4 kept" in printed
     assert {path: (out / path).read_bytes() for path in names(out)} == made
 
 
@@ -56,8 +56,8 @@ def test_failures_are_counted_and_named(
     (text / "f01_002.txt").write_text("Blorft " + (text / "f01_002.txt").read_text())
     assert run("--audio", audio, "--text", text, "--out", out) == 0
     printed, error = capsys.readouterr()
-    assert "2 sounds aligned" in printed and "1 failed, 1 without text" in printed
-    assert "words of no dictionary, read by guess: 1, see" in printed
+    assert "2 recordings aligned" in printed and "1 failed, 1 without text" in printed
+    assert "words not in the dictionary, with guessed phones: 1, see" in printed
     assert "there is no tone.txt; write" in error and "f01_003.wav: holds NaN" in error
     assert (out / "complaints.txt").read_text().splitlines() == error.splitlines()
     assert (out / "unknown.dict").read_text().splitlines()[-1] == "blorft B L AO R F T"
@@ -90,7 +90,7 @@ def test_texts_are_matched_by_path_then_by_name(tmp_path: Path) -> None:
     assert found == ["a/1.txt", "b/1.txt", "b/2.txt", "c/d/3.txt"]
     assert [str(each.lab) for each in spoken] == ["out/a/1.lab", "out/b/1.lab", "out/2.lab", "out/e/3.lab"]
     assert [line.partition(";")[0] for line in complaints] == [
-        "4.wav: 2 texts are called 4.txt", "5.wav: there is no 5.txt",
+        "4.wav: 2 texts are named 4.txt", "5.wav: there is no 5.txt",
     ]  # fmt: skip
 
 
@@ -99,10 +99,10 @@ def test_texts_are_matched_by_path_then_by_name(tmp_path: Path) -> None:
     [
         ({"--audio": "nowhere.tsv"}, "nowhere.tsv: no such manifest"),
         ({"--text": "nowhere"}, "nowhere: no such folder; give the folder of the texts"),
-        ({"--text": "empty"}, "empty: no UTT.txt for any of 1 sounds; "),
+        ({"--text": "empty"}, "empty: no UTT.txt for any of 1 recordings; "),
         ({"--jobs": "0"}, "--jobs 0: give at least one"),
         ({"--dictionary": "nowhere"}, "nowhere: cannot be read"),
-        ({}, "none of 1 sounds could be aligned; a.wav: a.txt could not be aligned"),
+        ({}, "none of 1 recordings could be aligned; a.wav: a.txt could not be aligned"),
     ],
 )
 def test_mistakes_cost_one_line(
@@ -148,5 +148,5 @@ def test_several_processes_write_the_same(spoken: Path, tmp_path: Path) -> None:
     process = python("-m", "speechvq.align", *(str(part) for pair in flags.items() for part in pair))
     printed, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
-    assert "2 sounds aligned" in printed and "62 were there" in printed
+    assert "2 recordings aligned" in printed and "62 kept" in printed
     assert {(out / f"{i:02}.lab").read_bytes() for i in range(64)} == {(out / "00.lab").read_bytes()}
