@@ -1,4 +1,4 @@
-"""With top_p of 0 no level was left, and the loudest was drawn for ever."""
+"""With top_p = 0 no bin was left, and the last one was drawn for ever."""
 
 import torch
 

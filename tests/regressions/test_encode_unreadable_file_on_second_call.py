@@ -1,4 +1,4 @@
-"""`encode` passed over a bad sound, counted it as encoded, and failed over it when called again."""
+"""`encode` skipped an unreadable file, counted it as encoded, and failed on it when called again."""
 
 from pathlib import Path
 

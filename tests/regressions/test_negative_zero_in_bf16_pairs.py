@@ -1,4 +1,4 @@
-"""A weight of -0.0 beside a negative one became NaN in pairs of bfloat16: a decoder with a zero in it said nothing."""
+"""A weight of -0.0 beside a negative one became NaN in pairs of bfloat16; such a decoder was silent."""
 
 import numpy as np
 

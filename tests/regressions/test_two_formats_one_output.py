@@ -1,4 +1,4 @@
-"""Of a.flac and a.wav in one folder, what came of the second replaced what came of the first."""
+"""Of a.flac and a.wav in one folder, the output of the second replaced that of the first."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Without python3-venv, Python leaves a .venv without pip; the second call took it and failed over pip."""
+"""Without python3-venv, Python leaves a .venv without pip; the second call used it and failed on pip."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The padding of shorter strings in a batch reached their last two frames: neighbours changed a sound."""
+"""The padding of shorter strings in a batch changed their last two frames: results depended on the other
+streams.
+"""
 
 import numpy as np
 

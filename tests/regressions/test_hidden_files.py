@@ -1,4 +1,4 @@
-"""macOS's `._a.wav` companions, and what a power cut left as `.part-*.wav`, were taken for sounds."""
+"""macOS's `._a.wav` companions and `.part-*.wav` files left by a power cut were taken as audio files."""
 
 from pathlib import Path
 

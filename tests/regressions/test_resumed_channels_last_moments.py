@@ -1,6 +1,7 @@
-"""The fused Adam walks through memory: weights in channels_last got each other's moments after a resumption.
+"""Fused Adam follows memory order: in channels_last, weights got each other's moments after a resume.
 
-Those of a checkpoint lay in memory in the usual order."""
+The moments of a checkpoint were in the default memory order.
+"""
 
 from pathlib import Path
 

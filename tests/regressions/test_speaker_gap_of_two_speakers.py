@@ -1,4 +1,4 @@
-"""Of two voices, the wrong one of the held-out measure was the right one: its gap was always zero."""
+"""With two speakers, the wrong one of the held-out measure was the right one: its gap was always zero."""
 
 from speechvq.training.tasks.speech_heldout import _shift
 

@@ -1,4 +1,4 @@
-"""Codes that a power cut had left empty or short counted as encoded, and stayed so."""
+"""Code files that a power cut had left empty or truncated counted as encoded and were never redone."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Sound in float64, numpy's own type, stopped the encoder with an error from within torch."""
+"""Audio in float64, numpy's default type, stopped the encoder with an error from inside torch."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""`convert` drew its progress bar into logs too, hundreds of lines of it."""
+"""`convert` wrote hundreds of lines of its progress bar into log files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""After a resume between two log lines, the next line held the mean of the steps since the resume alone."""
+"""After a resume between two log lines, the next line held the mean of the steps since the resume only."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""With one sound in a folder or manifest, `convert` took --out for the name of a file, and refused it."""
+"""With one file in a folder or manifest, `convert` took --out as the name of a file and refused it."""
 
 from pathlib import Path
 

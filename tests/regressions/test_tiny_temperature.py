@@ -1,4 +1,4 @@
-"""At a temperature near 0 the kernels multiplied 0 with infinity, and spoke the last level for ever."""
+"""At a temperature near 0 the kernels multiplied 0 by infinity and repeated the last bin for ever."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""PyYAML lets its constructors' ValueError and KeyError out: a traceback for a mistyped date."""
+"""PyYAML's constructors raise ValueError and KeyError: a mistyped date was a traceback."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The first process evaluates alone, but the quantiser summed its usage over all: they waited."""
+"""Only the first process evaluates, but the quantizer summed its usage over all processes: a deadlock."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""`convert` spoke for minutes before it said that --out was missing or had an ending that is not written."""
+"""`convert` worked for minutes before it reported that --out was missing or had an unsupported ending."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A meta.json cut short, or of another kind, ended `encode` with a traceback."""
+"""A meta.json that was truncated or of another kind ended `encode` with a traceback."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`convert --engine torch --precision bf16` spoke in float32 and said nothing."""
+"""`convert --engine torch --precision bf16` computed in float32 without a message."""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""A negative --limit and a --seed of thirty digits were tracebacks in `convert`; NaN was a temperature."""
+"""A negative --limit and a --seed of thirty digits were tracebacks in `convert`; NaN was accepted as a
+temperature.
+"""
 
 from pathlib import Path
 

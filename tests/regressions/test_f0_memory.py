@@ -1,4 +1,4 @@
-"""The contour of ten minutes took 150 MB more than the sound: two copies of it in double precision."""
+"""The F0 contour of ten minutes took 150 MB more than the audio: two copies of it in double precision."""
 
 import tracemalloc
 

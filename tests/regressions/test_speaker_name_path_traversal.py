@@ -1,4 +1,4 @@
-"""A model directory could name a voice `../x`, and conversions go into a folder of that name."""
+"""A model directory could name a speaker `../x`, and conversions are written to a folder of that name."""
 
 from pathlib import Path
 
