@@ -1,26 +1,26 @@
-"""`python -m speechvq`: lists the commands and forwards to them."""
+"""`python -m speechvq`: list the commands, or run one of them."""
 
 import importlib
 import sys
 from collections.abc import Sequence
 
 COMMANDS = {
-    "prepare": "a corpus as it was published becomes one that training reads",
-    "train": "learn a model from a prepared corpus, or go on where a run stopped",
-    "encode": "sounds to codes",
-    "convert": "the same sentence in another voice",
-    "enroll": "a new voice for a model that has never heard it",
-    "generate": "speech from nothing, or a recording continued",
-    "align": "where each phone lies in recordings whose words are known",
-    "evaluate": "measure conversions against their sources and targets",
-    "draw": "what an image model makes of pictures, and pictures out of nothing",
-    "imagine": "what would be seen after some frames and a row of actions",
-    "report": "one page that shows a run: curves, sounds, spectrograms and codes",
+    "prepare": "prepare a published corpus for training",
+    "train": "train a model, or resume a run",
+    "encode": "encode audio as discrete codes",
+    "convert": "convert speech to another speaker's voice",
+    "enroll": "add a new speaker to a trained model",
+    "generate": "sample speech from a trained prior, or continue a recording",
+    "align": "align phones with recordings by their transcripts",
+    "evaluate": "measure codes, conversions and likelihoods",
+    "draw": "reconstruct and sample images",
+    "imagine": "sample video frames from initial frames and actions",
+    "report": "write an HTML report of a run",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command by its name; without one, list them."""
+    """Run a command by its name. Without a name, list the commands."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: speechvq COMMAND ...   (COMMAND --help shows its flags)\n")

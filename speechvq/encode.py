@@ -1,4 +1,4 @@
-"""`python -m speechvq.encode`: sounds to codes, an .npy an utterance and a `meta.json`."""
+"""`python -m speechvq.encode`: encode audio as codes, one .npy file per recording and a `meta.json`."""
 
 import argparse
 import json
@@ -13,9 +13,9 @@ import speechvq
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.sources import Source, find_sources, read_sources
-from speechvq.data.codes_directory import FRAME_RATE, META, NUM_CODES, write_codes
+from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
+from speechvq.io.atomic import write_json
 from speechvq.runtime.progress import progress
 
 
@@ -37,25 +37,25 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C (call again to go on)."""
+    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C (the same command continues)."""
     return run(build_parser(), _work, argv, resumes=True)
 
 
 def _work(arguments: argparse.Namespace) -> None:
     index, count = _shard(arguments.shard)
-    every = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
-    mine = every[index::count]
-    left = [source for source in mine if not _is_complete(_codes_path(arguments.out, source))]
+    sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
+    shard = sources[index::count]
+    missing = [source for source in shard if not _is_complete(_codes_path(arguments.out, source))]
     model = speechvq.load(arguments.model)
     meta = _meta(model)
-    _check_owner(arguments.out / META, meta)
-    sounds, encoded = read_sources(left, required=bool(left) and left == every), 0
-    for source, wave in progress(sounds, total=len(left), label="encode", unit="sounds"):
+    _check_model(arguments.out / META, meta)
+    waves, encoded = read_sources(missing, required=bool(missing) and missing == sources), 0
+    for source, wave in progress(waves, total=len(missing), label="encode", unit="recordings"):
         if not encoded:
-            write_bytes(arguments.out / META, json.dumps(meta, indent=1).encode())
+            write_json(arguments.out / META, meta)
         write_codes(_codes_path(arguments.out, source), model.encode(wave))
         encoded += 1
-    print(f"{arguments.out}: {encoded} sounds encoded, {len(mine) - len(left)} were there")
+    print(f"{arguments.out}: {encoded} recordings encoded, {len(shard) - len(missing)} exist already")
 
 
 def _codes_path(out: Path, source: Source) -> Path:
@@ -63,7 +63,7 @@ def _codes_path(out: Path, source: Source) -> Path:
 
 
 def _is_complete(path: Path) -> bool:
-    """Whether codes are there and whole; a power cut can leave a file shorter than it was written."""
+    """Whether the codes exist and are complete; a power cut can leave a truncated file."""
     try:
         np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, EOFError, ValueError):
@@ -72,7 +72,7 @@ def _is_complete(path: Path) -> bool:
 
 
 def _shard(text: str) -> tuple[int, int]:
-    """Index and number of shards."""
+    """Index of this shard, and the number of shards."""
     text = text or f"{os.environ.get('RANK', 0)}/{os.environ.get('WORLD_SIZE', 1)}"
     try:
         index, count = map(int, text.split("/"))
@@ -84,22 +84,22 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def _meta(model: "speechvq.SpeechVQ") -> dict[str, Any]:
-    """What a reader of the codes must know, and whose they are."""
+    """Content of `meta.json`: frame rate, number of codes, and fingerprint of the codebook."""
     return {
         FRAME_RATE: model.config.frame_rate,
         NUM_CODES: model.config.quantizer.num_codes,
-        "codebook": model.fingerprint(),
+        CODEBOOK: model.fingerprint(),
     }
 
 
-def _check_owner(path: Path, meta: dict[str, Any]) -> None:
-    """Refuse a folder whose meta.json tells of another model, or of nothing."""
+def _check_model(path: Path, meta: dict[str, Any]) -> None:
+    """Refuse a folder with codes of another model, or with a damaged meta.json."""
     try:
         found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else meta
     except (OSError, ValueError, RecursionError):
         raise UserError(f"{path}: damaged; remove it if the codes beside it are of this model") from None
     if found != meta:
-        raise UserError(f"{path}: these codes were made by another model; choose another --out")
+        raise UserError(f"{path}: these codes are of another model; choose another --out")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ setup ""
 
 if stage 1 "make the frames"; then
     if [ -n "$corpus" ]; then
-        python -m speechvq.prepare pictures --root "$corpus" --out "$data" --size 84
+        python -m speechvq.prepare images --root "$corpus" --out "$data" --size 84
     else
         python -m speechvq.prepare maze --out "$data/recording" --episodes "$episodes"
         python -m speechvq.prepare frames --root "$data/recording" --out "$data"

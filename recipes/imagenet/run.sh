@@ -20,7 +20,7 @@ setup ""
 
 if stage 1 "read the pictures"; then
     [ -n "$corpus" ] || { echo "which folder? give --corpus DIR" >&2; exit 2; }
-    python -m speechvq.prepare pictures --root "$corpus" --out "$data" --size "$size"
+    python -m speechvq.prepare images --root "$corpus" --out "$data" --size "$size"
 fi
 
 if stage 2 "train"; then

@@ -1,1 +1,1 @@
-"""What every command shares: exit codes, and what an argument may name."""
+"""Code that all commands share: flags, exit codes, input files, text tables."""

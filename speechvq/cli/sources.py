@@ -1,4 +1,4 @@
-"""What `--src` may be: a sound file, a folder of them, or a manifest."""
+"""The audio files that `--src` names: one file, a folder, or a manifest."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,27 +15,27 @@ from speechvq.runtime.logging import logger
 
 @dataclass(frozen=True)
 class Source:
-    """One sound to work on, and the name of what comes of it."""
+    """One input recording, and the name of its output."""
 
-    name: str  # where it goes below --out, without ending
+    name: str  # path of the output below --out, without extension
     path: Path
-    speaker: str = ""  # where a manifest tells
+    speaker: str = ""  # from a manifest; "" if unknown
 
 
 def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
-    """The sounds that `--src` names.
+    """The recordings that `--src` names.
 
     Args:
-        src: a sound file; a folder, searched through and through but for what is hidden; a manifest, or a
-            folder that holds one.
-        split: of a manifest, only this split.
-        limit: at most so many, spread evenly over all; 0 for all.
+        src: an audio file; a folder, searched recursively without hidden files; a manifest, or a folder that
+            contains one.
+        split: only this split of the manifest; "" for all.
+        limit: at most this many, evenly spaced over the list; 0 for all.
 
     Raises:
-        UserError: nothing there, or two sounds of one name.
+        UserError: no audio files there, or two with the same name.
     """
     if limit < 0:
-        raise UserError(f"--limit {limit}: give the number of sounds, or 0 for all")
+        raise UserError(f"--limit {limit}: give the number of recordings, or 0 for all")
     if src.suffix == ".tsv" or (src / FILE_NAME).is_file():
         chosen = [u for u in read_manifest(src) if split in ("", u.split)]
         found = [Source(u.utt, u.path, u.speaker) for u in chosen]
@@ -45,14 +45,14 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
         found = [Source(src.stem, src)]
     if not found:
         where = f"in split '{split}'" if split else f"({', '.join(sorted(AUDIO_SUFFIXES))})"
-        raise UserError(f"{src}: no sounds {where}; give a file, a folder of sounds or a manifest")
+        raise UserError(f"{src}: no audio files {where}; give an audio file, a folder of them or a manifest")
     if limit and limit < len(found):
         found = [found[i] for i in np.linspace(0, len(found) - 1, limit).astype(int)]
     return found
 
 
 def _in_folder(folder: Path) -> list[Source]:
-    """Every sound in a folder and the folders in it, but for hidden ones such as macOS's `._` companions."""
+    """All audio files below a folder, without hidden files such as macOS's `._*`."""
     found: dict[str, Source] = {}
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES):
         inside = path.relative_to(folder)
@@ -61,22 +61,22 @@ def _in_folder(folder: Path) -> list[Source]:
         source = Source(str(inside.with_suffix("")), path)
         if (other := found.setdefault(source.name, source)) is not source:
             raise UserError(
-                f"{path} and {other.path.name}: what comes of them would have one name; rename one"
+                f"{path} and {other.path.name}: their outputs would have the same name; rename one"
             )
     return list(found.values())
 
 
 def read_sources(sources: list[Source], *, required: bool = True) -> Iterator[tuple[Source, np.ndarray]]:
-    """Read one after the other: name and samples (T,) at 16 kHz; says on stderr what was changed.
+    """Read recordings one by one as samples (T,) at 16 kHz, and log conversions of the format.
 
-    A bad file among several is named and passed over.
+    A damaged file among several is logged and skipped.
 
     Args:
-        sources: what to read.
-        required: whether it is an error when none can be read.
+        sources: the recordings.
+        required: whether it is an error if none can be read.
 
     Raises:
-        UserError: no sound could be read.
+        UserError: no recording could be read.
     """
     good = 0
     for source in sources:
@@ -92,4 +92,4 @@ def read_sources(sources: list[Source], *, required: bool = True) -> Iterator[tu
             logger.info("%s: %s", source.path, change)
         yield source, sound.samples
     if required and not good:
-        raise UserError(f"none of {len(sources)} sounds could be read")
+        raise UserError(f"none of {len(sources)} recordings could be read")

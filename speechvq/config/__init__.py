@@ -1,4 +1,4 @@
-"""Every setting of every part, as frozen dataclasses; YAML in and out, and no key that nobody reads."""
+"""All settings as frozen dataclasses, read from and written to YAML; unknown keys are errors."""
 
 from speechvq.config.mapping import from_mapping, to_mapping
 from speechvq.config.priors import (

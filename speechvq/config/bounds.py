@@ -1,9 +1,9 @@
-"""Numbers in configurations, and how large they may be."""
+"""Bounds of numbers in configurations."""
 
 from dataclasses import field
 from typing import Any
 
 
 def bounded(low: float, high: float, default: float) -> Any:
-    """A field for a number with bounds, both allowed, so that no file can ask for boundless memory."""
+    """A dataclass field for a number in [low, high]; bounds keep a file from requesting unlimited memory."""
     return field(default=default, metadata={"bounds": (low, high)})

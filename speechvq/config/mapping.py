@@ -1,4 +1,4 @@
-"""Plain data to dataclasses and back; every key and type is checked."""
+"""Conversion between plain data and dataclasses, with a check of every key and type."""
 
 import dataclasses
 import difflib
@@ -10,26 +10,32 @@ from typing import Any, Literal, TypeVar
 from speechvq.errors import UserError, short_repr
 
 Config = TypeVar("Config")
-MAX_VALUE = 2.0**63  # no setting is as large
+MAX_VALUE = 2.0**63  # larger than any setting
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
-    """The dataclass as plain dicts, lists and scalars."""
+    """The dataclass as plain dictionaries, lists and scalars."""
     return _plain(dataclasses.asdict(config))
 
 
 def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
-    """Build a dataclass from a mapping and check every key and type.
+    """Build a dataclass from a mapping.
+
+    Args:
+        cls: the dataclass; nested dataclasses are built too.
+        mapping: its settings, or the name of a preset (see `presets_of`).
+        where: key of the mapping within the file, for messages.
 
     Raises:
-        UserError: names the key and what is expected there.
+        UserError: an unknown key, a wrong type, or a number out of bounds; names the key and what is
+            expected.
     """
-    if isinstance(mapping, str) and (sizes := presets_of(cls)):
-        if mapping not in sizes:
+    if isinstance(mapping, str) and (presets := presets_of(cls)):
+        if mapping not in presets:
             raise UserError(
-                f"{where}: expected a size ({', '.join(sizes)}) or its settings, got {short_repr(mapping)}"
+                f"{where}: expected a size ({', '.join(presets)}) or its settings, got {short_repr(mapping)}"
             )
-        return sizes[mapping]
+        return presets[mapping]
     if not isinstance(mapping, Mapping):
         raise UserError(f"{where or 'configuration'}: expected keys and values, got {short_repr(mapping)}")
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
@@ -48,12 +54,12 @@ def from_mapping(cls: type[Config], mapping: Any, where: str = "") -> Config:
 
 
 def presets_of(cls: type[Config]) -> Mapping[str, Config]:
-    """Instances of a dataclass that have a name; a file may give the name instead of the settings."""
+    """Named instances of a dataclass; a file may give the name instead of the settings."""
     return getattr(cls, "SIZES", {})
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
-    """Check one value against its type hint; YAML writes 1e-3 as a string and whole floats as integers."""
+    """One value, checked against its type hint. YAML reads 1e-3 as a string and 1 as an integer."""
     if dataclasses.is_dataclass(kind):
         return from_mapping(typing.cast(type, kind), value, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -79,8 +85,8 @@ def _number(kind: type, value: Any, where: str) -> Any:
         except ValueError:
             raise UserError(f"{where}: expected a number, got {short_repr(value)}") from None
     if isinstance(value, bool) or not isinstance(value, (int, kind)):
-        wanted = "a whole number" if kind is int else "a number"
-        raise UserError(f"{where}: expected {wanted}, got {short_repr(value)}")
+        expected = "a whole number" if kind is int else "a number"
+        raise UserError(f"{where}: expected {expected}, got {short_repr(value)}")
     if not -MAX_VALUE < value < MAX_VALUE:  # false for NaN too
         raise UserError(f"{where}: expected a finite number, got {short_repr(value)}")
     return kind(value)

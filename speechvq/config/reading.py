@@ -1,4 +1,4 @@
-"""A configuration from its file, with the settings of `--set` laid over it."""
+"""Reading and writing of configuration files, with overrides from `--set`."""
 
 import dataclasses
 import typing
@@ -17,10 +17,10 @@ def load(path: Path, cls: type[Config], overrides: Sequence[str] = ()) -> Config
     Args:
         path: the YAML file.
         cls: the dataclass it describes.
-        overrides: settings "a.b=c" laid over the file, c in YAML.
+        overrides: settings "a.b=c" that override the file, c in YAML.
 
     Raises:
-        UserError: unreadable file, broken YAML, unknown key, wrong type; names the file and the key.
+        UserError: an unreadable file, invalid YAML, an unknown key, or a wrong type; names file and key.
     """
     mapping = read_yaml(path)
     try:
@@ -41,7 +41,7 @@ def save(path: Path, config: Any, **more: Any) -> None:
 
 
 def _override(mapping: dict[str, Any], cls: type, text: str) -> None:
-    """Lay one "a.b=c" over a nested mapping of a dataclass, in place."""
+    """Apply one override "a.b=c" to the nested mapping of a dataclass, in place."""
     path, equals, raw = text.partition("=")
     if not equals or not path:
         raise UserError(f"--set {text}: expected key.key=value")
@@ -54,7 +54,7 @@ def _override(mapping: dict[str, Any], cls: type, text: str) -> None:
     for key in parents:
         kind = typing.get_type_hints(kind).get(key) if dataclasses.is_dataclass(kind) else None
         inner = node.get(key)
-        if isinstance(inner, str) and inner in presets_of(kind):  # a size by name, changed further
+        if isinstance(inner, str) and inner in presets_of(kind):  # a preset with further changes
             inner = to_mapping(presets_of(kind)[inner])
         node[key] = inner if isinstance(inner, dict) else {}
         node = node[key]

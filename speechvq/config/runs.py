@@ -1,4 +1,4 @@
-"""What `train --config` reads: a model, its data and its training; a class for every kind of model."""
+"""Configurations of training runs: model, data and training; one class per kind of model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class SequencePriorRun:
 
 @dataclass(frozen=True)
 class ImageVQRun:
-    """A training run of the VQ-VAE of pictures."""
+    """A training run of the image VQ-VAE."""
 
     model: ImageVQConfig = field(default_factory=ImageVQConfig)
     data: ImageDataConfig = field(default_factory=ImageDataConfig)
@@ -44,7 +44,7 @@ class ImageVQRun:
 
 @dataclass(frozen=True)
 class ImageVAERun:
-    """A training run of the Gaussian VAE of pictures."""
+    """A training run of the Gaussian image VAE."""
 
     model: ImageVAEConfig = field(default_factory=ImageVAEConfig)
     data: ImageDataConfig = field(default_factory=ImageDataConfig)
@@ -53,7 +53,7 @@ class ImageVAERun:
 
 @dataclass(frozen=True)
 class ImageVimcoRun:
-    """A training run of the model of pictures with drawn codes."""
+    """A training run of the image model trained by VIMCO."""
 
     model: ImageVimcoConfig = field(default_factory=ImageVimcoConfig)
     data: ImageDataConfig = field(default_factory=ImageDataConfig)
@@ -102,14 +102,15 @@ RUNS: dict[str, type[Run]] = {  # by model.kind
 
 
 def read_run(path: Path, overrides: Sequence[str] = ()) -> Run:
-    """Read a run's configuration, of whatever kind its `model.kind` says; "speech" where it says none.
+    """Read a run's configuration; `model.kind` selects the class, "speech" if it is missing.
 
     Args:
         path: the YAML file.
-        overrides: settings "a.b=c" laid over the file, c in YAML.
+        overrides: settings "a.b=c" that override the file, c in YAML.
 
     Raises:
-        UserError: unreadable file, broken YAML, unknown kind or key, wrong type; names the file and the key.
+        UserError: an unreadable file, invalid YAML, an unknown kind or key, or a wrong type; names file and
+            key.
     """
     mapping = read_yaml(path)
     model = mapping.get("model")

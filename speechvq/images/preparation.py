@@ -126,7 +126,7 @@ def read_meta(out: Path) -> Prepared:
     except OSError:
         raise UserError(
             f"{out}: no prepared pictures here ({META} is missing); `python -m speechvq.prepare cifar10` or "
-            "`pictures` makes such a folder"
+            "`images` makes such a folder"
         ) from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{out / META}: damaged ({error}); prepare again") from None

@@ -1,1 +1,1 @@
-"""Files and folders: written whole, read with suspicion, fetched, unpacked, shared on a hub."""
+"""Files and folders: atomic writing, checked reading, downloads, archives, and the hub."""

@@ -1,4 +1,8 @@
-"""Archives unpacked as if they were hostile: only files and folders, only inside, only what is declared."""
+"""Safe extraction of .zip and .tar.gz archives: only files and folders, inside the target, of limited size.
+
+One rule covers both formats. It is stricter than tarfile's data filter, which accepts links and has no limit
+of the total size.
+"""
 
 import shutil
 import tarfile
@@ -21,27 +25,27 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class _Member:
-    """One entry of an archive, whatever its kind."""
+    """One entry of an archive."""
 
     name: str
-    size: int  # declared, bytes
+    size: int  # bytes, as declared in the archive
     is_folder: bool
     is_file: bool
-    open: Callable[[], IO[bytes] | None]  # only once the member was found harmless
+    open: Callable[[], IO[bytes] | None]  # called after the member's checks
 
 
 def extract(archive: Path, folder: Path, *, max_bytes: int | None = None) -> None:
-    """Unpack a .zip or .tar.gz below `folder`; each file is whole or absent.
+    """Unpack a .zip or .tar.gz below `folder`, each file atomically.
 
     Args:
-        archive: checked against its checksum before, where one is known.
-        folder: made when missing.
-        most_bytes: no more than this is unpacked; None takes four times the archive's size and 64 MiB, since
-            sound that is packed already does not grow.
+        archive: the file, verified by its checksum before, if one is known.
+        folder: created if missing.
+        max_bytes: limit of the unpacked size; None for four times the archive's size plus 64 MiB, since audio
+            files are hardly compressible.
 
     Raises:
-        UserError: the archive is damaged, or a member has an absolute path, a `..`, is a link or a device, or
-            the whole would pass `most_bytes`.
+        UserError: the archive is damaged; a member has an absolute path or `..`, or is a link or a device;
+            the unpacked size exceeds `max_bytes`.
     """
     limit = 4 * archive.stat().st_size + (64 << 20) if max_bytes is None else max_bytes
     walk = _zip_members if zipfile.is_zipfile(archive) else _tar_members
@@ -70,12 +74,12 @@ def _damage_explained(archive: Path) -> Iterator[None]:
         yield
     except damage as error:
         raise UserError(
-            f"{archive}: damaged or no archive ({error}); remove it and download again"
+            f"{archive}: damaged or not an archive ({error}); remove it and download again"
         ) from error
 
 
 def _check(member: _Member, archive: Path) -> None:
-    path = PureWindowsPath(member.name)  # knows both slashes, drives and network shares
+    path = PureWindowsPath(member.name)  # recognizes both slashes, drives and network shares
     nameless = member.is_file and not path.parts
     if nameless or path.drive or path.root or ".." in path.parts or set(member.name) & set("\0:"):
         raise UserError(
@@ -95,19 +99,19 @@ def _write(member: _Member, folder: Path) -> None:
 
 
 def _zip_members(archive: Path) -> Generator[_Member, None, None]:
-    """zipfile reads no more of a member than it declares, and compares its checksum."""
+    """Members of a zip file. zipfile reads no more than the declared size, and verifies the checksum."""
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
-            kind = S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
+            kind = S_IFMT(info.external_attr >> 16)  # 0 if the archive was not made on Unix
             is_folder = info.is_dir() and kind in (0, S_IFDIR)
             is_file = not info.is_dir() and kind in (0, S_IFREG)
             yield _Member(info.filename, info.file_size, is_folder, is_file, partial(opened.open, info))
 
 
 def _tar_members(archive: Path) -> Generator[_Member, None, None]:
-    """Read as a stream, once: the larger subsets take minutes to decompress."""
+    """Members of a tar file, read as a stream: large archives take minutes to decompress."""
     with tarfile.open(archive, "r|*") as opened:
         for info in opened:
             opener = partial(opened.extractfile, info)
             yield _Member(info.name, info.size, info.isdir(), info.isreg(), opener)
-            opened.members.clear()  # else the list grows with the archive
+            opened.members.clear()  # otherwise this list grows with the archive

@@ -1,4 +1,4 @@
-"""Large files from the web: resumed where they stopped, and trusted only by their checksum."""
+"""Downloads of large files: resumable, and verified by a checksum."""
 
 import hashlib
 import http.client
@@ -14,8 +14,8 @@ from urllib.request import Request, urlopen
 from speechvq.errors import UserError
 from speechvq.runtime.progress import progress
 
-CHUNK_BYTES = 1 << 20  # bytes
-ATTEMPTS = 5  # in a row that bring nothing new
+CHUNK_BYTES = 1 << 20
+ATTEMPTS = 5  # consecutive attempts without new data
 TIMEOUT_SECONDS = 60.0
 
 
@@ -24,22 +24,22 @@ class RemoteFile:
     """A file on the web."""
 
     url: str
-    sha256: str | None = None  # None where none is published; what is inside must then be checked
+    sha256: str | None = None  # None if none is published; the content must then be checked
 
     @property
     def name(self) -> str:
-        """The file's name, the last part of the address."""
+        """The file's name, the last part of the URL."""
         return Path(urlparse(self.url).path).name
 
 
 def fetch(source: RemoteFile, folder: Path) -> Path:
-    """Download to FOLDER/NAME and return that path; a whole file from before is only checked.
+    """Download to FOLDER/NAME and return that path; an existing file is only verified.
 
-    Until it is whole it is called NAME.partial; a later call goes on there, where the server knows how to.
+    The incomplete file is called NAME.partial. A later call continues it, if the server supports ranges.
 
     Raises:
-        UserError: no connection, a refusal, the connection kept breaking, a full disk, or a wrong checksum
-            (the file is then removed).
+        UserError: no connection, an error of the server, repeated interruptions, a full disk, or a wrong
+            checksum (the file is then removed).
     """
     target = folder / source.name
     if not target.exists():
@@ -58,10 +58,10 @@ def fetch(source: RemoteFile, folder: Path) -> Path:
 
 
 def check_sha256(path: Path, expected: str) -> None:
-    """Compare a file's checksum; a file that is not what was published is removed.
+    """Compare a file's checksum with the published one; a different file is removed.
 
     Raises:
-        UserError: they differ.
+        UserError: the checksums differ.
     """
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -78,22 +78,22 @@ def check_sha256(path: Path, expected: str) -> None:
 
 
 def _complete(url: str, partial: Path) -> None:
-    """Ask for what is missing until nothing is, or nothing more comes."""
-    fruitless, most, problem = 0, _size(partial), ""
-    while fruitless < ATTEMPTS:
+    """Request the missing bytes until the file is complete, or several attempts in a row bring none."""
+    failures, largest, problem = 0, _size(partial), ""
+    while failures < ATTEMPTS:
         try:
             if _receive(url, partial):
                 return
             problem = "the connection broke"
         except HTTPError as error:
             raise UserError(
-                f"{url}: the server answers {error.code} {error.reason}; try later or by hand"
+                f"{url}: the server answers {error.code} {error.reason}; try later, or download it by hand"
             ) from error
         except (URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
             problem = str(getattr(error, "reason", error)) or type(error).__name__
-        fruitless = 0 if _size(partial) > most else fruitless + 1
-        most = max(most, _size(partial))
-    raise UserError(f"{url}: {problem} after {_size(partial)} bytes; the same command goes on from there")
+        failures = 0 if _size(partial) > largest else failures + 1
+        largest = max(largest, _size(partial))
+    raise UserError(f"{url}: {problem} after {_size(partial)} bytes; the same command continues from there")
 
 
 def _size(path: Path) -> int:
@@ -101,7 +101,7 @@ def _size(path: Path) -> int:
 
 
 def _receive(url: str, partial: Path) -> bool:
-    """One request; whether the file is whole after it."""
+    """One request. Returns whether the file is complete afterwards."""
     have = _size(partial)
     headers = {"Range": f"bytes={have}-"} if have else {}
     try:
@@ -109,27 +109,27 @@ def _receive(url: str, partial: Path) -> bool:
     except HTTPError as error:
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
-        whole = error.headers.get("Content-Range") == f"bytes */{have}"
-        if not whole:  # longer than the server's file: not its beginning
+        complete = error.headers.get("Content-Range") == f"bytes */{have}"
+        if not complete:  # longer than the server's file, so not a part of it
             partial.unlink()
-        return whole
+        return complete
     with response:
         resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
         have = have if resumed else 0
         if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             raise UserError(
-                f"{url}: the server sent another part than asked for; remove {partial} and try again"
+                f"{url}: the server sent a different part than requested; remove {partial} and try again"
             )
         length = response.headers.get("Content-Length")
         left = int(length) if length and length.isdecimal() else None
-        _check_room(partial, left or 0)
+        _check_space(partial, left or 0)
         with open(partial, "ab" if resumed else "wb") as file:
             received = _copy(response, file, left, partial.stem)
     return left is None or received == left
 
 
 def _copy(response: http.client.HTTPResponse, file: BinaryIO, left: int | None, name: str) -> int:
-    """Write what comes and return how many bytes that were."""
+    """Write the response to the file. Returns the number of bytes."""
     pieces: Iterator[bytes] = iter(lambda: response.read(CHUNK_BYTES), b"")
     total = (left or 0) // CHUNK_BYTES + 1
     return sum(
@@ -137,9 +137,9 @@ def _copy(response: http.client.HTTPResponse, file: BinaryIO, left: int | None, 
     )
 
 
-def _check_room(path: Path, wanted: int) -> None:
+def _check_space(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path.parent).free
-    if wanted > free:
+    if needed > free:
         raise UserError(
-            f"{path.parent}: {wanted / 1e9:.1f} GB are to come and {free / 1e9:.1f} GB are free; make room"
+            f"{path.parent}: {needed / 1e9:.1f} GB needed and {free / 1e9:.1f} GB free; free some space"
         )

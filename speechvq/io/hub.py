@@ -1,4 +1,4 @@
-"""Models on the Hugging Face hub, by name: the optional extra "hub"."""
+"""Models on the Hugging Face hub (the optional extra "hub")."""
 
 import re
 from pathlib import Path
@@ -6,21 +6,21 @@ from types import ModuleType
 
 from speechvq.errors import UserError
 
-PREFIX = "hub:"  # before OWNER/NAME, so that a folder that is missing is not looked for on the net
+PREFIX = "hub:"  # before OWNER/NAME, so that a missing folder is never searched for on the hub
 FILES = ("config.yaml", "model.safetensors", "*.md")
 REMEDY = "pip install 'speechvq[hub]'"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def is_hub_name(name: str | Path) -> bool:
-    """Whether a name is one of the hub's, hub:OWNER/NAME."""
+    """Whether a name has the form hub:OWNER/NAME."""
     return str(name).startswith(PREFIX)
 
 
 def download(name: str) -> Path:
-    """The model directory of hub:OWNER/NAME, fetched unless it is in the hub's own cache.
+    """The model directory of hub:OWNER/NAME, downloaded unless it is in the hub's cache.
 
-    Only the files of a model are fetched, and none of them is code.
+    Only a model's files are downloaded; none of them is code.
 
     Raises:
         UserError: no such name, no network, or the extra is missing.
@@ -30,13 +30,11 @@ def download(name: str) -> Path:
         return Path(hub.snapshot_download(repository, allow_patterns=list(FILES)))
     except (OSError, ValueError, RuntimeError) as error:
         reason = _first_line(error)
-        raise UserError(
-            f"{name}: cannot be fetched ({reason}); see the name, and whether you are online"
-        ) from None
+        raise UserError(f"{name}: cannot be downloaded ({reason}); check the name and the network") from None
 
 
 def upload(folder: Path, name: str, *, private: bool) -> str:
-    """Put a model directory on the hub as OWNER/NAME, with or without "hub:"; returns where it is.
+    """Upload a model directory to the hub as OWNER/NAME, with or without "hub:"; returns its URL.
 
     Raises:
         UserError: not logged in, no network, or the extra is missing.
@@ -47,7 +45,7 @@ def upload(folder: Path, name: str, *, private: bool) -> str:
         hub.upload_folder(repo_id=repository, folder_path=str(folder), allow_patterns=list(FILES))
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
-            f"{name}: cannot be written ({_first_line(error)}); log in with: hf auth login"
+            f"{name}: cannot be uploaded ({_first_line(error)}); log in with: hf auth login"
         ) from None
     return str(url)
 

@@ -1,4 +1,4 @@
-"""Folders that hold a file for each utterance, at any depth, named by it."""
+"""Folders with one file per utterance, at any depth; the file is named after the utterance."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,15 +7,15 @@ from speechvq.errors import UserError
 
 
 def find_files(directory: Path, endings: Iterable[str], *, what: str) -> list[Path]:
-    """Every file below a folder with one of some endings, by path; what is hidden is left out.
+    """Files below a folder with one of the given extensions, sorted by path; hidden files are left out.
 
     Args:
-        directory: searched through and through; links to folders are not followed.
-        endings: in lower case, with the dot; files may have them in capitals.
-        what: is looked for, in the plural, for the message.
+        directory: searched recursively; links to folders are not followed.
+        endings: extensions in lower case, with the dot; the case of file names is ignored.
+        what: plural name of the files, for messages.
 
     Raises:
-        UserError: no such folder, no such file in it, or one that is neither file nor folder.
+        UserError: no such folder, no such file below it, or a match that is neither file nor folder.
     """
     if not directory.is_dir():
         raise UserError(f"{directory}: no such folder; give the folder of the {what}")
@@ -25,7 +25,7 @@ def find_files(directory: Path, endings: Iterable[str], *, what: str) -> list[Pa
         hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
         if hidden or path.suffix.lower() not in endings or path.is_dir():
             continue
-        if not path.is_file():  # a pipe would keep its reader waiting
+        if not path.is_file():  # reading a pipe would block
             raise UserError(f"{path}: neither a file nor a folder, or a broken link; remove it")
         found.append(path)
     if not found:
@@ -34,10 +34,10 @@ def find_files(directory: Path, endings: Iterable[str], *, what: str) -> list[Pa
 
 
 def by_utterance(paths: Iterable[Path]) -> dict[str, Path]:
-    """Files by their names without ending.
+    """Files by utterance, the name without extension.
 
     Raises:
-        UserError: two are of one utterance.
+        UserError: two files of one utterance.
     """
     found: dict[str, Path] = {}
     for path in paths:

@@ -1,28 +1,29 @@
-"""`python -m speechvq.prepare`: a corpus as it was published, or a world, becomes what training reads."""
+"""`python -m speechvq.prepare`: prepare a published corpus, or record a world, for training."""
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.data.corpora import folder, librispeech, vctk
 from speechvq.data.corpora.recording import CorpusListing
 from speechvq.data.preparation import COMPLAINTS, Summary, claim_folder, prepare_corpus
 from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
-from speechvq.prepare.pictures import PICTURES, prepare_pictures
+from speechvq.prepare.images import IMAGES, MAX_COMPLAINTS, prepare_images
+from speechvq.runtime.logging import logger
 
 CORPORA, WORLDS = ("vctk", "librispeech", "folder", "mini"), ("maze", "doom")
-COMPLAINTS_SHOWN = 10
+MAX_COUNT = 10**9
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Prepare a corpus; what was done already is kept.
+    """Prepare a corpus; existing results are kept.
 
     Returns:
-        0, 2 after a user's mistake, 130 after Ctrl-C (call again to go on).
+        0, 2 after a user's mistake, 130 after Ctrl-C (the same command continues).
     """
     return run(build_parser(), _prepare, argv, resumes=True)
 
@@ -30,64 +31,74 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser("speechvq.prepare", description=__doc__)
-    parser.add_argument("corpus", choices=(*CORPORA, *WORLDS, *PICTURES))
+    parser.add_argument("corpus", choices=(*CORPORA, *WORLDS, *IMAGES))
     parser.add_argument(
-        "--root", type=Path, help="where the corpus is, or is downloaded to; not for mini, maze, doom"
+        "--root", type=Path, help="folder of the corpus, or for --download; not for mini, maze and doom"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder to make, for example data/vctk")
-    parser.add_argument("--jobs", type=_whole, help="processes; default: one for each core")
-    parser.add_argument("--mic", type=int, choices=(1, 2), default=1, help="vctk 0.92: which microphone")
+    parser.add_argument("--out", type=Path, required=True, help="folder to create, for example data/vctk")
+    flags.add_jobs(parser)
+    parser.add_argument(
+        "--mic", type=int, choices=(1, 2), default=1, help="vctk 0.92: microphone (default: %(default)s)"
+    )
     parser.add_argument(
         "--download",
         nargs="?",
         const="",
         metavar="SUBSET",
-        help="download the corpus into --root first; librispeech: which subset, default train-clean-100",
+        help="download the corpus into --root first; librispeech: which subset (default: train-clean-100)",
     )
     splits = parser.add_argument_group("splits")
-    splits.add_argument("--seed", type=int, default=0)
-    splits.add_argument("--dev-fraction", type=float, default=0.05, help="of each speaker's utterances")
-    splits.add_argument("--test-fraction", type=float, default=0.05)
+    flags.add_seed(splits, "splits, sentences of mini, and worlds")
     splits.add_argument(
-        "--unseen-speakers", default="0", help="how many, or names (p225,p226), never to train on"
+        "--dev-fraction",
+        type=float,
+        default=0.05,
+        help="fraction of each speaker's utterances in split dev (default: %(default)s)",
+    )
+    splits.add_argument(
+        "--test-fraction",
+        type=float,
+        default=0.05,
+        help="fraction of each speaker's utterances in split test (default: %(default)s)",
+    )
+    splits.add_argument(
+        "--unseen-speakers",
+        default="0",
+        help="speakers kept out of training: a number, or names such as p225,p226 (default: none)",
     )
     mini = parser.add_argument_group("mini, the built-in corpus")
-    mini.add_argument("--speakers", type=_whole, default=10)
-    mini.add_argument("--sentences", type=_whole, default=40, help="of each speaker")
+    _add_count(mini, "--speakers", 10, "number of speakers")
+    _add_count(mini, "--sentences", 40, "sentences per speaker")
     worlds = parser.add_argument_group("maze and doom, worlds that are recorded")
-    worlds.add_argument("--episodes", type=_whole, default=400, help="more can be added later")
-    worlds.add_argument("--frames", type=_whole, default=100, help="of each episode")
-    pictures = parser.add_argument_group("cifar10, pictures (any folder), frames (of a recorded world)")
-    pictures.add_argument(
-        "--size", type=_whole, default=128, help="pictures: pixels of a side; smaller ones are skipped"
-    )
+    _add_count(worlds, "--episodes", 400, "number of episodes; more can be added later")
+    _add_count(worlds, "--frames", 100, "frames per episode")
+    images = parser.add_argument_group("cifar10, images (any folder), frames (of a recorded world)")
+    _add_count(images, "--size", 128, "images: height and width in pixels; smaller images are skipped")
     return parser
 
 
-def _whole(text: str) -> int:
-    """A count of at least one."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+def _add_count(group: flags.Parser, name: str, default: int, help: str) -> None:
+    """A number of things, at least one."""
+    flags.add_number(group, name, int, 1, MAX_COUNT, default=default, help=f"{help} (default: {default})")
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
     if arguments.corpus in WORLDS:
         _record(arguments)
         return
-    if arguments.corpus in PICTURES:
-        prepare_pictures(arguments)
+    if arguments.corpus in IMAGES:
+        prepare_images(arguments)
         return
     rule = SplitRule(
         arguments.dev_fraction, arguments.test_fraction, arguments.unseen_speakers, arguments.seed
     )
     found, source = _find(arguments)
     summary = prepare_corpus(found, arguments.out, rule, source=source, jobs=arguments.jobs)
-    _report(summary, arguments.out)
+    _print_summary(summary, arguments.out)
 
 
 def _find(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
-    """The recordings, and words that tell them from those of any other call."""
+    """The recordings, and a name of their source that tells it from other sources."""
     if arguments.corpus == "mini":
         return _mini(arguments)
     if arguments.root is None:
@@ -112,7 +123,7 @@ def _download(arguments: argparse.Namespace) -> None:
         case "librispeech":
             librispeech.download(arguments.root, arguments.download or librispeech.DEFAULT_SUBSET)
         case _:
-            raise UserError("--download is for vctk and librispeech; put your own sounds into --root")
+            raise UserError("--download is for vctk and librispeech; put your own recordings into --root")
 
 
 def _mini(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
@@ -120,7 +131,7 @@ def _mini(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
 
     counts = {"speakers": arguments.speakers, "sentences": arguments.sentences, "seed": arguments.seed}
     source = f"mini {counts}"
-    claim_folder(arguments.out, source)  # before another corpus is spoken over the first
+    claim_folder(arguments.out, source)  # before another corpus overwrites the first
     mini.build(arguments.out, **counts, jobs=arguments.jobs)
     return folder.recordings(arguments.out / "recordings"), source
 
@@ -136,7 +147,7 @@ def _record(arguments: argparse.Namespace) -> None:
     print("splits: " + ", ".join(f"{split} {count}" for split, count in sorted(splits.items())))
 
 
-def _report(summary: Summary, out: Path) -> None:
+def _print_summary(summary: Summary, out: Path) -> None:
     utterances = summary.utterances
     hours = sum(utterance.seconds for utterance in utterances) / 3600
     speakers = len({utterance.speaker for utterance in utterances})
@@ -149,8 +160,8 @@ def _report(summary: Summary, out: Path) -> None:
         print(f"kept without text: {summary.without_text}")
     for reason, count in summary.skipped.most_common():
         print(f"skipped: {count} ({reason})")
-    for complaint in summary.complaints[:COMPLAINTS_SHOWN]:
-        print(complaint, file=sys.stderr)
-    if len(summary.complaints) > COMPLAINTS_SHOWN:
-        rest = len(summary.complaints) - COMPLAINTS_SHOWN
-        print(f"and {rest} more in {out / COMPLAINTS}", file=sys.stderr)
+    for complaint in summary.complaints[:MAX_COMPLAINTS]:
+        logger.warning("%s", complaint)
+    if len(summary.complaints) > MAX_COMPLAINTS:
+        rest = len(summary.complaints) - MAX_COMPLAINTS
+        logger.warning("and %d more in %s", rest, out / COMPLAINTS)

@@ -1,1 +1,1 @@
-"""How work runs: processes, progress, memory and precision."""
+"""Running work: processes, logging, progress, memory and precision."""

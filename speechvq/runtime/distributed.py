@@ -1,4 +1,4 @@
-"""The few collective operations that several `torchrun` processes need; with one process they do nothing."""
+"""Collective operations between `torchrun` processes; with one process they return their input."""
 
 from typing import Any
 
@@ -8,24 +8,24 @@ from torch import Tensor
 
 
 def rank() -> int:
-    """Number of this process, 0 for the first or only one."""
+    """Index of this process; 0 without other processes."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def world_size() -> int:
-    """How many processes there are."""
+    """Number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def all_reduce_sum(tensor: Tensor) -> Tensor:
-    """The sum over all processes, the same on each; any shape."""
+    """The sum over all processes, in place; any shape."""
     if world_size() > 1:
         dist.all_reduce(tensor)
     return tensor
 
 
 class _DifferentiableSum(torch.autograd.Function):
-    """What one process adds moves the losses of all, so the gradient is a sum over processes too."""
+    """Sum over processes. Each summand changes the losses of all processes, so gradients are summed too."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -37,12 +37,12 @@ class _DifferentiableSum(torch.autograd.Function):
 
 
 def differentiable_all_reduce(tensor: Tensor) -> Tensor:
-    """The sum over all processes, which gradients flow back through; any shape."""
+    """The sum over all processes, with a gradient; any shape."""
     return _DifferentiableSum.apply(tensor)
 
 
 def all_gather_rows(tensor: Tensor) -> Tensor:
-    """Rows of all processes in order of rank: (n, D) to (world size x n, D); n is the same on each."""
+    """Rows of all processes in the order of ranks: (n, D) to (world size x n, D); n is the same on each."""
     if world_size() == 1:
         return tensor
     parts = [torch.empty_like(tensor) for _ in range(world_size())]

@@ -1,4 +1,4 @@
-"""The same work on many files, in as many processes as there are cores."""
+"""Parallel map over many files, in one process per core."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from speechvq.errors import UserError
 
-MIN_ITEMS_PER_PROCESS = 32  # items; fewer are done before another process has started
+MIN_ITEMS_PER_PROCESS = 32  # with fewer items, a further process costs more time than it saves
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -23,32 +23,33 @@ def map_in_order(
     *,
     min_items_per_process: int = MIN_ITEMS_PER_PROCESS,
 ) -> Iterator[Result]:
-    """The results in the order of the items; each process works on one item at a time.
+    """Results of `work` in the order of the items.
 
     Args:
-        work: a module's function, or a `partial` of one, so that it can be sent to another process.
-        jobs: processes; None takes one for each core. Few items are done in this process.
-        few: items for which another process is worth starting.
+        work: a function of a module, or a `partial` of one, since it is pickled for the other processes.
+        items: arguments of `work`.
+        jobs: number of processes; None for one per core. Few items are processed without other processes.
+        min_items_per_process: number of items for which a further process is started.
 
     Raises:
-        UserError: what `work` raises, or a process was killed.
+        UserError: raised by `work`, or a process was killed.
     """
     jobs = min(jobs or _available_cores(), max(1, len(items) // min_items_per_process))
     if jobs == 1:
         yield from map(work, items)
         return
-    # spawn: the same on every system, and safe beside the threads that numpy and torch start
+    # spawn works on every system, and is safe beside the threads that numpy and torch start.
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start_worker)
     try:
         yield from pool.map(work, items, chunksize=max(1, min_items_per_process // 4))
     except BrokenProcessPool as error:
-        raise UserError("a process was killed, perhaps for want of memory; give fewer --jobs") from error
+        raise UserError("a process was killed, perhaps out of memory; give fewer --jobs") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _start_worker() -> None:
-    """Ctrl-C is the parent's to answer; and when the parent is killed, this process must not stay behind."""
+    """Leave Ctrl-C to the parent process, and exit when the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_after_parent, daemon=True).start()
 
@@ -59,5 +60,5 @@ def _end_after_parent() -> None:
 
 
 def _available_cores() -> int:
-    """Those this process may use, which in a container are fewer than the machine has."""
+    """Number of cores this process may use; in a container fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

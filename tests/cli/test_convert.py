@@ -324,7 +324,7 @@ def test_a_bad_sound_costs_one_line_and_leaves_nothing(
 ) -> None:
     path = write_bad(tmp_path / "in", name)
     assert run(model, "--src", path, "--target-speaker", "bob", "--out", tmp_path / "out/b.wav") == 2
-    line = "no sounds" if name == "folder.wav" else BAD[name]
+    line = "no audio files" if name == "folder.wav" else BAD[name]
     assert is_one_line(capsys.readouterr().err, str(path), line) and not (tmp_path / "out").exists()
 
 

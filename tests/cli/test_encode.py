@@ -25,7 +25,7 @@ def test_codes_are_the_models_with_what_a_reader_must_know(
 ) -> None:
     sound, out = write_tone(tmp_path / "wäve one.wav"), tmp_path / "ünï codes"
     assert run(model, sound, out) == 0
-    assert capsys.readouterr().out == f"{out}: 1 sounds encoded, 0 were there\n"
+    assert capsys.readouterr().out == f"{out}: 1 recordings encoded, 0 exist already\n"
     meta = json.loads((out / "meta.json").read_text())
     assert meta == {"frame_rate_hz": 2000.0, "num_codes": 8, "codebook": load(model).fingerprint()}
     codes = np.load(out / "wäve one.npy", allow_pickle=False)
@@ -40,7 +40,7 @@ def test_a_second_call_encodes_nothing_and_changes_nothing(
     assert run(model, corpus, tmp_path, "--split", "dev") == 0
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert run(model, corpus, tmp_path, "--split", "dev") == 0
-    assert "0 sounds encoded, 3 were there" in capsys.readouterr().out
+    assert "0 recordings encoded, 3 exist already" in capsys.readouterr().out
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert run(model, corpus, tmp_path, "--limit", "5") == 0
     assert len(list(tmp_path.glob("*.npy"))) == 7  # cyd_4 is in both
@@ -87,10 +87,7 @@ def test_codes_of_another_model_are_not_mixed_in(
     before = names(out)
     assert run(other, corpus, out) == 2
     error = capsys.readouterr().err
-    assert (
-        error.endswith("these codes were made by another model; choose another --out\n")
-        and names(out) == before
-    )
+    assert error.endswith("these codes are of another model; choose another --out\n") and names(out) == before
 
 
 @pytest.mark.parametrize("name", list(BAD))
@@ -100,7 +97,7 @@ def test_a_bad_sound_costs_one_line_and_leaves_nothing(
     path = write_bad(tmp_path / "in", name)
     assert run(model, path, tmp_path / "out") == 2
     error = capsys.readouterr().err
-    line = "no sounds" if name == "folder.wav" else BAD[name]
+    line = "no audio files" if name == "folder.wav" else BAD[name]
     assert error.startswith(f"speechvq.encode: error: {path}: ") and line in error and error.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -113,7 +110,7 @@ def test_the_rest_goes_on(model: Path, tmp_path: Path, capsys: pytest.CaptureFix
     write_samples(folder / "silence.wav", np.zeros(900))
     assert run(model, folder, out) == 0
     printed, complaint = capsys.readouterr()
-    assert "3 sounds encoded, 0 were there" in printed
+    assert "3 recordings encoded, 0 exist already" in printed
     assert complaint.startswith(f"skipped: {folder / 'text.wav'}: ") and complaint.count("\n") == 1
     assert names(out) == {"meta.json", "sub/good.npy", "one.npy", "silence.npy"}
     assert np.load(out / "one.npy", allow_pickle=False).shape == (1,)

@@ -83,7 +83,9 @@ def test_maze_is_recorded_and_more_can_be_added(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["maze", "--seed", "-1"], "--seed -1 is negative; take 0 or more"),
+        (["maze", "--seed", "-1"], "--seed -1: give a whole number from 0"),
+        (["folder", "--jobs", "0"], "--jobs 0: give at least one process"),
+        (["mini", "--speakers", "0"], "--speakers 0: give 1 to"),
         (["vctk"], "--root is missing; give the folder of the vctk corpus"),
         (["librispeech"], "--root is missing; give the folder of the librispeech corpus"),
         (["vctk", "--root", "nowhere"], "nowhere: no such folder; --root is the unpacked VCTK corpus"),
@@ -112,7 +114,9 @@ def test_a_mistake_costs_one_line(
     assert not Path("out").exists()
 
 
-@pytest.mark.parametrize("arguments", [["cake"], ["folder", "--jobs", "0"], ["vctk", "--mic", "3"], ["mini"]])
+@pytest.mark.parametrize(
+    "arguments", [["cake"], ["folder", "--jobs", "two"], ["vctk", "--mic", "3"], ["mini"]]
+)
 def test_wrong_flags_exit_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         prepare.main(arguments)

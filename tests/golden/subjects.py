@@ -405,7 +405,7 @@ def _written(folder: Path) -> Iterator[tuple[str, Path]]:
         CURVES[name](folder / kind)
         yield f"train {kind}, metrics.jsonl", folder / kind / "run/metrics.jsonl"
     yield "train image_vqvae, metrics.jsonl", folder / "second_stage/first/metrics.jsonl"
-    yield "prepare pictures, meta.json", folder / "second_stage/pictures/meta.json"
+    yield "prepare images, meta.json", folder / "second_stage/pictures/meta.json"
     yield "prepare maze, meta.json", folder / "video_prior/maze/meta.json"
     flags = ["--model", str(folder / "speech/run"), "--src", str(folder / "speech/audio")]
     assert encode.main([*flags, "--out", str(folder / "encoded")]) == 0

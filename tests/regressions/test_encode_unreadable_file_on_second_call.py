@@ -12,7 +12,7 @@ def test_both_calls_pass_it_over(tmp_path: Path, capsys: pytest.CaptureFixture[s
     write_bad(tmp_path / "in", "text.wav")
     write_tone(tmp_path / "in/good.wav")
     model = save_tiny_model(tmp_path / "run")
-    for said in ("1 sounds encoded, 0 were there", "0 sounds encoded, 1 were there"):
+    for said in ("1 recordings encoded, 0 exist already", "0 recordings encoded, 1 exist already"):
         assert (
             encode.main(
                 ["--model", str(model), "--src", str(tmp_path / "in"), "--out", str(tmp_path / "out")]

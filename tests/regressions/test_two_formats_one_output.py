@@ -13,6 +13,6 @@ def test_it_is_said(tmp_path: Path) -> None:
     for name in ("a.flac", "a.wav", "sub/a.wav"):
         write_tone(tmp_path / name)
     with pytest.raises(
-        UserError, match="a.wav and a.flac: what comes of them would have one name; rename one"
+        UserError, match="a.wav and a.flac: their outputs would have the same name; rename one"
     ):
         find_sources(tmp_path)

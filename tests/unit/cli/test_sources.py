@@ -52,10 +52,11 @@ def test_a_limit_spreads_over_all(corpus: Path) -> None:
         (
             ".",
             {},
-            r"no sounds \(.flac, .mp3, .ogg, .opus, .wav\); give a file, a folder of sounds or a manifest",
+            r"no audio files \(.flac, .mp3, .ogg, .opus, .wav\); give an audio file, a folder of them or a "
+            "manifest",
         ),
-        ("corpus", {"split": "test"}, "no sounds in split 'test'"),
-        ("corpus", {"limit": -1}, "--limit -1: give the number of sounds, or 0 for all"),
+        ("corpus", {"split": "test"}, "no audio files in split 'test'"),
+        ("corpus", {"limit": -1}, "--limit -1: give the number of recordings, or 0 for all"),
         ("nowhere.tsv", {}, "no such manifest; make one with"),
     ],
 )
@@ -99,7 +100,7 @@ def test_bad_sounds_among_good_ones_are_named_and_passed_over(
 
 def test_only_bad_sounds_are_a_mistake_unless_none_is_needed(tmp_path: Path) -> None:
     sources = [Source(name, write_bad(tmp_path, name)) for name in ("text.wav", "nan.wav")]
-    with pytest.raises(UserError, match="none of 2 sounds could be read"):
+    with pytest.raises(UserError, match="none of 2 recordings could be read"):
         list(read_sources(sources))
     assert list(read_sources(sources, required=False)) == []
     assert list(read_sources(sources[:1], required=False)) == []

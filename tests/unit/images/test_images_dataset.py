@@ -209,10 +209,10 @@ def test_a_folder_with_everything(tmp_path: Path, capsys: pytest.CaptureFixture[
     text(root / "train/cat/a note.jpg")
     (root / "train/cat/notes.txt").write_text("no picture, and not taken for one")
     save(root / "train/cat/.hidden.png", "RGB")
-    arguments = ["pictures", "--root", str(root), "--out", str(out), "--size", "16"]
+    arguments = ["images", "--root", str(root), "--out", str(out), "--size", "16"]
     assert prepare.main(arguments) == 0
     printed = capsys.readouterr()
-    assert "16x16: train 4, test 4; 2 classes" in printed.out and "converted: 4 (grey)" in printed.out
+    assert "16x16 pixels: train 4, test 4; 2 classes" in printed.out and "converted: 4 (grey)" in printed.out
     assert "skipped: 1 (smaller than 16x16)" in printed.out and "skipped: 1 (broken" in printed.out
     assert "small.png: smaller than 16x16; skipped" in printed.err and "a note.jpg: broken" in printed.err
     assert read_images(out, "train").labels.tolist() == [0, 0, 1, 1]
@@ -239,7 +239,7 @@ def test_a_folder_without_pictures(
             (root / split).mkdir(parents=True)
             if make != "train":
                 text(root / split / "a.png")
-    assert prepare.main(["pictures", "--root", str(root), "--out", str(tmp_path / "out")]) == 2
+    assert prepare.main(["images", "--root", str(root), "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "no such folder" in error or "no pictures" in error or "no usable picture" in error
 

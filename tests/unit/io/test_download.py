@@ -109,7 +109,7 @@ def test_a_partial_file_with_nothing_missing(server: Server, tmp_path: Path, sur
 @pytest.mark.parametrize(("ranges", "most"), [(True, 0), (False, 3000)])
 def test_a_short_download_is_kept_for_later(server: Server, tmp_path: Path, ranges: bool, most: int) -> None:
     server.ranges, server.breaks_after = ranges, most
-    with pytest.raises(UserError, match=rf"after {most} bytes; the same command goes on"):
+    with pytest.raises(UserError, match=rf"after {most} bytes; the same command continues"):
         fetch(server.source("a.bin", CONTENT), tmp_path)
     assert len(server.asked) <= download.ATTEMPTS + 1
     assert [path.name for path in tmp_path.iterdir()] == ["a.bin.partial"]
@@ -130,10 +130,10 @@ def test_refusals_and_absence_are_user_errors(server: Server, tmp_path: Path) ->
         fetch(RemoteFile("http://127.0.0.1:1/a.bin"), tmp_path)
 
 
-def test_room_is_asked_for_first(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_space_is_checked_first(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 10})
     monkeypatch.setattr(download.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(UserError, match="make room"):
+    with pytest.raises(UserError, match="free some space"):
         fetch(server.source("a.bin", CONTENT), tmp_path)
 
 

@@ -65,7 +65,9 @@ def test_what_is_pushed_comes_back(hub: Hub, half: bool) -> None:
 
 
 def test_a_name_that_is_not_there_is_one_line(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UserError, match=r"hub:ada/none: cannot be fetched \(404: ada/none not found\); see"):
+    with pytest.raises(
+        UserError, match=r"hub:ada/none: cannot be downloaded \(404: ada/none not found\); check"
+    ):
         download("hub:ada/none")
     assert main(["--model", "hub:ada/none", "--list-speakers"]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
