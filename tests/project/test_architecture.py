@@ -1,4 +1,6 @@
-"""The rules of docs/architecture.md, read from the syntax trees: floors, no cycles, no unsafe calls, documentation."""
+"""The rules of docs/architecture.md, read from the syntax trees: floors, no cycles, no unsafe calls,
+documentation.
+"""
 
 import ast
 import re
@@ -14,7 +16,8 @@ FILES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 TABLE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-# A row of the table is a floor: "| 3 | `config` | what it holds |"; a file imports only from floors below its own.
+# A row of the table is a floor: "| 3 | `config` | what it holds |"; a file imports only from floors below its
+# own.
 FLOORS = [
     {f"speechvq.{name}" for name in re.findall(r"`(\w+)`", row[1])}
     for row in re.findall(r"^\| (\d+) \| (.*?) \|", TABLE, re.MULTILINE)
@@ -29,7 +32,9 @@ def room(module: str) -> str:
 
 
 def floor(module: str) -> int:
-    """Index of the floor that a room stands on; the package's own `__init__` and `__main__` stand on the top one."""
+    """Index of the floor that a room stands on; the package's own `__init__` and `__main__` stand on the top
+    one.
+    """
     if room(module) in ("speechvq", "speechvq.__main__"):
         return TOP
     return next(level for level, rooms in enumerate(FLOORS) if room(module) in rooms)
@@ -117,7 +122,9 @@ def test_nothing_runs_code_out_of_a_file(module: str) -> None:
 
 
 def public(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
-    """Public classes and functions of a module, and public methods of public classes, without their overloads."""
+    """Public classes and functions of a module, and public methods of public classes, without their
+    overloads.
+    """
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             yield node.name, node

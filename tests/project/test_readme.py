@@ -135,7 +135,7 @@ def test_configurations_are_as_the_table_says(path: str) -> None:
     config = configuration.load(ROOT / path, SpeechRun)
     row = next(line for line in README.splitlines() if f"({path})" in line and line.startswith("|"))
     _, _, codes, number, decoder, _ = (cell.strip() for cell in row.split("|"))
-    assert codes == f"{config.model.frame_rate:g} a second ({config.model.hop}x)"
+    assert codes == f"{config.model.frame_rate:g} per second ({config.model.hop}x)"
     assert int(number) == config.model.quantizer.num_codes
     assert config.model.wavenet == configuration.WAVENET_SIZES[decoder]
 
@@ -150,7 +150,7 @@ def test_extras_named_exist() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     assert all(
         re.search(rf"^{extra} = \[", project, re.MULTILINE)
-        for extra in re.findall(r"speechvq\[(\w+)\]", README)
+        for extra in re.findall(r"(?:speechvq|\.)\[(\w+)\]", README)
     )
 
 
