@@ -17,6 +17,11 @@ def percent(fraction: float | None, digits: int = 0) -> str:
     return MISSING if fraction is None or not math.isfinite(fraction) else f"{100 * fraction:.{digits}f} %"
 
 
+def in_percent(fraction: float | None, digits: int = 1) -> str:
+    """A fraction as a percentage without unit, for a column or row headed (%); "-" for NaN and None."""
+    return number(None if fraction is None else 100 * fraction, digits)
+
+
 def decimal(value: float | None) -> str:
     """A number with at least three significant digits, "3.40" or "3400"; "-" for NaN and None."""
     if value is None or isinstance(value, int):
@@ -25,12 +30,18 @@ def decimal(value: float | None) -> str:
 
 
 def interval(bounds: tuple[float, float] | None, *, as_percent: bool = False, digits: int = 1) -> str:
-    """Bounds as "0.314 to 0.372", or as "24.4 to 30.0 %" with `digits` decimals; "-" for NaN and None."""
+    """Bounds as "0.314 to 0.372", or in percent as "24.4 to 30.0"; "-" for NaN and None.
+
+    Args:
+        bounds: low and high.
+        as_percent: whether the bounds are fractions to show in percent.
+        digits: decimals of percentages.
+    """
     if bounds is None or not all(map(math.isfinite, bounds)):
         return MISSING
     low, high = bounds
     if as_percent:
-        return f"{100 * low:.{digits}f} to {100 * high:.{digits}f} %"
+        return f"{in_percent(low, digits)} to {in_percent(high, digits)}"
     return f"{decimal(low)} to {decimal(high)}"
 
 

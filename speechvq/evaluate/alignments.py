@@ -7,7 +7,7 @@ from pathlib import Path
 from speechvq.alignment.directory import read_alignments
 from speechvq.cli import flags
 from speechvq.cli.command import run
-from speechvq.cli.tables import align, number, percent
+from speechvq.cli.tables import align, number
 from speechvq.errors import UserError
 from speechvq.metrics.units.boundaries import boundary_errors, summarize_boundaries
 from speechvq.results.alignments import AlignmentsResult
@@ -62,9 +62,11 @@ def alignments_table(result: AlignmentsResult, *, extra: int) -> str:
     """
     rows = [["", "value", "95 % CI", "equal durations"]]
     for figure in result.figures.values():
-        show = percent if figure.unit == "%" else (lambda value: f"{number(value, 1)} ms")
-        interval = f"{show(figure.low)} to {show(figure.high)}"
-        rows.append([figure.label, show(figure.value), interval, show(figure.baseline)])
+        scale = 100 if figure.unit == "%" else 1
+        value, low, high, baseline = (
+            number(scale * each, 1) for each in (figure.value, figure.low, figure.high, figure.baseline)
+        )
+        rows.append([figure.label, value, f"{low} to {high}", baseline])
     notes = (
         f"{result.boundaries_compared} of {result.boundaries} boundaries of {result.utterances} utterances "
         "compared: those between the same two phones",

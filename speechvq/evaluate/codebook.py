@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
-from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, percent
+from speechvq.cli.tables import MetricRow, decimal, in_percent, interval, metric_table
 from speechvq.data.codes_directory import open_codes
 from speechvq.errors import UserError
 from speechvq.metrics.units.codebook import score_codebook
@@ -60,7 +60,7 @@ def codebook_table(name: str, frame_rate: float, result: CodebookResult) -> str:
 
     def row(label: str, key: str, baseline: str = "", *, as_percent: bool = False) -> MetricRow:
         value = getattr(metrics, key)
-        text = percent(value, 1) if as_percent else decimal(value)
+        text = in_percent(value) if as_percent else decimal(value)
         return MetricRow(label, text, interval(result.intervals.get(key), as_percent=as_percent), (baseline,))
 
     rows = [
@@ -68,7 +68,7 @@ def codebook_table(name: str, frame_rate: float, result: CodebookResult) -> str:
         row(
             "most frequent code (% of frames)",
             "most_frequent_code_fraction",
-            f"{percent(1 / metrics.num_codes, 1)} uniform",
+            f"{in_percent(1 / metrics.num_codes)} uniform",
             as_percent=True,
         ),
         row("perplexity", "perplexity", f"{metrics.num_codes} uniform"),

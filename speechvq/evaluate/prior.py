@@ -144,7 +144,7 @@ def _prior_lengths(
 def prior_table(result: PriorResult) -> str:
     """A row per model, and the difference of the prior to the best n-gram."""
     best = min((name for name in result.models if name in ORDERS), key=lambda name: result.models[name].bits)
-    rows = [["", "bits per code (down)", "95 % CI", "bits per second"]]
+    rows = [["", "bits per code ↓", "95 % CI", "bits per second"]]
     for name, length in result.models.items():
         interval = f"{length.low:.3f} to {length.high:.3f}"
         rows.append([name, f"{length.bits:.3f}", interval, f"{length.bits_per_second:.0f}"])

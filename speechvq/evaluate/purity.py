@@ -8,7 +8,7 @@ from speechvq.alignment.directory import open_alignments
 from speechvq.audio.waveform import read_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
-from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, percent
+from speechvq.cli.tables import MetricRow, decimal, in_percent, interval, metric_table
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
 from speechvq.evaluate.aligned_codes import AlignedCodes
@@ -79,22 +79,22 @@ def _protocol_table(name: str, score: PurityScore) -> str:
     title = f"{name}: {metrics.frames} of {total} codes, {metrics.num_phones} phones"
     if not metrics.frames:
         return f"{title}; nothing to score"
-    majority, mixed = percent(metrics.majority_prior, 1), contingency.shuffled(score.table)
-    shuffled_clusters = percent(float(contingency.cluster_purity(mixed)), 1)
-    most_frequent_code = percent(float(contingency.majority_prior(score.table.T)), 1)
+    majority, mixed = in_percent(metrics.majority_prior), contingency.shuffled(score.table)
+    shuffled_clusters = in_percent(float(contingency.cluster_purity(mixed)))
+    most_frequent_code = in_percent(float(contingency.majority_prior(score.table.T)))
 
     def row(label: str, key: str, baselines: tuple[str, str], *, as_percent: bool = False) -> MetricRow:
         value = getattr(metrics, key)
-        text = percent(value, 1) if as_percent else decimal(value)
+        text = in_percent(value) if as_percent else decimal(value)
         return MetricRow(label, text, interval(score.intervals[key], as_percent=as_percent), baselines)
 
-    shuffled = percent(metrics.shuffled_phone_purity, 1)
+    shuffled = in_percent(metrics.shuffled_phone_purity)
     clusters = (shuffled_clusters, most_frequent_code)
     rows = [
-        row("phone purity (%, up)", "phone_purity", (shuffled, majority), as_percent=True),
-        row("phone purity, held out (%, up)", "phone_purity_heldout", ("", majority), as_percent=True),
-        row("cluster purity (%, up)", "cluster_purity", clusters, as_percent=True),
-        row("PNMI (0 to 1, up)", "pnmi", (decimal(metrics.shuffled_pnmi), decimal(0.0))),
+        row("phone purity (%) ↑", "phone_purity", (shuffled, majority), as_percent=True),
+        row("phone purity, held out (%) ↑", "phone_purity_heldout", ("", majority), as_percent=True),
+        row("cluster purity (%) ↑", "cluster_purity", clusters, as_percent=True),
+        row("PNMI (0 to 1) ↑", "pnmi", (decimal(metrics.shuffled_pnmi), decimal(0.0))),
         row(f"perplexity ({metrics.active_codes} active codes)", "perplexity", ("", "")),
         row(f"bit rate (bit/s, at most {decimal(metrics.bitrate_max)})", "bitrate_entropy", ("", "")),
     ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
-from speechvq.cli.tables import MetricRow, decimal, interval, metric_table, percent
+from speechvq.cli.tables import MetricRow, decimal, in_percent, interval, metric_table
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
@@ -57,16 +57,16 @@ def speakers_table(name: str, result: SpeakersResult) -> str:
     metrics, bounds = result.metrics, result.intervals
     rows = [
         MetricRow(
-            "PNMI of codes and speakers (0 to 1, down)",
+            "PNMI of codes and speakers (0 to 1) ↓",
             decimal(metrics.speaker_pnmi),
             interval(bounds["speaker_pnmi"]),
             (decimal(metrics.shuffled_speaker_pnmi),),
         ),
         MetricRow(
-            f"linear probe accuracy (%, down), {metrics.probe_utterances} utterances",
-            percent(metrics.probe_accuracy, 1),
+            f"linear probe accuracy on {metrics.probe_utterances} utterances (%) ↓",
+            in_percent(metrics.probe_accuracy),
             interval(bounds["probe_accuracy"], as_percent=True),
-            (percent(metrics.probe_chance, 1),),
+            (in_percent(metrics.probe_chance),),
         ),
     ]
     notes = (

@@ -32,13 +32,13 @@ class Panel(NamedTuple):
 
 TRAINING = Line("bits", "training", FAINT)
 USAGE = Panel(
-    "Perplexity of the codes (up)",
+    "Perplexity of the codes ↑",
     "codes",
     (Line("perplexity", "training", FAINT), Line("heldout_perplexity", "held out", "#1d4ed8")),
 )
 SPEECH = (
     Panel(
-        "Loss (down)",
+        "Loss ↓",
         "bits/sample",
         (TRAINING, Line("heldout_bits", "held out", "#c2410c")),
         from_zero=False,
@@ -57,7 +57,7 @@ SPEECH = (
 )
 IMAGES = (
     Panel(
-        "Bound on held-out images, latents included (down)",
+        "Bound on held-out images, latents included ↓",
         "bits/dim",
         (Line("heldout_bits", "", "#c2410c"),),
         from_zero=False,
@@ -70,12 +70,12 @@ IMAGES = (
             Line("heldout_latents_bits", "latents under the training prior", "#047857"),
         ),
     ),
-    Panel("Training loss of the decoder (down)", "bits/dim", (TRAINING,), from_zero=False),
+    Panel("Training loss of the decoder ↓", "bits/dim", (TRAINING,), from_zero=False),
 )
 IMAGE_CODES = (*IMAGES, USAGE)
 CODES = (
     Panel(
-        "Loss (down)",
+        "Loss ↓",
         "bits/code",
         (TRAINING, Line("heldout_bits", "held out", "#c2410c")),
         from_zero=False,

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from speechvq.cli.tables import decimal, interval, percent
+from speechvq.cli.tables import decimal, in_percent, interval, percent
 from speechvq.evaluate.abx import abx_title
 from speechvq.evaluate.baselines.table import COLUMNS, cell, spread
 from speechvq.metrics.units.abx import AbxScore
@@ -16,10 +16,10 @@ UNSEEN = "Speakers not seen in training"
 THIS_RUN = "this run"
 
 _ROWS = {  # label: metric, whether it is a percentage, its shuffled baseline, its majority baseline
-    "phone purity (%, up)": ("phone_purity", True, "shuffled_phone_purity", "majority_prior"),
-    "phone purity, held out (%, up)": ("phone_purity_heldout", True, "", "majority_prior"),
-    "cluster purity (%, up)": ("cluster_purity", True, "", ""),
-    "PNMI (0 to 1, up)": ("pnmi", False, "shuffled_pnmi", ""),
+    "phone purity (%) ↑": ("phone_purity", True, "shuffled_phone_purity", "majority_prior"),
+    "phone purity, held out (%) ↑": ("phone_purity_heldout", True, "", "majority_prior"),
+    "cluster purity (%) ↑": ("cluster_purity", True, "", ""),
+    "PNMI (0 to 1) ↑": ("pnmi", False, "shuffled_pnmi", ""),
     "perplexity": ("perplexity", False, "", ""),
     "bit rate (bit/s)": ("bitrate_entropy", False, "", ""),
 }
@@ -93,7 +93,7 @@ def abx_table(abx: AbxResult) -> AbxTable:
 
 def _error(score: AbxScore) -> tuple[str, str]:
     """An error and its confidence interval as text."""
-    return percent(score.error, 1), interval((score.low, score.high), as_percent=True)
+    return in_percent(score.error), interval((score.low, score.high), as_percent=True)
 
 
 def _protocol(
@@ -132,7 +132,7 @@ def _rows(
     rows = []
     for label, (key, as_percent, *baselines) in _ROWS.items():
         values = [getattr(ours, name) if name else None for name in (key, *baselines)]
-        value, shuffled, majority = (percent(v, 1) if as_percent else decimal(v) for v in values)
+        value, shuffled, majority = (in_percent(v) if as_percent else decimal(v) for v in values)
         rows.append((label, [value, interval(intervals.get(key), as_percent=as_percent), shuffled, majority]))
     return rows
 

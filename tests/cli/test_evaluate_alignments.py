@@ -30,8 +30,8 @@ def test_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "8 of 8 boundaries of 2 utterances" in printed
     assert "1 utterances of the reference are missing, 1 are not in it" in printed
     assert printed.splitlines()[1].split() == [
-        *"mean absolute error ↓".split(),
-        *"30.0 ms 30.0 ms to 30.0 ms 0.0 ms".split(),
+        *"mean absolute error (ms) ↓".split(),
+        *"30.0 30.0 to 30.0 0.0".split(),
     ]
     scores = json.loads((tmp_path / "s.json").read_text())
     assert (scores["utterances"], scores["missing_utterances"], scores["boundaries_compared"]) == (2, 1, 8)

@@ -90,7 +90,7 @@ def test_it_scores_as_scikit_learn_by_hand(
         assert figures["majority_prior"] < figures["phone_purity_heldout"] <= figures["phone_purity"]
         low, high = found["intervals"][protocol]["pnmi"]
         assert low < figures["pnmi"] < high and f"{figures['pnmi']:.3f}" in printed
-        assert f"{100 * figures['phone_purity']:.1f} %" in printed
+        assert f"{100 * figures['phone_purity']:.1f} " in printed
     assert found["corpus"]["utterances"] == COUNT and found["corpus"]["without_alignment"] == []
     assert PurityResult.load(tmp_path / "p.json").to_json() == found
 
@@ -168,7 +168,7 @@ def test_a_wrong_rate_is_suspected(
         ({"a": [9]}, {"a.lab": ONE}, [], "a.npy: code 9 at frame 0; meta.json allows 0 to 8"),
         ({"a": [1]}, {"a.lab": "0 5 A\n3 9 B\n"}, [], "a.lab, line 2: begins before the interval above it"),
         ({"a": [1]}, {"a.lab": ""}, [], "a.lab: holds no intervals"),
-        ({"a": [1]}, {"a.TextGrid": long_form({"x": [], "y": []})}, [], "name the one of phones by --tier"),
+        ({"a": [1]}, {"a.TextGrid": long_form({"x": [], "y": []})}, [], "select the phone tier by --tier"),
         ({"a": [1]}, {"a.TextGrid": long_form({"x": []})}, ["--tier", "p"], "no tier of intervals named 'p'"),
         ({"a": [1]}, {"a.lab": "90000000 99000000 A\n"}, [], "no code lies within a phone"),
         ({"a": [1]}, {}, [], "labels: no alignments below"),

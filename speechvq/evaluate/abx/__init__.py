@@ -15,7 +15,7 @@ import numpy as np
 from speechvq.alignment.directory import open_alignments
 from speechvq.cli import flags
 from speechvq.cli.command import run
-from speechvq.cli.tables import align, interval, percent
+from speechvq.cli.tables import align, in_percent, interval
 from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.data.features_directory import FeaturesDirectory, open_features
 from speechvq.data.manifest import Utterance, read_manifest
@@ -221,7 +221,8 @@ def abx_table(name: str, result: "AbxResult", *, utterances: int) -> str:
     rows = [["", "distance", "within speakers", "95 % CI", "across speakers", "95 % CI"]]
     for each, units in {name: result.units, **result.baselines}.items():
         rows.append([each, units.distance, *error_cells(units.within), *error_cells(units.across)])
-    rows.append(["chance", "", percent(result.chance), "", percent(result.chance), ""])
+    chance = in_percent(result.chance, 2)
+    rows.append(["chance", "", chance, "", chance, ""])
     notes = [
         f"{which} speakers: {score.pairs} pairs of phones, {score.cells} cells, {score.triples} triples"
         for which, score in (("within", result.units.within), ("across", result.units.across))
@@ -232,11 +233,11 @@ def abx_table(name: str, result: "AbxResult", *, utterances: int) -> str:
 def abx_title(result: "AbxResult") -> str:
     """Which items are compared, and in which contexts."""
     where = "in equal contexts" if result.context == "within" else "in any context"
-    return f"ABX error (%, down) of {result.items}s {where}"
+    return f"ABX error (%) ↓ of {result.items}s {where}"
 
 
 def error_cells(score: "AbxScore") -> tuple[str, str]:
     """An error and its confidence interval as text."""
     if not score.cells:
         return "-", "-"
-    return percent(score.error, 2), interval((score.low, score.high), as_percent=True, digits=2)
+    return in_percent(score.error, 2), interval((score.low, score.high), as_percent=True, digits=2)

@@ -9,10 +9,10 @@ from speechvq.metrics.units.baselines import SeedStatistics, mean_over_seeds
 from speechvq.results.units import PROTOCOLS, PurityMetrics
 
 COLUMNS = {  # heading: metric, factor, decimals
-    "phone purity (%, up)": ("phone_purity", 100, 2),
-    "held out (%, up)": ("phone_purity_heldout", 100, 2),
-    "cluster purity (%, up)": ("cluster_purity", 100, 2),
-    "PNMI (up)": ("pnmi", 1, 3),
+    "phone purity (%) ↑": ("phone_purity", 100, 2),
+    "held out (%) ↑": ("phone_purity_heldout", 100, 2),
+    "cluster purity (%) ↑": ("cluster_purity", 100, 2),
+    "PNMI ↑": ("pnmi", 1, 3),
     "active codes": ("active_codes", 1, 0),
     "perplexity": ("perplexity", 1, 1),
     "bit rate (bit/s)": ("bitrate_entropy", 1, 1),

@@ -124,7 +124,7 @@ def _standard_error(values: "torch.Tensor") -> float:
 
 def likelihood_table(result: LikelihoodResult) -> str:
     """A row per prior of the latents."""
-    header = ["prior of the latents", "bits/dim (down)", "standard error", "reconstruction", "latents"]
+    header = ["prior of the latents", "bits/dim ↓", "standard error", "reconstruction", "latents"]
     rows = [[name, *bound_cells(bound)] for name, bound in result.under.items()]
     notes = [
         f"upper bound on -log2 p(x), bits per dimension, latents included, of {result.images} held-out images"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from speechvq.cli.tables import align, number, percent
+from speechvq.cli.tables import align, in_percent, number
 from speechvq.results.rollout import ActionAccuracy, FrameQuality, RolloutResult, Sharpness
 
 
@@ -29,7 +29,7 @@ def rollout_rows(result: RolloutResult) -> list[Sequence[Sequence[str]]]:
 
 def _bits(result: RolloutResult) -> list[list[str]]:
     ours = result.bits[result.prior] or math.nan
-    header = [f"bits per code (down), {result.windows} frames", "", "ratio to this prior"]
+    header = [f"bits per code ↓, {result.windows} frames", "", "ratio to this prior"]
     rows = [[name, number(bits, 3), number(bits / ours, 2)] for name, bits in result.bits.items()]
     return [header, *rows]
 
@@ -38,7 +38,7 @@ def _quality(quality: Mapping[str, Mapping[str, FrameQuality]]) -> list[list[str
     names = list(next(iter(quality.values())))
     header = [
         "frames ahead",
-        *(f"{name} {unit}" for name in names for unit in ("PSNR (dB, up)", "SSIM (up)")),
+        *(f"{name} {unit}" for name in names for unit in ("PSNR (dB) ↑", "SSIM ↑")),
     ]
     rows = [[step, *(cell for name in names for cell in _pair(each[name]))] for step, each in quality.items()]
     return [header, *rows]
@@ -50,7 +50,7 @@ def _pair(each: FrameQuality) -> tuple[str, str]:
 
 def _actions(actions: Mapping[str, ActionAccuracy]) -> list[list[str]]:
     header = [
-        "actions recognized (%, up)",
+        "actions recognized (%) ↑",
         "real",
         "reconstruction",
         "imagined",
@@ -61,9 +61,9 @@ def _actions(actions: Mapping[str, ActionAccuracy]) -> list[list[str]]:
     rows = [
         [
             f"first {frames} frames",
-            *map(percent, (each.real, each.reconstruction, each.imagined)),
-            percent(each.imagined / each.real if each.real else math.nan),
-            percent(each.majority),
+            *(in_percent(value, 0) for value in (each.real, each.reconstruction, each.imagined)),
+            in_percent(each.imagined / each.real if each.real else None, 0),
+            in_percent(each.majority, 0),
             str(each.pairs),
         ]
         for frames, each in actions.items()

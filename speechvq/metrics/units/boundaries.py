@@ -17,11 +17,11 @@ from speechvq.metrics.edit_distance import aligned_pairs
 
 TOLERANCE = 0.020  # seconds
 METRICS = (
-    ("mean_error", "mean absolute error ↓", "ms"),
-    ("median_error", "median absolute error ↓", "ms"),
-    ("within_20_ms", "boundaries within 20 ms ↑", "%"),
-    ("bias", "mean signed error (positive: late)", "ms"),
-    ("coverage", "boundaries compared ↑", "%"),
+    ("mean_error", "mean absolute error (ms) ↓", "ms"),
+    ("median_error", "median absolute error (ms) ↓", "ms"),
+    ("within_20_ms", "boundaries within 20 ms (%) ↑", "%"),
+    ("bias", "mean signed error (ms, positive: late)", "ms"),
+    ("coverage", "boundaries compared (%) ↑", "%"),
 )  # name, label, unit
 
 
