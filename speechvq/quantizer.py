@@ -247,7 +247,7 @@ class _StraightThrough(torch.autograd.Function):
         return entries.view_as(entries)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
         return None, gradient
 
 

@@ -107,7 +107,7 @@ def measure(size: str, config: WaveNetConfig, amounts: Amounts, repeats: int = R
 
 def random_wavenet(config: WaveNetConfig) -> WaveNet:
     """A decoder of random weights, every part of it heard."""
-    wavenet = WaveNet(config, DIM, speakers=4)
+    wavenet = WaveNet(config, DIM, num_speakers=4)
     for parameter in wavenet.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
     return wavenet.eval()

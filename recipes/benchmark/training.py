@@ -81,10 +81,10 @@ class _TypicalDecoder(nn.Module):
 
     def __init__(self, model: SpeechVQ) -> None:
         super().__init__()
-        self.companding, self.wavenet = model.decoder.companding, TypicalWaveNet(model.decoder.wavenet)
+        self.mulaw, self.wavenet = model.decoder.mulaw, TypicalWaveNet(model.decoder.wavenet)
 
     def nll(self, wave: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
-        levels = self.companding.encode(self.companding.preemphasize(wave))
+        levels = self.mulaw.encode(self.mulaw.preemphasize(wave))
         return F.cross_entropy(self.wavenet(levels, vectors, speaker).float(), levels)
 
 

@@ -76,7 +76,7 @@ class TypicalWaveNet(nn.Module):
 
 def _copy_layer(own: TypicalLayer, layer: GatedLayer, condition: Tensor, bias: Tensor) -> None:
     """Rows of a matrix to the convolutions they stand for; the layer learns the filter's bias doubled."""
-    width = layer.residual
+    width = layer.residual_channels
     taps = layer.gate.unflatten(1, (2, width)).transpose(1, 2)
     own.filter.weight.copy_(taps[:width])
     own.gate.weight.copy_(taps[width:])

@@ -1,1 +1,1 @@
-"""The paper's speech model: strided-convolution encoder, jitter, WaveNet decoder, cached sampling."""
+"""The speech model: encoder, WaveNet decoder, source-filter model, sampling and speakers."""

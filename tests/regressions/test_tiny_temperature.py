@@ -11,7 +11,7 @@ from speechvq.speech.sampling.sampler import sample
 @pytest.mark.parametrize("temperature", [1e-30, 1e-39, 1e-300])
 def test_it_takes_the_likeliest(temperature: float) -> None:
     torch.manual_seed(0)
-    model = WaveNet(WaveNetConfig(1, 3, 8, 8, 8, 8, 4, 32), 4, speakers=1).eval()
+    model = WaveNet(WaveNetConfig(1, 3, 8, 8, 8, 8, 4, 32), 4, num_speakers=1).eval()
     vectors, speaker = torch.randn(1, 6, 4), torch.zeros(1, dtype=torch.long)
     uniforms = 0.01 + 0.98 * torch.rand(1, 48, dtype=torch.float64)
     likeliest, near = (

@@ -1,1 +1,1 @@
-"""Codes and a speaker to a distribution over the waveform: a WaveNet (van den Oord et al. 2016)."""
+"""Waveform decoder: a WaveNet over mu-law classes, and its likelihood."""

@@ -1,8 +1,8 @@
-"""All gated layers of a WaveNet as one function, its backward pass written out: training in float32.
+"""All gated layers of a WaveNet as one function with a hand-written backward pass, for training in float32.
 
-Between the matrix products everything is memory traffic, so a layer keeps only its two taps, its sigmoids and
-its gated output, and each product adds to what it is meant for. Channels come first and then all samples of
-all sounds in a row, so that every product spans the batch.
+Outside the matrix products the time goes into memory traffic. Therefore each layer stores only its two taps,
+its sigmoids and its gated output, and each product accumulates into its destination. Tensors have channels
+first and then the samples of all rows, so that every product spans the batch.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class Sizes(NamedTuple):
-    """Axes that are joined in most tensors here."""
+    """Axes that are merged into one in most tensors here."""
 
     batch: int
     frames: int
@@ -23,15 +23,15 @@ class Sizes(NamedTuple):
 def gated_stack(
     x: Tensor, condition: Tensor, gates: Tensor, outs: Tensor, out_biases: Tensor, dilations: Sequence[int]
 ) -> Tensor:
-    """The skips of all layers, summed: equals GatedLayer after GatedLayer to rounding; differentiable once.
+    """Sum of the skip outputs of all layers, differentiable once; equals `GatedLayer`s up to rounding.
 
     Args:
-        x: (B, R, T), the first layer's input.
+        x: (B, R, T), input of the first layer.
         condition: (B, layers x 2 R, N), T a multiple of N.
-        gates: (layers, 2 R, 2 R), as GatedLayer.gate.
-        outs: (layers, R + S, R), as GatedLayer.out.
+        gates: (layers, 2 R, 2 R), see `GatedLayer.gate`.
+        outs: (layers, R + S, R), see `GatedLayer.out`.
         out_biases: (layers, R + S, 1).
-        dilations: of every layer.
+        dilations: one per layer.
 
     Returns:
         (S, B, T), channels first.
@@ -40,10 +40,10 @@ def gated_stack(
 
 
 class _GatedStack(torch.autograd.Function):
-    """With p, q the sigmoids of doubled filter and gate, tanh x sigmoid is 2 (p - 1/2) q; z is half of it."""
+    """With p and q the sigmoids of doubled filter and gate, tanh x sigmoid = 2 (p - 1/2) q = 2 z."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: Tensor,
         condition: Tensor,
@@ -72,7 +72,7 @@ class _GatedStack(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         gates, outs, *saved = ctx.saved_tensors
         residual, sizes = gates.shape[1] // 2, ctx.sizes
         above = torch.cat([gradient.new_zeros(residual, gradient[0].numel()), gradient.flatten(1)])
@@ -93,13 +93,13 @@ class _GatedStack(torch.autograd.Function):
 
 
 def _doubled(gates: Tensor) -> Tensor:
-    """(layers, 2 R, 2 R) with the filters' rows doubled: tanh(a) = 2 sigmoid(2a) - 1."""
+    """Gates (layers, 2 R, 2 R) with doubled filter rows, because tanh(a) = 2 sigmoid(2a) - 1."""
     filters, others = gates.chunk(2, dim=1)
     return torch.cat([2 * filters, others], dim=1)
 
 
 def _taps(x: Tensor, dilation: int, sizes: Sizes) -> Tensor:
-    """The samples `dilation` before over the samples themselves: (R, B T) to (2 R, B T)."""
+    """The samples `dilation` earlier, stacked on the samples: (R, B T) to (2 R, B T)."""
     taps = x.new_empty(2, len(x), sizes.batch, sizes.frames * sizes.hop)
     taps[1] = x.view_as(taps[1])
     taps[0, ..., :dilation] = 0
@@ -108,7 +108,7 @@ def _taps(x: Tensor, dilation: int, sizes: Sizes) -> Tensor:
 
 
 def _through_gate(to_z: Tensor, soft: Tensor) -> Tensor:
-    """Gradient of the gate's input from that of z: (R, B T) and the sigmoids (2 R, B T) to (2 R, B T)."""
+    """Gradient of the sigmoids' input: gradient of z (R, B T) and sigmoids (2 R, B T) to (2 R, B T)."""
     p, q = soft.chunk(2)
     to_soft = torch.empty_like(soft)
     torch.mul(to_z, q, out=to_soft[: len(q)])
@@ -117,7 +117,7 @@ def _through_gate(to_z: Tensor, soft: Tensor) -> Tensor:
 
 
 def _add_taps(to_x: Tensor, to_taps: Tensor, dilation: int, sizes: Sizes) -> None:
-    """Add to the gradient of a layer's input, (R, B T), what comes through its taps, (2 R, B T)."""
+    """Add the gradient of the taps, (2 R, B T), to the gradient of the layer's input, (R, B T), in place."""
     past, present = to_taps.view(2, len(to_x), sizes.batch, -1)
     whole = to_x.view_as(present)
     whole += present

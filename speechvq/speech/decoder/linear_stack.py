@@ -1,7 +1,7 @@
-"""All gated layers of a WaveNet as products of rows, channels last: the training step in bfloat16.
+"""All gated layers of a WaveNet as matrix products with channels last, for training in bfloat16.
 
-There a convolution gains nothing over a product of rows, and a sum of twenty skips is rounded twenty times;
-here the gated outputs of all layers go through one product instead.
+In bfloat16 a convolution is no faster than a matrix product, and a sum of twenty skip outputs is rounded
+twenty times. Here one product sums the skip outputs of all layers.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from torch import Tensor
 def linear_stack(
     x: Tensor, condition: Tensor, gates: Tensor, outs: Tensor, out_biases: Tensor, dilations: Sequence[int]
 ) -> Tensor:
-    """The skips of all layers, summed: equals one GatedLayer after the other to rounding.
+    """Sum of the skip outputs of all layers: equals `GatedLayer`s up to rounding.
 
     Args:
-        x: (B, T, R), the first layer's input.
+        x: (B, T, R), input of the first layer.
         condition: (B, layers x 2 R, N), T a multiple of N.
-        gates: (layers, 2 R, 2 R), as GatedLayer.gate.
-        outs: (layers, R + S, R), as GatedLayer.out.
+        gates: (layers, 2 R, 2 R), see `GatedLayer.gate`.
+        outs: (layers, R + S, R), see `GatedLayer.out`.
         out_biases: (layers, R + S, 1).
-        dilations: of every layer.
+        dilations: one per layer.
 
     Returns:
         (S, B, T), channels first.

@@ -1,9 +1,11 @@
-"""The decoder in parallel form, for training: a WaveNet over samples, told the codes and the speaker.
+"""WaveNet in parallel form, for training (van den Oord et al. 2016, arXiv 1609.03499).
 
-van den Oord et al. 2016 (arXiv 1609.03499), conditioned locally on the codes and globally on the speaker.
+It is conditioned locally on the codes and globally on the speaker.
 """
 
 import math
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -15,96 +17,121 @@ from speechvq.speech.decoder.gated_stack import gated_stack
 from speechvq.speech.decoder.linear_stack import linear_stack
 from speechvq.speech.source_filter.frame_network import FrameNetwork
 
+PHASE_HARMONICS = 4  # the initial phase embedding consists of the first harmonics of the glottal cycle
+FREQUENCY_STD = 4.0  # standard deviation of the frequencies in `smooth_embedding`, radians per half range
+
 
 class Conditioning(nn.Module):
-    """Codes and speaker to the bias of every gate, at the code rate (our choice of network).
+    """Codes and speaker to a bias of every gate, at the code rate (our choice of network).
 
-    The paper gives the speaker as a one-hot vector; a row of a table is the same product.
+    The paper gives the speaker as a one-hot vector; an embedding table computes the same product.
     """
 
-    def __init__(self, config: WaveNetConfig, dim: int, speakers: int) -> None:
+    def __init__(self, config: WaveNetConfig, dim: int, num_speakers: int) -> None:
+        """
+        Args:
+            config: sizes and options.
+            dim: D, width of the code vectors.
+            num_speakers: S.
+        """
         super().__init__()
-        self.speaker_embedding = nn.Embedding(speakers, config.speaker_dim)
+        self.speaker_embedding = nn.Embedding(num_speakers, config.speaker_dim)
         self.network = FrameNetwork(
-            dim, config.speaker_dim, config.conditioning_channels, depth=2, pitch=config.condition_on_f0
+            dim,
+            config.speaker_dim,
+            config.conditioning_channels,
+            depth=2,
+            condition_on_f0=config.condition_on_f0,
         )
         gates = 2 * config.residual_channels * config.stacks * config.layers
         self.project = nn.Conv1d(config.conditioning_channels, gates, 1)
 
     def forward(
-        self, vectors: Tensor, speaker: Tensor, f0: Tensor | None = None, frames: Tensor | None = None
+        self, vectors: Tensor, speaker: Tensor, f0: Tensor | None = None, num_frames: Tensor | None = None
     ) -> Tensor:
-        """Biases of all layers' gates: arguments as of `voices` and FrameNetwork, to (B, layers x 2 residual, N)."""
-        return self.project(self.network(vectors, self.speaker_vectors(speaker), f0, frames))
+        """Biases of the gates of all layers.
 
-    def speaker_vectors(self, speaker: Tensor) -> Tensor:
-        """Vectors (B, V) of speakers by number, (B,) int64; or by the vectors themselves, of voices not in the table."""
+        Args:
+            vectors, f0, num_frames: see `FrameNetwork.forward`.
+            speaker: (B,), int64, indices, or (B, V), embeddings.
+
+        Returns:
+            (B, layers x 2 R, N), R the residual channels.
+        """
+        return self.project(self.network(vectors, self.embed_speaker(speaker), f0, num_frames))
+
+    def embed_speaker(self, speaker: Tensor) -> Tensor:
+        """Embeddings (B, V) of speaker indices (B,), int64; embeddings of enrolled voices pass through."""
         return speaker if speaker.is_floating_point() else self.speaker_embedding(speaker)
 
 
 class GatedLayer(nn.Module):
     """One dilated layer: tanh(filter) x sigmoid(gate) of samples t and t - dilation, then residual and skip.
 
-    This is the layer as its formula; the whole network runs all of them at once, see `gated_stack`.
-    Filter and gate are one matrix, residual and skip another; the filter's rows are doubled on the way,
-    because tanh(a) = 2 sigmoid(2a) - 1 lets one sigmoid do both, four times faster on a CPU than tanh.
+    This is the formula of one layer; `gated_stack` computes all layers of the network at once. Filter and
+    gate share one matrix, and so do residual and skip. The rows of the filter are doubled: because
+    tanh(a) = 2 sigmoid(2a) - 1, one sigmoid then serves both, four times as fast on a CPU as tanh.
     """
 
-    def __init__(self, dilation: int, residual: int, skip: int) -> None:
+    def __init__(self, dilation: int, residual_channels: int, skip_channels: int) -> None:
         super().__init__()
-        self.dilation, self.residual = dilation, residual
-        self.gate = nn.Parameter(torch.randn(2 * residual, 2 * residual) / math.sqrt(2 * residual))
-        self.out = nn.Parameter(torch.randn(residual + skip, residual) / math.sqrt(residual))
-        self.out_bias = nn.Parameter(torch.zeros(residual + skip, 1))
+        self.dilation, self.residual_channels = dilation, residual_channels
+        r, s = residual_channels, skip_channels
+        self.gate = nn.Parameter(torch.randn(2 * r, 2 * r) / math.sqrt(2 * r))
+        self.out = nn.Parameter(torch.randn(r + s, r) / math.sqrt(r))
+        self.out_bias = nn.Parameter(torch.zeros(r + s, 1))
 
     def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """One step up the stack.
+        """Output of the layer.
 
         Args:
-            x: (B, residual, T).
-            condition: (B, 2 residual, N), T a multiple of N.
+            x: (B, R, T).
+            condition: (B, 2 R, N), T a multiple of N.
 
         Returns:
-            (B, residual, T) for the next layer and (B, skip, T) for the sum.
+            (B, R, T), input of the next layer, and (B, S, T), the skip output.
         """
+        r = self.residual_channels
         past = F.pad(x, (self.dilation, 0))[..., : x.shape[-1]]
-        weight = torch.cat([2 * self.gate[: self.residual], self.gate[self.residual :]]).expand(
-            len(x), -1, -1
-        )
-        a = weight[..., : self.residual].bmm(past).baddbmm(weight[..., self.residual :], x)
+        weight = torch.cat([2 * self.gate[:r], self.gate[r:]]).expand(len(x), -1, -1)
+        a = weight[..., :r].bmm(past).baddbmm(weight[..., r:], x)
         a = (a.unflatten(-1, (condition.shape[-1], -1)) + condition.unsqueeze(-1)).flatten(-2)
         soft, gate = torch.sigmoid(a).chunk(2, dim=1)
         out = torch.baddbmm(self.out_bias, self.out.expand(len(x), -1, -1), (2 * soft - 1) * gate)
-        return x + out[:, : self.residual], out[:, self.residual :]
+        return x + out[:, :r], out[:, r:]
 
 
 class WaveNet(nn.Module):
-    """Logits of every sample's mu-law level given the levels before it, the codes and the speaker."""
+    """Logits of each sample's class given the classes before it, the codes and the speaker."""
 
-    def __init__(self, config: WaveNetConfig, dim: int, speakers: int) -> None:
+    layers: Sequence[GatedLayer]
+
+    def __init__(self, config: WaveNetConfig, dim: int, num_speakers: int) -> None:
+        """
+        Args:
+            config: sizes and options.
+            dim: D, width of the code vectors.
+            num_speakers: S.
+        """
         super().__init__()
         self.config = config
-        self.conditioning = Conditioning(config, dim, speakers)
-        self.embedding = nn.Parameter(smooth_embedding(config.mulaw_bins, config.residual_channels))
+        bins, residual, hidden = config.mulaw_bins, config.residual_channels, config.hidden_channels
+        self.conditioning = Conditioning(config, dim, num_speakers)
+        self.embedding = nn.Parameter(smooth_embedding(bins, residual))
         self.phase_embedding = (
-            nn.Parameter(cyclic_embedding(NUM_PHASE_BINS, config.residual_channels))
-            if config.condition_on_phase
-            else None
+            nn.Parameter(cyclic_embedding(NUM_PHASE_BINS, residual)) if config.condition_on_phase else None
         )
         dilations = [2**i for _ in range(config.stacks) for i in range(config.layers)]
-        self.layers = nn.ModuleList(
-            GatedLayer(d, config.residual_channels, config.skip_channels) for d in dilations
-        )
-        self.hidden = nn.Linear(config.skip_channels, config.hidden_channels)
-        self.logits = nn.Linear(config.hidden_channels, config.mulaw_bins)
+        layers = nn.ModuleList(GatedLayer(d, residual, config.skip_channels) for d in dilations)
+        self.layers = cast(Sequence[GatedLayer], layers)
+        self.hidden = nn.Linear(config.skip_channels, hidden)
+        self.logits = nn.Linear(hidden, bins)
         nn.init.zeros_(self.logits.bias)
-        self.logits.weight.data = smooth_embedding(config.mulaw_bins, config.hidden_channels) / math.sqrt(
-            config.hidden_channels
-        )
+        self.logits.weight.data = smooth_embedding(bins, hidden) / math.sqrt(hidden)
 
     @property
     def receptive_field(self) -> int:
-        """How many past samples a prediction sees: 1 + the sum of the dilations."""
+        """Number of past samples that a prediction depends on: 1 + the sum of the dilations."""
         return 1 + sum(layer.dilation for layer in self.layers)
 
     def forward(
@@ -115,32 +142,33 @@ class WaveNet(nn.Module):
         f0: Tensor | None = None,
         phase: Tensor | None = None,
     ) -> Tensor:
-        """Predict every sample from those before it.
+        """Predict each sample from the samples before it.
 
         Args:
-            levels: (B, T), int64 in [0, levels).
-            vectors: (B, N, D), quantised; T = N x hop.
-            speaker: (B,), int64.
-            pitch: (B, N), Hz, 0 where unvoiced; for a decoder that is told the pitch.
-            phase: (B, T), classes of `audio.phase`, of each sample's own cycle; for a decoder that is told the phase.
+            classes: (B, T), int64 in [0, K), K = `mulaw_bins`.
+            vectors: (B, N, D), quantized; T = N x hop.
+            speaker: (B,), int64, indices, or (B, V), embeddings.
+            f0: (B, N), Hz, 0 where unvoiced; for a decoder that is conditioned on F0.
+            phase: (B, T), phase bins (see `audio.glottal_phase`) of the predicted samples; for a decoder that
+                is conditioned on the phase.
 
         Returns:
-            (B, T, levels), logits; those of sample t depend on levels before t alone.
+            (B, T, K), logits; those of sample t depend on the classes before t only.
         """
-        before = F.pad(classes, (1, -1), value=self.config.mulaw_bins // 2)
-        x = F.embedding(before, self.embedding)
+        past = F.pad(classes, (1, -1), value=self.config.mulaw_bins // 2)
+        x = F.embedding(past, self.embedding)
         if self.phase_embedding is not None:
             assert phase is not None, "this decoder needs the phase"
             x = x + F.embedding(phase.long(), self.phase_embedding)
         total = self._skips(x, self.conditioning(vectors, speaker, f0))
-        # (S, B T) transposed costs nothing inside the product, and leaves the classes contiguous; the scale
-        # is laid upon the weights, which are smaller.
+        # Transposing (S, B T) inside the product is free and leaves the classes contiguous. The weights are
+        # scaled rather than the activations, because they are fewer.
         rows, scaled = F.relu(total).flatten(1).t(), self.hidden.weight / math.sqrt(len(self.layers))
         hidden = F.relu(F.linear(rows, scaled, self.hidden.bias)).view(*classes.shape, -1)
         return self.logits(hidden)
 
     def _skips(self, x: Tensor, condition: Tensor) -> Tensor:
-        """The skips of all layers, summed, by the form that is fastest: (B, T, R) to (S, B, T)."""
+        """Sum of the skip outputs of all layers, by the faster implementation: (B, T, R) to (S, B, T)."""
         dilations = [layer.dilation for layer in self.layers]
         gates = torch.stack([layer.gate for layer in self.layers])
         outs = torch.stack([layer.out for layer in self.layers])
@@ -151,22 +179,27 @@ class WaveNet(nn.Module):
 
 
 def smooth_embedding(count: int, width: int) -> Tensor:
-    """A table (levels, width) of random smooth functions of the level, with unit variance (our choice).
+    """Initial embedding of ordered classes: random smooth functions with unit variance (our choice).
 
-    Neighbouring levels start almost alike, so the network need not discover that 256 classes lie on a line.
+    Neighboring classes start with similar vectors, so the network does not have to learn their order.
+
+    Returns:
+        (count, width).
     """
     position = torch.linspace(-1, 1, count)[:, None]
-    frequency, phase = 4.0 * torch.randn(width), 2 * math.pi * torch.rand(width)
+    frequency, phase = FREQUENCY_STD * torch.randn(width), 2 * math.pi * torch.rand(width)
     return math.sqrt(2) * torch.cos(frequency * position + phase)
 
 
-def cyclic_embedding(parts: int, width: int) -> Tensor:
-    """A table (1 + parts, width) of the parts of a cycle: random harmonics of it, and a row of zeros for no cycle.
+def cyclic_embedding(num_bins: int, width: int) -> Tensor:
+    """Initial embedding of the phase bins of a cycle: its first harmonics with random phases.
 
-    Where the voice is in its cycle tells when the next pulse comes; the first four harmonics are enough to begin with.
+    The phase tells the network when the next glottal pulse comes.
+
+    Returns:
+        (1 + num_bins, width); the first row, for unvoiced samples, is zero.
     """
-    position = torch.arange(parts)[:, None] / parts
-    harmonic, phase = torch.randint(1, 5, (width,)), torch.rand(width)
-    return torch.cat(
-        [torch.zeros(1, width), math.sqrt(2) * torch.cos(2 * math.pi * (harmonic * position + phase))]
-    )
+    position = torch.arange(num_bins)[:, None] / num_bins
+    harmonic, phase = torch.randint(1, PHASE_HARMONICS + 1, (width,)), torch.rand(width)
+    table = math.sqrt(2) * torch.cos(2 * math.pi * (harmonic * position + phase))
+    return torch.cat([torch.zeros(1, width), table])

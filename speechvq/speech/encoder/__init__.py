@@ -1,1 +1,1 @@
-"""Waveform to one vector a code frame."""
+"""Waveform encoder: one vector per code frame."""

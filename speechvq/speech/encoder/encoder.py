@@ -1,6 +1,7 @@
-"""Waveform to one vector a code frame: the paper's strided convolutions."""
+"""Waveform encoder: strided convolutions, as in the paper, optionally on a log-mel spectrogram."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +13,9 @@ from speechvq.config import EncoderConfig
 from speechvq.normalization import BatchRenorm
 from speechvq.speech.encoder.mel_frontend import MelFrontend, cepstrum_weights, utterance_mean, utterance_sums
 
-NORM_MOMENTUM = (
-    0.002  # momentum of the normalisations: spectra do not move much, and codes are to stay where they are
-)
-DELTA_WINDOW = 9  # spectra that a slope is taken over
-INPUT_GAIN = 10.0  # emphasised speech has an RMS of about 0.1; an encoder fed with less collapses at once
+NORM_MOMENTUM = 0.002  # of running statistics with a mel front end; low, so that codes do not drift
+DELTA_WINDOW = 9  # spectra that a delta (slope of the cepstrum) spans
+INPUT_GAIN = 10.0  # pre-emphasized speech has an RMS of about 0.1; with a smaller input all codes become one
 
 
 class ResidualBlock(nn.Module):
@@ -33,74 +32,81 @@ class ResidualBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Strided convolutions, a projection to D and a normalisation (van den Oord et al. 2017, section 4.3).
+    """Strided convolutions, projection and normalization (van den Oord et al. 2017, section 4.3).
 
-    A layer of stride s has a window of 2 s and is padded so that it divides the length by s exactly:
+    A layer of stride s has a kernel of 2 s samples. Its padding makes the output exactly s times shorter:
 
-        s = 2    |p 0 1 2|3 4 5 6|7 p       windows 0..3, 2..5, ... one pad on either side
-                    \\_/     \\_/            output n is centred on inputs 2n and 2n + 1
+        s = 2    |p 0 1 2|3 4 5 6|7 p       kernels at 0..3, 2..5, ...; p is padding on both sides
+                    \\_/     \\_/            output n is centered on inputs 2n and 2n + 1
 
-    Our choices: the channels, ReLU, and the normalisation, without which all codes become one (see
-    BatchRenorm).
+    Our choices: the number of channels, ReLU, and `BatchRenorm`, without which all codes become one.
 
-    With mel bands (not in the paper) it reads a spectrogram. Then what the layers say is added to the
-    cepstrum of the spectra and its slope, and is nothing at first: the codes begin as those of k-means on
-    such features would, which are nearer to phonemes than what a waveform encoder learns in hours, and go on
-    from there.
+    With `mel_bands` (not in the paper) the encoder reads a normalized log-mel spectrogram. The cepstrum and
+    its delta are added to the output of the layers, whose projection starts at zero. So the initial codes are
+    those of k-means on cepstra. They are closer to phonemes than the codes that a waveform encoder learns in
+    hours, and training continues from there.
     """
 
-    def __init__(self, config: EncoderConfig, dim: int, companding: MuLawCodec) -> None:
+    layers: Sequence[nn.Conv1d]
+
+    def __init__(self, config: EncoderConfig, dim: int, mulaw: MuLawCodec) -> None:
+        """
+        Args:
+            config: sizes and options.
+            dim: D, width of the output vectors.
+            mulaw: codec whose pre-emphasis is applied to the waveform.
+        """
         super().__init__()
-        self.companding = companding
-        self.frontend = (
-            MelFrontend(config.mel_bands, config.strides[0], config.augment_strength, NORM_MOMENTUM)
-            if config.mel_bands
-            else None
-        )
-        self.cepstrum = (
-            nn.Conv1d(config.mel_bands, dim, DELTA_WINDOW, padding=DELTA_WINDOW // 2)
-            if config.mel_bands
-            else None
-        )
-        strides = (1, *config.strides[1:]) if config.mel_bands else config.strides
-        widths = [config.mel_bands or 1] + [config.channels] * len(strides)
-        self.layers = nn.ModuleList(
+        bands, strides = config.mel_bands, config.strides
+        self.mulaw = mulaw
+        self.frontend: MelFrontend | None = None
+        self.cepstrum: nn.Conv1d | None = None
+        if bands:
+            self.frontend = MelFrontend(bands, strides[0], config.augment_strength, NORM_MOMENTUM)
+            self.cepstrum = nn.Conv1d(bands, dim, DELTA_WINDOW, padding=DELTA_WINDOW // 2)
+            strides = (1, *strides[1:])
+        widths = [bands or 1] + [config.channels] * len(strides)
+        layers = [
             nn.Conv1d(below, above, 2 * s, s, padding=(s + 1) // 2)
             for below, above, s in zip(widths, widths[1:], strides)
-        )
+        ]
+        self.layers = cast(Sequence[nn.Conv1d], nn.ModuleList(layers))
         self.blocks = nn.ModuleList(ResidualBlock(config.channels) for _ in range(config.residual_blocks))
         self.project = nn.Conv1d(config.channels, dim, 1)
-        self.norm = BatchRenorm(dim, NORM_MOMENTUM) if config.mel_bands else BatchRenorm(dim)
-        for layer in [*self.layers, self.project]:
+        self.norm = BatchRenorm(dim, NORM_MOMENTUM) if bands else BatchRenorm(dim)
+        for layer in [*layers, self.project]:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+            _zero_bias(layer)
         if self.cepstrum is not None:
             nn.init.zeros_(self.project.weight)
-            nn.init.zeros_(self.cepstrum.bias)
-            self.cepstrum.weight.data = cepstrum_weights(config.mel_bands, dim, DELTA_WINDOW)
+            _zero_bias(self.cepstrum)
+            self.cepstrum.weight.data = cepstrum_weights(bands, dim, DELTA_WINDOW)
 
     @property
     def context_frames(self) -> int:
-        """Code frames on either side that a code depends on, at most."""
-        spectra = 1 if self.frontend is None else self.frontend.spectrum.hop
-        reach, hop = (0, 1) if self.frontend is None else (DELTA_WINDOW * spectra + FFT, spectra)
+        """Upper bound of the code frames on each side that a code depends on."""
+        samples, hop = 0, 1  # reach on each side and samples per frame, both of the layers so far
+        if self.frontend is not None:
+            hop = self.frontend.spectrum.hop
+            samples = DELTA_WINDOW * hop + FFT
         for layer in self.layers:
-            reach, hop = reach + 2 * layer.stride[0] * hop, hop * layer.stride[0]
-        return -(-(reach + 1) // hop) + len(self.blocks)
+            samples, hop = samples + 2 * layer.stride[0] * hop, hop * layer.stride[0]
+        return -(-(samples + 1) // hop) + len(self.blocks)
 
-    def forward(self, wave: Tensor, colour: Tensor | None = None) -> Tensor:
-        """Encode a waveform.
+    def forward(self, wave: Tensor, mean: Tensor | None = None) -> Tensor:
+        """Vectors before quantization.
 
         Args:
-            wave: (B, T); T is a multiple of the hop.
-            colour: (B, M), of the utterances that the waves are pieces of, see `Hearing`; None for that of
-                the waves.
+            wave: (B, T), T a multiple of the hop.
+            mean: (B, M), mean log-mel spectra of the utterances that the waves are parts of, see
+                `utterance_mean`; None if each wave is a whole utterance. An encoder without a mel front end
+                does not use it.
 
         Returns:
             (B, N, D), N = T / hop.
         """
         wave = self.scaled_input(wave)
-        x = start = wave.unsqueeze(1) if self.frontend is None else self.frontend(wave, colour)
+        x = inputs = wave.unsqueeze(1) if self.frontend is None else self.frontend(wave, mean)
         for layer in self.layers:
             length = x.shape[-1] // layer.stride[0]
             x = F.relu(layer(x))[..., :length]
@@ -108,42 +114,31 @@ class Encoder(nn.Module):
             x = block(x)
         x = self.project(F.relu(x))
         if self.cepstrum is not None:
-            x = x + F.avg_pool1d(self.cepstrum(start), start.shape[-1] // x.shape[-1])
+            x = x + F.avg_pool1d(self.cepstrum(inputs), inputs.shape[-1] // x.shape[-1])
         return self.norm(x.transpose(1, 2))
 
-    def utterance_mean(self, pieces: Iterable[tuple[Tensor, slice]]) -> Tensor | None:
-        """The colour of an utterance that is heard piece by piece; None for an encoder to which it does not matter.
+    def utterance_mean(self, segments: Iterable[tuple[Tensor, slice]]) -> Tensor | None:
+        """Mean log-mel spectrum of an utterance that is given in segments.
 
         Args:
-            pieces: (1, T) each, with what is around it, and which samples are its own.
+            segments: for each, the waveform with its context, (1, T), and the samples of the segment itself.
 
         Returns:
-            (1, M).
+            (1, M), or None for an encoder without a mel front end and for no segments.
         """
         if self.frontend is None:
             return None
         hop, sums = self.frontend.spectrum.hop, []
-        for wave, own in pieces:
+        for wave, own in segments:
             logs = self.frontend.spectrum(self.scaled_input(wave))
             sums.append(utterance_sums(logs[:, own.start // hop : own.stop // hop]))
         return utterance_mean(*(torch.stack(parts).sum(0) for parts in zip(*sums))) if sums else None
 
     def scaled_input(self, wave: Tensor) -> Tensor:
-        """What the first layer, or the spectra, are computed of: (B, T) to (B, T)."""
-        return INPUT_GAIN * self.companding.preemphasize(wave)
+        """Pre-emphasized waveform with an RMS of about 1 for speech: (B, T) to (B, T)."""
+        return INPUT_GAIN * self.mulaw.preemphasize(wave)
 
 
-def jitter(vectors: Tensor, probability: float) -> Tensor:
-    """Replace a share of the frames by the one before or after them (Chorowski et al. 2019, section II-C).
-
-    It forbids the decoder to rely on a single code, so that neighbouring codes come to mean the same sound.
-
-    Args:
-        vectors: (B, N, D).
-        share: probability for a frame to be replaced, half by either neighbour; the edges repeat themselves.
-    """
-    batch, frames, _ = vectors.shape
-    draw = torch.rand(batch, frames, device=vectors.device)
-    step = (draw < probability / 2).long() - (draw > 1 - probability / 2).long()
-    source = (torch.arange(frames, device=vectors.device) + step).clamp(0, frames - 1)
-    return vectors.gather(1, source.unsqueeze(-1).expand_as(vectors))
+def _zero_bias(layer: nn.Conv1d) -> None:
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)

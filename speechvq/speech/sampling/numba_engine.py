@@ -165,7 +165,7 @@ def warm_up_jit(precision: Precision) -> None:
     """Compile the kernels, or load them from numba's cache; a slow compilation is logged."""
     line = "compiling the sampler, once for this machine (some seconds) ..."
     notice = threading.Timer(COMPILE_NOTICE, logger.warning, [line])
-    tiny = WaveNet(WaveNetConfig(1, 1, 8, 8, 8, 8, 8, 8), dim=8, speakers=1)
+    tiny = WaveNet(WaveNetConfig(1, 1, 8, 8, 8, 8, 8, 8), dim=8, num_speakers=1)
     notice.start()
     try:
         request = SynthesisRequest(torch.zeros(1, 1, 8), torch.zeros(1, dtype=torch.long), 1)

@@ -33,7 +33,7 @@ class Postprocessor:
 
     def __call__(self, classes: Tensor) -> Tensor:
         """Waveforms (B, n) of the next classes (B, n), n a multiple of the hop."""
-        mulaw = self.decoder.companding
+        mulaw = self.decoder.mulaw
         if self.decoder.source_filter is None:
             emphasized = mulaw.decode(classes)
         else:
@@ -73,7 +73,7 @@ class Postprocessor:
         )
         step, current = hop // model.frames_per_code, model.slice_params(params, own)
         scale = (-current.log_inv_scale).exp().repeat_interleave(step, dim=1)
-        noise = (self.normalize_excitation(model.sizes[classes], step) * scale).double().cpu().numpy()
+        noise = (self.normalize_excitation(model.bin_centers[classes], step) * scale).double().cpu().numpy()
         taps = np.ascontiguousarray(current.taps.double().cpu().numpy())
         for excitation, weights, past in zip(noise, taps, self.past_outputs):
             all_pole(excitation, weights, past, step)

@@ -1,4 +1,7 @@
-"""A small network over code frames: cheap beside anything that runs at the sample rate."""
+"""A small network at the code rate; its cost is low beside anything at the sample rate."""
+
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -8,55 +11,72 @@ from speechvq.audio.f0_conditioning import f0_features
 
 
 class FrameNetwork(nn.Module):
-    """Convolutions of width 3 over what a decoder is told: codes, voice and pitch (our choice)."""
+    """Residual convolutions of width 3 over code vectors, speaker embedding and F0 (our choice)."""
+
+    layers: Sequence[nn.Conv1d]
 
     def __init__(
-        self, dim: int, speaker_dim: int, channels: int, *, depth: int, pitch: bool, dilated: bool = False
+        self,
+        dim: int,
+        speaker_dim: int,
+        channels: int,
+        *,
+        depth: int,
+        condition_on_f0: bool,
+        dilated: bool = False,
     ) -> None:
         """
         Args:
-            dim: D, of the codes' vectors.
-            voice: width of a speaker's vector.
-            units: C, of each layer.
-            depth: how many layers.
-            pitch: whether it is told the pitch.
-            doubling: whether each layer looks twice as far to either side as the last, instead of a frame.
+            dim: D, width of the code vectors.
+            speaker_dim: V, width of the speaker embedding.
+            channels: C, of each layer.
+            depth: number of layers.
+            condition_on_f0: whether F0 is an input.
+            dilated: whether the dilation doubles from layer to layer; otherwise it is 1.
         """
         super().__init__()
-        self.pitch = pitch
-        widths = [dim + speaker_dim + (2 if pitch else 0)] + [channels] * depth
-        steps = [2**i if dilated else 1 for i in range(depth)]
-        self.layers = nn.ModuleList(
-            nn.Conv1d(a, b, 3, padding=step, dilation=step) for a, b, step in zip(widths, widths[1:], steps)
+        self.condition_on_f0 = condition_on_f0
+        widths = [dim + speaker_dim + (2 if condition_on_f0 else 0)] + [channels] * depth
+        dilations = [2**i if dilated else 1 for i in range(depth)]
+        layers = nn.ModuleList(
+            nn.Conv1d(below, above, 3, padding=dilation, dilation=dilation)
+            for below, above, dilation in zip(widths, widths[1:], dilations)
         )
+        self.layers = cast(Sequence[nn.Conv1d], layers)
 
     @property
     def context_frames(self) -> int:
-        """Frames on either side that an output depends on."""
+        """Frames on each side that an output depends on."""
         return sum(layer.dilation[0] for layer in self.layers)
 
     def forward(
-        self, vectors: Tensor, speaker_vectors: Tensor, f0: Tensor | None = None, frames: Tensor | None = None
+        self,
+        vectors: Tensor,
+        speaker_embedding: Tensor,
+        f0: Tensor | None = None,
+        num_frames: Tensor | None = None,
     ) -> Tensor:
-        """One vector a code frame.
+        """Outputs at the frame rate.
 
         Args:
-            vectors: (B, N, D), quantised.
-            voices: (B, V), the speakers' vectors.
-            pitch: (B, N), Hz, 0 where unvoiced; where it is told the pitch.
-            frames: (B,), how many of the N are each string's own; what follows counts as the edge, where there is
-                nothing. None for all.
+            vectors: (B, N, D), quantized.
+            speaker_embedding: (B, V).
+            f0: (B, N), Hz, 0 where unvoiced; for a network that is conditioned on F0.
+            num_frames: (B,), frames of each row; later frames are padding, and count as zeros. None if no row
+                is padded.
 
         Returns:
             (B, C, N).
         """
-        parts = [vectors.transpose(1, 2), speaker_vectors.unsqueeze(-1).expand(-1, -1, vectors.shape[1])]
-        if self.pitch:
-            assert f0 is not None, "this decoder needs a pitch contour"
-            parts.append(f0_features(f0))
-        x = torch.cat(parts, dim=1)
-        own = None if frames is None else torch.arange(x.shape[-1], device=x.device) < frames[:, None, None]
+        inputs = [vectors.transpose(1, 2), speaker_embedding.unsqueeze(-1).expand(-1, -1, vectors.shape[1])]
+        if self.condition_on_f0:
+            assert f0 is not None, "this decoder needs an F0 contour"
+            inputs.append(f0_features(f0))
+        x = torch.cat(inputs, dim=1)
+        mask = None
+        if num_frames is not None:
+            mask = torch.arange(x.shape[-1], device=x.device) < num_frames[:, None, None]
         for i, layer in enumerate(self.layers):
-            y = layer(x if own is None else x * own)
+            y = layer(x if mask is None else x * mask)
             x = F.relu(y if i == 0 else x + y)
         return x

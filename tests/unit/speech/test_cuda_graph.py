@@ -27,7 +27,7 @@ TOLD = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, condition_on_f0=True, condition_on
 def case(config: WaveNetConfig, device: str = "cpu") -> tuple[WaveNet, SynthesisRequest, Tensor]:
     """A decoder with random weights, three streams of 6, 4 and 6 frames, and their uniforms."""
     torch.manual_seed(0)
-    wavenet = WaveNet(config, 4, speakers=3)
+    wavenet = WaveNet(config, 4, num_speakers=3)
     for parameter in wavenet.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     vectors, speaker = torch.randn(3, 6, 4), torch.arange(3)

@@ -35,7 +35,7 @@ DIM = 4
 
 def wavenet(config: WaveNetConfig) -> WaveNet:
     torch.manual_seed(0)
-    made = WaveNet(config, DIM, speakers=3)
+    made = WaveNet(config, DIM, num_speakers=3)
     for parameter in made.parameters():
         parameter.data += 0.03 * torch.randn_like(parameter)
     return made.eval()

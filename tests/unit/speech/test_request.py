@@ -25,7 +25,7 @@ CONTOURS = {
 
 def wavenet(config: WaveNetConfig = TOLD) -> WaveNet:
     torch.manual_seed(0)
-    made = WaveNet(config, DIM, speakers=6)
+    made = WaveNet(config, DIM, num_speakers=6)
     for parameter in made.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return made.eval()

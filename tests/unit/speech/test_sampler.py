@@ -25,7 +25,7 @@ ENGINES: tuple[Engine, ...] = ("numba", "torch")
 
 def wavenet(config: WaveNetConfig = WAVENET) -> WaveNet:
     torch.manual_seed(0)
-    made = WaveNet(config, DIM, speakers=3)
+    made = WaveNet(config, DIM, num_speakers=3)
     for parameter in made.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return made.eval()

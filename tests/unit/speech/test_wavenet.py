@@ -22,7 +22,7 @@ HOP, DIM = 8, 4
 def wavenet(config: WaveNetConfig = WAVENET, seed: int = 0) -> WaveNet:
     """Random weights everywhere, so that no part is silent."""
     torch.manual_seed(seed)
-    made = WaveNet(config, DIM, speakers=3)
+    made = WaveNet(config, DIM, num_speakers=3)
     for parameter in made.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return made.eval()
@@ -115,7 +115,7 @@ def test_codes_and_speaker_are_heard() -> None:
 def test_frames_beyond_a_string_count_as_its_edge() -> None:
     conditioning, (_, vectors, speaker) = wavenet().conditioning, inputs(batch=3)
     frames = torch.tensor([6, 4, 1])
-    together = conditioning(vectors, speaker, frames=frames)
+    together = conditioning(vectors, speaker, num_frames=frames)
     for i, own in enumerate(frames.tolist()):
         alone = conditioning(vectors[i : i + 1, :own], speaker[i : i + 1])
         assert torch.allclose(together[i : i + 1, :, :own], alone, atol=1e-6)
@@ -132,7 +132,7 @@ def test_sizes_have_the_stated_multiply_adds(size: str, millions: float) -> None
 
 
 def test_one_sigmoid_does_for_tanh_too() -> None:
-    layer = GatedLayer(1, residual=2, skip=1)
+    layer = GatedLayer(1, residual_channels=2, skip_channels=1)
     x, condition = torch.randn(1, 2, 3), torch.randn(1, 4, 1)
     past = torch.cat([torch.zeros(1, 2, 1), x[..., :2]], dim=-1)
     a = layer.gate @ torch.cat([past, x], dim=1)

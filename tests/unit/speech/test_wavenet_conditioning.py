@@ -21,7 +21,7 @@ OPTIONS = {
 def wavenet(options: str) -> WaveNet:
     """Random weights everywhere, so that no part is silent."""
     torch.manual_seed(0)
-    model = WaveNet(dataclasses.replace(WAVENET, **OPTIONS[options]), DIM, speakers=3)  # type: ignore[arg-type]
+    model = WaveNet(dataclasses.replace(WAVENET, **OPTIONS[options]), DIM, num_speakers=3)  # type: ignore[arg-type]
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return model.eval()

@@ -29,7 +29,7 @@ LN2 = float(np.log(2))
 
 def wavenet(config: WaveNetConfig = CONFIG) -> WaveNet:
     torch.manual_seed(0)
-    made = WaveNet(config, 4, speakers=2)
+    made = WaveNet(config, 4, num_speakers=2)
     for parameter in made.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return made
