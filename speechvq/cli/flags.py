@@ -15,7 +15,9 @@ MAX_TEMPERATURE = 100
 class Parser(Protocol):
     """An ArgumentParser, or a group of one."""
 
-    add_argument: Callable[..., argparse.Action]
+    def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:
+        """As in argparse."""
+        ...
 
 
 class Checked(argparse.Action):

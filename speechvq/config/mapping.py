@@ -78,7 +78,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     return _number(kind, value, where) if kind in (int, float) else _instance(kind, value, where)
 
 
-def _number(kind: type, value: Any, where: str) -> Any:
+def _number(kind: type[int] | type[float], value: Any, where: str) -> int | float:
     if isinstance(value, str) and kind is float:
         try:
             value = float(value)

@@ -50,7 +50,8 @@ def _override(mapping: dict[str, Any], cls: type, text: str) -> None:
     except ValueError:
         raise UserError(f"--set {text}: the value is not valid YAML") from None
     *parents, last = path.split(".")
-    node, kind = mapping, cls
+    node = mapping
+    kind: Any = cls
     for key in parents:
         kind = typing.get_type_hints(kind).get(key) if dataclasses.is_dataclass(kind) else None
         inner = node.get(key)

@@ -114,4 +114,4 @@ def _tar_members(archive: Path) -> Generator[_Member, None, None]:
         for info in opened:
             opener = partial(opened.extractfile, info)
             yield _Member(info.name, info.size, info.isdir(), info.isreg(), opener)
-            opened.members.clear()  # otherwise this list grows with the archive
+            opened.members.clear()  # type: ignore[attr-defined]  # otherwise this list grows with the archive

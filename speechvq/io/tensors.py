@@ -75,7 +75,7 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
     for name, tensor in sorted(tensors.items()):
         sum_so_far = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), sum_so_far)
         if tensor.numel():
-            sum_so_far = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy(), sum_so_far)
+            sum_so_far = zlib.crc32(tensor.reshape(-1).view(torch.uint8).numpy().data, sum_so_far)
     return f"{sum_so_far:08x}"
 
 

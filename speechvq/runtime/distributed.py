@@ -32,7 +32,7 @@ class _DifferentiableSum(torch.autograd.Function):
         return all_reduce_sum(tensor.clone())
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return all_reduce_sum(gradient.clone())
 
 

@@ -55,7 +55,9 @@ def _start_worker() -> None:
 
 
 def _end_after_parent() -> None:
-    parent_process().join()
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(1)
 
 
