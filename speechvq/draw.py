@@ -86,14 +86,14 @@ def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | No
 
 def _through_second_stage(arguments: argparse.Namespace, model: "ImageModel", pixels: "Tensor") -> "Tensor":
     """Pictures through the second stage's few latents: a grid is drawn for each, and decoded."""
-    from speechvq.images.codes import check_source, grid_of
+    from speechvq.images.codes import check_source, require_codes
     from speechvq.images.second_stage import load_second_stage
 
-    grid_of(model)  # refuses a model without codes
+    codes_model = require_codes(model)
     second = load_second_stage(arguments.second_stage).to(arguments.device)
     check_source(arguments.second_stage, second.source, arguments.run)
-    latents = second.encode(model.encode(pixels))  # type: ignore[union-attr]
-    return model.decode(second.decode(latents, seed=arguments.seed))  # type: ignore[union-attr]
+    latents = second.encode(codes_model.encode(pixels))
+    return codes_model.decode(second.decode(latents, seed=arguments.seed))
 
 
 if __name__ == "__main__":

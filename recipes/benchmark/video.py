@@ -13,7 +13,6 @@ from speechvq.config import read_run
 from speechvq.config.images import ImageVQConfig
 from speechvq.config.runs import ImageVQRun, VideoPriorRun
 from speechvq.config.video import VideoPriorConfig
-from speechvq.images.codes import grid_of
 from speechvq.images.vqvae import ImageVQ
 from speechvq.video.model.prior import VideoPrior
 from speechvq.video.model.rollout import roll_out
@@ -53,7 +52,7 @@ def measure(
 ) -> dict[str, Any]:
     """Frames a second of random weights: cached, one video and several, and naive by its first codes."""
     image = ImageVQ(images)
-    grid = grid_of(image)
+    grid = image.grid
     prior = VideoPrior(config, grid, "", image).eval()
     codes = grid.height * grid.width * grid.codes_per_position
     works = {

@@ -1,1 +1,1 @@
-"""Pictures: data sets, the paper's encoder and decoder, and the models between them."""
+"""Image data sets, the paper's image encoder and decoder, and the models built from them."""

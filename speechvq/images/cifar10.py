@@ -1,8 +1,7 @@
-"""CIFAR-10 as it was published (Krizhevsky 2009), in the binary version: no pickle.
+"""Reader of CIFAR-10 (Krizhevsky 2009) in the published binary version, which needs no pickle.
 
-A record is a label byte and 3,072 bytes of pixels, red, green and blue planes of 32x32. Five files of 10,000
-records are for training and one for the test. Files may be gzipped, and may be cut to fewer whole records (a
-slice).
+A record is a label byte and 3,072 bytes of pixels: red, green and blue planes of 32x32. Five files of 10,000
+records form the training split, one file the test split. Files may be gzipped, and may hold fewer records.
 """
 
 import gzip
@@ -23,34 +22,34 @@ FOLDER = "cifar-10-batches-bin"
 SIZE = 32
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FILES = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
-RECORDS = 10_000  # in a whole file
+RECORDS = 10_000  # in a complete file
 
 _RECORD = 1 + 3 * SIZE * SIZE  # bytes
 
 
 def download(root: Path) -> None:
-    """Download and unpack the binary version into `root`; what is there already is only checked.
+    """Download and unpack the binary version into `root`, unless it is there.
 
     Raises:
-        UserError: no network, a wrong checksum, or a full disk.
+        UserError: the network fails, the checksum is wrong, or the disk is full.
     """
     if not (root / FOLDER / FILES["test"][0]).exists():
         extract(fetch(ARCHIVE, root), root)
 
 
 def find_files(root: Path, split: str) -> list[Path]:
-    """The split's files that are there, in order; a name without .gz is preferred.
+    """The existing files of a split, in order; a file without .gz is preferred.
 
     Args:
-        root: the folder `cifar-10-batches-bin`, or what holds it.
+        root: the folder `cifar-10-batches-bin`, or its parent.
         split: "train" or "test".
 
     Raises:
-        UserError: there is none.
+        UserError: there are none.
     """
     folder = root / FOLDER if (root / FOLDER).is_dir() else root
-    either = [[folder / name, folder / f"{name}.gz"] for name in FILES[split]]
-    found = [next((path for path in paths if path.exists()), None) for paths in either]
+    candidates = [[folder / name, folder / f"{name}.gz"] for name in FILES[split]]
+    found = [next((path for path in paths if path.exists()), None) for paths in candidates]
     if not any(found):
         raise UserError(
             f"{folder}: no {FILES[split][0]} or {FILES[split][0]}.gz; give the folder {FOLDER} of the binary "
@@ -60,26 +59,23 @@ def find_files(root: Path, split: str) -> list[Path]:
 
 
 def read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures (N, 3, 32, 32), uint8, and labels (N,), uint8, from 0 to 9.
+    """Read a file: images (N, 3, 32, 32), uint8, and labels (N,), uint8 in [0, 9].
 
     Raises:
-        UserError: unreadable, damaged gzip, not a whole number of records, more than a whole file, or a label
-            that is none.
+        UserError: the file is unreadable, damaged, truncated or too long, or has an invalid label.
     """
     limit = RECORDS * _RECORD
     try:
         with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
             raw = file.read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: cannot be read ({error}); take an undamaged copy") from None
+        raise UserError(f"{path}: cannot be read ({error}); download it again") from None
     if not raw or len(raw) % _RECORD:
-        size = "more than a whole file" if len(raw) > limit else f"{len(raw)} bytes"
+        size = f"more than {RECORDS} records" if len(raw) > limit else f"{len(raw)} bytes"
         raise UserError(
             f"{path}: {size}, not whole records of {_RECORD}; truncated, or not CIFAR-10's binary version"
         )
     records = np.frombuffer(raw, np.uint8).reshape(-1, _RECORD)
     if records[:, 0].max() >= len(CLASSES):
-        raise UserError(
-            f"{path}: label {records[:, 0].max()} is none of 0 to 9; not CIFAR-10's binary version"
-        )
+        raise UserError(f"{path}: label {records[:, 0].max()} is not 0 to 9; not CIFAR-10's binary version")
     return records[:, 1:].reshape(-1, 3, SIZE, SIZE), records[:, 0]

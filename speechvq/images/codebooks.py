@@ -1,4 +1,6 @@
-"""A codebook for each of several latents at a position: the shared quantiser, once for each."""
+"""Several vector quantizers side by side, one for each code of a position."""
+
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -8,20 +10,27 @@ from speechvq.quantizer import QuantizerOutput, VectorQuantizer
 
 
 class Codebooks(nn.Module):
-    """G quantisers for vectors (..., G, D), each with an embedding space of its own.
+    """G independent quantizers for vectors (..., G, D).
 
-    To a VQVAE it looks like one: codes are (..., G), the loss is the mean over all vectors as in eq. 3, usage
-    counts the G K entries one codebook after the other.
+    It has the interface of one `VectorQuantizer`: codes are (..., G), the loss is the mean over all vectors,
+    and the usage is that of the G K entries, codebook after codebook.
     """
 
     def __init__(self, config: QuantizerConfig, count: int) -> None:
+        """
+        Args:
+            config: of each quantizer.
+            count: G.
+        """
         super().__init__()
         self.config = config
         self.quantizers = nn.ModuleList(VectorQuantizer.from_config(config) for _ in range(count))
 
     def forward(self, vectors: Tensor) -> QuantizerOutput:
-        """Quantise (..., G, D), and in training mode learn."""
-        parts = [quantizer(part) for quantizer, part in zip(self.quantizers, vectors.unbind(-2), strict=True)]
+        """Quantize (..., G, D); in training mode the codebooks are updated."""
+        parts: list[QuantizerOutput] = [
+            quantizer(part) for quantizer, part in zip(self.quantizers, vectors.unbind(-2), strict=True)
+        ]
         return QuantizerOutput(
             torch.stack([part.vectors for part in parts], -2),
             torch.stack([part.codes for part in parts], -1),
@@ -30,7 +39,7 @@ class Codebooks(nn.Module):
         )
 
     def lookup(self, codes: Tensor) -> Tensor:
-        """The entries of codes: (..., G) int64 to (..., G, D)."""
-        return torch.stack(
-            [q.lookup(part) for q, part in zip(self.quantizers, codes.unbind(-1), strict=True)], -2
-        )
+        """The codebook entries of codes: (..., G) int64 to (..., G, D)."""
+        quantizers = cast(list[VectorQuantizer], self.quantizers)
+        pairs = zip(quantizers, codes.unbind(-1), strict=True)
+        return torch.stack([quantizer.lookup(part) for quantizer, part in pairs], -2)

@@ -1,4 +1,4 @@
-"""The codes of prepared pictures by a trained model: computed once, and kept beside the model."""
+"""Codes of prepared images, computed by a trained model and cached beside it."""
 
 import hashlib
 from pathlib import Path
@@ -8,87 +8,90 @@ import torch
 
 from speechvq.errors import UserError
 from speechvq.images.dataset import ImageSet
-from speechvq.images.model_directory import ImageModel
+from speechvq.images.model_directory import CodeImageModel, ImageModel
 from speechvq.images.vae import ImageVAE
-from speechvq.images.vqvae import ImageVQ
 from speechvq.io.atomic import atomic_file
 from speechvq.io.model_directory import WEIGHTS, find_model_directory
-from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.runtime.progress import progress
 
-AT_ONCE = 64  # pictures encoded at once; bounds memory
+BATCH = 64  # images encoded at once; bounds memory
 
 
 def fingerprint(folder: str | Path) -> str:
-    """What tells a model's codes from any other's: a digest of its weights.
+    """A digest of a model's weights, which identifies its codes: 16 hexadecimal digits.
 
     Raises:
-        UserError: no model there.
+        UserError: there is no model.
     """
     return _digest((find_model_directory(folder) / WEIGHTS).read_bytes())
 
 
 def check_source(folder: Path, source: str, run: str | Path) -> None:
-    """Refuse what was fitted to the codes of another model than a run's.
+    """Check that a prior or second stage was fitted to the codes of a run's model.
+
+    Args:
+        folder: of the prior or second stage, for the message.
+        source: fingerprint of the model whose codes it was fitted to.
+        run: of the model.
 
     Raises:
-        UserError: names the folder of what was fitted.
+        UserError: it was fitted to another model's codes.
     """
     if source != fingerprint(run):
         raise UserError(f"{folder}: fitted to another model's codes; train it with data.model of this run")
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
-def grid_of(model: ImageModel) -> Grid:
-    """The shape of a picture's codes.
+def require_codes(model: ImageModel) -> CodeImageModel:
+    """The model itself, if it has discrete codes.
 
     Raises:
-        UserError: a model without codes.
+        UserError: it is a VAE.
     """
     if isinstance(model, ImageVAE):
-        raise UserError("a VAE's latents are no codes; give the run of a VQ-VAE or of VIMCO")
-    config = model.config
-    count = config.quantizer.num_codes if isinstance(model, ImageVQ) else config.num_codes
-    return Grid(config.autoencoder.grid, config.autoencoder.grid, config.codes_per_position, count)
+        raise UserError("a VAE has no codes; give the run of a VQ-VAE or of VIMCO")
+    return model
 
 
 @torch.no_grad()
 def encode_images(model: ImageModel, images: ImageSet, *, label: str = "encode") -> np.ndarray:
-    """Codes of all pictures: (N, grid, grid, G), the least unsigned integers that hold them."""
-    grid, device = grid_of(model), next(model.parameters()).device
-    assert not isinstance(model, ImageVAE)
-    count = len(images.pixels)
-    codes = np.empty(
-        (count, grid.height, grid.width, grid.codes_per_position), np.min_scalar_type(grid.num_codes - 1)
-    )
-    starts = range(0, count, AT_ONCE)
+    """Codes of all images, (N, grid, grid, G), of the smallest unsigned integer type that holds them.
+
+    Args:
+        model: in evaluation mode.
+        images: the N images.
+        label: of the progress display.
+
+    Raises:
+        UserError: the model has no codes.
+    """
+    model = require_codes(model)
+    device, count = next(model.parameters()).device, len(images.pixels)
+    codes = np.empty((count, *model.grid.shape), np.min_scalar_type(model.grid.num_codes - 1))
+    starts = range(0, count, BATCH)
     for start in progress(starts, total=len(starts), label=label, unit="batches"):
-        some = slice(start, start + AT_ONCE)
-        codes[some] = model.encode(images.batch(some).to(device)).cpu().numpy()
+        part = slice(start, start + BATCH)
+        codes[part] = model.encode(images.batch(part).to(device)).cpu().numpy()
     return codes
 
 
 def cached_codes(
     folder: str | Path, model: ImageModel, images: ImageSet, root: str | Path, split: str
 ) -> np.ndarray:
-    """The codes of a split, read where an earlier call has kept them: (N, grid, grid, G).
+    """The codes of a split, (N, grid, grid, G), from the cache if they were computed before.
 
     Args:
-        folder: the model's, or its run's; they are kept in its `codes/`, by the weights and the pictures'
-        folder.
-        model: what is in it.
-        images: the pictures.
-        root: where they lie.
-        split: which they are.
+        folder: the model's or its run's directory. The cache is `codes/` in it; its file names depend on the
+            weights and on `root`.
+        model: the model in `folder`.
+        images: the images of the split.
+        root: the prepared folder of the images.
+        split: name of the split.
 
     Raises:
-        UserError: the disk is full or not writable.
+        UserError: the model has no codes, a cached file is damaged, or the disk is full or not writable.
     """
-    place = f"{Path(root).resolve()} {split} {len(images.pixels)}"
-    path = Path(folder) / "codes" / f"{split}-{fingerprint(folder)}-{_digest(place.encode())}.npy"
+    key = f"{Path(root).resolve()} {split} {len(images.pixels)}"
+    path = Path(folder) / "codes" / f"{split}-{fingerprint(folder)}-{_digest(key.encode())}.npy"
     if path.exists():
         try:
             return np.load(path, mmap_mode="r", allow_pickle=False)
@@ -98,3 +101,7 @@ def cached_codes(
     with atomic_file(path) as temporary:
         np.save(temporary, codes, allow_pickle=False)
     return codes
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -13,22 +13,26 @@ from speechvq.images.preparation import read_meta
 
 
 class ImageSet(NamedTuple):
-    """The pictures of a split."""
+    """The images of a split."""
 
-    pixels: np.ndarray  # (N, 3, H, W), uint8; mapped from the disk, not read
+    pixels: np.ndarray  # (N, 3, H, W), uint8; memory-mapped
     labels: np.ndarray  # (N,), int64
     classes: list[str]
 
-    def batch(self, which: np.ndarray | slice) -> Tensor:
-        """Some pictures, (B, 3, H, W), uint8."""
-        return torch.from_numpy(np.array(self.pixels[which]))
+    def batch(self, indices: np.ndarray | slice) -> Tensor:
+        """The images at B indices, (B, 3, H, W), uint8."""
+        return torch.from_numpy(np.array(self.pixels[indices]))
 
 
 def read_images(root: str | Path, split: str) -> ImageSet:
-    """A split of a folder that `prepare` made.
+    """Read a split of a prepared folder.
+
+    Args:
+        root: the folder, as written by `prepare`.
+        split: name of the split.
 
     Raises:
-        UserError: no such folder or split; a file damaged or of another size than described.
+        UserError: the folder or split does not exist, or a file is damaged or of an unexpected size.
     """
     root = Path(root)
     meta = read_meta(root)
@@ -40,26 +44,34 @@ def read_images(root: str | Path, split: str) -> ImageSet:
 
 
 def training_images_root(run: Path) -> str:
-    """The folder of prepared pictures that an image model's run was trained on.
+    """The prepared folder that an image model was trained on.
+
+    Args:
+        run: the model's run directory.
 
     Raises:
-        UserError: no run of an image model.
+        UserError: it is not a run of an image model.
     """
     config = read_run(run / "config.yaml")
     if not isinstance(config, ImageRun):
-        raise UserError(f"{run}: no run of an image model, so it knows no pictures; say which")
+        raise UserError(f"{run}: not a run of an image model; give the prepared images")
     return config.data.root
 
 
 def check_size(images: ImageSet, size: int, where: str) -> None:
-    """Refuse pictures of another size than a model's.
+    """Check that images have the size that a model expects.
+
+    Args:
+        images: the images.
+        size: H = W of the model, pixels.
+        where: the images' folder or flag, for the message.
 
     Raises:
-        UserError: names both sizes, and where the pictures are.
+        UserError: the sizes differ.
     """
     if images.pixels.shape[-1] != size:
         raise UserError(
-            f"{where}: pictures of {images.pixels.shape[-1]} pixels, and the model's have {size}; prepare "
+            f"{where}: images of {images.pixels.shape[-1]} pixels, but the model expects {size}; prepare "
             f"them with --size {size}, or set model.autoencoder.size"
         )
 
@@ -68,9 +80,7 @@ def _load(path: Path, shape: tuple[int, ...], kind: type) -> np.ndarray:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); prepare the pictures again") from None
+        raise UserError(f"{path}: cannot be read ({error}); prepare the images again") from None
     if array.shape != shape or array.dtype != kind:
-        raise UserError(
-            f"{path}: {array.shape} {array.dtype}, described as {shape}; prepare the pictures again"
-        )
+        raise UserError(f"{path}: {array.shape} {array.dtype}, expected {shape}; prepare the images again")
     return array

@@ -1,4 +1,4 @@
-"""The bound on log p(x) that an image model reports, and its parts."""
+"""Evidence lower bounds of image models, and their terms."""
 
 import math
 from collections.abc import Callable
@@ -7,36 +7,35 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-CodePrior = Callable[[Tensor], Tensor]  # codes (B, h, w, G) to -log p(codes), nats, (B,)
+CodePrior = Callable[[Tensor], Tensor]  # codes (B, grid, grid, G) to -log p(codes), nats per image, (B,)
 
 
 class ElboTerms(NamedTuple):
-    """Upper bounds on -log p(x) for each picture of a batch, in nats, (B,) each."""
+    """An upper bound on -log p(x) and its terms, nats per image, (B,) each."""
 
-    total: Tensor  # what is reported; latents included
-    reconstruction: Tensor  # -log p(x | z), in expectation over q(z | x)
-    latents: Tensor  # what telling z costs: -log p(z), less the entropy of q where z is drawn
+    total: Tensor  # the bound
+    reconstruction: Tensor  # -log p(x | z), expected under q(z | x)
+    latents: Tensor  # -log p(z) for a deterministic z, else KL(q(z | x) | p(z)) or a sample of it
 
 
 class ElboLosses(NamedTuple):
-    """What a batch costs a model that learns by its bound alone, and the bound's parts; nats a sub-pixel."""
+    """The losses of a batch; nats per sub-pixel."""
 
-    total: Tensor  # (), what is minimised
+    total: Tensor  # (), minimized
     nats: Tensor  # (), the bound
     reconstruction: Tensor  # ()
     latents: Tensor  # ()
 
 
 def bits_per_dim(nats: Tensor, dimensions: int) -> Tensor:
-    """Nats a picture as bits a sub-pixel: of the same shape."""
+    """Nats per image to bits per sub-pixel, of the same shape."""
     return nats / (dimensions * math.log(2))
 
 
 def uniform_prior(num_codes: int) -> CodePrior:
-    """Every code as likely as any other; what training assumes (van den Oord et al. 2017, section 3.1)."""
+    """The uniform prior over codes, which training assumes (van den Oord et al. 2017, section 3.1)."""
 
-    def nats(codes: Tensor) -> Tensor:
-        cost = codes[0].numel() * math.log(num_codes)
-        return torch.full((len(codes),), cost, device=codes.device)
+    def nll(codes: Tensor) -> Tensor:
+        return torch.full((len(codes),), codes[0].numel() * math.log(num_codes), device=codes.device)
 
-    return nats
+    return nll

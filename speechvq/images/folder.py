@@ -1,4 +1,4 @@
-"""Any folder of pictures as squares of one size; what cannot be used is named, skipped and counted."""
+"""Reading a folder of image files as squares of one size; unusable files are skipped and reported."""
 
 import warnings
 import zlib
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "BMP", "PPM", "WEBP")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp"}
-TEST_NAMES = ("test", "val", "valid", "validation")  # a folder of one of these names beside `train`
-TEST_SHARE = 20  # one in so many where there are no such folders
+TEST_NAMES = ("test", "val", "valid", "validation")  # folders beside `train` that hold the test split
+TEST_EVERY = 20  # without such folders, one of this many files is in the test split
 
 _CONVERTED = {
-    "L": "grey",
-    "1": "grey",
-    "LA": "grey",
+    "L": "grayscale",
+    "1": "grayscale",
+    "LA": "grayscale",
     "P": "palette",
     "PA": "palette",
     "RGBA": "alpha",
@@ -33,109 +33,123 @@ _CONVERTED = {
 
 @dataclass
 class LoadReport:
-    """What was done to pictures on the way."""
+    """Counts of converted and skipped files."""
 
-    converted: Counter[str] = field(default_factory=Counter)  # by what they were
-    skipped: Counter[str] = field(default_factory=Counter)  # by the reason
-    complaints: list[str] = field(default_factory=list)  # a line for each that was skipped
+    converted: Counter[str] = field(default_factory=Counter)  # by original color mode
+    skipped: Counter[str] = field(default_factory=Counter)  # by reason
+    messages: list[str] = field(default_factory=list)  # one line for each skipped file
 
 
 def find_images(root: Path) -> dict[str, list[Path]]:
-    """The pictures of splits "train" and "test": from folders of those names, or by a draw that stays.
+    """The image files of the splits "train" and "test".
+
+    Splits are the folders of these names if both exist. Otherwise a hash of each file's path selects the test
+    split, so it does not change when files are added.
 
     Raises:
-        UserError: no folder, or a split without pictures.
+        UserError: the folder does not exist, or a split has no images.
     """
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder; give one with pictures")
-    held = next((root / name for name in TEST_NAMES if (root / name).is_dir()), None)
-    if (root / "train").is_dir() and held:
-        found = {"train": _below(root / "train"), "test": _below(held)}
+        raise UserError(f"{root}: no such folder; give a folder of images")
+    test = next((root / name for name in TEST_NAMES if (root / name).is_dir()), None)
+    if (root / "train").is_dir() and test:
+        found = {"train": _files_in(root / "train"), "test": _files_in(test)}
     else:
-        every = _below(root)
-        draws = [zlib.crc32(str(path.relative_to(root)).encode("utf-8", "surrogateescape")) for path in every]
+        paths = _files_in(root)
+        hashes = [
+            zlib.crc32(str(path.relative_to(root)).encode("utf-8", "surrogateescape")) for path in paths
+        ]
         found = {
-            "train": [path for path, draw in zip(every, draws) if draw % TEST_SHARE],
-            "test": [path for path, draw in zip(every, draws) if not draw % TEST_SHARE],
+            "train": [path for path, value in zip(paths, hashes) if value % TEST_EVERY],
+            "test": [path for path, value in zip(paths, hashes) if not value % TEST_EVERY],
         }
     for split, paths in found.items():
         if not paths:
-            raise UserError(f"{root}: no pictures for split '{split}' ({', '.join(sorted(SUFFIXES))})")
+            raise UserError(f"{root}: no images for split '{split}' ({', '.join(sorted(SUFFIXES))})")
     return found
 
 
 def class_names(root: Path, paths: Sequence[Path]) -> list[str]:
-    """The names of the folders that pictures lie in, sorted; below a split's folder where there are such."""
+    """Names of the classes, sorted: the folders directly below the root, or below a split's folder."""
     return sorted({_class_of(root, path) for path in paths})
 
 
 def load_images(
     root: Path, paths: Iterable[Path], classes: Sequence[str], size: int, report: LoadReport
 ) -> Iterator[tuple[np.ndarray, int]]:
-    """Each usable picture as (3, size, size), uint8, and its class's number; the report grows on the way."""
-    number = {name: i for i, name in enumerate(classes)}
+    """Load all usable images.
+
+    Args:
+        root: the folder that the classes are relative to.
+        paths: image files.
+        classes: names of all classes.
+        size: H = W, pixels.
+        report: updated for every file.
+
+    Yields:
+        (3, size, size), uint8, and the index of the class.
+    """
+    index = {name: i for i, name in enumerate(classes)}
     for path in paths:
         try:
-            yield load_image(path, size, report), number[_class_of(root, path)]
+            yield load_image(path, size, report), index[_class_of(root, path)]
         except UserError as error:
-            report.complaints.append(str(error))
+            report.messages.append(str(error))
 
 
 def load_image(path: Path, size: int, report: LoadReport) -> np.ndarray:
-    """One picture, scaled until its shorter side is `size` and cut to its centre: (3, size, size), uint8.
+    """Load an image, scale its shorter side to `size` and crop the center: (3, size, size), uint8.
 
     Raises:
-        UserError: broken, of a kind that is not read, or smaller than `size`; counted in the report.
+        UserError: the file is damaged, of an unsupported mode, or smaller than `size`; counted in the report.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
-                reason = _objection(picture, size)
-                cut = None if reason else _square(picture, size)
+            with Image.open(path, formats=FORMATS) as image:
+                reason = _why_unusable(image, size)
+                pixels = None if reason else _center_square(image, size)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        reason = "more pixels than a picture has"
+        reason = "too many pixels"
     except (OSError, ValueError, SyntaxError, EOFError, UnidentifiedImageError, OverflowError) as error:
-        reason = "empty" if path.exists() and not path.stat().st_size else f"broken ({type(error).__name__})"
+        is_empty = path.exists() and not path.stat().st_size
+        reason = "empty" if is_empty else f"damaged ({type(error).__name__})"
     if reason:
         report.skipped[reason] += 1
         raise UserError(f"{path}: {reason}; skipped")
-    assert cut is not None
-    if picture.mode != "RGB":
-        report.converted[_CONVERTED[picture.mode]] += 1
-    return cut
+    assert pixels is not None
+    if image.mode != "RGB":
+        report.converted[_CONVERTED[image.mode]] += 1
+    return pixels
 
 
-def _objection(picture: "Image", size: int) -> str:
-    """Why a picture cannot be used, before its pixels are read; empty when it can."""
-    if min(picture.size) < size:
+def _why_unusable(image: "Image", size: int) -> str:
+    """Why an image cannot be used, checked before its pixels are decoded; "" if it can."""
+    if min(image.size) < size:
         return f"smaller than {size}x{size}"
-    return "" if picture.mode == "RGB" or picture.mode in _CONVERTED else f"mode {picture.mode}"
+    return "" if image.mode == "RGB" or image.mode in _CONVERTED else f"mode {image.mode}"
 
 
-def _square(picture: "Image", size: int) -> np.ndarray:
-    """Scale and cut: (3, size, size), uint8. Transparency is dropped, as most pictures' is full."""
+def _center_square(image: "Image", size: int) -> np.ndarray:
+    """Scale and crop: (3, size, size), uint8. Transparency is dropped."""
     from PIL.Image import Resampling
 
-    width, height = picture.size
-    if min(width, height) > size:
-        picture.draft(
-            "RGB", (size, size)
-        )  # a JPEG may be decoded at a fraction of its size, never below this
-    picture = picture.convert("RGBA").convert("RGB") if picture.mode == "P" else picture.convert("RGB")
+    width, height = image.size
     shorter = min(width, height)
     if shorter > size:
+        image.draft("RGB", (size, size))  # decodes a JPEG at a fraction of its size, at least this one
+    image = image.convert("RGBA").convert("RGB") if image.mode == "P" else image.convert("RGB")
+    if shorter > size:
         scaled = (round(width * size / shorter), round(height * size / shorter))
-        picture = picture.resize(scaled, Resampling.LANCZOS)
-    left, top = (picture.width - size) // 2, (picture.height - size) // 2
-    cut = picture.crop((left, top, left + size, top + size))
-    return np.asarray(cut).transpose(2, 0, 1)
+        image = image.resize(scaled, Resampling.LANCZOS)
+    left, top = (image.width - size) // 2, (image.height - size) // 2
+    return np.asarray(image.crop((left, top, left + size, top + size))).transpose(2, 0, 1)
 
 
-def _below(folder: Path) -> list[Path]:
-    """Pictures by their names' endings, sorted; no hidden ones."""
+def _files_in(folder: Path) -> list[Path]:
+    """All image files below a folder, by suffix, sorted; hidden files are left out."""
     found = (
         path
         for path in folder.rglob("*")
@@ -146,6 +160,6 @@ def _below(folder: Path) -> list[Path]:
 
 def _class_of(root: Path, path: Path) -> str:
     parts = path.relative_to(root).parts[:-1]
-    split = parts and parts[0] in ("train", *TEST_NAMES)
-    inner = parts[1:] if split else parts
+    in_split = parts and parts[0] in ("train", *TEST_NAMES)
+    inner = parts[1:] if in_split else parts
     return inner[0] if inner else ""

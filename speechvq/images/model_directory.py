@@ -1,4 +1,4 @@
-"""The image models on disk; the configuration's `kind` says which it is."""
+"""The model directories of image models; `kind` in the configuration selects the model."""
 
 from pathlib import Path
 
@@ -22,11 +22,12 @@ CONFIGS: dict[str, type[ImageConfig]] = {
     "image_vimco": ImageVimcoConfig,
 }
 
-ImageModel = ImageVAE | ImageVQ | ImageVimco
+CodeImageModel = ImageVQ | ImageVimco  # with discrete codes
+ImageModel = ImageVAE | CodeImageModel
 
 
 def build(config: ImageConfig) -> ImageModel:
-    """A model of a configuration, with random weights."""
+    """The model of a configuration, with random weights."""
     match config:
         case ImageVAEConfig():
             return ImageVAE(config)
@@ -52,8 +53,8 @@ def load_image_model(folder: str | Path) -> ImageModel:
         folder: the directory, or a run directory that has one in `model/`.
 
     Raises:
-        UserError: no directory of an image model; a damaged or hostile file; configuration and weights that
-            differ.
+        UserError: there is no image model, a file is damaged or hostile, or the weights do not fit the
+            configuration.
     """
     folder = find_model_directory(folder)
     mapping = read_model_config(folder, CONFIGS, what="image model")

@@ -1,4 +1,9 @@
-"""Pictures of any origin become a folder that training reads: arrays, and a description, written last."""
+"""Writing images of any origin into a prepared folder: NumPy arrays for each split, and a description.
+
+OUT/SPLIT.npy          (N, 3, size, size), uint8
+OUT/SPLIT_labels.npy   (N,), int64
+OUT/meta.json          size, classes, images per split, source; written last
+"""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,26 +18,30 @@ from speechvq.io.atomic import atomic_file, write_bytes
 from speechvq.runtime.progress import progress
 
 META = "meta.json"
-Pictures = Iterable[tuple[np.ndarray, int]]  # (3, size, size) uint8, and a class's number
+LabeledImages = Iterable[tuple[np.ndarray, int]]  # (3, size, size) uint8, and the index of the class
 
 
-class Prepared(NamedTuple):
-    """What a prepared folder says of itself."""
+class ImageSetMeta(NamedTuple):
+    """The description of a prepared folder."""
 
     size: int  # H = W, pixels
     classes: list[str]
-    splits: dict[str, int]  # pictures, by name
-    source: str  # what it was made from
+    splits: dict[str, int]  # images per split
+    source: str  # what the images were made from
 
 
-def prepare_cifar10(root: Path, out: Path) -> Prepared:
-    """Prepare CIFAR-10's binary files.
+def prepare_cifar10(root: Path, out: Path) -> ImageSetMeta:
+    """Prepare the binary files of CIFAR-10.
+
+    Args:
+        root: folder of the files.
+        out: see `prepare`.
 
     Raises:
-        UserError: files missing, truncated or damaged; `out` holds something else or cannot be written.
+        UserError: files are missing, truncated or damaged; or see `prepare`.
     """
 
-    def read(split: str) -> Pictures:
+    def read(split: str) -> LabeledImages:
         for path in cifar10.find_files(root, split):
             pixels, labels = cifar10.read_file(path)
             yield from zip(pixels, labels.tolist())
@@ -41,57 +50,67 @@ def prepare_cifar10(root: Path, out: Path) -> Prepared:
     return prepare(out, source, cifar10.SIZE, cifar10.CLASSES, {"train": read, "test": read})
 
 
-def prepare_folder(root: Path, out: Path, size: int, report: folder.LoadReport) -> Prepared:
-    """Prepare a folder of pictures; the report tells what was converted and skipped.
+def prepare_folder(root: Path, out: Path, size: int, report: folder.LoadReport) -> ImageSetMeta:
+    """Prepare a folder of image files.
+
+    Args:
+        root: the folder.
+        out: see `prepare`.
+        size: H = W of the prepared images, pixels.
+        report: receives what was converted and skipped.
 
     Raises:
-        UserError: no pictures; `out` holds something else or cannot be written.
+        UserError: there are no images; or see `prepare`.
     """
     found = folder.find_images(root)
     classes = folder.class_names(root, [path for paths in found.values() for path in paths])
 
-    def read(split: str) -> Pictures:
-        paths = progress(found[split], total=len(found[split]), label=f"read {split}", unit="pictures")
+    def read(split: str) -> LabeledImages:
+        paths = progress(found[split], total=len(found[split]), label=f"read {split}", unit="images")
         return folder.load_images(root, paths, classes, size, report)
 
-    source = f"pictures {root.resolve()} {size}"
+    source = f"images {root.resolve()} {size}"
     return prepare(out, source, size, classes, dict.fromkeys(found, read))
 
 
 def prepare(
-    out: Path, source: str, size: int, classes: Sequence[str], splits: Mapping[str, Callable[[str], Pictures]]
-) -> Prepared:
-    """Write every split and then the description; a folder from the same source is left as it is.
+    out: Path,
+    source: str,
+    size: int,
+    classes: Sequence[str],
+    splits: Mapping[str, Callable[[str], LabeledImages]],
+) -> ImageSetMeta:
+    """Write all splits and the description; a complete folder of the same source is left unchanged.
 
     Args:
-        out: made when missing.
-        source: words that tell what it is made from.
+        out: created if missing.
+        source: a text that identifies the source.
         size: H = W, pixels.
-        classes: their names.
-        splits: what gives a split's pictures, by its name.
+        classes: names of the classes.
+        splits: for each split, a function that returns its images.
 
     Raises:
-        UserError: `out` holds something else or cannot be written; a split without a usable picture.
+        UserError: `out` was made from another source or cannot be written, or a split has no usable image.
     """
     if (out / META).exists():
-        before = read_meta(out)
-        if before.source != source:
-            raise UserError(f"{out}: made from '{before.source}'; choose another --out")
-        return before
+        existing = read_meta(out)
+        if existing.source != source:
+            raise UserError(f"{out}: made from '{existing.source}'; choose another --out")
+        return existing
     counts = {split: write_split(out, split, size, read(split)) for split, read in splits.items()}
     for split, count in counts.items():
         if not count:
-            raise UserError(f"{out}: no usable picture for split '{split}'; see what was skipped")
-    prepared = Prepared(size, list(classes), counts, source)
-    write_bytes(out / META, json.dumps(prepared._asdict(), indent=1).encode())
-    return prepared
+            raise UserError(f"{out}: no usable image for split '{split}'; see what was skipped")
+    meta = ImageSetMeta(size, list(classes), counts, source)
+    write_bytes(out / META, json.dumps(meta._asdict(), indent=1).encode())
+    return meta
 
 
-def write_split(out: Path, split: str, size: int, pictures: Pictures) -> int:
-    """Write `SPLIT.npy`, (N, 3, size, size) uint8, and `SPLIT_labels.npy`, (N,) int64, picture by picture.
+def write_split(out: Path, split: str, size: int, images: LabeledImages) -> int:
+    """Write the arrays of a split, image by image.
 
     Returns:
-        N.
+        N, the number of images.
 
     Raises:
         UserError: the disk is full or not writable.
@@ -99,7 +118,7 @@ def write_split(out: Path, split: str, size: int, pictures: Pictures) -> int:
     labels = []
     with atomic_file(out / f"{split}.npy") as temporary, open(temporary, "wb") as file:
         _write_header(file, 0, size)
-        for pixels, label in pictures:
+        for pixels, label in images:
             file.write(np.ascontiguousarray(pixels, np.uint8).tobytes())
             labels.append(label)
         file.seek(0)
@@ -109,31 +128,31 @@ def write_split(out: Path, split: str, size: int, pictures: Pictures) -> int:
     return len(labels)
 
 
-def read_meta(out: Path) -> Prepared:
-    """The description of a prepared folder.
+def read_meta(out: Path) -> ImageSetMeta:
+    """Read the description of a prepared folder.
 
     Raises:
-        UserError: no prepared folder, or a damaged description.
+        UserError: it is not a prepared folder, or the description is damaged.
     """
     try:
         fields = json.loads((out / META).read_text(encoding="utf-8"))
-        prepared = Prepared(**fields)
-        sizes = [prepared.size, *prepared.splits.values()]
+        meta = ImageSetMeta(**fields)
+        sizes = [meta.size, *meta.splits.values()]
         if not all(isinstance(size, int) and size > 0 for size in sizes) or not isinstance(
-            prepared.classes, list
+            meta.classes, list
         ):
-            raise ValueError("sizes that are none")
+            raise ValueError("sizes or classes are invalid")
     except OSError:
         raise UserError(
-            f"{out}: no prepared pictures here ({META} is missing); `python -m speechvq.prepare cifar10` or "
-            "`images` makes such a folder"
+            f"{out}: no prepared images here ({META} is missing); `python -m speechvq.prepare cifar10` or "
+            "`images` writes such a folder"
         ) from None
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{out / META}: damaged ({error}); prepare again") from None
-    return prepared
+    return meta
 
 
 def _write_header(file: BinaryIO, count: int, size: int) -> None:
-    """The head of an .npy file; as long for any count, because NumPy leaves room for it to grow."""
+    """Write the header of an .npy file. Its length does not depend on the count: NumPy pads it."""
     shape = {"descr": "|u1", "fortran_order": False, "shape": (count, 3, size, size)}
     np.lib.format.write_array_header_1_0(file, shape)

@@ -1,11 +1,12 @@
-"""The paper's second stage (van den Oord et al. 2017, section 4.2): a grid of codes into a few more codes.
+"""The paper's second stage: a VQ-VAE over the codes of the first (van den Oord et al. 2017, section 4.2).
 
-The whole of a 21x21 grid becomes three latents of 512 values, each with an embedding space of its own: 27
-bits. The decoder is a PixelCNN over the grid, which could do without latents; that it uses them is what the
-experiment shows.
+A 21x21 grid of codes is compressed to three latents of 512 values, each with its own codebook: 27 bits. The
+decoder is a PixelCNN over the grid. It is powerful enough to ignore the latents; the experiment shows that it
+uses them.
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,20 @@ from speechvq.vqvae import VQVAE
 
 
 class GridEncoder(nn.Module):
-    """A grid of codes to a few vectors without a place; the layers are our choice."""
+    """Maps a grid of codes to a few vectors without spatial positions; the layers are our choice."""
 
-    def __init__(self, grid: Grid, units: int, latents: int, dim: int) -> None:
+    def __init__(self, grid: Grid, channels: int, latents: int, dim: int) -> None:
         super().__init__()
-        self.code_embedding = CodeEmbedding(grid, units)
-        down = [nn.Conv2d(units, units, 4, stride=2, padding=1), ResidualBlock(units), nn.ReLU()]
+        self.code_embedding = CodeEmbedding(grid, channels)
         self.convolutions = nn.Sequential(
-            *down, nn.Conv2d(units, units, 4, stride=2, padding=1), ResidualBlock(units)
+            nn.Conv2d(channels, channels, 4, stride=2, padding=1),
+            ResidualBlock(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 4, stride=2, padding=1),
+            ResidualBlock(channels),
         )
         positions = (grid.height // 4) * (grid.width // 4)
-        self.project = nn.Linear(units * positions, latents * dim)
+        self.project = nn.Linear(channels * positions, latents * dim)
         self.normalize = BatchRenorm(latents * dim)
         self.shape = (latents, dim)
 
@@ -44,23 +48,23 @@ class GridEncoder(nn.Module):
 
 
 class GridDecoder(nn.Module):
-    """A PixelCNN that is told the latents' vectors, as a likelihood of grids."""
+    """A PixelCNN over grids of codes, conditioned on the vectors of the latents."""
 
     def __init__(self, grid: Grid, config: SecondStageConfig) -> None:
         super().__init__()
         self.pixelcnn = PixelCNN(config.pixelcnn, grid, config.latents * config.quantizer.dim)
 
     def nll(self, codes: Tensor, vectors: Tensor) -> Tensor:
-        """-log p(codes | vectors), nats a code, (): what a VQVAE asks of its decoder."""
+        """Mean negative log-likelihood in nats per code, (); arguments as of `nll_per_grid`."""
         return self.nll_per_grid(codes, vectors).mean() / codes[0].numel()
 
     def nll_per_grid(self, codes: Tensor, vectors: Tensor) -> Tensor:
-        """-log p(codes | vectors), nats a grid: (B, H, W, G) and (B, latents, D) to (B,)."""
+        """Negative log-likelihood in nats per grid: (B, H, W, G) int64 and (B, latents, D) to (B,)."""
         return self.pixelcnn.nll(codes, vectors.flatten(1))
 
 
 class SecondStage(VQVAE):
-    """A VQVAE whose x are grids of codes, (B, H, W, G) int64, and whose codes are (B, latents)."""
+    """A VQ-VAE of grids of codes (B, H, W, G) int64, with codes (B, latents)."""
 
     encoder: GridEncoder
     decoder: GridDecoder
@@ -69,8 +73,8 @@ class SecondStage(VQVAE):
         """
         Args:
             config: sizes and options.
-            grid: the shape of a picture's codes.
-            source: fingerprint of the model whose codes these are.
+            grid: the shape of an image's codes.
+            source: fingerprint of the model that produces the codes.
         """
         super().__init__(
             GridEncoder(grid, config.channels, config.latents, config.quantizer.dim),
@@ -80,46 +84,71 @@ class SecondStage(VQVAE):
         self.config, self.grid, self.source = config, grid, source
 
     def nll_bound(self, codes: Tensor) -> Tensor:
-        """What telling grids costs, a bound on -log p(codes): (B, H, W, G) int64 to nats a grid, (B,).
+        """An upper bound on -log p(codes): -log p(codes | latents), and -log p(latents) of the uniform prior.
 
-        Their latents under the uniform prior, and the grids given those.
+        Args:
+            codes: (B, H, W, G), int64.
+
+        Returns:
+            (B,), nats per grid.
         """
         latents = self.encode(codes)
-        told = latents[0].numel() * math.log(self.config.quantizer.num_codes)
-        return self.decoder.nll_per_grid(codes, self.quantizer.lookup(latents)) + told
+        latent_nll = latents[0].numel() * math.log(self.config.quantizer.num_codes)
+        return self.decoder.nll_per_grid(codes, self.quantizer.lookup(latents)) + latent_nll
+
+    def sample(
+        self,
+        uniforms: Tensor,
+        condition: Tensor,
+        *,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        on_step: Callable[[int], None] | None = None,
+    ) -> Tensor:
+        """Sample grids (B, H, W, G) given latents (B, latents); see `SamplingPrior.sample`."""
+        vectors = self.quantizer.lookup(condition).flatten(1)
+        return sample_grids(
+            self.decoder.pixelcnn, uniforms, vectors, temperature=temperature, top_p=top_p, on_step=on_step
+        )
 
     def decode(self, latents: Tensor, *, seed: int = 0) -> Tensor:
-        """Draw a grid for each set of latents: (B, latents) to (B, H, W, G), int64."""
-        shape = (len(latents), self.grid.height, self.grid.width, self.grid.codes_per_position)
+        """Sample one grid for each set of latents: (B, latents) to (B, H, W, G), int64."""
+        shape = (len(latents), *self.grid.shape)
         uniforms = torch.rand(shape, generator=torch.Generator().manual_seed(seed)).to(latents.device)
-        return sample_grids(self.decoder.pixelcnn, uniforms, self.quantizer.lookup(latents).flatten(1))
+        return self.sample(uniforms, latents)
 
 
 def shuffled(latents: Tensor) -> Tensor:
-    """Every grid gets the latents of another one, from half the set away: (B, latents) to the same.
+    """Latents of other grids, taken from half the set away: (B, latents) to the same.
 
-    Neighbours would say too little: in a recording they are much alike.
+    Neighboring frames of a recording are too similar for this comparison.
     """
     return latents.roll(max(len(latents) // 2, 1), 0)
 
 
 @torch.no_grad()
-def latent_usage_nll(model: SecondStage, codes: Tensor, *, at_once: int = 32) -> tuple[Tensor, Tensor]:
-    """Whether the decoder listens: nats a grid, (B,) each, with its own latents and with another grid's.
+def latent_usage_nll(model: SecondStage, codes: Tensor, *, batch: int = 32) -> tuple[Tensor, Tensor]:
+    """Negative log-likelihood of grids given their own latents, and given the latents of other grids.
+
+    The difference shows whether the decoder uses the latents.
 
     Args:
         model: in evaluation mode.
-        codes: (B, H, W, G), int64, of two grids at least.
-        at_once: grids measured at once; bounds memory.
+        codes: (N, H, W, G), int64, N > 1.
+        batch: grids processed at once; bounds memory.
+
+    Returns:
+        (N,) each, nats per grid.
     """
     device = next(model.parameters()).device
-    parts = codes.to(device).split(at_once)
+    parts = codes.to(device).split(batch)
     latents = torch.cat([model.encode(part) for part in parts])
-    each = []
+    results = []
     for chosen in (latents, shuffled(latents)):
-        vectors = model.quantizer.lookup(chosen).split(at_once)
-        each.append(torch.cat([model.decoder.nll_per_grid(part, some) for part, some in zip(parts, vectors)]))
-    return each[0], each[1]
+        vectors = model.quantizer.lookup(chosen).split(batch)
+        nll = [model.decoder.nll_per_grid(part, given) for part, given in zip(parts, vectors)]
+        results.append(torch.cat(nll))
+    return results[0], results[1]
 
 
 def save_second_stage(folder: Path, model: SecondStage) -> None:
@@ -138,7 +167,8 @@ def load_second_stage(folder: str | Path) -> SecondStage:
         folder: the directory, or a run directory that has one in `model/`.
 
     Raises:
-        UserError: no second stage; a damaged or hostile file; configuration and weights that differ.
+        UserError: there is no second stage, a file is damaged or hostile, or the weights do not fit the
+            configuration.
     """
 
     def build(config: SecondStageConfig, grid: Grid, source: str, _: dict[str, Any]) -> SecondStage:

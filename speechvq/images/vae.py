@@ -1,4 +1,4 @@
-"""The Gaussian VAE of pictures (Kingma and Welling 2014), on the same encoder and decoder."""
+"""The Gaussian VAE of images (Kingma and Welling 2014), with the VQ-VAE's encoder and decoder."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from speechvq.images.elbo import CodePrior, ElboLosses, ElboTerms
 
 
 class ImageVAE(nn.Module):
-    """q(z | x) and p(z) are Gaussian, latents (B, grid, grid, G) independent; one z is drawn a picture."""
+    """A VAE with diagonal Gaussian q(z | x) and standard normal p(z); latents are (B, grid, grid, G)."""
 
     def __init__(self, config: ImageVAEConfig) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class ImageVAE(nn.Module):
         self.decoder = Decoder(config.autoencoder, config.latents_per_position)
 
     def forward(self, pixels: Tensor) -> ElboLosses:
-        """The negative evidence lower bound of a batch (B, 3, H, W) uint8, nats a dimension."""
+        """The negative evidence lower bound of a batch (B, 3, H, W) uint8, nats per sub-pixel."""
         total, reconstruction, latents = (part.mean() / pixels[0].numel() for part in self.elbo(pixels))
         return ElboLosses(total, total.detach(), reconstruction.detach(), latents.detach())
 
@@ -29,29 +29,37 @@ class ImageVAE(nn.Module):
         return mean, log_variance
 
     def elbo(self, pixels: Tensor, prior: CodePrior | None = None) -> ElboTerms:
-        """-log p(x | z) for one z of q(z | x), and KL(q(z | x) | N(0, 1)) in closed form.
+        """The bound from one sample z of q(z | x), and KL(q(z | x) | N(0, 1)) in closed form.
+
+        Args:
+            pixels: (B, 3, H, W), uint8.
+            prior: must be None.
 
         Raises:
-            UserError: a prior of codes was given, and there are none.
+            UserError: a prior of codes was given; a VAE has no codes.
         """
         if prior is not None:
-            raise UserError(
-                "a VAE's latents are no codes, so no prior of codes can be fitted; leave --prior out"
-            )
+            raise UserError("a VAE has no codes, so it takes no prior of codes; leave --prior out")
         mean, log_variance = self.posterior(pixels)
         latents = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
         reconstruction = self.decoder.nll_per_image(pixels, latents)
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).flatten(1).sum(1)
         return ElboTerms(reconstruction + divergence, reconstruction, divergence)
 
+    def encode(self, pixels: Tensor) -> Tensor:
+        """The mean of q(z | x): (B, 3, H, W) uint8 to latents (B, grid, grid, G)."""
+        return self.posterior(pixels)[0]
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The mean image of p(x | z): (B, grid, grid, G) to (B, 3, H, W), uint8."""
+        return self.decoder.mean_image(latents)
+
     def reconstruct(self, pixels: Tensor) -> Tensor:
-        """Pictures through the means of q(z | x), (B, 3, H, W), uint8."""
-        return self.decoder.mean_image(self.posterior(pixels)[0])
+        """Encode and decode images: (B, 3, H, W) uint8 to the same."""
+        return self.decode(self.encode(pixels))
 
     def sample(self, count: int) -> Tensor:
-        """Mean pictures of latents drawn from N(0, 1): (count, 3, H, W), uint8."""
+        """Mean images of latents drawn from N(0, 1), (count, 3, H, W), uint8."""
         grid = self.config.autoencoder.grid
-        device = next(self.parameters()).device
-        return self.decoder.mean_image(
-            torch.randn(count, grid, grid, self.config.latents_per_position, device=device)
-        )
+        shape = (count, grid, grid, self.config.latents_per_position)
+        return self.decode(torch.randn(shape, device=next(self.parameters()).device))

@@ -7,11 +7,11 @@ from pathlib import Path
 from speechvq.errors import UserError
 from speechvq.images import cifar10
 from speechvq.images.folder import LoadReport
-from speechvq.images.preparation import Pictures, Prepared, prepare, prepare_cifar10, prepare_folder
+from speechvq.images.preparation import ImageSetMeta, LabeledImages, prepare, prepare_cifar10, prepare_folder
 from speechvq.runtime.logging import logger
 
 IMAGES = ("cifar10", "images", "frames")
-MAX_COMPLAINTS = 10  # that are logged
+MAX_MESSAGES = 10  # that are logged
 FRAME_STEP = 5  # every fifth frame of a recording is used; consecutive frames are nearly the same
 
 
@@ -38,7 +38,7 @@ def prepare_images(arguments: argparse.Namespace) -> None:
     _print_report(report)
 
 
-def _cifar10(arguments: argparse.Namespace) -> Prepared:
+def _cifar10(arguments: argparse.Namespace) -> ImageSetMeta:
     if arguments.download is not None:
         cifar10.download(arguments.root)
     prepared = prepare_cifar10(arguments.root, arguments.out)
@@ -47,7 +47,7 @@ def _cifar10(arguments: argparse.Namespace) -> Prepared:
     return prepared
 
 
-def prepare_frames(root: Path, out: Path) -> Prepared:
+def prepare_frames(root: Path, out: Path) -> ImageSetMeta:
     """Every fifth frame of a recording's training and test episodes.
 
     Raises:
@@ -58,7 +58,7 @@ def prepare_frames(root: Path, out: Path) -> Prepared:
 
     recording = read_recording(root)
 
-    def read(split: str) -> Pictures:
+    def read(split: str) -> LabeledImages:
         for number in range(recording.episodes):
             if split_of(number) != split:
                 continue
@@ -75,7 +75,7 @@ def _print_report(report: LoadReport) -> None:
     for kind, counter in (("converted", report.converted), ("skipped", report.skipped)):
         for reason, count in Counter(counter).most_common():
             print(f"{kind}: {count} ({reason})")
-    for complaint in report.complaints[:MAX_COMPLAINTS]:
-        logger.warning("%s", complaint)
-    if len(report.complaints) > MAX_COMPLAINTS:
-        logger.warning("and %d more", len(report.complaints) - MAX_COMPLAINTS)
+    for message in report.messages[:MAX_MESSAGES]:
+        logger.warning("%s", message)
+    if len(report.messages) > MAX_MESSAGES:
+        logger.warning("and %d more", len(report.messages) - MAX_MESSAGES)

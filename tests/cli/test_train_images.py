@@ -19,7 +19,7 @@ from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStage
 from speechvq.config.runs import PixelCNNRun, SecondStageRun
 from speechvq.errors import UserError
 from speechvq.evaluate import likelihood
-from speechvq.images.codes import cached_codes, encode_images, fingerprint, grid_of
+from speechvq.images.codes import cached_codes, encode_images, fingerprint, require_codes
 from speechvq.images.dataset import read_images
 from speechvq.images.model_directory import load_image_model, save_image_model
 from speechvq.images.second_stage import SecondStage, latent_usage_nll, load_second_stage
@@ -129,7 +129,7 @@ def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path
         (["--images", "7"], "--images 7: there are 1 to 6"),
         (["--prior", "PRIOR"], "fitted to another model's codes"),
         (["--prior", "TOLD"], "is conditioned on the class, so it bounds p(x | class)"),
-        (["--data", "nowhere"], "nowhere: no prepared pictures here"),
+        (["--data", "nowhere"], "nowhere: no prepared images here"),
         (["--prior", "nowhere"], "nowhere: no model here"),
     ],
 )
@@ -148,10 +148,10 @@ def test_pictures_of_another_size_are_refused(
 ) -> None:
     larger = prepared(tmp_path / "larger", size=12)
     assert likelihood.main(["--run", str(runs / "image_vae"), "--data", str(larger)]) == 2
-    assert "--data: pictures of 12 pixels, and the model's have 8" in capsys.readouterr().err
+    assert "--data: images of 12 pixels, but the model expects 8" in capsys.readouterr().err
     configuration.save(tmp_path / "a.yaml", run_of("image_vae", larger))
     assert train.main(["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run")]) == 2
-    assert "larger: pictures of 12 pixels" in capsys.readouterr().err
+    assert "larger: images of 12 pixels" in capsys.readouterr().err
 
 
 def test_codes_are_computed_once_and_anew_for_other_weights(pictures: Path, tmp_path: Path) -> None:
@@ -175,12 +175,12 @@ def test_codes_are_computed_once_and_anew_for_other_weights(pictures: Path, tmp_
 def test_a_vae_has_no_codes(
     pictures: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for model, line in ((str(runs / "image_vae"), "latents are no codes"), ("", "data.model is not set")):
+    for model, line in ((str(runs / "image_vae"), "a VAE has no codes"), ("", "data.model is not set")):
         configuration.save(tmp_path / "a.yaml", PixelCNNRun(PIXELCNN, GridDataConfig(model=model), BRIEF))
         assert train.main(["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run")]) == 2
         assert line in capsys.readouterr().err
     with pytest.raises(UserError):
-        grid_of(model_of("image_vae"))
+        require_codes(model_of("image_vae"))
 
 
 @torch.no_grad()

@@ -43,7 +43,7 @@ def pixels_of(count: int, size: int = SIZE, seed: int = 0) -> torch.Tensor:
 def prepared(folder: Path, train: int = 12, test: int = 6, size: int = SIZE) -> Path:
     """A prepared folder of such pictures in two classes."""
 
-    def read(split: str) -> preparation.Pictures:
+    def read(split: str) -> preparation.LabeledImages:
         pixels = pixels_of(train if split == "train" else test, size, seed=len(split)).numpy()
         return ((picture, i % 2) for i, picture in enumerate(pixels))
 

@@ -49,7 +49,7 @@ def build_task(config: ImageRun, device: torch.device) -> TrainingTask:
         lambda taught: measure(taught, pictures),
         _export,
         compile=lambda: compile_parts(
-            encoder_of(model), model.decoder, varying=isinstance(model, ImageVimco)
+            encoder_of(model), model.decoder, dynamic=isinstance(model, ImageVimco)
         ),
     )
 

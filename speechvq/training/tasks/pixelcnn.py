@@ -13,7 +13,7 @@ from speechvq.config.pixelcnn import GridDataConfig
 from speechvq.config.runs import PixelCNNRun
 from speechvq.data.sampler import shuffled_batches
 from speechvq.errors import UserError
-from speechvq.images.codes import cached_codes, fingerprint, grid_of
+from speechvq.images.codes import cached_codes, fingerprint, require_codes
 from speechvq.images.dataset import check_size, read_images, training_images_root
 from speechvq.images.model_directory import load_image_model
 from speechvq.priors.grid.pixelcnn import Grid
@@ -66,7 +66,9 @@ def read_grids(config: GridDataConfig, device: torch.device) -> GridData:
         images = read_images(root, split)
         check_size(images, model.config.autoencoder.size, str(root))
         parts[split] = (cached_codes(config.model, model, images, root, split), images.labels)
-    return GridData(grid_of(model), parts["train"], parts["test"], images.classes, fingerprint(config.model))
+    return GridData(
+        require_codes(model).grid, parts["train"], parts["test"], images.classes, fingerprint(config.model)
+    )
 
 
 def grid_batches(data: GridData, batch: int, seed: int) -> Batches:

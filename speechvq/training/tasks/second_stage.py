@@ -57,7 +57,7 @@ def measure(model: SecondStage, codes: Tensor) -> dict[str, float]:
         `heldout_perplexity` of them.
     """
     size = codes[0].numel() * math.log(2)
-    own, others = (float(nats.mean()) / size for nats in latent_usage_nll(model, codes, at_once=AT_ONCE))
+    own, others = (float(nats.mean()) / size for nats in latent_usage_nll(model, codes, batch=AT_ONCE))
     config = model.config
     latents = config.latents * math.log2(config.quantizer.num_codes) / codes[0].numel()
     device = next(model.parameters()).device

@@ -12,7 +12,7 @@ from speechvq.config.runs import VideoPriorRun
 from speechvq.config.training import TrainConfig
 from speechvq.data.sampler import shuffled_batches
 from speechvq.errors import UserError
-from speechvq.images.codes import fingerprint, grid_of
+from speechvq.images.codes import fingerprint, require_codes
 from speechvq.images.model_directory import load_image_model
 from speechvq.images.vqvae import ImageVQ
 from speechvq.runtime import distributed
@@ -43,11 +43,13 @@ def build_task(config: VideoPriorRun, device: torch.device) -> TrainingTask:
     )
     if not training.count(length):
         raise UserError(
-            f"{config.data.root}: no window of {length} frames; record longer ones, or lower model.context_frames"
+            f"{config.data.root}: no window of {length} frames; record longer ones, or lower "
+            "model.context_frames"
         )
     torch.manual_seed(config.train.seed)
     image = model if isinstance(model, ImageVQ) else None
-    prior = VideoPrior(config.model, grid_of(model), fingerprint(config.data.model), image).to(device)
+    grid, source = require_codes(model).grid, fingerprint(config.data.model)
+    prior = VideoPrior(config.model, grid, source, image).to(device)
     if image is not None:
         prior.init_code_embeddings(image.entries())
     few = np.linspace(0, heldout.count(length) - 1, config.train.num_eval_items).astype(int)

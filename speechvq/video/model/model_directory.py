@@ -9,7 +9,7 @@ from speechvq.config.mapping import from_mapping, to_mapping
 from speechvq.config.runs import VideoPriorRun
 from speechvq.config.video import VideoPriorConfig
 from speechvq.errors import UserError
-from speechvq.images.codes import fingerprint, grid_of
+from speechvq.images.codes import fingerprint, require_codes
 from speechvq.images.model_directory import ImageModel, load_image_model
 from speechvq.images.vqvae import ImageVQ
 from speechvq.io.model_directory import CONFIG
@@ -82,6 +82,6 @@ def load_pair(prior_place: Path, model_place: Path, device: str) -> tuple[VideoP
         UserError: either is missing or damaged, or they do not belong together.
     """
     prior, model = load_video_prior(prior_place), load_image_model(model_place)
-    if prior.source != fingerprint(model_place) or prior.grid != grid_of(model):
+    if prior.source != fingerprint(model_place) or prior.grid != require_codes(model).grid:
         raise UserError(f"{prior_place}: fitted to another model's codes; give its own by --model")
     return prior.to(device), model.to(device)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from speechvq.errors import UserError
-from speechvq.images.codes import fingerprint, grid_of
+from speechvq.images.codes import fingerprint, require_codes
 from speechvq.images.model_directory import ImageModel
 from speechvq.images.vae import ImageVAE
 from speechvq.io.atomic import atomic_file
@@ -64,7 +64,7 @@ def cached_episodes(folder: str | Path, model: ImageModel, root: str | Path, spl
             disk is full.
     """
     recording, root = read_recording(Path(root)), Path(root)
-    size, grid = model.config.autoencoder.size, grid_of(model)
+    size, grid = model.config.autoencoder.size, require_codes(model).grid
     if size != recording.pixels:
         raise UserError(
             f"{root}: frames of {recording.pixels} pixels, and the model's pictures have {size}; train one "
@@ -102,7 +102,7 @@ def decode_frames(model: ImageModel, codes: Tensor) -> np.ndarray:
 
 def _encode(model: ImageModel, path: Path, frames: int, out: Path) -> None:
     episode = read_window(path, 0, frames)
-    kind = np.min_scalar_type(grid_of(model).num_codes - 1)
+    kind = np.min_scalar_type(require_codes(model).grid.num_codes - 1)
     codes = encode_frames(model, episode.frames).cpu().numpy().astype(kind)
     with atomic_file(out) as temporary:
         np.savez_compressed(temporary, codes=codes, actions=episode.actions.astype(np.uint8))

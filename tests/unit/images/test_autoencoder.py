@@ -55,7 +55,7 @@ def test_vimco_decodes_any_number_with_one_graph() -> None:
     plain = model_of("image_vimco")
     compiled = copy.deepcopy(plain)
     torch._dynamo.reset()
-    compile_parts(encoder_of(compiled), compiled.decoder, varying=True, backend="eager")
+    compile_parts(encoder_of(compiled), compiled.decoder, dynamic=True, backend="eager")
     for count in (3, 1, 5, 8):
         both = []
         for model in (compiled, plain):
@@ -71,7 +71,7 @@ def test_a_step_in_bfloat16_is_near(kind: str) -> None:
     """The products in bfloat16; likelihood, quantiser and loss in float32."""
     model = model_of(kind)
     seen: list[torch.dtype] = []
-    hook = model.decoder.enter.register_forward_hook(lambda module, told, made: seen.append(made.dtype))
+    hook = model.decoder.conv_in.register_forward_hook(lambda module, told, made: seen.append(made.dtype))
     nats, gradients = step(copy.deepcopy(model))
     rough, others = step(model, "bf16")
     hook.remove()
@@ -85,7 +85,7 @@ def test_a_step_in_bfloat16_is_near(kind: str) -> None:
 def test_activations_are_in_channels_last() -> None:
     model = model_of("image_vqvae")
     layouts: list[bool] = []
-    for part in (*encoder_of(model).down, *model.decoder.up, model.decoder.enter):
+    for part in (*encoder_of(model).down, *model.decoder.up, model.decoder.conv_in):
         part.register_forward_hook(
             lambda module, told, made: layouts.append(made.is_contiguous(memory_format=torch.channels_last))
         )
@@ -97,9 +97,9 @@ def test_a_run_may_be_compiled_and_in_bfloat16(tmp_path: Path, monkeypatch: pyte
     """By the command; its checkpoints are those of any run."""
     made: list[str] = []
 
-    def traced(encoder: nn.Module, decoder: nn.Module, *, varying: bool) -> None:
+    def traced(encoder: nn.Module, decoder: nn.Module, *, dynamic: bool) -> None:
         made.append(type(encoder).__name__)
-        compile_parts(encoder, decoder, varying=varying, backend="eager")  # type: ignore[arg-type]
+        compile_parts(encoder, decoder, dynamic=dynamic, backend="eager")  # type: ignore[arg-type]
 
     monkeypatch.setattr("speechvq.training.tasks.images.compile_parts", traced)
     monkeypatch.setattr(loop, "supports_bf16", lambda device: True)

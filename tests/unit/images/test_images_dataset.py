@@ -1,4 +1,4 @@
-"""Pictures in: CIFAR-10's files whole or refused by name, folders of anything."""
+"""Preparing images: CIFAR-10 files and folders of image files, and the refusal of damaged ones."""
 
 import itertools
 import json
@@ -24,7 +24,9 @@ SLICE = ROOT.parent / "shared/data/cifar10"
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("inside", ["", "cifar-10-batches-bin"])
-def test_cifar10_gzipped_or_not_in_its_folder_or_above(packed: bool, inside: str, tmp_path: Path) -> None:
+def test_cifar10_is_read_gzipped_or_not_from_its_folder_or_the_parent(
+    packed: bool, inside: str, tmp_path: Path
+) -> None:
     end = ".gz" if packed else ""
     for name, records in {"data_batch_1.bin": 5, "data_batch_3.bin": 4, "test_batch.bin": 2}.items():
         cifar10_file(tmp_path / "c" / inside / f"{name}{end}", records, packed=packed)
@@ -39,7 +41,7 @@ def test_cifar10_gzipped_or_not_in_its_folder_or_above(packed: bool, inside: str
 
 
 def test_the_order_of_bytes_is_as_published(tmp_path: Path) -> None:
-    """Red, green, blue planes, row by row."""
+    """Red, green and blue planes, row by row."""
     path = tmp_path / "data_batch_1.bin"
     path.write_bytes(bytes([7, *[1] * 1024, *[2] * 1024, *[3] * 1023, 9]))
     pixels, labels = cifar10.read_file(path)
@@ -52,8 +54,8 @@ def test_the_order_of_bytes_is_as_published(tmp_path: Path) -> None:
     [
         (2, 1, 3, "6145 bytes, not whole records of 3073; truncated"),
         (1, 3073, 3, "0 bytes, not whole records"),
-        (10_001, 0, 3, "more than a whole file"),
-        (2, 0, 10, "label 10 is none of 0 to 9"),
+        (10_001, 0, 3, "more than 10000 records"),
+        (2, 0, 10, "label 10 is not 0 to 9"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(
@@ -77,7 +79,9 @@ def test_a_damaged_gzip_is_refused_by_name(content: bytes | None, tmp_path: Path
         cifar10.read_file(path)
 
 
-def test_no_files_and_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_files_are_one_line_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert prepare.main(["cifar10", "--root", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err
     assert "no data_batch_1.bin or data_batch_1.bin.gz; give the folder cifar-10-batches-bin" in error
@@ -103,7 +107,7 @@ def test_the_binary_version_is_downloaded_once(tmp_path: Path, monkeypatch: pyte
     assert cifar10.ARCHIVE.sha256 and cifar10.ARCHIVE.url.startswith("https://")
 
 
-@pytest.mark.skipif(not SLICE.exists(), reason="the slice of real pictures is not beside this checkout")
+@pytest.mark.skipif(not SLICE.exists(), reason="the slice of real images is not beside this checkout")
 def test_the_real_slice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare.main(["cifar10", "--root", str(SLICE), "--out", str(tmp_path)]) == 0
     assert "train 2000, test 500; 10 classes" in capsys.readouterr().out
@@ -111,11 +115,11 @@ def test_the_real_slice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def save(path: Path, mode: str, size: tuple[int, int] = (20, 16), **options: object) -> Path:
-    """A picture of some mode, red on the left and blue on the right where it has colours."""
-    picture = Image.new("RGB", size, "red")
-    picture.paste("blue", (size[0] // 2, 0, *size))
+    """Save an image of a mode, red on the left and blue on the right if it has colors."""
+    image = Image.new("RGB", size, "red")
+    image.paste("blue", (size[0] // 2, 0, *size))
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.convert(mode).save(path, **options)  # type: ignore[arg-type]
+    image.convert(mode).save(path, **options)  # type: ignore[arg-type]
     return path
 
 
@@ -124,9 +128,9 @@ def save(path: Path, mode: str, size: tuple[int, int] = (20, 16), **options: obj
     [
         ("RGB", "png", ""),
         ("RGB", "JPG", ""),
-        ("L", "png", "grey"),
-        ("LA", "png", "grey"),
-        ("1", "png", "grey"),
+        ("L", "png", "grayscale"),
+        ("LA", "png", "grayscale"),
+        ("1", "png", "grayscale"),
         ("RGBA", "png", "alpha"),
         ("P", "png", "palette"),
         ("CMYK", "jpg", "CMYK"),
@@ -137,25 +141,27 @@ def test_every_mode_becomes_rgb_and_is_counted(mode: str, ending: str, kind: str
     pixels = load_image(save(tmp_path / f"a.{ending}", mode), 16, report)
     assert pixels.shape == (3, 16, 16) and pixels.dtype == np.uint8
     assert report.converted == ({kind: 1} if kind else {}) and not report.skipped
-    if kind != "grey":
+    if kind != "grayscale":
         left, right = pixels[:, 8, 1].tolist(), pixels[:, 8, -2].tolist()
         assert left[0] > 180 > 90 > left[2] and right[2] > 180 > 90 > right[0]
 
 
-def broken(path: Path) -> None:
+def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
 
 
-def emptied(path: Path) -> None:
+def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-def text(path: Path) -> None:
+def write_text(path: Path) -> None:
     path.write_text("no picture")
 
 
-@pytest.mark.parametrize(("damage", "reason"), [(broken, "broken"), (emptied, "empty"), (text, "broken")])
-def test_a_damaged_picture_is_named_and_counted(damage: object, reason: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "reason"), [(truncate, "damaged"), (empty, "empty"), (write_text, "damaged")]
+)
+def test_a_damaged_image_is_named_and_counted(damage: object, reason: str, tmp_path: Path) -> None:
     path, report = save(tmp_path / "a.png", "RGB"), LoadReport()
     damage(path)  # type: ignore[operator]
     with pytest.raises(UserError, match=f"a.png: {reason}"):
@@ -163,19 +169,21 @@ def test_a_damaged_picture_is_named_and_counted(damage: object, reason: str, tmp
     assert sum(report.skipped.values()) == 1
 
 
-def test_a_photograph_that_ends_early_is_named_and_counted(tmp_path: Path) -> None:
-    """Its head is whole, so that only the pixels tell."""
+def test_a_truncated_jpeg_is_named_and_counted(tmp_path: Path) -> None:
+    """Its header is intact, so the damage is found only while decoding."""
     path, report = save(tmp_path / "a.jpg", "RGB", (200, 160), quality=95), LoadReport()
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(UserError, match=r"a.jpg: broken \(OSError\); skipped"):
+    with pytest.raises(UserError, match=r"a.jpg: damaged \(OSError\); skipped"):
         load_image(path, 16, report)
-    assert report.skipped == {"broken (OSError)": 1} and not report.converted
+    assert report.skipped == {"damaged (OSError)": 1} and not report.converted
 
 
 @pytest.mark.parametrize(
     ("size", "fits"), [((15, 40), False), ((40, 15), False), ((16, 16), True), ((90, 31), True)]
 )
-def test_too_small_is_skipped_and_larger_is_scaled(size: tuple[int, int], fits: bool, tmp_path: Path) -> None:
+def test_small_images_are_skipped_and_large_ones_scaled(
+    size: tuple[int, int], fits: bool, tmp_path: Path
+) -> None:
     path, report = save(tmp_path / "a.png", "RGB", size), LoadReport()
     if fits:
         assert load_image(path, 16, report).shape == (3, 16, 16)
@@ -185,43 +193,48 @@ def test_too_small_is_skipped_and_larger_is_scaled(size: tuple[int, int], fits: 
         assert report.skipped == {"smaller than 16x16": 1}
 
 
-def test_sixteen_bit_grey_and_bombs_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sixteen_bit_images_and_decompression_bombs_are_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Image.new("I;16", (20, 20)).save(tmp_path / "deep.png")
     with pytest.raises(UserError, match="deep.png: mode I;16"):
         load_image(tmp_path / "deep.png", 16, LoadReport())
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
-    with pytest.raises(UserError, match="more pixels than a picture has"):
+    with pytest.raises(UserError, match="too many pixels"):
         load_image(save(tmp_path / "a.png", "RGB"), 16, LoadReport())
 
 
-def test_a_picture_of_the_right_size_stays_as_it_is(tmp_path: Path) -> None:
+def test_an_image_of_the_right_size_is_unchanged(tmp_path: Path) -> None:
     pixels = pixels_of(1, 16)[0].numpy()
     Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / "a.png")
     assert np.array_equal(load_image(tmp_path / "a.png", 16, LoadReport()), pixels)
 
 
-def test_a_folder_with_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Splits and classes by their folders; the bad is named, the rest is used, twice is once."""
-    root, out = tmp_path / "pictures", tmp_path / "out"
+def test_a_folder_of_mixed_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Splits and classes come from folders, damaged files are named, a second run changes nothing."""
+    root, out = tmp_path / "images", tmp_path / "out"
     for split, name, i in itertools.product(("train", "val"), ("cat", "dog"), range(2)):
         save(root / split / name / f"{i}.png", "L" if i else "RGB")
     save(root / "train/cat/small.png", "RGB", (10, 10))
-    text(root / "train/cat/a note.jpg")
-    (root / "train/cat/notes.txt").write_text("no picture, and not taken for one")
+    write_text(root / "train/cat/a note.jpg")
+    (root / "train/cat/notes.txt").write_text("not an image")
     save(root / "train/cat/.hidden.png", "RGB")
     arguments = ["images", "--root", str(root), "--out", str(out), "--size", "16"]
     assert prepare.main(arguments) == 0
     printed = capsys.readouterr()
-    assert "16x16 pixels: train 4, test 4; 2 classes" in printed.out and "converted: 4 (grey)" in printed.out
-    assert "skipped: 1 (smaller than 16x16)" in printed.out and "skipped: 1 (broken" in printed.out
-    assert "small.png: smaller than 16x16; skipped" in printed.err and "a note.jpg: broken" in printed.err
+    assert (
+        "16x16 pixels: train 4, test 4; 2 classes" in printed.out
+        and "converted: 4 (grayscale)" in printed.out
+    )
+    assert "skipped: 1 (smaller than 16x16)" in printed.out and "skipped: 1 (damaged" in printed.out
+    assert "small.png: smaller than 16x16; skipped" in printed.err and "a note.jpg: damaged" in printed.err
     assert read_images(out, "train").labels.tolist() == [0, 0, 1, 1]
     assert prepare.main(arguments) == 0
     assert prepare.main([*arguments[:-1], "12"]) == 2
-    assert "made from 'pictures" in capsys.readouterr().err
+    assert "made from 'images" in capsys.readouterr().err
 
 
-def test_without_folders_of_splits_one_in_twenty_is_held_out(tmp_path: Path) -> None:
+def test_without_split_folders_one_in_twenty_is_in_the_test_split(tmp_path: Path) -> None:
     for i in range(200):
         (tmp_path / f"{i}.png").write_bytes(b"")
     found = find_images(tmp_path)
@@ -230,18 +243,18 @@ def test_without_folders_of_splits_one_in_twenty_is_held_out(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("make", [None, "train", "nothing usable"])
-def test_a_folder_without_pictures(
+def test_a_folder_without_images(
     make: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = tmp_path / "pictures"
+    root = tmp_path / "images"
     if make:
         for split in ("train", "val"):
             (root / split).mkdir(parents=True)
             if make != "train":
-                text(root / split / "a.png")
+                write_text(root / split / "a.png")
     assert prepare.main(["images", "--root", str(root), "--out", str(tmp_path / "out")]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert "no such folder" in error or "no pictures" in error or "no usable picture" in error
+    assert "no such folder" in error or "no images" in error or "no usable image" in error
 
 
 @pytest.mark.parametrize("damage", ["meta", "sizes", "short", "missing", "pickle"])
@@ -263,8 +276,8 @@ def test_a_damaged_prepared_folder_is_refused(damage: str, tmp_path: Path) -> No
         read_images(out, "train")
 
 
-def test_splits_and_folders_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_splits_and_folders(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no split 'dev'; there are train, test"):
         read_images(prepared(tmp_path), "dev")
-    with pytest.raises(UserError, match="no prepared pictures here"):
+    with pytest.raises(UserError, match="no prepared images here"):
         read_meta(tmp_path / "nowhere")

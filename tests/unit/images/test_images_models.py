@@ -119,7 +119,7 @@ def test_a_prior_takes_the_uniform_ones_place() -> None:
     bound = model.elbo(PIXELS, prior)
     torch.testing.assert_close(bound.latents, prior(model.encode(PIXELS)))
     torch.testing.assert_close(bound.total, bound.reconstruction + bound.latents)
-    with pytest.raises(UserError, match="a VAE's latents are no codes"):
+    with pytest.raises(UserError, match="a VAE has no codes"):
         model_of("image_vae").elbo(PIXELS, prior)
 
 
@@ -195,7 +195,7 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     save_image_model(tmp_path, model_of("image_vae"))
     tensors = read_tensors(tmp_path / "model.safetensors")
     write_tensors(
-        tmp_path / "model.safetensors", tensors | {"decoder.enter.bias": torch.full((6,), math.nan)}
+        tmp_path / "model.safetensors", tensors | {"decoder.conv_in.bias": torch.full((6,), math.nan)}
     )
     with pytest.raises(UserError, match="holds NaN or Inf"):
         load_image_model(tmp_path)

@@ -106,9 +106,9 @@ def test_a_uniform_posterior_and_decoder_need_eight_bits() -> None:
 def test_skipping_negligible_samples_changes_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does decoding in parts; the gradient of the total is minus that of the estimator written out."""
     model, gradients = tiny(6), []
-    for negligible, at_once in ((vimco.NEGLIGIBLE, 32), (0.0, 5)):
-        monkeypatch.setattr(vimco, "NEGLIGIBLE", negligible)
-        monkeypatch.setattr(vimco, "AT_ONCE", at_once)
+    for negligible, at_once in ((vimco.NEGLIGIBLE_WEIGHT, 32), (0.0, 5)):
+        monkeypatch.setattr(vimco, "NEGLIGIBLE_WEIGHT", negligible)
+        monkeypatch.setattr(vimco, "BATCH_CPU", at_once)
         gradients.append(gradient_of(model))
     for one, other in zip(*gradients):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
@@ -128,7 +128,7 @@ def test_the_step_follows_the_estimator() -> None:
     model.zero_grad()
     log_posterior = model._log_posterior(PIXELS)
     codes, log_q = model._draw(log_posterior, 4)
-    log_weights = -model._nats(PIXELS, codes) - codes[0, 0].numel() * math.log(5) - log_q
+    log_weights = -model._nll(PIXELS, codes) - codes[0, 0].numel() * math.log(5) - log_q
     signal, share = vimco_weights(log_weights)
     (-(signal * log_q + share * log_weights).sum() / PIXELS.numel()).backward()
     for ours, written_out in zip(got, [p.grad for p in model.parameters()]):

@@ -88,7 +88,7 @@ def test_damaged_codes_are_named(damage: str, world: Path, tmp_path: Path) -> No
     ("kind", "line"),
     [
         ("image_vqvae", "frames of 84 pixels, and the model's pictures have 8"),
-        ("image_vae", "latents are no codes"),
+        ("image_vae", "a VAE has no codes"),
     ],
 )
 def test_a_model_that_does_not_fit(kind: str, line: str, world: Path, tmp_path: Path) -> None:
