@@ -12,7 +12,7 @@ from speechvq.data.corpora.recording import CorpusListing
 from speechvq.data.preparation import COMPLAINTS, Summary, claim_folder, prepare_corpus
 from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
-from speechvq.prepare.images import IMAGES, MAX_COMPLAINTS, prepare_images
+from speechvq.prepare.images import IMAGES, MAX_MESSAGES, prepare_images
 from speechvq.runtime.logging import logger
 
 CORPORA, WORLDS = ("vctk", "librispeech", "folder", "mini"), ("maze", "doom")
@@ -160,8 +160,8 @@ def _print_summary(summary: Summary, out: Path) -> None:
         print(f"kept without text: {summary.without_text}")
     for reason, count in summary.skipped.most_common():
         print(f"skipped: {count} ({reason})")
-    for complaint in summary.complaints[:MAX_COMPLAINTS]:
+    for complaint in summary.complaints[:MAX_MESSAGES]:
         logger.warning("%s", complaint)
-    if len(summary.complaints) > MAX_COMPLAINTS:
-        rest = len(summary.complaints) - MAX_COMPLAINTS
+    if len(summary.complaints) > MAX_MESSAGES:
+        rest = len(summary.complaints) - MAX_MESSAGES
         logger.warning("and %d more in %s", rest, out / COMPLAINTS)
