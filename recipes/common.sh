@@ -1,16 +1,15 @@
-# What every recipe shares: the environment, the flags --stage and --stop-stage, and the headings. Source it from the
-# repository root.
+# Shared by all recipes: environment, the flags --stage and --stop-stage, and stage headings. Source it from the repository root.
 
 set -euo pipefail
 
-# Make .venv unless a virtual environment is active, and install the package with the extras named (for example
-# "mini"); nothing is done when that was done before for this pyproject.toml.
+# Create .venv unless a virtual environment is active, and install the package with the named extras (for example "mini"). It is
+# skipped if it was done before for this pyproject.toml.
 setup() {
     local extras=$1 stamp
     if [ -z "${VIRTUAL_ENV:-}" ]; then
-        # Without pip it was begun on a system that lacks python3-venv; Python then leaves it half made.
+        # Without pip it was created on a system that lacks python3-venv, which leaves it incomplete.
         [ -x .venv/bin/pip ] || find_python -m venv .venv || {
-            echo "cannot make .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2
+            echo "cannot create .venv: on Debian and Ubuntu, apt-get install python3-venv" >&2
             exit 2
         }
         export VIRTUAL_ENV="$PWD/.venv" PATH="$PWD/.venv/bin:$PATH"
@@ -22,7 +21,7 @@ setup() {
     touch "$stamp"
 }
 
-# Run the first Python found that the package supports.
+# Run the first supported Python.
 find_python() {
     local candidate
     for candidate in python3 python3.13 python3.12 python3.11 python3.10; do
@@ -31,11 +30,11 @@ find_python() {
             return
         fi
     done
-    echo "Python 3.10 to 3.13 is needed and was not found" >&2
+    echo "no Python 3.10 to 3.13 found" >&2
     exit 2
 }
 
-# Read --stage N, --stop-stage N and the recipe's own flags, which are given as "flag=variable" words.
+# Parse --stage N, --stop-stage N and the recipe's own flags, declared as "flag=variable" words.
 stage=0 stop_stage=99
 parse_flags() {
     local known=$1
@@ -63,7 +62,7 @@ flags_of() {
     for word in "$@"; do printf -- '--%s VALUE ' "${word%%=*}"; done
 }
 
-# `if stage 2 "train"; then ...`: true when stage 2 was asked for, and says so.
+# `if stage 2 "train"; then ...`: true if stage 2 is selected; prints its heading.
 stage() {
     [ "$1" -ge "$stage" ] && [ "$1" -le "$stop_stage" ] || return 1
     echo "== stage $1: $2"

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# The whole toolkit in a quarter of an hour, from nothing: install, make a corpus, train, encode, convert, measure,
-# and speech from nothing.
+# The whole toolkit in a quarter of an hour: install, build a corpus, train, encode, convert, train a prior, generate, evaluate.
 #
 #   bash recipes/mini/run.sh [--stage N] [--stop-stage N] [--exp exp/mini] [--data data/mini] [--steps N] [--sentences N]
 #
-# A second call does not repeat what is done. --steps and --sentences shorten it (for a test of the plumbing; then the
-# last stage does not ask whether the model learnt).
+# A second call does not repeat finished work. --steps and --sentences shorten it to try the scripts; the last stage then does not
+# check what the model learned.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
 exp=exp/mini data=data/mini steps="" sentences=4
@@ -14,7 +13,7 @@ voices=m01,f03,m05
 
 setup mini
 
-if stage 1 "make the corpus with eSpeak NG: 10 speakers, 40 sentences each"; then
+if stage 1 "synthesize the corpus with eSpeak NG: 10 speakers, 40 sentences each"; then
     python -m speechvq.prepare mini --out "$data"
 fi
 
@@ -27,14 +26,14 @@ if stage 3 "encode the held-out sentences"; then
     python -m speechvq.encode --model "$exp" --src "$data" --split test --out "$exp/codes"
 fi
 
-if stage 4 "convert held-out sentences into the voices $voices, and speak them again in their own"; then
+if stage 4 "convert held-out sentences to the speakers $voices, and resynthesize them"; then
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
         --target-speaker "$voices" --out "$exp/converted"
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
         --target-speaker own --out "$exp/resynthesis"
 fi
 
-if stage 5 "learn which codes follow which, and speak from nothing"; then
+if stage 5 "train a prior over the codes, and generate speech"; then
     python -m speechvq.encode --model "$exp" --src "$data" --out "$exp/all_codes"
     python -m speechvq.train --config recipes/mini/prior.yaml --out "$exp/prior" --set data.codes="$exp/all_codes" \
         --set data.manifest="$data" ${steps:+--set train.steps="$steps"}
@@ -42,7 +41,7 @@ if stage 5 "learn which codes follow which, and speak from nothing"; then
         --speaker "$voices" --out "$exp/generated"
 fi
 
-if stage 6 "measure, and draw"; then
+if stage 6 "evaluate and plot"; then
     python -m speechvq.evaluate conversion --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
         --manifest "$data" --json "$exp/conversion.json"
     python -m speechvq.evaluate prior --prior "$exp/prior" --json "$exp/prior.json"
@@ -58,5 +57,5 @@ if stage 6 "measure, and draw"; then
         --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/lab" \
         --purity "$exp/purity.json" --baselines "$exp/baselines.json" --abx "$exp/abx.json" --generated "$exp/generated" \
         --out "$exp/report.html"
-    python recipes/mini/verdict.py "$exp" ${steps:+--short}
+    python recipes/mini/check_results.py "$exp" ${steps:+--short}
 fi

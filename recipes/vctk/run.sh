@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The paper's speech experiments on VCTK or any folder of speakers: prepare, train, encode, compare the codes with
-# phonemes, convert, measure, speak from nothing, report.
+# The paper's speech experiments on VCTK or any folder of speakers: prepare, train, encode, evaluate the codes against phones,
+# convert, evaluate conversions, generate, report.
 #
 #   bash recipes/vctk/run.sh --corpus DIR [--config vctk64] [--exp exp/vctk64] [--data data/vctk] [--steps N]
 #        [--unseen p226,p232] [--voices p239,118] [--sentences 6] [--stage N] [--stop-stage N]
 #
-# DIR is VCTK 0.80 or 0.92, or holds SPEAKER/*.wav|flac|ogg|opus|mp3. A second call does not repeat what is done.
-# Speakers named by --unseen are kept out of training, and stage 5 scores their codes apart. Give them from the
-# first call on: a model that has heard them is refused.
+# DIR is VCTK 0.80 or 0.92, or holds SPEAKER/*.wav|flac|ogg|opus|mp3. A second call does not repeat finished work.
+# Speakers named by --unseen are kept out of training, and stage 5 evaluates their codes separately. Give them from the first call
+# on: a model that was trained on them is refused.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
 corpus="" config=vctk64 exp="" data=data/vctk steps="" unseen="" voices="" sentences=6
@@ -15,10 +15,10 @@ parse_flags "corpus=corpus config=config exp=exp data=data steps=steps unseen=un
     sentences=sentences" "$@"
 exp=${exp:-exp/$config}
 
-# Where the phones are: those of the corpus itself, or those that stage 4 finds.
+# Folder of the alignments: those of the corpus, or those of stage 4.
 lab() { if [ -d "$data/lab" ]; then echo "$data/lab"; else echo "$data/aligned"; fi; }
 
-# The speakers that the manifest keeps out of training, one a line, and whether there are any.
+# The unseen speakers of the manifest, one per line, and whether there are any.
 unseen_speakers() { awk -F '\t' '$3 == "unseen" { print $2 }' "$data/manifest.tsv" | sort -u; }
 has_unseen() { [ -n "$(unseen_speakers)" ]; }
 
@@ -33,31 +33,31 @@ fi
 
 if stage 2 "train"; then
     [ -z "$unseen" ] || has_unseen || {
-        echo "$data was prepared without --unseen; begin with stage 1" >&2
+        echo "$data was prepared without --unseen; start from stage 1" >&2
         exit 2
     }
     python -m speechvq.train --config "recipes/vctk/$config.yaml" --out "$exp" --set data.manifest="$data" \
         ${steps:+--set train.steps="$steps"}
 fi
 
-if stage 3 "encode the held-out sentences, and the speakers kept out of training"; then
+if stage 3 "encode the held-out sentences and the unseen speakers"; then
     python -m speechvq.encode --model "$exp" --src "$data" --split test --out "$exp/codes"
     if has_unseen; then
         python -m speechvq.convert --model "$exp" --list-speakers >"$exp/voices.txt"
-        heard=$(sort -u "$exp/voices.txt" | comm -12 - <(unseen_speakers) | paste -sd,)
-        [ -z "$heard" ] || { echo "$exp has heard $heard in training; give another --exp" >&2; exit 2; }
+        seen=$(sort -u "$exp/voices.txt" | comm -12 - <(unseen_speakers) | paste -sd,)
+        [ -z "$seen" ] || { echo "$exp was trained on $seen; give another --exp" >&2; exit 2; }
         python -m speechvq.encode --model "$exp" --src "$data" --split unseen --out "$exp/unseen_codes"
     fi
 fi
 
-if stage 4 "find the phones of what is scored, where the corpus does not tell them"; then
+if stage 4 "align the phones of the evaluated utterances, unless the corpus has alignments"; then
     for split in test $(has_unseen && echo unseen); do
         [ -d "$data/lab" ] ||
             python -m speechvq.align --audio "$data" --split "$split" --text "$data/txt" --out "$data/aligned"
     done
 fi
 
-# Score the codes of a split beside what they must beat; k-means hears split train only.
+# Evaluate the codes of a split beside the baselines; k-means is fitted on split train only.
 score() {
     local split=$1 codes=$2 names=$3
     echo "-- split $split"
@@ -70,12 +70,12 @@ score() {
         --json "$exp/abx$names.json"
 }
 
-if stage 5 "are the codes phonemes?"; then
+if stage 5 "evaluate the codes against phones"; then
     score test "$exp/codes" ""
     if has_unseen; then score unseen "$exp/unseen_codes" _unseen; fi
 fi
 
-if stage 6 "convert held-out sentences, and speak them again in their own voices"; then
+if stage 6 "convert held-out sentences, and resynthesize them"; then
     voices=${voices:-$(python -m speechvq.convert --model "$exp" --list-speakers | sed -n '1p;$p' | paste -sd,)}
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
         --target-speaker "$voices" --out "$exp/converted"
@@ -83,12 +83,12 @@ if stage 6 "convert held-out sentences, and speak them again in their own voices
         --target-speaker own --out "$exp/resynthesis"
 fi
 
-if stage 7 "measure"; then
+if stage 7 "evaluate the conversions"; then
     python -m speechvq.evaluate conversion --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
         --manifest "$data" --json "$exp/conversion.json"
 fi
 
-if stage 8 "learn which codes follow which, and speak from nothing"; then
+if stage 8 "train a prior over the codes, and generate speech"; then
     python -m speechvq.encode --model "$exp" --src "$data" --out "$exp/all_codes"
     python -m speechvq.train --config recipes/vctk/prior.yaml --out "$exp/prior" --set data.codes="$exp/all_codes" \
         --set data.manifest="$data" ${steps:+--set train.steps="$steps"}
@@ -107,5 +107,5 @@ if stage 9 "report"; then
         --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$(lab)" \
         --purity "$exp/purity.json" --baselines "$exp/baselines.json" "${apart[@]}" --abx "$exp/abx.json" \
         --generated "$exp/generated" --out "$exp/report.html"
-    echo "listen: $exp/report.html; sounds: $exp/converted; numbers: $exp/conversion.json"
+    echo "report: $exp/report.html; audio: $exp/converted; numbers: $exp/conversion.json"
 fi

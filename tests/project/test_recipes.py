@@ -1,4 +1,6 @@
-"""The recipes: scripts bash can read, flags commands know, an environment made once, an honest verdict."""
+"""The recipes: valid scripts, known flags, an environment that is created once, and the checks of the mini
+recipe.
+"""
 
 import importlib.util
 import itertools
@@ -21,7 +23,7 @@ from speechvq.training.tasks.speech import check
 
 BASH = str(shutil.which("bash"))
 SCRIPTS = sorted([*ROOT.glob("recipes/**/*.sh"), *ROOT.glob("tests/**/*.sh")])
-RUNS = [path for path in SCRIPTS if path.name == "run.sh" and "recipes" in path.parts]
+RUNS = sorted(ROOT.glob("recipes/*/run.sh"))
 COMMAND = re.compile(r"python -m speechvq\.(evaluate \w+|\w+)(.*)")
 
 
@@ -139,7 +141,7 @@ def test_no_fitting_python(tmp_path: Path) -> None:
     stub(stubs / "python3.12", "exit 1")
     done = shell("find_python -m venv x; echo on", cwd=tmp_path, PATH=str(stubs))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "Python 3.10 to 3.13 is needed and was not found\n"
+    assert done.stderr == "no Python 3.10 to 3.13 found\n"
 
 
 def test_the_first_fitting_python_is_taken(tmp_path: Path) -> None:
@@ -194,14 +196,14 @@ def test_speakers_kept_out_of_training_are_scored_apart(tmp_path: Path) -> None:
 
 def test_a_model_that_has_heard_them_is_refused(tmp_path: Path) -> None:
     done = vctk_recipe(tmp_path, VOICES.format("ann; echo ben"), "--unseen", "ben")
-    assert done.returncode == 2 and "has heard ben in training; give another --exp" in done.stderr
+    assert done.returncode == 2 and "was trained on ben; give another --exp" in done.stderr
 
 
 def test_unseen_speakers_are_no_afterthought(tmp_path: Path) -> None:
     done = vctk_recipe(
         tmp_path, f"sed -i /unseen/d {tmp_path}/data/manifest.tsv", "--unseen", "ben", "--stage", "2"
     )
-    assert done.returncode == 2 and "was prepared without --unseen; begin with stage 1" in done.stderr
+    assert done.returncode == 2 and "was prepared without --unseen; start from stage 1" in done.stderr
 
 
 def test_setup_installs_once(tmp_path: Path) -> None:
@@ -268,8 +270,8 @@ def test_the_video_recipe_installs_doom_for_doom_only(tmp_path: Path) -> None:
     assert calls(tmp_path)[0].endswith(".[doom]") and "prepare doom --out data/doom" in calls(tmp_path)[1]
 
 
-def verdict() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("verdict", ROOT / "recipes/mini/verdict.py")
+def check_results() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("check_results", ROOT / "recipes/mini/check_results.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -277,12 +279,12 @@ def verdict() -> ModuleType:
 
 
 def conversion(converted: float | None, **changes: Any) -> dict[str, Any]:
-    """A man of 100 Hz speaks a sentence as a woman of 200 Hz."""
+    """A sentence of a speaker at 100 Hz converted to a speaker at 200 Hz."""
     row = {"source": "m01", "target": "f03", "source_f0_hz": 100.0, "target_speaker_f0_hz": 200.0}
     return row | {"converted_f0_hz": converted} | changes
 
 
-def judge(
+def run_check(
     folder: Path, monkeypatch: pytest.MonkeyPatch, gap: float, conversions: list[dict[str, Any]], *flags: str
 ) -> int:
     lines = [{"step": 1, "heldout_bits": 6.0, "codes_gap_bits": 9.9}, {"step": 2, "nats": 1.0}]
@@ -291,31 +293,31 @@ def judge(
     (folder / "conversion.json").write_text(
         json.dumps({"voices": 2, "conversions": conversions, "summary": {}})
     )
-    monkeypatch.setattr("sys.argv", ["verdict.py", str(folder), *flags])
-    return int(verdict().main())
+    monkeypatch.setattr("sys.argv", ["check_results.py", str(folder), *flags])
+    return int(check_results().main())
 
 
 @pytest.mark.parametrize(
     ("gap", "conversions", "code"),
     [
         (0.5, [conversion(190.0), conversion(210.0), conversion(90.0)], 0),  # by the median
-        (0.2, [conversion(190.0)], 1),  # hardly listens to the codes
-        (0.5, [conversion(110.0), conversion(190.0), conversion(100.0)], 1),  # keeps the source's pitch
+        (0.2, [conversion(190.0)], 1),  # the decoder hardly uses the codes
+        (0.5, [conversion(110.0), conversion(190.0), conversion(100.0)], 1),  # keeps the source's F0
         (
             0.5,
             [conversion(190.0), conversion(300.0, target="m05", target_speaker_f0_hz=90.0)],
             1,
-        ),  # one voice of two
-        (0.5, [conversion(None)], 1),  # nothing has a pitch
+        ),  # one speaker of two
+        (0.5, [conversion(None)], 1),  # nothing is voiced
         (
             0.5,
             [conversion(190.0), conversion(None), conversion(190.0, source_f0_hz=None)],
             0,
         ),  # some have none
-        (0.5, [conversion(190.0), conversion(100.0, source="f03")], 0),  # into its own voice: says nothing
+        (0.5, [conversion(190.0), conversion(100.0, source="f03")], 0),  # to its own speaker: not counted
     ],
 )
-def test_the_verdict(
+def test_results_are_checked(
     gap: float,
     conversions: list[dict[str, Any]],
     code: int,
@@ -323,15 +325,15 @@ def test_the_verdict(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert judge(tmp_path, monkeypatch, gap, conversions) == code
+    assert run_check(tmp_path, monkeypatch, gap, conversions) == code
     printed = capsys.readouterr().out
-    assert f"held-out  4.000 bits a sample, codes gap {gap:.3f} bits" in printed and (
+    assert f"held-out  4.000 bits per sample, codes gap {gap:.3f} bits" in printed and (
         "NO " in printed
     ) == bool(code)
 
 
-def test_a_shortened_run_is_not_judged(
+def test_a_shortened_run_is_not_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert judge(tmp_path, monkeypatch, 0.0, [conversion(None)], "--short") == 0
+    assert run_check(tmp_path, monkeypatch, 0.0, [conversion(None)], "--short") == 0
     assert "codes gap over" not in capsys.readouterr().out
