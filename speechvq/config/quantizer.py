@@ -1,4 +1,4 @@
-"""Settings of the bottleneck that every modality shares."""
+"""Settings of the vector quantizer, the same for every modality."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,13 +8,17 @@ from speechvq.config.bounds import bounded
 
 @dataclass(frozen=True)
 class QuantizerConfig:
-    """The codebook and how it learns."""
+    """Codebook size and learning, see `quantizer.VectorQuantizer`."""
 
-    num_codes: int = bounded(1, 65_536, 512)  # K
-    dim: int = bounded(1, 4096, 64)  # D, our choice
-    codebook: Literal["loss", "ema"] = "loss"  # by eq. 3's second term, or by moving averages (appendix A.1)
-    commitment: float = bounded(0, 1000, 0.25)  # beta of eq. 3
-    # gamma of appendix A.1; also the memory of the usage that revival looks at
+    # K, number of codes
+    num_codes: int = bounded(1, 65_536, 512)
+    # D, width of a codebook entry (our choice)
+    dim: int = bounded(1, 4096, 64)
+    # how the codebook learns: by the second term of eq. 3, or by exponential moving averages (appendix A.1)
+    codebook: Literal["loss", "ema"] = "loss"
+    # beta of eq. 3
+    commitment: float = bounded(0, 1000, 0.25)
+    # gamma of appendix A.1; also the decay of the usage that detects dead codes
     ema_decay: float = bounded(0, 1, 0.99)
-    # our choice: a code used less than this share of the mean is drawn anew; 0 never
+    # codes used less than this fraction of the mean usage are reinitialized; 0 turns this off (our choice)
     dead_code_threshold: float = bounded(0, 1, 0.1)
