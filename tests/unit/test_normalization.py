@@ -1,4 +1,4 @@
-"""Batch renormalisation: running statistics forward, batch normalisation backward."""
+"""Batch renormalization: running statistics forward, batch normalization backward."""
 
 import pytest
 import torch
@@ -12,15 +12,15 @@ def outputs(seed: int, scale: float = 3.0, shift: float = 2.0) -> Tensor:
     return shift + scale * torch.randn(4, 25, 6, generator=torch.Generator().manual_seed(seed))
 
 
-def settled() -> BatchRenorm:
-    """In training mode, with statistics that no single batch has."""
+def trained_module() -> BatchRenorm:
+    """A module in training mode, with running statistics of several different batches."""
     module = BatchRenorm(6).train()
     for seed in range(5):
         module(outputs(seed, scale=2.0 + seed))
     return module
 
 
-def test_the_first_batch_gives_the_running_values() -> None:
+def test_the_first_batch_sets_the_running_statistics() -> None:
     module, x = BatchRenorm(6), outputs(0)
     y = module(x)
     assert torch.allclose(module.running_mean, x.mean((0, 1)), atol=1e-5)
@@ -29,7 +29,7 @@ def test_the_first_batch_gives_the_running_values() -> None:
     assert torch.allclose(y.var((0, 1), unbiased=False), torch.ones(6), atol=1e-4)
 
 
-def test_running_values_follow_their_closed_form() -> None:
+def test_running_statistics_follow_their_closed_form() -> None:
     module = BatchRenorm(6, momentum=0.2)
     batches = [outputs(seed, scale=1.0 + seed) for seed in range(4)]
     mean, variance = batches[0].double().mean((0, 1)), batches[0].double().var((0, 1), unbiased=False)
@@ -42,27 +42,26 @@ def test_running_values_follow_their_closed_form() -> None:
     assert torch.allclose(module.running_var.double(), variance + EPS, rtol=1e-5)
 
 
-def test_forward_is_by_the_running_statistics_in_training_as_in_use() -> None:
-    module, x = settled(), outputs(9)
+def test_forward_uses_the_running_statistics_in_training_and_evaluation() -> None:
+    module, x = trained_module(), outputs(9)
     trained = module(x)
     by_hand = (x.double() - module.running_mean.double()) / module.running_var.double().sqrt()
     assert torch.allclose(trained.double(), by_hand, atol=1e-5)
     assert torch.allclose(trained, module.eval()(x), atol=1e-5)
 
 
-def test_backward_is_batch_normalisation_times_the_ratio_of_deviations() -> None:
-    module, x, weights = settled(), outputs(9).double().requires_grad_(), outputs(10)
+def test_backward_is_batch_normalization_times_the_ratio_of_deviations() -> None:
+    module, x, weights = trained_module(), outputs(9).double().requires_grad_(), outputs(10)
     (ours,) = torch.autograd.grad((module(x) * weights).sum(), x)
-    normalised = F.batch_norm(x.flatten(0, 1), None, None, training=True, eps=EPS).view_as(x)
+    normalized = F.batch_norm(x.flatten(0, 1), None, None, training=True, eps=EPS).view_as(x)
     ratio = ((x.var((0, 1), unbiased=False) + EPS) / module.running_var).sqrt().detach()
-    (theirs,) = torch.autograd.grad((normalised * weights * ratio).sum(), x)
+    (theirs,) = torch.autograd.grad((normalized * weights * ratio).sum(), x)
     assert torch.allclose(ours, theirs, atol=1e-6)
 
 
-def test_what_pushes_all_outputs_the_same_way_is_taken_out() -> None:
-    """Neither a shift nor a stretch of all vectors comes back as a gradient: they cannot be driven to one
-    point."""
-    module, x = settled(), outputs(9).requires_grad_()
+def test_common_gradients_are_removed() -> None:
+    """A shift or a scaling of all vectors gets no gradient, so they cannot collapse to one point."""
+    module, x = trained_module(), outputs(9).requires_grad_()
     (gradient,) = torch.autograd.grad(module(x).sum(), x)
     assert gradient.abs().max() < 1e-5
     (gradient,) = torch.autograd.grad((module(x) * outputs(10)).sum(), x)
@@ -72,8 +71,8 @@ def test_what_pushes_all_outputs_the_same_way_is_taken_out() -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_broken_output_does_not_reach_the_running_values(bad: float) -> None:
-    for module in (BatchRenorm(6), settled()):
+def test_a_nonfinite_input_does_not_change_the_running_statistics(bad: float) -> None:
+    for module in (BatchRenorm(6), trained_module()):
         before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
         x = outputs(3)
         x[0, 0, 0] = bad
@@ -82,13 +81,13 @@ def test_a_broken_output_does_not_reach_the_running_values(bad: float) -> None:
         assert module(outputs(4)).isfinite().all()
 
 
-def test_use_changes_nothing_and_a_constant_output_stays_finite() -> None:
-    module = settled().eval()
+def test_evaluation_changes_no_buffer_and_a_constant_input_stays_finite() -> None:
+    module = trained_module().eval()
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     module(outputs(11))
     assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
     assert BatchRenorm(6)(torch.ones(2, 3, 6)).isfinite().all()
 
 
-def test_half_precision_is_normalised_in_float32() -> None:
-    assert settled()(outputs(1).bfloat16()).dtype == torch.float32
+def test_half_precision_is_normalized_in_float32() -> None:
+    assert trained_module()(outputs(1).bfloat16()).dtype == torch.float32

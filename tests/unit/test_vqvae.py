@@ -1,4 +1,4 @@
-"""The model of the paper, modality aside: eq. 3 with its weights, and codes in place of vectors."""
+"""The VQ-VAE without a modality: the weights of eq. 3, and the likelihood of codes."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from speechvq.vqvae import VQVAE
 
 
 class Doubling(nn.Module):
-    """A decoder whose likelihood of x is a Gaussian around twice its vectors plus the condition."""
+    """A decoder with a Gaussian likelihood around twice the vectors plus the condition."""
 
     def nll(self, x: Tensor, vectors: Tensor, condition: Tensor) -> Tensor:
         return (x - 2 * vectors - condition).square().mean()
@@ -37,7 +37,7 @@ def test_the_total_is_eq_3_divided_by_the_dimensions_of_x(mode: str) -> None:
     assert losses.total.requires_grad and not losses.nats.requires_grad and not losses.quantizer.requires_grad
 
 
-def test_nats_of_its_own_codes_are_those_of_the_forward_pass() -> None:
+def test_nll_of_the_codes_of_x_is_that_of_the_forward_pass() -> None:
     vqvae, x, condition = model().eval(), torch.randn(4, 5, 3), torch.randn(4, 1, 1)
     codes = vqvae.encode(x)
     assert codes.shape == (4, 5)

@@ -1,4 +1,4 @@
-"""The contour of codes that nobody spoke: what it learns, and how it is laid over frames."""
+"""F0 prediction: what it learns, and its interpolation to frames."""
 
 import dataclasses
 
@@ -13,42 +13,42 @@ from speechvq.speech.model import SpeechVQ
 from speechvq.speech.source_filter.intonation import Intonation
 
 
-def test_it_learns_which_codes_are_voiced_and_how_high() -> None:
-    """Two codes that are voiced at 100 and 200 Hz by one voice, an octave higher by another, and one that is not."""
+def test_it_learns_voicing_and_f0_of_codes() -> None:
+    """Two voiced codes, of 100 and 200 Hz and for another speaker an octave higher, and an unvoiced one."""
     torch.manual_seed(0)
-    model, voices, vectors = Intonation(3, 2, 16), torch.eye(2), torch.eye(3)
+    model, speakers, vectors = Intonation(3, 2, 16), torch.eye(2), torch.eye(3)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     hertz = torch.tensor([[100.0, 200.0, 0.0], [200.0, 400.0, 0.0]])
     for _ in range(300):
         codes = torch.randint(3, (2, 40))
-        loss = model.loss(vectors[codes], voices, hertz.gather(1, codes))
+        loss = model.loss(vectors[codes], speakers, hertz.gather(1, codes))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     codes = torch.randint(3, (2, 40))
-    contour, wanted = model.predict_f0(vectors[codes], voices), hertz.gather(1, codes)
-    assert torch.equal(contour > 0, wanted > 0)
-    assert (contour[wanted > 0] / wanted[wanted > 0]).log2().abs().max() < 0.2
+    contour, target = model.predict_f0(vectors[codes], speakers), hertz.gather(1, codes)
+    assert torch.equal(contour > 0, target > 0)
+    assert (contour[target > 0] / target[target > 0]).log2().abs().max() < 0.2
 
 
-def test_codes_and_voices_do_not_learn_from_it() -> None:
-    vectors, voices = torch.randn(1, 9, 3, requires_grad=True), torch.randn(1, 2, requires_grad=True)
+def test_its_loss_sends_no_gradients_to_codes_and_speakers() -> None:
+    vectors, speakers = torch.randn(1, 9, 3, requires_grad=True), torch.randn(1, 2, requires_grad=True)
     model = Intonation(3, 2, 8)
-    model.loss(vectors, voices, torch.full((1, 9), 120.0)).backward()
-    assert vectors.grad is None and voices.grad is None
+    model.loss(vectors, speakers, torch.full((1, 9), 120.0)).backward()
+    assert vectors.grad is None and speakers.grad is None
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-def test_what_follows_a_stream_does_not_change_its_contour() -> None:
+def test_padding_does_not_change_a_contour() -> None:
     torch.manual_seed(0)
-    model, vectors, voice = Intonation(3, 2, 8).eval(), torch.randn(1, 30, 3), torch.randn(1, 2)
+    model, vectors, speaker = Intonation(3, 2, 8).eval(), torch.randn(1, 30, 3), torch.randn(1, 2)
     with torch.no_grad():
-        padded = model(vectors, voice, torch.tensor([12]))[..., :12]
-        assert torch.allclose(padded, model(vectors[:, :12], voice), atol=1e-5)
+        padded = model(vectors, speaker, torch.tensor([12]))[..., :12]
+        assert torch.allclose(padded, model(vectors[:, :12], speaker), atol=1e-5)
 
 
 @pytest.mark.parametrize("hop", [64, 160, 320, 640, 96])
-def test_frames_lie_on_lines_between_voiced_codes(hop: int) -> None:
+def test_frames_are_interpolated_between_voiced_codes(hop: int) -> None:
     codes = np.array([0, 100, 120, 0, 0, 200, 220, 240], np.float32)
     frames = f0_at_frame_rate(codes, hop)
     assert frames.shape == (-(-8 * hop // 160),) and frames.dtype == np.float32
@@ -63,7 +63,7 @@ def test_frames_lie_on_lines_between_voiced_codes(hop: int) -> None:
     assert not f0_at_frame_rate(np.zeros(5, np.float32), hop).any()
 
 
-def test_a_voice_keeps_to_its_own_mean() -> None:
+def test_the_predicted_contour_has_the_mean_f0_of_the_speaker() -> None:
     wavenet = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
     source = SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8)
     model = SpeechVQ(speech_config(wavenet=wavenet, source_filter=source), VOICES).eval()

@@ -1,4 +1,4 @@
-"""The parallel decoder: causal, of the stated reach, and equal to loops over time."""
+"""The WaveNet in parallel form: causal, with the stated receptive field, and equal to loops over time."""
 
 import dataclasses
 from collections.abc import Callable
@@ -20,7 +20,7 @@ HOP, DIM = 8, 4
 
 
 def wavenet(config: WaveNetConfig = WAVENET, seed: int = 0) -> WaveNet:
-    """Random weights everywhere, so that no part is silent."""
+    """A WaveNet in which every parameter is random, so that every part contributes."""
     torch.manual_seed(seed)
     made = WaveNet(config, DIM, num_speakers=3)
     for parameter in made.parameters():
@@ -30,8 +30,8 @@ def wavenet(config: WaveNetConfig = WAVENET, seed: int = 0) -> WaveNet:
 
 def inputs(batch: int = 1, frames: int = 6, seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    levels = torch.randint(WAVENET.mulaw_bins, (batch, frames * HOP), generator=generator)
-    return levels, torch.randn(batch, frames, DIM, generator=generator), torch.arange(batch) % 3
+    classes = torch.randint(WAVENET.mulaw_bins, (batch, frames * HOP), generator=generator)
+    return classes, torch.randn(batch, frames, DIM, generator=generator), torch.arange(batch) % 3
 
 
 def dilations(config: WaveNetConfig) -> list[int]:
@@ -44,34 +44,33 @@ def dilations(config: WaveNetConfig) -> list[int]:
     [WAVENET, dataclasses.replace(WAVENET, stacks=1, layers=1), dataclasses.replace(WAVENET, stacks=3)],
 )
 def test_forward_equals_loops_over_time(config: WaveNetConfig) -> None:
-    model, (levels, vectors, speaker) = wavenet(config), inputs(batch=2)
-    logits = model(levels, vectors, speaker)
-    assert logits.shape == (2, levels.shape[1], config.mulaw_bins)
+    model, (classes, vectors, speaker) = wavenet(config), inputs(batch=2)
+    logits = model(classes, vectors, speaker)
+    assert logits.shape == (2, classes.shape[1], config.mulaw_bins)
     weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
     for i in range(2):
         slow = reference.wavenet(
-            weights, levels[i].numpy(), vectors[i].numpy(), int(speaker[i]), dilations(config)
+            weights, classes[i].numpy(), vectors[i].numpy(), int(speaker[i]), dilations(config)
         )
         assert np.abs(logits[i].numpy() - slow).max() < 1e-4
 
 
 @torch.no_grad()
 def test_a_future_sample_changes_no_past_prediction() -> None:
-    """Every prefix of a changed sound gives the logits of the same prefix before."""
-    model, (levels, vectors, speaker) = wavenet(), inputs()
-    before = model(levels, vectors, speaker)
-    for t in range(levels.shape[1]):
-        changed = levels.clone()
+    """A changed sample changes later logits only."""
+    model, (classes, vectors, speaker) = wavenet(), inputs()
+    before = model(classes, vectors, speaker)
+    for t in range(classes.shape[1]):
+        changed = classes.clone()
         changed[:, t] = (changed[:, t] + 11) % WAVENET.mulaw_bins
         after = model(changed, vectors, speaker)
         assert torch.equal(before[:, : t + 1], after[:, : t + 1])
-        assert t + 1 == levels.shape[1] or not torch.equal(before[:, t + 1], after[:, t + 1])
+        assert t + 1 == classes.shape[1] or not torch.equal(before[:, t + 1], after[:, t + 1])
 
 
 @pytest.mark.parametrize("stacks, layers", [(1, 1), (1, 4), (2, 3), (3, 3)])
-def test_the_receptive_field_is_its_formula_and_its_measure(stacks: int, layers: int) -> None:
-    """The gradient of a logit reaches back exactly as many samples as the formula says, in double
-    precision."""
+def test_the_receptive_field_equals_its_formula_and_its_measurement(stacks: int, layers: int) -> None:
+    """In float64, the gradient of an output is nonzero for exactly as many samples as the formula says."""
     config = dataclasses.replace(WAVENET, stacks=stacks, layers=layers)
     model = wavenet(config).double()
     field = 1 + stacks * (2**layers - 1)
@@ -84,35 +83,35 @@ def test_the_receptive_field_is_its_formula_and_its_measure(stacks: int, layers:
         y, skip = layer(y, condition)
         total = total + skip
     (gradient,) = torch.autograd.grad(total[..., -1].sum(), x)
-    reached = gradient.abs().sum((0, 1)) > 0
-    assert reached.tolist() == [t >= samples - field for t in range(samples)]
+    nonzero = gradient.abs().sum((0, 1)) > 0
+    assert nonzero.tolist() == [t >= samples - field for t in range(samples)]
 
 
 @torch.no_grad()
-def test_influence_through_the_whole_network_ends_with_the_receptive_field() -> None:
+def test_a_sample_changes_no_logit_beyond_the_receptive_field() -> None:
     model = wavenet().double()
-    field, (levels, vectors, speaker) = model.receptive_field, inputs()
-    before = model(levels, vectors.double(), speaker)
-    changed = levels.clone()
+    field, (classes, vectors, speaker) = model.receptive_field, inputs()
+    before = model(classes, vectors.double(), speaker)
+    changed = classes.clone()
     changed[:, 3] = (changed[:, 3] + 16) % WAVENET.mulaw_bins
     moved = (model(changed, vectors.double(), speaker) != before).any(-1)[0]
     assert moved.nonzero().flatten().tolist() == list(range(4, 4 + field))
 
 
 @torch.no_grad()
-def test_codes_and_speaker_are_heard() -> None:
-    model, (levels, vectors, speaker) = wavenet(), inputs()
-    before = model(levels, vectors, speaker)
-    assert (model(levels, vectors, speaker + 1) != before).any(-1).all()
+def test_codes_and_speaker_change_the_logits() -> None:
+    model, (classes, vectors, speaker) = wavenet(), inputs()
+    before = model(classes, vectors, speaker)
+    assert (model(classes, vectors, speaker + 1) != before).any(-1).all()
     changed = vectors.clone()
     changed[:, 3] += 1
-    moved = (model(levels, changed, speaker) != before).any(-1)[0]
-    assert moved[3 * HOP : 4 * HOP].all(), "a code is heard in its own frame"
-    assert not moved[: (3 - 2) * HOP].any(), "two convolutions of width 3 look two frames ahead"
+    moved = (model(classes, changed, speaker) != before).any(-1)[0]
+    assert moved[3 * HOP : 4 * HOP].all(), "a code changes its own frame"
+    assert not moved[: (3 - 2) * HOP].any(), "two convolutions of width 3 have a context of two frames"
 
 
 @torch.no_grad()
-def test_frames_beyond_a_string_count_as_its_edge() -> None:
+def test_padding_frames_count_as_zeros() -> None:
     conditioning, (_, vectors, speaker) = wavenet().conditioning, inputs(batch=3)
     frames = torch.tensor([6, 4, 1])
     together = conditioning(vectors, speaker, num_frames=frames)
@@ -123,7 +122,7 @@ def test_frames_beyond_a_string_count_as_its_edge() -> None:
 
 @pytest.mark.parametrize("size, millions", [("S", 0.67), ("M", 3.57)])
 def test_sizes_have_the_stated_multiply_adds(size: str, millions: float) -> None:
-    """Of layers and output, a sample."""
+    """In layers and output, millions per sample."""
     with torch.device("meta"):
         model = WaveNet(WAVENET_SIZES[size], 64, 2)
     matrices = [m for layer in model.layers for m in (layer.gate, layer.out)]
@@ -131,7 +130,7 @@ def test_sizes_have_the_stated_multiply_adds(size: str, millions: float) -> None
     assert round(count / 1e6, 2) == millions
 
 
-def test_one_sigmoid_does_for_tanh_too() -> None:
+def test_one_sigmoid_computes_tanh_and_gate() -> None:
     layer = GatedLayer(1, residual_channels=2, skip_channels=1)
     x, condition = torch.randn(1, 2, 3), torch.randn(1, 4, 1)
     past = torch.cat([torch.zeros(1, 2, 1), x[..., :2]], dim=-1)
@@ -143,7 +142,7 @@ def test_one_sigmoid_does_for_tanh_too() -> None:
     assert torch.allclose(skip, expected[:, 2:], atol=1e-6)
 
 
-def test_the_smooth_table_is_smooth_and_of_unit_variance() -> None:
+def test_the_smooth_embedding_is_smooth_and_has_unit_variance() -> None:
     torch.manual_seed(0)
     table = smooth_embedding(256, 512)
     assert float(table.square().mean()) == pytest.approx(1, abs=0.1)
@@ -153,7 +152,7 @@ def test_the_smooth_table_is_smooth_and_of_unit_variance() -> None:
 def convolutions(
     x: Tensor, condition: Tensor, gates: Tensor, outs: Tensor, biases: Tensor, dilations: list[int]
 ) -> Tensor:
-    """The stack as the paper's formulas have it: dilated convolutions, tanh, sigmoid, a sum of skips."""
+    """The stack by the formulas of the paper: dilated convolutions, tanh, sigmoid, sum of skip outputs."""
     width, total = x.shape[1], torch.zeros(())
     upsampled = condition.repeat_interleave(x.shape[-1] // condition.shape[-1], dim=-1).chunk(
         len(gates), dim=1
@@ -167,25 +166,25 @@ def convolutions(
     return total.transpose(0, 1)
 
 
-def rows(x: Tensor, *rest: Any) -> Tensor:
+def channels_last_stack(x: Tensor, *rest: Any) -> Tensor:
     return linear_stack(x.transpose(1, 2), *rest)
 
 
 def stack_inputs(batch: int, frames: int, hop: int, dtype: torch.dtype) -> list[Tensor]:
-    """Of three layers with R = 3 and S = 2; the numbers are of unit size, so that sigmoids bend."""
+    """Inputs of three layers with R = 3 and S = 2, large enough for the sigmoids to be nonlinear."""
     generator = torch.Generator().manual_seed(batch * frames)
     shapes = [(batch, 3, frames * hop), (batch, 3 * 6, frames), (3, 6, 6), (3, 5, 3), (3, 5, 1)]
     return [torch.randn(s, generator=generator, dtype=dtype).requires_grad_() for s in shapes]
 
 
-@pytest.mark.parametrize("form", [gated_stack, rows])
+@pytest.mark.parametrize("stack", [gated_stack, channels_last_stack])
 @pytest.mark.parametrize("batch, frames, hop", [(1, 1, 1), (1, 5, 1), (2, 3, 4), (3, 1, 7)])
-def test_every_form_of_the_stack_equals_convolutions_and_their_gradients(
-    form: Callable[..., Tensor], batch: int, frames: int, hop: int
+def test_both_stacks_equal_convolutions_and_their_gradients(
+    stack: Callable[..., Tensor], batch: int, frames: int, hop: int
 ) -> None:
-    """Also where a dilation is longer than the sound."""
+    """Also where a dilation is longer than the input."""
     given, dilations = stack_inputs(batch, frames, hop, torch.float64), [1, 2, 16]
-    fast, slow = form(*given, dilations), convolutions(*given, dilations)
+    fast, slow = stack(*given, dilations), convolutions(*given, dilations)
     assert fast.shape == slow.shape and torch.allclose(fast, slow, atol=1e-12)
     weights = torch.randn(slow.shape, dtype=torch.float64)
     for ours, theirs in zip(
@@ -194,11 +193,11 @@ def test_every_form_of_the_stack_equals_convolutions_and_their_gradients(
         assert torch.allclose(ours, theirs, atol=1e-12)
 
 
-@pytest.mark.parametrize("form", [gated_stack, rows])
-def test_every_form_is_as_exact_in_float32(form: Callable[..., Tensor]) -> None:
+@pytest.mark.parametrize("stack", [gated_stack, channels_last_stack])
+def test_both_stacks_are_exact_in_float32(stack: Callable[..., Tensor]) -> None:
     given, dilations = stack_inputs(2, 20, 8, torch.float32), [1, 2, 4]
     exact = [tensor.detach().double().requires_grad_() for tensor in given]
-    fast, slow = form(*given, dilations), convolutions(*exact, dilations)
+    fast, slow = stack(*given, dilations), convolutions(*exact, dilations)
     assert torch.allclose(fast.double(), slow, atol=1e-5)
     weights = torch.randn(slow.shape)
     gradients = torch.autograd.grad(fast, given, weights), torch.autograd.grad(slow, exact, weights.double())
@@ -206,29 +205,29 @@ def test_every_form_is_as_exact_in_float32(form: Callable[..., Tensor]) -> None:
         assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
 
 
-def test_the_stack_remembers_nothing_that_no_gradient_needs() -> None:
+def test_the_stack_saves_tensors_only_for_gradients() -> None:
     given = stack_inputs(1, 2, 3, torch.float32)
     with torch.no_grad():
-        silent = gated_stack(*given, [1, 2, 4])
-    loud = gated_stack(*given, [1, 2, 4])
-    assert silent.grad_fn is None and torch.equal(silent, loud)
-    first, second = (torch.autograd.grad(loud.sum(), given, retain_graph=True) for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(first, second)), "what is remembered is not overwritten"
+        without_gradients = gated_stack(*given, [1, 2, 4])
+    output = gated_stack(*given, [1, 2, 4])
+    assert without_gradients.grad_fn is None and torch.equal(without_gradients, output)
+    first, second = (torch.autograd.grad(output.sum(), given, retain_graph=True) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second)), "the saved tensors are not overwritten"
 
 
-def test_under_autocast_the_products_are_of_bfloat16_and_the_logits_near() -> None:
-    model, (levels, vectors, speaker) = wavenet(), inputs(batch=2)
-    exact = model(levels, vectors, speaker)
+def test_autocast_computes_in_bfloat16_with_similar_logits() -> None:
+    model, (classes, vectors, speaker) = wavenet(), inputs(batch=2)
+    exact = model(classes, vectors, speaker)
     with torch.autocast("cpu", torch.bfloat16):
-        near = model(levels, vectors, speaker)
-    assert near.dtype == torch.bfloat16
-    assert 0 < (near - exact).abs().max() < 0.05 * exact.abs().max()
+        rounded = model(classes, vectors, speaker)
+    assert rounded.dtype == torch.bfloat16
+    assert 0 < (rounded - exact).abs().max() < 0.05 * exact.abs().max()
 
 
-def test_the_layers_one_by_one_give_the_same_logits_and_gradients() -> None:
-    """The layer is the plain form of the paper's formulas, the stack what training runs."""
-    model, (levels, vectors, speaker) = wavenet(), inputs(batch=2)
-    x = model.embedding[torch.nn.functional.pad(levels, (1, -1), value=WAVENET.mulaw_bins // 2)].transpose(
+def test_successive_layers_give_the_same_logits_and_gradients() -> None:
+    """`GatedLayer` is the formula of the paper; training runs the stack."""
+    model, (classes, vectors, speaker) = wavenet(), inputs(batch=2)
+    x = model.embedding[torch.nn.functional.pad(classes, (1, -1), value=WAVENET.mulaw_bins // 2)].transpose(
         1, 2
     )
     total = torch.zeros(())
@@ -238,7 +237,7 @@ def test_the_layers_one_by_one_give_the_same_logits_and_gradients() -> None:
         x, skip = layer(x, condition)
         total = total + skip / len(model.layers) ** 0.5
     plain = model.logits(torch.relu(model.hidden(torch.relu(total).transpose(1, 2))))
-    fast = model(levels, vectors, speaker)
+    fast = model(classes, vectors, speaker)
     assert torch.allclose(fast, plain, atol=1e-5)
     weights, parameters = torch.randn(plain.shape), list(model.parameters())
     gradients = (torch.autograd.grad((y * weights).sum(), parameters) for y in (fast, plain))

@@ -1,4 +1,4 @@
-"""Pitch and phase keep the promises of the decoder: causal, and cached equals parallel."""
+"""F0 and phase as conditions: the decoder is causal, and cached sampling equals the parallel form."""
 
 import dataclasses
 
@@ -13,13 +13,13 @@ from speechvq.speech.sampling.sampler import sample
 
 HOP, DIM = 8, 4
 OPTIONS = {
-    "pitch": {"condition_on_f0": True},
+    "f0": {"condition_on_f0": True},
     "phase": {"condition_on_f0": True, "condition_on_phase": True},
 }
 
 
 def wavenet(options: str) -> WaveNet:
-    """Random weights everywhere, so that no part is silent."""
+    """A WaveNet in which every parameter is random, so that every part contributes."""
     torch.manual_seed(0)
     model = WaveNet(dataclasses.replace(WAVENET, **OPTIONS[options]), DIM, num_speakers=3)  # type: ignore[arg-type]
     for parameter in model.parameters():
@@ -28,55 +28,55 @@ def wavenet(options: str) -> WaveNet:
 
 
 def phases(batch: int, samples: int) -> Tensor:
-    """Classes of any order; the decoder is to take them as they come."""
+    """Random phase bins."""
     return torch.randint(65, (batch, samples), generator=torch.Generator().manual_seed(3)).byte()
 
 
 def inputs(batch: int, frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Vectors, speakers, pitches with unvoiced stretches, and uniforms."""
+    """Vectors, speakers, F0 with unvoiced frames, and uniforms."""
     generator = torch.Generator().manual_seed(2)
-    pitch = 300 + 100 * torch.rand(batch, frames, generator=generator)
-    pitch[:, 4:7] = 0
+    f0 = 300 + 100 * torch.rand(batch, frames, generator=generator)
+    f0[:, 4:7] = 0
     uniforms = torch.rand(batch, frames * HOP, generator=generator, dtype=torch.float64)
-    return torch.randn(batch, frames, DIM, generator=generator), torch.arange(batch) % 3, pitch, uniforms
+    return torch.randn(batch, frames, DIM, generator=generator), torch.arange(batch) % 3, f0, uniforms
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("options", OPTIONS)
 def test_a_future_sample_changes_no_past_prediction(options: str) -> None:
-    model, (vectors, speaker, pitch, _) = wavenet(options), inputs(1, 12)
-    levels = torch.randint(WAVENET.mulaw_bins, (1, 12 * HOP), generator=torch.Generator().manual_seed(0))
-    phase = phases(*levels.shape)
-    before = model(levels, vectors, speaker, pitch, phase)
-    for t in range(0, levels.shape[1], 5):
-        changed = levels.clone()
+    model, (vectors, speaker, f0, _) = wavenet(options), inputs(1, 12)
+    classes = torch.randint(WAVENET.mulaw_bins, (1, 12 * HOP), generator=torch.Generator().manual_seed(0))
+    phase = phases(*classes.shape)
+    before = model(classes, vectors, speaker, f0, phase)
+    for t in range(0, classes.shape[1], 5):
+        changed = classes.clone()
         changed[:, t] = (changed[:, t] + 11) % WAVENET.mulaw_bins
-        after = model(changed, vectors, speaker, pitch, phase)
+        after = model(changed, vectors, speaker, f0, phase)
         assert torch.allclose(before[:, : t + 1], after[:, : t + 1], atol=1e-5)
-        assert t + 1 == levels.shape[1] or not torch.allclose(before[:, t + 1], after[:, t + 1], atol=1e-5)
+        assert t + 1 == classes.shape[1] or not torch.allclose(before[:, t + 1], after[:, t + 1], atol=1e-5)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("options", OPTIONS)
-def test_both_engines_draw_what_the_parallel_forward_would(options: str) -> None:
-    model, (vectors, speaker, pitch, uniforms) = wavenet(options), inputs(3, 14)
+def test_both_engines_sample_from_the_parallel_logits(options: str) -> None:
+    model, (vectors, speaker, f0, uniforms) = wavenet(options), inputs(3, 14)
     phase = phases(*uniforms.shape)
-    numba = sample(model, vectors, speaker, uniforms, f0=pitch, phase=phase, engine="numba")
-    stepwise = sample(model, vectors, speaker, uniforms, f0=pitch, phase=phase, engine="torch")
+    numba = sample(model, vectors, speaker, uniforms, f0=f0, phase=phase, engine="numba")
+    stepwise = sample(model, vectors, speaker, uniforms, f0=f0, phase=phase, engine="torch")
     assert torch.equal(numba, stepwise)
-    logits = model(numba, vectors, speaker, pitch, phase)
+    logits = model(numba, vectors, speaker, f0, phase)
     drawn = sample_categorical(logits.flatten(0, 1), uniforms.flatten()).view_as(numba)
-    assert float((drawn == numba).double().mean()) > 0.995, "but for ties that rounding decides"
+    assert float((drawn == numba).double().mean()) > 0.995, "rounding decides some ties"
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_a_stream_sounds_the_same_in_any_company(options: str) -> None:
-    model, (vectors, speaker, pitch, uniforms) = wavenet(options), inputs(3, 9)
+def test_a_stream_does_not_depend_on_the_other_streams(options: str) -> None:
+    model, (vectors, speaker, f0, uniforms) = wavenet(options), inputs(3, 9)
     frames = torch.tensor([9, 5, 2])
     for i, own in enumerate(frames.tolist()):
-        pitch[i, own:] = 0  # padding
+        f0[i, own:] = 0  # padding
     phase = phases(*uniforms.shape)
-    together = sample(model, vectors, speaker, uniforms, f0=pitch, phase=phase, num_frames=frames)
+    together = sample(model, vectors, speaker, uniforms, f0=f0, phase=phase, num_frames=frames)
     for i, own in enumerate(frames.tolist()):
         one = slice(i, i + 1)
         samples = slice(0, own * HOP)
@@ -85,16 +85,14 @@ def test_a_stream_sounds_the_same_in_any_company(options: str) -> None:
             vectors[one, :own],
             speaker[one],
             uniforms[one, samples],
-            f0=pitch[one, :own],
+            f0=f0[one, :own],
             phase=phase[one, samples],
         )
         assert torch.equal(together[one, : own * HOP], alone)
 
 
 @torch.no_grad()
-def test_the_pitch_is_heard() -> None:
-    model, (vectors, speaker, pitch, _) = wavenet("pitch"), inputs(1, 6)
-    levels = torch.randint(WAVENET.mulaw_bins, (1, 6 * HOP))
-    assert not torch.allclose(
-        model(levels, vectors, speaker, pitch), model(levels, vectors, speaker, 2 * pitch)
-    )
+def test_f0_changes_the_logits() -> None:
+    model, (vectors, speaker, f0, _) = wavenet("f0"), inputs(1, 6)
+    classes = torch.randint(WAVENET.mulaw_bins, (1, 6 * HOP))
+    assert not torch.allclose(model(classes, vectors, speaker, f0), model(classes, vectors, speaker, 2 * f0))
