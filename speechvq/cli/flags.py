@@ -23,7 +23,7 @@ class Parser(Protocol):
 class Checked(argparse.Action):
     """Stores a value after a check.
 
-    A type function of argparse would answer a bad value with the whole usage; this answers with one line.
+    For an invalid value, an argparse type function prints the whole usage. This action raises one line.
 
     Args:
         check: whether a value is accepted.
@@ -157,7 +157,7 @@ def add_top_p(parser: Parser) -> None:
 
 
 def add_device(parser: Parser) -> None:
-    """`--device` of a command that runs on the processor unless told otherwise."""
+    """`--device`; the processor unless another is given."""
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
 
 

@@ -81,15 +81,15 @@ def read_sources(sources: list[Source], *, required: bool = True) -> Iterator[tu
     good = 0
     for source in sources:
         try:
-            sound = read_audio(source.path)
+            audio = read_audio(source.path)
         except UserError as error:
             if required and len(sources) == 1:
                 raise
             logger.warning("skipped: %s", error)
             continue
         good += 1
-        if change := describe_change(sound.source_rate, sound.source_channels):
+        if change := describe_change(audio.source_rate, audio.source_channels):
             logger.info("%s: %s", source.path, change)
-        yield source, sound.samples
+        yield source, audio.samples
     if required and not good:
         raise UserError(f"none of {len(sources)} recordings could be read")

@@ -51,10 +51,10 @@ def preprocess_recording(recording: Recording, out: Path) -> Outcome:
     if earlier := _earlier_outcome(recording, out):
         return earlier
     try:
-        sound = read_audio(recording.audio)
+        audio = read_audio(recording.audio)
     except UserError as error:
         return Outcome(recording, skipped="damaged audio", complaint=str(error))
-    samples, offset = trim_silence(sound.samples)
+    samples, offset = trim_silence(audio.samples)
     if len(samples) < MIN_SECONDS * SAMPLE_RATE or not samples.any():
         reason = f"silent or shorter than {MIN_SECONDS} s"
         return Outcome(recording, skipped=reason, complaint=f"{recording.audio}: {reason}; record it again")
@@ -64,7 +64,7 @@ def preprocess_recording(recording: Recording, out: Path) -> Outcome:
     if phones:
         write_lab(_label_path(out, "lab", recording), phones)
     write_waveform(audio_path(out, recording), normalize_level(polarity(samples) * samples))
-    return Outcome(recording, len(samples) / SAMPLE_RATE, sound.change(), complaint=complaint)
+    return Outcome(recording, len(samples) / SAMPLE_RATE, audio.change(), complaint=complaint)
 
 
 def shift_intervals(intervals: Iterable[Interval], offset: float, seconds: float) -> list[Interval]:

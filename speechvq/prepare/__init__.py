@@ -98,7 +98,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 
 def _find(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
-    """The recordings, and a name of their source that tells it from other sources."""
+    """The recordings, and a string that identifies their source."""
     if arguments.corpus == "mini":
         return _mini(arguments)
     if arguments.root is None:

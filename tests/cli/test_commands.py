@@ -1,4 +1,4 @@
-"""The interface as users' scripts know it: names of commands and flags, exit codes, and no traceback."""
+"""The interface of the commands: names of commands and flags, exit codes, and no tracebacks."""
 
 import argparse
 import io
@@ -96,7 +96,7 @@ FLAGS = {
 
 @pytest.mark.parametrize("name", FLAGS)
 def test_flags_are_pinned(name: str) -> None:
-    """Whoever changes a flag changes it here too, and in the README."""
+    """A change of a flag must be made here and in the README too."""
     options = {text for action in PARSERS[name]()._actions for text in action.option_strings}
     assert options == {"-h", *FLAGS[name].split()}
 
@@ -138,7 +138,7 @@ def test_the_commands_are_listed(argv: list[str], capsys: pytest.CaptureFixture[
         ),
     ],
 )
-def test_a_mistake_costs_one_line_and_exit_code_2(
+def test_a_mistake_gives_one_line_and_exit_code_2(
     argv: list[str],
     line: str,
     tmp_path: Path,
@@ -162,7 +162,7 @@ def test_help_and_wrong_flags(name: str, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_help_does_not_wait_for_torch() -> None:
-    """All of them in one fresh process; a mistake that needs no model answers as fast."""
+    """All in one new process; an error that needs no model is as fast."""
     script = (
         "import contextlib, io, sys\n"
         "from speechvq.__main__ import main\n"
@@ -197,7 +197,7 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.run(parser(), lambda _: None, []) == 0
     assert command.run(parser(), refuse, []) == 2
     assert capsys.readouterr().err == "speechvq.test: error: a b.wav: no such file\n"
-    with pytest.raises(ZeroDivisionError):  # ours to mend, so its traceback is wanted
+    with pytest.raises(ZeroDivisionError):  # a bug of the program keeps its traceback
         command.run(parser(), break_down, [])
 
 

@@ -1,4 +1,4 @@
-"""The command: codes and their meta.json, resumable, in shards, and one clear line for every mistake."""
+"""The command encode: codes and meta.json, resumption, shards, and one line for every mistake."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def run(model: Path, src: Path, out: Path, *more: str) -> int:
     return encode.main(["--model", str(model), "--src", str(src), "--out", str(out), *more])
 
 
-def test_codes_are_the_models_with_what_a_reader_must_know(
+def test_codes_and_meta_json_are_those_of_the_model(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sound, out = write_tone(tmp_path / "wäve one.wav"), tmp_path / "ünï codes"
@@ -47,7 +47,7 @@ def test_a_second_call_encodes_nothing_and_changes_nothing(
 
 
 @pytest.mark.parametrize("kept", [0, 7, 200])
-def test_a_half_written_file_is_made_anew(kept: int, model: Path, corpus: Path, tmp_path: Path) -> None:
+def test_a_truncated_file_is_encoded_again(kept: int, model: Path, corpus: Path, tmp_path: Path) -> None:
     run(model, corpus, tmp_path, "--split", "dev")
     whole = (tmp_path / "bob_4.npy").read_bytes()
     (tmp_path / "bob_4.npy").write_bytes(whole[:kept])
@@ -62,7 +62,7 @@ def test_shards_are_disjoint_and_complete(
 ) -> None:
     parts = []
     for index in range(4):
-        monkeypatch.setenv("RANK", "3" if by == "flag" else str(index))  # the flag goes before
+        monkeypatch.setenv("RANK", "3" if by == "flag" else str(index))  # the flag takes precedence
         monkeypatch.setenv("WORLD_SIZE", "4")
         out = tmp_path / str(index)
         assert run(model, corpus, out, *(["--shard", f"{index}/4"] if by == "flag" else [])) == 0
@@ -71,14 +71,14 @@ def test_shards_are_disjoint_and_complete(
 
 
 @pytest.mark.parametrize("shard", ["4/4", "-1/4", "1", "a/b", "1/2/3", "0/0"])
-def test_a_shard_that_is_none(
+def test_invalid_shards_are_refused(
     shard: str, model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(model, corpus, tmp_path / "out", f"--shard={shard}") == 2
     assert f"--shard {shard}: expected i/n with 0 <= i < n, for example 0/4" in capsys.readouterr().err
 
 
-def test_codes_of_another_model_are_not_mixed_in(
+def test_codes_of_another_model_are_refused(
     model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = save_tiny_model(tmp_path / "other", seed=1)
@@ -91,7 +91,7 @@ def test_codes_of_another_model_are_not_mixed_in(
 
 
 @pytest.mark.parametrize("name", list(BAD))
-def test_a_bad_sound_costs_one_line_and_leaves_nothing(
+def test_a_damaged_file_gives_one_line_and_no_output(
     name: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_bad(tmp_path / "in", name)
@@ -102,7 +102,9 @@ def test_a_bad_sound_costs_one_line_and_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_rest_goes_on(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_file_among_others_is_skipped(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     write_bad(folder, "text.wav")
     write_tone(folder / "sub/good.wav")
@@ -116,7 +118,7 @@ def test_the_rest_goes_on(model: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert np.load(out / "one.npy", allow_pickle=False).shape == (1,)
 
 
-def test_a_folder_that_cannot_be_made(
+def test_an_output_folder_that_cannot_be_created(
     model: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()

@@ -1,4 +1,4 @@
-"""The command: from a corpus to a manifest in one call, and one clear line for every mistake."""
+"""The command prepare: from a corpus to a manifest in one call, and one line for every mistake."""
 
 import os
 import signal
@@ -56,7 +56,7 @@ def test_librispeech(tmp_path: Path) -> None:
     assert [utterance.utt for utterance in read_manifest(tmp_path / "out")] == ["84-1-0000"]
 
 
-def test_mini_speaks_and_aligns(tmp_path: Path) -> None:
+def test_mini_has_audio_and_alignments(tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="the extra `mini` is not installed")
     out = tmp_path / "out"
     assert run("mini", "--out", out, "--speakers", "2", "--sentences", "5") == 0
@@ -100,7 +100,7 @@ def test_maze_is_recorded_and_more_can_be_added(tmp_path: Path, capsys: pytest.C
         (["folder", "--root", "corpus", "--unseen-speakers", "eve"], "no speaker eve; there are p225, p226"),
     ],
 )
-def test_a_mistake_costs_one_line(
+def test_a_mistake_gives_one_line(
     corpus: Path,
     arguments: list[str],
     line: str,
@@ -123,8 +123,8 @@ def test_wrong_flags_exit_with_2(arguments: list[str], capsys: pytest.CaptureFix
     assert "usage: speechvq.prepare" in capsys.readouterr().err
 
 
-def test_interruption_leaves_whole_files_and_nobody_behind(tmp_path: Path) -> None:
-    """Ctrl-C amid the work of two processes; the same command then goes on."""
+def test_interruption_leaves_complete_files_and_no_processes(tmp_path: Path) -> None:
+    """Ctrl-C during the work of two processes; the same command then continues."""
     for number in range(600):
         write_tone(tmp_path / f"corpus/s/{number:03d}.wav", seconds=0.3)
     out = tmp_path / "out"

@@ -1,12 +1,14 @@
 """The eSpeak NG process. It is run by path, not imported; it reads a request on stdin and answers on stdout.
 
-It uses only the standard library, so it starts in some 20 ms, has no threads, and may fork. GPL-3 code
-(eSpeak NG) is loaded in this separate process and nowhere else in the package.
+It uses only the standard library, so it starts within tens of milliseconds, has no threads, and may fork.
+GPL-3 code (eSpeak NG) is loaded in this separate process and nowhere else in the package.
 
-Request, JSON: library, data (paths), voice, pitch, rate, utterances ([name, text] each). Answer, for each
-utterance: a line of JSON (name, sample_rate, samples, phones, symbols), then that many 16-bit samples.
-`phones` and `symbols` are lists of [sample, mnemonic]: eSpeak's phone events, and the times at which it
-started to process each phone. For a stop the symbol is before the closure and the event after it.
+Request: one JSON object with library and data (paths), voice, pitch, rate, and utterances ([name, text]
+    each).
+
+Answer, for each utterance: a line of JSON (name, sample_rate, samples, phones, symbols), then that many
+16-bit samples. `phones` and `symbols` are lists of [sample, mnemonic]: eSpeak's phone events, and the times
+at which it started to process each phone. For a stop the symbol is before the closure and the event after it.
 
 eSpeak's output depends on earlier utterances. So each utterance is synthesized by a child that is forked from
 the same initial state, with a seed of its own: the bytes do not depend on order or number of utterances. On a
@@ -71,8 +73,8 @@ class Synthesizer:
     Args:
         library, data: paths of the shared library and of its folder of voices.
         voice: identifier and variant, such as "gmw/en-US+f2".
-        pitch: 0 to 100; 50 is the voice's own.
-        rate: words a minute.
+        pitch: 0 to 100; 50 is the voice's default.
+        rate: words per minute.
 
     Raises:
         OSError: the library cannot be loaded.

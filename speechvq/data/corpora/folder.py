@@ -2,10 +2,10 @@
 
     ROOT/SPEAKER/UTT.wav               or ROOT/audio/SPEAKER/UTT.wav; also .flac .ogg .opus .mp3
     ROOT/txt/SPEAKER/UTT.txt           or UTT.txt beside the audio; optional
-    ROOT/lab/SPEAKER/UTT.lab           or UTT.lab beside the audio; optional, `start end phone` in units of
-    100 ns
+    ROOT/lab/SPEAKER/UTT.lab           or UTT.lab beside the audio; optional
 
-The file name is the utterance's name. If two speakers have files of the same name, it is SPEAKER_UTT.
+A .lab file has lines `start end phone`, with times in units of 100 ns. The file name is the utterance's name.
+If two speakers have files of the same name, it is SPEAKER_UTT.
 """
 
 from collections import Counter

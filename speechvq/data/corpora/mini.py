@@ -73,9 +73,9 @@ def speaker_sentences(speaker: str, count: int, seed: int) -> list[tuple[str, st
     A larger number of sentences or speakers does not change the speaker's other sentences.
     """
     shared = list(islice(make_sentences(f"{seed}/shared"), math.ceil(SHARED_FRACTION * count)))
-    own = islice(make_sentences(f"{seed}/{speaker}"), count - len(shared))
-    spoken = [*shared, *own]
-    return [(f"{speaker}_{number:03d}", text) for number, text in enumerate(spoken, start=1)]
+    unique = islice(make_sentences(f"{seed}/{speaker}"), count - len(shared))
+    texts = [*shared, *unique]
+    return [(f"{speaker}_{number:03d}", text) for number, text in enumerate(texts, start=1)]
 
 
 def _record_all(recordings: Path, speakers: list[str], count: int, seed: int, jobs: int | None) -> None:
@@ -91,9 +91,9 @@ def _record_all(recordings: Path, speakers: list[str], count: int, seed: int, jo
             raise
 
 
-def _record(recordings: Path, speaker: str, spoken: list[tuple[str, str]]) -> None:
+def _record(recordings: Path, speaker: str, texts: list[tuple[str, str]]) -> None:
     """Write all utterances of one speaker."""
-    for (name, text), speech in zip(spoken, synthesize(VOICES[speaker], spoken), strict=True):
+    for (name, text), speech in zip(texts, synthesize(VOICES[speaker], texts), strict=True):
         samples = _resample(speech)
         write_waveform(recordings / "audio" / speaker / f"{name}.flac", samples)
         write_bytes(recordings / "txt" / speaker / f"{name}.txt", f"{text}\n".encode())

@@ -38,21 +38,21 @@ def recordings(root: str | Path, *, mic: int = 1) -> CorpusListing:
     Raises:
         UserError: VCTK is not there, or the release has no such microphone.
     """
-    sounds, layout = _locate(Path(root))
+    audio_root, layout = _locate(Path(root))
     if layout is _NAME_080 and mic != 1:
         raise UserError(
-            f"{sounds}: VCTK 0.80 has a single microphone; leave out --mic {mic} or use release 0.92"
+            f"{audio_root}: VCTK 0.80 has a single microphone; leave out --mic {mic} or use release 0.92"
         )
-    texts = sounds.parent / "txt"
+    texts = audio_root.parent / "txt"
     skipped: Counter[str] = Counter()
     found = [
         recording
-        for folder in visible_entries(sounds)
+        for folder in visible_entries(audio_root)
         if folder.is_dir()
         for recording in _of_speaker(folder, texts / folder.name, layout, mic, skipped)
     ]
     if not found:
-        raise UserError(f"{sounds}: no audio of microphone {mic}; unpack the corpus again")
+        raise UserError(f"{audio_root}: no audio of microphone {mic}; unpack the corpus again")
     return CorpusListing(found, skipped)
 
 

@@ -41,7 +41,7 @@ def test_defaults() -> None:
         (["--count", "17"], "--count 17: give 1 to 16"),
     ],
 )
-def test_a_value_out_of_bounds_costs_one_line(
+def test_a_value_out_of_bounds_gives_one_line(
     argv: list[str], line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(UserError, match=line.replace("^", r"\^")):

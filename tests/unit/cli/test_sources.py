@@ -20,12 +20,12 @@ def as_in_a_command() -> Iterator[None]:
         yield
 
 
-def test_a_file_is_called_by_its_stem(tmp_path: Path) -> None:
+def test_the_name_of_a_file_is_its_stem(tmp_path: Path) -> None:
     path = tmp_path / "a first.take.wav"
     assert find_sources(path) == [Source("a first.take", path)]
 
 
-def test_a_folder_is_searched_through_and_through(tmp_path: Path) -> None:
+def test_a_folder_is_searched_recursively(tmp_path: Path) -> None:
     for name in ("b.WAV", "a.flac", "Łódź/ünïcode and spaces.wav", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -40,7 +40,7 @@ def test_a_manifest_gives_its_utterances(corpus: Path, tail: str) -> None:
     assert [source.name for source in dev] == ["ada_4", "bob_4", "cyd_4"]
 
 
-def test_a_limit_spreads_over_all(corpus: Path) -> None:
+def test_a_limit_is_spaced_evenly(corpus: Path) -> None:
     few = find_sources(corpus, limit=3)
     assert [source.name for source in few] == ["ada_0", "bob_2", "cyd_4"]
     assert len(find_sources(corpus, limit=99)) == len(find_sources(corpus)) == 15
@@ -60,7 +60,7 @@ def test_a_limit_spreads_over_all(corpus: Path) -> None:
         ("nowhere.tsv", {}, "no such manifest; make one with"),
     ],
 )
-def test_nothing_to_work_on_is_said(
+def test_missing_input_is_named(
     src: str, options: dict[str, object], line: str, corpus: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match=line):
@@ -77,14 +77,14 @@ def test_a_conversion_of_format_is_logged(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_single_bad_sound_is_a_mistake(name: str, tmp_path: Path) -> None:
+def test_a_single_damaged_file_is_an_error(name: str, tmp_path: Path) -> None:
     path = write_bad(tmp_path / "in", name)
     with pytest.raises(UserError, match=BAD[name]) as caught:
         list(read_sources([Source("a", path)]))
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_bad_sounds_among_good_ones_are_named_and_passed_over(
+def test_damaged_files_among_others_are_logged_and_skipped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "in"
@@ -98,7 +98,7 @@ def test_bad_sounds_among_good_ones_are_named_and_passed_over(
     assert all(any(str(path) in line for line in lines) for path in [*bad, folder / "gone.wav"])
 
 
-def test_only_bad_sounds_are_a_mistake_unless_none_is_needed(tmp_path: Path) -> None:
+def test_only_damaged_files_are_an_error_if_input_is_required(tmp_path: Path) -> None:
     sources = [Source(name, write_bad(tmp_path, name)) for name in ("text.wav", "nan.wav")]
     with pytest.raises(UserError, match="none of 2 recordings could be read"):
         list(read_sources(sources))

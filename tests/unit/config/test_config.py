@@ -1,4 +1,4 @@
-"""Settings: there and back, every mistake named, nothing huge, nothing run."""
+"""Configurations: round trip, messages that name the key, bounds, and malicious files."""
 
 import dataclasses
 import sys
@@ -34,7 +34,7 @@ def loaded(folder: Path, text: str, *overrides: str) -> SpeechRun:
 
 
 def refusal(folder: Path, text: str, *overrides: str) -> str:
-    """The one line that a configuration is refused with."""
+    """The message about a refused configuration."""
     with pytest.raises(UserError) as caught:
         loaded(folder, text, *overrides)
     line = str(caught.value)
@@ -45,14 +45,14 @@ def refusal(folder: Path, text: str, *overrides: str) -> str:
 @pytest.mark.parametrize(
     "config", [SpeechRun(), SpeechRun(model=MODEL), run_config(Path("/somewhere"), "ema", seed=3)]
 )
-def test_there_and_back(config: SpeechRun, tmp_path: Path) -> None:
+def test_round_trip(config: SpeechRun, tmp_path: Path) -> None:
     configuration.save(tmp_path / "run.yaml", config)
     assert load(tmp_path / "run.yaml", SpeechRun) == config
     assert from_mapping(SpeechRun, to_mapping(config)) == config
     assert [path.name for path in tmp_path.iterdir()] == ["run.yaml"]
 
 
-def test_an_empty_mapping_is_all_defaults(tmp_path: Path) -> None:
+def test_an_empty_mapping_gives_the_defaults(tmp_path: Path) -> None:
     assert loaded(tmp_path, "{}") == SpeechRun()
     assert loaded(tmp_path, "train: {learning_rate: 1e-4}").train.learning_rate == 1e-4
     assert loaded(tmp_path, "train: {grad_clip: 5}").train.grad_clip == 5.0
@@ -65,7 +65,7 @@ def test_every_recipe_loads(path: Path) -> None:
         assert config.data.crop % config.model.hop == 0 and config.data.manifest
 
 
-def test_a_prior_is_a_run_of_its_own_kind(tmp_path: Path) -> None:
+def test_the_kind_selects_the_class_of_a_run(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("model: {kind: sequence, gru: {hidden_size: 8}}")
     config = read_run(tmp_path / "run.yaml", ["model.network=gru", "data.codes=exp/codes"])
     assert isinstance(config, SequencePriorRun) and config.model.gru.hidden_size == 8
@@ -89,12 +89,12 @@ def test_hop_and_rate_follow_from_the_strides() -> None:
 @pytest.mark.parametrize(
     "key, nearest", [("trian", "train"), ("model.quantiser", "quantizer"), ("train.step", "steps")]
 )
-def test_an_unknown_key_is_answered_with_the_nearest(tmp_path: Path, key: str, nearest: str) -> None:
+def test_an_unknown_key_suggests_the_closest_one(tmp_path: Path, key: str, nearest: str) -> None:
     assert refusal(tmp_path, "{}", f"{key}=1") == f"unknown key '{key}'; did you mean '{nearest}'?"
     assert "known: model, data, train" in refusal(tmp_path, "xyz: 1")
 
 
-def test_settings_lie_over_the_file_and_over_one_another(tmp_path: Path) -> None:
+def test_overrides_apply_in_order(tmp_path: Path) -> None:
     config = loaded(
         tmp_path, "train: {steps: 7, seed: 1}", "train.steps=8", "train.precision=bf16", "train.steps=9"
     )
@@ -103,7 +103,7 @@ def test_settings_lie_over_the_file_and_over_one_another(tmp_path: Path) -> None
     assert config.model.encoder.strides == (2, 5) and config.data.manifest == "data/a=b"
 
 
-def test_sizes_by_name_can_be_changed_further(tmp_path: Path) -> None:
+def test_a_preset_can_be_overridden(tmp_path: Path) -> None:
     for size, expected in WAVENET_SIZES.items():
         assert loaded(tmp_path, f"model: {{wavenet: {size}}}").model.wavenet == expected
     config = loaded(tmp_path, "{}", "model.wavenet=M", "model.wavenet.skip_channels=64")
@@ -140,7 +140,7 @@ def test_wrong_types_are_named(tmp_path: Path, setting: str, message: str) -> No
 
 @pytest.mark.parametrize("part", [EncoderConfig, QuantizerConfig, WaveNetConfig, SpeechConfig, TrainConfig])
 def test_every_number_has_bounds(part: type) -> None:
-    """So that no file can ask for a size that is refused only by the machine, or a division by zero."""
+    """A file cannot request sizes beyond the machine's memory, or a division by zero."""
     numbers = [field for field in dataclasses.fields(part) if field.type in (int, float, "int", "float")]
     for field in numbers:
         low, high = field.metadata["bounds"]
@@ -151,7 +151,7 @@ def test_every_number_has_bounds(part: type) -> None:
 
 
 @pytest.mark.parametrize("strides", [[0], [-2, 2], [65], [2] * 17, [1] * 33, [64] * 3])
-def test_strides_no_sound_is_long_enough_for_are_refused(tmp_path: Path, strides: list[int]) -> None:
+def test_invalid_strides_are_refused(tmp_path: Path, strides: list[int]) -> None:
     assert "encoder.strides: expected" in refusal(tmp_path, "{}", f"model.encoder.strides={strides}")
 
 
@@ -183,13 +183,13 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_hostile_files_cost_one_line(tmp_path: Path, what: str) -> None:
+def test_malicious_files_give_one_line(tmp_path: Path, what: str) -> None:
     refusal(tmp_path, HOSTILE[what])
     assert not Path("/tmp/never").exists()
 
 
 def test_aliases_cannot_grow(tmp_path: Path) -> None:
-    """A billion items by thirty lists of two: the error line does not write them out."""
+    """A billion items from thirty lists of two: the message does not print them."""
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 30)]
     started = time.monotonic()
     for place in ("train: {steps: *a29}", "model: {encoder: {strides: [*a29]}}", "data: *a29"):
@@ -201,7 +201,7 @@ def test_aliases_cannot_grow(tmp_path: Path) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_files_that_are_none(tmp_path: Path) -> None:
+def test_files_that_are_not_configurations(tmp_path: Path) -> None:
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "large.yaml").write_bytes(b"#" * ((1 << 20) + 1))
     for name, cause in [("bytes", "not valid YAML"), ("large", "more than"), ("gone", "No such file")]:
@@ -211,7 +211,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         read_yaml(tmp_path)
 
 
-def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.yaml"
     configuration.save(path, SpeechRun())
     before = path.read_text()

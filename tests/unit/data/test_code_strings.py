@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     return make_codes(tmp_path)
 
 
-def test_splits_and_speakers_are_the_manifests(folder: Path) -> None:
+def test_splits_and_speakers_come_from_the_manifest(folder: Path) -> None:
     (folder / "codes/ada_1.npy").unlink()  # not encoded
     write_codes(folder / "codes/bob_1.npy", np.empty(0, np.int64))
     write_codes(folder / "codes/stranger.npy", np.zeros(5, np.int64))
@@ -41,7 +41,7 @@ def test_splits_and_speakers_are_the_manifests(folder: Path) -> None:
     )
 
 
-def test_without_a_manifest_names_decide(folder: Path) -> None:
+def test_without_a_manifest_splits_follow_from_names(folder: Path) -> None:
     for i in range(200):
         write_codes(folder / f"codes/more_{i}.npy", np.zeros(1, np.int64))
     directory = open_codes(folder / "codes")
@@ -97,14 +97,14 @@ def test_batches_are_a_function_of_step_and_rank() -> None:
         next(sampler.batches(4, world_size=3))
 
 
-def test_an_epoch_has_every_string_as_often_as_it_is_long() -> None:
+def test_crops_per_epoch_follow_the_lengths() -> None:
     sampler = CodeSampler(strings(8, 16, 24), (), 8, CODES, seed=0)
     for epoch in range(3):
         owners = sorted(sampler.positions[epoch * 6 + i][0] for i in range(6))
         assert owners == [0, 1, 1, 2, 2, 2]
 
 
-def test_speakers_of_a_table() -> None:
+def test_speaker_indices() -> None:
     assert speaker_indices(strings(1, 1, 1), SPEAKERS).tolist() == [0, 1, 0]
     assert speaker_indices(strings(1, 1), ()).tolist() == [0, 0]
     for count in (2, 3, 28):

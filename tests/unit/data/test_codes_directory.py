@@ -1,4 +1,4 @@
-"""Codes of anybody's making are read; whatever is wrong costs one line that names the file."""
+"""Codes of any program are read; an invalid file gives one line that names it."""
 
 import json
 import os
@@ -26,11 +26,11 @@ def make(folder: Path, meta: Any = META, **codes: Any) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8", ">i4", "uint64", "int64"])
-def test_integers_of_any_kind_are_read(kind: str, tmp_path: Path) -> None:
+def test_integers_of_any_type_are_read(kind: str, tmp_path: Path) -> None:
     folder = make(tmp_path, a=np.array([0, 99, 7], kind), b=np.zeros(0, kind))
     (tmp_path / "deeper").mkdir()
     write_codes(tmp_path / "deeper/ünï c.npy", np.arange(5)[::-1])
-    (tmp_path / ".part-1.npy").write_bytes(b"")  # of a command that was interrupted
+    (tmp_path / ".part-1.npy").write_bytes(b"")  # left by an interrupted command
     found = open_codes(folder)
     assert (found.frame_rate_hz, found.num_codes) == (50.0, 100)
     assert {utt: found.read(utt).tolist() for utt in found.files} == {
@@ -56,7 +56,7 @@ def test_integers_of_any_kind_are_read(kind: str, tmp_path: Path) -> None:
         (np.array([2**64 - 1], np.uint64), "code 18446744073709551615 at frame 0"),
     ],
 )
-def test_codes_that_are_none(codes: Any, words: str, tmp_path: Path) -> None:
+def test_files_that_are_not_codes_are_refused(codes: Any, words: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         open_codes(make(tmp_path, a=codes)).read("a")
     assert str(error.value).startswith(str(tmp_path / "a.npy")) and words in str(error.value)
@@ -81,7 +81,7 @@ def test_codes_that_are_none(codes: Any, words: str, tmp_path: Path) -> None:
         ({"frame_rate_hz": 50, "num_codes": 10**30}, "num_codes is 1000"),
     ],
 )
-def test_a_wrong_meta(meta: Any, words: str, tmp_path: Path) -> None:
+def test_an_invalid_meta_json_is_refused(meta: Any, words: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         open_codes(make(tmp_path, meta))
     assert str(error.value).startswith(str(tmp_path / "meta.json")) and words in str(error.value)
@@ -112,7 +112,7 @@ def test_folders_that_cannot_be_read(change: Callable[[Path], Any], words: str, 
         open_codes(tmp_path)
 
 
-def test_a_folder_that_is_none(tmp_path: Path) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder; give the folder of the codes"):
         open_codes(tmp_path / "nowhere")
 
@@ -127,7 +127,7 @@ def test_pickles_and_archives_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shape", [(10**12,), (2**63,), (-5,), (10**6, 10**6, 10**6), "x", (None,)])
-def test_a_header_cannot_ask_for_more_than_there_is(shape: Any, tmp_path: Path) -> None:
+def test_a_header_cannot_allocate_more_than_the_file(shape: Any, tmp_path: Path) -> None:
     header = f"{{'descr': '<i8', 'fortran_order': False, 'shape': {shape!r}}}".ljust(117) + "\n"
     path = tmp_path / "a.npy"
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + b"\0" * 80)
@@ -138,7 +138,7 @@ def test_a_header_cannot_ask_for_more_than_there_is(shape: Any, tmp_path: Path) 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_files_are_read_or_refused(data: st.DataObject, tmp_path: Path) -> None:
-    """Cut, changed or made of noise: never another exception, and never a code out of range."""
+    """Truncated, changed or random files: no other exception, and no code out of range."""
     path = tmp_path / "a.npy"
     np.save(path, np.arange(20))
     content = bytearray(path.read_bytes())

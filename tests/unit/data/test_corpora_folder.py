@@ -1,4 +1,4 @@
-"""Anybody's own folder of speakers."""
+"""A user's own folder of speakers."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ PACK = Path(__file__).parents[4] / "shared" / "data" / "speech"
 
 
 @pytest.mark.parametrize("base", ["", "audio/"])
-def test_both_layouts_and_all_endings(tmp_path: Path, base: str) -> None:
+def test_both_layouts_and_all_extensions(tmp_path: Path, base: str) -> None:
     names = ["a.wav", "b.FLAC", "c.ogg", "d.opus", "e.mp3", "f g ü.wav"]
     write_files(
         tmp_path, *(f"{base}ann/{name}" for name in names), f"{base}ann/notes.md", f"{base}.hidden/x.wav"
@@ -28,19 +28,19 @@ def test_both_layouts_and_all_endings(tmp_path: Path, base: str) -> None:
     assert {recording.speaker for recording in found.recordings} == {"ann"} and not found.skipped
 
 
-def test_names_become_unique_and_only_where_needed(tmp_path: Path) -> None:
+def test_names_are_prefixed_only_if_they_collide(tmp_path: Path) -> None:
     write_files(tmp_path, "ann/1.wav", "bob/1.wav", "bob/2.wav")
     assert [recording.utt for recording in folder.recordings(tmp_path).recordings] == ["ann_1", "bob_1", "2"]
 
 
-def test_names_that_collide_once_joined(tmp_path: Path) -> None:
+def test_prefixed_names_that_collide_are_skipped(tmp_path: Path) -> None:
     write_files(tmp_path, "a/b_c.wav", "x/b_c.wav", "a_b/c.wav", "x/c.wav")
     found = folder.recordings(tmp_path)
     assert len({recording.utt for recording in found.recordings}) == len(found.recordings) == 3
     assert found.skipped == {"name taken by another utterance": 1}
 
 
-def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
+def test_skipped_files_are_counted(tmp_path: Path) -> None:
     write_files(tmp_path, "ann/1.wav", "ann/1.flac", "loose.wav", "readme.txt", "ann/tab\tname.wav")
     (tmp_path / "ann" / os.fsdecode(b"latin-\xe4.wav")).touch()
     found = folder.recordings(tmp_path)
@@ -65,7 +65,7 @@ def test_a_missing_folder_is_a_user_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not PACK.is_dir(), reason="the pack of real speech is not there")
-def test_the_pack_of_real_speech() -> None:
+def test_a_pack_of_real_speech() -> None:
     found = folder.recordings(PACK)
     assert len(found.recordings) == 784 and not found.skipped
     assert len({recording.speaker for recording in found.recordings}) == 28

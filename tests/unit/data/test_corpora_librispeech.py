@@ -31,7 +31,7 @@ def test_root_may_be_above_the_corpus_or_a_subset(corpus: Path, below: str) -> N
     assert found.skipped["name does not match the corpus"] == (below != "dev-clean")
 
 
-def test_what_is_not_librispeech_is_a_user_error(tmp_path: Path) -> None:
+def test_a_folder_without_librispeech_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder; --root"):
         librispeech.recordings(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"no SPEAKER/CHAPTER/\*\.flac"):

@@ -1,4 +1,4 @@
-"""The built-in corpus: the same bytes every time, labels without a gap, voices that can be told apart."""
+"""The built-in corpus: reproducible bytes, labels without gaps, distinct voices."""
 
 import hashlib
 import importlib.util
@@ -51,11 +51,11 @@ def _median_f0(samples: np.ndarray, rate: int) -> float:
         frame = samples[start : start + length].astype(np.float64)
         frame -= frame.mean()
         similarity = np.correlate(frame, frame, "full")[length - 1 :]
-        similarity /= np.arange(length, 0, -1)  # or long periods would lose for having fewer terms
+        similarity /= np.arange(length, 0, -1)  # long periods have fewer terms
         periods = slice(rate // 400, rate // 60)
         best = similarity[periods].max()
         if similarity[0] > 1e4 and best > 0.6 * similarity[0]:
-            # the first peak nearly as high as the highest: a multiple of the period is as good, but is not it
+            # the first peak close to the maximum, since multiples of the period are as high
             first = np.flatnonzero(similarity[periods] > 0.9 * best)
             peak = periods.start + first[0] + np.argmax(similarity[periods][first[0] : first[0] + 20])
             found.append(rate / peak)
@@ -63,14 +63,14 @@ def _median_f0(samples: np.ndarray, rate: int) -> float:
 
 
 @needs_espeak
-def test_two_builds_are_equal_byte_by_byte_whatever_the_jobs(built, tmp_path):
+def test_builds_are_equal_to_the_byte_for_any_number_of_jobs(built, tmp_path):
     mini.build(tmp_path, **SMALL, jobs=2)
     assert len(_hashes(built)) == 3 * 6 + 1
     assert _hashes(tmp_path) == _hashes(built)
 
 
 @needs_espeak
-def test_an_utterance_is_the_same_alone_and_in_company():
+def test_an_utterance_does_not_depend_on_the_others():
     pairs = mini.speaker_sentences("f02", 3, seed=0)
     together = list(synthesize(VOICES["f02"], pairs))
     [alone] = synthesize(VOICES["f02"], pairs[2:])
@@ -79,7 +79,7 @@ def test_an_utterance_is_the_same_alone_and_in_company():
 
 
 @needs_espeak
-def test_where_there_is_no_fork_the_samples_are_the_same(monkeypatch, tmp_path):
+def test_without_fork_the_samples_are_the_same(monkeypatch, tmp_path):
     pairs = mini.speaker_sentences("f02", 2, seed=0)
     forked = list(synthesize(VOICES["f02"], pairs))
     program = tmp_path / "without_fork.py"
@@ -95,7 +95,7 @@ def test_where_there_is_no_fork_the_samples_are_the_same(monkeypatch, tmp_path):
 
 
 @needs_espeak
-def test_the_labels_tile_every_file_with_known_phones(built):
+def test_labels_cover_every_file_without_gaps(built):
     labels = read_alignments(built / "recordings" / "lab")
     sounds = sorted((built / "recordings" / "audio").rglob("*.flac"))
     assert [path.stem for path in sounds] == sorted(labels)
@@ -110,7 +110,7 @@ def test_the_labels_tile_every_file_with_known_phones(built):
 
 
 @needs_espeak
-def test_every_voice_speaks_in_known_phones_with_sound_at_its_labels():
+def test_every_voice_has_known_phones_with_energy_at_its_labels():
     text = "The usual noise: Joyce put thirty yellow books there, and washed her hands; the bottle vanished."
     for name, voice in VOICES.items():
         [speech] = synthesize(voice, [(name, text)])  # an unknown mnemonic would raise
@@ -120,8 +120,8 @@ def test_every_voice_speaks_in_known_phones_with_sound_at_its_labels():
 
 
 @needs_espeak
-def test_the_closure_of_a_stop_is_its_own():
-    """The silence before a burst belongs to the stop, so its first third is far below the vowels."""
+def test_the_closure_belongs_to_the_stop():
+    """The silence before a burst belongs to the stop, so its first third has much less energy than vowels."""
     [speech] = synthesize(Voice("gmw/en-US", "m3", 50, 150), [("x", "a packet, a happy cook")])
     starts = [at for at, _ in speech.phones] + [len(speech.samples)]
     vowel = _loudness(speech.samples)
@@ -144,7 +144,7 @@ def test_a_symbol_moves_a_stop_only_and_not_into_a_silence():
 
 @needs_espeak
 @pytest.mark.parametrize("name", ["m01", "m04", "f05", "f03"])
-def test_the_median_pitch_is_as_designed(name):
+def test_the_median_f0_is_as_designed(name):
     designed = {"m01": 89, "m04": 126, "f05": 161, "f03": 213}
     heard = [speech.samples for speech in synthesize(VOICES[name], mini.speaker_sentences(name, 2, seed=0))]
     assert _median_f0(np.concatenate(heard), 22_050) == pytest.approx(designed[name], rel=0.1)
@@ -158,7 +158,7 @@ def test_the_voices_are_distinct_half_male_half_female():
     assert len({voice.accent for voice in VOICES.values()}) == 8
 
 
-def test_the_first_tenth_of_the_sentences_is_everybodys():
+def test_the_first_tenth_of_the_sentences_is_shared():
     one, other = mini.speaker_sentences("m01", 25, seed=0), mini.speaker_sentences("f01", 25, seed=0)
     assert [text for _, text in one[:3]] == [text for _, text in other[:3]]
     assert not {text for _, text in one[3:]} & {text for _, text in other[3:]}
@@ -183,7 +183,7 @@ def test_sentences_are_plain_english_and_follow_the_seed():
 
 
 @needs_espeak
-def test_the_sentences_hold_every_phone():
+def test_the_sentences_contain_every_phone():
     heard = {
         phone
         for speech in synthesize(VOICES["m04"], mini.speaker_sentences("m04", 60, 0))
@@ -193,7 +193,7 @@ def test_the_sentences_hold_every_phone():
 
 
 @needs_espeak
-def test_a_second_call_does_nothing_and_other_parameters_build_again(tmp_path, monkeypatch):
+def test_only_other_parameters_rebuild_the_corpus(tmp_path, monkeypatch):
     mini.build(tmp_path, speakers=2, sentences=1)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     monkeypatch.setattr(mini, "_record_all", lambda *_: pytest.fail("built again"))
@@ -205,7 +205,7 @@ def test_a_second_call_does_nothing_and_other_parameters_build_again(tmp_path, m
 
 
 @needs_espeak
-def test_an_interrupted_build_is_made_again(tmp_path, monkeypatch):
+def test_an_interrupted_build_is_repeated(tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -224,7 +224,7 @@ def test_the_layout_is_that_of_a_folder_corpus(built):
     assert all(recording.text and recording.alignment for recording in found)
 
 
-def test_somebody_elses_recordings_are_not_touched(tmp_path):
+def test_other_recordings_are_not_removed(tmp_path):
     (tmp_path / "recordings" / "audio").mkdir(parents=True)
     (tmp_path / "recordings" / "audio" / "precious.wav").write_bytes(b"sound")
     with pytest.raises(UserError, match="choose another --out"):
@@ -233,7 +233,7 @@ def test_somebody_elses_recordings_are_not_touched(tmp_path):
 
 
 @pytest.mark.parametrize("numbers", [{"speakers": 0}, {"speakers": 51}, {"sentences": 0}])
-def test_impossible_numbers_are_refused(tmp_path, numbers):
+def test_numbers_out_of_range_are_refused(tmp_path, numbers):
     with pytest.raises(UserError, match="the built-in corpus has|give at least 1"):
         mini.build(tmp_path, **numbers)
 
@@ -246,7 +246,7 @@ def test_a_missing_extra_is_named(monkeypatch):
 
 @needs_espeak
 @pytest.mark.parametrize("voice", [Voice("gmw/en", "nobody", 50, 160), Voice("gmw/en-gb", "m1", 50, 160)])
-def test_a_voice_espeak_would_ignore_is_refused(voice):
+def test_an_unknown_voice_is_refused(voice):
     with pytest.raises(ValueError, match="has no"):
         list(synthesize(voice, [("x", "hello")]))
 
@@ -258,12 +258,12 @@ def test_a_voice_whose_samples_the_hooks_miss_is_refused():
 
 
 @needs_espeak
-def test_a_library_that_cannot_be_loaded_is_the_users_to_mend(monkeypatch):
+def test_a_library_that_cannot_be_loaded_is_a_user_error(monkeypatch):
     monkeypatch.setattr(espeak, "_library_name", lambda: "missing.so")
     with pytest.raises(UserError, match="install espeakng-loader again"):
         list(synthesize(VOICES["m01"], [("x", "hello")]))
 
 
 @needs_espeak
-def test_nothing_of_espeak_is_loaded_here(built):
+def test_espeak_is_not_loaded_in_this_process(built):
     assert "espeakng_loader" not in sys.modules

@@ -1,4 +1,4 @@
-"""VCTK in both releases, with the holes they are known for."""
+"""Both releases of VCTK, with their known gaps."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from speechvq.errors import UserError
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """Release 0.80: p315 without text, a sound of p376 under a wrong name."""
+    """Release 0.80: p315 without transcripts, a file of p376 under a wrong name."""
     root = tmp_path / "VCTK-Corpus"
     write_files(root, "wav48/p225/p225_001.wav", "wav48/p225/p225_002.wav", "wav48/p315/p315_001.wav")
     write_files(root, "wav48/p376/p376_294.wav", "wav48/p376/p376_295.raw", "wav48/p225/._p225_001.wav")
@@ -22,7 +22,7 @@ def old(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def new(tmp_path: Path) -> Path:
-    """Release 0.92: p280 and p315 without second microphone, p315 without text, p362 with a gap."""
+    """Release 0.92: p280 and p315 without second microphone, p315 without transcripts, p362 with a gap."""
     root = tmp_path / "VCTK-Corpus-0.92"
     sounds = "wav48_silence_trimmed"
     write_files(
@@ -77,7 +77,7 @@ def test_080_has_no_second_microphone(old: Path) -> None:
         vctk.recordings(old, mic=2)
 
 
-def test_what_is_not_vctk_is_a_user_error(tmp_path: Path) -> None:
+def test_a_folder_without_vctk_is_a_user_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder; --root"):
         vctk.recordings(tmp_path / "nowhere")
     with pytest.raises(UserError, match="neither wav48 nor wav48_silence_trimmed"):

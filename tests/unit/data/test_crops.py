@@ -1,4 +1,4 @@
-"""Crops: pure functions of their number, every one once an epoch, shared out without loss."""
+"""Crops: pure functions of their position, once per epoch, split over processes."""
 
 import dataclasses
 import itertools
@@ -26,8 +26,8 @@ def dataset(corpus: Path, crop: int = CROP, seed: int = 0) -> CropDataset:
     return CropDataset(utterances(corpus), VOICES, crop, seed)
 
 
-def test_a_crop_is_a_pure_function_of_its_number(corpus: Path) -> None:
-    """Whatever was read before, and in whatever order."""
+def test_a_crop_is_a_pure_function_of_its_position(corpus: Path) -> None:
+    """It does not depend on what was read before, or in which order."""
     one, other = dataset(corpus), dataset(corpus)
     numbers = [0, 5, len(one), 3 * len(one) + 2, 5, 1]
     expected = {number: one[number] for number in sorted(numbers)}
@@ -38,10 +38,8 @@ def test_a_crop_is_a_pure_function_of_its_number(corpus: Path) -> None:
     assert not torch.equal(one[0][0], dataset(corpus, seed=1)[0][0]), "another seed, another walk"
 
 
-def test_an_epoch_is_a_permutation_and_every_epoch_another(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every utterance comes as often as crops fit into it; the offsets of an utterance differ."""
+def test_every_epoch_is_another_permutation(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each utterance appears as often as crops fit into it, at different offsets."""
     crops: list[tuple[str, int]] = []
     monkeypatch.setattr("speechvq.data.crops.read_crop", lambda *a: crops.append(a[:2]) or np.zeros(CROP))
     data = dataset(corpus)
@@ -73,7 +71,7 @@ def test_crops_lie_inside_their_utterances(corpus: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [0, 3, 11])
-def test_the_shares_of_two_processes_make_up_the_batch(corpus: Path, step: int) -> None:
+def test_two_processes_split_the_batch(corpus: Path, step: int) -> None:
     alone = crop_loader(dataset(corpus), 4, step=step)
     first, second = (crop_loader(dataset(corpus), 4, step=step, rank=rank, world_size=2) for rank in range(2))
     for whole, left, right in itertools.islice(zip(alone, first, second), 4):
@@ -81,7 +79,7 @@ def test_the_shares_of_two_processes_make_up_the_batch(corpus: Path, step: int) 
         assert torch.equal(whole.speaker, torch.cat([left.speaker, right.speaker]))
 
 
-def test_batches_from_a_step_on_are_those_of_an_unbroken_walk(corpus: Path) -> None:
+def test_batches_resume_at_any_step(corpus: Path) -> None:
     unbroken = list(itertools.islice(crop_loader(dataset(corpus), 3), 30))
     for step in (1, 7, 15, 29):
         resumed = next(crop_loader(dataset(corpus), 3, step=step))
@@ -105,7 +103,7 @@ def test_a_short_utterance_is_padded_with_silence(corpus: Path) -> None:
         assert wave.shape == (10_000,) and wave[:4_800].any() and not wave[7_200:].any()
 
 
-def test_held_out_crops_are_the_middles_and_always_the_same(corpus: Path) -> None:
+def test_held_out_crops_are_fixed_middles(corpus: Path) -> None:
     held_out = utterances(corpus, "dev")
     crops = middle_crops(held_out, VOICES, CROP, 9)
     assert crops.speaker.tolist() == [0, 1, 2]
@@ -152,7 +150,7 @@ def test_files_that_changed_since_preparation_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hours", [0.0, 10.0])
-def test_pitch_and_phase_belong_to_their_crop(
+def test_f0_and_phase_belong_to_their_crop(
     corpus: Path, hours: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tracks of the utterance and of the crop: pure functions of the position, and alike in the middle."""

@@ -1,4 +1,4 @@
-"""Features in and out: whole files of finite numbers, and one clear line for any other."""
+"""Features directories: complete files of finite numbers, and one line for any other file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def write(folder: Path, features: np.ndarray) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["f2", "f4", "f8", "i4"])
-def test_any_numbers_are_read(kind: str, tmp_path: Path) -> None:
+def test_numbers_of_any_type_are_read(kind: str, tmp_path: Path) -> None:
     features = np.arange(12).reshape(4, 3).astype(kind)
     found = open_features(write(tmp_path, features))
     assert found.frame_rate_hz == 50 and found.read("a").dtype == np.float32
@@ -35,7 +35,7 @@ def test_any_numbers_are_read(kind: str, tmp_path: Path) -> None:
         (np.array([[1e300]]), "NaN or infinite"),
     ],
 )
-def test_what_is_no_feature(features: np.ndarray, message: str, tmp_path: Path) -> None:
+def test_files_that_are_not_features_are_refused(features: np.ndarray, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         open_features(write(tmp_path, features)).read("a")
 
@@ -54,7 +54,7 @@ def test_what_is_no_feature(features: np.ndarray, message: str, tmp_path: Path) 
         (lambda folder: (folder / "deep/a.npy").write_bytes(b""), "not a complete .npy file"),
     ],
 )
-def test_broken_folders(spoil: Callable[[Path], None], message: str, tmp_path: Path) -> None:
+def test_invalid_folders_are_refused(spoil: Callable[[Path], None], message: str, tmp_path: Path) -> None:
     spoil(write(tmp_path, np.zeros((2, 2))))
     with pytest.raises(UserError, match=message):
         open_features(tmp_path).read("a")

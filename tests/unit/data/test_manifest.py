@@ -1,4 +1,4 @@
-"""The manifest: what is written comes back, and every mistake in it is named by file and line."""
+"""The manifest: round trip, and messages that name file and line."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def utterances(folder: Path) -> list[Utterance]:
     ]
 
 
-def test_what_is_written_comes_back_sorted(tmp_path: Path) -> None:
+def test_round_trip_sorts_by_utterance(tmp_path: Path) -> None:
     write_manifest(tmp_path / "manifest.tsv", utterances(tmp_path))
     expected = sorted(utterances(tmp_path), key=lambda utterance: utterance.utt)
     assert read_manifest(tmp_path / "manifest.tsv") == expected == read_manifest(tmp_path)
@@ -68,7 +68,7 @@ def test_a_missing_manifest_names_the_command_that_makes_one(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("utt", ["a/b", "a\tb", "", "a\udcff"])
-def test_names_that_cannot_be_files_are_not_written(tmp_path: Path, utt: str) -> None:
+def test_invalid_file_names_are_not_written(tmp_path: Path, utt: str) -> None:
     with pytest.raises(UserError, match="cannot name an utterance"):
         write_manifest(tmp_path / "m.tsv", [Utterance(utt, "s", "train", 1.0, tmp_path / "x.flac")])
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Preparation: what comes out can be trained on, what is bad is listed, what is done is kept."""
+"""Preparation: usable output, listed failures, and results that later calls keep."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from speechvq.errors import UserError
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Two speakers, one damaged audio, an alignment and a text."""
+    """Two speakers, one damaged file, an alignment and a transcript."""
     corpus = tmp_path / "corpus"
     for number in range(6):
         write_tone(corpus / f"ann/a{number}.wav", rate=48_000, channels=2)
@@ -41,7 +41,7 @@ def modified(out: Path) -> dict[str, int]:
     return {path.stem: path.stat().st_mtime_ns for path in out.rglob("*.flac")}
 
 
-def test_everything_of_a_corpus_arrives(root: Path, tmp_path: Path) -> None:
+def test_all_files_of_a_corpus_are_prepared(root: Path, tmp_path: Path) -> None:
     summary = prepare(root, tmp_path / "out")
     utterances = read_manifest(tmp_path / "out")
     assert [utterance.utt for utterance in utterances] == ["a0", "a1", "a2", "a3", "a4", "a5", "b 0 ü"]
@@ -56,7 +56,7 @@ def test_everything_of_a_corpus_arrives(root: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out/txt/ann/a0.txt").read_text() == "some words\n"
 
 
-def test_what_was_changed_or_left_out_is_told(root: Path, tmp_path: Path) -> None:
+def test_converted_and_skipped_files_are_counted(root: Path, tmp_path: Path) -> None:
     summary = prepare(root, tmp_path / "out")
     words = "2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz"
     assert summary.changes[words] == 6
@@ -67,7 +67,7 @@ def test_what_was_changed_or_left_out_is_told(root: Path, tmp_path: Path) -> Non
         assert name in listed
 
 
-def test_labels_follow_the_trimmed_sound(root: Path, tmp_path: Path) -> None:
+def test_labels_are_shifted_with_the_trimming(root: Path, tmp_path: Path) -> None:
     prepare(root, tmp_path / "out")
     intervals = read_lab(tmp_path / "out/lab/ann/a0.lab")
     samples = read_waveform(tmp_path / "out/audio/ann/a0.flac")
@@ -75,25 +75,25 @@ def test_labels_follow_the_trimmed_sound(root: Path, tmp_path: Path) -> None:
     tone = next(interval for interval in intervals if interval.phone == "AA")
     assert tone.start == pytest.approx(loud[0], abs=0.002) and tone.end == pytest.approx(loud[-1], abs=0.002)
     assert intervals[0].start == 0 and intervals[-1].end == pytest.approx(len(samples) / 16_000)
-    assert not (tmp_path / "out/lab/ann/a1.lab").exists()  # of no use; its sound is kept
+    assert not (tmp_path / "out/lab/ann/a1.lab").exists()  # invalid; its audio is kept
 
 
-def test_labels_are_clipped_to_the_sound() -> None:
+def test_labels_are_clipped_to_the_recording() -> None:
     intervals = [Interval(0, 1, "SIL"), Interval(1, 2, "AA"), Interval(2, 3, "B"), Interval(3, 4, "SIL")]
     assert shift_intervals(intervals, 1.5, 1.0) == [Interval(0, 0.5, "AA"), Interval(0.5, 1.0, "B")]
 
 
-def test_a_second_call_keeps_what_is_done(root: Path, tmp_path: Path) -> None:
+def test_a_second_call_keeps_results(root: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     first = prepare(root, out)
     before = modified(out)
     assert prepare(root, out) == first
     changed = {utt for utt, time in modified(out).items() if time != before[utt]}
-    assert changed == {"a1"}  # the one whose alignment is of no use yet: it may have been mended
+    assert changed == {"a1"}  # its alignment was invalid and may have been corrected
 
 
 def test_an_interrupted_call_is_completed(root: Path, tmp_path: Path) -> None:
-    """Killed between the text and the sound, or by a power cut that left half a file."""
+    """Killed between transcript and audio, or by a power cut that left a truncated file."""
     out = tmp_path / "out"
     first = prepare(root, out)
     before = {path.relative_to(out): path.read_bytes() for path in out.rglob("*.*") if path.is_file()}
@@ -114,7 +114,7 @@ def test_a_newer_source_is_prepared_again(root: Path, tmp_path: Path) -> None:
     assert seconds["a3"] > 0.8 > seconds["a2"]
 
 
-def test_processes_give_what_one_gives(tmp_path: Path) -> None:
+def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
     for number in range(64):
         write_tone(tmp_path / f"corpus/s{number % 3}/u{number}.wav", seconds=0.2 + number / 100)
     write_files(tmp_path / "corpus", "s0/broken.wav")
@@ -128,7 +128,7 @@ def test_processes_give_what_one_gives(tmp_path: Path) -> None:
     assert (tmp_path / "one" / sound).read_bytes() == (tmp_path / "two" / sound).read_bytes()
 
 
-def test_nothing_usable_is_a_user_error(tmp_path: Path) -> None:
+def test_a_corpus_without_usable_recordings_is_a_user_error(tmp_path: Path) -> None:
     write_files(tmp_path / "corpus", "ann/1.wav", "ann/2.wav")
     with pytest.raises(UserError, match=r"none of 2 recordings could be prepared; .*1\.wav: not a readable"):
         prepare(tmp_path / "corpus", tmp_path / "out")
@@ -147,7 +147,7 @@ def test_recordings_are_never_overwritten(root: Path, tmp_path: Path) -> None:
         prepare(tmp_path / "audio", tmp_path)
 
 
-def test_unknown_speakers_are_told_before_the_work(root: Path, tmp_path: Path) -> None:
+def test_unknown_speakers_are_reported_before_the_work(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--unseen-speakers: no speaker eve"):
         prepare_corpus(folder.recordings(root), tmp_path / "out", SplitRule(unseen_speakers="eve"))
     assert not (tmp_path / "out").exists()
@@ -162,11 +162,11 @@ def test_a_full_disk_stops_the_work(root: Path, tmp_path: Path, monkeypatch: pyt
         prepare(root, tmp_path / "out")
 
 
-def test_a_vanished_sound_is_an_outcome(tmp_path: Path) -> None:
+def test_a_missing_recording_is_an_outcome(tmp_path: Path) -> None:
     outcome = preprocess_recording(Recording("u", "s", tmp_path / "gone.wav"), tmp_path / "out")
     assert outcome.skipped == "damaged audio" and "no such file" in outcome.complaint
 
 
-def test_settings_name_what_changes_the_sound() -> None:
+def test_settings_contain_what_changes_the_audio() -> None:
     assert set(preparation.SETTINGS) == {"sample_rate", "level", "trim_db"}
     assert CorpusListing([]).without_text() == 0

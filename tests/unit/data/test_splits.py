@@ -1,4 +1,4 @@
-"""Splits: shares are kept, nothing but seed and name decides, and unseen speakers stay unseen."""
+"""Splits: fractions, dependence on seed and name alone, and unseen speakers."""
 
 import random
 from collections import Counter
@@ -32,16 +32,16 @@ def test_split_of_a_speaker(size: int, expected: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize(("dev", "test", "expected"), [(0, 0, {"train"}), (0, 0.1, {"train", "test"})])
-def test_a_share_of_nothing_is_nothing(dev: float, test: float, expected: set[str]) -> None:
+def test_a_fraction_of_zero_gives_no_utterances(dev: float, test: float, expected: set[str]) -> None:
     assert set(split_of(corpus(p=50), SplitRule(dev, test)).values()) == expected
 
 
-def test_training_always_keeps_something() -> None:
+def test_training_keeps_at_least_one_utterance() -> None:
     for size in range(5, 40):
         assert counts(split_of(corpus(p=size), SplitRule(0.9, 0.09)))["train"] >= 1
 
 
-def test_order_does_not_matter_but_the_seed_does() -> None:
+def test_splits_depend_on_the_seed_and_not_on_the_order() -> None:
     ordered = corpus(p=40, q=40, r=40)
     mixed = dict(random.Random(1).sample(sorted(ordered.items()), len(ordered)))
     rule = SplitRule(unseen_speakers="1")
@@ -49,13 +49,13 @@ def test_order_does_not_matter_but_the_seed_does() -> None:
     assert split_of(ordered, SplitRule(seed=1)) != split_of(ordered, SplitRule(seed=2))
 
 
-def test_another_speaker_moves_nobody() -> None:
+def test_another_speaker_changes_no_other_split() -> None:
     before, after = split_of(corpus(p=40), SplitRule()), split_of(corpus(p=40, q=40), SplitRule())
     assert before.items() <= after.items()
 
 
 @pytest.mark.parametrize("wanted", ["q", "q,", " q , r ", "2"])
-def test_unseen_speakers_are_unseen_wholly(wanted: str) -> None:
+def test_all_utterances_of_an_unseen_speaker_are_unseen(wanted: str) -> None:
     speakers = corpus(p=9, q=9, r=9)
     rule = SplitRule(unseen_speakers=wanted)
     unseen = choose_unseen(speakers.values(), rule)

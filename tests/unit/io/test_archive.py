@@ -1,4 +1,4 @@
-"""Hostile archives: nothing is written outside the folder, and no more than was declared."""
+"""Malicious archives: no file outside the folder, and no more bytes than declared."""
 
 import io
 import tarfile
@@ -29,7 +29,7 @@ def make_tar(path: Path, content: dict[str, bytes]) -> None:
 
 
 def tar_special(kind: bytes, target: str = "") -> Callable[[Path], None]:
-    """A tar with a member that is no file, followed by a file that would go through it."""
+    """A tar with a member that is not a file, followed by a file whose path leads through it."""
 
     def make(path: Path) -> None:
         with tarfile.open(path, "w:gz") as archive:
@@ -98,7 +98,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("make", [make_zip, make_tar])
-def test_good_archives_are_unpacked_whole(tmp_path: Path, make: Callable[..., None]) -> None:
+def test_valid_archives_are_unpacked(tmp_path: Path, make: Callable[..., None]) -> None:
     make(tmp_path / "archive", GOOD)
     extract(tmp_path / "archive", tmp_path / "out")
     for name, data in GOOD.items():
@@ -106,7 +106,7 @@ def test_good_archives_are_unpacked_whole(tmp_path: Path, make: Callable[..., No
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_hostile_archives_write_nothing(tmp_path: Path, kind: str) -> None:
+def test_malicious_archives_write_no_files(tmp_path: Path, kind: str) -> None:
     make, reason = HOSTILE[kind]
     make(tmp_path / "archive")
     out = tmp_path / "deep" / "out"
@@ -117,7 +117,7 @@ def test_hostile_archives_write_nothing(tmp_path: Path, kind: str) -> None:
     assert not Path("/tmp/escaped").exists()
 
 
-def test_the_limit_is_on_the_whole(tmp_path: Path) -> None:
+def test_the_limit_applies_to_the_total_size(tmp_path: Path) -> None:
     make_tar(tmp_path / "archive", {str(number): bytes(100) for number in range(5)})
     with pytest.raises(UserError, match="more than 450 bytes"):
         extract(tmp_path / "archive", tmp_path / "out", max_bytes=450)

@@ -50,7 +50,7 @@ def test_a_failure_keeps_the_old_file(error: type[BaseException], sync: bool, tm
     assert path.read_bytes() == b"whole" and names(tmp_path) == ["a.npy"]
 
 
-def test_a_disk_that_refuses_is_one_line_that_names_the_file(tmp_path: Path) -> None:
+def test_an_unwritable_place_gives_one_line_that_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="file/a.txt: cannot be written .*; free some space") as caught:
         write_text(tmp_path / "file" / "a.txt", "")
@@ -81,7 +81,7 @@ def test_a_failure_keeps_the_old_folder(tmp_path: Path, monkeypatch: pytest.Monk
     assert names(tmp_path) == ["step_1"] and names(tmp_path / "step_1") == ["old"]
 
 
-def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+def test_temporary_folders_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     for name in (".part-0123", "step_1"):
         write_text(tmp_path / name / "a", "")
     remove_temporaries(tmp_path)

@@ -1,4 +1,4 @@
-"""Downloads against a server on this machine: resumed, checked, and never trusted."""
+"""Downloads from a local server: resumption and checksums."""
 
 import hashlib
 import io
@@ -22,12 +22,12 @@ CONTENT = bytes(range(256)) * 40
 
 @dataclass
 class Server:
-    """What is served, and how badly."""
+    """Content of the server, and its faults."""
 
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
-    ranges: bool = True  # whether it can go on where a download stopped
-    breaks_after: int | None = None  # bytes sent before every connection ends
+    ranges: bool = True  # whether it supports range requests
+    breaks_after: int | None = None  # bytes sent before each connection breaks
     asked: list[str] = field(default_factory=list)  # the Range header of each request
 
     def source(self, name: str, content: bytes) -> RemoteFile:
@@ -54,7 +54,7 @@ def server() -> Iterator[Server]:
 
 
 def answer(request: BaseHTTPRequestHandler, state: Server) -> None:
-    """One GET, with ranges and with connections that break, as `state` wants."""
+    """One GET request, with ranges and broken connections as configured by `state`."""
     state.asked.append(asked := request.headers.get("Range", ""))
     content = state.files.get(request.path)
     if content is None:
@@ -75,7 +75,7 @@ def answer(request: BaseHTTPRequestHandler, state: Server) -> None:
     request.wfile.write(content[start:end])
 
 
-def test_a_file_arrives_whole_and_is_not_asked_for_again(server: Server, tmp_path: Path) -> None:
+def test_a_file_is_downloaded_once(server: Server, tmp_path: Path) -> None:
     source = server.source("a.bin", CONTENT)
     for _ in range(2):
         assert fetch(source, tmp_path / "new").read_bytes() == CONTENT
@@ -88,7 +88,7 @@ def test_a_broken_connection_is_resumed(server: Server, tmp_path: Path) -> None:
     assert server.asked == ["", "bytes=3000-", "bytes=6000-", "bytes=9000-"]
 
 
-def test_a_later_call_goes_on(server: Server, tmp_path: Path) -> None:
+def test_a_later_call_continues(server: Server, tmp_path: Path) -> None:
     (tmp_path / "a.bin.partial").write_bytes(CONTENT[:5000])
     assert fetch(server.source("a.bin", CONTENT), tmp_path).read_bytes() == CONTENT
     assert server.asked == ["bytes=5000-"]
@@ -101,7 +101,7 @@ def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("surplus", [b"", b"surplus"], ids=["complete", "too long"])
-def test_a_partial_file_with_nothing_missing(server: Server, tmp_path: Path, surplus: bytes) -> None:
+def test_a_complete_partial_file_is_accepted(server: Server, tmp_path: Path, surplus: bytes) -> None:
     (tmp_path / "a.bin.partial").write_bytes(CONTENT + surplus)
     assert fetch(server.source("a.bin", CONTENT), tmp_path).read_bytes() == CONTENT
 
@@ -123,7 +123,7 @@ def test_a_wrong_checksum_removes_the_file(server: Server, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_refusals_and_absence_are_user_errors(server: Server, tmp_path: Path) -> None:
+def test_server_errors_are_user_errors(server: Server, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="answers 404"):
         fetch(RemoteFile(f"{server.address}/missing.bin"), tmp_path)
     with pytest.raises(UserError, match=r"refused.* after 0 bytes"):
@@ -148,7 +148,7 @@ def test_checksum_of_a_good_file(tmp_path: Path) -> None:
     check_sha256(tmp_path / "a", hashlib.sha256(CONTENT).hexdigest())
 
 
-def test_vctk_arrives_in_an_archive_within_an_archive(server: Server, tmp_path: Path) -> None:
+def test_vctk_is_an_archive_within_an_archive(server: Server, tmp_path: Path) -> None:
     inner = zipped(
         {"wav48_silence_trimmed/p225/p225_001_mic1.flac": b"x", "txt/p225/p225_001.txt": b"Hello."}
     )

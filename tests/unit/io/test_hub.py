@@ -1,4 +1,4 @@
-"""Models on the hub, against a stand-in that keeps repositories in a folder; no network."""
+"""Models on the hub, with a fake hub that keeps repositories in a folder; no network."""
 
 import fnmatch
 import shutil
@@ -17,7 +17,7 @@ from speechvq.speech.model import SpeechVQ
 
 
 class Hub:
-    """What is used of huggingface_hub, over a folder."""
+    """The used part of huggingface_hub, on a folder."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.fetched = root, list[str]()
@@ -49,7 +49,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 
 @pytest.mark.parametrize("half", [False, True])
-def test_what_is_pushed_comes_back(hub: Hub, half: bool) -> None:
+def test_round_trip(hub: Hub, half: bool) -> None:
     model = speech_model()
     assert model.push_to_hub("ada/voice", half=half) == "https://hub/ada/voice"
     assert model.push_to_hub("hub:ada/voice", private=True, half=half).endswith("(private)"), (
@@ -64,7 +64,7 @@ def test_what_is_pushed_comes_back(hub: Hub, half: bool) -> None:
     assert "*.py" not in hub.fetched and not any(pattern.startswith("*.bin") for pattern in hub.fetched)
 
 
-def test_a_name_that_is_not_there_is_one_line(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_repository_gives_one_line(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(
         UserError, match=r"hub:ada/none: cannot be downloaded \(404: ada/none not found\); check"
     ):
@@ -76,13 +76,13 @@ def test_a_name_that_is_not_there_is_one_line(hub: Hub, capsys: pytest.CaptureFi
 @pytest.mark.parametrize(
     "name", ["hub:", "hub:ada", "hub:../voice", "hub:ada/../voice", "hub:ada/voice/more", "hub:-x/y"]
 )
-def test_odd_names_are_refused(hub: Hub, name: str) -> None:
+def test_invalid_names_are_refused(hub: Hub, name: str) -> None:
     assert is_hub_name(name)
     with pytest.raises(UserError, match="expected hub:OWNER/NAME"):
         download(name)
 
 
-def test_a_missing_folder_is_not_looked_for_on_the_net(hub: Hub) -> None:
+def test_a_missing_folder_is_not_searched_on_the_hub(hub: Hub) -> None:
     assert not is_hub_name("exp/voice")
     with pytest.raises(UserError, match="no model here"):
         SpeechVQ.from_pretrained("exp/no_such_voice")

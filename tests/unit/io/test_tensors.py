@@ -1,4 +1,4 @@
-"""Tensor files: whole or absent, and read with suspicion."""
+"""Tensor files: atomic writing and checked reading."""
 
 import json
 import pickle
@@ -26,7 +26,7 @@ TENSORS = {
 
 
 def refusal(path: Path) -> str:
-    """The one line that a file is refused with."""
+    """The message about a refused file."""
     with pytest.raises(UserError) as caught:
         read_tensors(path)
     line = str(caught.value)
@@ -38,7 +38,7 @@ def raw(header: bytes, data: bytes = b"", size: int | None = None) -> bytes:
     return struct.pack("<Q", len(header) if size is None else size) + header + data
 
 
-def test_there_and_back(tmp_path: Path) -> None:
+def test_round_trip(tmp_path: Path) -> None:
     write_tensors(tmp_path / "a.safetensors", TENSORS | {"strided": TENSORS["matrix"].t()})
     found = read_tensors(tmp_path / "a.safetensors")
     assert torch.equal(found.pop("strided"), TENSORS["matrix"].t())
@@ -50,12 +50,12 @@ def test_there_and_back(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
-def test_files_from_elsewhere_need_no_checksum(tmp_path: Path) -> None:
+def test_files_of_other_programs_need_no_checksum(tmp_path: Path) -> None:
     save_file(TENSORS, tmp_path / "a.safetensors")
     assert read_tensors(tmp_path / "a.safetensors").keys() == TENSORS.keys()
 
 
-def test_every_truncation_is_noticed(tmp_path: Path) -> None:
+def test_every_truncation_is_detected(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     write_tensors(path, TENSORS)
     content = path.read_bytes()
@@ -66,8 +66,8 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
     refusal(path)
 
 
-def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
-    """Wherever it is: in the length, the header or the data. A few hundred of them by chance."""
+def test_every_flipped_bit_is_detected(tmp_path: Path) -> None:
+    """In the length, the header or the data: a few hundred bits at random."""
     path = tmp_path / "a.safetensors"
     write_tensors(path, TENSORS)
     content, chance = path.read_bytes(), random.Random(0)
@@ -80,7 +80,7 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
             found = read_tensors(path)
         except UserError as error:
             assert "\n" not in str(error)
-        else:  # a flip in the key or the spaces of the header may leave every tensor as it was
+        else:  # a flipped bit in a key or the spaces of the header may change no tensor
             assert list(found) and all(torch.equal(found[name], TENSORS[name]) for name in names), bit
 
 
@@ -108,12 +108,12 @@ def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
     ],
     ids=range(18),
 )
-def test_what_is_no_tensor_file_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_other_formats_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.safetensors").write_bytes(content)
     refusal(tmp_path / "a.safetensors")
 
 
-def test_a_pickle_renamed_runs_nothing(tmp_path: Path) -> None:
+def test_a_renamed_pickle_does_not_run_code(tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple:  # type: ignore[type-arg]
             return Path.touch, (tmp_path / "run",)
@@ -130,7 +130,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
     assert "directory" in refusal(tmp_path)
 
 
-def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.safetensors"
     write_tensors(path, TENSORS)
 

@@ -1,4 +1,4 @@
-"""Two processes equal one on the joined batch, and train, stop and go on together."""
+"""Two processes equal one process on the joint batch; they train, stop and resume together."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from speechvq.training.checkpoint import list_checkpoints
 
 @pytest.fixture(scope="module")
 def together(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes left, see two_processes.py."""
+    """Output folder of two processes, see two_processes.py."""
     folder = tmp_path_factory.mktemp("together")
     config = write_config(folder, run_config(corpus, "ema", steps=12, evaluate_every=5, save_every=6))
     script = str(ROOT / "tests" / "helpers" / "two_processes.py")
@@ -55,8 +55,8 @@ def test_all_processes_end_with_the_same_model(together: Path) -> None:
     assert [line["step"] for line in lines] == [5, 10, 12], "one process writes the log"
 
 
-def test_a_signal_to_one_process_stops_all_after_the_same_step_and_they_go_on(together: Path) -> None:
-    """Bit for bit: two runs of two processes make the same sums in the same order."""
+def test_a_signal_to_one_process_stops_all_at_the_same_step_and_they_resume(together: Path) -> None:
+    """To the bit: two runs of two processes add the same numbers in the same order."""
     assert [json.loads((together / f"codes_{rank}.json").read_text()) for rank in range(2)] == [
         [0, 143, 0]
     ] * 2
@@ -68,7 +68,7 @@ def test_a_signal_to_one_process_stops_all_after_the_same_step_and_they_go_on(to
         )
 
 
-def test_one_process_needs_no_others(corpus: Path) -> None:
+def test_a_single_process_needs_no_group(corpus: Path) -> None:
     assert (distributed.rank(), distributed.world_size()) == (0, 1)
     x = torch.randn(3, 2)
     assert distributed.all_reduce_sum(x) is x and distributed.all_gather_rows(x) is x

@@ -10,7 +10,7 @@ from speechvq.runtime.logging import log_to_stderr, logger
 from speechvq.runtime.progress import progress
 
 
-def test_a_command_writes_one_plain_line_a_record(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_writes_one_line_per_record(capsys: pytest.CaptureFixture[str]) -> None:
     with log_to_stderr():
         logger.info("step %d", 3)
         logger.warning("skipped: a.wav")

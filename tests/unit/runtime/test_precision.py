@@ -1,4 +1,4 @@
-"""Which processors have products of bfloat16."""
+"""Detection of bfloat16 instructions."""
 
 import itertools
 from pathlib import Path
@@ -23,14 +23,14 @@ from speechvq.training import loop
         ({"vsx": True}, True),
     ],
 )
-def test_a_processor_tells(
+def test_processors_with_and_without_bf16(
     capabilities: dict[str, bool], there: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert supports_bf16(torch.device("cpu")) is there
 
 
-def test_an_older_torch_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_torch_gives_true(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert supports_bf16(torch.device("cpu"))
 
@@ -38,7 +38,7 @@ def test_an_older_torch_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "precision, there, warned", [("bf16", False, True), ("bf16", True, False), ("fp32", False, False)]
 )
-def test_training_says_that_bf16_is_emulated(
+def test_training_warns_about_emulated_bf16(
     precision: str,
     there: bool,
     warned: bool,
