@@ -95,7 +95,7 @@ def conversion_figure(
         strip, numbers = next(rest), next(rest)
         plot_code_cells(strip, codes, num_codes, frame_rate)
         strip.set(xlim=(0, seconds), xticks=[], yticks=[], xlabel=" ")  # room for the connecting lines
-        set_panel_title(strip, f"Codes: {len(codes)} of {num_codes} values at {frame_rate:g} per second")
+        set_panel_title(strip, f"{len(codes)} codes at {frame_rate:g} per second (codebook size {num_codes})")
         _plot_code_numbers(figure, strip, numbers, codes, num_codes, frame_rate)
     for speaker, wave in converted.items():
         _plot_spectrogram(next(rest), wave, f"Conversion to {speaker}", seconds)

@@ -63,7 +63,8 @@ def generation_figure(
         plot_spectrogram(above, wave, seconds)
         set_panel_title(above, name)
         plot_code_cells(below, codes[: round(seconds * frame_rate)], num_codes, frame_rate)
-        below.set(xlim=(0, seconds), yticks=[], ylabel="codes")
+        below.set(xlim=(0, seconds), yticks=[])
+        below.set_ylabel("codes", rotation=0, ha="right", va="center")
         if 0 < prompt_seconds < seconds:
             above.axvline(prompt_seconds, color="white", linewidth=2, linestyle="--")
             below.axvline(prompt_seconds, color=INK, linewidth=2, linestyle="--")

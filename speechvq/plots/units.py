@@ -24,7 +24,7 @@ from speechvq.plots.unit_matrix import MAX_PHONES, plot_matrix, sorted_matrix
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
-SECONDS = 2.5  # of the utterance; with more, names of phones would not fit
+MAX_SECONDS = 2.5  # of the utterance; with more, names of phones would not fit
 
 
 def plot_units(
@@ -84,35 +84,36 @@ def _plot_utterance(
     """Plot spectrogram, phones, codes, and the phones that the codes predict, on one time axis."""
     heights = [*([2.8] if wave is not None else []), 0.5, 0.5, 0.5]
     panels = figure.subplots(len(heights), 1, height_ratios=heights, sharex=True, squeeze=False)[:, 0]
-    start = _densest_start(example)
-    first, last = np.round((np.array([start, start + SECONDS])) * frame_rate).astype(int)
+    start, seconds = _densest_segment(example)
+    first, last = np.round((np.array([start, start + seconds])) * frame_rate).astype(int)
     codes = example.codes[first:last]
     if wave is not None:
         from_sample, to_sample = np.round(np.array([first, last]) / frame_rate * SAMPLE_RATE).astype(int)
-        plot_spectrogram(panels[0], wave[from_sample:to_sample], SECONDS)
+        plot_spectrogram(panels[0], wave[from_sample:to_sample], seconds)
     phones = phones_at_frames(example.intervals, len(example.codes), frame_rate)[first:last]
     predicted = _predicted_phones(score, codes)
     correct = sum(a is not None and a == b for a, b in zip(phones, predicted))
     labeled = sum(phone is not None for phone in phones)
     colors = phone_colors(score.phones)
     phone_strip, code_strip, predicted_strip = panels[-3:]
-    plot_phones(phone_strip, _merge_runs(phones, frame_rate), colors, SECONDS, "phones")
+    plot_phones(phone_strip, _merge_runs(phones, frame_rate), colors, seconds, "phones")
     plot_code_cells(code_strip, codes, score.table.shape[1], frame_rate)
     keep_label_only(code_strip, "codes")
-    plot_phones(predicted_strip, _merge_runs(predicted, frame_rate), colors, SECONDS, "predicted\nphones")
+    plot_phones(predicted_strip, _merge_runs(predicted, frame_rate), colors, seconds, "predicted\nphones")
     set_panel_title(panels[0], f"{title} from {first / frame_rate:.2f} s: phones, codes, predicted phones")
     accuracy = f"{correct} of {labeled} codes predict the phone at their frame"
     panels[0].set_title(accuracy, loc="right", color=FAINT)
-    predicted_strip.set(xlim=(0, SECONDS), xlabel="time (s)")
+    predicted_strip.set(xlim=(0, seconds), xlabel="time (s)")
 
 
-def _densest_start(example: LabeledCodes) -> float:
-    """Start of the segment with the most phones, in seconds."""
+def _densest_segment(example: LabeledCodes) -> tuple[float, float]:
+    """Start and duration of the segment with the most phones, in seconds."""
+    seconds = min(example.intervals[-1].end, MAX_SECONDS)
     starts = np.array([each.start for each in example.intervals])
-    latest = max(example.intervals[-1].end - SECONDS, 0.0)
+    latest = example.intervals[-1].end - seconds
     candidates = np.append(starts[starts <= latest], latest)
-    within = np.searchsorted(starts, candidates + SECONDS) - np.searchsorted(starts, candidates)
-    return float(candidates[within.argmax()])
+    within = np.searchsorted(starts, candidates + seconds) - np.searchsorted(starts, candidates)
+    return float(candidates[within.argmax()]), seconds
 
 
 def _predicted_phones(score: PurityScore, codes: np.ndarray) -> list[str | None]:

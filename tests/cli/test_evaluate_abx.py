@@ -69,7 +69,7 @@ def test_known_units(
     assert low <= found["within"]["error"] <= high and low <= found["across"]["error"] <= high
     assert found["num_items"] + found["dropped_items"] == 6 * 58 and found["missing_utterances"] == []
     printed = capsys.readouterr().out
-    assert f"ABX error (%) ↓ of {items}s in equal contexts" in printed and "50.00" in printed
+    assert f"ABX error of {items}s in equal contexts (%) ↓" in printed and "50.00" in printed
 
 
 def test_any_context_has_more_triples(corpus: Path, tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_codes_and_phones(trained: Path, voices: Path, converted: Path, phones: 
     for said in (">43.7<", "38.9 to 47.1", "30.0 ± 7.1 %", "All frames: 225 codes, 3 phones"):
         assert said in text
     for said in (
-        "ABX error (%) ↓ of phonemes in any context",
+        "ABX error of phonemes in any context (%) ↓",
         "angle of features",
         ">12.3<",
         "10.0 to 15.0",

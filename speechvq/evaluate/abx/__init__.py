@@ -233,7 +233,7 @@ def abx_table(name: str, result: "AbxResult", *, utterances: int) -> str:
 def abx_title(result: "AbxResult") -> str:
     """Which items are compared, and in which contexts."""
     where = "in equal contexts" if result.context == "within" else "in any context"
-    return f"ABX error (%) ↓ of {result.items}s {where}"
+    return f"ABX error of {result.items}s {where} (%) ↓"
 
 
 def error_cells(score: "AbxScore") -> tuple[str, str]:

@@ -30,7 +30,7 @@ def test_panels_and_their_data() -> None:
     assert titles(figure) == [
         "Phones",
         "Source: ann, 1",
-        "Codes: 30 of 16 values at 50 per second",
+        "30 codes at 50 per second (codebook size 16)",
         "Conversion to ben",
         "Conversion to cay",
     ]
