@@ -25,5 +25,5 @@ def draw_again_and_again(
     """
     told = prior.condition(past, action)
     return draw_grids_again_and_again(
-        prior.pixelcnn, uniforms, told.context, codes, prior_logits=told.prior_logits
+        prior.pixelcnn, uniforms, told.features, codes, prior_logits=told.prior_logits
     )

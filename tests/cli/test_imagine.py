@@ -144,9 +144,9 @@ def test_pictures_of_the_users(world: Path, tmp_path: Path) -> None:
         ("--data nowhere", "nowhere: no recording here"),
         ("--model nowhere", "nowhere: no model here"),
         ("--model OTHER", "fitted to another model's codes; give its own by --model"),
-        ("--prior WORLD/model", "no run of a prior over frames, which would know; give --model"),
-        ("--prior WORLD/prior/model", "which would know; give --model"),
-        ("--prior nowhere", "which would know; give --model"),
+        ("--prior WORLD/model", "not a run directory, so its data are unknown; give --model"),
+        ("--prior WORLD/prior/model", "so its data are unknown; give --model"),
+        ("--prior nowhere", "so its data are unknown; give --model"),
     ],
 )
 def test_a_mistake_costs_a_line(
@@ -234,11 +234,11 @@ def test_a_hostile_prior_is_refused(change: dict[str, object], line: str, tmp_pa
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (None, "wants the codes of a VQ-VAE"),
-        ("cake", "image: expected an image model's settings"),
+        (None, "needs the codes of a VQ-VAE"),
+        ("cake", "image: expected the configuration of an image model"),
         ({"cake": 1}, "unknown key 'image.cake'"),
-        ({"codes_per_position": 2}, "image: its codes are other than the prior's grid"),
-        ({"autoencoder": {"size": 8}}, "image: its codes are other than the prior's grid"),
+        ({"codes_per_position": 2}, "image: its codes do not have the shape of the prior's grid"),
+        ({"autoencoder": {"size": 8}}, "image: its codes do not have the shape of the prior's grid"),
         ({"autoencoder": {"size": 16, "channels": 4096, "blocks": 64}}, "configuration and weights differ"),
     ],
 )

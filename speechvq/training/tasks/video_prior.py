@@ -83,7 +83,7 @@ def pretrain_motion(prior: VideoPrior, training: CodedEpisodes, config: VideoPri
     weights = [weight for weight in motion.parameters() if weight.requires_grad]
     optimizer, device = torch.optim.Adam(weights), next(prior.parameters()).device
     schedule = TrainConfig(settings.steps, MOTION_RATE, warmup=50, lr_decay_fraction=0.5)
-    length = motion.context.past + 1
+    length = motion.context.context_frames + 1
     numbers, total = shuffled_batches(training.count(length), settings.batch, config.train.seed), 0.0
     for step, which in zip(range(settings.steps), numbers):
         codes, actions = (tensor.to(device) for tensor in training.windows(which, length))

@@ -1,1 +1,1 @@
-"""A prior over the next frame's codes, given the past and the action."""
+"""A prior over the next frame's codes, given past frames and the action."""

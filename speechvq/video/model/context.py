@@ -1,4 +1,6 @@
-"""What a prior over the next frame is told at every position: the frames before it, and what is done."""
+"""The network that conditions the next frame's codes on past frames and the action."""
+
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -6,62 +8,69 @@ from torch import Tensor, nn
 from speechvq.config.video import VideoPriorConfig
 from speechvq.priors.grid.pixelcnn import CodeEmbedding, Grid, gate
 
-DILATIONS = (1, 2, 4)  # of one block after the other: three of them see 7 positions each way
+DILATIONS = (1, 2, 4)  # of successive blocks; three blocks see 7 positions to each side
 
 
 class ContextBlock(nn.Module):
-    """Gated convolution 3x3 and convolution 1x1, and round them; the action opens and closes the gates.
+    """A gated 3x3 convolution and a 1x1 convolution with a residual connection.
 
-    So every action has channels of its own that it lets pass: what is seen moves in another way under each.
+    The action adds a bias before the gates, so each action can select its own channels.
     """
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
-        self.wide = nn.Conv2d(channels, 2 * channels, 3, padding=dilation, dilation=dilation)
+        self.conv3 = nn.Conv2d(channels, 2 * channels, 3, padding=dilation, dilation=dilation)
         self.out = nn.Conv2d(channels, channels, 1)
 
-    def forward(self, x: Tensor, action: Tensor | float) -> Tensor:
-        """(B, C, H, W) and what the action adds before the gates, (B, 2 C, 1, 1), to (B, C, H, W)."""
-        return x + self.out(gate(self.wide(x) + action))
+    def forward(self, x: Tensor, action_bias: Tensor | float) -> Tensor:
+        """(B, C, H, W), and the action's bias (B, 2 C, 1, 1) or 0, to (B, C, H, W)."""
+        return x + self.out(gate(self.conv3(x) + action_bias))
 
 
 class ContextNetwork(nn.Module):
-    """The codes of the past and the action as a map of vectors, which each code of the next frame may see.
+    """Maps the codes of past frames and the action to a feature vector for each position of the next frame.
 
-    Every position has a vector of its own besides: a floor moves otherwise than a wall, and it is below.
+    A learned embedding of each position is added, because floor and walls move differently.
     """
 
-    def __init__(self, config: VideoPriorConfig, grid: Grid, actions: int) -> None:
+    def __init__(self, config: VideoPriorConfig, grid: Grid, num_actions: int) -> None:
         """
         Args:
-            config: sizes, and what is told.
+            config: sizes, and whether the action is an input.
             grid: the shape of a frame's codes.
-            actions: how many there are.
+            num_actions: number of possible actions.
         """
         super().__init__()
-        channels, self.past = config.channels, config.context_frames
-        of_all = grid._replace(codes_per_position=config.context_frames * grid.codes_per_position)
-        self.code_embedding = CodeEmbedding(of_all, channels) if config.context_frames else None
+        channels, self.context_frames = config.channels, config.context_frames
+        stacked = grid._replace(codes_per_position=config.context_frames * grid.codes_per_position)
+        self.code_embedding = CodeEmbedding(stacked, channels) if config.context_frames else None
         self.position_embedding = nn.Parameter(0.1 * torch.randn(channels, grid.height, grid.width))
         self.blocks = nn.ModuleList(
             ContextBlock(channels, DILATIONS[i % len(DILATIONS)]) for i in range(config.blocks)
         )
-        self.action_embedding = (
-            nn.Embedding(actions, 2 * channels * config.blocks) if config.actions else None
-        )
+        bias_channels = 2 * channels * config.blocks
+        self.action_embedding = nn.Embedding(num_actions, bias_channels) if config.actions else None
 
-    def forward(self, context_frames: Tensor, action: Tensor) -> Tensor:
-        """(B, past, H, W, G) int64, the oldest frame first, and (B,) int64 to (B, H, W, C)."""
-        alike = (
-            self.code_embedding is None and self.action_embedding is None
-        )  # told nothing, all of a batch have the same map
-        x = self.position_embedding.expand(1 if alike else len(context_frames), -1, -1, -1)
+    def forward(self, past: Tensor, action: Tensor) -> Tensor:
+        """Features of each position.
+
+        Args:
+            past: (B, context_frames, H, W, G), int64, the oldest frame first.
+            action: (B,), int64.
+
+        Returns:
+            (B, H, W, C).
+        """
+        # Without inputs, the features are the same for the whole batch.
+        has_inputs = self.code_embedding is not None or self.action_embedding is not None
+        x = self.position_embedding.expand(len(past) if has_inputs else 1, -1, -1, -1)
         if self.code_embedding is not None:
-            every = context_frames.permute(0, 2, 3, 1, 4).flatten(3)
-            x = x + self.code_embedding(every).sum(3).permute(0, 3, 1, 2) / self.past**0.5
-        parts = [0.0] * len(self.blocks)
+            stacked = past.permute(0, 2, 3, 1, 4).flatten(3)
+            embedded = self.code_embedding(stacked).sum(3).permute(0, 3, 1, 2)
+            x = x + embedded / self.context_frames**0.5
+        biases: tuple[Tensor | float, ...] = (0.0,) * len(self.blocks)
         if self.action_embedding is not None and self.blocks:
-            parts = self.action_embedding(action)[:, :, None, None].chunk(len(self.blocks), dim=1)
-        for block, part in zip(self.blocks, parts):
-            x = block(x, part)
-        return x.permute(0, 2, 3, 1).expand(len(context_frames), -1, -1, -1)
+            biases = self.action_embedding(action)[:, :, None, None].chunk(len(self.blocks), dim=1)
+        for block, bias in zip(cast(list[ContextBlock], self.blocks), biases):
+            x = block(x, bias)
+        return x.permute(0, 2, 3, 1).expand(len(past), -1, -1, -1)

@@ -1,4 +1,4 @@
-"""A prior over the next frame on disk, and the image model whose codes it reads."""
+"""The model directory of a prior over the next frame, and the image model of its codes."""
 
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ def load_video_prior(folder: str | Path) -> VideoPrior:
         folder: the directory, or a run directory that has one in `model/`.
 
     Raises:
-        UserError: no such prior; a damaged or hostile file; configuration and weights that differ.
+        UserError: there is no such prior, a file is damaged or hostile, or the weights do not fit the
+            configuration.
     """
 
     def build(config: VideoPriorConfig, grid: Grid, source: str, more: dict[str, Any]) -> VideoPrior:
@@ -48,40 +49,47 @@ def load_video_prior(folder: str | Path) -> VideoPrior:
 
 
 def _image_config(mapping: object, grid: Grid) -> ImageVQConfig:
-    """Of the image model that a prior with motion brings along."""
+    """The configuration of the image model that is part of a prior with motion."""
     if not isinstance(mapping, dict):
-        raise UserError("image: expected an image model's settings")
+        raise UserError("image: expected the configuration of an image model")
     config = from_mapping(ImageVQConfig, mapping, "image")
     if (config.autoencoder.grid, config.codes_per_position, config.quantizer.num_codes) != grid[1:]:
-        raise UserError("image: its codes are other than the prior's grid")
+        raise UserError("image: its codes do not have the shape of the prior's grid")
     return config
 
 
 def resolve_paths(prior: Path, model: Path | None, data: Path | None) -> tuple[Path, Path]:
-    """Image model and recording: as given, or those of the prior's run.
+    """Paths of the image model and the recording.
+
+    Args:
+        prior: the prior's run or model directory.
+        model: the image model; None takes that of the prior's run.
+        data: the recording; None takes that of the prior's run.
 
     Raises:
-        UserError: neither says.
+        UserError: a path is None, and `prior` is not a run directory.
     """
     place = prior / CONFIG
     if (prior / "model").is_dir() and place.is_file():
         config = read_run(place)
         if not isinstance(config, VideoPriorRun):
-            raise UserError(f"{place}: no prior over frames; give what `train --out` made of one")
+            raise UserError(
+                f"{place}: not a run of a prior over frames; give the folder of its `train --out`"
+            )
         model, data = model or Path(config.data.model), data or Path(config.data.root)
     if model is None or data is None:
         missing = "--model" if model is None else "--data"
-        raise UserError(f"{prior}: no run of a prior over frames, which would know; give {missing}")
+        raise UserError(f"{prior}: not a run directory, so its data are unknown; give {missing}")
     return model, data
 
 
-def load_pair(prior_place: Path, model_place: Path, device: str) -> tuple[VideoPrior, ImageModel]:
-    """A prior over frames and the image model whose codes they are, in evaluation mode.
+def load_pair(prior_path: Path, model_path: Path, device: str) -> tuple[VideoPrior, ImageModel]:
+    """Load a prior over frames and the image model of its codes, in evaluation mode.
 
     Raises:
-        UserError: either is missing or damaged, or they do not belong together.
+        UserError: either is missing or damaged, or the prior was fitted to another model's codes.
     """
-    prior, model = load_video_prior(prior_place), load_image_model(model_place)
-    if prior.source != fingerprint(model_place) or prior.grid != require_codes(model).grid:
-        raise UserError(f"{prior_place}: fitted to another model's codes; give its own by --model")
+    prior, model = load_video_prior(prior_path), load_image_model(model_path)
+    if prior.source != fingerprint(model_path) or prior.grid != require_codes(model).grid:
+        raise UserError(f"{prior_path}: fitted to another model's codes; give its own by --model")
     return prior.to(device), model.to(device)

@@ -1,11 +1,12 @@
-"""Acting in codes: frame after frame drawn from a prior, each told the ones drawn before it."""
+"""Sampling videos frame by frame; each sampled frame becomes context of the next."""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from speechvq.video.model.prior import VideoPrior
+from speechvq.priors.grid.sampling import seeded_uniforms
+from speechvq.video.model.prior import FrameCondition, VideoPrior
 
 
 @torch.no_grad()
@@ -19,33 +20,28 @@ def roll_out(
     top_p: float = 1.0,
     on_frame: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """Draw videos side by side; video i depends on the seed, its past, its actions and i alone.
+    """Sample a batch of videos. Video i depends on the seed, its context, its actions and i alone.
 
     Args:
         prior: in evaluation mode.
-        past: (B, past, H, W, G), int64, codes of the frames that are given.
-        actions: (B, L), int64, places in world.ACTIONS: what is done, one a frame.
-        seed: of the draws.
-        temperature, top_p: sharpen the choice of every code, see `categorical.draw`.
-        on_frame: told how many frames are drawn.
+        past: (B, context_frames, H, W, G), int64, codes of the given frames, the oldest first.
+        actions: (B, L), int64, indices into ACTIONS, one for each sampled frame.
+        seed: of the random draws.
+        temperature: divides the logits; 0 takes the most likely code.
+        top_p: nucleus sampling, see `categorical.sample_categorical`.
+        on_frame: called with the number of sampled frames.
 
     Returns:
         (B, L, H, W, G), int64.
     """
     frames, given = past, past.shape[1]
+    device = prior.context.position_embedding.device
     for t in range(actions.shape[1]):
-        seen = frames[:, frames.shape[1] - prior.config.context_frames :]
-        uniforms = _uniforms(prior, len(past), seed, t)
-        drawn = prior.sample(seen, actions[:, t], uniforms, temperature=temperature, top_p=top_p)
-        frames = torch.cat([frames, drawn[:, None]], 1)
+        context = frames[:, frames.shape[1] - prior.config.context_frames :]
+        uniforms = seeded_uniforms(prior.grid, (hash((seed, i, t)) for i in range(len(past)))).to(device)
+        condition = FrameCondition(context, actions[:, t])
+        sampled = prior.sample(uniforms, condition, temperature=temperature, top_p=top_p)
+        frames = torch.cat([frames, sampled[:, None]], 1)
         if on_frame is not None:
             on_frame(t + 1)
     return frames[:, given:]
-
-
-def _uniforms(prior: VideoPrior, videos: int, seed: int, t: int) -> Tensor:
-    """One for each code of frame t of each video, (B, H, W, G)."""
-    shape = (prior.grid.height, prior.grid.width, prior.grid.codes_per_position)
-    seeds = (hash((seed, video, t)) for video in range(videos))
-    each = [torch.rand(shape, generator=torch.Generator().manual_seed(each)) for each in seeds]
-    return torch.stack(each).to(prior.context.position_embedding.device)

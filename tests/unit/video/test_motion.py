@@ -160,7 +160,7 @@ def test_without_actions_all_move_alike() -> None:
 def test_motion_wants_a_past_and_a_codebook() -> None:
     with pytest.raises(UserError, match=r"model.motion.depth_features with model.context_frames=0"):
         VideoPriorConfig(context_frames=0, actions=False, motion=MOTION)
-    with pytest.raises(UserError, match="wants the codes of a VQ-VAE"):
+    with pytest.raises(UserError, match="needs the codes of a VQ-VAE"):
         VideoPrior(VideoPriorConfig(motion=MOTION), SQUARE, "abc")
 
 

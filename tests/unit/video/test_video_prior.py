@@ -14,6 +14,7 @@ from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.config.video import VideoPriorConfig
 from speechvq.errors import UserError
 from speechvq.priors.grid.pixelcnn import Grid
+from speechvq.video.model.prior import FrameCondition
 from speechvq.video.model.rollout import roll_out
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
@@ -31,7 +32,9 @@ def test_cached_drawing_is_the_naive_one(told: str, grid: Grid) -> None:
     past, action = codes_of(2, prior.config.context_frames, prior.grid), torch.tensor([1, 4])
     uniforms = torch.rand(2, *prior.grid[:3], dtype=torch.float64)
     naive = draw_again_and_again(prior, past, action, uniforms)
-    assert torch.equal(prior.sample(past, action, uniforms), naive) and len(naive.unique()) > 1
+    assert (
+        torch.equal(prior.sample(uniforms, FrameCondition(past, action)), naive) and len(naive.unique()) > 1
+    )
 
 
 @torch.no_grad()
@@ -39,7 +42,7 @@ def test_the_naive_one_can_be_cut_short() -> None:
     prior, past, action = prior_of(), codes_of(1, PAST), torch.tensor([0])
     uniforms = torch.rand(1, 4, 5, 1, dtype=torch.float64)
     few = draw_again_and_again(prior, past, action, uniforms, 7).flatten()
-    whole = prior.sample(past, action, uniforms).flatten()
+    whole = prior.sample(uniforms, FrameCondition(past, action)).flatten()
     assert torch.equal(few[:7], whole[:7]) and (few[7:] == 0).all()
 
 
@@ -52,7 +55,7 @@ def test_every_code_of_the_past_is_seen_and_none_that_comes_later(told: str) -> 
 
     def logits(past: torch.Tensor, codes: torch.Tensor, action: torch.Tensor = action) -> torch.Tensor:
         said = prior.condition(past, action)
-        return prior.pixelcnn(codes, said.context, said.prior_logits)[0].flatten(0, 2)
+        return prior.pixelcnn(codes, said.features, said.prior_logits)[0].flatten(0, 2)
 
     before = logits(past, codes)
     assert ((logits(past, codes, torch.tensor([3])) - before).abs().amax(1) > 0).all(), "the action"
