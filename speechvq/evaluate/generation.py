@@ -1,7 +1,7 @@
-"""`python -m speechvq.evaluate generation`: are generated codes and sounds like real ones?
+"""`python -m speechvq.evaluate generation`: generated codes and recordings compared with real speech.
 
-Divergences are those of Jensen and Shannon from half of the held-out codes, beside the other half's: what
-real speech scores; uniform codes show what nothing scores. Give codes that were generated without a prompt.
+The divergence is Jensen-Shannon's, from one half of the held-out codes. The other half ("real") and uniform
+codes ("chance") are the reference values. Give codes that were generated without a prompt.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from speechvq.alignment.intervals import phones_at_frames
 from speechvq.audio.waveform import read_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
-from speechvq.cli.tables import align, number, percent
+from speechvq.cli.tables import align, number
 from speechvq.data.code_strings import CodeString, read_strings
 from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.data.conversions import read_reference_audio
@@ -31,7 +31,8 @@ from speechvq.metrics.units.code_statistics import (
 from speechvq.results.generation import GenerationResult, GenerationRow
 from speechvq.runtime.progress import progress
 
-REFERENCES = 10  # recordings by which a voice is known
+REFERENCES = 10  # recordings per speaker for the speaker classifier
+_STATISTICS = {"unigrams": "unigrams", "bigrams": "bigrams", "runs": "run lengths"}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -43,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     flags.add_scored_split(parser)
     flags.add_alignments(parser, required=False)
     parser.add_argument(
-        "--sounds", type=Path, help="folder that generate made, to recognize its speakers; needs --manifest"
+        "--sounds", type=Path, help="output folder of `generate`, to classify its speakers; needs --manifest"
     )
     flags.add_json(parser)
     return parser
@@ -56,22 +57,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(arguments: argparse.Namespace) -> None:
     if arguments.sounds and not arguments.manifest:
-        raise UserError("--sounds needs --manifest: recordings by which the voices are known")
+        raise UserError("--sounds needs --manifest, for recordings of the speakers")
     generated, reference = open_codes(arguments.codes), open_codes(arguments.reference)
     _check_same(generated, reference)
-    made = [generated.read(name) for name in sorted(generated.files)]
+    strings = [generated.read(name) for name in sorted(generated.files)]
     real = read_strings(reference, arguments.manifest, (arguments.split,))
     try:
-        rows = _codes(made, [string.codes for string in real], reference)
+        rows = _code_rows(strings, [string.codes for string in real], reference)
         if arguments.alignments:
-            rows += _phones(made, real, reference, arguments.alignments)
+            rows += _phone_rows(strings, real, reference, arguments.alignments)
     except ValueError as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{arguments.codes}: {error}") from error
-    rows += _voices(arguments.sounds, read_manifest(arguments.manifest)) if arguments.sounds else []
+    rows += _speaker_rows(arguments.sounds, read_manifest(arguments.manifest)) if arguments.sounds else []
     print(
-        f"{len(made)} generated strings, {sum(map(len, made))} codes; {len(real)} real ones\n{_table(rows)}"
+        f"{len(strings)} generated strings, {sum(map(len, strings))} codes; {len(real)} real strings\n"
+        f"{_table(rows)}"
     )
     if arguments.json:
         GenerationResult(rows).save(arguments.json)
@@ -81,94 +83,124 @@ def _check_same(one: CodesDirectory, other: CodesDirectory) -> None:
     """Refuse codes of different codebooks.
 
     Raises:
-        UserError: other K, rate or fingerprint.
+        UserError: number of codes, frame rate or fingerprint differ.
     """
     facts = [(each.num_codes, each.frame_rate_hz, each.codebook) for each in (one, other)]
     if facts[0] != facts[1]:
         raise UserError(
-            f"{one.path} and {other.path}: codes of different models; encode the real speech with this one"
+            f"{one.path} and {other.path}: codes of different models; encode the real speech with the model "
+            "of the generated codes"
         )
 
 
-def _codes(
-    made: Sequence[np.ndarray], real: Sequence[np.ndarray], directory: CodesDirectory
+def _code_rows(
+    generated: Sequence[np.ndarray], real: Sequence[np.ndarray], directory: CodesDirectory
 ) -> list[GenerationRow]:
-    """Which codes, which pairs, for how long."""
-    found, milliseconds = code_divergences(made, real, directory.num_codes), 1000 / directory.frame_rate_hz
+    """Divergences of unigrams, bigrams and run lengths, and the mean code duration."""
+    frame_ms = 1000 / directory.frame_rate_hz
     rows = [
-        GenerationRow(f"{name} away from real ones", "bits", each["generated"], each["real"], each["uniform"])
-        for name, each in found.items()
+        GenerationRow(
+            f"{name}_divergence_bits",
+            f"{_STATISTICS[name]}: divergence from real codes (bits) ↓",
+            "bits",
+            values["generated"],
+            values["real"],
+            values["uniform"],
+        )
+        for name, values in code_divergences(generated, real, directory.num_codes).items()
     ]
-    lengths = (milliseconds * float(run_lengths(strings).mean()) for strings in (made, real))
-    uniform = milliseconds / (1 - 1 / directory.num_codes) if directory.num_codes > 1 else math.nan
-    return [*rows, GenerationRow("a code stays", "ms", *lengths, uniform)]
+    made, spoken = (frame_ms * float(run_lengths(strings).mean()) for strings in (generated, real))
+    uniform = frame_ms / (1 - 1 / directory.num_codes) if directory.num_codes > 1 else math.nan
+    row = GenerationRow("mean_code_duration_ms", "mean code duration (ms)", "ms", made, spoken, uniform)
+    return [*rows, row]
 
 
-def _phones(
-    made: Sequence[np.ndarray], real: Sequence[CodeString], directory: CodesDirectory, alignments: Path
+def _phone_rows(
+    generated: Sequence[np.ndarray], real: Sequence[CodeString], directory: CodesDirectory, alignments: Path
 ) -> list[GenerationRow]:
-    """Phones and their durations through the map of codes to phones that the real strings give."""
+    """Phones and their durations, with every code mapped to its most frequent phone in the real strings."""
     aligned, rate = open_alignments(alignments), directory.frame_rate_hz
     known = [string for string in real if string.utt in aligned.places]
     if not known:
         raise UserError(f"{alignments}: no alignment of the real strings, for example {real[0].utt}")
     intervals = [aligned.read(string.utt) for string in known]
     phones = [phones_at_frames(each, len(string.codes), rate) for each, string in zip(intervals, known)]
-    table = most_likely_phones([string.codes for string in known], phones, directory.num_codes)
-    numbers = np.unique(table, return_inverse=True)[1]
-    spoken = [numbers[strings] for strings in made], [numbers[string.codes] for string in known]
-    uniform = [numbers[np.random.default_rng(0).integers(directory.num_codes, size=10_000)]]
-    means = [1000 / rate * float(run_lengths(strings).mean()) for strings in (*spoken, uniform)]
-    shares = [
-        jensen_shannon(np.concatenate(strings), np.concatenate(spoken[1])) for strings in (spoken[0], uniform)
+    phone_of_code = most_likely_phones([string.codes for string in known], phones, directory.num_codes)
+    ids = np.unique(phone_of_code, return_inverse=True)[1]
+    made = [ids[string] for string in generated]
+    spoken = [ids[string.codes] for string in known]
+    uniform = [ids[np.random.default_rng(0).integers(directory.num_codes, size=10_000)]]
+    durations = [1000 / rate * float(run_lengths(strings).mean()) for strings in (made, spoken, uniform)]
+    divergences = [
+        jensen_shannon(np.concatenate(strings), np.concatenate(spoken)) for strings in (made, uniform)
     ]
-    true = float(np.mean([1000 * (each.end - each.start) for every in intervals for each in every]))
+    aligned_duration = float(
+        np.mean([1000 * (each.end - each.start) for utterance in intervals for each in utterance])
+    )
     return [
-        GenerationRow("phones, by the map, away from real ones", "bits", shares[0], 0.0, shares[1]),
-        GenerationRow("a phone lasts, by the map", "ms", *means),
-        GenerationRow("a phone lasts, by the alignments", "ms", math.nan, true, math.nan),
+        GenerationRow(
+            "phone_divergence_bits",
+            "phones by code map: divergence from real codes (bits) ↓",
+            "bits",
+            divergences[0],
+            0.0,
+            divergences[1],
+        ),
+        GenerationRow("mapped_phone_duration_ms", "mean phone duration by code map (ms)", "ms", *durations),
+        GenerationRow(
+            "aligned_phone_duration_ms",
+            "mean phone duration by alignments (ms)",
+            "ms",
+            math.nan,
+            aligned_duration,
+            math.nan,
+        ),
     ]
 
 
-def _voices(sounds: Path, utterances: Sequence[Utterance]) -> list[GenerationRow]:
-    """How many sounds are heard as the voice they were generated for."""
+def _speaker_rows(folder: Path, utterances: Sequence[Utterance]) -> list[GenerationRow]:
+    """Fraction of recordings that are classified as the speaker they were generated for."""
     from speechvq.metrics.speaker_classifier import SpeakerClassifier
 
-    made = read_manifest(sounds)
-    by_voice: dict[str, list[Utterance]] = {}
+    made = read_manifest(folder)
+    by_speaker: dict[str, list[Utterance]] = {}
     for utterance in utterances:
         if utterance.split == "train":
-            by_voice.setdefault(utterance.speaker, []).append(utterance)
-    if missing := sorted({u.speaker for u in made} - by_voice.keys()):
+            by_speaker.setdefault(utterance.speaker, []).append(utterance)
+    if missing := sorted({u.speaker for u in made} - by_speaker.keys()):
         raise UserError(
-            f"{sounds}: no recordings of {', '.join(missing[:5])} in split train; give the corpus' manifest"
+            f"{folder}: no recordings of {', '.join(missing[:5])} in split train; give the corpus manifest"
         )
-    if len(by_voice) < 2:
-        raise UserError("the manifest has a single speaker, so there is nothing to tell apart")
+    if len(by_speaker) < 2:
+        raise UserError("--manifest: a single speaker; give a manifest of two speakers or more")
     references = [
         each[i]
-        for each in by_voice.values()
+        for each in by_speaker.values()
         for i in np.linspace(0, len(each) - 1, min(REFERENCES, len(each))).astype(int)
     ]
-    heard = progress(
-        read_reference_audio(references), total=len(references), label="learn the voices", unit="recordings"
+    waves = progress(
+        read_reference_audio(references),
+        total=len(references),
+        label="fit the speaker classifier",
+        unit="recordings",
     )
-    classifier = SpeakerClassifier.fit(heard, [u.speaker for u in references])
-    held_out = [u for u in utterances if u.split == "test" and u.speaker in by_voice]
-    shares = [
-        float(np.mean([classifier.predict(read_waveform(u.path)) == u.speaker for u in each]))
-        if each
+    classifier = SpeakerClassifier.fit(waves, [u.speaker for u in references])
+    held_out = [u for u in utterances if u.split == "test" and u.speaker in by_speaker]
+    accuracies = [
+        float(np.mean([classifier.predict(read_waveform(u.path)) == u.speaker for u in group]))
+        if group
         else math.nan
-        for each in (made, held_out)
+        for group in (made, held_out)
     ]
-    return [GenerationRow(f"heard as its voice, of {len(by_voice)}", "%", *shares, 1 / len(by_voice))]
+    chance = 1 / len(by_speaker)
+    label = f"classified as intended speaker, of {len(by_speaker)} (%) ↑"
+    return [GenerationRow("speaker_accuracy", label, "%", accuracies[0], accuracies[1], chance)]
 
 
 def _table(rows: Sequence[GenerationRow]) -> str:
-    digits = {"bits": 3, "ms": 1}
-    lines = [["", "generated", "real", "chance", ""]]
+    formats = {"bits": (1, 3), "ms": (1, 1), "%": (100, 0)}
+    lines = [["", "generated", "real", "chance"]]
     for row in rows:
-        values = row.generated, row.real, row.chance
-        cells = [percent(v) if row.unit == "%" else number(v, digits[row.unit]) for v in values]
-        lines.append([row.label, *cells, "" if row.unit == "%" else row.unit])
+        scale, digits = formats[row.unit]
+        lines.append([row.label, *(number(scale * v, digits) for v in (row.generated, row.real, row.chance))])
     return align(lines, left=1)

@@ -27,7 +27,9 @@ class SpeechRecognizer:
             bundle: a CTC bundle of torchaudio.pipelines; None for WAV2VEC2_ASR_BASE_960H.
         """
         if bundle is None:
-            from torchaudio.pipelines import WAV2VEC2_ASR_BASE_960H as bundle
+            from torchaudio.pipelines import WAV2VEC2_ASR_BASE_960H
+
+            bundle = WAV2VEC2_ASR_BASE_960H
         if bundle.sample_rate != SAMPLE_RATE:
             raise ValueError(
                 f"the recognizer expects {bundle.sample_rate} Hz; give a bundle for {SAMPLE_RATE} Hz"

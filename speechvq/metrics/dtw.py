@@ -5,7 +5,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def dtw_distances(costs, starts):
+def dtw_distances(costs: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """DTW distances between one sequence of frames and each of k other sequences.
 
     A step advances one frame in either sequence or in both, with equal weights (Sakoe and Chiba 1978). The
@@ -26,7 +26,7 @@ def dtw_distances(costs, starts):
 
 
 @njit(cache=True, nogil=True)
-def _dtw_distance(costs):
+def _dtw_distance(costs: np.ndarray) -> float:
     """DTW distance from a cost matrix (n, m)."""
     n, m = costs.shape
     total = np.empty((n, m))

@@ -99,6 +99,14 @@ def _mfcc_frames(wave: np.ndarray) -> np.ndarray:
     from librosa.feature import delta, mfcc
 
     padded = np.pad(np.asarray(wave, np.float32), (0, max(0, _MIN_SAMPLES - len(wave))))
-    options = {"n_fft": 512, "win_length": 400, "hop_length": HOP, "n_mels": 40, "fmax": 7600.0}
-    coefficients = mfcc(y=padded, sr=SAMPLE_RATE, n_mfcc=NUM_MFCC, **options)[1:]
+    coefficients = mfcc(
+        y=padded,
+        sr=SAMPLE_RATE,
+        n_mfcc=NUM_MFCC,
+        n_fft=512,
+        win_length=400,
+        hop_length=HOP,
+        n_mels=40,
+        fmax=7600.0,
+    )[1:]
     return np.concatenate([coefficients, delta(coefficients, mode="nearest")]).T

@@ -21,7 +21,7 @@ class MetricSummary(NamedTuple):
     mean: float
     low: float  # 95 % interval
     high: float
-    count: int  # conversions with a value
+    num_values: int  # conversions with a value
     chance: float  # score of random choices, noise or other sentences
     source_baseline: float  # score of the unconverted sources
     target_reference: float  # score of other recordings of the target speakers, an upper bound

@@ -25,7 +25,7 @@ class ConversionResult(Result):
 
     subject: ClassVar[str] = "conversion"
 
-    voices: int  # that the classifier chose from
+    num_speakers: int  # that the classifier chose from
     conversions: list[ConvertedUtterance]
     summary: dict[str, MetricSummary]  # by name
     unmatched: dict[str, list[str]]  # names of recordings without a partner

@@ -10,7 +10,8 @@ from speechvq.results.result import Record, Result
 class GenerationRow(Record):
     """One metric of generated, real and random codes; NaN where it is undefined."""
 
-    label: str
+    name: str
+    label: str  # heading of the table row: metric, unit, arrow of the better direction
     unit: str
     generated: float
     real: float

@@ -1,4 +1,4 @@
-"""The command: fake conversions whose scores are known, and one clear line for every mistake."""
+"""`evaluate conversion`: synthetic conversions of known scores, and one error line for every mistake."""
 
 import json
 import shutil
@@ -68,7 +68,7 @@ def test_fakes_score_as_they_should(
     assert printed.splitlines()[1].split()[:3] == ["ann_6", "ann", "cay"]
     assert printed.count("left out: ") == 3
     found = json.loads(file.read_text())
-    assert found["voices"] == 3 and [row["target"] for row in found["conversions"]] == ["cay", "cay"]
+    assert found["num_speakers"] == 3 and [row["target"] for row in found["conversions"]] == ["cay", "cay"]
     for name in ("target_preferred", "f0_closer_to_target"):
         figure = found["summary"][name]
         assert (figure["mean"], figure["source_baseline"], figure["target_reference"], figure["chance"]) == (

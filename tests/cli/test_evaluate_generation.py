@@ -1,4 +1,4 @@
-"""The command: what is like real speech scores like it, what is not does not; mistakes cost one line."""
+"""`evaluate generation`: good codes score like real ones, random codes do not; one error line per mistake."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def codes(folder: Path, strings: dict[str, np.ndarray], **changes: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three voices, their codes, and phones: codes 0 to 3 are A and the others B."""
+    """Three speakers, their codes and phones: codes 0 to 3 are A and the others B."""
     folder = make_voices(tmp_path_factory.mktemp("corpus"))
     strings = {u.utt: walk(300, i) for i, u in enumerate(read_manifest(folder))}
     codes(folder / "codes", strings)
@@ -39,7 +39,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a good prior and decoder would make, as `generate` writes it."""
+    """Output of a good prior and decoder, as `generate` writes it."""
     folder, made = tmp_path_factory.mktemp("generated"), []
     for i, voice in enumerate(VOICES):
         write_waveform(folder / f"{voice}_{i}.wav", speech(voice, 900 + i))
@@ -53,33 +53,34 @@ def run(*arguments: object) -> int:
     return evaluate.main(["generation", *map(str, arguments)])
 
 
-def test_what_is_like_real_speech_scores_like_it(
+def test_codes_like_real_speech_score_like_it(
     corpus: Path, generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     real = ("--reference", corpus / "codes", "--manifest", corpus)
     out = tmp_path / "scores.json"
     more = ("--alignments", corpus / "lab", "--sounds", generated, "--json", out)
     assert run("--codes", generated / "codes", *real, *more) == 0
-    rows = {row["label"]: row for row in json.loads(out.read_text())["rows"]}
-    bigrams, stays = rows["bigrams away from real ones"], rows["a code stays"]
+    rows = {row["name"]: row for row in json.loads(out.read_text())["rows"]}
+    bigrams, durations = rows["bigrams_divergence_bits"], rows["mean_code_duration_ms"]
     assert bigrams["generated"] < 1.5 * bigrams["real"] < bigrams["chance"] / 2
-    assert stays["generated"] == pytest.approx(stays["real"], rel=0.1)
-    lasts = rows["a phone lasts, by the map"]
-    assert (
-        lasts["generated"] == pytest.approx(lasts["real"], rel=0.2) and lasts["chance"] < 0.6 * lasts["real"]
-    )
-    assert rows["a phone lasts, by the alignments"]["generated"] is None
-    heard = rows["heard as its voice, of 3"]
-    assert heard["generated"] == 1.0 and heard["real"] == 1.0 and heard["chance"] == pytest.approx(1 / 3)
+    assert durations["generated"] == pytest.approx(durations["real"], rel=0.1)
+    phones = rows["mapped_phone_duration_ms"]
+    assert phones["generated"] == pytest.approx(phones["real"], rel=0.2)
+    assert phones["chance"] < 0.6 * phones["real"]
+    assert rows["aligned_phone_duration_ms"]["generated"] is None
+    accuracy = rows["speaker_accuracy"]
+    assert accuracy["generated"] == 1.0 and accuracy["real"] == 1.0
+    assert accuracy["chance"] == pytest.approx(1 / 3)
     printed = capsys.readouterr().out
-    assert "3 generated strings, 600 codes; 3 real ones" in printed and "100 %" in printed
+    assert "3 generated strings, 600 codes; 3 real strings" in printed
+    assert any("intended speaker, of 3 (%)" in line and "100" in line for line in printed.splitlines())
     unlike = codes(tmp_path / "unlike", {"a": np.random.default_rng(0).integers(8, size=600)})
     assert run("--codes", unlike, *real, "--json", out) == 0
     row = json.loads(out.read_text())["rows"][1]
     assert row["generated"] > 2 * row["real"]
 
 
-def test_mistakes_cost_one_line(
+def test_mistakes_are_one_error_line(
     corpus: Path, generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = codes(tmp_path / "other", {"a": walk(20, 0)}, codebook="f" * 16)

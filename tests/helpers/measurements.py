@@ -49,7 +49,7 @@ def conversions() -> ConversionResult:
         ),
     ]
     return ConversionResult(
-        voices=3,
+        num_speakers=3,
         conversions=[
             converted_utterance("ann", "ben", 112.0, "target"),
             converted_utterance("ann", "cay", math.nan, "other"),

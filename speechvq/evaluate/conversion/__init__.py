@@ -1,11 +1,10 @@
-"""`python -m speechvq.evaluate conversion`: did the voice change, and did the sentence stay?
+"""`python -m speechvq.evaluate conversion`: speaker similarity and intelligibility of voice conversions.
 
-Of what convert made of a corpus (--manifest), or of anybody's conversions as three folders of sounds, matched
-by name (--source, --converted, --target).
+The conversions are those of a corpus (--manifest), or three folders of recordings matched by name (--source,
+--converted, --target).
 """
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +14,12 @@ from speechvq.data.conversion_folders import match_folders
 from speechvq.data.conversions import EvaluationFold, match_manifest
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
-from speechvq.evaluate.conversion.measure import Measured, measure
+from speechvq.evaluate.conversion.measure import MeasuredConversions, measure
 from speechvq.evaluate.conversion.table import conversion_table, summary_table
 from speechvq.judges.selection import select_metrics
 from speechvq.metrics.summary import MetricSummary, summarize_conversions
 from speechvq.results.conversion import ConversionResult, ConvertedUtterance
+from speechvq.runtime.logging import logger
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -29,24 +29,36 @@ def build_parser() -> argparse.ArgumentParser:
         "--converted",
         type=Path,
         required=True,
-        help="DIR/TARGET/UTT.wav, as convert makes it; for one voice DIR/UTT.wav will do",
+        help="conversions: DIR/TARGET/UTT.wav, as `convert` writes them; DIR/UTT.wav for a single target",
     )
-    parser.add_argument("--manifest", type=Path, help="of the sources, for example data/mini")
-    parser.add_argument("--source", type=Path, help="without a manifest: DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
+    flags.add_manifest(parser, "the sources, for example data/mini")
     parser.add_argument(
-        "--target", type=Path, help="recordings of the target voice, or DIR/TARGET/*.wav of several"
-    )
-    parser.add_argument(
-        "--references", type=int, default=10, help="recordings by which a voice is known (default 10)"
+        "--source", type=Path, help="sources without a manifest: DIR/UTT.wav or DIR/SPEAKER/UTT.wav"
     )
     parser.add_argument(
-        "--resynthesis", type=Path, help="the sources in their own voices: DIR/UTT.wav or DIR/SPEAKER/UTT.wav"
+        "--target",
+        type=Path,
+        help="recordings of the target without a manifest: DIR/*.wav, or DIR/SPEAKER/*.wav for several",
+    )
+    flags.add_number(
+        parser,
+        "--references",
+        int,
+        1,
+        10_000,
+        default=10,
+        help="recordings per speaker that the conversions are compared with, at most (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--resynthesis",
+        type=Path,
+        help="sources resynthesized by their own speakers: DIR/UTT.wav or DIR/SPEAKER/UTT.wav",
     )
     parser.add_argument(
         "--wer",
         type=Path,
         metavar="TEXTS",
-        help="words misheard, against UTT.txt in this folder; downloads a recogniser of 360 MB",
+        help="measure the word error rate against UTT.txt in this folder; downloads a recognizer of 360 MB",
     )
     flags.add_json(parser)
     return parser
@@ -58,54 +70,62 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
-    if arguments.references < 1:
-        raise UserError(f"--references {arguments.references}: a voice is known by one recording at least")
     folds, unmatched = _match(arguments)
-    judges, left_out = select_metrics(folds, resynthesis=arguments.resynthesis, transcripts=arguments.wer)
-    found = measure(folds, judges)
-    voices = len(folds[0].speaker_references)
-    figures = summarize_conversions(
-        found.converted, found.unchanged, found.own, num_speakers=voices, mismatched_distances=found.strangers
+    metrics, left_out = select_metrics(folds, resynthesis=arguments.resynthesis, transcripts=arguments.wer)
+    measured = measure(folds, metrics)
+    num_speakers = len(folds[0].speaker_references)
+    summaries = summarize_conversions(
+        measured.converted,
+        measured.source_baseline,
+        measured.target_reference,
+        num_speakers=num_speakers,
+        mismatched_distances=measured.mismatched_distances,
     )
-    figures += [figure for judge in judges for figure in judge.compute()]
-    print(conversion_table(found.jobs, found.converted), summary_table(figures, len(found.jobs)), sep="\n\n")
+    summaries += [summary for metric in metrics for summary in metric.compute()]
+    print(conversion_table(measured.pairs, measured.converted), end="\n\n")
+    print(summary_table(summaries, len(measured.pairs)))
     print("\n".join(left_out), end="\n" * bool(left_out))
     if arguments.json:
-        _result(found, figures, voices=voices, unmatched=unmatched).save(arguments.json)
+        result = _result(measured, summaries, num_speakers=num_speakers, unmatched=unmatched)
+        result.save(arguments.json)
 
 
 def _match(arguments: argparse.Namespace) -> tuple[list[EvaluationFold], Mapping[str, list[str]]]:
-    """What is to be measured, and the names of what has no partner; these are told on stderr.
+    """The conversions to measure, and the names of recordings without a partner, which are also logged.
 
     Raises:
-        UserError: the flags do not fit together, or see match_manifest and match_sounds.
+        UserError: the flags conflict; see also `match_manifest` and `match_folders`.
     """
     folders = (arguments.source, arguments.target)
     if arguments.manifest and not any(folders):
         utterances = read_manifest(arguments.manifest)
         return [match_manifest(arguments.converted, utterances, arguments.references)], {}
     if arguments.manifest or not all(folders):
-        raise UserError("whose conversions are these? give --manifest, or both --source DIR and --target DIR")
+        raise UserError(
+            "unknown sources of the conversions; give --manifest, or both --source DIR and --target DIR"
+        )
     folds, unmatched = match_folders(
         arguments.source, arguments.converted, arguments.target, arguments.references
     )
-    print("".join(f"{line}\n" for line in unmatched.describe()), end="", file=sys.stderr)
+    for line in unmatched.describe():
+        logger.warning(line)
     return folds, unmatched._asdict()
 
 
 def _result(
-    found: Measured,
-    figures: Sequence[MetricSummary],
+    measured: MeasuredConversions,
+    summaries: Sequence[MetricSummary],
     *,
-    voices: int,
+    num_speakers: int,
     unmatched: Mapping[str, list[str]],
 ) -> ConversionResult:
+    """The result that `report` reads."""
     return ConversionResult(
-        voices=voices,
+        num_speakers=num_speakers,
         conversions=[
-            ConvertedUtterance(job.source.utt, job.source.speaker, job.target, each)
-            for job, each in zip(found.jobs, found.converted)
+            ConvertedUtterance(pair.source.utt, pair.source.speaker, pair.target, metrics)
+            for pair, metrics in zip(measured.pairs, measured.converted)
         ],
-        summary={figure.name: figure for figure in figures},
+        summary={summary.name: summary for summary in summaries},
         unmatched=dict(unmatched),
     )

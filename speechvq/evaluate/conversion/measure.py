@@ -1,4 +1,4 @@
-"""Every conversion measured, and with it what its figures are held against."""
+"""Measurement of every conversion, and of the baselines in its place."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -14,81 +14,90 @@ from speechvq.metrics.speaker_classifier import SpeakerClassifier
 from speechvq.runtime.progress import progress
 
 
-class Measured(NamedTuple):
-    """Conversions, sources in their place, recordings of the targets in their place, and chance."""
+class MeasuredConversions(NamedTuple):
+    """Metrics of the conversions and of the baselines."""
 
-    jobs: list[ConversionPair]  # by path
-    converted: list[ConversionMetrics]  # of each job
-    unchanged: list[ConversionMetrics]  # of each job
-    own: list[ConversionMetrics]  # of the jobs whose target has another recording
-    strangers: list[float]  # mel distances of conversions from sources of other sentences
+    pairs: list[ConversionPair]  # by path
+    converted: list[ConversionMetrics]  # of each pair
+    source_baseline: list[ConversionMetrics]  # of each pair, the source in place of the conversion
+    target_reference: list[ConversionMetrics]  # of pairs whose target has a held-out recording
+    mismatched_distances: list[float]  # log-mel distances of conversions from sources of other sentences
 
 
-def measure(folds: Sequence[EvaluationFold], judges: Sequence[Metric]) -> Measured:
-    """Measure every conversion once, and let the judges hear it.
+def measure(folds: Sequence[EvaluationFold], metrics: Sequence[Metric]) -> MeasuredConversions:
+    """Measure every conversion, and update the metrics with it.
 
     Raises:
-        UserError: a sound cannot be read.
+        UserError: a recording cannot be read.
     """
-    scales = [_Scale(fold.speaker_references, fold.pairs) for fold in folds]
+    references = [SpeakerReference(fold.speaker_references, fold.pairs) for fold in folds]
     tasks = [
-        (job, own, scale)
-        for fold, scale in zip(folds, scales)
-        for job, own in zip(fold.pairs, fold.held_out_targets)
+        (pair, held_out, reference)
+        for fold, reference in zip(folds, references)
+        for pair, held_out in zip(fold.pairs, fold.held_out_targets)
     ]
     tasks.sort(key=lambda task: task[0].path)
-    found = Measured([job for job, _, _ in tasks], [], [], [], [])
-    for i, (job, own, scale) in enumerate(
+    measured = MeasuredConversions([pair for pair, _, _ in tasks], [], [], [], [])
+    for i, (pair, held_out, reference) in enumerate(
         progress(tasks, total=len(tasks), label="measure", unit="conversions")
     ):
-        heard = ConversionExample(
-            job,
-            read_waveform(job.source.path),
-            read_waveform(job.path),
-            _read(own),
-            _read(_another_sentence(found.jobs, i)),
+        example = ConversionExample(
+            pair,
+            read_waveform(pair.source.path),
+            read_waveform(pair.path),
+            _read(held_out),
+            _read(_other_sentence(measured.pairs, i)),
         )
-        found.converted.append(scale.measure(job, heard.source, heard.converted))
-        found.unchanged.append(scale.measure(job, heard.source, heard.source))
-        if heard.target_reference is not None:
-            found.own.append(scale.measure(job, heard.source, heard.target_reference))
-        if heard.mismatched_sentence is not None:
-            found.strangers.append(log_mel_distance(heard.mismatched_sentence, heard.converted))
-        for judge in judges:
-            judge.update(heard)
-    return found
+        measured.converted.append(reference.measure(pair, example.source, example.converted))
+        measured.source_baseline.append(reference.measure(pair, example.source, example.source))
+        if example.target_reference is not None:
+            target = reference.measure(pair, example.source, example.target_reference)
+            measured.target_reference.append(target)
+        if example.mismatched_sentence is not None:
+            distance = log_mel_distance(example.mismatched_sentence, example.converted)
+            measured.mismatched_distances.append(distance)
+        for metric in metrics:
+            metric.update(example)
+    return measured
 
 
-class _Scale:
-    """What conversions are held against: a classifier of all voices, and the pitches of those that occur."""
+class SpeakerReference:
+    """A classifier of all speakers of a fold, and the F0 of its source and target speakers."""
 
-    def __init__(self, references: Mapping[str, Sequence[Utterance]], jobs: Sequence[ConversionPair]) -> None:
-        labelled = [(u, speaker) for speaker, each in references.items() for u in each]
-        sounds = progress(
-            read_reference_audio([u for u, _ in labelled]),
-            total=len(labelled),
-            label="learn the voices",
+    def __init__(
+        self, references: Mapping[str, Sequence[Utterance]], pairs: Sequence[ConversionPair]
+    ) -> None:
+        """
+        Args:
+            references: recordings that represent each speaker.
+            pairs: the conversions that will be measured.
+        """
+        labeled = [(utterance, speaker) for speaker, each in references.items() for utterance in each]
+        waves = progress(
+            read_reference_audio(utterance for utterance, _ in labeled),
+            total=len(labeled),
+            label="fit the speaker classifier",
             unit="recordings",
         )
-        self.classifier = SpeakerClassifier.fit(sounds, [speaker for _, speaker in labelled])
-        speakers = {job.target for job in jobs} | {job.source.speaker for job in jobs}
-        self.pitch = {
+        self.classifier = SpeakerClassifier.fit(waves, [speaker for _, speaker in labeled])
+        speakers = {pair.target for pair in pairs} | {pair.source.speaker for pair in pairs}
+        self.f0 = {
             speaker: speaker_f0(read_reference_audio(references[speaker])) for speaker in sorted(speakers)
         }
 
-    def measure(self, job: ConversionPair, source: np.ndarray, sound: np.ndarray) -> ConversionMetrics:
-        """Measure a sound (T',) as if it were the job's conversion of the source (T,)."""
-        pair = (job.source.speaker, job.target)
-        pitches = (self.pitch[pair[0]], self.pitch[pair[1]])
+    def measure(self, pair: ConversionPair, source: np.ndarray, wave: np.ndarray) -> ConversionMetrics:
+        """Measure a waveform (T',) as the conversion of the pair's source (T,)."""
+        speakers = (pair.source.speaker, pair.target)
+        f0s = (self.f0[speakers[0]], self.f0[speakers[1]])
         return measure_conversion(
-            source, sound, speakers=pair, speaker_f0s=pitches, classifier=self.classifier
+            source, wave, speakers=speakers, speaker_f0s=f0s, classifier=self.classifier
         )
 
 
-def _another_sentence(jobs: Sequence[ConversionPair], i: int) -> Utterance | None:
-    """The source of the next job, going round, that has another than job i; None where all have the same."""
-    going_round = [job.source for job in [*jobs[i:], *jobs[:i]]]
-    return next((utterance for utterance in going_round if utterance != jobs[i].source), None)
+def _other_sentence(pairs: Sequence[ConversionPair], i: int) -> Utterance | None:
+    """The next source that differs from the source of pair i, cyclically; None if all are the same."""
+    rotated = [pair.source for pair in [*pairs[i:], *pairs[:i]]]
+    return next((source for source in rotated if source != pairs[i].source), None)
 
 
 def _read(utterance: Utterance | None) -> np.ndarray | None:

@@ -76,4 +76,4 @@ def summary_cells(summary: MetricSummary) -> list[str]:
         )
     )
     interval = f"{low} to {high}" if math.isfinite(summary.mean) else "-"
-    return [mean, interval, str(summary.count), *baselines]
+    return [mean, interval, str(summary.num_values), *baselines]

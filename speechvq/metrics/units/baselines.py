@@ -61,14 +61,16 @@ def kmeans_codes(
         for each, parts in frames.items():
             parts.append(each(wave))
     joined = {each: np.concatenate(parts) for each, parts in frames.items()}
-    units = [KMeansQuantizer.fit(each, joined[each], num_codes, seed) for seed, each in enumerate(features)]
+    quantizers = [
+        KMeansQuantizer.fit(each, joined[each], num_codes, seed) for seed, each in enumerate(features)
+    ]
     dtype = np.min_scalar_type(num_codes - 1)  # small, because all codes of a split stay in memory
-    made = [BaselineCodes(name, seed, []) for seed in range(len(units))]
+    baselines = [BaselineCodes(name, seed, []) for seed in range(len(quantizers))]
     for wave in waves:
-        found = {each: each(wave) for each in joined}
-        for each, baseline in zip(units, made):
-            baseline.codes.append(each.nearest(found[each.features]).astype(dtype))
-    return made
+        extracted = {each: each(wave) for each in joined}
+        for quantizer, baseline in zip(quantizers, baselines):
+            baseline.codes.append(quantizer.nearest(extracted[quantizer.features]).astype(dtype))
+    return baselines
 
 
 def mean_over_seeds(metrics: Sequence[Mapping[str, float | int | None]]) -> dict[str, SeedStatistics]:

@@ -74,7 +74,7 @@ def summarize_boundaries(utterances: Sequence[BoundaryErrors], *, seed: int = 0)
 
     def resampled(weights: np.ndarray) -> np.ndarray:
         drawn = (np.repeat(np.arange(len(utterances)), each) for each in weights)
-        return np.array([_metrics([utterances[i] for i in indices]) for indices in drawn])
+        return np.array([_metrics([utterances[i] for i in indices.tolist()]) for indices in drawn])
 
     low, high = bootstrap_interval(resampled, len(utterances), seed=seed)
     baselines = [*uniform, math.nan]  # coverage: the phones are the same, so as many can be compared

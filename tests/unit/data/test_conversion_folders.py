@@ -55,7 +55,7 @@ def test_fakes_score_as_they_should(
     assert found["unmatched"] == {"without_source": [], "without_target": [], "unconverted": []}
     rows = found["conversions"]
     assert [row["utterance"] for row in rows] == [f"s{i}" for i in range(8)]
-    assert {(row["source"], row["target"]) for row in rows} == {("ann", "ben")} and found["voices"] == 2
+    assert {(row["source"], row["target"]) for row in rows} == {("ann", "ben")} and found["num_speakers"] == 2
     for name in ("target_preferred", "f0_closer_to_target"):
         figure = found["summary"][name]
         assert (figure["mean"], figure["source_baseline"], figure["target_reference"], figure["chance"]) == (
@@ -64,46 +64,46 @@ def test_fakes_score_as_they_should(
             1,
             0.5,
         )
-        assert figure["low"] < figure["high"] and figure["count"] == 8
+        assert figure["low"] < figure["high"] and figure["num_values"] == 8
     assert found["summary"]["f0_shift_ratio"]["mean"] == pytest.approx(wins, abs=0.1)
 
 
-def test_halves_are_judged_by_what_they_do_not_hold(sounds: Path) -> None:
+def test_the_references_of_a_fold_exclude_its_sources(sounds: Path) -> None:
     folds, unmatched = match_folders(sounds / "ann", sounds / "perfect", sounds / "ben", 10)
     assert unmatched.describe() == [] and sorted(len(fold.pairs) for fold in folds) == [4, 4]
     for fold in folds:
-        judged = {job.source for job in fold.pairs}
-        heard = {each for recordings in fold.speaker_references.values() for each in recordings}
-        assert not judged & heard and {job.source.speaker for job in fold.pairs} == {"ann"}
+        sources = {pair.source for pair in fold.pairs}
+        references = {each for recordings in fold.speaker_references.values() for each in recordings}
+        assert not sources & references and {pair.source.speaker for pair in fold.pairs} == {"ann"}
         assert len(fold.speaker_references["ann"]) == 4 and len(fold.speaker_references["ben"]) == 6
-        assert all(own and own.speaker == "ben" and own not in heard for own in fold.held_out_targets)
+        assert all(own and own.speaker == "ben" and own not in references for own in fold.held_out_targets)
 
 
-def test_several_voices_by_folder(sounds: Path, tmp_path: Path) -> None:
-    """Of a parallel corpus: every speaker says sentences of the same names."""
+def test_several_targets_by_folder(sounds: Path, tmp_path: Path) -> None:
+    """A parallel corpus: every speaker has sentences of the same names."""
     for voice in ("ben", "cay"):
         say(tmp_path / "targets" / voice, voice, 30, 31)
         say(tmp_path / "out" / voice, voice, 0, 1)
     folds, unmatched = match_folders(sounds / "ann", tmp_path / "out", tmp_path / "targets", 10)
-    jobs = [job for fold in folds for job in fold.pairs]
-    assert sorted((job.target, job.source.utt) for job in jobs) == [
+    pairs = [pair for fold in folds for pair in fold.pairs]
+    assert sorted((pair.target, pair.source.utt) for pair in pairs) == [
         ("ben", "s0"), ("ben", "s1"), ("cay", "s0"), ("cay", "s1"),
     ]  # fmt: skip
     assert [sorted(fold.speaker_references) for fold in folds] == [["ann", "ben", "cay"]] * 2
     assert unmatched.unconverted == [f"s{i}" for i in range(2, 8)]
 
 
-def test_sources_of_several_speakers_are_halved_one_by_one(tmp_path: Path) -> None:
+def test_the_sources_of_each_speaker_are_split_into_halves(tmp_path: Path) -> None:
     for voice, seeds in (("ann", (0, 2)), ("cay", (1, 3))):
         say(tmp_path / "in" / voice, voice, *seeds)
     say(tmp_path / "out", "ben", *range(4))
     say(tmp_path / "ben", "ben", 7, 8)
     folds, _ = match_folders(tmp_path / "in", tmp_path / "out", tmp_path / "ben", 10)
-    assert [[job.source.speaker for job in fold.pairs] for fold in folds] == [["ann", "cay"]] * 2
+    assert [[pair.source.speaker for pair in fold.pairs] for fold in folds] == [["ann", "cay"]] * 2
 
 
-def test_a_voice_that_is_source_and_target(tmp_path: Path) -> None:
-    """All recordings in one folder; what was converted is known by what was not."""
+def test_a_speaker_that_is_source_and_target(tmp_path: Path) -> None:
+    """All recordings in one folder; the unconverted ones are the references."""
     for voice in ("ann", "ben"):
         say(tmp_path / "all" / voice, voice, *range(4), name=f"{voice}_{{}}.wav")
     write_waveform(tmp_path / "out/ben/ann_0.wav", speech("ben"))
@@ -113,14 +113,14 @@ def test_a_voice_that_is_source_and_target(tmp_path: Path) -> None:
     assert len(unmatched.unconverted) == 7
 
 
-def test_folders_of_one_name_are_two_voices(sounds: Path, tmp_path: Path) -> None:
+def test_folders_of_one_name_are_two_speakers(sounds: Path, tmp_path: Path) -> None:
     for part, voice in (("a", "ann"), ("b", "ben")):
         shutil.copytree(sounds / voice, tmp_path / part / "wav")
     folds, _ = match_folders(tmp_path / "a/wav", sounds / "perfect", tmp_path / "b/wav", 10)
     assert sorted(folds[0].speaker_references) == ["source", "target"]
 
 
-def test_what_is_unmatched_is_counted_and_named(
+def test_unmatched_recordings_are_counted_and_named(
     sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     say(tmp_path / "out/ben", "ben", 0, 1)
@@ -130,9 +130,9 @@ def test_what_is_unmatched_is_counted_and_named(
     file = tmp_path / "scores.json"
     assert run(sounds / "ann", tmp_path / "out", tmp_path / "targets", "--json", file) == 0
     lines = capsys.readouterr().err.splitlines()
-    assert "left out: 2 conversions have no source of their name: ben/s70.wav, ben/s71.wav" in lines
-    assert "left out: 1 conversions have no recordings of their voice: dan/s2.wav" in lines
-    assert "left out: 6 sources have no conversion: s2, s3, s4, s5, s6, ..." in lines
+    assert "left out: 2 conversions without a source of the same name: ben/s70.wav, ben/s71.wav" in lines
+    assert "left out: 1 conversions without recordings of their target: dan/s2.wav" in lines
+    assert "left out: 6 sources without a conversion: s2, s3, s4, s5, s6, ..." in lines
     assert json.loads(file.read_text())["unmatched"]["without_target"] == ["dan/s2.wav"]
 
 
@@ -141,10 +141,10 @@ def test_what_is_unmatched_is_counted_and_named(
     [
         (lambda out: None, "out: no such folder; give the folder of the conversions"),
         (lambda out: out.mkdir(), "out: no conversions below; expected files ending in "),
-        (lambda out: say(out, "ben", 70), "no sound is named as one in "),
-        (lambda out: say(out / "dan", "ben", 0), "no recordings of the voice of "),
-        (lambda out: [say(out / name, "ben", 0) for name in "ab"], "no recordings of the voice of "),
-        (lambda out: [say(out / "ben" / name, "ben", 0) for name in "ab"], "s0 in one voice; keep one"),
+        (lambda out: say(out, "ben", 70), "no conversion has the name of a source in "),
+        (lambda out: say(out / "dan", "ben", 0), "no recordings of the target of "),
+        (lambda out: [say(out / name, "ben", 0) for name in "ab"], "no recordings of the target of "),
+        (lambda out: [say(out / "ben" / name, "ben", 0) for name in "ab"], "s0 of one target; keep one"),
         (lambda out: write_broken(out / "ben/s0.wav"), "s0.wav: not a readable audio file"),
     ],
 )
@@ -169,9 +169,9 @@ def write_broken(path: Path) -> None:
     path.write_bytes(b"RIFF and then nothing")
 
 
-def test_recordings_that_tell_nothing_apart(sounds: Path, tmp_path: Path) -> None:
+def test_recordings_without_references(sounds: Path, tmp_path: Path) -> None:
     say(tmp_path / "one", "ann", 0)
-    with pytest.raises(UserError, match="'one' has no recordings but the converted ones; give another"):
+    with pytest.raises(UserError, match="'one' has no recordings but the converted ones; add recordings"):
         match_folders(tmp_path / "one", sounds / "perfect", sounds / "ben", 10)
     with pytest.raises(UserError, match="is a source by 'source' and a recording of the target 'target'"):
         match_folders(sounds / "ann", sounds / "perfect", sounds / "ann", 10)
@@ -181,7 +181,7 @@ def test_recordings_that_tell_nothing_apart(sounds: Path, tmp_path: Path) -> Non
     "flags",
     [[], ["--source", "a"], ["--target", "a"], ["--manifest", "a", "--source", "a", "--target", "a"]],
 )
-def test_flags_that_do_not_fit(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_conflicting_flags(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate.main(["conversion", "--converted", "c", *flags]) == 2
     complaint = capsys.readouterr().err
     assert "give --manifest, or both --source DIR and --target DIR" in complaint

@@ -71,7 +71,11 @@ def test_phone_error_rate_is_lower_for_the_same_sentence(spoken: Path) -> None:
     metric = PhoneErrorRate(CachedPhoneRecognizer())
     metric.update(ConversionExample(make_pair(), one, one, None, other))
     (summary,) = metric.compute()
-    assert (summary.mean, summary.count, summary.source_baseline) == (0.0, 1, 0.0) and summary.chance > 0.5
+    assert (summary.mean, summary.num_values, summary.source_baseline) == (
+        0.0,
+        1,
+        0.0,
+    ) and summary.chance > 0.5
     metric.update(ConversionExample(make_pair(), one, other, None, None))
     assert metric.compute()[0].mean == pytest.approx(summary.chance / 2)
 
@@ -94,7 +98,7 @@ def test_resynthesis_is_found_by_name_and_measured_once(tmp_path: Path) -> None:
     for name in ("ann_0", "ann_0", "ann_1", "ann_2"):
         metric.update(ConversionExample(make_pair(utt=name), waves[name], waves[name], None, waves["ann_2"]))
     summaries = {each.name: each for each in metric.compute()}
-    assert {each.count for each in summaries.values()} == {2} and len(summaries) == 3
+    assert {each.num_values for each in summaries.values()} == {2} and len(summaries) == 3
     for name in ("log_mel_distance_db", "mel_cepstral_distortion_db"):
         summary = summaries[f"resynthesis_{name}"]
         assert (
@@ -117,9 +121,13 @@ def test_speaker_similarity(voices: Path, resemblyzer: None) -> None:
     metric.update(ConversionExample(make_pair(), speech("ann", 9), speech("ben", 9), speech("ben", 10), None))
     metric.update(ConversionExample(make_pair(target="ann"), speech("ann", 9), speech("ann", 9), None, None))
     preferred, cosine = metric.compute()
-    assert (preferred.mean, preferred.count, preferred.chance) == (1, 1, 0.5)
+    assert (preferred.mean, preferred.num_values, preferred.chance) == (1, 1, 0.5)
     assert (preferred.source_baseline, preferred.target_reference) == (0, 1)
-    assert cosine.count == 2 and cosine.mean > 0.9 > cosine.chance and cosine.target_reference > cosine.chance
+    assert (
+        cosine.num_values == 2
+        and cosine.mean > 0.9 > cosine.chance
+        and cosine.target_reference > cosine.chance
+    )
 
 
 def test_speech_quality(speechmos: None) -> None:
@@ -197,7 +205,7 @@ def test_the_command_prints_and_writes_all_metrics(
         "resynthesis_log_mel_distance_db",
         "resynthesis_mel_cepstral_distortion_db",
     ):
-        assert summary[name]["label"] in printed and summary[name]["count"] <= 2
+        assert summary[name]["label"] in printed and summary[name]["num_values"] <= 2
     assert summary["f0_shift_ratio"]["mean"] == pytest.approx(1, abs=0.1)
     distortion = summary["resynthesis_mel_cepstral_distortion_db"]
     assert distortion["mean"] < distortion["chance"]

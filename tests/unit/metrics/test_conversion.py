@@ -124,7 +124,7 @@ def test_summary_of_perfect_conversions() -> None:
     figures = summary([speech("ben", 600 + i) for i in range(3)])
     for name in ("f0_closer_to_target", "target_preferred", "classified_as_target"):
         found = figures[name]
-        assert (found.mean, found.source_baseline, found.target_reference, found.count, found.unit) == (
+        assert (found.mean, found.source_baseline, found.target_reference, found.num_values, found.unit) == (
             1,
             0,
             1,
@@ -148,7 +148,9 @@ def test_summary_of_perfect_conversions() -> None:
 def test_summary_of_whispers() -> None:
     figures = summary([speech("ben", 600 + i, whispered=True) for i in range(3)])
     assert figures["f0_closer_to_target"].mean == 0 and figures["voiced_fraction"].mean < 0.05
-    assert math.isnan(figures["f0_distance_semitones"].mean) and figures["f0_distance_semitones"].count == 0
+    assert (
+        math.isnan(figures["f0_distance_semitones"].mean) and figures["f0_distance_semitones"].num_values == 0
+    )
 
 
 def test_mean_of_no_values_is_nan() -> None:
