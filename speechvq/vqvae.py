@@ -61,7 +61,7 @@ class VQVAE(nn.Module):
 
         In eq. 3 the likelihood covers all dimensions of x, and the quantizer terms are means over the vectors
         of x. The total is eq. 3 divided by the number of dimensions, so the quantizer terms are divided too.
-        With their full weight beside nats per dimension, the commitment loss pulls all vectors to one point
+        With their full weight next to nats per dimension, the commitment loss pulls all vectors to one point
         before the decoder has learned to use them.
         """
         quantized = self.quantizer(self.encoder(x))

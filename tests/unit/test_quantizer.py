@@ -336,3 +336,21 @@ def test_wrong_settings_raise_an_error() -> None:
         VectorQuantizer(num_codes=0)
     with pytest.raises(ValueError, match="'loss' or 'ema', got 'EMA'"):
         VectorQuantizer(codebook="EMA")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("codebook", ["loss", "ema"])
+def test_it_trains_as_a_layer_of_any_autoencoder(codebook: Literal["loss", "ema"]) -> None:
+    """Data in eight clusters: four dimensions through eight codes of two dimensions and back."""
+    torch.manual_seed(0)
+    data = (3 * torch.randn(8, 4)).repeat(16, 1) + 0.1 * torch.randn(128, 4)
+    encoder, decoder = torch.nn.Linear(4, 2), torch.nn.Linear(2, 4)
+    quantizer = VectorQuantizer(num_codes=8, dim=2, codebook=codebook)
+    model = torch.nn.ModuleList([encoder, quantizer, decoder])
+    optimizer, losses = torch.optim.Adam(model.parameters(), lr=0.02), []
+    for _ in range(200):
+        output = quantizer(encoder(data))
+        losses.append(torch.nn.functional.mse_loss(decoder(output.vectors), data))
+        optimizer.zero_grad()
+        (losses[-1] + output.loss).backward()
+        optimizer.step()
+    assert losses[-1] < 0.5 * losses[0] and perplexity(output.usage) > 4

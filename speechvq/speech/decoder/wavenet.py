@@ -194,7 +194,7 @@ def smooth_embedding(count: int, width: int) -> Tensor:
 def cyclic_embedding(num_bins: int, width: int) -> Tensor:
     """Initial embedding of the phase bins of a cycle: its first harmonics with random phases.
 
-    The phase tells the network when the next glottal pulse comes.
+    From the phase, the network knows when the next glottal pulse comes.
 
     Returns:
         (1 + num_bins, width); the first row, for unvoiced samples, is zero.

@@ -1,4 +1,4 @@
-"""A small network at the code rate; its cost is low beside anything at the sample rate."""
+"""A small network at the code rate; its cost is low compared with a network at the sample rate."""
 
 from collections.abc import Sequence
 from typing import cast
