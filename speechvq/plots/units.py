@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -66,7 +66,8 @@ def unit_figure(
     upper = 2.2 + max(0.2 * min(len(matrix.phones), MAX_PHONES), 1.5)  # inches
     lower = 3.0 + (2.8 if wave is not None else 0.0)
     figure = new_figure(upper + lower, w_pad=0.1, hspace=0.02)
-    above, below = figure.subfigures(2, 1, height_ratios=[upper, lower])
+    parts: Any = figure.subfigures(2, 1, height_ratios=[upper, lower])
+    above, below = parts
     plot_matrix(above, matrix)
     _plot_utterance(below, score, example, wave, title=title, frame_rate=frame_rate)
     return figure
@@ -118,7 +119,7 @@ def _densest_segment(example: LabeledCodes) -> tuple[float, float]:
 
 def _predicted_phones(score: PurityScore, codes: np.ndarray) -> list[str | None]:
     """The most frequent phone of each code (N,); None for a code that occurs in no phone."""
-    known, best = score.table.any(axis=0), score.table.argmax(axis=0)
+    known, best = score.table.sum(axis=0) > 0, score.table.argmax(axis=0)
     return [score.phones[best[code]] if known[code] else None for code in codes]
 
 

@@ -150,7 +150,7 @@ def _manifest(arguments: argparse.Namespace, config: dict[str, Any]) -> "list[Ut
 
     data = config.get("data")
     place = arguments.manifest or (data.get("manifest") if isinstance(data, dict) else None)
-    if arguments.manifest or (place and arguments.converted):
+    if place and (arguments.manifest or arguments.converted):
         return read_manifest(place)
     if arguments.converted:
         raise UserError("--manifest is needed: the run's configuration names none")

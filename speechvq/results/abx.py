@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from speechvq.metrics.units.abx import AbxScore
-from speechvq.results.codec import flat
+from speechvq.results.codec import Flat
 from speechvq.results.result import Record, Result
 
 
@@ -33,5 +33,5 @@ class AbxResult(Result):
     dropped_items: int
     missing_utterances: list[str]
     chance: float
-    units: AbxUnits = flat()
+    units: Flat[AbxUnits]
     baselines: dict[str, AbxUnits]  # by name

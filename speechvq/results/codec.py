@@ -1,21 +1,19 @@
 """Dataclasses and named tuples to JSON values and back; every key and every type is checked on reading."""
 
 import dataclasses
+import functools
 import math
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 
 T = TypeVar("T")
-FLAT = "flat"  # metadata of a field whose own fields are written beside it, without a key for it
-
-
-def flat() -> Any:
-    """A dataclass field whose own fields are written beside it, without a key for it."""
-    return dataclasses.field(metadata={FLAT: True})
+Flat = Annotated[
+    T, "flat"
+]  # the type of a field whose own fields are written beside it, without a key for it
 
 
 def to_json(value: Any) -> Any:
@@ -25,9 +23,10 @@ def to_json(value: Any) -> Any:
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         content: dict[str, Any] = {}
+        flat = _flat_fields(type(value))
         for field in dataclasses.fields(value):
             item = getattr(value, field.name)
-            if field.metadata.get(FLAT):
+            if field.name in flat:
                 content |= to_json(item)
             elif field.default is dataclasses.MISSING or item != field.default:
                 content[field.name] = to_json(item)
@@ -86,20 +85,27 @@ def _decode_fields(kind: Any, content: Mapping[str, Any], where: str) -> Any:
     hints = typing.get_type_hints(kind)
     if dataclasses.is_dataclass(kind):
         fields = dataclasses.fields(kind)
-        flat_names = {field.name for field in fields if field.metadata.get(FLAT)}
+        flat = _flat_fields(typing.cast(type, kind))
         optional = {field.name for field in fields if field.default is not dataclasses.MISSING}
         names = [field.name for field in fields]
     else:
-        flat_names, optional, names = set(), set(kind._field_defaults), list(kind._fields)
+        flat, optional, names = frozenset(), set(kind._field_defaults), list(kind._fields)
     values = {}
     for name in names:
-        if name in flat_names:
+        if name in flat:
             values[name] = _decode(hints[name], content, where)
         elif name in content:
             values[name] = _decode(hints[name], content[name], _join(where, name))
         elif name not in optional:
             raise ValueError(f"{_join(where, name)} is missing")
     return kind(**values)
+
+
+@functools.cache
+def _flat_fields(kind: type) -> frozenset[str]:
+    """Names of the fields of type Flat."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return frozenset(name for name, hint in hints.items() if typing.get_origin(hint) is Annotated)
 
 
 def _decode_scalar(kind: Any, value: Any, where: str) -> Any:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from speechvq.metrics.conversion import ConversionMetrics
 from speechvq.metrics.summary import MetricSummary
-from speechvq.results.codec import flat
+from speechvq.results.codec import Flat
 from speechvq.results.result import Record, Result
 
 
@@ -16,7 +16,7 @@ class ConvertedUtterance(Record):
     utterance: str
     source: str  # speaker
     target: str  # speaker
-    metrics: ConversionMetrics = flat()
+    metrics: Flat[ConversionMetrics]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from speechvq.results.codec import flat
+from speechvq.results.codec import Flat
 from speechvq.results.result import Record, Result
 
 Interval = tuple[float, float]  # low and high of the 95 % confidence interval
@@ -112,7 +112,7 @@ class CodebookResult(Result):
 
     subject: ClassVar[str] = "codebook"
 
-    metrics: CodebookMetrics = flat()
+    metrics: Flat[CodebookMetrics]
     intervals: dict[str, Interval | None]
     counts: list[int]  # frames of each code
     run_lengths: list[int]  # how many runs are of 0, 1, 2 ... frames
@@ -139,6 +139,6 @@ class SpeakersResult(Result):
 
     subject: ClassVar[str] = "speakers"
 
-    metrics: SpeakerMetrics = flat()
+    metrics: Flat[SpeakerMetrics]
     intervals: dict[str, Interval | None]
     not_in_manifest: list[str]

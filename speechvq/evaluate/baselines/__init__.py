@@ -29,6 +29,7 @@ from speechvq.io.atomic import write_bytes
 
 if TYPE_CHECKING:
     from speechvq.metrics.units.baselines import BaselineCodes
+    from speechvq.metrics.units.kmeans import Features
     from speechvq.results.units import BaselinesResult
 
 # Training speech that k-means is fitted on (our choice): 500 frames per code at K = 512, minutes on one core.
@@ -170,13 +171,15 @@ def _make_units(
     from speechvq.metrics.units.baselines import constant_codes, kmeans_codes, shuffled_codes
 
     seeds = range(arguments.seeds)
-    makers = [("k-means on MFCC", [partial(mfcc, frame_rate_hz=arguments.frame_rate)] * len(seeds))]
-    seconds = [MFCC_FRAMES / arguments.frame_rate, UNTRAINED_SECONDS]
+    mfcc_at_rate: Features = partial(mfcc, frame_rate_hz=arguments.frame_rate)
+    # Name, features for each seed, and seconds of training speech.
+    kmeans = [("k-means on MFCC", [mfcc_at_rate] * len(seeds), MFCC_FRAMES / arguments.frame_rate)]
     if isinstance(config, SpeechConfig):
-        makers.append(("untrained encoder", [untrained_features(config, seed) for seed in seeds]))
+        encoders = [untrained_features(config, seed) for seed in seeds]
+        kmeans.append(("untrained encoder", encoders, UNTRAINED_SECONDS))
     units = []
-    for (name, features), length in zip(makers, seconds):
-        training = read_waveforms(training_utterances(utterances, length), label=f"{name}: fit")
+    for name, features, seconds in kmeans:
+        training = read_waveforms(training_utterances(utterances, seconds), label=f"{name}: fit")
         waveforms = read_waveforms(speech.utterances, label=f"{name}: encode")
         try:
             units += kmeans_codes(name, features, training, waveforms, arguments.num_codes)

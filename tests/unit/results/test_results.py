@@ -11,7 +11,7 @@ import pytest
 
 from helpers import measurements
 from speechvq.errors import UserError
-from speechvq.results.codec import flat
+from speechvq.results.codec import Flat
 from speechvq.results.result import Record, Result
 
 RESULTS = {
@@ -50,7 +50,7 @@ class Inner(Record):
 class Example(Result):
     subject = "example"
 
-    inner: Inner = flat()
+    inner: Flat[Inner]
     pairs: dict[str, list[Pair]]
     bounds: tuple[float, float] | None
     kind: Literal["a", "b"]
