@@ -30,13 +30,13 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other judges are left out, as where no extra is installed; `test_judges` has them."""
+    """No optional package is installed; `test_judges` tests the metrics that need one."""
     for module in ("pocketsphinx", "resemblyzer", "speechmos"):
         monkeypatch.setitem(sys.modules, module, None)
 
 
 def convert(voices: Path, folder: Path) -> Path:
-    """Perfect conversions to cay of the test sentences of ann and ben: the same vowels in cay's throat."""
+    """Perfect conversions of test sentences of ann and ben to cay: the same vowels with cay's formants."""
     for voice, seed in (("ann", 6), ("ben", 106)):
         write_waveform(folder / "cay" / f"{voice}_6.wav", speech("cay", seed))
     return folder
@@ -54,7 +54,7 @@ def run(*arguments: str | Path) -> int:
 
 
 @pytest.mark.parametrize(("make", "wins"), [(convert, 1), (copy_sources, 0)])
-def test_fakes_score_as_they_should(
+def test_synthetic_conversions_have_the_expected_scores(
     make: Callable[[Path, Path], Path],
     wins: int,
     voices: Path,
@@ -109,7 +109,7 @@ def test_one_conversion_is_enough(voices: Path, tmp_path: Path, capsys: pytest.C
         (lambda folder: write_broken(folder / "cay/ann_6.wav"), "ann_6.wav: not a readable audio file"),
     ],
 )
-def test_mistakes_cost_one_line(
+def test_mistakes_are_one_error_line(
     make: Callable[[Path], None],
     message: str,
     voices: Path,
@@ -142,7 +142,7 @@ def test_subjects_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no subject 'pitch'; there are conversion" in capsys.readouterr().err
 
 
-def test_it_starts_as_a_module() -> None:
+def test_the_command_starts_as_a_module() -> None:
     process = python("-m", "speechvq.evaluate", "--help")
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and "conversion" in out
@@ -152,20 +152,20 @@ def utterance(speaker: str, number: int, split: str = "train") -> Utterance:
     return Utterance(f"{speaker}_{number}", speaker, split, 1.0, Path(f"{speaker}_{number}.flac"))
 
 
-def test_references_are_of_training_and_never_converted() -> None:
+def test_references_are_training_recordings_and_never_converted() -> None:
     known = [utterance("a", i) for i in range(9)] + [utterance("b", i, "unseen") for i in range(3)]
-    jobs = [ConversionPair("a", known[0], Path()), ConversionPair("a", known[9], Path())]
-    chosen = select_references(known, jobs, 3)
+    pairs = [ConversionPair("a", known[0], Path()), ConversionPair("a", known[9], Path())]
+    chosen = select_references(known, pairs, 3)
     assert [u.utt for u in chosen["a"]] == ["a_1", "a_4", "a_8"] and [u.utt for u in chosen["b"]] == [
         "b_1",
         "b_2",
     ]
-    own = select_held_out_targets(jobs, [*known, utterance("a", 9, "test")], chosen)
-    assert [u and u.utt for u in own] == ["a_9", "a_9"]
+    held_out = select_held_out_targets(pairs, [*known, utterance("a", 9, "test")], chosen)
+    assert [u and u.utt for u in held_out] == ["a_9", "a_9"]
     assert select_held_out_targets([ConversionPair("b", known[0], Path())], known, {"b": known[9:]}) == [None]
 
 
-def test_a_voice_without_recordings_is_named() -> None:
+def test_a_speaker_without_recordings_is_named() -> None:
     known = [utterance("a", 0), utterance("a", 1), utterance("b", 0)]
     with pytest.raises(ValueError, match="'b' has no recordings but the converted"):
         select_references(known, [ConversionPair("a", known[2], Path())], 3)
@@ -173,10 +173,10 @@ def test_a_voice_without_recordings_is_named() -> None:
         select_references(known[:2], [ConversionPair("a", known[0], Path())], 3)
 
 
-def test_jobs_pass_over_what_an_interrupted_command_left(voices: Path, tmp_path: Path) -> None:
+def test_partial_files_of_an_interrupted_command_are_ignored(voices: Path, tmp_path: Path) -> None:
     folder = convert(voices, tmp_path)
     (folder / "cay/.part-1234.wav").write_bytes(b"")
-    assert [job.source.utt for job in find_conversion_pairs(folder, read_manifest(voices))] == [
+    assert [pair.source.utt for pair in find_conversion_pairs(folder, read_manifest(voices))] == [
         "ann_6",
         "ben_6",
     ]

@@ -1,4 +1,4 @@
-"""The sampler's panels of weights, taken apart again number by number."""
+"""Unpacks the weight panels of the sampler, element by element."""
 
 import struct
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def unpacked(panels: np.ndarray, shape: tuple[int, int], width: int) -> np.ndarray:
-    """The matrix (I, O) that panels stand for, as the kernels use its weights: float64."""
+    """The matrix (I, O) of packed panels, with the weights that the kernels use: float64."""
     inputs, outputs = shape
     paired = panels.dtype == np.uint32
     rows = inputs // 2 if paired else inputs
@@ -23,11 +23,11 @@ def unpacked(panels: np.ndarray, shape: tuple[int, int], width: int) -> np.ndarr
 
 
 def _float(bits: int) -> float:
-    """The number that 32 bits stand for."""
+    """The float32 number with these 32 bits."""
     return float(struct.unpack("<f", struct.pack("<I", bits))[0])
 
 
 def half_step(weight: np.ndarray) -> np.ndarray:
-    """Half the distance of neighbouring bfloat16 numbers there: 7 binary places follow the leading one."""
+    """Half the spacing of bfloat16 numbers at `weight`: the mantissa has 7 bits after the leading one."""
     _, exponent = np.frexp(weight)  # the leading one counts 2^(exponent - 1)
     return np.ldexp(1.0, exponent - 1 - 7 - 1)

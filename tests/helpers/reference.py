@@ -1,4 +1,4 @@
-"""Slow oracles by loops, independent of the package: what the fast code must equal."""
+"""Reference implementations by loops, independent of the package, that the fast code must equal."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def nearest_code(vectors: np.ndarray, codebook: np.ndarray) -> np.ndarray:
-    """(n, D) and (K, D) to (n,): every distance written out in float64; the first of equals wins."""
+    """Index of the nearest entry in float64, (n, D) and (K, D) to (n,); ties go to the lower index."""
     codes = np.empty(len(vectors), np.int64)
     for i, vector in enumerate(vectors.astype(np.float64)):
         best = math.inf
@@ -62,7 +62,7 @@ def wavenet(
         weights: float64, a state dict.
         levels: (T,).
         vectors: (N, D), T = N x hop.
-        speaker: number of the voice.
+        speaker: speaker index.
         dilations: of every layer.
 
     Returns:
@@ -97,7 +97,7 @@ def wavenet(
 
 
 def draw(logits: np.ndarray, uniform: float, temperature: float = 1.0, top_p: float = 1.0) -> int:
-    """The level whose step of the distribution function holds `uniform`, walking up from level 0."""
+    """Sample by inversion: the level whose step of the cumulative distribution contains `uniform`."""
     shares = np.exp((logits - logits.max()) / temperature)
     shares = shares / shares.sum()
     kept, together = set(), 0.0
@@ -122,7 +122,7 @@ def mu_law(x: float, levels: int) -> int:
 
 
 def mu_law_inverse(level: int, levels: int) -> float:
-    """The value a level stands for."""
+    """The value of a mu-law level."""
     mu = levels - 1
     y = 2 * level / mu - 1
     return math.copysign(((1 + mu) ** abs(y) - 1) / mu, y)
@@ -143,7 +143,7 @@ def deemphasise(emphasised: np.ndarray, emphasis: float, gain: float) -> np.ndar
 
 
 def phone_scores(phones: Sequence[str], codes: Sequence[int]) -> dict[str, float]:
-    """Prior, phone purity, cluster purity, PNMI and entropy in bits of frames, each counted by loops."""
+    """Majority prior, phone purity, cluster purity, PNMI and perplexity of frames, counted by loops."""
     pairs = list(zip(phones, codes))
     right = kept = 0
     for code in set(codes):
@@ -170,7 +170,7 @@ def phone_scores(phones: Sequence[str], codes: Sequence[int]) -> dict[str, float
 
 
 def held_out_purity(fit: Sequence[tuple[str, int]], score: Sequence[tuple[str, int]]) -> float:
-    """How many (phone, code) pairs of `score` the map of `fit` gets right: frame by frame, ties shared."""
+    """Correct (phone, code) pairs of `score` under the map of `fit`; ties count as fractions."""
     frequency: dict[str, int] = {}
     for phone, _ in fit:
         frequency[phone] = frequency.get(phone, 0) + 1

@@ -1,4 +1,4 @@
-"""The classifier of actions learns motion, and says nothing of frames without any."""
+"""The action probe learns motion, and is at chance without motion."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ SIZE = 24
 
 
 def shifted(batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Noise in squares, and the same moved to the left or to the right by 4 pixels."""
+    """Random squares, and the same frame shifted to the left or right by 4 pixels."""
     coarse = torch.randint(256, (batch, 3, SIZE // 4, SIZE // 4), generator=generator, dtype=torch.uint8)
     before = coarse.repeat_interleave(4, 2).repeat_interleave(4, 3)
     action = torch.randint(2, (batch,), generator=generator)
@@ -26,7 +26,7 @@ def endless(seed: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         yield shifted(32, generator)
 
 
-def test_mismatch_compares_every_place_with_those_aside_of_it() -> None:
+def test_shifted_differences_equal_loops() -> None:
     generator = torch.Generator().manual_seed(0)
     before, after = torch.randn(2, 2, 3, 4, 5, generator=generator)
     found = shifted_differences(before, after, 2)
@@ -39,17 +39,17 @@ def test_mismatch_compares_every_place_with_those_aside_of_it() -> None:
         assert float(found[frame, d, y, x]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_motion_is_named_and_no_motion_is_not() -> None:
+def test_motion_is_recognized_and_no_motion_is_chance() -> None:
     probe = train_action_probe(endless(0), 60, 2, SIZE)
     before, after, action = shifted(300, torch.Generator().manual_seed(1))
     assert action_recognized(probe, before, after, action).float().mean() > 0.9
     assert action_recognized(probe, before, before, action).float().mean() < 0.65
 
 
-def test_the_same_seed_learns_the_same_and_leaves_the_random_numbers_alone() -> None:
+def test_training_depends_on_its_seed_and_keeps_the_global_random_state() -> None:
     state = torch.get_rng_state()
     one, same, other = (train_action_probe(endless(0), 3, 2, SIZE, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(state, torch.get_rng_state())
-    assert torch.equal(one.name.weight, same.name.weight) and not torch.equal(
-        one.name.weight, other.name.weight
+    assert torch.equal(one.classifier.weight, same.classifier.weight) and not torch.equal(
+        one.classifier.weight, other.classifier.weight
     )

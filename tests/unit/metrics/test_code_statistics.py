@@ -1,4 +1,4 @@
-"""Statistics of codes by hand and by loops: alike is near zero, nothing in common is one bit."""
+"""Code statistics: equal samples have no divergence, disjoint samples one bit."""
 
 import math
 
@@ -16,7 +16,7 @@ from speechvq.metrics.units.code_statistics import (
 )
 
 
-def test_the_divergence_is_scipys_squared_distance() -> None:
+def test_divergence_of_known_samples() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.integers(9, size=80), rng.integers(4, 15, size=50)
     p, q = (np.bincount(each, minlength=15) for each in (one, other))
@@ -27,7 +27,7 @@ def test_the_divergence_is_scipys_squared_distance() -> None:
         jensen_shannon(one, one[:0])
 
 
-def test_pairs_and_runs_stay_within_their_strings() -> None:
+def test_bigrams_and_runs_do_not_cross_strings() -> None:
     strings = [
         np.array([1, 1, 2], np.uint16),
         np.array([2], np.uint16),
@@ -40,11 +40,11 @@ def test_pairs_and_runs_stay_within_their_strings() -> None:
 
 
 def chain(rng: np.random.Generator, length: int) -> np.ndarray:
-    """Codes that stay for five frames and then go on by one."""
+    """Codes that increase by one after five frames on average."""
     return np.cumsum(rng.random(length) < 0.2) % 8
 
 
-def test_like_is_near_and_unlike_is_far() -> None:
+def test_similar_codes_have_small_divergences() -> None:
     rng = np.random.default_rng(0)
     real, good = [chain(rng, 400) for _ in range(20)], [chain(rng, 400) for _ in range(8)]
     found = code_divergences(good, real, 8)
@@ -60,15 +60,15 @@ def test_like_is_near_and_unlike_is_far() -> None:
             code_divergences(generated, reals, 8)
 
 
-def test_every_code_takes_its_likeliest_phone() -> None:
+def test_every_code_gets_its_most_frequent_phone() -> None:
     codes = [np.array([0, 0, 0, 1, 2], np.uint16), np.array([1, 1])]
     phones = [["A", "A", "B", "B", None], ["B", "S"]]
-    assert most_likely_phones(codes, phones, 4) == ["A", "B", "B", "B"]  # 2 and 3 take what is most frequent
+    assert most_likely_phones(codes, phones, 4) == ["A", "B", "B", "B"]  # 2 and 3 get the most frequent phone
     with pytest.raises(ValueError, match="no frame"):
         most_likely_phones(codes, [[None] * 5, [None] * 2], 4)
 
 
-def test_code_lengths_are_means_over_codes_with_an_interval() -> None:
+def test_code_length_is_a_mean_over_codes_with_an_interval() -> None:
     rng = np.random.default_rng(0)
     nats = [rng.exponential(2.0, size=n) for n in rng.integers(5, 50, size=40)]
     length = code_length(nats, 50.0)

@@ -1,4 +1,4 @@
-"""Figures of a table by hand, by scikit-learn and by loops; order and names change nothing."""
+"""Metrics of tables equal hand-worked values, scikit-learn and loops, in any order."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ BY_HAND = np.array([[4, 1, 0], [1, 2, 0], [0, 0, 2]])
 
 
 def draw(seed: int, frames: int = 300, phones: int = 7, codes: int = 11) -> tuple[np.ndarray, np.ndarray]:
-    """Phones and codes of frames that have something to do with one another."""
+    """Phones and codes of frames, dependent on each other."""
     rng = np.random.default_rng(seed)
     phone = rng.integers(phones, size=frames)
     return phone, np.where(rng.random(frames) < 0.5, phone, rng.integers(codes, size=frames))
 
 
-def test_a_table_worked_by_hand() -> None:
+def test_a_table_by_hand() -> None:
     assert contingency.majority_prior(BY_HAND) == 5 / 10
     assert contingency.label_purity(BY_HAND) == (4 + 2 + 2) / 10
     assert contingency.cluster_purity(BY_HAND) == (4 + 2 + 2) / 10
@@ -31,7 +31,7 @@ def test_a_table_worked_by_hand() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_loops_and_scikit_learn_agree(seed: int) -> None:
+def test_metrics_equal_loops_and_scikit_learn(seed: int) -> None:
     phones, codes = draw(seed)
     table = contingency_matrix(phones, codes)
     expected = reference.phone_scores([str(phone) for phone in phones], codes.tolist())
@@ -43,12 +43,12 @@ def test_loops_and_scikit_learn_agree(seed: int) -> None:
     assert contingency.pnmi(table) == pytest.approx(homogeneity_score(phones, codes), abs=1e-12)
 
 
-def test_order_and_absent_labels_change_nothing() -> None:
+def test_metrics_do_not_depend_on_order_and_absent_labels() -> None:
     table = contingency_matrix(*draw(1))
     rng = np.random.default_rng(0)
     mixed = table[rng.permutation(len(table))][:, rng.permutation(table.shape[1])]
     wider = np.pad(mixed, ((2, 0), (1, 3)))
-    for figure in (
+    for metric in (
         contingency.majority_prior,
         contingency.label_purity,
         contingency.cluster_purity,
@@ -56,24 +56,24 @@ def test_order_and_absent_labels_change_nothing() -> None:
         contingency.code_entropy,
         contingency.active_codes,
     ):
-        assert figure(mixed) == pytest.approx(figure(table), abs=1e-12)
-        assert figure(wider) == pytest.approx(figure(table), abs=1e-12)
+        assert metric(mixed) == pytest.approx(metric(table), abs=1e-12)
+        assert metric(wider) == pytest.approx(metric(table), abs=1e-12)
     halves = table // 2, table - table // 2
     again = tuple(np.pad(half, ((2, 0), (1, 3))) for half in halves)
     assert contingency.held_out_purity(*again) == pytest.approx(contingency.held_out_purity(*halves))
 
 
-def test_many_tables_at_once_equal_one_by_one() -> None:
+def test_stacked_tables_equal_single_tables() -> None:
     tables = np.random.default_rng(0).integers(0, 5, (2, 3, 4, 6))
-    for figure in (contingency.label_purity, contingency.pnmi, contingency.code_entropy):
-        expected = [[figure(table) for table in row] for row in tables]
-        np.testing.assert_allclose(figure(tables), expected, atol=1e-12)
+    for metric in (contingency.label_purity, contingency.pnmi, contingency.code_entropy):
+        expected = [[metric(table) for table in row] for row in tables]
+        np.testing.assert_allclose(metric(tables), expected, atol=1e-12)
 
 
 def test_no_frames_and_one_label() -> None:
     none = np.zeros((2, 3), int)
-    for figure in (contingency.majority_prior, contingency.label_purity, contingency.pnmi):
-        assert np.isnan(figure(none)) and np.isnan(figure(none[:0]))
+    for metric in (contingency.majority_prior, contingency.label_purity, contingency.pnmi):
+        assert np.isnan(metric(none)) and np.isnan(metric(none[:0]))
     assert np.isnan(contingency.code_entropy(none)) and contingency.active_codes(none) == 0
     assert contingency.pnmi(np.array([[3, 4]])) == 1 == homogeneity_score([0] * 7, [0] * 3 + [1] * 4)
     for pair in ((none, none + 1), (none + 1, none), (none[:0], none[:0])):
@@ -81,8 +81,8 @@ def test_no_frames_and_one_label() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_held_out_map_equals_loops(seed: int) -> None:
-    """Few frames, so that ties and codes of one half only occur."""
+def test_held_out_purity_equals_loops(seed: int) -> None:
+    """Few frames, so that ties and codes in only one half occur."""
     rng = np.random.default_rng(seed)
     pairs = [("ABC"[a], int(b)) for a, b in zip(rng.integers(3, size=24), rng.integers(8, size=24))]
     tables = np.zeros((2, 3, 8), int)
@@ -93,7 +93,7 @@ def test_the_held_out_map_equals_loops(seed: int) -> None:
     assert contingency.held_out_purity(*tables) == pytest.approx(right / 24, abs=1e-12)
 
 
-def test_shuffling_keeps_the_sums_and_has_the_mean_and_spread_of_permutations() -> None:
+def test_shuffled_tables_have_the_sums_mean_and_variance_of_permutations() -> None:
     phones, codes = draw(3, frames=60, phones=3, codes=4)
     table = contingency_matrix(phones, codes)
     rng = np.random.default_rng(0)
@@ -105,7 +105,7 @@ def test_shuffling_keeps_the_sums_and_has_the_mean_and_spread_of_permutations() 
     assert (contingency.shuffled(table, seed=1) == drawn[1]).all()
 
 
-def test_shuffling_more_frames_than_can_be_drawn_gives_the_mean() -> None:
+def test_shuffling_too_many_frames_gives_the_mean() -> None:
     mixed = contingency.shuffled(BY_HAND * 10**9)
     np.testing.assert_allclose(mixed, np.outer([5, 3, 2], [0.5, 0.3, 0.2]) * 1e9)
     assert contingency.pnmi(mixed) == pytest.approx(0, abs=1e-9)

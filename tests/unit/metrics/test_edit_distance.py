@@ -1,4 +1,4 @@
-"""Distances and pairs equal the textbook's recursion."""
+"""Distances and aligned pairs equal the textbook recursion."""
 
 import math
 from functools import cache

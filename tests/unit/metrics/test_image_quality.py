@@ -12,7 +12,7 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
 
 
-def test_psnr_is_of_the_mean_squared_error() -> None:
+def test_psnr_uses_the_mean_squared_error() -> None:
     truth = noise(2, 12, 12, 3)
     frames = truth.copy()
     frames[0, 3, 4, 1] = (int(truth[0, 3, 4, 1]) + 100) % 256
@@ -40,7 +40,7 @@ def slow_ssim(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.mean(scores))
 
 
-def test_ssim_is_the_slow_one() -> None:
+def test_ssim_equals_loops() -> None:
     truth = noise(3, 16, 14, 3)
     frames = (0.7 * truth + 0.3 * noise(3, 16, 14, 3, seed=1)).astype(np.uint8)
     wanted = [slow_ssim(x, y) for x, y in zip(luma(frames), luma(truth))]
@@ -49,7 +49,7 @@ def test_ssim_is_the_slow_one() -> None:
     assert abs(ssim(noise(40, 40, 3), noise(40, 40, 3, seed=2))) < 0.1
 
 
-def test_sharpness_is_the_length_of_the_gradient() -> None:
+def test_sharpness_is_the_gradient_magnitude() -> None:
     ramp = np.zeros((9, 9, 3), np.uint8)
     ramp[:] = (3 * np.arange(9)[:, None] + 4 * np.arange(9))[..., None]
     assert sharpness(ramp) == pytest.approx(5.0) and sharpness(

@@ -1,4 +1,4 @@
-"""k-means units: known clusters are found, the nearest centroid is the nearest, and a seed is a promise."""
+"""k-means codes: known clusters are found, codes are the nearest centroids, equal seeds give equal codes."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from speechvq.metrics.units.kmeans import KMeansQuantizer
 
 
 def clusters(count: int, width: int = 3) -> np.ndarray:
-    """200 frames about each of `count` far points."""
+    """200 frames around each of `count` distant points."""
     rng = np.random.default_rng(0)
     points = 20 * rng.standard_normal((count, width))
     return (np.repeat(points, 200, axis=0) + rng.standard_normal((200 * count, width))).astype(np.float32)
 
 
 def column(wave: np.ndarray) -> np.ndarray:
-    """A feature for tests: three samples are a frame."""
+    """Test features: three samples are a frame."""
     return wave.reshape(-1, 3)
 
 
@@ -34,7 +34,7 @@ def test_a_code_is_the_nearest_centroid() -> None:
     assert codes.dtype == np.int64 and units.centroids.dtype == np.float32
 
 
-def test_a_seed_is_a_promise() -> None:
+def test_equal_seeds_give_equal_centroids() -> None:
     frames = np.random.default_rng(1).standard_normal((300, 3)).astype(np.float32)
     one, same, other = (KMeansQuantizer.fit(column, frames, 8, seed).centroids for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, same)

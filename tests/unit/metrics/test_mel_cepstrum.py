@@ -1,4 +1,4 @@
-"""Cepstra equal the textbook's sums; a sound is near to itself, slower or louder, and far from another."""
+"""Cepstra equal the textbook sums; the distortion ignores tempo and level, and grows with the content."""
 
 import math
 
@@ -9,7 +9,7 @@ from helpers.voices import speech
 from speechvq.metrics.mel_cepstrum import BANDS, _cepstra, _decibels, mel_cepstral_distortion
 
 
-def test_cepstra_are_the_textbooks() -> None:
+def test_cepstra_equal_the_textbook_sums() -> None:
     from librosa.feature import melspectrogram
 
     wave = speech("ann", 1, seconds=0.2).astype(np.float32)
@@ -21,15 +21,15 @@ def test_cepstra_are_the_textbooks() -> None:
         np.testing.assert_allclose(_cepstra(wave)[:, k - 1], expected, atol=1e-6)
 
 
-def test_it_is_the_difference_of_smoothed_spectra_in_decibels() -> None:
-    """Of one frame from another, root mean square over the bands."""
+def test_distortion_is_the_difference_of_smoothed_spectra() -> None:
+    """Of two frames, as the root mean square over the bands in dB."""
     one, other = (_cepstra(speech("ann", seed, seconds=0.1)) for seed in (1, 2))
     cosines = np.cos(np.pi * np.outer(np.arange(1, 14), np.arange(BANDS) + 0.5) / BANDS)
     spectra = 20 / math.log(10) * (one[:, None] - other) @ cosines
     np.testing.assert_allclose(_decibels(one, other), np.sqrt(np.mean(spectra**2, axis=-1)), atol=1e-6)
 
 
-def test_what_changes_it_and_what_does_not() -> None:
+def test_invariance_to_tempo_and_level() -> None:
     wave = speech("ann", 1)
     slower = np.repeat(wave.reshape(-1, 800), 2, axis=0).reshape(-1)  # every 50 ms twice
     same = mel_cepstral_distortion(wave, 0.1 * wave)
@@ -39,6 +39,6 @@ def test_what_changes_it_and_what_does_not() -> None:
     assert mel_cepstral_distortion(speech("ann", 2), wave) == pytest.approx(far, rel=0.05)
 
 
-def test_sounds_of_nothing() -> None:
+def test_empty_waveforms() -> None:
     assert math.isnan(mel_cepstral_distortion(np.zeros(0), np.ones(100)))
     assert mel_cepstral_distortion(np.zeros(1), np.zeros(900)) == 0

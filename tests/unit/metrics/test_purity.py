@@ -1,4 +1,4 @@
-"""Truths of the score: perfect codes, codes of chance, names and order; loops and scikit-learn agree."""
+"""Purity scores of perfect and random codes; they equal loops and scikit-learn, in any order."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ KEYS = (
 
 
 def spoken(seed: int, *, seconds: float = 4.0) -> list[Interval]:
-    """Phones of odd lengths, T more often than others, with silence at both edges, and gaps."""
+    """Phones of odd durations, T most often, with silence at both edges, and gaps."""
     rng = np.random.default_rng(seed)
     times = np.cumsum(rng.uniform(0.01, 0.3, size=40))
     times = [0.0, *times[times < seconds - 0.5].tolist()]
@@ -33,7 +33,7 @@ def spoken(seed: int, *, seconds: float = 4.0) -> list[Interval]:
 
 
 def corpus(count: int = 12, num_codes: int = 9) -> list[LabeledCodes]:
-    """Codes that know half of the phones."""
+    """Codes that depend on the phone in half of the frames."""
     rng = np.random.default_rng(0)
     made = []
     for i in range(count):
@@ -59,7 +59,7 @@ def pairs_by_hand(each: LabeledCodes, protocol: str) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_corpus_equals_loops_and_scikit_learn(protocol: str) -> None:
+def test_scores_equal_loops_and_scikit_learn(protocol: str) -> None:
     units = corpus()
     score = score_purity(units, 9, RATE)[protocol]
     pairs = [pair for each in units for pair in pairs_by_hand(each, protocol)]
@@ -113,23 +113,23 @@ def test_perfect_codes_score_one() -> None:
         assert score.metrics["shuffled_pnmi"] < 0.05 and score.metrics["shuffled_phone_purity"] < 0.6
 
 
-def test_one_code_and_codes_of_chance_score_the_prior() -> None:
+def test_constant_and_random_codes_score_the_prior() -> None:
     rng = np.random.default_rng(0)
     long = [each._replace(codes=rng.integers(4, size=200)) for each in corpus(200)]
     for score in score_purity(long, 4, RATE, num_resamples=5).values():
-        figures = score.metrics
-        assert figures["phone_purity"] == pytest.approx(figures["majority_prior"], abs=0.003)
-        assert figures["phone_purity_heldout"] == pytest.approx(figures["majority_prior"], abs=0.003)
-        assert figures["pnmi"] == pytest.approx(figures["shuffled_pnmi"], abs=0.001)
-        assert figures["pnmi"] == pytest.approx(0, abs=0.001)
+        metrics = score.metrics
+        assert metrics["phone_purity"] == pytest.approx(metrics["majority_prior"], abs=0.003)
+        assert metrics["phone_purity_heldout"] == pytest.approx(metrics["majority_prior"], abs=0.003)
+        assert metrics["pnmi"] == pytest.approx(metrics["shuffled_pnmi"], abs=0.001)
+        assert metrics["pnmi"] == pytest.approx(0, abs=0.001)
     same = [each._replace(codes=np.zeros(200, int)) for each in corpus()]
-    figures = score_purity(same, 4, RATE)["all"].metrics
-    assert figures["phone_purity"] == figures["majority_prior"] == figures["shuffled_phone_purity"]
-    assert (figures["pnmi"], figures["perplexity"], figures["bitrate_entropy"]) == (0, 1, 0)
-    assert figures["bitrate_max"] == 100
+    metrics = score_purity(same, 4, RATE)["all"].metrics
+    assert metrics["phone_purity"] == metrics["majority_prior"] == metrics["shuffled_phone_purity"]
+    assert (metrics["pnmi"], metrics["perplexity"], metrics["bitrate_entropy"]) == (0, 1, 0)
+    assert metrics["bitrate_max"] == 100
 
 
-def test_order_and_names_change_nothing() -> None:
+def test_scores_do_not_depend_on_order_and_names() -> None:
     units, rng = corpus(), np.random.default_rng(0)
     expected = score_purity(units, 9, RATE, num_resamples=2)
     names, numbers = dict(zip(NAMES[1:], "wxyz")), rng.permutation(9)
@@ -155,7 +155,7 @@ def test_equal_seeds_give_equal_numbers() -> None:
 
 
 @pytest.mark.parametrize("label", ["SIL", "sil", "", "sp", "h#", "<p:>"])
-def test_silence_is_trimmed_at_the_edges_only(label: str) -> None:
+def test_only_silence_at_the_edges_is_trimmed(label: str) -> None:
     phones = [label, "AA", "B", label, "B", label, label]
     intervals = [Interval(0.1 + i / 10, 0.2 + i / 10, phone) for i, phone in enumerate(phones)]
     units = [LabeledCodes(np.arange(45), intervals)]
@@ -165,7 +165,7 @@ def test_silence_is_trimmed_at_the_edges_only(label: str) -> None:
     assert scores["edges_trimmed"].metrics["num_phones"] == 3
 
 
-def test_without_speakers_nothing_is_held_out() -> None:
+def test_held_out_purity_needs_speakers() -> None:
     units = [each._replace(speaker="") for each in corpus()]
     score = score_purity(units, 9, RATE)["all"]
     assert score.metrics["phone_purity_heldout"] is None and score.intervals["phone_purity_heldout"] is None
@@ -176,15 +176,15 @@ def test_without_speakers_nothing_is_held_out() -> None:
     assert some["phone_purity_heldout"] == score_purity(known, 9, RATE)["all"].metrics["phone_purity_heldout"]
 
 
-def test_halves() -> None:
+def test_speaker_halves() -> None:
     assert speaker_halves(["p3", "p1", "", "p2", "p1"]) == {"": 2, "p1": 0, "p2": 1, "p3": 0}
 
 
 def test_nothing_to_score() -> None:
     silent = LabeledCodes(np.arange(3), [Interval(0.0, 1.0, "SIL")])
-    figures = {p: s.metrics for p, s in score_purity([silent], 9, RATE).items()}
-    assert figures["all"]["frames"] == 3 and figures["edges_trimmed"]["frames"] == 0
-    assert figures["edges_trimmed"]["pnmi"] is None and figures["edges_trimmed"]["perplexity"] is None
+    metrics = {p: s.metrics for p, s in score_purity([silent], 9, RATE).items()}
+    assert metrics["all"]["frames"] == 3 and metrics["edges_trimmed"]["frames"] == 0
+    assert metrics["edges_trimmed"]["pnmi"] is None and metrics["edges_trimmed"]["perplexity"] is None
     for units in ([], [LabeledCodes(np.zeros(0, int), [])], [LabeledCodes(np.zeros(3, int), [])]):
         score = score_purity(units, 9, RATE)["all"]
         assert score.metrics["frames"] == 0 and score.metrics["phone_purity"] is None and score.phones == ()
@@ -199,13 +199,13 @@ def test_nothing_to_score() -> None:
         (np.array([-1, 2]), "codes from -1 to 2; expected 0 to 8"),
     ],
 )
-def test_bad_codes_are_refused(codes: np.ndarray, words: str) -> None:
+def test_invalid_codes_are_rejected(codes: np.ndarray, words: str) -> None:
     with pytest.raises(ValueError) as error:
         score_purity([LabeledCodes(codes, spoken(0))], 9, RATE)
     assert words in str(error.value)
 
 
-def test_words_in_place_of_phones_are_refused_before_memory_runs_out() -> None:
+def test_too_many_labels_are_rejected() -> None:
     intervals = [Interval(i / 10, (i + 1) / 10, f"word {i}") for i in range(200)]
     with pytest.raises(ValueError, match="200 different labels"):
         score_purity([LabeledCodes(np.zeros(10, int), intervals)], 1_000_000, RATE)

@@ -1,4 +1,4 @@
-"""The classifier tells synthetic throats apart, in noise too, and always in the same way."""
+"""The classifier recognizes synthetic speakers, also in noise, and is deterministic."""
 
 import numpy as np
 import pytest
@@ -6,28 +6,32 @@ import pytest
 from helpers.voices import VOICES, speech
 from speechvq.metrics.speaker_classifier import SpeakerClassifier
 
-SOUNDS = [(voice, speech(voice, seed=10 * i + n)) for n, voice in enumerate(VOICES) for i in range(4)]
+RECORDINGS = [
+    (speaker, speech(speaker, seed=10 * i + n)) for n, speaker in enumerate(VOICES) for i in range(4)
+]
 
 
 def fitted(seed: int = 0) -> SpeakerClassifier:
-    return SpeakerClassifier.fit([wave for _, wave in SOUNDS], [voice for voice, _ in SOUNDS], seed=seed)
+    return SpeakerClassifier.fit(
+        [wave for _, wave in RECORDINGS], [speaker for speaker, _ in RECORDINGS], seed=seed
+    )
 
 
-def test_new_sentences_are_recognised() -> None:
+def test_new_sentences_are_classified() -> None:
     classifier = fitted()
-    for voice in VOICES:
+    for speaker in VOICES:
         for seed in range(200, 205):
-            assert classifier.predict(speech(voice, seed)) == voice
+            assert classifier.predict(speech(speaker, seed)) == speaker
 
 
-def test_hiss_does_not_hide_a_voice() -> None:
+def test_noisy_sentences_are_classified() -> None:
     rng, classifier = np.random.default_rng(0), fitted()
-    for voice in VOICES:
-        wave = speech(voice, 300)
-        assert classifier.predict(wave + 0.006 * rng.standard_normal(len(wave))) == voice
+    for speaker in VOICES:
+        wave = speech(speaker, 300)
+        assert classifier.predict(wave + 0.006 * rng.standard_normal(len(wave))) == speaker
 
 
-def test_scores_name_every_voice_and_the_best_is_predicted() -> None:
+def test_the_best_score_is_predicted() -> None:
     classifier, wave = fitted(), speech("ben", 400)
     scores = classifier.scores(wave)
     assert list(scores) == sorted(VOICES) and np.isfinite(list(scores.values())).all()
@@ -35,7 +39,7 @@ def test_scores_name_every_voice_and_the_best_is_predicted() -> None:
 
 
 def test_fitting_is_deterministic_and_takes_an_iterator() -> None:
-    again = SpeakerClassifier.fit((wave for _, wave in SOUNDS), [voice for voice, _ in SOUNDS])
+    again = SpeakerClassifier.fit((wave for _, wave in RECORDINGS), [speaker for speaker, _ in RECORDINGS])
     np.testing.assert_array_equal(fitted().weights, again.weights)
     assert not np.array_equal(fitted(seed=1).weights, again.weights)
 
@@ -43,12 +47,12 @@ def test_fitting_is_deterministic_and_takes_an_iterator() -> None:
 @pytest.mark.parametrize(
     "wave", [np.zeros(0), np.zeros(10), np.full(100, 0.5)], ids=["empty", "silent", "short"]
 )
-def test_any_sound_has_scores(wave: np.ndarray) -> None:
+def test_degenerate_waveforms_have_finite_scores(wave: np.ndarray) -> None:
     assert np.isfinite(list(fitted().scores(wave).values())).all()
 
 
-def test_two_voices_are_needed_and_a_name_each() -> None:
+def test_missing_speakers_and_names_are_rejected() -> None:
     with pytest.raises(ValueError, match=r"recordings of 1 speaker\(s\)"):
-        SpeakerClassifier.fit([SOUNDS[0][1]], ["ann"])
+        SpeakerClassifier.fit([RECORDINGS[0][1]], ["ann"])
     with pytest.raises(ValueError, match="1 recordings and 2 names"):
-        SpeakerClassifier.fit([SOUNDS[0][1]], ["ann", "ben"])
+        SpeakerClassifier.fit([RECORDINGS[0][1]], ["ann", "ben"])
