@@ -22,8 +22,8 @@ from speechvq.runtime.worker_pool import map_in_order
 COMPLAINTS, UNKNOWN = "complaints.txt", "unknown.dict"
 COMPLAINTS_SHOWN = 10
 _REMARK = """\
-;;; Words that are not in the dictionary, with guessed phones. Correct wrong entries, remove the .lab files of the
-;;; sentences, and align again with --dictionary.
+;;; Words that are not in the dictionary, with guessed phones. Correct wrong entries, remove the .lab files of
+;;; the sentences, and align again with --dictionary.
 """
 
 
@@ -71,7 +71,9 @@ def _work(arguments: argparse.Namespace) -> None:
     if unknown:
         print(f"words not in the dictionary, with guessed phones: {unknown}, see {arguments.out / UNKNOWN}")
     if not any(outcome.attempt for outcome in outcomes):
-        raise UserError(f"{arguments.out}: none of {len(tasks)} recordings could be aligned; {complaints[-1]}")
+        raise UserError(
+            f"{arguments.out}: none of {len(tasks)} recordings could be aligned; {complaints[-1]}"
+        )
 
 
 def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[list[AlignmentTask], list[str]]:

@@ -9,7 +9,8 @@ import torch
 from helpers.tiny import make_corpus
 
 torch.set_num_threads(1)
-# A shell starts background jobs with Ctrl-C ignored, and children inherit that: tests of Ctrl-C need the usual handler.
+# A shell starts background jobs with Ctrl-C ignored, and children inherit that: tests of Ctrl-C need the
+# usual handler.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

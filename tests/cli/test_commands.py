@@ -62,46 +62,16 @@ PARSERS = {
     "imagine": imagine.build_parser,
     "report": report.build_parser,
 }
+# Long flags of every command; `tests/golden/flags.txt` pins them with their defaults.
 FLAGS = {
-    "prepare": "--dev-fraction --download --episodes --frames --help --jobs --mic --out --root --seed --sentences "
-    "--size --speakers --test-fraction --unseen-speakers",
-    "train": "--config --device --help --out --set",
-    "encode": "--help --limit --model --out --shard --split --src",
-    "convert": "--chunked --engine --harmonic-boost --help --limit --list-speakers --model --out --precision --seed --split "
-    "--src --target-speaker --temperature --top-p",
-    "enroll": "--audio --help --minutes --model --name --out --seed --steps --unfreeze",
-    "align": "--audio --dictionary --help --jobs --out --split --text",
-    "evaluate alignments": "--alignments --help --json --reference",
-    "evaluate abx": "--alignments --baselines --codes --context --features --help --items --json --manifest --max-across "
-    "--max-group --model --seed --split --tier",
-    "evaluate baselines": "--alignments --codes --config --corpus --frame-rate --help --json --num-codes "
-    "--out --seeds --split --tier",
-    "evaluate conversion": "--converted --help --json --manifest --references --resynthesis --source --target --wer",
-    "generate": "--count --help --model --out --prior --prompt --seconds --seed --sound-temperature --speaker "
-    "--temperature --top-p",
-    "evaluate generation": "--alignments --codes --help --json --manifest --reference --sounds --split",
-    "evaluate prior": "--codes --help --json --manifest --prior --split",
-    "evaluate purity": "--alignments --codes --help --json --manifest --plot --tier",
-    "evaluate codebook": "--codes --help --json",
-    "evaluate speakers": "--codes --help --json --manifest",
-    "evaluate likelihood": "--data --device --help --images --json --prior --run --second-stage",
-    "draw": "--count --data --device --help --out --prior --run --second-stage --seed --temperature",
-    "evaluate rollout": "--against --data --device --frames --help --json --model --prior --probe-steps --rollouts "
-    "--seed --split --temperature --top-p --windows",
-    "imagine": "--actions --data --device --frames --help --model --out --prior --seed --start --temperature --top-p",
-    "report": "--abx --alignments --baselines --codes --converted --examples --generated --help --imagined --likelihood "
-    "--manifest --out --pictures --purity --resynthesis --rollout --run --scores --unseen-baselines --unseen-purity",
+    name: " ".join(
+        sorted(text for action in build()._actions for text in action.option_strings if text.startswith("--"))
+    )
+    for name, build in PARSERS.items()
 }
 
 
-@pytest.mark.parametrize("name", FLAGS)
-def test_flags_are_pinned(name: str) -> None:
-    """A change of a flag must be made here and in the README too."""
-    options = {text for action in PARSERS[name]()._actions for text in action.option_strings}
-    assert options == {"-h", *FLAGS[name].split()}
-
-
-def test_every_command_is_pinned() -> None:
+def test_every_command_has_a_parser_here() -> None:
     subjects = {f"evaluate {subject}" for subject in evaluate_command.SUBJECTS}
     assert set(FLAGS) == set(__main__.COMMANDS) - {"evaluate"} | subjects
 

@@ -1,4 +1,4 @@
-"""The README keeps its word: what it names exists, and "Your own speech" runs as it stands there."""
+"""The README is correct: what it names exists, and the commands of "Your own speech" run in order."""
 
 import re
 import shlex
@@ -48,14 +48,19 @@ MAINS = {
     "imagine": imagine,
     "report": report,
 }
-WAVENET = "{stacks: 1, layers: 3, residual_channels: 4, skip_channels: 4, hidden_channels: 4, conditioning_channels: 4, speaker_dim: 2, mulaw_bins: 32}"
+WAVENET = (
+    "{stacks: 1, layers: 3, residual_channels: 4, skip_channels: 4, hidden_channels: 4, "
+    "conditioning_channels: 4, speaker_dim: 2, mulaw_bins: 32}"
+)
 SHRUNK = {
     "train.steps": "2",
     "train.num_eval_items": "2",
     "data.crop": "1280",
     "model.decoder_segment_length": "640",
     "model.encoder.channels": "8",
-    "model.source_filter": "{filter_order: 4, num_harmonics: 3, channels: 8, pretrain_steps: 2, pretrain_batch: 2}",
+    "model.source_filter": (
+        "{filter_order: 4, num_harmonics: 3, channels: 8, pretrain_steps: 2, pretrain_batch: 2}"
+    ),
     "model.quantizer": "{num_codes: 8, dim: 4}",
     "model.wavenet": WAVENET[:-1] + ", condition_on_f0: true, condition_on_phase: true}",
 }

@@ -1,4 +1,4 @@
-"""Tiny corpora in the published layouts, made from the built-in corpus and from noise, for the cut recipes."""
+"""Tiny corpora in the published layouts, made from the built-in corpus and noise, for the cut recipes."""
 
 import argparse
 import shutil

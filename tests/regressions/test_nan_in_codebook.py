@@ -1,4 +1,4 @@
-"""One NaN from the encoder stayed in the codebook's moving averages for ever, though no update was applied."""
+"""One NaN from the encoder stayed in the codebook's moving averages, though no update was applied."""
 
 import pytest
 import torch
