@@ -54,45 +54,56 @@ class _GatedStack(torch.autograd.Function):
     ) -> Tensor:
         residual, frames = x.shape[1], condition.shape[-1]
         ctx.sizes = sizes = Sizes(len(x), frames, x.shape[2] // frames)
-        gates, outs, local = _doubled(gates), 2 * outs, condition.unflatten(1, (len(dilations), -1))
+        gates, outs, local = (
+            _double_filter_rows(gates),
+            2 * outs,
+            condition.unflatten(1, (len(dilations), -1)),
+        )
         ctx.dilations, saved = dilations, [gates, outs]
-        total = biases[:, residual:].sum(0).repeat(1, len(x) * x.shape[2])
+        skip_sum = biases[:, residual:].sum(0).repeat(1, len(x) * x.shape[2])
         x = x.transpose(0, 1).flatten(1)
         for i, dilation in enumerate(dilations):
             taps = _taps(x, dilation, sizes)
-            soft = gates[i] @ taps
-            soft.view(-1, *sizes).add_(local[:, i].transpose(0, 1).unsqueeze(-1)).sigmoid_()
-            p, q = soft.chunk(2)
+            sigmoids = gates[i] @ taps
+            sigmoids.view(-1, *sizes).add_(local[:, i].transpose(0, 1).unsqueeze(-1)).sigmoid_()
+            p, q = sigmoids.chunk(2)
             z = (p * q).sub_(q, alpha=0.5)
-            total.addmm_(outs[i, residual:], z)
+            skip_sum.addmm_(outs[i, residual:], z)
             x = torch.add(x, biases[i, :residual]).addmm_(outs[i, :residual], z)
-            saved += [taps, soft, z] if any(ctx.needs_input_grad) else []
+            saved += [taps, sigmoids, z] if any(ctx.needs_input_grad) else []
         ctx.save_for_backward(*saved)
-        return total.unflatten(1, (sizes.batch, -1))
+        return skip_sum.unflatten(1, (sizes.batch, -1))
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         gates, outs, *saved = ctx.saved_tensors
         residual, sizes = gates.shape[1] // 2, ctx.sizes
-        above = torch.cat([gradient.new_zeros(residual, gradient[0].numel()), gradient.flatten(1)])
-        to_x = above[:residual]
-        to_gates, to_outs = torch.empty_like(gates), torch.empty_like(outs)
-        to_biases = above.sum(1, keepdim=True).repeat(len(gates), 1, 1)
-        to_condition = gates.new_empty(sizes.batch, len(gates), 2 * residual, sizes.frames)
+        grad_out = torch.cat([gradient.new_zeros(residual, gradient[0].numel()), gradient.flatten(1)])
+        grad_x = grad_out[:residual]
+        grad_gates, grad_outs = torch.empty_like(gates), torch.empty_like(outs)
+        grad_biases = grad_out.sum(1, keepdim=True).repeat(len(gates), 1, 1)
+        grad_condition = gates.new_empty(sizes.batch, len(gates), 2 * residual, sizes.frames)
         for i in reversed(range(len(gates))):
-            taps, soft, z = saved[3 * i : 3 * i + 3]
-            torch.sum(to_x, 1, keepdim=True, out=to_biases[i, :residual])
-            torch.mm(above, z.t(), out=to_outs[i])
-            to_a = _through_gate(outs[i].t() @ above, soft)
-            to_condition[:, i] = to_a.view(-1, *sizes).sum(-1).transpose(0, 1)
-            torch.mm(to_a, taps.t(), out=to_gates[i])
-            _add_taps(to_x, gates[i].t() @ to_a, ctx.dilations[i], sizes)
-        to_x = to_x.unflatten(1, (sizes.batch, -1)).transpose(0, 1)
-        return to_x, to_condition.flatten(1, 2), _doubled(to_gates), 2 * to_outs, to_biases, None
+            taps, sigmoids, z = saved[3 * i : 3 * i + 3]
+            torch.sum(grad_x, 1, keepdim=True, out=grad_biases[i, :residual])
+            torch.mm(grad_out, z.t(), out=grad_outs[i])
+            grad_a = _gate_backward(outs[i].t() @ grad_out, sigmoids)
+            grad_condition[:, i] = grad_a.view(-1, *sizes).sum(-1).transpose(0, 1)
+            torch.mm(grad_a, taps.t(), out=grad_gates[i])
+            _taps_backward(grad_x, gates[i].t() @ grad_a, ctx.dilations[i], sizes)
+        grad_x = grad_x.unflatten(1, (sizes.batch, -1)).transpose(0, 1)
+        return (
+            grad_x,
+            grad_condition.flatten(1, 2),
+            _double_filter_rows(grad_gates),
+            2 * grad_outs,
+            grad_biases,
+            None,
+        )
 
 
-def _doubled(gates: Tensor) -> Tensor:
+def _double_filter_rows(gates: Tensor) -> Tensor:
     """Gates (layers, 2 R, 2 R) with doubled filter rows, because tanh(a) = 2 sigmoid(2a) - 1."""
     filters, others = gates.chunk(2, dim=1)
     return torch.cat([2 * filters, others], dim=1)
@@ -107,18 +118,18 @@ def _taps(x: Tensor, dilation: int, sizes: Sizes) -> Tensor:
     return taps.view(-1, x.shape[1])
 
 
-def _through_gate(to_z: Tensor, soft: Tensor) -> Tensor:
+def _gate_backward(grad_z: Tensor, sigmoids: Tensor) -> Tensor:
     """Gradient of the sigmoids' input: gradient of z (R, B T) and sigmoids (2 R, B T) to (2 R, B T)."""
-    p, q = soft.chunk(2)
-    to_soft = torch.empty_like(soft)
-    torch.mul(to_z, q, out=to_soft[: len(q)])
-    torch.mul(to_z, p, out=to_soft[len(q) :]).sub_(to_z, alpha=0.5)
-    return torch.ops.aten.sigmoid_backward.grad_input(to_soft, soft, grad_input=to_soft)
+    p, q = sigmoids.chunk(2)
+    grad_sigmoids = torch.empty_like(sigmoids)
+    torch.mul(grad_z, q, out=grad_sigmoids[: len(q)])
+    torch.mul(grad_z, p, out=grad_sigmoids[len(q) :]).sub_(grad_z, alpha=0.5)
+    return torch.ops.aten.sigmoid_backward.grad_input(grad_sigmoids, sigmoids, grad_input=grad_sigmoids)
 
 
-def _add_taps(to_x: Tensor, to_taps: Tensor, dilation: int, sizes: Sizes) -> None:
+def _taps_backward(grad_x: Tensor, grad_taps: Tensor, dilation: int, sizes: Sizes) -> None:
     """Add the gradient of the taps, (2 R, B T), to the gradient of the layer's input, (R, B T), in place."""
-    past, present = to_taps.view(2, len(to_x), sizes.batch, -1)
-    whole = to_x.view_as(present)
-    whole += present
-    whole[..., : max(whole.shape[-1] - dilation, 0)] += past[..., dilation:]
+    past, present = grad_taps.view(2, len(grad_x), sizes.batch, -1)
+    present_input = grad_x.view_as(present)
+    present_input += present
+    present_input[..., : max(present_input.shape[-1] - dilation, 0)] += past[..., dilation:]

@@ -63,11 +63,11 @@ def test_excitation_and_harmonic_signal_equal_loops() -> None:
         part, place = int(request.phase[0, t]), min(max((t + 0.5) / HOP - 0.5, 0), 6)
         left = int(place)
         total = 0.0
-        for frame, share in ((left, 1 - place + left), (min(left + 1, 6), place - left)):
+        for frame, weight in ((left, 1 - place + left), (min(left + 1, 6), place - left)):
             for k in range(6):
                 angle = 2 * np.pi * (part - 0.5) / NUM_PHASE_BINS * (k + 1)
                 both = params.harmonics[0, frame, [k, k + 6]].tolist()
-                total += share * (both[0] * np.cos(angle) + both[1] * np.sin(angle)) * (part > 0)
+                total += weight * (both[0] * np.cos(angle) + both[1] * np.sin(angle)) * (part > 0)
         assert float(harmonic[0, t]) == pytest.approx(total, abs=1e-5)
         predicted = sum(
             float(params.taps[0, t // HOP, j]) * float(wave[0, t - 1 - j] - harmonic[0, t - 1 - j])
@@ -136,19 +136,18 @@ def test_a_stream_does_not_depend_on_the_other_streams() -> None:
     request = request._replace(num_frames=torch.tensor([8, 5, 2]))
     classes = torch.randint(CLASSES, (3, 8 * HOP))
     together = Postprocessor(model, request)(classes.clone())
-    for row, own in enumerate((8, 5, 2)):
+    for row, length in enumerate((8, 5, 2)):
         one = request.select([row])
         assert one.f0 is not None and one.phase is not None
         alone = one._replace(
-            vectors=one.vectors[:, :own],
-            f0=one.f0[:, :own],
-            phase=one.phase[:, : own * HOP],
+            vectors=one.vectors[:, :length],
+            f0=one.f0[:, :length],
+            phase=one.phase[:, : length * HOP],
             num_frames=None,
         )
-        expected = Postprocessor(model, alone)(classes[row : row + 1, : own * HOP].clone())
-        same = slice(
-            0, (own - 1) * HOP
-        )  # within half a frame of its end a stream's harmonics look at what follows
+        expected = Postprocessor(model, alone)(classes[row : row + 1, : length * HOP].clone())
+        # In the last half frame of a stream, the harmonics are interpolated with the frame that follows.
+        same = slice(0, (length - 1) * HOP)
         assert torch.allclose(together[row, same], expected[0, same], atol=1e-5)
 
 

@@ -115,9 +115,9 @@ def test_padding_frames_count_as_zeros() -> None:
     conditioning, (_, vectors, speaker) = wavenet().conditioning, inputs(batch=3)
     frames = torch.tensor([6, 4, 1])
     together = conditioning(vectors, speaker, num_frames=frames)
-    for i, own in enumerate(frames.tolist()):
-        alone = conditioning(vectors[i : i + 1, :own], speaker[i : i + 1])
-        assert torch.allclose(together[i : i + 1, :, :own], alone, atol=1e-6)
+    for i, length in enumerate(frames.tolist()):
+        alone = conditioning(vectors[i : i + 1, :length], speaker[i : i + 1])
+        assert torch.allclose(together[i : i + 1, :, :length], alone, atol=1e-6)
 
 
 @pytest.mark.parametrize("size, millions", [("S", 0.67), ("M", 3.57)])

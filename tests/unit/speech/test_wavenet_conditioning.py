@@ -73,22 +73,22 @@ def test_both_engines_sample_from_the_parallel_logits(options: str) -> None:
 def test_a_stream_does_not_depend_on_the_other_streams(options: str) -> None:
     model, (vectors, speaker, f0, uniforms) = wavenet(options), inputs(3, 9)
     frames = torch.tensor([9, 5, 2])
-    for i, own in enumerate(frames.tolist()):
-        f0[i, own:] = 0  # padding
+    for i, length in enumerate(frames.tolist()):
+        f0[i, length:] = 0  # padding
     phase = phases(*uniforms.shape)
     together = sample(model, vectors, speaker, uniforms, f0=f0, phase=phase, num_frames=frames)
-    for i, own in enumerate(frames.tolist()):
+    for i, length in enumerate(frames.tolist()):
         one = slice(i, i + 1)
-        samples = slice(0, own * HOP)
+        samples = slice(0, length * HOP)
         alone = sample(
             model,
-            vectors[one, :own],
+            vectors[one, :length],
             speaker[one],
             uniforms[one, samples],
-            f0=f0[one, :own],
+            f0=f0[one, :length],
             phase=phase[one, samples],
         )
-        assert torch.equal(together[one, : own * HOP], alone)
+        assert torch.equal(together[one, : length * HOP], alone)
 
 
 @torch.no_grad()
