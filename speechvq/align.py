@@ -1,7 +1,6 @@
 """`python -m speechvq.align`: phone alignments of recordings with known texts, by PocketSphinx."""
 
 import argparse
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from speechvq.cli.command import run
 from speechvq.cli.sources import Source, find_sources
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
+from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 from speechvq.runtime.worker_pool import map_in_order
 
@@ -110,9 +110,9 @@ def _list_complaints(path: Path, complaints: Sequence[str]) -> None:
     if complaints:
         write_bytes(path, "".join(f"{line}\n" for line in complaints).encode(errors="replace"))
     for line in complaints[:COMPLAINTS_SHOWN]:
-        print(line, file=sys.stderr)
+        logger.warning("%s", line)
     if len(complaints) > COMPLAINTS_SHOWN:
-        print(f"and {len(complaints) - COMPLAINTS_SHOWN} more in {path}", file=sys.stderr)
+        logger.warning("and %d more in %s", len(complaints) - COMPLAINTS_SHOWN, path)
 
 
 def _list_unknown(path: Path, outcomes: Sequence[Outcome]) -> int:

@@ -1,7 +1,6 @@
 """`python -m speechvq.convert`: the same sentence in another voice."""
 
 import argparse
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.errors import UserError
+from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 
 STREAMS, SECONDS = 64, 1800.0  # spoken side by side, at most: sounds, and seconds of them; bounds the memory
@@ -102,7 +102,7 @@ def _work(arguments: argparse.Namespace) -> None:
             print(places[source, target])
             seconds += len(wave) / SAMPLE_RATE
     spent = time.monotonic() - started
-    print(f"{seconds:.1f} s of sound in {spent:.1f} s, {seconds / spent:.2f} x real time", file=sys.stderr)
+    logger.info("%.1f s of audio in %.1f s, %.2f x real time", seconds, spent, seconds / spent)
 
 
 def _voices(source: Source, targets: list[str]) -> list[str]:
@@ -173,9 +173,8 @@ def _convert_chunked(
         )
     if len(joined.errors):
         worst = 100 * float(joined.errors.max())
-        print(
-            f"{source.name}: {len(joined.errors)} joins, they differ by {worst:.1f} % of its RMS at most",
-            file=sys.stderr,
+        logger.info(
+            "%s: %d joins, they differ by %.1f %% of its RMS at most", source.name, len(joined.errors), worst
         )
     return match_level(joined.wave[: len(wave)], wave)
 

@@ -1,7 +1,6 @@
 """`python -m speechvq.enroll`: your own voice for a model that has never heard it, from half a minute of speech."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from speechvq.cli.command import run
 from speechvq.cli.sources import find_sources, read_sources
 from speechvq.data.manifest import is_file_name
 from speechvq.errors import UserError
+from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 
 LEAST = 5.0  # seconds of speech
@@ -72,7 +72,7 @@ def _work(arguments: argparse.Namespace) -> None:
     if speech.seconds < LEAST:
         raise UserError(f"{arguments.audio}: {speech.seconds:.1f} s of speech; record at least {LEAST:g} s")
     for warning in speech.warnings:
-        print(f"warning: {arguments.audio}: {warning}", file=sys.stderr)
+        logger.warning("warning: %s: %s", arguments.audio, warning)
     model = speechvq.load(arguments.model)
     with counter(arguments.steps, label=arguments.name, unit="steps") as count:
         tune = arguments.unfreeze is not None

@@ -1,7 +1,6 @@
 """`python -m speechvq.generate`: speech from nothing, or a recording continued: a prior's codes, spoken."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from speechvq.cli.command import run
 from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
+from speechvq.io.atomic import write_json
 from speechvq.plots.generation import plot_generation
 from speechvq.runtime.progress import counter
 
@@ -217,7 +216,7 @@ def _write(
     """Sounds, a codes directory like that of `encode`, and a manifest of both."""
     words = prior.code_spec
     meta = {FRAME_RATE: words.frame_rate_hz, NUM_CODES: words.num_codes, CODEBOOK: words.codebook}
-    write_bytes(out / CODES / META, json.dumps(meta, indent=1).encode())
+    write_json(out / CODES / META, meta)
     utterances = []
     for name, voice, each, wave in zip(names, voices, codes, waves):
         write_codes(out / CODES / f"{name}.npy", each)

@@ -1,6 +1,5 @@
 """The utterances of a codes directory that have phone alignments, and checks that both belong together."""
 
-import sys
 from collections.abc import Iterator, Mapping
 
 from speechvq.alignment.directory import AlignmentDirectory
@@ -9,6 +8,7 @@ from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.metrics.units.purity import LabeledCodes, PurityScore
 from speechvq.results.units import PurityCorpus, PurityMetrics, PurityResult
+from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 
 _LATE = 0.25  # s that phones may continue after the last code before a warning
@@ -82,14 +82,14 @@ class AlignedCodes:
             )
 
     def warn(self, score: PurityScore) -> None:
-        """Print on stderr what suggests that codes and alignments do not belong together."""
+        """Log what suggests that codes and alignments do not belong together."""
         frames, dropped = score.metrics["frames"] or 0, score.metrics["dropped_frames"] or 0
         if dropped > _MANY_DROPPED * (frames + dropped):
             outside = f"{100 * dropped / (frames + dropped):.0f} % of the codes lie outside of phones"
-            print(f"{self.codes.path}: {outside}; check frame_rate_hz", file=sys.stderr)
+            logger.warning("%s: %s; check frame_rate_hz", self.codes.path, outside)
         if self.num_late:
             late = f"in {self.num_late} of {len(self.names)} utterances phones continue after the last code"
-            print(f"{self.codes.path}: {late}; check frame_rate_hz", file=sys.stderr)
+            logger.warning("%s: %s; check frame_rate_hz", self.codes.path, late)
 
     def result(self, scores: Mapping[str, PurityScore]) -> PurityResult:
         """The scores by protocol and what was scored, for JSON."""

@@ -1,6 +1,5 @@
 """Which utterances units are fitted on, and which they are scored on."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from speechvq.alignment.intervals import Interval
 from speechvq.audio.waveform import read_waveform
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
+from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 
 _MAX_NAMES = 5  # in a message
@@ -67,7 +67,7 @@ def aligned_speech(
     if missing:
         more = ", ..." if len(missing) > _MAX_NAMES else ""
         names = ", ".join(missing[:_MAX_NAMES])
-        print(f"no alignment of {len(missing)} of {len(chosen)} utterances: {names}{more}", file=sys.stderr)
+        logger.warning("no alignment of %d of %d utterances: %s%s", len(missing), len(chosen), names, more)
     return AlignedSpeech(aligned, [alignments.read(u.utt) for u in aligned], missing)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.images import cifar10, folder
-from speechvq.io.atomic import atomic_file, write_bytes
+from speechvq.io.atomic import atomic_file, write_json
 from speechvq.runtime.progress import progress
 
 META = "meta.json"
@@ -102,7 +102,7 @@ def prepare(
         if not count:
             raise UserError(f"{out}: no usable image for split '{split}'; see what was skipped")
     meta = ImageSetMeta(size, list(classes), counts, source)
-    write_bytes(out / META, json.dumps(meta._asdict(), indent=1).encode())
+    write_json(out / META, meta._asdict())
     return meta
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
+from speechvq.io.atomic import write_json
 from speechvq.results import codec
 
 R = TypeVar("R", bound="Record")
@@ -41,7 +41,7 @@ class Result(Record):
         Raises:
             UserError: the disk is full or not writable.
         """
-        write_bytes(path, json.dumps(self.to_json(), indent=1, allow_nan=False).encode())
+        write_json(path, self.to_json())
 
     @classmethod
     def load(cls: type[S], path: Path) -> S:

@@ -182,7 +182,7 @@ def test_how_fast_it_was_is_said_in_the_end(
         write_tone(tmp_path / f"in/{name}.wav", samples=3_200)
     assert run(model, "--src", tmp_path / "in", "--target-speaker", "bob,ada", "--out", tmp_path / "out") == 0
     last = capsys.readouterr().err.splitlines()[-1]
-    assert re.fullmatch(r"0\.8 s of sound in \d+\.\d s, \d+\.\d\d x real time", last)
+    assert re.fullmatch(r"0\.8 s of audio in \d+\.\d s, \d+\.\d\d x real time", last)
 
 
 def test_the_longest_comes_first(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The frames of a corpus, and the ABX items in them."""
 
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from speechvq.data.features_directory import FeaturesDirectory
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.metrics.units.abx_items import Item, ItemKind, find_items
+from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 
 Frames = CodesDirectory | FeaturesDirectory
@@ -53,7 +53,7 @@ def read_corpus(
     names = {u.utt for u in found}
     missing = [u.utt for u in asked if u.utt not in names]
     if missing:
-        print(f"no frames or no alignment for {len(missing)} of {len(asked)} utterances", file=sys.stderr)
+        logger.warning("no frames or no alignment for %d of %d utterances", len(missing), len(asked))
     frames: list[np.ndarray] = []
     items: list[Item] = []
     dropped = end = 0

@@ -5,7 +5,6 @@ k-means on the outputs of an encoder with random weights. All have the same numb
 """
 
 import argparse
-import json
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -25,7 +24,7 @@ from speechvq.evaluate.aligned_speech import (
     read_waveforms,
     training_utterances,
 )
-from speechvq.io.atomic import write_bytes
+from speechvq.io.atomic import write_json
 
 if TYPE_CHECKING:
     from speechvq.metrics.units.baselines import BaselineCodes
@@ -244,6 +243,6 @@ def _write_units(
         folder = arguments.out / f"{each.name.replace(' ', '_')}-{each.seed}"
         meta = {"frame_rate_hz": arguments.frame_rate, "num_codes": arguments.num_codes}
         made_by = {"units": each.name, "seed": each.seed}
-        write_bytes(folder / META, json.dumps(meta | made_by, indent=1).encode())
+        write_json(folder / META, meta | made_by)
         for utterance, codes in zip(speech.utterances, each.codes):
             write_codes(folder / f"{utterance.utt}.npy", codes.astype("int64"))

@@ -108,7 +108,7 @@ def _match(arguments: argparse.Namespace) -> tuple[list[EvaluationFold], Mapping
         arguments.source, arguments.converted, arguments.target, arguments.references
     )
     for line in unmatched.describe():
-        logger.warning(line)
+        logger.warning("%s", line)
     return folds, unmatched._asdict()
 
 
