@@ -1,4 +1,4 @@
-"""`python -m speechvq.convert`: the same sentence in another voice."""
+"""`python -m speechvq.convert`: convert recordings to the voice of another speaker."""
 
 import argparse
 import time
@@ -17,13 +17,13 @@ from speechvq.errors import UserError
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 
-STREAMS, SECONDS = 64, 1800.0  # spoken side by side, at most: sounds, and seconds of them; bounds the memory
-ENDINGS = (".wav", ".flac")  # that can be written
-OWN = "own"  # as a target: each sound in the voice of its own speaker, to hear what the codes alone lose
+MAX_STREAMS, MAX_SECONDS = 64, 1800.0  # in a batch: recordings, and their total duration; bounds the memory
+ENDINGS = (".wav", ".flac")  # of audio files that can be written
+OWN = "own"  # as a target: the source's own speaker, to hear what the codes alone lose
 SAMPLING = ("seed", "temperature", "top_p", "harmonic_boost", "engine", "precision")
-VOICE = ".safetensors"  # ending of a voice that was enrolled
-Place = tuple[Source, str]  # a sound and its target
-Job = tuple[Source, np.ndarray, str]  # with its samples
+VOICE_ENDING = ".safetensors"  # of a voice file
+Conversion = tuple[Source, str]  # a recording and its target speaker
+Job = tuple[Source, np.ndarray, str]  # with the samples (T,)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -84,51 +84,70 @@ def _work(arguments: argparse.Namespace) -> None:
         return
     _check(arguments)
     sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
-    asked = [name.strip() for name in arguments.target_speaker.split(",")]
-    targets = [Path(name).stem if name.endswith(VOICE) else name for name in asked]
-    voices = {source: _voices(source, targets) for source in sources}
-    places = _places(arguments, voices)
-    model = speechvq.load(arguments.model)
-    from speechvq.speech.speakers.voice_file import add_voice_files
-
-    add_voice_files(model, asked)
-    for target in dict.fromkeys(target for each in voices.values() for target in each):
-        model.speaker_index(target)
+    requested = [name.strip() for name in arguments.target_speaker.split(",")]
+    names = [Path(name).stem if name.endswith(VOICE_ENDING) else name for name in requested]
+    targets = {source: _targets(source, names) for source in sources}
+    paths = _output_paths(arguments, targets)
+    model = _load_model(arguments.model, requested, targets)
     started, seconds = time.monotonic(), 0.0
-    sounds = read_sources(_longest_first(sources))
-    for batch in _batches((source, wave, target) for source, wave in sounds for target in voices[source]):
-        for (source, wave, target), spoken in zip(batch, _convert(model, batch, arguments)):
-            write_waveform(places[source, target], spoken)
-            print(places[source, target])
+    recordings = read_sources(_longest_first(sources))
+    jobs = ((source, wave, target) for source, wave in recordings for target in targets[source])
+    for batch in _batches(jobs):
+        for (source, wave, target), converted in zip(batch, _convert(model, batch, arguments)):
+            write_waveform(paths[source, target], converted)
+            print(paths[source, target])
             seconds += len(wave) / SAMPLE_RATE
     spent = time.monotonic() - started
     logger.info("%.1f s of audio in %.1f s, %.2f x real time", seconds, spent, seconds / spent)
 
 
-def _voices(source: Source, targets: list[str]) -> list[str]:
-    """The voices that a sound is wanted in.
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse mistakes that show before any file is read."""
+    if not arguments.src or not arguments.target_speaker:
+        raise UserError("--src and --target-speaker are needed (--list-speakers shows the speakers)")
+    if arguments.engine == "torch" and arguments.precision != "fp32":
+        raise UserError(
+            f"--precision {arguments.precision} is for the compiled engine; leave out --engine torch"
+        )
+
+
+def _load_model(name: Path, requested: list[str], targets: dict[Source, list[str]]) -> "speechvq.SpeechVQ":
+    """The model with the requested voice files.
 
     Raises:
-        UserError: its own is wanted, and nobody says whose it is.
+        UserError: no such model, voice file or speaker.
     """
-    if OWN in targets and not source.speaker:
-        raise UserError(
-            f"{source.path}: whose voice is it? --target-speaker {OWN} needs --src MANIFEST, which tells"
-        )
-    return list(dict.fromkeys(source.speaker if target == OWN else target for target in targets))
+    model = speechvq.load(name)
+    from speechvq.speech.speakers.voice_file import add_voice_files
+
+    add_voice_files(model, requested)
+    for target in dict.fromkeys(target for each in targets.values() for target in each):
+        model.speaker_index(target)
+    return model
+
+
+def _targets(source: Source, names: list[str]) -> list[str]:
+    """Target speakers of a recording, each once.
+
+    Raises:
+        UserError: its own speaker is requested and unknown.
+    """
+    if OWN in names and not source.speaker:
+        raise UserError(f"{source.path}: its speaker is unknown; --target-speaker {OWN} needs --src MANIFEST")
+    return list(dict.fromkeys(source.speaker if name == OWN else name for name in names))
 
 
 def _longest_first(sources: list[Source]) -> list[Source]:
-    """Sounds of like length side by side; the batch that takes most memory and time comes first."""
+    """Sources by descending duration: a batch has similar durations, and the largest batch comes first."""
     return sorted(sources, key=lambda source: -audio_seconds(source.path))
 
 
 def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:
-    """As many jobs at a time as are spoken side by side."""
+    """Batches of jobs that are sampled side by side, within the limits of memory."""
     batch: list[Job] = []
     for job in jobs:
         longest = max(len(wave) for _, wave, _ in [*batch, job]) / SAMPLE_RATE
-        if batch and (len(batch) == STREAMS or longest * (len(batch) + 1) > SECONDS):
+        if batch and (len(batch) == MAX_STREAMS or longest * (len(batch) + 1) > MAX_SECONDS):
             yield batch
             batch = []
         batch.append(job)
@@ -136,24 +155,15 @@ def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:
         yield batch
 
 
-def _check(arguments: argparse.Namespace) -> None:
-    """Mistakes that need no file to be seen."""
-    if not arguments.src or not arguments.target_speaker:
-        raise UserError("--src and --target-speaker are needed (--list-speakers shows the voices)")
-    if arguments.engine == "torch" and arguments.precision != "fp32":
-        raise UserError(
-            f"--precision {arguments.precision} is for the compiled engine; leave out --engine torch"
-        )
-
-
 def _convert(model: "speechvq.SpeechVQ", batch: list[Job], arguments: argparse.Namespace) -> list[np.ndarray]:
-    """Sounds as long and as loud as their sources, spoken side by side."""
+    """Converted waveforms of a batch, (T,) each."""
     waves, targets = [wave for _, wave, _ in batch], [target for _, _, target in batch]
     options = {name: getattr(arguments, name) for name in SAMPLING}
     if arguments.chunked:
         return [_convert_chunked(model, *job, options) for job in batch]
     lengths = np.array([len(wave) for wave in waves]) / SAMPLE_RATE
-    with counter(round(float(lengths.sum()), 1), label=f"{len(batch)} sounds", unit="s of sound") as count:
+    total = round(float(lengths.sum()), 1)
+    with counter(total, label=f"{len(batch)} recordings", unit="s of audio") as count:
 
         def show(frames: int) -> None:
             count(round(float(np.minimum(lengths, frames / model.config.frame_rate).sum()), 1))
@@ -164,38 +174,36 @@ def _convert(model: "speechvq.SpeechVQ", batch: list[Job], arguments: argparse.N
 def _convert_chunked(
     model: "speechvq.SpeechVQ", source: Source, wave: np.ndarray, target: str, options: dict[str, Any]
 ) -> np.ndarray:
-    """One sound, cut into streams; some dozens of them grow at the same time."""
+    """Converted waveform of one recording in chunks; the error of the joins is logged."""
     from speechvq.speech.model import match_level
 
     with counter(100, label=source.name, unit="%") as count:
-        joined = model.convert_chunked(
-            wave, target, on_chunks=lambda share: count(round(100 * share)), **options
+        result = model.convert_chunked(
+            wave, target, on_chunks=lambda fraction: count(round(100 * fraction)), **options
         )
-    if len(joined.errors):
-        worst = 100 * float(joined.errors.max())
-        logger.info(
-            "%s: %d joins, they differ by %.1f %% of its RMS at most", source.name, len(joined.errors), worst
-        )
-    return match_level(joined.wave[: len(wave)], wave)
+    if len(result.errors):
+        worst = 100 * float(result.errors.max())
+        logger.info("%s: %d joins, error at most %.1f %% of the RMS", source.name, len(result.errors), worst)
+    return match_level(result.wave[: len(wave)], wave)
 
 
-def _places(arguments: argparse.Namespace, voices: dict[Source, list[str]]) -> dict[Place, Path]:
-    """Where everything goes. A sound file: --out, or SOURCE_TARGET.wav here. Several: OUT/TARGET/NAME.wav.
+def _output_paths(arguments: argparse.Namespace, targets: dict[Source, list[str]]) -> dict[Conversion, Path]:
+    """The file of each conversion: --out or ./SOURCE_TARGET.wav for one, OUT/TARGET/NAME.wav for several.
 
     Raises:
-        UserError: --out is missing, or does not fit what is to be written.
+        UserError: --out is missing, or does not fit the number of files.
     """
     out: Path | None = arguments.out
-    wanted = [(source, target) for source, targets in voices.items() for target in targets]
-    if [source.path for source, _ in wanted] == [arguments.src] and not _is_folder(out):
-        source, target = wanted[0]
+    conversions = [(source, target) for source, names in targets.items() for target in names]
+    if [source.path for source, _ in conversions] == [arguments.src] and not _is_folder(out):
+        source, target = conversions[0]
         path = out or Path(f"{source.name}_{target}.wav")
         if path.suffix.lower() not in ENDINGS:
             raise UserError(f"{path}: only .wav and .flac are written; name it {path.stem}.wav")
         return {(source, target): path}
     if out is None or (out.suffix.lower() in ENDINGS and not _is_folder(out)):
-        raise UserError("a folder of sounds, or several voices, need a folder: give --out DIR")
-    return {(source, target): out / target / f"{source.name}.wav" for source, target in wanted}
+        raise UserError("several conversions are written to a folder; give --out DIR")
+    return {(source, target): out / target / f"{source.name}.wav" for source, target in conversions}
 
 
 def _is_folder(out: Path | None) -> bool:

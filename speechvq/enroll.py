@@ -1,8 +1,10 @@
-"""`python -m speechvq.enroll`: your own voice for a model that has never heard it, from half a minute of speech."""
+"""`python -m speechvq.enroll`: fit a speaker embedding to half a minute of speech of a new speaker."""
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,7 +18,10 @@ from speechvq.errors import UserError
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 
-LEAST = 5.0  # seconds of speech
+if TYPE_CHECKING:
+    from speechvq.speech.speakers.enrollment_audio import EnrollmentAudio
+
+MIN_SECONDS = 5.0  # of speech
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,22 +62,9 @@ def _work(arguments: argparse.Namespace) -> None:
     if not 0 < arguments.minutes <= 60 or not 1 <= arguments.steps <= 100_000:
         raise UserError("--minutes lies in (0, 60], and --steps from 1 to 100000")
     from speechvq.speech.speakers.enrollment import enroll
-    from speechvq.speech.speakers.enrollment_audio import prepare_speech
     from speechvq.speech.speakers.voice_file import ENDING, add_voice, save_voice
 
-    heard: list[np.ndarray] = []
-    for _, wave in read_sources(find_sources(arguments.audio)):
-        heard.append(wave)
-        if sum(map(len, heard)) > 60 * arguments.minutes * SAMPLE_RATE:
-            break
-    try:
-        speech = prepare_speech(heard, longest=60 * arguments.minutes)
-    except UserError as error:
-        raise UserError(f"{arguments.audio}: {error}") from None
-    if speech.seconds < LEAST:
-        raise UserError(f"{arguments.audio}: {speech.seconds:.1f} s of speech; record at least {LEAST:g} s")
-    for warning in speech.warnings:
-        logger.warning("warning: %s: %s", arguments.audio, warning)
+    speech = _read_speech(arguments.audio, 60 * arguments.minutes)
     model = speechvq.load(arguments.model)
     with counter(arguments.steps, label=arguments.name, unit="steps") as count:
         tune = arguments.unfreeze is not None
@@ -85,13 +77,37 @@ def _work(arguments: argparse.Namespace) -> None:
         model.save_pretrained(out, half=True)
     else:
         save_voice(out, found.voice, model)
-    bits = 1 / np.log(2)
-    print(f"{speech.seconds:.1f} s of speech, mean pitch {found.voice.f0:.0f} Hz")
+    print(f"{speech.seconds:.1f} s of speech, mean F0 {found.voice.f0:.0f} Hz")
+    before, after = found.before / math.log(2), found.after / math.log(2)
     print(
-        f"held-out fifth: {found.before * bits:.3f} bits a sample as {found.nearest}, the nearest voice; "
-        f"{found.after * bits:.3f} as {arguments.name}"
+        f"held-out fifth, bits per sample (lower is better): {before:.3f} as {found.nearest}, the closest "
+        f"known speaker; {after:.3f} as {arguments.name}"
     )
     print(out)
+
+
+def _read_speech(audio: Path, max_seconds: float) -> "EnrollmentAudio":
+    """The speech in files, prepared for enrollment; problems are logged as warnings.
+
+    Raises:
+        UserError: unreadable or unusable recordings, or too little speech.
+    """
+    from speechvq.speech.speakers.enrollment_audio import prepare_enrollment_audio
+
+    waves: list[np.ndarray] = []
+    for _, wave in read_sources(find_sources(audio)):
+        waves.append(wave)
+        if sum(map(len, waves)) > max_seconds * SAMPLE_RATE:
+            break
+    try:
+        speech = prepare_enrollment_audio(waves, max_seconds)
+    except UserError as error:
+        raise UserError(f"{audio}: {error}") from None
+    if speech.seconds < MIN_SECONDS:
+        raise UserError(f"{audio}: {speech.seconds:.1f} s of speech; record at least {MIN_SECONDS:g} s")
+    for warning in speech.warnings:
+        logger.warning("warning: %s: %s", audio, warning)
+    return speech
 
 
 if __name__ == "__main__":

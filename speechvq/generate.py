@@ -1,15 +1,13 @@
-"""`python -m speechvq.generate`: speech from nothing, or a recording continued: a prior's codes, spoken."""
+"""`python -m speechvq.generate`: sample codes from a prior, or continue a recording, and decode."""
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 import speechvq
-from speechvq.audio.f0 import F0_HOP, f0_contour
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
@@ -21,12 +19,13 @@ from speechvq.plots.generation import plot_generation
 from speechvq.runtime.progress import counter
 
 if TYPE_CHECKING:
-    from speechvq.priors.sequence.prior import SequencePrior
+    from speechvq.priors.sequence.code_spec import CodeSpec
+    from speechvq.speech.generation import Prompt
 
-LONGEST = 600  # seconds of one sound
-STREAMS = 32  # sounds spoken side by side
-SHOWN = 4  # in the picture
-CODES, PICTURE, SPLIT = "codes", "generated.png", "generated"
+MAX_SECONDS = 600  # of one sample
+STREAMS = 32  # samples decoded side by side
+PLOTTED = 4  # samples in the figure
+CODES, FIGURE, SPLIT = "codes", "generated.png", "generated"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -66,123 +65,65 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(build_parser(), _work, argv)
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """What is continued."""
-
-    codes: np.ndarray  # (P,), int64
-    pitch: np.ndarray  # (F,), Hz, 0 where unvoiced, 10 ms apart
-
-
 def _work(arguments: argparse.Namespace) -> None:
-    _check(arguments)
+    if not 0 < arguments.seconds <= MAX_SECONDS:
+        raise UserError(f"--seconds {arguments.seconds:g}: give more than 0, and at most {MAX_SECONDS}")
     wave = read_waveform(arguments.prompt) if arguments.prompt else np.zeros(0, np.float32)
     from speechvq.priors.sequence.model_directory import load_prior
+    from speechvq.speech import generation
 
     model, prior = speechvq.load(arguments.model), load_prior(arguments.prior)
-    check_pair(model, prior, arguments)
-    voices = choose_voices(arguments.speaker, arguments.count, model, prior, arguments.seed)
-    prompt = Prompt(model.encode(wave), f0_contour(wave) if len(wave) else wave)
-    codes = _draw(prior, prompt, voices, arguments)
-    names = [f"{voice}_{i}" for i, voice in enumerate(voices)]
-    waves = _speak(model, codes, voices, prompt, arguments)
-    _write(arguments.out, names, voices, codes, waves, prior)
-    plot_generation(
-        arguments.out / PICTURE,
-        {name: (wave, each) for name, wave, each in list(zip(names, waves, codes))[:SHOWN]},
-        frame_rate=model.config.frame_rate,
-        num_codes=model.config.quantizer.num_codes,
-        prompt_seconds=len(prompt.codes) / model.config.frame_rate,
-    )
-    print(arguments.out / PICTURE)
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    """Mistakes that need no file to be seen."""
-    if not 0 < arguments.seconds <= LONGEST:
-        raise UserError(f"--seconds {arguments.seconds:g}: give more than 0, and at most {LONGEST}")
-
-
-def check_pair(model: "speechvq.SpeechVQ", prior: "SequencePrior", arguments: argparse.Namespace) -> None:
-    """Refuse a prior of another model's codes: by K, rate and the codebook's fingerprint, not by names.
-
-    Raises:
-        UserError: they do not belong together.
-    """
-    config = model.config
-    own = type(prior.code_spec)(config.quantizer.num_codes, config.frame_rate, model.fingerprint())
-    if difference := own.difference(prior.code_spec):
+    if difference := generation.find_difference(model, prior):
         raise UserError(
             f"{arguments.prior} is no prior of {arguments.model}: the model has {difference}; encode the "
             "corpus with this model and train a prior on that"
         )
-
-
-def choose_voices(
-    asked: str, count: int, model: "speechvq.SpeechVQ", prior: "SequencePrior", seed: int
-) -> list[str]:
-    """A voice for each sound: those asked for in turn, or drawn by the seed, different while they last.
-
-    Raises:
-        UserError: a voice that the model or the prior does not know.
-    """
-    known = [name for name in model.speakers if not prior.speakers or name in prior.speakers]
-    if asked:
-        chosen = [name.strip() for name in asked.split(",")]
-        for name in chosen:
-            model.speaker_index(name)
-            if name not in known:
-                raise UserError(
-                    f"--speaker {name}: the prior does not know this voice; train it with model.speaker_dim=0"
-                )
-    elif not known:
-        raise UserError("the prior knows none of the model's voices; train it on this model's corpus")
-    else:
-        rng = np.random.default_rng((seed, len(known)))
-        chosen = [known[i] for _ in range(-(-count // len(known))) for i in rng.permutation(len(known))]
-    return [chosen[i % len(chosen)] for i in range(count)]
-
-
-def _draw(
-    prior: "SequencePrior", prompt: Prompt, voices: Sequence[str], arguments: argparse.Namespace
-) -> list[np.ndarray]:
-    """The codes of every sound, the prompt's before them."""
-    from speechvq.priors.sequence.sampling import sample_codes
-
+    speakers = generation.choose_speakers(arguments.speaker, arguments.count, model, prior, arguments.seed)
+    prompt = generation.encode_prompt(model, wave)
     frames = max(round(arguments.seconds * prior.code_spec.frame_rate_hz), 1)
-    numbers = [prior.speakers.index(voice) if prior.speakers else 0 for voice in voices]
-    with counter(frames, label=f"{len(voices)} code strings", unit="codes") as count:
-        drawn = sample_codes(
+    with counter(frames, label=f"{len(speakers)} code strings", unit="codes") as count:
+        codes = generation.continue_prompt(
             prior,
+            prompt,
+            speakers,
             frames,
-            numbers,
-            prompt=prompt.codes,
             seed=arguments.seed,
             temperature=arguments.temperature,
             top_p=arguments.top_p,
             on_step=count,
         )
-    return [np.concatenate([prompt.codes, each]) for each in drawn]
+    waves = _decode(model, codes, speakers, prompt, arguments)
+    names = [f"{speaker}_{i}" for i, speaker in enumerate(speakers)]
+    _write(arguments.out, names, speakers, codes, waves, prior.code_spec)
+    plot_generation(
+        arguments.out / FIGURE,
+        {name: (wave, each) for name, wave, each in list(zip(names, waves, codes))[:PLOTTED]},
+        frame_rate=model.config.frame_rate,
+        num_codes=model.config.quantizer.num_codes,
+        prompt_seconds=len(prompt.codes) / model.config.frame_rate,
+    )
+    print(arguments.out / FIGURE)
 
 
-def _speak(
+def _decode(
     model: "speechvq.SpeechVQ",
     codes: Sequence[np.ndarray],
-    voices: Sequence[str],
-    prompt: Prompt,
+    speakers: Sequence[str],
+    prompt: "Prompt",
     arguments: argparse.Namespace,
 ) -> list[np.ndarray]:
-    """Every sound, (T,) each; many side by side."""
-    rate, waves = model.config.frame_rate, []
+    """The waveform of every sample, (T,) each; several are decoded side by side."""
+    from speechvq.speech.generation import continued_f0
+
+    rate, waves = model.config.frame_rate, list[np.ndarray]()
     for first in range(0, len(codes), STREAMS):
-        part = slice(first, first + STREAMS)
-        with counter(
-            round(len(codes[0]) / rate, 2), label=f"{len(codes[part])} sounds", unit="s of sound"
-        ) as count:
+        some, names = codes[first : first + STREAMS], speakers[first : first + STREAMS]
+        seconds = round(len(codes[0]) / rate, 2)
+        with counter(seconds, label=f"{len(some)} samples", unit="s of audio") as count:
             waves += model.decode(
-                codes[part],
-                voices[part],
-                f0=[pitch_of(model, each, voice, prompt) for each, voice in zip(codes[part], voices[part])],
+                some,
+                names,
+                f0=[continued_f0(model, each, name, prompt) for each, name in zip(some, names)],
                 seed=arguments.seed,
                 temperature=arguments.sound_temperature,
                 on_frame=lambda done: count(round(done / rate, 2)),
@@ -190,38 +131,22 @@ def _speak(
     return waves
 
 
-def pitch_of(model: "speechvq.SpeechVQ", codes: np.ndarray, voice: str, prompt: Prompt) -> np.ndarray:
-    """The contour for a decoder that is told one: the prompt's about the voice's mean, then what follows from
-    the codes.
-
-    Returns:
-        (F,), Hz, 10 ms apart.
-    """
-    from speechvq.audio.f0_conditioning import shift_f0
-
-    hertz = float(model.speaker_f0[model.speaker_index(voice)])
-    contour_of_prompt = shift_f0(prompt.pitch, hertz)[: len(prompt.codes) * model.config.hop // F0_HOP]
-    own = model.predict_f0(codes, voice)
-    return np.concatenate([contour_of_prompt, own[len(contour_of_prompt) :]]).astype(np.float32)
-
-
 def _write(
     out: Path,
     names: Sequence[str],
-    voices: Sequence[str],
+    speakers: Sequence[str],
     codes: Sequence[np.ndarray],
     waves: Sequence[np.ndarray],
-    prior: "SequencePrior",
+    spec: "CodeSpec",
 ) -> None:
-    """Sounds, a codes directory like that of `encode`, and a manifest of both."""
-    words = prior.code_spec
-    meta = {FRAME_RATE: words.frame_rate_hz, NUM_CODES: words.num_codes, CODEBOOK: words.codebook}
+    """Write audio files, a codes directory like that of `encode`, and a manifest of both."""
+    meta = {FRAME_RATE: spec.frame_rate_hz, NUM_CODES: spec.num_codes, CODEBOOK: spec.codebook}
     write_json(out / CODES / META, meta)
     utterances = []
-    for name, voice, each, wave in zip(names, voices, codes, waves):
+    for name, speaker, each, wave in zip(names, speakers, codes, waves):
         write_codes(out / CODES / f"{name}.npy", each)
         write_waveform(out / f"{name}.wav", wave)
-        utterances.append(Utterance(name, voice, SPLIT, len(wave) / SAMPLE_RATE, out / f"{name}.wav"))
+        utterances.append(Utterance(name, speaker, SPLIT, len(wave) / SAMPLE_RATE, out / f"{name}.wav"))
         print(out / f"{name}.wav")
     write_manifest(out / FILE_NAME, utterances)
 

@@ -17,7 +17,7 @@ from speechvq.errors import UserError
 from speechvq.speech.model import SpeechVQ, load_model
 from speechvq.speech.model_directory import save_model
 from speechvq.speech.speakers import enrollment
-from speechvq.speech.speakers.enrollment_audio import prepare_speech
+from speechvq.speech.speakers.enrollment_audio import prepare_enrollment_audio
 from speechvq.speech.speakers.voice_file import Voice, add_voice, load_voice, save_voice
 
 TOLD = speech_config(
@@ -118,7 +118,7 @@ def test_from_a_recording_to_a_conversion(
     flags = ["--name", "me", "--audio", "talk", "--model", str(folder), "--steps", "5"]
     assert enroll.main(flags) == 0
     out = capsys.readouterr()
-    assert "bits a sample as" in out.out and out.out.splitlines()[-1] == "me.safetensors"
+    assert "bits per sample (lower is better)" in out.out and out.out.splitlines()[-1] == "me.safetensors"
     assert "only 8.0 s of speech" in out.err or "only 7." in out.err
     source = write_tone(tmp_path / "a.wav", samples=500)
     common = ["--model", str(folder), "--src", str(source)]
@@ -187,12 +187,12 @@ def test_flags_that_make_no_sense(
 
 
 def test_two_people_and_whispers_are_noticed() -> None:
-    two = prepare_speech([pulses(12, 100), pulses(12, 220)], longest=60)
+    two = prepare_enrollment_audio([pulses(12, 100), pulses(12, 220)], max_seconds=60)
     assert any("more than one person" in each for each in two.warnings)
-    one = prepare_speech([pulses(12, 100), pulses(12, 105)], longest=60)
+    one = prepare_enrollment_audio([pulses(12, 100), pulses(12, 105)], max_seconds=60)
     assert not one.warnings and one.seconds == pytest.approx(24, abs=0.5)
-    hiss = prepare_speech(
-        [0.05 * np.random.default_rng(0).standard_normal(25 * SAMPLE_RATE).astype(np.float32)], longest=60
+    hiss = prepare_enrollment_audio(
+        [0.05 * np.random.default_rng(0).standard_normal(25 * SAMPLE_RATE).astype(np.float32)], max_seconds=60
     )
     assert any("voiced" in each for each in hiss.warnings)
-    assert prepare_speech([pulses(12, 100)], longest=6).seconds == pytest.approx(6, abs=0.01)
+    assert prepare_enrollment_audio([pulses(12, 100)], max_seconds=6).seconds == pytest.approx(6, abs=0.01)

@@ -18,8 +18,9 @@ from speechvq.data.manifest import read_manifest
 from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.model_directory import load_prior, save_prior
 from speechvq.priors.sequence.prior import SequencePrior
+from speechvq.speech import generation
 
-RATE = 2000.0  # of the tiny model: 8 samples a code
+RATE = 2000.0  # codes per second of the tiny model: 8 samples per code
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def prior(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def told(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Told the speaker, of whom it knows ada and bob."""
+    """A prior that is conditioned on the speaker, ada or bob."""
     return make_prior(tmp_path_factory.mktemp("told"), model, CONFIGS["gru told"])
 
 
@@ -89,41 +90,41 @@ def test_a_seed_decides(model: Path, prior: Path, tmp_path: Path) -> None:
     assert np.array_equal(read_waveform(tmp_path / "a/ada_0.wav"), read_waveform(tmp_path / "b/ada_0.wav"))
 
 
-def test_voices_are_drawn_all_different_first(model: Path, prior: Path, told: Path) -> None:
+def test_speakers_are_drawn_without_repetition_first(model: Path, prior: Path, told: Path) -> None:
     loaded = speechvq.load(model)
     for which, known in ((prior, set(VOICES)), (told, {"ada", "bob"})):
         drawn = [
-            generate.choose_voices("", 2 * len(known) + 1, loaded, load_prior(which), seed)
+            generation.choose_speakers("", 2 * len(known) + 1, loaded, load_prior(which), seed)
             for seed in range(6)
         ]
         for voices in drawn:
             assert set(voices[: len(known)]) == known and len(voices) == 2 * len(known) + 1
         assert len(set(map(tuple, drawn))) > 1
-    assert generate.choose_voices("cyd,ada", 3, loaded, load_prior(prior), 0) == ["cyd", "ada", "cyd"]
+    assert generation.choose_speakers("cyd,ada", 3, loaded, load_prior(prior), 0) == ["cyd", "ada", "cyd"]
 
 
 @pytest.mark.usefixtures("no_picture")
 def test_a_prompt_is_continued(model: Path, told: Path, tmp_path: Path) -> None:
     prompt = write_tone(tmp_path / "a.wav", samples=1_601)
     assert run(model, told, tmp_path / "out", "--prompt", prompt, "--count", 2) == 0
-    heard, codes = speechvq.load(model).encode(read_waveform(prompt)), open_codes(tmp_path / "out/codes")
+    expected, codes = speechvq.load(model).encode(read_waveform(prompt)), open_codes(tmp_path / "out/codes")
     for name in codes.files:
-        assert np.array_equal(codes.read(name)[:201], heard) and len(codes.read(name)) == 301
+        assert np.array_equal(codes.read(name)[:201], expected) and len(codes.read(name)) == 301
         assert len(read_waveform(tmp_path / f"out/{name}.wav")) == 301 * 8
 
 
-def test_a_decoder_that_is_told_the_pitch_hears_the_prompts_and_then_the_voices_mean() -> None:
+def test_the_f0_is_the_prompts_and_then_the_speakers_mean() -> None:
     config = speech_config(wavenet=dataclasses.replace(WAVENET, condition_on_f0=True))
     model = speechvq.SpeechVQ(config, VOICES).eval()
     model.speaker_f0.copy_(model.speaker_f0.new_tensor([100.0, 200.0, 0.0]))
-    prompt = generate.Prompt(np.zeros(200, np.int64), np.array([110.0] * 5 + [0.0] * 6, np.float32))
+    prompt = generation.Prompt(np.zeros(200, np.int64), np.array([110.0] * 5 + [0.0] * 6, np.float32))
     silence = np.zeros(400, np.int64)
-    pitch = generate.pitch_of(model, silence, "bob", prompt)
+    pitch = generation.continued_f0(model, silence, "bob", prompt)
     assert np.allclose(pitch[:5], 200) and not pitch[5:10].any() and (pitch[10:] == 200).all()
     assert len(pitch) * 160 >= 400 * 8
-    nothing = generate.Prompt(np.empty(0, np.int64), np.empty(0, np.float32))
-    assert not generate.pitch_of(model, silence, "cyd", nothing).any()
-    wave = model.decode([silence], ["bob"], f0=[generate.pitch_of(model, silence, "bob", nothing)])
+    nothing = generation.Prompt(np.empty(0, np.int64), np.empty(0, np.float32))
+    assert not generation.continued_f0(model, silence, "cyd", nothing).any()
+    wave = model.decode([silence], ["bob"], f0=[generation.continued_f0(model, silence, "bob", nothing)])
     assert np.array_equal(wave[0], model.decode([silence], ["bob"])[0])
 
 
@@ -180,7 +181,7 @@ def test_mistakes_cost_one_line(
     assert not (tmp_path / "out").exists()
 
 
-def test_models_and_priors_that_are_none(
+def test_folders_without_a_model_or_prior(
     model: Path, prior: Path, told: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for one, other, said in (
@@ -191,17 +192,17 @@ def test_models_and_priors_that_are_none(
         assert run(one, other, tmp_path / "out") == 2
         assert said in capsys.readouterr().err
     assert run(model, told, tmp_path / "out", "--speaker", "cyd") == 2
-    assert "--speaker cyd: the prior does not know this voice" in capsys.readouterr().err
-    strangers = SequencePrior(
+    assert "--speaker cyd: the prior does not know this speaker" in capsys.readouterr().err
+    unrelated = SequencePrior(
         CONFIGS["gru told"], CodeSpec(8, RATE, speechvq.load(model).fingerprint()), ("x", "y")
     )
-    save_prior(tmp_path / "strangers/model", strangers)
-    assert run(model, tmp_path / "strangers", tmp_path / "out") == 2
-    assert "knows none of the model's voices" in capsys.readouterr().err
+    save_prior(tmp_path / "unrelated/model", unrelated)
+    assert run(model, tmp_path / "unrelated", tmp_path / "out") == 2
+    assert "knows none of the model's speakers" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["text.wav", "empty.wav", "nan.wav", "folder.wav"])
-def test_a_prompt_that_is_none(
+def test_an_unreadable_prompt(
     name: str, model: Path, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(model, prior, tmp_path / "out", "--prompt", write_bad(tmp_path, name)) == 2
@@ -209,7 +210,7 @@ def test_a_prompt_that_is_none(
     assert BAD[name] in error and error.count("\n") == 1
 
 
-def test_a_folder_that_cannot_be_made(
+def test_an_output_folder_that_cannot_be_made(
     model: Path, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()

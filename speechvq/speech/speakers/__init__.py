@@ -1,1 +1,1 @@
-"""Voices that were not in training."""
+"""Speakers that were not in the training data."""
