@@ -59,11 +59,11 @@ def align_recording(task: AlignmentTask, dictionary: Mapping[str, str]) -> Outco
     aligner = _aligner()
     try:
         samples = read_waveform(task.audio)
-        said = _words(task.text)
+        words = _words(task.text)
     except UserError as error:
         return Outcome(complaint=str(error))
     seconds = len(samples) / SAMPLE_RATE
-    names, phones, unknown = _read(said, dictionary, aligner)
+    names, phones, unknown = _read(words, dictionary, aligner)
     attempts = {
         "words": lambda: aligner.align(samples, names),
         "softer": lambda: aligner.align(samples, names, level=LOW_LEVEL),
@@ -108,26 +108,26 @@ def _aligner() -> ForcedAligner:
 
 def _words(path: Path) -> list[str]:
     try:
-        said = normalize_text(path.read_text(encoding="utf-8-sig"))
+        words = normalize_text(path.read_text(encoding="utf-8-sig"))
     except UserError as error:
         raise UserError(f"{path}: {error}; write the words as they are spoken in English") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8; save it as UTF-8") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check its mode") from error
-    if not said:
+    if not words:
         raise UserError(f"{path}: has no words; write down what is said, or remove the file")
-    return said
+    return words
 
 
 def _read(
-    said: Sequence[str], dictionary: Mapping[str, str], aligner: ForcedAligner
+    words: Sequence[str], dictionary: Mapping[str, str], aligner: ForcedAligner
 ) -> tuple[list[str], list[str], dict[str, str]]:
     """Names of the words in the aligner's dictionary, their phones, and the unknown words with guessed
     phones.
     """
     names, phones, unknown = [], [], {}
-    for word in said:
+    for word in words:
         name, known = word, dictionary.get(word)
         if known is None and (known := aligner.pronunciation(word)) is None:
             unknown[word] = known = pronounce(word, aligner.pronunciation)
@@ -141,13 +141,13 @@ def _read(
     return names, phones, unknown
 
 
-def _kept(spoken: AlignmentTask) -> float:
+def _kept(task: AlignmentTask) -> float:
     """Seconds of the recording if its alignment exists, is whole and newer than its inputs; else 0."""
     try:
-        made = spoken.lab.stat().st_mtime
-        if made < max(spoken.audio.stat().st_mtime, spoken.text.stat().st_mtime):
+        made = task.lab.stat().st_mtime
+        if made < max(task.audio.stat().st_mtime, task.text.stat().st_mtime):
             return 0.0
-        info, intervals = soundfile.info(spoken.audio), read_lab(spoken.lab)
+        info, intervals = soundfile.info(task.audio), read_lab(task.lab)
     except (OSError, RuntimeError, UserError):
         return 0.0
     seconds = info.frames / info.samplerate
