@@ -47,11 +47,11 @@ class AlignedCodes:
         rate = self.codes.frame_rate_hz
         self.num_late = 0
         for name in progress(self.names, total=len(self.names), label="score", unit="utterances"):
-            units = self.labelled(name)
+            units = self.labeled(name)
             self.num_late += units.intervals[-1].end > len(units.codes) / rate + _LATE
             yield units
 
-    def labelled(self, name: str) -> LabeledCodes:
+    def labeled(self, name: str) -> LabeledCodes:
         """The codes, phones and speaker of one utterance."""
         speaker = self.manifest[name].speaker if name in self.manifest else ""
         return LabeledCodes(self.codes.read(name), self.alignments.read(name), speaker)

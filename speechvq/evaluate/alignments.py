@@ -46,7 +46,7 @@ def _work(arguments: argparse.Namespace) -> None:
         missing_utterances=len(reference) - len(both),
         boundaries=sum(each.total for each in compared),
         boundaries_compared=sum(len(each.errors) for each in compared),
-        figures={each.name: each for each in figures},
+        metrics={each.name: each for each in figures},
     )
     print(alignments_table(result, extra=len(found) - len(both)))
     if arguments.json:
@@ -61,7 +61,7 @@ def alignments_table(result: AlignmentsResult, *, extra: int) -> str:
         extra: how many utterances have no reference.
     """
     rows = [["", "value", "95 % CI", "equal durations"]]
-    for figure in result.figures.values():
+    for figure in result.metrics.values():
         scale = 100 if figure.unit == "%" else 1
         value, low, high, baseline = (
             number(scale * each, 1) for each in (figure.value, figure.low, figure.high, figure.baseline)

@@ -64,7 +64,7 @@ def _plot(path: Path, corpus: AlignedCodes, score: PurityScore) -> None:
 
     name = corpus.names[len(corpus.names) // 2]
     wave = read_waveform(corpus.manifest[name].path) if name in corpus.manifest else None
-    plot_units(path, score, corpus.labelled(name), wave, title=name, frame_rate=corpus.codes.frame_rate_hz)
+    plot_units(path, score, corpus.labeled(name), wave, title=name, frame_rate=corpus.codes.frame_rate_hz)
 
 
 def purity_table(scores: Mapping[str, PurityScore]) -> str:

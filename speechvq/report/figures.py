@@ -68,4 +68,4 @@ def plot_unit_figure(
     shared = [each.source.utt for each in examples if each.source.utt in corpus.names]
     name = shared[0] if shared else corpus.names[len(corpus.names) // 2]
     wave = read_waveform(manifest[name].path) if name in manifest else None
-    plot_units(path, score, corpus.labelled(name), wave, title=name, frame_rate=rate)
+    plot_units(path, score, corpus.labeled(name), wave, title=name, frame_rate=rate)

@@ -17,4 +17,4 @@ class AlignmentsResult(Result):
     missing_utterances: int  # of the reference
     boundaries: int  # of the reference
     boundaries_compared: int
-    figures: dict[str, BoundarySummary]  # by name
+    metrics: dict[str, BoundarySummary]  # by name

@@ -1,4 +1,4 @@
-"""The command: units that know the phone score 0, noise is chance, and one clear line for every mistake."""
+"""`evaluate abx`: perfect codes have no errors, noise is at chance, wrong flags get one clear line."""
 
 import json
 from pathlib import Path
@@ -23,11 +23,11 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, rng = tmp_path_factory.mktemp("abx"), np.random.default_rng(0)
     utterances = []
     for name in ("x0", "x1", "x2", "y0", "y1", "y2"):
-        # No phone twice in a row: warping cannot tell "AAB" from "ABB".
-        said = np.cumsum(rng.integers(1, 4, size=60)) % 4
-        phones = [Interval(i / 10, (i + 1) / 10, PHONES[phone]) for i, phone in enumerate(said)]
+        # No phone occurs twice in a row: time warping makes "AAB" equal to "ABB".
+        sequence = np.cumsum(rng.integers(1, 4, size=60)) % 4
+        phones = [Interval(i / 10, (i + 1) / 10, PHONES[phone]) for i, phone in enumerate(sequence)]
         write_lab(folder / "lab" / f"{name}.lab", phones)
-        codes = np.repeat(said, 2)
+        codes = np.repeat(sequence, 2)
         for kind, frames in {
             "codes": codes,
             "features": np.eye(4)[codes] + 0.01 * rng.standard_normal((120, 4)),
@@ -75,9 +75,9 @@ def test_known_units(
 def test_any_context_has_more_triples(corpus: Path, tmp_path: Path) -> None:
     flags = ["--codes", corpus / "codes", "--items", "phoneme", "--max-group", "0", "--max-across", "0"]
     within = scores(corpus, tmp_path, *flags)
-    whatever = scores(corpus, tmp_path, *flags, "--context", "any")
-    assert whatever["within"]["triples"] > 10 * within["within"]["triples"]
-    assert whatever["within"]["error"] == whatever["across"]["error"] == 0
+    any_context = scores(corpus, tmp_path, *flags, "--context", "any")
+    assert any_context["within"]["triples"] > 10 * within["within"]["triples"]
+    assert any_context["within"]["error"] == any_context["across"]["error"] == 0
 
 
 def test_codes_by_their_models_vectors(
@@ -96,19 +96,19 @@ def test_codes_by_their_models_vectors(
 
 @pytest.fixture(scope="module")
 def vowels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three voices that say vowels of 150 ms, alignments that know which, and codes at 50 Hz that do too."""
+    """Vowels of 150 ms by three speakers, with alignments and with codes at 50 Hz that equal the vowels."""
     folder = make_voices(tmp_path_factory.mktemp("vowels"))
-    for number, voice in enumerate(("ann", "ben", "cay")):
+    for number, speaker in enumerate(("ann", "ben", "cay")):
         for i in range(6):
             rng = np.random.default_rng(100 * number + i)
-            rng.standard_normal(24_000)  # the voice's noise, drawn before its vowels
-            said = np.array([int(rng.integers(4)) for _ in range(10)])
-            phones = [Interval(0.15 * n, 0.15 * (n + 1), PHONES[vowel]) for n, vowel in enumerate(said)]
-            write_lab(folder / "lab" / f"{voice}_{i}.lab", phones)
+            rng.standard_normal(24_000)  # the noise of the waveform is drawn before its vowels
+            vowels = np.array([int(rng.integers(4)) for _ in range(10)])
+            phones = [Interval(0.15 * n, 0.15 * (n + 1), PHONES[vowel]) for n, vowel in enumerate(vowels)]
+            write_lab(folder / "lab" / f"{speaker}_{i}.lab", phones)
             (folder / "codes").mkdir(exist_ok=True)
-            # A frame more than the sound has: others may round up where we round down.
-            codes = said[np.minimum((np.arange(76) + 0.5) / 7.5, 9).astype(int)]
-            np.save(folder / "codes" / f"{voice}_{i}.npy", codes)
+            # One frame more than the recording has: other programs may round up.
+            codes = vowels[np.minimum((np.arange(76) + 0.5) / 7.5, 9).astype(int)]
+            np.save(folder / "codes" / f"{speaker}_{i}.npy", codes)
     (folder / "codes/meta.json").write_text('{"frame_rate_hz": 50, "num_codes": 8}')
     return folder
 

@@ -1,4 +1,4 @@
-"""The command: folders matched by name, missing ones counted, every number printed and written."""
+"""`evaluate alignments`: files are matched by name, missing ones counted, results printed and written."""
 
 import json
 from pathlib import Path
@@ -35,8 +35,8 @@ def test_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
     scores = json.loads((tmp_path / "s.json").read_text())
     assert (scores["utterances"], scores["missing_utterances"], scores["boundaries_compared"]) == (2, 1, 8)
-    assert scores["figures"]["bias"]["value"] == pytest.approx(30)
-    assert scores["figures"]["coverage"]["baseline"] is None
+    assert scores["metrics"]["bias"]["value"] == pytest.approx(30)
+    assert scores["metrics"]["coverage"]["baseline"] is None
 
 
 def test_align_is_near_the_truth(spoken: Path, tmp_path: Path) -> None:
@@ -45,10 +45,10 @@ def test_align_is_near_the_truth(spoken: Path, tmp_path: Path) -> None:
     assert align.main(["--audio", audio, "--text", text, "--out", out, "--jobs", "1"]) == 0
     assert run("--alignments", out, "--reference", spoken / "lab", "--json", tmp_path / "s.json") == 0
     scores = json.loads((tmp_path / "s.json").read_text())
-    value = {name: each["value"] for name, each in scores["figures"].items()}
+    value = {name: each["value"] for name, each in scores["metrics"].items()}
     assert scores["missing_utterances"] == 0 and scores["boundaries"] > 150 and value["coverage"] > 0.7
     assert value["mean_error"] < 16 and abs(value["bias"]) < 4 and value["within_20_ms"] > 0.75
-    assert scores["figures"]["mean_error"]["baseline"] > 40
+    assert scores["metrics"]["mean_error"]["baseline"] > 40
 
 
 @pytest.mark.parametrize(

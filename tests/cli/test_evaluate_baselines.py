@@ -1,4 +1,4 @@
-"""The command: a corpus of vowels whose units are known to do well, and one clear line for every mistake."""
+"""`evaluate baselines`: k-means separates vowels, shuffled codes do not; wrong flags get one clear line."""
 
 import json
 from collections.abc import Callable
@@ -21,15 +21,15 @@ from speechvq.results.units import BaselinesResult
 
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three voices that say vowels of 150 ms, and alignments that know which."""
+    """Vowels of 150 ms by three speakers, with alignments."""
     folder = make_voices(tmp_path_factory.mktemp("voices"))
-    for number, voice in enumerate(("ann", "ben", "cay")):
+    for number, speaker in enumerate(("ann", "ben", "cay")):
         for i in range(6):
             rng = np.random.default_rng(100 * number + i)
-            rng.standard_normal(24_000)  # the voice's noise, drawn before its vowels
+            rng.standard_normal(24_000)  # the noise of the waveform is drawn before its vowels
             vowels = [int(rng.integers(4)) for _ in range(10)]
             phones = [Interval(0.15 * n, 0.15 * (n + 1), "AIUE"[vowel]) for n, vowel in enumerate(vowels)]
-            write_lab(folder / "lab" / f"{voice}_{i}.lab", phones)
+            write_lab(folder / "lab" / f"{speaker}_{i}.lab", phones)
     encoder = EncoderConfig(strides=(2, 2, 2, 2, 2, 5), channels=4)
     write_config(folder, run_config(folder, model={"encoder": encoder}))
     return folder
@@ -63,7 +63,7 @@ def test_all_baselines_through_one_scorer(
     assert written.frame_rate_hz == 100 and written.num_codes == 8 and len(written.files) == 3
 
 
-def test_numbers_that_are_not_given_are_the_units_own(
+def test_numbers_default_to_those_of_the_units(
     voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     corpus = ["--corpus", str(voices), "--alignments", str(voices / "lab"), "--seeds", "1"]
@@ -72,8 +72,10 @@ def test_numbers_that_are_not_given_are_the_units_own(
     for units in ([], ["--codes", str(tmp_path / "units/k-means_on_MFCC-0")]):
         found = tmp_path / "found.json"
         assert evaluate.main(["baselines", *corpus, *config, *units, "--json", str(found)]) == 0
-        asked, own = (json.loads(path.read_text())["protocols"] for path in (tmp_path / "asked.json", found))
-        assert asked["all"]["k-means on MFCC"] == own["all"]["k-means on MFCC"]
+        given, default = (
+            json.loads(path.read_text())["protocols"] for path in (tmp_path / "asked.json", found)
+        )
+        assert given["all"]["k-means on MFCC"] == default["all"]["k-means on MFCC"]
     capsys.readouterr()
     assert evaluate.main(["baselines", *corpus]) == 2
     assert "--num-codes and --frame-rate are needed" in capsys.readouterr().err
@@ -98,7 +100,7 @@ def test_equal_calls_give_equal_numbers(voices: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_without_a_recipe_the_encoder_is_the_papers(
+def test_the_default_encoder_is_the_papers(
     voices: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = baselines.build_parser().parse_args(
@@ -161,15 +163,15 @@ def test_codes_that_do_not_fit(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for voice in ("ann", "ben", "cay"):
-        np.save(tmp_path / f"{voice}_5.npy", np.zeros(150, int))
+    for speaker in ("ann", "ben", "cay"):
+        np.save(tmp_path / f"{speaker}_5.npy", np.zeros(150, int))
     (tmp_path / "meta.json").write_text('{"frame_rate_hz": 100, "num_codes": 8}')
     spoil(tmp_path)
     assert run(voices, "--codes", tmp_path) == 2
     assert message in capsys.readouterr().err
 
 
-def test_training_speech_is_drawn_until_there_is_enough(voices: Path) -> None:
+def test_training_utterances_are_drawn_up_to_a_duration(voices: Path) -> None:
     utterances = read_manifest(voices)
     assert len(training_utterances(utterances, 1e9)) == 12 and len(training_utterances(utterances, 3.1)) == 3
     assert training_utterances(utterances, 3.1) == training_utterances(utterances, 1e9)[:3]

@@ -1,4 +1,4 @@
-"""The command: codes made by other means score as by scikit-learn by hand; mistakes cost one clear line."""
+"""`evaluate purity`: scores equal those of scikit-learn; wrong input gets one clear line."""
 
 import json
 from pathlib import Path
@@ -33,24 +33,24 @@ def phones(seed: int) -> list[Interval]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Codes by numpy alone, in three kinds of integers; alignments of three kinds; a manifest with sounds."""
+    """Codes in three integer types, alignments in three formats, and a manifest with recordings."""
     folder, rng = tmp_path_factory.mktemp("units"), np.random.default_rng(0)
     (folder / "codes").mkdir()
     (folder / "codes/meta.json").write_text(json.dumps({"frame_rate_hz": RATE, "num_codes": 6, "by": "hand"}))
     utterances, lines = [], []
     for i in range(COUNT):
-        name, spoken = f"s{i % 3}_{i}", phones(i)
+        name, intervals = f"s{i % 3}_{i}", phones(i)
         centres = (np.arange(2 * RATE) + 0.5) / RATE
-        right = [next(NAMES.index(p.phone) for p in spoken if p.start <= t < p.end) for t in centres]
+        right = [next(NAMES.index(p.phone) for p in intervals if p.start <= t < p.end) for t in centres]
         codes = np.where(rng.random(len(right)) < 0.6, right, rng.integers(6, size=len(right)))
         np.save(folder / f"codes/{name}.npy", codes.astype(["uint8", "int32", "int64"][i % 3]))
         if i % 3 == 0:
-            write_lab(folder / f"labels/deep/{name}.lab", spoken)
+            write_lab(folder / f"labels/deep/{name}.lab", intervals)
         elif i % 3 == 1:
-            tiers = {"words": [(0, 2, "x")], "phones": [(p.start, p.end, p.phone) for p in spoken]}
+            tiers = {"words": [(0, 2, "x")], "phones": [(p.start, p.end, p.phone) for p in intervals]}
             (folder / f"labels/{name}.TextGrid").write_text(long_form(tiers), encoding="utf-16")
         else:
-            lines += [f"{name} 1 {p.start:.4f} {p.end - p.start:.4f} {p.phone}\n" for p in spoken]
+            lines += [f"{name} 1 {p.start:.4f} {p.end - p.start:.4f} {p.phone}\n" for p in intervals]
         write_waveform(folder / f"{name}.wav", speech("ann", seconds=2.0))
         utterances.append(Utterance(name, f"speaker {i % 3}", "test", 2.0, folder / f"{name}.wav"))
     (folder / "labels/rest.ctm").write_text("".join(lines))
@@ -63,7 +63,7 @@ def run(folder: Path, *more: str | Path) -> int:
     return evaluate.main([str(flag) for flag in flags])
 
 
-def test_it_scores_as_scikit_learn_by_hand(
+def test_scores_equal_those_of_scikit_learn(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(data, "--manifest", data / "manifest.tsv", "--json", tmp_path / "p.json") == 0
@@ -73,29 +73,29 @@ def test_it_scores_as_scikit_learn_by_hand(
     for protocol in ("all", "edges_trimmed"):
         label, code = [], []
         for i in range(COUNT):
-            spoken = phones(i)
-            loud = [p for p in spoken if p.phone != "SIL"]
+            intervals = phones(i)
+            loud = [p for p in intervals if p.phone != "SIL"]
             for n, value in enumerate(np.load(data / f"codes/s{i % 3}_{i}.npy", allow_pickle=False)):
-                now = next(p for p in spoken if p.start <= (n + 0.5) / RATE < p.end)
+                now = next(p for p in intervals if p.start <= (n + 0.5) / RATE < p.end)
                 if protocol == "all" or loud[0].start <= now.start <= loud[-1].start:
                     label.append(now.phone)
                     code.append(value)
         table = contingency_matrix(label, code)
-        figures = found[protocol]
-        assert list(figures) == KEYS
-        assert figures["frames"] == len(label) == 2 * RATE * COUNT - figures["dropped_frames"]
-        assert figures["pnmi"] == pytest.approx(homogeneity_score(label, code), abs=1e-12)
-        assert figures["phone_purity"] == pytest.approx(table.max(axis=0).sum() / len(label), abs=1e-12)
-        assert figures["cluster_purity"] == pytest.approx(table.max(axis=1).sum() / len(label), abs=1e-12)
-        assert figures["majority_prior"] < figures["phone_purity_heldout"] <= figures["phone_purity"]
+        metrics = found[protocol]
+        assert list(metrics) == KEYS
+        assert metrics["frames"] == len(label) == 2 * RATE * COUNT - metrics["dropped_frames"]
+        assert metrics["pnmi"] == pytest.approx(homogeneity_score(label, code), abs=1e-12)
+        assert metrics["phone_purity"] == pytest.approx(table.max(axis=0).sum() / len(label), abs=1e-12)
+        assert metrics["cluster_purity"] == pytest.approx(table.max(axis=1).sum() / len(label), abs=1e-12)
+        assert metrics["majority_prior"] < metrics["phone_purity_heldout"] <= metrics["phone_purity"]
         low, high = found["intervals"][protocol]["pnmi"]
-        assert low < figures["pnmi"] < high and f"{figures['pnmi']:.3f}" in printed
-        assert f"{100 * figures['phone_purity']:.1f} " in printed
+        assert low < metrics["pnmi"] < high and f"{metrics['pnmi']:.3f}" in printed
+        assert f"{100 * metrics['phone_purity']:.1f} " in printed
     assert found["corpus"]["utterances"] == COUNT and found["corpus"]["without_alignment"] == []
     assert PurityResult.load(tmp_path / "p.json").to_json() == found
 
 
-def test_without_speakers_and_with_a_picture(
+def test_without_speakers_and_with_a_plot(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(data, "--json", tmp_path / "p.json", "--plot", tmp_path / "p.png") == 0
@@ -105,7 +105,7 @@ def test_without_speakers_and_with_a_picture(
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
     first = capsys.readouterr().out
     assert run(data, "--manifest", data, "--plot", tmp_path / "q.png") == 0
-    assert (tmp_path / "q.png").stat().st_size > (tmp_path / "p.png").stat().st_size  # a spectrogram more
+    assert (tmp_path / "q.png").stat().st_size > (tmp_path / "p.png").stat().st_size  # with a spectrogram
     assert capsys.readouterr().out != first
 
 
@@ -116,7 +116,7 @@ def test_equal_calls_give_equal_numbers(data: Path, tmp_path: Path) -> None:
 
 
 def made(folder: Path, codes: dict[str, Any], labels: dict[str, str], **meta: Any) -> Path:
-    """A small corpus of its own."""
+    """A small corpus."""
     for name in ("codes", "labels"):
         (folder / name).mkdir()
     (folder / "codes/meta.json").write_text(json.dumps({"frame_rate_hz": 10, "num_codes": 9} | meta))
@@ -152,7 +152,7 @@ def test_what_is_missing_is_counted(tmp_path: Path, capsys: pytest.CaptureFixtur
         (99, "continue after the"),
     ],
 )
-def test_a_wrong_rate_is_suspected(
+def test_a_wrong_rate_gets_a_warning(
     rate: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(made(tmp_path, {"a": [1] * 10}, {"a.lab": ONE}, frame_rate_hz=rate)) == 0
@@ -196,14 +196,14 @@ CODES, LABELS = ROOT / "exp/mini/codes", ROOT / "data/mini/lab"
 @pytest.mark.skipif(
     not (CODES.is_dir() and LABELS.is_dir()), reason="needs the mini recipe's run: bash recipes/mini/run.sh"
 )
-def test_the_mini_recipes_codes_score_as_scikit_learn_does(tmp_path: Path) -> None:
+def test_scores_of_the_mini_recipes_codes_equal_those_of_scikit_learn(tmp_path: Path) -> None:
     assert purity.main([*f"--codes {CODES} --alignments {LABELS} --json {tmp_path / 'p'}".split()]) == 0
     rate = json.loads((CODES / "meta.json").read_text())["frame_rate_hz"]
     label, code = [], []
     for path in CODES.glob("*.npy"):
-        spoken = read_lab(next(LABELS.rglob(f"{path.stem}.lab")))
+        intervals = read_lab(next(LABELS.rglob(f"{path.stem}.lab")))
         for n, value in enumerate(np.load(path, allow_pickle=False)):
-            now = [p.phone for p in spoken if p.start <= (n + 0.5) / rate < p.end]
+            now = [p.phone for p in intervals if p.start <= (n + 0.5) / rate < p.end]
             label += now
             code += [value] * len(now)
     found = json.loads((tmp_path / "p").read_text())["all"]

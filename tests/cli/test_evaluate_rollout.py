@@ -1,4 +1,4 @@
-"""`evaluate rollout`: every figure has its name and means what it says; mistakes are named."""
+"""`evaluate rollout`: every metric has its name and its definition; wrong flags get one clear line."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from speechvq.evaluate.rollout.measures import (
     Videos,
     code_lengths,
     frame_quality,
-    imagine,
+    sample_videos,
     sharpness_over_time,
 )
 from speechvq.images.model_directory import load_image_model
@@ -38,18 +38,14 @@ def test_the_command(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     others = [word for name in ("no_action", "no_past") for word in ("--against", str(world / name))]
     arguments = ["--prior", str(world / "prior"), *others, *BRIEF, "--json", str(tmp_path / "a.json")]
     assert rollout.main(arguments) == 0
-    figures = json.loads((tmp_path / "a.json").read_text())
-    assert (figures["rollouts"], figures["frames"], figures["context_frames"], figures["windows"]) == (
-        3,
-        4,
-        PAST,
-        5,
-    )
-    assert list(figures["bits"])[:4] == ["uniform", "unigram", "copy", str(world / "prior")]
-    assert figures["bits"]["uniform"] == 2.0 and len(figures["bits"]) == 6
-    assert figures["quality"].keys() == {"1", "4"} and figures["actions"].keys() == {"4"}
-    assert all(0 <= figures["actions"]["4"][name] <= 1 for name in ("real", "reconstruction", "imagined"))
-    assert all(len(each) == 4 for each in figures["sharpness"]["by_frame"].values())
+    found = json.loads((tmp_path / "a.json").read_text())
+    counts = [found[key] for key in ("rollouts", "frames", "context_frames", "windows")]
+    assert counts == [3, 4, PAST, 5]
+    assert list(found["bits"])[:4] == ["uniform", "unigram", "copy", str(world / "prior")]
+    assert found["bits"]["uniform"] == 2.0 and len(found["bits"]) == 6
+    assert found["quality"].keys() == {"1", "4"} and found["actions"].keys() == {"4"}
+    assert all(0 <= found["actions"]["4"][name] <= 1 for name in ("real", "reconstruction", "imagined"))
+    assert all(len(each) == 4 for each in found["sharpness"]["by_frame"].values())
     printed = capsys.readouterr().out
     assert "3 videos of 4 frames after 3 context frames" in printed and "imagined / real" in printed
 
@@ -64,38 +60,40 @@ def test_bits_are_those_of_the_priors_and_of_the_copy(world: Path) -> None:
     count = heldout.count(PAST + 1)
     codes, actions = heldout.windows(np.arange(count), PAST + 1)
     with torch.no_grad():
-        told = float(priors[Path("prior")].nll(codes[:, :-1], actions[:, -1], codes[:, -1]).mean())
-        alone = float(priors[Path("no_past")].nll(codes[:, :0], actions[:, -1], codes[:, -1]).mean())
-    assert lengths["prior"] == pytest.approx(told / 441 / math.log(2), rel=1e-5)
-    assert lengths["no_past"] == pytest.approx(alone / 441 / math.log(2), rel=1e-5)
+        with_context = float(priors[Path("prior")].nll(codes[:, :-1], actions[:, -1], codes[:, -1]).mean())
+        without_context = float(
+            priors[Path("no_past")].nll(codes[:, :0], actions[:, -1], codes[:, -1]).mean()
+        )
+    assert lengths["prior"] == pytest.approx(with_context / 441 / math.log(2), rel=1e-5)
+    assert lengths["no_past"] == pytest.approx(without_context / 441 / math.log(2), rel=1e-5)
     copy = fit_copy_baseline(training.codes[:, :-1], training.codes[:, 1:], 4)
     assert lengths["copy"] == pytest.approx(copy.bits(codes[:, -2].numpy(), codes[:, -1].numpy()).mean())
     assert lengths["copy"] <= lengths["unigram"] <= 2.2
 
 
-def test_videos_begin_with_the_last_frame_given_and_belong_to_their_actions(world: Path) -> None:
+def test_videos_start_with_the_last_context_frame_and_follow_the_recorded_actions(world: Path) -> None:
     prior, model = load_video_prior(world / "prior"), load_image_model(world / "model")
-    videos = imagine(prior, model, world / "maze", "test", 3, 4, seed=1)
+    videos = sample_videos(prior, model, world / "maze", "test", 3, 4, seed=1)
     first = read_window(episode_path(world / "maze", 0), 0, PAST + 4)
     assert videos.real.shape == (3, 5, 84, 84, 3) and np.array_equal(videos.real[0], first.frames[PAST - 1 :])
     assert np.array_equal(videos.actions[0], first.actions[PAST - 1 :])
     assert np.array_equal(videos.imagined[:, 0], videos.reconstructed[:, 0])
     late = read_window(episode_path(world / "maze", 0), 1, PAST + 4)
     assert np.array_equal(videos.real[2], late.frames[PAST - 1 :]), "the third of three, in two episodes"
-    again = imagine(prior, model, world / "maze", "test", 3, 4, seed=1)
+    again = sample_videos(prior, model, world / "maze", "test", 3, 4, seed=1)
     assert np.array_equal(videos.imagined, again.imagined)
 
 
-def test_pictures_and_sharpness_of_known_videos() -> None:
+def test_quality_and_sharpness_of_known_videos() -> None:
     real = np.random.default_rng(0).integers(0, 256, (2, 12, 16, 16, 3)).astype(np.uint8)
-    grey = np.full_like(real, 128)
-    videos = Videos(real, grey, real, np.zeros((2, 11), np.int64))
+    gray = np.full_like(real, 128)
+    videos = Videos(real, gray, real, np.zeros((2, 11), np.int64))
     quality = frame_quality(videos)
     assert quality.keys() == {"1", "5", "10", "11"}
     assert quality["5"]["imagined"] == FrameQuality(None, pytest.approx(1.0))
     assert quality["5"]["last frame"].psnr == pytest.approx(psnr(real[:, 0], real[:, 5]))
-    assert quality["5"]["reconstruction"].psnr == pytest.approx(psnr(grey[:, 5], real[:, 5]))
-    means = sharpness_over_time(videos._replace(imagined=np.concatenate([real[:, :11], grey[:, 11:]], 1)))
+    assert quality["5"]["reconstruction"].psnr == pytest.approx(psnr(gray[:, 5], real[:, 5]))
+    means = sharpness_over_time(videos._replace(imagined=np.concatenate([real[:, :11], gray[:, 11:]], 1)))
     assert means.last_to_first["imagined"] == 0.0
     assert means.last_to_first["real"] == pytest.approx(1.0, abs=0.1)
 

@@ -1,4 +1,4 @@
-"""The commands `evaluate codebook` and `evaluate speakers`: their tables, their JSON, and mistakes."""
+"""`evaluate codebook` and `evaluate speakers`: their tables, their JSON, and wrong input."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from speechvq.data.manifest import Utterance, write_manifest
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two speakers, eight utterances, codes of which half are the speaker's own."""
+    """Eight utterances of two speakers; half of the codes depend on the speaker only."""
     rng, utterances = np.random.default_rng(0), []
     (tmp_path / "codes").mkdir()
     (tmp_path / "codes/meta.json").write_text('{"frame_rate_hz": 50, "num_codes": 16}')

@@ -103,9 +103,9 @@ class Tags(HTMLParser):
 
 def seconds(url: str) -> float:
     """Duration of the audio in a data URL."""
-    sound = soundfile.info(io.BytesIO(base64.b64decode(url.removeprefix("data:audio/flac;base64,"))))
-    assert sound.samplerate == 16_000
-    return sound.duration
+    audio = soundfile.info(io.BytesIO(base64.b64decode(url.removeprefix("data:audio/flac;base64,"))))
+    assert audio.samplerate == 16_000
+    return audio.duration
 
 
 def run(*arguments: str | Path) -> int:
@@ -124,10 +124,10 @@ def test_a_full_page(
     tags = Tags(text)
     assert len(tags.sources("img")) == 2 and len(tags.sources("audio")) == 5  # two sources, three conversions
     assert {seconds(url) for url in tags.sources("audio")} == {1.5}
-    for said in ("5.510 bits/sample", "to cay", "ann_2", "num_codes: 8", "to ben", "no F0"):
-        assert said in text
-    for said in ("target preferred (%)", "44 to 100", "log-mel distance (dB)", "6.1"):
-        assert said in text
+    for expected in ("5.510 bits/sample", "to cay", "ann_2", "num_codes: 8", "to ben", "no F0"):
+        assert expected in text
+    for expected in ("target preferred (%)", "44 to 100", "log-mel distance (dB)", "6.1"):
+        assert expected in text
 
 
 def test_generated_speech_has_audio_and_a_figure(
@@ -173,8 +173,8 @@ def phones(tmp_path: Path) -> dict[str, Path]:
     write_bytes(folders["--codes"] / "meta.json", json.dumps(meta).encode())
     for i, name in enumerate(("ann_2", "ben_2", "cay_2")):
         write_codes(folders["--codes"] / f"{name}.npy", np.random.default_rng(i).integers(8, size=75))
-        spoken = b"0 5000000 SIL\n5000000 10000000 AA\n10000000 15000000 <b>\n"
-        write_bytes(folders["--alignments"] / f"{name}.lab", spoken)
+        phones = b"0 5000000 SIL\n5000000 10000000 AA\n10000000 15000000 <b>\n"
+        write_bytes(folders["--alignments"] / f"{name}.lab", phones)
     contents = {
         "--purity": measurements.purity(),
         "--baselines": measurements.baselines(),
@@ -197,15 +197,15 @@ def test_codes_and_phones(trained: Path, voices: Path, converted: Path, phones: 
     assert run("--run", trained, "--manifest", voices, "--converted", converted, *flags) == 0
     text = (trained / "report.html").read_text()
     assert len(Tags(text).sources("img")) == 3 and (trained / "units.png").is_file()
-    for said in (">43.7<", "38.9 to 47.1", "30.0 ± 7.1 %", "All frames: 225 codes, 3 phones"):
-        assert said in text
-    for said in (
+    for expected in (">43.7<", "38.9 to 47.1", "30.0 ± 7.1 %", "All frames: 225 codes, 3 phones"):
+        assert expected in text
+    for expected in (
         "ABX error of phonemes in any context (%) ↓",
         "angle of features",
         ">12.3<",
         "10.0 to 15.0",
     ):
-        assert said in text
+        assert expected in text
     assert "not seen in training" not in text
     assert "exp/run/codes" not in text  # these are the codes of this run
     assert text.count('<tr class="ours"><td>this run</td>') == 3  # two protocols, and ABX

@@ -219,9 +219,9 @@ def _score(
         protocol: {each.name: [] for each in units} for protocol in PROTOCOLS
     }
     for each in units:
-        labelled = map(LabeledCodes, each.codes, speech.phones, speakers)
+        labeled = map(LabeledCodes, each.codes, speech.phones, speakers)
         found = score_purity(
-            labelled, arguments.num_codes, arguments.frame_rate, seed=each.seed, num_resamples=0
+            labeled, arguments.num_codes, arguments.frame_rate, seed=each.seed, num_resamples=0
         )
         for protocol, score in found.items():
             scores[protocol][each.name].append(PurityMetrics.from_json(score.metrics))

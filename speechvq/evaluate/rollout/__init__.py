@@ -56,8 +56,8 @@ def _work(arguments: argparse.Namespace) -> None:
     from speechvq.evaluate.rollout.measures import (
         code_lengths,
         frame_quality,
-        imagine,
         recognized_actions,
+        sample_videos,
         sharpness_over_time,
     )
     from speechvq.evaluate.rollout.table import rollout_table
@@ -71,7 +71,9 @@ def _work(arguments: argparse.Namespace) -> None:
     training, heldout = (cached_episodes(model_place, model, data, s) for s in ("train", arguments.split))
     lengths = code_lengths({arguments.prior: prior} | priors, training, heldout, arguments.windows)
     options = {"seed": arguments.seed, "temperature": arguments.temperature, "top_p": arguments.top_p}
-    videos = imagine(prior, model, data, arguments.split, arguments.rollouts, arguments.frames, **options)
+    videos = sample_videos(
+        prior, model, data, arguments.split, arguments.rollouts, arguments.frames, **options
+    )
     result = RolloutResult(
         prior=str(arguments.prior),
         data=str(data),

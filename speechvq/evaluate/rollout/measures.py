@@ -90,7 +90,7 @@ def _bits(prior: VideoPrior, codes: Tensor, actions: Tensor, label: str) -> floa
     return nats / codes[:, -1].numel() / math.log(2)
 
 
-def imagine(
+def sample_videos(
     prior: VideoPrior, model: ImageModel, data: Path, split: Split, rollouts: int, frames: int, **options: Any
 ) -> Videos:
     """Sample videos for the recorded actions, from contexts spread over the episodes of a split.

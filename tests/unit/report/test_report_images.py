@@ -67,8 +67,8 @@ def test_an_image_run(kind: str, tmp_path: Path) -> None:
     assert page("--run", folder, "--likelihood", likelihood_file(tmp_path / "a.json", samples=50)) == 0
     text = (folder / "report.html").read_text()
     assert len(Tags(text).sources("img")) == 2 and "<h3>Samples" not in text
-    for said in ("7.500 ± 0.012", "5.625", "1,500 held-out images", "with 50 samples", "4.67 (VQ-VAE)"):
-        assert said in text
+    for expected in ("7.500 ± 0.012", "5.625", "1,500 held-out images", "with 50 samples", "4.67 (VQ-VAE)"):
+        assert expected in text
 
 
 def test_grids_from_another_folder_and_a_second_stage(tmp_path: Path) -> None:
