@@ -85,7 +85,7 @@ class Encoder(nn.Module):
     @property
     def context_frames(self) -> int:
         """Upper bound of the code frames on each side that a code depends on."""
-        samples, hop = 0, 1  # reach on each side and samples per frame, both of the layers so far
+        samples, hop = 0, 1  # context on each side and samples per frame, both of the layers so far
         if self.frontend is not None:
             hop = self.frontend.spectrum.hop
             samples = DELTA_WINDOW * hop + FFT
