@@ -128,7 +128,7 @@ class SpeechVQ(VQVAE):
         """Sixteen hexadecimal digits that identify the codebook."""
         return hashlib.sha256(self.quantizer.codebook.detach().cpu().numpy().tobytes()).hexdigest()[:16]
 
-    @overload
+    @overload  # type: ignore[override]  # the base class encodes prepared tensors only
     def encode(self, wave: Array, *, sample_rate: float = SAMPLE_RATE) -> np.ndarray: ...
     @overload
     def encode(self, wave: Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> list[np.ndarray]: ...

@@ -5,7 +5,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import speechvq
 from cli.test_commands import FLAGS, PARSERS
@@ -203,6 +205,11 @@ def check_python(folder: Path) -> None:
     exec(block, scope)
     assert scope["converted"].shape == (2_000,) and scope["codes"].shape == (-(-2_000 // 320),)
     assert scope["model"].speakers == ("p225", "p226")
+    assert all(np.array_equal(each, scope["codes"]) for each in scope["both"]) and len(scope["both"]) == 2
+    assert scope["vectors"].shape == (len(scope["codes"]), 4) and scope["spectrogram"].shape == (13, 40)
+    assert scope["resynthesis"].shape == (len(scope["codes"]) * 320,)
+    assert scope["usage"].active_codes == len(set(scope["codes"].tolist()))
+    assert isinstance(scope["layer"], torch.nn.Module) and scope["layer"].codebook.shape == (512, 64)
 
 
 def check_measures(metrics: Path) -> None:

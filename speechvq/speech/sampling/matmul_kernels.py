@@ -85,7 +85,7 @@ def _product(streams: int, width: int) -> Callable[..., None]:
 
         return types.void(y, y_at, y_step, x, x_at, x_step, w, w_at, depth), generate
 
-    return product  # type: ignore[no-any-return]
+    return product
 
 
 class _ProductEmitter:
@@ -172,7 +172,7 @@ def noinline(typing):  # type: ignore[no-untyped-def]
 
 _one = _product(1, WIDE)
 _1, _2, _3, _4, _5, _6 = (_product(streams, NARROW) for streams in range(1, STREAMS + 1))
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "nogil": True,
     "cache": True,
     "error_model": "numpy",

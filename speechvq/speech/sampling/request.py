@@ -42,10 +42,13 @@ class SynthesisRequest(NamedTuple):
 
     def select(self, indices: list[int]) -> "SynthesisRequest":
         """A request with some of the streams, by their indices."""
-        chosen = {
-            name: part[indices] if isinstance(part, Tensor) else part for name, part in self._asdict().items()
-        }
-        return SynthesisRequest(**chosen)
+        return self._replace(
+            vectors=self.vectors[indices],
+            speaker=self.speaker[indices],
+            f0=None if self.f0 is None else self.f0[indices],
+            num_frames=None if self.num_frames is None else self.num_frames[indices],
+            phase=None if self.phase is None else self.phase[indices],
+        )
 
     @torch.no_grad()
     def conditioning(self, wavenet: WaveNet, first: int, last: int) -> ConditioningChunk:

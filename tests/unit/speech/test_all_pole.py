@@ -1,4 +1,4 @@
-"""The changing filter against scipy's, frame by frame, in pieces of any length."""
+"""The time-varying filter against scipy's, frame by frame, in chunks of any length."""
 
 import numpy as np
 import pytest
@@ -20,13 +20,13 @@ def expected(excitation: np.ndarray, taps: np.ndarray, hop: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("hop", [1, 3, 20])
-@pytest.mark.parametrize("piece", [1, 2, 12])
-def test_it_is_scipys_filter(hop: int, piece: int) -> None:
+@pytest.mark.parametrize("chunk", [1, 2, 12])
+def test_it_equals_scipys_filter(hop: int, chunk: int) -> None:
     rng = np.random.default_rng(0)
     excitation, taps = rng.standard_normal(12 * hop), rng.uniform(-0.2, 0.2, (12, 4))
     ours, past = excitation.copy(), np.zeros(4)
-    for frame in range(0, 12, piece):
-        all_pole(ours[frame * hop : (frame + piece) * hop], taps[frame : frame + piece], past, hop)
+    for frame in range(0, 12, chunk):
+        all_pole(ours[frame * hop : (frame + chunk) * hop], taps[frame : frame + chunk], past, hop)
     assert np.allclose(ours, expected(excitation, taps, hop))
     newest = np.append(ours[::-1], np.zeros(4))[:4]
     assert np.allclose(past, newest)

@@ -1,4 +1,4 @@
-"""Sampling on a GPU: the step that a graph repeats equals the plain one; the graph itself where there is a GPU."""
+"""Sampling on a GPU: the step of the graph equals the plain one; the graph itself if there is a GPU."""
 
 import pytest
 import torch
@@ -42,13 +42,13 @@ def case(config: WaveNetConfig, device: str = "cpu") -> tuple[WaveNet, Synthesis
 
 
 def plain(wavenet: WaveNet, request: SynthesisRequest, uniforms: Tensor) -> Tensor:
-    told = {"f0": request.f0, "num_frames": request.num_frames, "phase": request.phase}
-    return sample(wavenet, request.vectors, request.speaker, uniforms, **told, engine="torch")
+    conditions = {"f0": request.f0, "num_frames": request.num_frames, "phase": request.phase}
+    return sample(wavenet, request.vectors, request.speaker, uniforms, **conditions, engine="torch")
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("config", [PLAIN, TOLD])
-def test_the_step_in_place_equals_the_plain_one(config: WaveNetConfig) -> None:
+def test_the_in_place_step_equals_the_plain_one(config: WaveNetConfig) -> None:
     wavenet, request, uniforms = case(config)
     step, frames = FrameStep(wavenet, request, 1.0, 1.0), []
     for frame in range(6):
@@ -69,7 +69,7 @@ def test_the_step_in_place_equals_the_plain_one(config: WaveNetConfig) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("config", [PLAIN, TOLD])
-def test_the_graph_draws_what_the_plain_step_draws(config: WaveNetConfig) -> None:
+def test_the_graph_samples_like_the_plain_step(config: WaveNetConfig) -> None:
     wavenet, request, uniforms = case(config, "cuda")
     levels = torch.cat(
         list(sample_on_gpu(wavenet, request, lambda start, stop: uniforms[:, start:stop], 1.0, 1.0)), dim=1

@@ -1,4 +1,4 @@
-"""Products of a few rows with panels of weights: those of numpy for any number of streams, and nothing else touched."""
+"""Products of rows with panels: equal to numpy for any number of streams, without side effects."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def panels(weight: np.ndarray, width: int, *, paired: bool) -> np.ndarray:
 
 
 def check_product(inputs: int, outputs: int, streams: int, width: int, *, paired: bool) -> None:
-    """Rows at odd places and distances; around them in y what must stay, in x and w what must not be read."""
+    """Rows at odd offsets and distances, surrounded by values that must not be written (y) or read (x, w)."""
     rng = np.random.default_rng((inputs, outputs, streams))
     inputs, room = inputs * (2 if paired else 1), -(-outputs // width) * width
     packed = panels(rng.standard_normal((inputs, outputs)).astype(np.float32), width, paired=paired)
@@ -48,20 +48,20 @@ def check_product(inputs: int, outputs: int, streams: int, width: int, *, paired
 
 @pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("streams", range(1, 2 * STREAMS + 2))
-def test_several_rows_equal_numpys(streams: int, paired: bool) -> None:
+def test_several_rows_equal_numpy(streams: int, paired: bool) -> None:
     for inputs, outputs in ODD:
         check_product(inputs, outputs, streams, NARROW, paired=paired)
 
 
 @pytest.mark.parametrize("paired", [False, True])
-def test_one_row_equals_numpys_by_wide_panels_too(paired: bool) -> None:
+def test_one_row_in_wide_panels_equals_numpy(paired: bool) -> None:
     for inputs, outputs in ODD:
         check_product(inputs, outputs, 1, WIDE, paired=paired)
 
 
 @pytest.mark.parametrize("paired", [False, True])
-def test_a_row_is_the_same_in_any_company(paired: bool) -> None:
-    """To the last bit: the sums of a row are taken in one order, whatever the panels and the other rows."""
+def test_a_row_does_not_depend_on_the_other_rows(paired: bool) -> None:
+    """To the last bit: the order of the sums does not depend on panels or rows."""
     rng = np.random.default_rng(0)
     weight, x = (
         rng.standard_normal((12, 70)).astype(np.float32),
@@ -81,7 +81,7 @@ def test_a_row_is_the_same_in_any_company(paired: bool) -> None:
         assert np.array_equal(product(streams, NARROW)[:1], alone)
 
 
-def test_no_depth_adds_nothing() -> None:
+def test_depth_zero_adds_nothing() -> None:
     y = np.arange(64, dtype=np.float32)
     add_product(y, 0, 64, np.empty(0, np.float32), 0, 0, np.empty(0, np.float32), 0, 0, 3, 1, WIDE)
     assert np.array_equal(y, np.arange(64))
@@ -98,8 +98,8 @@ def test_panels_hold_the_matrix_and_zeros(shape: tuple[int, int], width: int) ->
 
 
 @pytest.mark.parametrize("width", [NARROW, WIDE])
-def test_pairs_are_the_nearest_that_a_word_can_hold(width: int) -> None:
-    """Both within half a step of bfloat16, though the first is used with the second's bits below its own."""
+def test_pairs_are_rounded_to_the_nearest_representable(width: int) -> None:
+    """Both are within half a step of bfloat16, although the first includes the bits of the second."""
     rng = np.random.default_rng(1)
     weight = (rng.standard_normal((40, 70)) * 10.0 ** rng.integers(-20, 20, (40, 70))).astype(np.float32)
     weight[:4, 0] = 1.0, -1.0, 2.0 - 2.0**-20, -(2.0 - 2.0**-20)  # at the edge of a step twice as long
@@ -113,7 +113,7 @@ def test_pairs_are_the_nearest_that_a_word_can_hold(width: int) -> None:
 
 @pytest.mark.parametrize("second", [0.0, -0.0, 1.5, -1.5, 3e38, -3e38])
 @pytest.mark.parametrize("first", [0.0, -0.0, 1e-45, -1e-45, 1e-40, -1e-40, 3.4e38, -3.4e38])
-def test_pairs_of_extremes_are_numbers(first: float, second: float) -> None:
+def test_pairs_of_extreme_values_stay_finite(first: float, second: float) -> None:
     used = unpacked(pack_pairs(np.array([[first], [second]], np.float32), NARROW), (2, 1), NARROW)[:, 0]
     assert np.isfinite(used).all()
     assert abs(used[0] - np.float32(first)) <= max(2.0**-8 * abs(first), 1e-38)

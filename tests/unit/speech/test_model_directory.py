@@ -1,4 +1,4 @@
-"""Model directories: what is saved speaks the same, and no file from a stranger does harm."""
+"""Model directories: a saved model decodes the same, and no untrusted file does harm."""
 
 import dataclasses
 import pickle
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def refusal(folder: Path) -> str:
-    """The one line that a model is refused with."""
+    """The one-line refusal of a model directory."""
     with pytest.raises(UserError) as caught:
         load_model(folder)
     line = str(caught.value)
@@ -38,13 +38,13 @@ def refusal(folder: Path) -> str:
 
 
 def rewrite(folder: Path, **changes: object) -> None:
-    """Change the top of a model's configuration."""
+    """Change top-level keys of a model's configuration."""
     mapping = to_mapping(MODEL) | {"speakers": list(VOICES)} | changes
     (folder / CONFIG).write_text(yaml.safe_dump(mapping))
 
 
 @pytest.mark.parametrize("mode", ["loss", "ema"])
-def test_what_is_saved_encodes_and_speaks_the_same(tmp_path: Path, mode: str) -> None:
+def test_a_saved_model_encodes_and_decodes_the_same(tmp_path: Path, mode: str) -> None:
     saved, wave = speech_model(speech_config(mode)), noise(1, 300)[0].numpy()
     save_model(tmp_path / "run" / "model", saved)
     for folder in (tmp_path / "run" / "model", tmp_path / "run"):
@@ -59,7 +59,7 @@ def test_what_is_saved_encodes_and_speaks_the_same(tmp_path: Path, mode: str) ->
 @pytest.mark.parametrize(
     "options", [{"condition_on_f0": True}, {"condition_on_f0": True, "condition_on_phase": True}]
 )
-def test_every_option_of_the_decoder_comes_back(tmp_path: Path, options: dict[str, Any]) -> None:
+def test_every_option_of_the_decoder_is_saved(tmp_path: Path, options: dict[str, Any]) -> None:
     config = dataclasses.replace(MODEL, wavenet=dataclasses.replace(MODEL.wavenet, **options))
     saved = SpeechVQ(config, VOICES)
     save_model(tmp_path, saved)
@@ -68,7 +68,7 @@ def test_every_option_of_the_decoder_comes_back(tmp_path: Path, options: dict[st
     assert all(torch.equal(model.state_dict()[name], tensor) for name, tensor in saved.state_dict().items())
 
 
-def test_a_folder_without_a_model_is_said(tmp_path: Path, folder: Path) -> None:
+def test_a_folder_without_a_model_is_refused(tmp_path: Path, folder: Path) -> None:
     assert "no model here (config.yaml and model.safetensors missing)" in refusal(tmp_path)
     assert "no model here" in refusal(tmp_path / "gone")
     (folder / WEIGHTS).unlink()
@@ -91,15 +91,13 @@ def test_a_folder_without_a_model_is_said(tmp_path: Path, folder: Path) -> None:
         ({"wavenet": to_mapping(MODEL)["wavenet"] | {"layers": 60}}, "expected 1 to 14"),
     ],
 )
-def test_configurations_that_do_not_fit_are_named(
-    folder: Path, changes: dict[str, object], message: str
-) -> None:
+def test_mismatched_configurations_are_named(folder: Path, changes: dict[str, object], message: str) -> None:
     rewrite(folder, **changes)
     assert message in refusal(folder)
 
 
 def test_the_largest_sizes_are_refused_before_memory_is_taken(folder: Path) -> None:
-    """Every number at its upper bound would take terabytes; the weights' few kilobytes show it first."""
+    """Every number at its upper bound would take terabytes; the few kilobytes of weights are checked first."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rewrite(
         folder,
@@ -118,13 +116,13 @@ def test_the_largest_sizes_are_refused_before_memory_is_taken(folder: Path) -> N
 
 
 @pytest.mark.parametrize("text", ["!!python/object/apply:os.system [ls]", "[1]", "speakers: [", "", "\x00"])
-def test_a_configuration_that_is_none_is_refused(folder: Path, text: str) -> None:
+def test_an_invalid_configuration_is_refused(folder: Path, text: str) -> None:
     (folder / CONFIG).write_text(text)
     refusal(folder)
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip", "extra", "missing", "shape", "type", "nan", "pickle"])
-def test_harmed_weights_are_refused(folder: Path, harm: str) -> None:
+def test_damaged_weights_are_refused(folder: Path, harm: str) -> None:
     path = folder / WEIGHTS
     tensors, content = read_tensors(path), bytearray(path.read_bytes())
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}
@@ -149,20 +147,20 @@ def test_harmed_weights_are_refused(folder: Path, harm: str) -> None:
     refusal(folder)
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_an_unwritable_folder_costs_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
         save_model(tmp_path / "file" / "m", speech_model())
 
 
-def test_half_the_bytes_is_nearly_the_same_model(tmp_path: Path) -> None:
+def test_float16_gives_nearly_the_same_model(tmp_path: Path) -> None:
     saved = speech_model()
     saved.save_pretrained(tmp_path / "whole")
     saved.save_pretrained(tmp_path / "half", half=True)
     sizes = [(tmp_path / name / WEIGHTS).stat().st_size for name in ("whole", "half")]
     assert sizes[1] < 0.75 * sizes[0]
     model = SpeechVQ.from_pretrained(tmp_path / "half")
-    assert model.fingerprint() == saved.fingerprint(), "a prior still knows it"
+    assert model.fingerprint() == saved.fingerprint(), "a prior still recognizes it"
     for name, tensor in model.state_dict().items():
         exact = saved.state_dict()[name]
         assert tensor.dtype == exact.dtype and torch.allclose(tensor, exact, rtol=1e-3, atol=1e-6), name

@@ -1,4 +1,4 @@
-"""The kernels against the parallel forward, streams in any company on any number of cores, and the compiler's cache."""
+"""The kernels: equal to the parallel forward pass for any batch and number of cores; numba's cache."""
 
 import dataclasses
 import json
@@ -28,7 +28,7 @@ ODD = WaveNetConfig(
     speaker_dim=3,
     mulaw_bins=33,
 )
-TOLD = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
+CONDITIONED = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
 PITCH = dataclasses.replace(WAVENET, condition_on_f0=True)
 DIM = 4
 
@@ -42,7 +42,7 @@ def wavenet(config: WaveNetConfig) -> WaveNet:
 
 
 def request(config: WaveNetConfig, streams: int, frames: int, hop: int) -> SynthesisRequest:
-    """Noise for codes, and a contour that is often unvoiced."""
+    """Random code vectors, and an F0 contour that is often unvoiced."""
     generator = torch.Generator().manual_seed(streams)
     pitch = 60 + 300 * torch.rand(streams, frames, generator=generator)
     pitch[torch.rand(streams, frames, generator=generator) < 0.4] = 0.0
@@ -56,23 +56,23 @@ def request(config: WaveNetConfig, streams: int, frames: int, hop: int) -> Synth
 def both(
     config: WaveNetConfig, streams: int, samples: int, hop: int, precision: Precision
 ) -> tuple[Tensor, Tensor]:
-    """Logits by the kernels and by the parallel forward, of the same samples."""
-    model, said = wavenet(config), request(config, streams, samples // hop, hop)
+    """Logits of the kernels and of the parallel forward pass, for the same samples."""
+    model, batch = wavenet(config), request(config, streams, samples // hop, hop)
     walk = torch.randn(streams, samples, generator=torch.Generator().manual_seed(1)).cumsum(1)
     levels = ((0.5 + 0.5 * torch.sin(walk / 5)) * (config.mulaw_bins - 1)).round().long()
     with torch.no_grad():
-        parallel = model(levels, said.vectors, said.speaker, said.f0, said.phase)
-    return teacher_forced_logits(model, said, levels, precision), parallel
+        parallel = model(levels, batch.vectors, batch.speaker, batch.f0, batch.phase)
+    return teacher_forced_logits(model, batch, levels, precision), parallel
 
 
 @pytest.mark.parametrize(
     "config, streams, samples, hop",
     [
-        (S, 1, 2_240, 64),  # longer than the receptive field, so that every ring goes round
+        (S, 1, 2_240, 64),  # longer than the receptive field, so that every cache wraps around
         (ODD, 1, 200, 8),
         (ODD, 13, 96, 8),
-        (TOLD, 1, 700, 20),
-        (TOLD, 5, 200, 20),
+        (CONDITIONED, 1, 700, 20),
+        (CONDITIONED, 5, 200, 20),
         (PITCH, 2, 80, 16),
         (dataclasses.replace(WAVENET, mulaw_bins=2), 1, 40, 5),
         (WaveNetConfig(1, 1, 1, 1, 1, 1, 1, 2), 2, 12, 3),
@@ -86,8 +86,8 @@ def test_float32_equals_the_parallel_forward(
     assert parallel.std() > 0.01
 
 
-@pytest.mark.parametrize("config, streams", [(S, 1), (TOLD, 1), (TOLD, 3)])
-def test_bfloat16_tells_nearly_the_same_distribution(config: WaveNetConfig, streams: int) -> None:
+@pytest.mark.parametrize("config, streams", [(S, 1), (CONDITIONED, 1), (CONDITIONED, 3)])
+def test_bfloat16_gives_nearly_the_same_distribution(config: WaveNetConfig, streams: int) -> None:
     ours, parallel = both(config, streams, 320, 20, "bf16")
     exact = parallel.double().log_softmax(-1)
     nats = (exact.exp() * (exact - ours.double().log_softmax(-1))).sum(-1)
@@ -96,27 +96,27 @@ def test_bfloat16_tells_nearly_the_same_distribution(config: WaveNetConfig, stre
 
 
 @pytest.fixture(scope="module")
-def company() -> dict[str, Any]:
-    """Thirteen streams of different lengths as the torch step speaks them."""
-    model, said = wavenet(TOLD), request(TOLD, 13, 12, 8)
+def streams_13() -> dict[str, Any]:
+    """Thirteen streams of different lengths, sampled with the torch engine."""
+    model, batch = wavenet(CONDITIONED), request(CONDITIONED, 13, 12, 8)
     frames = torch.tensor([12, 1, 7, 12, 3, 0, 11, 5, 2, 12, 9, 4, 6])
     uniforms = torch.rand(13, 96, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    inputs = {"f0": said.f0, "num_frames": frames, "phase": said.phase}
-    expected = sample(model, said.vectors, said.speaker, uniforms, engine="torch", **inputs)
-    return {"model": model, "said": said, "frames": frames, "uniforms": uniforms, "expected": expected}
+    inputs = {"f0": batch.f0, "num_frames": frames, "phase": batch.phase}
+    expected = sample(model, batch.vectors, batch.speaker, uniforms, engine="torch", **inputs)
+    return {"model": model, "batch": batch, "frames": frames, "uniforms": uniforms, "expected": expected}
 
 
-def first(company: dict[str, Any], count: int, **options: Any) -> Tensor:
-    """The first so many of them by the kernels."""
-    said = company["said"]
+def first(streams_13: dict[str, Any], count: int, **options: Any) -> Tensor:
+    """The first `count` of them, sampled with the kernels."""
+    batch = streams_13["batch"]
     return sample(
-        company["model"],
-        said.vectors[:count],
-        said.speaker[:count],
-        company["uniforms"][:count],
-        f0=said.f0[:count],
-        phase=said.phase[:count],
-        num_frames=company["frames"][:count],
+        streams_13["model"],
+        batch.vectors[:count],
+        batch.speaker[:count],
+        streams_13["uniforms"][:count],
+        f0=batch.f0[:count],
+        phase=batch.phase[:count],
+        num_frames=streams_13["frames"][:count],
         engine="numba",
         **options,
     )
@@ -125,30 +125,30 @@ def first(company: dict[str, Any], count: int, **options: Any) -> Tensor:
 @pytest.mark.parametrize("cores", [1, 2, 3])
 @pytest.mark.parametrize("streams", [1, 2, 5, 7, 13])
 def test_any_number_of_streams_on_any_number_of_cores(
-    streams: int, cores: int, company: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    streams: int, cores: int, streams_13: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(numba_engine, "_cores", lambda: cores)
     monkeypatch.setattr(
         numba_engine, "SAMPLES_PER_CALL", 24
-    )  # samples; streams end within a piece and at its edge
-    spoken = first(company, streams)
-    assert torch.equal(spoken, company["expected"][:streams])
-    ended = torch.arange(96) >= 8 * company["frames"][:streams, None]
-    assert not spoken[ended].any()
+    )  # samples; streams end within a call and at its end
+    sampled = first(streams_13, streams)
+    assert torch.equal(sampled, streams_13["expected"][:streams])
+    ended = torch.arange(96) >= 8 * streams_13["frames"][:streams, None]
+    assert not sampled[ended].any()
 
 
 @pytest.mark.parametrize("cores", [1, 3])
-def test_bfloat16_is_the_same_in_any_company_too(
-    cores: int, company: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_bfloat16_does_not_depend_on_the_batch_either(
+    cores: int, streams_13: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = first(company, 1, precision="bf16")
+    alone = first(streams_13, 1, precision="bf16")
     monkeypatch.setattr(numba_engine, "_cores", lambda: cores)
     for streams in (2, 13):
-        assert torch.equal(first(company, streams, precision="bf16")[:1], alone)
+        assert torch.equal(first(streams_13, streams, precision="bf16")[:1], alone)
 
 
 @pytest.mark.parametrize("cores", [1, 2, 3, 8])
-def test_streams_are_dealt_out_evenly_and_the_longest_first(cores: int) -> None:
+def test_streams_are_balanced_over_cores_with_the_longest_first(cores: int) -> None:
     lengths = [5, 0, 9, 9, 1, 7, 3]
     shares = numba_engine.balance_streams(lengths, cores)
     assert sorted(number for share in shares for number in share) == list(range(7))
@@ -160,29 +160,29 @@ def test_streams_are_dealt_out_evenly_and_the_longest_first(cores: int) -> None:
     assert max(work) - min(work) <= max(lengths)
 
 
-class _Now:
-    """A timer whose time has come at once."""
+class ImmediateTimer:
+    """A timer that fires at once."""
 
     def __init__(self, _: float, function: Any, arguments: list[str]) -> None:
         self.start = lambda: function(*arguments)
 
     def cancel(self) -> None:
-        """Too late."""
+        """Does nothing, because it has fired."""
 
 
 @pytest.fixture
-def anew() -> Iterator[None]:
-    """As in a process in which nothing was sampled yet."""
+def empty_jit_cache() -> Iterator[None]:
+    """As in a process that has not sampled yet."""
     numba_engine.warm_up_jit.cache_clear()
     yield
     numba_engine.warm_up_jit.cache_clear()
 
 
-@pytest.mark.usefixtures("anew")
-def test_a_long_compilation_is_said_once(
+@pytest.mark.usefixtures("empty_jit_cache")
+def test_a_long_compilation_is_logged_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(numba_engine.threading, "Timer", _Now)
+    monkeypatch.setattr(numba_engine.threading, "Timer", ImmediateTimer)
     for _ in range(2):
         numba_engine.warm_up_jit("fp32")
     lines = [record.getMessage() for record in caplog.records]
@@ -197,11 +197,11 @@ from speechvq.speech.sampling import matmul_kernels
 from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.decoder.wavenet import WaveNet, WaveNetConfig
 torch.set_num_threads(1)
-told = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, condition_on_f0=True, condition_on_phase=True)
+config = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, condition_on_f0=True, condition_on_phase=True)
 for streams in (1, 4):
     request = SynthesisRequest(torch.zeros(streams, 3, 4), torch.zeros(streams, dtype=torch.long), 8, torch.zeros(streams, 3))
     chance = lambda start, stop: torch.zeros(streams, stop - start, dtype=torch.float64)
-    list(numba_engine.sample(WaveNet(told, 4, 1), request, chance, 1.0, 0.9, "fp32"))
+    list(numba_engine.sample(WaveNet(config, 4, 1), request, chance, 1.0, 0.9, "fp32"))
 made = [part for module in (kernels, matmul_kernels) for part in vars(module).values() if hasattr(part, "stats")]
 stats = [part.stats for part in made]
 print(json.dumps([sum(sum(getattr(s, k).values()) for s in stats) for k in ("cache_hits", "cache_misses")]))
@@ -209,7 +209,7 @@ print(json.dumps([sum(sum(getattr(s, k).values()) for s in stats) for k in ("cac
 
 
 def test_a_second_process_does_not_compile_again() -> None:
-    """Whatever is sampled there: all models and numbers of streams run one and the same code."""
+    """All models and numbers of streams run the same compiled code."""
     numba_engine.warm_up_jit("fp32")  # made here, or by an earlier process
     second = python("-c", CACHED)
     out, errors = second.communicate(timeout=300)

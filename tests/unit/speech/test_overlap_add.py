@@ -1,4 +1,4 @@
-"""Cutting a sound into overlapping chunks and joining them: nothing lost, nothing doubled, errors told."""
+"""Splitting into overlapping chunks and joining them: coverage, place of the join, and join errors."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def seconds_of(frames: int, hop: int) -> float:
 
 @pytest.mark.parametrize("hop", HOPS)
 @pytest.mark.parametrize("seconds", [0.01, 0.4, 3.0, 3.3, 3.5, 6.4, 7.0, 61.3])
-def test_chunks_cover_a_sound_and_overlap_by_what_a_join_needs(seconds: float, hop: int) -> None:
+def test_chunks_cover_a_waveform_and_overlap_by_what_a_join_needs(seconds: float, hop: int) -> None:
     frames = max(round(seconds * SAMPLE_RATE / hop), 1)
     chunks = split(frames, hop)
     assert chunks[0].first == 0 and chunks[-1].last == frames
@@ -34,12 +34,12 @@ def test_chunks_cover_a_sound_and_overlap_by_what_a_join_needs(seconds: float, h
         overlap = seconds_of(before.last - after.first, hop)
         assert -1e-9 < overlap - (WARMUP + SEARCH + TAIL) < 0.25
     for chunk in chunks:
-        assert chunk.first * hop % F0_HOP == 0, "its contour begins on a frame of the whole's"
+        assert chunk.first * hop % F0_HOP == 0, "a chunk starts on an F0 frame"
         assert seconds_of(chunk.last - chunk.first, hop) < SEGMENT + WARMUP + SEARCH + TAIL + 0.35
 
 
 @pytest.mark.parametrize("hop", HOPS)
-def test_a_sound_shorter_than_a_chunk_is_left_whole(hop: int) -> None:
+def test_a_short_waveform_is_one_chunk(hop: int) -> None:
     for frames in (0, 1, 2, int(SEGMENT * SAMPLE_RATE / hop)):
         assert split(frames, hop) == [Chunk(0, frames)]
 
@@ -49,15 +49,15 @@ def test_every_length_is_covered(hop: int) -> None:
     second = SAMPLE_RATE // hop
     for frames in range(3 * second, 7 * second, max(second // 40, 1)):
         chunks = split(frames, hop)
-        heard = np.zeros(frames, int)
+        coverage = np.zeros(frames, int)
         for chunk in chunks:
-            heard[chunk.first : chunk.last] += 1
-        assert set(heard.tolist()) <= {1, 2}
+            coverage[chunk.first : chunk.last] += 1
+        assert set(coverage.tolist()) <= {1, 2}
 
 
 @pytest.mark.parametrize("hop", HOPS)
 @pytest.mark.parametrize("seconds", [2.0, 3.45, 10.0])
-def test_chunks_of_one_sound_make_that_sound(seconds: float, hop: int) -> None:
+def test_chunks_of_a_waveform_are_joined_to_that_waveform(seconds: float, hop: int) -> None:
     frames = round(seconds * SAMPLE_RATE / hop)
     wave = np.random.default_rng(0).standard_normal(frames * hop).astype(np.float32)
     chunks = split(frames, hop)
@@ -66,8 +66,8 @@ def test_chunks_of_one_sound_make_that_sound(seconds: float, hop: int) -> None:
     assert joined.errors.tolist() == [0.0] * (len(chunks) - 1)
 
 
-def test_the_join_is_where_the_two_are_most_alike() -> None:
-    """Two sounds that agree for as long as a fade, and nowhere else: all the join is there, and costs nothing."""
+def test_the_join_is_at_the_smallest_difference() -> None:
+    """Two waveforms that agree for the length of one crossfade only are joined there, without error."""
     hop, rng = 64, np.random.default_rng(0)
     frames = round(2.3 * SAMPLE_RATE / hop)
     chunks = split(frames, hop)
@@ -82,15 +82,15 @@ def test_the_join_is_where_the_two_are_most_alike() -> None:
 
 
 @pytest.mark.parametrize("level", [0.01, 1.0])
-def test_an_error_is_measured_against_the_sound(level: float) -> None:
-    """Strangers differ by as much as either is loud, times the square root of 2, or a little less at the best place."""
+def test_join_errors_are_relative_to_the_level(level: float) -> None:
+    """Independent waveforms differ by sqrt(2) times their RMS, or a little less at the best place."""
     hop, frames = 64, round(12.0 * SAMPLE_RATE / 64)
     chunks, rng = split(frames, hop), np.random.default_rng(1)
-    sounds = [level * rng.standard_normal((c.last - c.first) * hop).astype(np.float32) for c in chunks]
-    joined = overlap_add(sounds, chunks, hop)
+    waves = [level * rng.standard_normal((c.last - c.first) * hop).astype(np.float32) for c in chunks]
+    joined = overlap_add(waves, chunks, hop)
     assert joined.wave.shape == (frames * hop,) and joined.errors.shape == (len(chunks) - 1,)
     assert (0.9 < joined.errors).all() and (joined.errors < np.sqrt(2)).all()
-    assert np.abs(joined.wave).max() <= max(np.abs(sound).max() for sound in sounds)
+    assert np.abs(joined.wave).max() <= max(np.abs(wave).max() for wave in waves)
 
 
 def test_silence_joins_without_error() -> None:

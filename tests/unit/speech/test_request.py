@@ -1,4 +1,4 @@
-"""A request read in pieces is the request read whole."""
+"""The conditioning of a request, computed in chunks, equals that of the whole request."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.request import ConditioningChunk, SynthesisRequest
 
-TOLD = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
+CONDITIONED = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
 FRAMES, DIM = 61, 4
 CONTOURS = {
     "voiced": lambda n: 120 + n,
@@ -23,7 +23,7 @@ CONTOURS = {
 }
 
 
-def wavenet(config: WaveNetConfig = TOLD) -> WaveNet:
+def wavenet(config: WaveNetConfig = CONDITIONED) -> WaveNet:
     torch.manual_seed(0)
     made = WaveNet(config, DIM, num_speakers=6)
     for parameter in made.parameters():
@@ -45,14 +45,14 @@ def phases(streams: int, hop: int) -> Tensor:
 
 @torch.no_grad()
 def whole(model: WaveNet, request: SynthesisRequest) -> ConditioningChunk:
-    """What the decoder is told, in one go and without anything of `SynthesisRequest`."""
+    """The conditioning at once, without the methods of `SynthesisRequest`."""
     return ConditioningChunk(
         model.conditioning(request.vectors, request.speaker, request.f0, request.num_frames), request.phase
     )
 
 
-def in_pieces(model: WaveNet, request: SynthesisRequest, length: int) -> ConditioningChunk:
-    """Read piece by piece, and put together."""
+def in_chunks(model: WaveNet, request: SynthesisRequest, length: int) -> ConditioningChunk:
+    """The conditioning in chunks, concatenated."""
     read = [request.conditioning(model, n, min(n + length, FRAMES)) for n in range(0, FRAMES, length)]
     parts = [None if part[0] is None else torch.cat(part, dim=-1) for part in zip(*read)]
     return ConditioningChunk(*parts)
@@ -60,19 +60,19 @@ def in_pieces(model: WaveNet, request: SynthesisRequest, length: int) -> Conditi
 
 @pytest.mark.parametrize("hop", [1, 5, 64])
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 60, 61])
-def test_pieces_equal_the_whole(length: int, hop: int) -> None:
+def test_chunks_equal_the_whole(length: int, hop: int) -> None:
     model = wavenet()
     request = SynthesisRequest(vectors(6), torch.arange(6), hop, contours(), phase=phases(6, hop))
-    ours, expected = in_pieces(model, request, length), whole(model, request)
+    ours, expected = in_chunks(model, request, length), whole(model, request)
     assert torch.allclose(ours.biases, expected.biases, atol=1e-5)
     assert ours.phases is not None and torch.equal(ours.phases, phases(6, hop))
 
 
 @pytest.mark.parametrize("length", [1, 4, 61])
-def test_what_follows_a_streams_own_frames_is_its_edge(length: int) -> None:
+def test_frames_after_the_end_of_a_stream_do_not_change_it(length: int) -> None:
     model, frames = wavenet(), torch.tensor([61, 1, 0, 30, 59, 33])
     request = SynthesisRequest(vectors(6), torch.arange(6), 8, contours(), frames)
-    ours = in_pieces(model, request, length)
+    ours = in_chunks(model, request, length)
     assert torch.allclose(ours.biases, whole(model, request).biases, atol=1e-5)
     for row, own in enumerate(frames.tolist()):
         if not own:
@@ -84,18 +84,18 @@ def test_what_follows_a_streams_own_frames_is_its_edge(length: int) -> None:
         assert torch.allclose(ours.biases[row, :, :own], alone.biases[0], atol=1e-5)
 
 
-def test_a_plain_decoder_is_told_no_phases() -> None:
+def test_a_decoder_without_phase_gets_no_phases() -> None:
     model = wavenet(WAVENET)
     request = SynthesisRequest(vectors(2), torch.arange(2), 8, phase=phases(2, 8))
-    ours = in_pieces(model, request, 5)
+    ours = in_chunks(model, request, 5)
     assert ours.phases is None
     assert torch.allclose(ours.biases, whole(model, request).biases, atol=1e-5)
 
 
-def test_nothing_reaches_further_than_it_is_said() -> None:
-    """A frame's vector and pitch change what is told within the network's reach, up to the last frame of it."""
+def test_the_context_is_as_wide_as_stated() -> None:
+    """A code vector or F0 value changes the conditioning within the context, up to its last frame."""
     model, middle = wavenet(), 30
-    reach = model.conditioning.network.context_frames
+    context = model.conditioning.network.context_frames
     request = SynthesisRequest(
         vectors(1), torch.zeros(1, dtype=torch.long), 1, torch.full((1, FRAMES), 140.0)
     )
@@ -106,10 +106,10 @@ def test_nothing_reaches_further_than_it_is_said() -> None:
     higher[:, middle] *= 1.5
     for changed in (request._replace(vectors=other), request._replace(f0=higher)):
         places = (whole(model, changed).biases != before).any(1)[0].nonzero()[:, 0]
-        assert places.tolist() == list(range(middle - reach, middle + reach + 1))
+        assert places.tolist() == list(range(middle - context, middle + context + 1))
 
 
-def test_rows_are_some_of_the_streams() -> None:
+def test_select_picks_streams() -> None:
     frames = torch.tensor([5, 4, 3, 2, 1, 0])
     request = SynthesisRequest(vectors(6), torch.arange(6), 8, contours(), frames)
     some = request.select([4, 1])

@@ -1,4 +1,4 @@
-"""Sampling sample by sample: equal to the parallel forward, to plain draws, and to itself in any company."""
+"""Both CPU engines: equal to the parallel forward pass, to plain draws, and independent of the batch."""
 
 import dataclasses
 from typing import Literal
@@ -43,7 +43,7 @@ def inputs(batch: int, frames: int) -> tuple[Tensor, Tensor, Tensor]:
     "config", [WAVENET, dataclasses.replace(WAVENET, stacks=1, layers=5), WaveNetConfig(1, 7)]
 )
 def test_cached_steps_equal_the_parallel_forward(config: WaveNetConfig) -> None:
-    """Teacher-forced, for longer than the receptive field, so that every ring goes round."""
+    """Teacher-forced, for longer than the receptive field, so that every cache wraps around."""
     model = wavenet(config)
     vectors, speaker, _ = inputs(2, 20)
     levels = torch.randint(config.mulaw_bins, (2, 20 * HOP), generator=torch.Generator().manual_seed(0))
@@ -59,7 +59,7 @@ def test_cached_steps_equal_the_parallel_forward(config: WaveNetConfig) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("engine", ENGINES)
-def test_what_was_sampled_is_what_the_parallel_forward_would_draw(engine: Engine) -> None:
+def test_samples_equal_draws_from_the_parallel_forward(engine: Engine) -> None:
     model, (vectors, speaker, uniforms) = wavenet(), inputs(2, 6)
     levels = sample(model, vectors, speaker, uniforms, engine=engine)
     logits = model(levels, vectors, speaker)
@@ -68,44 +68,44 @@ def test_what_was_sampled_is_what_the_parallel_forward_would_draw(engine: Engine
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_stream_sounds_the_same_in_any_company(engine: Engine) -> None:
+def test_a_stream_does_not_depend_on_its_batch(engine: Engine) -> None:
     model, (vectors, speaker, uniforms) = wavenet(), inputs(3, 5)
     frames = torch.tensor([5, 2, 1])
     together = sample(model, vectors, speaker, uniforms, num_frames=frames, engine=engine)
     for i, own in enumerate(frames.tolist()):
-        chance = uniforms[i : i + 1, : own * HOP]
-        alone = sample(model, vectors[i : i + 1, :own], speaker[i : i + 1], chance, engine=engine)
+        randoms = uniforms[i : i + 1, : own * HOP]
+        alone = sample(model, vectors[i : i + 1, :own], speaker[i : i + 1], randoms, engine=engine)
         assert torch.equal(together[i : i + 1, : own * HOP], alone)
 
 
 @pytest.mark.parametrize("streams", [1, 3])
-def test_pieces_of_any_length_make_one_sound(streams: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also such that end between the samples for which one stream's far pasts are known."""
+def test_the_length_of_kernel_calls_does_not_matter(streams: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when a call ends between two precomputations of the past taps."""
     model, (vectors, speaker, uniforms) = wavenet(WaveNetConfig(1, 6)), inputs(streams, 30)
     request = SynthesisRequest(vectors, speaker, 5)  # samples a frame, so that pieces end anywhere
 
-    def spoken(piece: int) -> Tensor:
+    def sampled(piece: int) -> Tensor:
         monkeypatch.setattr(numba_engine, "SAMPLES_PER_CALL", piece)
-        chance = uniforms[:, : 30 * 5]
+        randoms = uniforms[:, : 30 * 5]
         return torch.cat(
-            list(sample_chunks(model, request, lambda a, b: chance[:, a:b], engine="numba")), dim=1
+            list(sample_chunks(model, request, lambda a, b: randoms[:, a:b], engine="numba")), dim=1
         )
 
-    whole = spoken(10_000)
-    assert torch.equal(whole, spoken(5)) and torch.equal(whole, spoken(35))
+    whole = sampled(10_000)
+    assert torch.equal(whole, sampled(5)) and torch.equal(whole, sampled(35))
     assert torch.equal(whole, sample(model, vectors, speaker, uniforms[:, : 30 * 5], engine="torch"))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_progress_is_told_up_to_the_last_frame(engine: Engine) -> None:
+def test_on_frame_is_called_up_to_the_last_frame(engine: Engine) -> None:
     vectors, speaker, uniforms = inputs(2, 5)
-    told: list[int] = []
-    sample(wavenet(), vectors, speaker, uniforms, on_frame=told.append, engine=engine)
-    assert told == sorted(set(told)) and told[-1] == 5
+    calls: list[int] = []
+    sample(wavenet(), vectors, speaker, uniforms, on_frame=calls.append, engine=engine)
+    assert calls == sorted(set(calls)) and calls[-1] == 5
 
 
 @pytest.mark.parametrize("temperature, top_p", [(1.0, 1.0), (0.7, 0.9), (0.0, 1.0), (1.0, 0.0)])
-def test_both_engines_draw_alike(temperature: float, top_p: float) -> None:
+def test_both_engines_sample_the_same_classes(temperature: float, top_p: float) -> None:
     model, (vectors, speaker, uniforms) = wavenet(), inputs(3, 6)
     one, other = (
         sample(model, vectors, speaker, uniforms, temperature=temperature, top_p=top_p, engine=engine)
@@ -116,7 +116,7 @@ def test_both_engines_draw_alike(temperature: float, top_p: float) -> None:
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7, 2.0])
 @pytest.mark.parametrize("top_p", [1.0, 0.9, 0.5, 0.01, 0.0])
-def test_draw_equals_a_walk_up_the_distribution_function(temperature: float, top_p: float) -> None:
+def test_sampling_inverts_the_cumulative_distribution(temperature: float, top_p: float) -> None:
     rng = np.random.default_rng(0)
     logits, uniforms = 3 * rng.standard_normal((200, 17)), rng.random(200)
     uniforms[:3] = 0.0, 1 - 2**-53, 0.5
@@ -125,7 +125,7 @@ def test_draw_equals_a_walk_up_the_distribution_function(temperature: float, top
     assert levels.tolist() == slow
 
 
-def test_draws_have_the_softmax_shares() -> None:
+def test_frequencies_of_draws_are_the_softmax() -> None:
     logits, count = torch.tensor([[0.5, -1.0, 2.0, 0.0]]), 4000
     uniforms = (torch.arange(count, dtype=torch.float64) + 0.5) / count
     levels = sample_categorical(logits.expand(count, -1), uniforms)
@@ -133,28 +133,28 @@ def test_draws_have_the_softmax_shares() -> None:
     assert torch.allclose(shares, torch.softmax(logits[0], -1), atol=1 / count)
 
 
-def test_temperature_zero_takes_the_likeliest() -> None:
+def test_temperature_zero_takes_the_most_likely_class() -> None:
     logits = torch.randn(50, 9)
     assert torch.equal(sample_categorical(logits, torch.rand(50), temperature=0), logits.argmax(-1))
 
 
-def test_top_p_keeps_the_fewest_levels_that_have_the_share() -> None:
+def test_top_p_keeps_the_fewest_classes_with_that_probability() -> None:
     shares = torch.tensor([[0.1, 0.4, 0.2, 0.3]])
     uniforms = torch.linspace(0, 1, 1001, dtype=torch.float64)[:-1]
     for top_p, kept in [(0.39, {1}), (0.41, {1, 3}), (0.71, {1, 2, 3}), (1.0, {0, 1, 2, 3})]:
         assert set(sample_categorical(shares.log().expand(1000, -1), uniforms, top_p=top_p).tolist()) == kept
 
 
-def test_a_seed_reproduces_and_another_differs() -> None:
+def test_the_seed_determines_the_samples() -> None:
     model = speech_model()
     codes = model.encode(noise(1, 400)[0].numpy())
     (one,), (same,), (other,) = (model.decode([codes], ["ada"], seed=seed) for seed in (3, 3, 4))
     assert np.array_equal(one, same) and not np.array_equal(one, other)
     torch.manual_seed(99)
-    assert np.array_equal(model.decode([codes], ["ada"], seed=3)[0], one), "global chance plays no part"
+    assert np.array_equal(model.decode([codes], ["ada"], seed=3)[0], one), "the global generator is not used"
 
 
-def test_the_speaker_changes_the_sound_and_not_the_codes() -> None:
+def test_the_speaker_changes_the_waveform_and_not_the_codes() -> None:
     model, wave = speech_model(), noise(1, 400)[0].numpy()
     codes = model.encode(wave)
     ada, bob = model.decode([codes, codes], ["ada", "bob"])

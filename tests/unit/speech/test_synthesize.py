@@ -1,4 +1,4 @@
-"""From a request to sounds: the chance of a seed, pieces, and where streams begin and end."""
+"""From a request to waveforms: random numbers of a seed, chunks, and where streams start and end."""
 
 import dataclasses
 from typing import Any
@@ -21,13 +21,13 @@ COMPANDING = MuLawCodec(0.85, WAVENET.mulaw_bins)
 
 
 @pytest.mark.parametrize("edges", [[0, 1, 2, 3, 1_000], [0, 999, 1_000], [0, 500, 500, 1_000], [0, 1_000]])
-def test_chance_in_pieces_is_chance_as_a_whole(edges: list[int]) -> None:
+def test_random_numbers_do_not_depend_on_chunks(edges: list[int]) -> None:
     whole = random_uniforms(7, 0, 1_000)
     assert whole.dtype == torch.float64 and whole.shape == (1_000,)
     assert torch.equal(torch.cat([random_uniforms(7, a, b) for a, b in zip(edges, edges[1:])]), whole)
 
 
-def test_chance_is_even_and_every_seed_has_its_own() -> None:
+def test_random_numbers_are_uniform_and_differ_between_seeds() -> None:
     drawn = random_uniforms(2**63 - 1, 10**12, 10**12 + 10_000)  # the last second of two years
     assert 0 <= drawn.min() and drawn.max() < 1 and abs(float(drawn.mean()) - 0.5) < 0.01
     assert abs(float(drawn.var()) - 1 / 12) < 0.005
@@ -48,8 +48,8 @@ def request(*lengths: int) -> SynthesisRequest:
     return SynthesisRequest(vectors, torch.arange(len(lengths)) % 3, HOP, num_frames=torch.tensor(lengths))
 
 
-def said(waves: list[np.ndarray]) -> list[list[int]]:
-    """The levels that sounds were made of."""
+def classes_of(waves: list[np.ndarray]) -> list[list[int]]:
+    """The mu-law classes of waveforms."""
     return [
         COMPANDING.encode(COMPANDING.preemphasize(torch.from_numpy(wave)[None]))[0].tolist() for wave in waves
     ]
@@ -57,22 +57,22 @@ def said(waves: list[np.ndarray]) -> list[list[int]]:
 
 @pytest.mark.parametrize("engine", ["numba", "torch"])
 @pytest.mark.parametrize("piece", [8, 32, 4_096])
-def test_sounds_are_as_long_as_their_scripts_however_they_are_cut(
+def test_waveforms_have_the_length_of_their_codes_for_any_chunk_size(
     piece: int, engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(numba_engine, "SAMPLES_PER_CALL", piece)
-    model, text, told = decoder(), request(3, 11, 1, 0), list[int]()
+    model, batch, calls = decoder(), request(3, 11, 1, 0), list[int]()
     sampling = SamplingOptions(seed=4, temperature=0.8, engine=engine)
-    waves = synthesize(model, text, sampling, on_frame=told.append)
+    waves = synthesize(model, batch, sampling, on_frame=calls.append)
     assert [wave.shape for wave in waves] == [(24,), (88,), (8,), (0,)] and waves[0].dtype == np.float32
-    assert told == sorted(set(told)) and told[-1] == 11
+    assert calls == sorted(set(calls)) and calls[-1] == 11
     uniforms = random_uniforms(4, 0, 88).expand(4, -1)
     levels = sample(
         model.wavenet,
-        text.vectors,
-        text.speaker,
+        batch.vectors,
+        batch.speaker,
         uniforms,
-        num_frames=text.num_frames,
+        num_frames=batch.num_frames,
         temperature=0.8,
         engine="torch",
     )
@@ -81,16 +81,16 @@ def test_sounds_are_as_long_as_their_scripts_however_they_are_cut(
         assert np.allclose(wave, whole, atol=1e-6)
 
 
-def test_a_stream_has_the_chance_of_where_it_begins() -> None:
-    model, text = decoder(), request(6, 6, 6)
+def test_random_numbers_follow_the_offset_of_a_stream() -> None:
+    model, batch = decoder(), request(6, 6, 6)
     offsets = [0, 40, 16]
-    spoken = said(synthesize(model, text, SamplingOptions(seed=9), offsets=offsets))
+    sampled = classes_of(synthesize(model, batch, SamplingOptions(seed=9), offsets=offsets))
     rows = torch.stack([random_uniforms(9, offset, offset + 48) for offset in offsets])
-    assert spoken == sample(model.wavenet, text.vectors, text.speaker, rows).tolist()
+    assert sampled == sample(model.wavenet, batch.vectors, batch.speaker, rows).tolist()
 
 
-def test_all_streams_of_a_seed_have_one_chance() -> None:
-    model, text = decoder(), request(5, 5)
-    text = SynthesisRequest(text.vectors[:1].expand(2, -1, -1), torch.zeros(2, dtype=torch.long), HOP)
-    one, other = synthesize(model, text, SamplingOptions(seed=1))
+def test_all_streams_share_the_random_numbers_of_the_seed() -> None:
+    model, batch = decoder(), request(5, 5)
+    batch = SynthesisRequest(batch.vectors[:1].expand(2, -1, -1), torch.zeros(2, dtype=torch.long), HOP)
+    one, other = synthesize(model, batch, SamplingOptions(seed=1))
     assert np.array_equal(one, other)

@@ -1,4 +1,4 @@
-"""What the kernels read: every matrix of the decoder with its factors, in panels; and what bfloat16 refuses."""
+"""Packed weights: every matrix of the decoder with its factors, in panels; sizes that bfloat16 refuses."""
 
 import dataclasses
 
@@ -36,36 +36,36 @@ def wavenet(config: WaveNetConfig = CONFIG) -> WaveNet:
 
 
 def matrices(model: WaveNet) -> dict[str, np.ndarray]:
-    """What each of the kernels' matrices should be, the layers one after the other: (layers, I, O), float64."""
+    """The expected matrices of the kernels, one per layer: (layers, I, O), float64."""
     residual, layers = model.config.residual_channels, model.layers
     exponent = np.repeat([-2 / LN2, -1 / LN2], residual)  # tanh and sigmoid as powers of two
-    share = np.concatenate([np.ones(residual), np.full(model.config.skip_channels, len(layers) ** -0.5)])
+    scale = np.concatenate([np.ones(residual), np.full(model.config.skip_channels, len(layers) ** -0.5)])
     gates = np.stack([(exponent[:, None] * layer.gate.detach().double().numpy()).T for layer in layers])
     return {
         "past_tap": gates[:, :residual],
         "current_tap": gates[:, residual:],
-        "out": np.stack([(share[:, None] * layer.out.detach().double().numpy()).T for layer in layers]),
+        "out": np.stack([(scale[:, None] * layer.out.detach().double().numpy()).T for layer in layers]),
         "hidden": model.hidden.weight.detach().double().numpy().T[None],
         "last": model.logits.weight.detach().double().numpy().T[None],
     }
 
 
 def used(weights: Weights, name: str, like: np.ndarray) -> np.ndarray:
-    """The matrices that panels stand for, (layers, I, O)."""
+    """The matrices in panels, unpacked: (layers, I, O)."""
     parts = np.split(getattr(weights, name), len(like))
     return np.stack([unpacked(part, like.shape[1:], weights.width) for part in parts])
 
 
 @pytest.mark.parametrize("streams", [1, 2, 13])
-def test_every_matrix_is_there_with_its_factor(streams: int) -> None:
+def test_every_matrix_is_packed_with_its_factor(streams: int) -> None:
     model = wavenet()
     weights = pack(model, streams)
     assert weights.width == (WIDE if streams == 1 else NARROW) and weights.inputs_per_row == 1
     for name, exact in matrices(model).items():
         assert np.allclose(used(weights, name, exact), exact, rtol=1e-6), name
-    share = np.concatenate([np.ones(6), np.full(8, 0.5)])
+    scale = np.concatenate([np.ones(6), np.full(8, 0.5)])
     biases = np.stack([layer.out_bias.detach().numpy()[:, 0] for layer in model.layers])
-    assert np.allclose(weights.out_bias, share * biases)
+    assert np.allclose(weights.out_bias, scale * biases)
     assert weights.dilations.tolist() == [1, 2, 1, 2]
 
 
@@ -81,8 +81,8 @@ def test_bfloat16_is_within_half_a_step(streams: int) -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_one_stream_has_the_weights_of_its_pasts_twice(precision: str) -> None:
-    """Once in wide panels, and in narrow ones for several samples at once; several streams have no use for those."""
+def test_one_stream_has_its_past_taps_twice(precision: str) -> None:
+    """In wide panels, and in narrow ones for the lookahead, which several streams do not use."""
     model = wavenet()
     weights, exact = pack(model, 1, precision), matrices(model)["past_tap"]  # type: ignore[arg-type]
     parts = np.split(weights.precomputed_past, len(exact))
@@ -95,7 +95,7 @@ def test_one_stream_has_the_weights_of_its_pasts_twice(precision: str) -> None:
     )
 
 
-def test_phases_are_taken_as_they_are_or_as_nothing() -> None:
+def test_phase_embeddings_are_copied_or_zero() -> None:
     model = wavenet(dataclasses.replace(CONFIG, condition_on_f0=True, condition_on_phase=True))
     assert model.phase_embedding is not None
     assert np.array_equal(pack(model, 1).phase_embedding, model.phase_embedding.detach().numpy())
@@ -105,11 +105,11 @@ def test_phases_are_taken_as_they_are_or_as_nothing() -> None:
     )
 
 
-def test_both_precisions_and_all_decoders_are_of_the_kernels_types() -> None:
-    """Another type would be compiled anew, for seconds."""
-    told = wavenet(dataclasses.replace(CONFIG, condition_on_f0=True, condition_on_phase=True))
+def test_types_do_not_depend_on_precision_or_decoder() -> None:
+    """Another type would be compiled again, for seconds."""
+    conditioned = wavenet(dataclasses.replace(CONFIG, condition_on_f0=True, condition_on_phase=True))
     for precision, words in (("fp32", np.float32), ("bf16", np.uint32)):
-        for model, streams in ((wavenet(), 1), (wavenet(), 5), (told, 2)):
+        for model, streams in ((wavenet(), 1), (wavenet(), 5), (conditioned, 2)):
             weights = pack(model, streams, precision)  # type: ignore[arg-type]
             for name, value in weights._asdict().items():
                 if isinstance(value, np.ndarray):
@@ -121,7 +121,7 @@ def test_both_precisions_and_all_decoders_are_of_the_kernels_types() -> None:
 
 
 @pytest.mark.parametrize("part", ["residual_channels", "skip_channels", "hidden_channels"])
-def test_odd_sizes_make_no_pairs(part: str) -> None:
+def test_odd_sizes_are_refused_in_bfloat16(part: str) -> None:
     model = wavenet(dataclasses.replace(CONFIG, **{part: 7}))
     pack(model, 1)
     with pytest.raises(
