@@ -94,9 +94,9 @@ def check_codes(prior: "SequencePrior", directory: CodesDirectory) -> None:
     Raises:
         UserError: K, the frame rate or the codebook differ.
     """
-    own = prior.code_spec
-    theirs = type(own)(directory.num_codes, directory.frame_rate_hz, directory.codebook)
-    if own != theirs and (difference := own.difference(theirs)):
+    expected = prior.code_spec
+    found = type(expected)(directory.num_codes, directory.frame_rate_hz, directory.codebook)
+    if expected != found and (difference := expected.difference(found)):
         raise UserError(
             f"{directory.path}: not codes of the prior's model, which has {difference}; encode again"
         )

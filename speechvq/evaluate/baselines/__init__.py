@@ -210,7 +210,7 @@ def _read_units(folder: Path, speech: AlignedSpeech, arguments: argparse.Namespa
 def _score(
     units: "Sequence[BaselineCodes]", speech: AlignedSpeech, arguments: argparse.Namespace
 ) -> "BaselinesResult":
-    """PurityScore all units by both protocols."""
+    """Score all units by both protocols."""
     from speechvq.metrics.units.purity import PROTOCOLS, LabeledCodes, score_purity
     from speechvq.results.units import BaselinesResult, PurityMetrics
 
