@@ -12,7 +12,6 @@ from helpers.tiny import python
 from helpers.voices import make_voices, speech
 from speechvq import evaluate
 from speechvq.audio.waveform import write_waveform
-from speechvq.cli.tables import align, number, percent
 from speechvq.data.conversions import (
     ConversionPair,
     find_conversion_pairs,
@@ -180,13 +179,3 @@ def test_partial_files_of_an_interrupted_command_are_ignored(voices: Path, tmp_p
         "ann_6",
         "ben_6",
     ]
-
-
-def test_text() -> None:
-    assert (percent(0.625), percent(float("nan")), number(2.345, 1), number(float("nan"), 1)) == (
-        "62 %",
-        "-",
-        "2.3",
-        "-",
-    )
-    assert align([["a", "bb"], ["ccc", "d"]], left=1) == "a    bb\nccc   d"

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from speechvq import evaluate
-from speechvq.cli.tables import MetricRow, decimal, in_percent, interval, metric_table, percent
 from speechvq.data.manifest import Utterance, write_manifest
 
 
@@ -67,16 +66,3 @@ def test_mistakes_cost_one_line(folder: Path, capsys: pytest.CaptureFixture[str]
         np.save(path, np.zeros(0, int))
     assert run("codebook", folder) == 2
     assert "codes: no codes; every utterance is empty" in capsys.readouterr().err
-
-
-def test_text() -> None:
-    assert [decimal(x) for x in (0.3399, 6.374, 67.54, 1508.2)] == ["0.340", "6.37", "67.5", "1508"]
-    assert (decimal(12), decimal(None)) == ("12", "-")
-    assert (percent(0.2682, 1), percent(None)) == ("26.8 %", "-")
-    assert (in_percent(0.2682), in_percent(None)) == ("26.8", "-")
-    assert interval((0.244, 0.3), as_percent=True) == "24.4 to 30.0" and interval(None) == "-"
-    table = metric_table("title", ("chance",), [MetricRow("a", "1", "", ("2",))])
-    assert table.splitlines()[1:] == [
-        "   value  95 % CI  chance",
-        "a      1        -       2",
-    ]
