@@ -31,13 +31,13 @@ def load(path: Path, cls: type[Config], overrides: Sequence[str] = ()) -> Config
         raise UserError(f"{path}: {error}") from None
 
 
-def save(path: Path, config: Any, **more: Any) -> None:
-    """Write a configuration as YAML, followed by further keys, atomically.
+def save(path: Path, config: Any) -> None:
+    """Write a configuration as YAML, atomically.
 
     Raises:
         UserError: the disk is full or not writable.
     """
-    write_yaml(path, to_mapping(config) | more)
+    write_yaml(path, to_mapping(config))
 
 
 def _override(mapping: dict[str, Any], cls: type, text: str) -> None:

@@ -47,7 +47,7 @@ def fetch(source: RemoteFile, folder: Path) -> Path:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _complete(source.url, partial)
-            partial.replace(target)
+            partial.replace(target)  # not `atomic_file`: a partial download must survive an interruption
         except OSError as error:
             raise UserError(
                 f"{partial}: cannot be written ({error.strerror or error}); check the disk"
