@@ -11,14 +11,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from speechvq.metrics.inputs import (
+    Segment,
+    Utterances,
+    check_codes,
+    check_frames,
+    check_same_utterances,
+    named_alignments,
+    named_arrays,
+    named_speakers,
+    prefix,
+    to_numpy,
+)
 from speechvq.metrics.units import contingency
 
 if TYPE_CHECKING:
     from speechvq.metrics.units.abx import AbxScore
     from speechvq.metrics.units.abx_items import Item, ItemKind
-
-Utterances = Any  # an array, a sequence of arrays, or a mapping from utterance names to arrays
-Segment = tuple[float, float, str]  # start and end in seconds, phone
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,7 @@ def codebook_statistics(codes: Utterances, num_codes: int) -> CodebookStatistics
         (2, 2.0, 2.0)
     """
     utterances = {
-        name: _codes(name, array, num_codes) for name, array in _named_arrays(codes, "codes").items()
+        name: check_codes(name, array, num_codes) for name, array in named_arrays(codes, "codes").items()
     }
     counts = sum(
         (np.bincount(array, minlength=num_codes) for array in utterances.values()),
@@ -176,13 +185,26 @@ def abx(
     from speechvq.metrics.frame_distance import angular, codebook_angular, identical
     from speechvq.metrics.units.abx import AbxOptions, abx_error
 
+    for name, value, choices in (
+        ("speaker", speaker, ("within", "across")),
+        ("context", context, ("within", "any")),
+        ("items", items, ("triphone", "phoneme")),
+    ):
+        if value not in choices:
+            raise ValueError(f"{name} {value!r}; give {' or '.join(map(repr, choices))}")
+    if not frame_rate_hz > 0:
+        raise ValueError(f"frame_rate_hz {frame_rate_hz}; give the number of frames per second")
     arrays = {
-        name: _frames(name, array) for name, array in _named_arrays(frames, "frames", max_ndim=2).items()
+        name: check_frames(name, array) for name, array in named_arrays(frames, "frames", max_ndim=2).items()
     }
+    if not arrays:
+        raise ValueError("there are no frames; give at least one utterance")
     if len({array.shape[1:] for array in arrays.values()}) > 1:
         raise ValueError("utterances have different numbers of features; give frames of one kind")
     joined = np.concatenate(list(arrays.values()))
-    found = _items(arrays, _alignments(alignments, arrays), _speakers(speakers, arrays), frame_rate_hz, items)
+    found = _items(
+        arrays, named_alignments(alignments, arrays), named_speakers(speakers, arrays), frame_rate_hz, items
+    )
     if joined.ndim == 2:
         if codebook is not None:
             raise ValueError("codebook: only for codes (N,); features (N, C) are compared directly")
@@ -190,7 +212,7 @@ def abx(
     elif codebook is None:
         distance = identical(joined)
     else:
-        vectors = _to_numpy(codebook)
+        vectors = to_numpy(codebook)
         if vectors.ndim != 2 or not np.all((joined >= 0) & (joined < len(vectors))):
             raise ValueError(f"codebook of shape {vectors.shape}: expected (K, C) with K above every code")
         distance = codebook_angular(joined, vectors)
@@ -203,15 +225,15 @@ def _contingency_table(codes: Utterances, phones: Utterances) -> np.ndarray:
     Raises:
         ValueError: see `purity`.
     """
-    code_arrays = _named_arrays(codes, "codes")
-    label_arrays = _named_arrays(phones, "phones", dtype=object)
-    _check_same_utterances(code_arrays, label_arrays, "phones")
+    code_arrays = named_arrays(codes, "codes")
+    label_arrays = named_arrays(phones, "phones", dtype=object)
+    check_same_utterances(code_arrays, label_arrays, "phones")
     kept_codes, kept_labels = [], []
     for name, array in code_arrays.items():
-        array, labels = _codes(name, array), label_arrays[name]
+        array, labels = check_codes(name, array), label_arrays[name]
         if labels.ndim != 1 or len(labels) != len(array):
             raise ValueError(
-                f"{_of(name)}{len(array)} codes and labels of shape {labels.shape}; give one label per code"
+                f"{prefix(name)}{len(array)} codes, labels of shape {labels.shape}; give one label per code"
             )
         labeled = np.array([label is not None for label in labels], bool)
         kept_codes.append(array[labeled])
@@ -223,91 +245,6 @@ def _contingency_table(codes: Utterances, phones: Utterances) -> np.ndarray:
     table = np.zeros((rows.max() + 1, columns.max() + 1), np.int64)
     np.add.at(table, (rows, columns), 1)
     return table
-
-
-def _named_arrays(
-    values: Utterances, what: str, *, dtype: Any = None, max_ndim: int = 1
-) -> dict[Hashable, np.ndarray]:
-    """Utterances by name; a single array has the name None, and those of a list are numbered."""
-    if isinstance(values, Mapping):
-        return {name: _to_numpy(array, dtype) for name, array in values.items()}
-    if isinstance(values, (list, tuple)) and values and all(np.ndim(each) == 0 for each in values):
-        return {None: _to_numpy(values, dtype)}
-    if isinstance(values, (list, tuple)):
-        return {index: _to_numpy(array, dtype) for index, array in enumerate(values)}
-    array = _to_numpy(values, dtype)
-    if not 1 <= array.ndim <= max_ndim:
-        raise ValueError(
-            f"{what} of shape {array.shape}; give one array per utterance, or a list or dict of such arrays"
-        )
-    return {None: array}
-
-
-def _to_numpy(values: Any, dtype: Any = None) -> np.ndarray:
-    """An array; torch tensors are detached and copied to the CPU."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values, dtype)
-
-
-def _codes(name: Hashable, array: np.ndarray, num_codes: int | None = None) -> np.ndarray:
-    """Codes of an utterance as (N,) int64.
-
-    Raises:
-        ValueError: they are not (N,) integers from 0, or below `num_codes`.
-    """
-    if not array.size:
-        array = array.astype(np.int64).reshape(-1)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError(f"{_of(name)}codes of shape {array.shape} and {array.dtype}; expected (N,) integers")
-    if len(array) and array.min() < 0:
-        raise ValueError(f"{_of(name)}code {array.min()}; codes count from 0, remove padding")
-    if len(array) and num_codes is not None and array.max() >= num_codes:
-        raise ValueError(f"{_of(name)}code {array.max()}; expected codes below num_codes, {num_codes}")
-    return array.astype(np.int64)
-
-
-def _frames(name: Hashable, array: np.ndarray) -> np.ndarray:
-    """Codes (N,) or finite features (N, C) of an utterance.
-
-    Raises:
-        ValueError: they are neither.
-    """
-    if array.ndim == 1:
-        return _codes(name, array)
-    if array.ndim != 2 or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise ValueError(
-            f"{_of(name)}frames of shape {array.shape} and {array.dtype}; expected codes (N,) or finite "
-            "features (N, C)"
-        )
-    return array
-
-
-def _alignments(alignments: Any, arrays: Mapping[Hashable, np.ndarray]) -> dict[Hashable, Sequence[Segment]]:
-    """Alignments by utterance.
-
-    Raises:
-        ValueError: utterances differ from those of the frames.
-    """
-    if isinstance(alignments, Mapping):
-        named = dict(alignments)
-    else:
-        named = {None: alignments} if list(arrays) == [None] else dict(enumerate(alignments))
-    _check_same_utterances(arrays, named, "alignments")
-    return named
-
-
-def _speakers(speakers: Any, arrays: Mapping[Hashable, np.ndarray]) -> dict[Hashable, str]:
-    """Speakers by utterance.
-
-    Raises:
-        ValueError: utterances differ from those of the frames.
-    """
-    if isinstance(speakers, str):
-        return dict.fromkeys(arrays, speakers)
-    named = dict(speakers) if isinstance(speakers, Mapping) else dict(enumerate(speakers))
-    _check_same_utterances(arrays, named, "speakers")
-    return named
 
 
 def _items(
@@ -324,20 +261,10 @@ def _items(
     items: list[Item] = []
     offset = 0
     for name, array in arrays.items():
+        if any(len(segment) != 3 for segment in alignments[name]):
+            raise ValueError(f"{prefix(name)}alignments are (start, end, phone) for every phone")
         intervals = [Interval(float(start), float(end), str(phone)) for start, end, phone in alignments[name]]
         found, _ = find_items(intervals, speakers[name], len(array), frame_rate_hz, kind)
         items += [item._replace(first=item.first + offset, end=item.end + offset) for item in found]
         offset += len(array)
     return items
-
-
-def _check_same_utterances(arrays: Mapping[Hashable, Any], others: Mapping[Hashable, Any], what: str) -> None:
-    """Raise a ValueError that names an utterance which one of them lacks."""
-    for name in arrays.keys() - others.keys():
-        raise ValueError(f"{_of(name)}no {what}; give {what} in the same structure as the codes or frames")
-    for name in others.keys() - arrays.keys():
-        raise ValueError(f"{_of(name)}{what}, but no codes or frames; give both for every utterance")
-
-
-def _of(name: Hashable) -> str:
-    return "" if name is None else f"utterance {name!r}: "

@@ -55,7 +55,7 @@ def test_every_structure_gives_the_same(codes: Any, phones: Any) -> None:
 @pytest.mark.parametrize(
     ("codes", "phones", "message"),
     [
-        ([0, 1], ["a"], r"2 codes and labels of shape \(1,\); give one label per code"),
+        ([0, 1], ["a"], r"2 codes, labels of shape \(1,\); give one label per code"),
         ({"u": [0, 1]}, {"u": ["a"]}, r"utterance 'u': 2 codes"),
         ({"u": [0]}, {"v": ["a"]}, r"utterance 'u': no phones"),
         ({"u": [0]}, {"u": ["a"], "v": ["a"]}, r"utterance 'v': phones, but no codes"),
@@ -126,9 +126,13 @@ def test_mistakes_in_abx() -> None:
         ([np.ones((5, 2)), np.ones((5, 3))], [alignment] * 2, "x", {}, "different numbers of features"),
         (np.ones((24, 2)), alignment, "x", {"codebook": np.eye(2)}, "only for codes"),
         (codes, alignment, "x", {"codebook": np.eye(2)}, "expected \\(K, C\\) with K above every code"),
+        (codes, [(0.0, "A")], "x", {}, "alignments are \\(start, end, phone\\)"),
+        ([], [], [], {}, "there are no frames"),
+        (codes, alignment, "x", {"speaker": "both"}, "speaker 'both'; give 'within' or 'across'"),
+        (codes, alignment, "x", {"frame_rate_hz": 0}, "frame_rate_hz 0; give the number"),
     ):
         with pytest.raises(ValueError, match=message):
-            metrics.abx(frames, alignments, speakers, frame_rate_hz=50, **options)  # type: ignore[arg-type]
+            metrics.abx(frames, alignments, speakers, **{"frame_rate_hz": 50} | options)  # type: ignore[arg-type]
 
 
 def test_names_complete_and_torch_is_not_imported() -> None:
