@@ -1,4 +1,4 @@
-"""Where the batched kernel's time goes: its products, gates and draws by themselves, against the whole."""
+"""Time of the parts of the batched kernel: its products, gates and categorical draws alone, and the whole."""
 
 import argparse
 import statistics
@@ -19,13 +19,13 @@ from speechvq.speech.sampling.numba_engine import StreamGroup
 from speechvq.speech.sampling.request import SynthesisRequest
 from timing import REPEATS, one_core
 
-FRAMES = 4  # code frames a repetition
+FRAMES = 4  # code frames per repetition
 ALONE: dict[str, Any] = {**OPTIONS, "cache": False}
 
 
 @njit(**ALONE)
 def products(times, active, x, a, z, hidden, logits, cache, weights):  # type: ignore[no-untyped-def]
-    """Every product of a sample, with nothing between them."""
+    """All matrix products of a sample, without the work between them."""
     residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
     units, levels, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
     x_step, a_step, hidden_step = row_size(outputs), row_size(2 * residual), row_size(units)
@@ -108,7 +108,7 @@ def products(times, active, x, a, z, hidden, logits, cache, weights):  # type: i
 
 @njit(**ALONE)
 def gates(times, active, layers, residual, a, z):  # type: ignore[no-untyped-def]
-    """Every gate of a sample."""
+    """All gates of a sample."""
     for _ in range(times * layers):
         for b in range(active):
             kernels._gate(a[b * row_size(2 * residual) :], z[b * residual :], residual)
@@ -116,7 +116,7 @@ def gates(times, active, layers, residual, a, z):  # type: ignore[no-untyped-def
 
 @njit(**ALONE)
 def draws(times, active, logits, probs, scratch):  # type: ignore[no-untyped-def]
-    """Every draw of a sample."""
+    """All categorical draws of a sample."""
     total = 0
     for t in range(times):
         for b in range(active):
@@ -127,7 +127,7 @@ def draws(times, active, logits, probs, scratch):  # type: ignore[no-untyped-def
 
 
 def main() -> None:
-    """Print microseconds of the processor for each stream and sample."""
+    """Print processor microseconds per stream and sample."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=64)
     streams = parser.parse_args().streams
@@ -160,12 +160,12 @@ def main() -> None:
     }
     spent = {name: microseconds(work) / (times * streams) for name, work in works.items()}
     spent["rest"] = 2 * spent["whole"] - sum(spent.values())
-    print(f"decoder S, {streams} streams, microseconds a stream and sample:")
+    print(f"decoder S, {streams} streams, microseconds per stream and sample:")
     print(", ".join(f"{name} {value:.1f}" for name, value in spent.items()))
 
 
 def microseconds(work: Callable[[], object]) -> float:
-    """Median of the processor, after one that compiles."""
+    """Median processor time in microseconds, after one call that compiles."""
     work()
     seconds = []
     for _ in range(REPEATS):

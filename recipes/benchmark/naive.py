@@ -1,4 +1,4 @@
-"""Sampling without a cache: for every sample the whole receptive field is evaluated again."""
+"""Sampling without a cache: the whole receptive field is evaluated for every sample."""
 
 import torch
 import torch.nn.functional as F
@@ -9,21 +9,21 @@ from speechvq.speech.decoder.wavenet import WaveNet
 
 
 @torch.no_grad()
-def sample_again_and_again(
+def sample_uncached(
     wavenet: WaveNet, vectors: Tensor, speaker: Tensor, uniforms: Tensor, before: Tensor, hop: int
 ) -> Tensor:
-    """Go on speaking.
+    """Continue a sequence of samples.
 
     Args:
-        wavenet: that is told no pitch.
-        vectors: (B, N, D), quantised, from the sound's beginning.
+        wavenet: without F0 and phase conditioning.
+        vectors: (B, N, D), quantized, from the beginning.
         speaker: (B,), int64.
-        uniforms: (B, n), one for each sample to speak.
-        before: (B, T), int64, what was spoken; T + n at most N x hop.
-        hop: samples a frame.
+        uniforms: (B, n), one for each new sample.
+        before: (B, T), int64, the previous samples; T + n at most N x hop.
+        hop: samples per code frame.
 
     Returns:
-        (B, T + n), int64: as `sampler.sample` would.
+        (B, T + n), int64, equal to `sampler.sample`.
     """
     levels = before
     for column in uniforms.t():
@@ -33,9 +33,9 @@ def sample_again_and_again(
 
 
 def _next_logits(wavenet: WaveNet, levels: Tensor, vectors: Tensor, speaker: Tensor, hop: int) -> Tensor:
-    """Logits of the sample after `levels`, (B, levels), from the frames that hold its receptive field.
+    """Logits of the sample after `levels`, (B, levels), from the code frames of its receptive field.
 
-    The network over the codes looks two frames further on either side: 12 % more samples at S and 64x.
+    The conditioning network needs two more frames on both sides: 12 % more samples at S and 64x.
     """
     t = levels.shape[1]
     first, last = max((t - wavenet.receptive_field) // hop - 2, 0), min(t // hop + 3, vectors.shape[1])

@@ -1,17 +1,17 @@
-"""The next frame drawn without a cache: the parallel network runs over all of it again for every code."""
+"""Sampling the next video frame without a cache: the parallel network is evaluated for every code."""
 
 import torch
 from torch import Tensor
 
-from naive_grids import draw_grids_again_and_again
+from naive_grids import sample_grids_uncached
 from speechvq.video.model.prior import VideoPrior
 
 
 @torch.no_grad()
-def draw_again_and_again(
+def sample_frame_uncached(
     prior: VideoPrior, past: Tensor, action: Tensor, uniforms: Tensor, codes: int | None = None
 ) -> Tensor:
-    """Draw the next frame of videos, code by code; what the prior is told is computed once.
+    """Sample the next frame of videos code by code; the conditioning is computed once.
 
     Args:
         prior: in evaluation mode.
@@ -23,7 +23,7 @@ def draw_again_and_again(
     Returns:
         (B, H, W, G), int64.
     """
-    told = prior.condition(past, action)
-    return draw_grids_again_and_again(
-        prior.pixelcnn, uniforms, told.features, codes, prior_logits=told.prior_logits
+    conditioning = prior.condition(past, action)
+    return sample_grids_uncached(
+        prior.pixelcnn, uniforms, conditioning.features, codes, prior_logits=conditioning.prior_logits
     )

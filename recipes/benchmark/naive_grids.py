@@ -1,4 +1,4 @@
-"""A grid of codes drawn without a cache: the parallel network runs over all of it again for every code."""
+"""Sampling a grid of codes without a cache: the parallel network is evaluated for every code."""
 
 import itertools
 
@@ -10,7 +10,7 @@ from speechvq.priors.grid.pixelcnn import PixelCNN
 
 
 @torch.no_grad()
-def draw_grids_again_and_again(
+def sample_grids_uncached(
     pixelcnn: PixelCNN,
     uniforms: Tensor,
     condition: Tensor | None = None,
@@ -18,12 +18,12 @@ def draw_grids_again_and_again(
     *,
     prior_logits: Tensor | None = None,
 ) -> Tensor:
-    """Draw grids, code by code.
+    """Sample grids code by code.
 
     Args:
         pixelcnn: in evaluation mode.
         uniforms: (B, H, W, G) in [0, 1).
-        condition: what the network is told, or None.
+        condition: conditioning features, or None.
         codes: how many of each grid; the others stay 0. None for all.
         prior_logits: (B, H, W, G, K), or None.
 

@@ -1,4 +1,4 @@
-"""The quantiser's training step against vector-quantize-pytorch's.
+"""The quantizer's training step against vector-quantize-pytorch's.
 
 Both in a process as Python starts it. Theirs lays out every distance at once, and so gains more than ours
 where freed memory is kept, as our training command does for all that runs in it: --kept-memory compares them
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from speechvq.quantizer import VectorQuantizer
-from timing import REPEATS, in_turn, one_thread, rounds, write_part
+from timing import REPEATS, alternate, one_thread, rounds, write_part
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -60,7 +60,7 @@ def measure(name: str, codes: int, dim: int, count: int, repeats: int = 2 * REPE
         quantised, _, loss = theirs(x.unsqueeze(0))
         return quantised, loss.sum()
 
-    seconds = in_turn({"ours": _step(our_pass, vectors), "theirs": _step(their_pass, vectors)}, repeats)
+    seconds = alternate({"ours": _step(our_pass, vectors), "theirs": _step(their_pass, vectors)}, repeats)
     return {
         "ratios": {f"vq_train_{name}": seconds["theirs"] / seconds["ours"]},
         "nanoseconds_a_vector": {name: {who: 1e9 * each / count for who, each in seconds.items()}},

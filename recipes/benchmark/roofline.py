@@ -1,44 +1,46 @@
-"""What the core can do at most: bytes read a second from an array of a size, and multiply-adds."""
+"""The limits of the core: bytes read per second from an array of a given size, and multiply-adds."""
 
 from collections.abc import Callable
 
 import numpy as np
 from numba import njit
 
-FLOATS_AT_ONCE = 80  # ten registers of eight floats, or five of sixteen: enough additions in flight at a time
+FLOATS_AT_ONCE = (
+    80  # ten registers of eight floats, or five of sixteen: enough independent additions in flight
+)
 
 
 class Reading:
-    """Reads an array again and again; `bytes` a call."""
+    """Reads an array repeatedly; `bytes` per call."""
 
     def __init__(self, size: int, at_least: int = 1 << 28) -> None:
         """
         Args:
-            size: bytes of the array, which decide the cache that it is read from.
-            at_least: bytes to read in a call.
+            size: bytes of the array; they decide which cache holds it.
+            at_least: bytes to read per call.
         """
         self.array = np.ones(max(size // 16, 1) * 4, np.float32)
         self.times = max(at_least // self.array.nbytes, 1)
         self.bytes = self.times * self.array.nbytes
 
     def __call__(self) -> float:
-        """The sum, so that nothing is left out."""
+        """Returns the sum, so that the compiler cannot skip the work."""
         return _read(self.array, self.times)
 
 
 class MultiplyAdds:
-    """Multiply-adds that need no memory; `operations` a call, two for each."""
+    """Multiply-adds without memory access; `operations` per call, two for each."""
 
     def __init__(self, times: int = 1_000_000) -> None:
         self.times, self.operations = times, 2 * FLOATS_AT_ONCE * times
 
     def __call__(self) -> float:
-        """The sum, so that nothing is left out."""
+        """Returns the sum, so that the compiler cannot skip the work."""
         return _multiply_add(self.times)
 
 
 class Products:
-    """Square matrix products in float32 by a library; `operations` a call."""
+    """Square float32 matrix products by a library; `operations` per call."""
 
     def __init__(self, multiply: Callable[..., object], width: int = 1024) -> None:
         self.multiply, self.operations = multiply, 2 * width**3

@@ -53,7 +53,7 @@ if stage 5 "frames of a video"; then
 fi
 
 if stage 6 "images: the training step, and sampling codes"; then
-    python recipes/benchmark/pictures.py "${brief[@]}" --json "$parts/pictures.json"
+    python recipes/benchmark/images.py "${brief[@]}" --json "$parts/images.json"
 fi
 
 if stage 7 "time against the amount of audio"; then

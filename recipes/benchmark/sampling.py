@@ -1,4 +1,4 @@
-"""Samples a second of a decoder size: the kernels against the cached torch step, and their exactness."""
+"""Samples per second of a decoder size: the kernels against the cached torch step, and their accuracy."""
 
 import argparse
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from torch import Tensor
 
 import roofline
 import speechvq
-from naive import sample_again_and_again
+from naive import sample_uncached
 from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.f0_conditioning import REFERENCE_F0
 from speechvq.audio.glottal_phase import phase_from_f0
@@ -20,13 +20,13 @@ from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.numba_engine import teacher_forced_logits
 from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.sampler import sample
-from timing import REPEATS, in_turn, one_core, rounds, write_part
+from timing import REPEATS, alternate, one_core, rounds, write_part
 
 HOP, DIM, RATE = 64, 64, 16_000
 
 
 class Amounts(NamedTuple):
-    """Samples in a measurement: enough that nothing but the loop counts, few enough for five turns."""
+    """Samples per measurement: enough for the loop to dominate, few enough for five rounds."""
 
     naive: int = 4
     torch: int = 512
@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=list(WAVENET_SIZES), default="S")
-    parser.add_argument("--model", type=Path, help="a trained model or run, to hold bf16 against fp32 on")
+    parser.add_argument("--model", type=Path, help="trained model or run on which bf16 is compared with fp32")
     parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
     parser.add_argument(
         "--brief", action="store_true", help="one round of each measurement, to try the script"
@@ -68,18 +68,18 @@ def measure(size: str, config: WaveNetConfig, amounts: Amounts, repeats: int = R
     macs = multiply_adds(wavenet)
     reading = {"fp32": roofline.Reading(4 * macs), "bf16": roofline.Reading(2 * macs)}
     adding = roofline.MultiplyAdds()
-    spoken = {
-        "naive": _speaking_naively(wavenet, amounts.naive),
-        "torch": _speaking(wavenet, 1, amounts.torch, engine="torch"),
-        "fp32": _speaking(wavenet, 1, amounts.kernel, engine="numba"),
-        "bf16": _speaking(wavenet, 1, amounts.kernel, engine="numba", precision="bf16"),
-        "torch_batched": _speaking(wavenet, amounts.torch_streams, amounts.torch // 8, engine="torch"),
-        "batched": _speaking(wavenet, amounts.kernel_streams, amounts.kernel // 16, engine="numba"),
+    samplers = {
+        "naive": _sampling_uncached(wavenet, amounts.naive),
+        "torch": _sampling(wavenet, 1, amounts.torch, engine="torch"),
+        "fp32": _sampling(wavenet, 1, amounts.kernel, engine="numba"),
+        "bf16": _sampling(wavenet, 1, amounts.kernel, engine="numba", precision="bf16"),
+        "torch_batched": _sampling(wavenet, amounts.torch_streams, amounts.torch // 8, engine="torch"),
+        "batched": _sampling(wavenet, amounts.kernel_streams, amounts.kernel // 16, engine="numba"),
     }
-    works = {name: work for name, (work, _) in spoken.items()}
+    works = {name: work for name, (work, _) in samplers.items()}
     works |= {f"read_{name}": work for name, work in reading.items()} | {"multiply_add": adding}
-    seconds = in_turn(works, repeats)
-    rates = {name: samples / seconds[name] for name, (_, samples) in spoken.items()}
+    seconds = alternate(works, repeats)
+    rates = {name: samples / seconds[name] for name, (_, samples) in samplers.items()}
     bandwidth = {name: work.bytes / seconds[f"read_{name}"] for name, work in reading.items()}
     peak = adding.operations / seconds["multiply_add"]
     bytes_a_sample = {"fp32": 4 * macs, "bf16": 2 * macs}
@@ -106,7 +106,7 @@ def measure(size: str, config: WaveNetConfig, amounts: Amounts, repeats: int = R
 
 
 def random_wavenet(config: WaveNetConfig) -> WaveNet:
-    """A decoder of random weights, every part of it heard."""
+    """A decoder with random weights in every part."""
     wavenet = WaveNet(config, DIM, num_speakers=4)
     for parameter in wavenet.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
@@ -114,17 +114,17 @@ def random_wavenet(config: WaveNetConfig) -> WaveNet:
 
 
 def multiply_adds(wavenet: WaveNet) -> int:
-    """Of layers and output, a sample: as many as weights are read."""
+    """Multiply-adds of layers and output per sample, equal to the number of weights read."""
     layers = sum(layer.gate.numel() + layer.out.numel() for layer in wavenet.layers)
     return layers + wavenet.hidden.weight.numel() + wavenet.logits.weight.numel()
 
 
 def logit_error(wavenet: WaveNet, frames: int = 48, streams: int = 2) -> float:
-    """Largest difference of the fp32 kernels' logits from the parallel forward's, every sample given.
+    """Largest difference of the fp32 kernels' logits from the parallel forward pass, teacher-forced.
 
-    The sound is one that the decoder speaks; one stream and several go through different kernels.
+    The samples are the decoder's own. One stream and several streams use different kernels.
     """
-    levels, vectors, speaker = _own_sound(wavenet, torch.randn(streams, frames, DIM))
+    levels, vectors, speaker = _own_samples(wavenet, torch.randn(streams, frames, DIM))
     with torch.no_grad():
         parallel = wavenet(levels, vectors, speaker)
     together = teacher_forced_logits(wavenet, SynthesisRequest(vectors, speaker, HOP), levels)
@@ -133,9 +133,9 @@ def logit_error(wavenet: WaveNet, frames: int = 48, streams: int = 2) -> float:
 
 
 def divergence(model: Path | None, frames: int = 256) -> dict[str, Any]:
-    """Mean KL divergence, nats, of the bf16 kernel's distribution from the parallel fp32 one, samples given.
+    """Mean KL divergence, nats, of the bf16 kernel from the parallel fp32 forward pass, teacher-forced.
 
-    The sound is the model's own: what it speaks for random codes, in its first voice at its mean pitch.
+    The samples are the model's own, for random codes, its first speaker and that speaker's mean F0.
     """
     if model is None:
         wavenet, hop = random_wavenet(WAVENET_SIZES["S"]), HOP
@@ -145,7 +145,7 @@ def divergence(model: Path | None, frames: int = 256) -> dict[str, Any]:
         wavenet, hop = loaded.decoder.wavenet, loaded.config.hop
         vectors = loaded.quantizer.lookup(torch.randint(loaded.config.quantizer.num_codes, (1, frames)))
         pitch, phase = constant_f0(loaded, frames)
-    levels, vectors, speaker = _own_sound(wavenet, vectors, pitch, phase, hop)
+    levels, vectors, speaker = _own_samples(wavenet, vectors, pitch, phase, hop)
     with torch.no_grad():
         exact = wavenet(levels, vectors, speaker, pitch, phase).double().log_softmax(-1)
     request = SynthesisRequest(vectors, speaker, hop, pitch, phase=phase)
@@ -153,7 +153,7 @@ def divergence(model: Path | None, frames: int = 256) -> dict[str, Any]:
     nats = float((exact.exp() * (exact - rounded)).sum(-1).mean())
     return {
         "kl_bf16_nats": nats,
-        "kl_bf16_model": str(model) if model else "random weights: no trained model was there",
+        "kl_bf16_model": str(model) if model else "random weights: no trained model was given",
     }
 
 
@@ -174,7 +174,7 @@ def constant_f0(model: speechvq.SpeechVQ, frames: int) -> tuple[Tensor | None, T
     return torch.full((1, frames), mean), None if phase is None else torch.from_numpy(phase)[None]
 
 
-def _own_sound(
+def _own_samples(
     wavenet: WaveNet,
     vectors: Tensor,
     pitch: Tensor | None = None,
@@ -182,28 +182,28 @@ def _own_sound(
     hop: int = HOP,
 ) -> tuple[Tensor, Tensor, Tensor]:
     speaker = torch.zeros(len(vectors), dtype=torch.long)
-    chance = torch.rand(len(vectors), vectors.shape[1] * hop, dtype=torch.float64)
+    uniforms = torch.rand(len(vectors), vectors.shape[1] * hop, dtype=torch.float64)
     vectors = vectors.detach()
-    return sample(wavenet, vectors, speaker, chance, f0=pitch, phase=phase), vectors, speaker
+    return sample(wavenet, vectors, speaker, uniforms, f0=pitch, phase=phase), vectors, speaker
 
 
-def _speaking(
+def _sampling(
     wavenet: WaveNet, streams: int, samples: int, **options: Any
 ) -> tuple[Callable[[], Tensor], int]:
-    """A work that speaks, and how many samples it says in all."""
+    """A work that samples, and its total number of samples."""
     frames = -(-samples // HOP)
     vectors, speaker = torch.randn(streams, frames, DIM), torch.zeros(streams, dtype=torch.long)
-    chance = torch.rand(streams, frames * HOP, dtype=torch.float64)
-    return lambda: sample(wavenet, vectors, speaker, chance, **options), chance.numel()
+    uniforms = torch.rand(streams, frames * HOP, dtype=torch.float64)
+    return lambda: sample(wavenet, vectors, speaker, uniforms, **options), uniforms.numel()
 
 
-def _speaking_naively(wavenet: WaveNet, samples: int) -> tuple[Callable[[], Tensor], int]:
-    """The same late in a sound, where the whole receptive field is seen."""
+def _sampling_uncached(wavenet: WaveNet, samples: int) -> tuple[Callable[[], Tensor], int]:
+    """The same without a cache, late in a recording, where the receptive field is full."""
     frames = wavenet.receptive_field // HOP + 8
     vectors, speaker = torch.randn(1, frames, DIM), torch.zeros(1, dtype=torch.long)
     before = torch.randint(wavenet.config.mulaw_bins, (1, (frames - 4) * HOP))
-    chance = torch.rand(1, samples, dtype=torch.float64)
-    return lambda: sample_again_and_again(wavenet, vectors, speaker, chance, before, HOP), samples
+    uniforms = torch.rand(1, samples, dtype=torch.float64)
+    return lambda: sample_uncached(wavenet, vectors, speaker, uniforms, before, HOP), samples
 
 
 if __name__ == "__main__":

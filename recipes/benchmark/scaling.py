@@ -1,4 +1,4 @@
-"""Time against seconds of sound in one stream, and against the number of utterances on all cores."""
+"""Time against the length of one stream, and against the number of utterances on all cores."""
 
 import argparse
 import time
@@ -17,7 +17,7 @@ from timing import write_part
 
 SECONDS = (1, 6, 60, 600)
 UTTERANCES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-PRECISION = "bf16"  # the faster one: ten minutes of sound are to be spoken in a few
+PRECISION = "bf16"  # the faster one, so that ten minutes of audio take a few minutes
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,12 +27,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--brief", action="store_true", help="one round of each measurement, to try the script"
     )
-    parser.add_argument("--figure", type=Path, required=True, help="and draw them into this one, .png")
+    parser.add_argument("--figure", type=Path, required=True, help="write the plot to this PNG file")
     return parser
 
 
 def main() -> None:
-    """Measure and draw."""
+    """Measure and plot."""
     arguments = build_parser().parse_args()
     torch.set_num_threads(1)
     brief: dict[str, Any] = (
@@ -40,7 +40,7 @@ def main() -> None:
     )
     part = measure(WAVENET_SIZES["S"], **brief)
     write_part(arguments.json, part)
-    draw_figure(part["scaling"], arguments.figure)
+    plot_scaling(part["scaling"], arguments.figure)
 
 
 def measure(
@@ -49,17 +49,17 @@ def measure(
     utterances: tuple[int, ...] = UTTERANCES,
     one: float = 1.0,
 ) -> dict[str, Any]:
-    """Seconds by the clock for sounds of some lengths, and for numbers of utterances of `one` second."""
+    """Wall-clock seconds for several lengths, and for several numbers of utterances of `one` seconds."""
     wavenet = random_wavenet(config)
     warm_up_jit(PRECISION)
-    _spoken(wavenet, 1, 0.1)
-    lengths = {str(each): _spoken(wavenet, 1, each) for each in seconds}
-    numbers = {str(each): _spoken(wavenet, each, one) for each in utterances}
+    _synthesis_seconds(wavenet, 1, 0.1)
+    lengths = {str(each): _synthesis_seconds(wavenet, 1, each) for each in seconds}
+    numbers = {str(each): _synthesis_seconds(wavenet, each, one) for each in utterances}
     return {"scaling": {"seconds_of_sound": lengths, "utterances": numbers, "seconds_an_utterance": one}}
 
 
-def _spoken(wavenet: WaveNet, streams: int, seconds: float) -> float:
-    """The clock's seconds for so many streams of so many seconds."""
+def _synthesis_seconds(wavenet: WaveNet, streams: int, seconds: float) -> float:
+    """Wall-clock seconds for a number of streams of a length in seconds."""
     frames = max(round(seconds * RATE / HOP), 1)
     request = SynthesisRequest(torch.randn(streams, frames, DIM), torch.zeros(streams, dtype=torch.long), HOP)
     begun = time.perf_counter()
@@ -73,23 +73,23 @@ def _spoken(wavenet: WaveNet, streams: int, seconds: float) -> float:
     return time.perf_counter() - begun
 
 
-def draw_figure(scaling: dict[str, Any], path: Path) -> None:
-    """Two panels with a straight line through the first point in each."""
+def plot_scaling(scaling: dict[str, Any], path: Path) -> None:
+    """Plot two panels, each with a line of proportional growth."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    names = {"seconds_of_sound": "seconds of sound, one stream", "utterances": "utterances, all cores"}
+    names = {"seconds_of_sound": "seconds of audio, one stream", "utterances": "utterances, all cores"}
     for panel, (key, label) in zip(panels, names.items()):
         x, y = [float(each) for each in scaling[key]], list(scaling[key].values())
         middle = len(x) // 2 if key == "seconds_of_sound" else 0
         panel.loglog(x, y, "o-", label="measured")
         panel.loglog(
-            x, [y[middle] * each / x[middle] for each in x], "--", color="grey", label="in proportion"
+            x, [y[middle] * each / x[middle] for each in x], "--", color="grey", label="proportional"
         )
-        panel.set(xlabel=label, ylabel="seconds to speak them")
+        panel.set(xlabel=label, ylabel="wall-clock seconds")
         panel.grid(alpha=0.3, which="both")
     panels[0].legend()
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""How fast, and in how much memory, units are scored against phones: `python recipes/benchmark/scoring.py`.
+"""Time and memory of scoring units against phones: `python recipes/benchmark/scoring.py`.
 
-Utterances of 500 frames (10 s at 50 Hz), phones of 100 ms, K = 512 codes that follow the phone half of
-the time. The same 200 come again and again, one by one, so memory that grows with the frames is the scorer's.
-Each size has a process of its own, whose seconds are of the processor and whose peak is of resident memory.
+Utterances of 500 frames (10 s at 50 Hz), phones of 100 ms, K = 512 codes that follow the phone half of the
+time. The same 200 utterances are repeated, so memory that grows with the frames belongs to the scorer. Each
+size runs in its own process; times are processor seconds, the peak is resident memory.
 """
 
 import argparse
@@ -28,17 +28,15 @@ DIFFERENT = 200  # utterances
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--frames", type=int, nargs="+", default=SIZES, help="how many to score, each in its turn"
-    )
-    parser.add_argument("--resamplings", type=int, help="of the bootstrap; default as `evaluate purity`")
+    parser.add_argument("--frames", type=int, nargs="+", default=SIZES, help="numbers of frames to score")
+    parser.add_argument("--resamplings", type=int, help="of the bootstrap; default as in `evaluate purity`")
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)  # a size, in this process
     return parser
 
 
 def main() -> None:
-    """Score every size and print a row for each."""
+    """Score every size and print a row each."""
     arguments = build_parser().parse_args()
     if arguments.one:
         print(json.dumps(measure(arguments.frames[0], arguments.resamplings)))
@@ -66,7 +64,7 @@ def in_a_process(frames: int, resamplings: int | None) -> dict[str, float]:
 
 
 def measure(frames: int, resamplings: int | None) -> dict[str, float]:
-    """Seconds of the processor and the peak of memory; reading files is not in it."""
+    """Processor seconds and peak memory of scoring, without reading files."""
     stock = make_utterances()
     options = {} if resamplings is None else {"num_resamples": resamplings}
     score_purity(repeat(stock, 10 * FRAMES), NUM_CODES, FRAME_RATE, **options)  # imports and caches
@@ -85,29 +83,29 @@ def measure(frames: int, resamplings: int | None) -> dict[str, float]:
 
 
 def make_utterances() -> list[LabeledCodes]:
-    """Different utterances, from a fixed seed; 40 phones, each with codes of its own."""
+    """Utterances from a fixed seed; each of the 40 phones has its own range of codes."""
     rng = np.random.default_rng(0)
     made = []
     for number in range(DIFFERENT):
         ends = np.sort(rng.uniform(0, FRAMES / FRAME_RATE, PHONES - 1))
-        said = rng.integers(40, size=PHONES)
+        phones = rng.integers(40, size=PHONES)
         edges = [0.0, *ends.tolist(), FRAMES / FRAME_RATE]
-        intervals = [Interval(a, b, f"P{p:02d}") for a, b, p in zip(edges, edges[1:], said)]
-        phone = said[np.searchsorted(ends, (np.arange(FRAMES) + 0.5) / FRAME_RATE, side="right")]
-        own = phone * (NUM_CODES // 40) + rng.integers(NUM_CODES // 40, size=FRAMES)
-        codes = np.where(rng.random(FRAMES) < 0.5, own, rng.integers(NUM_CODES, size=FRAMES))
+        intervals = [Interval(a, b, f"P{p:02d}") for a, b, p in zip(edges, edges[1:], phones)]
+        phone = phones[np.searchsorted(ends, (np.arange(FRAMES) + 0.5) / FRAME_RATE, side="right")]
+        code = phone * (NUM_CODES // 40) + rng.integers(NUM_CODES // 40, size=FRAMES)
+        codes = np.where(rng.random(FRAMES) < 0.5, code, rng.integers(NUM_CODES, size=FRAMES))
         made.append(LabeledCodes(codes, intervals, f"S{number % SPEAKERS:03d}"))
     return made
 
 
 def repeat(stock: list[LabeledCodes], frames: int) -> Iterator[LabeledCodes]:
-    """Utterances of so many frames together."""
+    """Utterances with `frames` frames in total."""
     for number in range(frames // FRAMES):
         yield stock[number % len(stock)]
 
 
 def peak_mib() -> float:
-    """The most resident memory this process has had, MiB."""
+    """Peak resident memory of this process, MiB."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 

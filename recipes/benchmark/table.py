@@ -1,4 +1,4 @@
-"""Join the parts of the benchmark and print them as a table, with bar and limit beside each figure."""
+"""Merge the parts of the benchmark and print them as a table, with bar and limit beside each figure."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-# What each ratio should reach, and could at most by measured bandwidths and products (AMD Zen 5).
+# Target of each ratio, and its limit by measured bandwidths and products (AMD Zen 5).
 BARS: dict[str, tuple[str, float, str]] = {
     "S_fp32": ("S fp32, one stream / cached torch step", 12, "17"),
     "S_bf16": ("S bf16, one stream / cached torch step", 25, "41"),
@@ -15,17 +15,17 @@ BARS: dict[str, tuple[str, float, str]] = {
     "M_bf16": ("M bf16, one stream / cached torch step", 16, "22"),
     "S_batched": ("S batched / cached torch step, 128 streams", 3, "5.4"),
     "M_batched": ("M batched / cached torch step, 128 streams", 0, ""),
-    "vq_train_512": ("quantiser's training step, K = 512 / vector-quantize-pytorch", 8, "15"),
-    "vq_train_8192": ("quantiser's training step, K = 8192 / vector-quantize-pytorch", 4, "10"),
-    "vq_train_512_kept_memory": ("the same, K = 512, where freed memory is kept", 0, ""),
-    "train_bf16_vs_naive_fp32": ("training step bf16 / typical fp32", 3.5, "11"),
-    "train_bf16_vs_naive_bf16": ("training step bf16 / typical bf16", 1.8, "5"),
-    "train_fp32_vs_naive_fp32": ("training step fp32 / typical fp32", 1.5, ""),
-    "video_rollout": ("rollout of frames, cached / naive", 0, ""),
-    "pixelcnn": ("drawing 32x32x1 codes by a PixelCNN, cached / naive", 10, ""),
+    "vq_train_512": ("quantizer training step, K = 512 / vector-quantize-pytorch", 8, "15"),
+    "vq_train_8192": ("quantizer training step, K = 8192 / vector-quantize-pytorch", 4, "10"),
+    "vq_train_512_kept_memory": ("the same, K = 512, allocator keeps freed memory", 0, ""),
+    "train_bf16_vs_naive_fp32": ("training step bf16 / common implementation fp32", 3.5, "11"),
+    "train_bf16_vs_naive_bf16": ("training step bf16 / common implementation bf16", 1.8, "5"),
+    "train_fp32_vs_naive_fp32": ("training step fp32 / common implementation fp32", 1.5, ""),
+    "video_rollout": ("rollout of video frames, cached / naive", 0, ""),
+    "pixelcnn": ("sampling 32x32x1 codes from a PixelCNN, cached / naive", 10, ""),
 }
 ERRORS = {
-    "max_logit_error_fp32": ("largest difference of the fp32 kernels' logits", 1e-4),
+    "max_logit_error_fp32": ("largest error of the fp32 kernels' logits", 1e-4),
     "kl_bf16_nats": ("mean KL of the bf16 kernel, nats", 1e-4),
 }
 
@@ -33,31 +33,31 @@ ERRORS = {
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", type=Path, nargs="+", help="what the other scripts wrote")
+    parser.add_argument("parts", type=Path, nargs="+", help="JSON files of the other scripts")
     parser.add_argument("--json", type=Path, required=True, help="write all numbers to this file")
     return parser
 
 
 def main() -> None:
-    """Join, write, print."""
+    """Merge, write, print."""
     arguments = build_parser().parse_args()
-    joined = join([json.loads(path.read_text(encoding="utf-8")) for path in arguments.parts]) | {
+    merged = merge([json.loads(path.read_text(encoding="utf-8")) for path in arguments.parts]) | {
         "machine": machine()
     }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(joined, indent=2) + "\n", encoding="utf-8")
-    print(table(joined))
+    arguments.json.write_text(json.dumps(merged, indent=2) + "\n", encoding="utf-8")
+    print(table(merged))
 
 
-def join(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """One dictionary of all; dictionaries of the same name are joined too, and no number stands twice."""
+def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Merge the parts, nested dictionaries too; a key with two values is an error."""
     whole: dict[str, Any] = {}
     for part in parts:
         for key, value in part.items():
             if isinstance(value, dict):
-                value = join([whole.get(key, {}), value])
+                value = merge([whole.get(key, {}), value])
             elif key in whole:
-                raise ValueError(f"{key} stands in two parts")
+                raise ValueError(f"{key} is in two parts")
             whole[key] = value
     if "logit_error" in whole:
         whole["max_logit_error_fp32"] = max(whole["logit_error"].values())
@@ -65,7 +65,7 @@ def join(parts: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
+    """The machine of the measurement."""
     import torch
 
     model = platform.processor() or platform.machine()
@@ -78,7 +78,7 @@ def machine() -> dict[str, Any]:
 
 
 def table(numbers: dict[str, Any]) -> str:
-    """All figures that are there, as Markdown."""
+    """The available figures as Markdown."""
     lines = ["| what | measured | bar | limit |", "| --- | --- | --- | --- |"]
     for key, (name, bar, limit) in BARS.items():
         if key in numbers["ratios"]:
@@ -92,7 +92,7 @@ def table(numbers: dict[str, Any]) -> str:
 
 
 def _rest(numbers: dict[str, Any]) -> list[str]:
-    """What has no bar, a line each."""
+    """The figures without a bar, one line each."""
     lines = []
     for key in ("samples_per_second", "real_time_factor", "roofline"):
         for size, values in numbers.get(key, {}).items():
@@ -101,16 +101,16 @@ def _rest(numbers: dict[str, Any]) -> list[str]:
         if key in numbers:
             lines.append(f"{key.replace('_', ' ')}: {_listed(numbers[key])}")
     for what, values in numbers.get("grids_per_second", {}).items():
-        lines.append(f"grids of codes a second, {what}: {_listed(values)}")
+        lines.append(f"grids of codes per second, {what}: {_listed(values)}")
     if "images_gigaflops" in numbers:
         lines.append(f"image training step: {numbers['images_gigaflops']:.1f} GFLOP/s in its convolutions")
     for codes, values in numbers.get("nanoseconds_a_vector", {}).items():
-        lines.append(f"quantiser, K = {codes}, nanoseconds a vector: {_listed(values)}")
+        lines.append(f"quantizer, K = {codes}, nanoseconds per vector: {_listed(values)}")
     for key, values in numbers.get("scaling", {}).items():
         lines.append(f"scaling, {key.replace('_', ' ')}: {_listed(values)}")
     if not numbers.get("bf16_products_in_hardware", True):
         lines.append(
-            "This processor has no products of bfloat16; torch emulates them, and training in them is slower."
+            "This processor has no bfloat16 products; torch emulates them, so bf16 training is slow."
         )
     if "kl_bf16_model" in numbers:
         lines.append(f"KL of the bf16 kernel on: {numbers['kl_bf16_model']}")

@@ -1,4 +1,4 @@
-"""Fair seconds: of the processor, one thread, works in turn, medians."""
+"""Measurement of processor time: one thread, alternating works, medians."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def rounds(brief: bool) -> int:
 
 
 def one_thread(keep_memory: bool = True) -> None:
-    """Keep this process on one thread; and, as our training does, its memory for the next step."""
+    """Use one thread in this process, and keep freed memory for the next step, as training does."""
     torch.set_num_threads(1)
     threadpool_limits(1)
     if keep_memory:
@@ -33,17 +33,18 @@ def one_thread(keep_memory: bool = True) -> None:
 
 
 def one_core() -> None:
-    """Keep it on one core besides: the kernels start a worker for each core that they may use."""
+    """Also use one core: the kernels start a worker for each core of the process."""
     one_thread()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def in_turn(works: Mapping[str, Work], repeats: int = REPEATS) -> dict[str, float]:
-    """Median seconds of the processor for each work.
+def alternate(works: Mapping[str, Work], repeats: int = REPEATS) -> dict[str, float]:
+    """Median processor seconds of each work.
 
-    A B C, A B C: so other load on the machine meets all alike. One round goes before, for what is done once:
-    compiling, the memory's first pages.
+    The works alternate (A B C, A B C), so that other load on the machine affects all alike. The first round
+    is not
+    counted: it compiles and allocates.
     """
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for number in range(repeats + 1):
@@ -56,6 +57,6 @@ def in_turn(works: Mapping[str, Work], repeats: int = REPEATS) -> dict[str, floa
 
 
 def write_part(path: Path, part: dict[str, Any]) -> None:
-    """A part of the benchmark's numbers, which `table.py` joins."""
+    """Write a part of the benchmark's numbers; `table.py` merges the parts."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(part, indent=2) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The training step against the one most repositories write.
+"""The training step against a common implementation.
 
-Decoder S, six strided convolutions, K = 512, D = 64. Encoder, quantiser, loss and Adam are the same on both
-sides; only the decoder is written otherwise.
+Decoder S, six strided convolutions, K = 512, D = 64. Encoder, quantizer, loss and Adam are the same on both
+sides; only the decoder is implemented differently.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from sampling import multiply_adds
 from speechvq.config import SpeechConfig
 from speechvq.runtime.precision import supports_bf16
 from speechvq.speech.model import SpeechVQ
-from timing import REPEATS, in_turn, one_thread, rounds, write_part
+from timing import REPEATS, alternate, one_thread, rounds, write_part
 from typical import TypicalWaveNet
 
 CROP = 8_000  # samples, half a second
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def measure(config: SpeechConfig, crop: int, repeats: int = REPEATS) -> dict[str, Any]:
-    """Steps of one crop in fp32 and under bf16 autocast, both ways."""
+    """Steps of one crop in fp32 and under bf16 autocast, by both implementations."""
     products = {
         "torch": roofline.Products(lambda a, b: torch.from_numpy(a) @ torch.from_numpy(b)),
         "numpy": roofline.Products(np.matmul),
@@ -53,7 +53,7 @@ def measure(config: SpeechConfig, crop: int, repeats: int = REPEATS) -> dict[str
         for precision in ("fp32", "bf16")
         for name, make in (("ours", our_model), ("typical", typical_model))
     }
-    seconds = in_turn(works | products, repeats)
+    seconds = alternate(works | products, repeats)
     best = max(work.operations / seconds[name] for name, work in products.items())
     macs = multiply_adds(our_model(config).decoder.wavenet)
     return {
@@ -63,7 +63,7 @@ def measure(config: SpeechConfig, crop: int, repeats: int = REPEATS) -> dict[str
             "train_fp32_vs_naive_fp32": seconds["typical_fp32"] / seconds["ours_fp32"],
         },
         "training_samples_per_second": {name: crop / seconds[name] for name in works},
-        # Forward, and backward to the input and to the weights; of the decoder's own products alone.
+        # Forward, and backward to input and weights; the decoder's products only.
         "share_of_peak": {"train_fp32": 6 * macs * crop / seconds["ours_fp32"] / best},
         "roofline": {"products_gigaflops": best / 1e9},
         "bf16_products_in_hardware": supports_bf16(torch.device("cpu")),
@@ -71,7 +71,7 @@ def measure(config: SpeechConfig, crop: int, repeats: int = REPEATS) -> dict[str
 
 
 def our_model(config: SpeechConfig) -> SpeechVQ:
-    """The package's model, of random weights."""
+    """The package's model with random weights."""
     torch.manual_seed(0)
     return SpeechVQ(config, ("ada", "bob")).train()
 
@@ -89,14 +89,14 @@ class _TypicalDecoder(nn.Module):
 
 
 def typical_model(config: SpeechConfig) -> SpeechVQ:
-    """The same function of the same weights, with the decoder written the usual way."""
+    """The same function of the same weights, with the common implementation of the decoder."""
     model = our_model(config)
     model.decoder = _TypicalDecoder(model)  # type: ignore[assignment]
     return model
 
 
 def _step(model: SpeechVQ, crop: int, precision: str) -> Callable[[], Tensor]:
-    """One update, as training.loop makes it."""
+    """One update, as in training.loop."""
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     wave, speaker = 0.06 * torch.randn(1, crop), torch.zeros(1, dtype=torch.long)
 

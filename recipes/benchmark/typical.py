@@ -1,4 +1,4 @@
-"""WaveNet as most repositories write it: what the decoder's training step is measured against."""
+"""WaveNet as most repositories implement it: the reference of the training benchmark."""
 
 import math
 
@@ -10,7 +10,7 @@ from speechvq.speech.decoder.wavenet import GatedLayer, WaveNet
 
 
 class TypicalLayer(nn.Module):
-    """Separate convolutions for filter, gate, their conditions at the sample rate, residual and skip."""
+    """Separate convolutions for filter, gate, their conditioning at the sample rate, residual and skip."""
 
     def __init__(self, dilation: int, residual: int, skip: int, condition: int) -> None:
         super().__init__()
@@ -31,10 +31,12 @@ class TypicalLayer(nn.Module):
 
 
 class TypicalWaveNet(nn.Module):
-    """The decoder on one-hot samples, told the codes at the sample rate; the same function as `WaveNet`."""
+    """The decoder on one-hot samples, conditioned at the sample rate; computes the same function as
+    `WaveNet`.
+    """
 
     def __init__(self, wavenet: WaveNet) -> None:
-        """Take sizes, weights and the network over the codes of a WaveNet ."""
+        """Take the sizes, weights and conditioning network of a WaveNet."""
         super().__init__()
         config = wavenet.config
         self.levels, self.conditioning = config.mulaw_bins, wavenet.conditioning
@@ -67,24 +69,24 @@ class TypicalWaveNet(nn.Module):
         self.first.weight.copy_(wavenet.embedding.t().unsqueeze(-1))
         project = wavenet.conditioning.project
         weights, biases = project.weight.chunk(len(self.layers)), project.bias.chunk(len(self.layers))
-        for own, layer, weight, bias in zip(self.layers, wavenet.layers, weights, biases):
-            _copy_layer(own, layer, weight, bias)
-        for own, linear in ((self.hidden, wavenet.hidden), (self.logits, wavenet.logits)):
-            own.weight.copy_(linear.weight.unsqueeze(-1))
-            own.bias.copy_(linear.bias)
+        for target, layer, weight, bias in zip(self.layers, wavenet.layers, weights, biases):
+            _copy_layer(target, layer, weight, bias)
+        for target, linear in ((self.hidden, wavenet.hidden), (self.logits, wavenet.logits)):
+            target.weight.copy_(linear.weight.unsqueeze(-1))
+            target.bias.copy_(linear.bias)
 
 
-def _copy_layer(own: TypicalLayer, layer: GatedLayer, condition: Tensor, bias: Tensor) -> None:
-    """Rows of a matrix to the convolutions they stand for; the layer learns the filter's bias doubled."""
+def _copy_layer(target: TypicalLayer, layer: GatedLayer, condition: Tensor, bias: Tensor) -> None:
+    """Copy the rows of the fused matrices to the separate convolutions; the fused filter bias is doubled."""
     width = layer.residual_channels
     taps = layer.gate.unflatten(1, (2, width)).transpose(1, 2)
-    own.filter.weight.copy_(taps[:width])
-    own.gate.weight.copy_(taps[width:])
-    own.filter_condition.weight.copy_(condition[:width] / 2)
-    own.filter_condition.bias.copy_(bias[:width] / 2)
-    own.gate_condition.weight.copy_(condition[width:])
-    own.gate_condition.bias.copy_(bias[width:])
-    own.residual.weight.copy_(layer.out[:width].unsqueeze(-1))
-    own.residual.bias.copy_(layer.out_bias[:width, 0])
-    own.skip.weight.copy_(layer.out[width:].unsqueeze(-1))
-    own.skip.bias.copy_(layer.out_bias[width:, 0])
+    target.filter.weight.copy_(taps[:width])
+    target.gate.weight.copy_(taps[width:])
+    target.filter_condition.weight.copy_(condition[:width] / 2)
+    target.filter_condition.bias.copy_(bias[:width] / 2)
+    target.gate_condition.weight.copy_(condition[width:])
+    target.gate_condition.bias.copy_(bias[width:])
+    target.residual.weight.copy_(layer.out[:width].unsqueeze(-1))
+    target.residual.bias.copy_(layer.out_bias[:width, 0])
+    target.skip.weight.copy_(layer.out[width:].unsqueeze(-1))
+    target.skip.bias.copy_(layer.out_bias[width:, 0])

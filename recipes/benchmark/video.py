@@ -1,4 +1,4 @@
-"""Frames a second of a rollout in codes: the cached sampler against the whole frame for every code."""
+"""Frames per second of a rollout in codes: the cached sampler against an uncached one."""
 
 import argparse
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from naive_frames import draw_again_and_again
+from naive_frames import sample_frame_uncached
 from speechvq.config import read_run
 from speechvq.config.images import ImageVQConfig
 from speechvq.config.runs import ImageVQRun, VideoPriorRun
@@ -17,19 +17,19 @@ from speechvq.images.vqvae import ImageVQ
 from speechvq.video.model.prior import VideoPrior
 from speechvq.video.model.rollout import roll_out
 from speechvq.video.world.interface import ACTIONS
-from timing import REPEATS, in_turn, one_core, rounds, write_part
+from timing import REPEATS, alternate, one_core, rounds, write_part
 
 CONFIG = Path("recipes/video/prior.yaml")
 IMAGES = Path("recipes/video/vqvae.yaml")
-STREAMS = 16  # videos side by side
-NAIVE_CODES = 24  # of a frame's 441; each costs the same
+STREAMS = 16  # videos per batch
+NAIVE_CODES = 24  # of the 441 of a frame; each costs the same
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, default=CONFIG, help="whose sizes are measured")
-    parser.add_argument("--images", type=Path, default=IMAGES, help="whose codes they are, likewise")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="configuration of the prior")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="configuration of the image model")
     parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
     parser.add_argument(
         "--brief", action="store_true", help="one round of each measurement, to try the script"
@@ -50,7 +50,7 @@ def main() -> None:
 def measure(
     config: VideoPriorConfig, images: ImageVQConfig, naive_codes: int = NAIVE_CODES, repeats: int = REPEATS
 ) -> dict[str, Any]:
-    """Frames a second of random weights: cached, one video and several, and naive by its first codes."""
+    """Frames per second with random weights: cached (one video, a batch), and uncached by the first codes."""
     image = ImageVQ(images)
     grid = image.grid
     prior = VideoPrior(config, grid, "", image).eval()
@@ -60,7 +60,7 @@ def measure(
         "cached_batched": _rolling(prior, STREAMS),
         "naive": _rolling_naively(prior, min(naive_codes, codes)),
     }
-    seconds = in_turn(works, repeats)
+    seconds = alternate(works, repeats)
     rates = {
         "cached": 1 / seconds["cached"],
         "cached_batched": STREAMS / seconds["cached_batched"],
@@ -73,16 +73,16 @@ def measure(
 
 
 def _rolling(prior: VideoPrior, streams: int) -> Callable[[], Tensor]:
-    """A work that draws one frame of some videos."""
+    """A work that samples one frame of a batch of videos."""
     past, actions = _beginning(prior, streams)
     return lambda: roll_out(prior, past, actions[:, None])
 
 
 def _rolling_naively(prior: VideoPrior, codes: int) -> Callable[[], Tensor]:
-    """A work that draws the first codes of one video's frame."""
+    """A work that samples the first codes of one video's frame."""
     past, action = _beginning(prior, 1)
     uniforms = torch.rand(1, prior.grid.height, prior.grid.width, prior.grid.codes_per_position)
-    return lambda: draw_again_and_again(prior, past, action, uniforms, codes)
+    return lambda: sample_frame_uncached(prior, past, action, uniforms, codes)
 
 
 def _beginning(prior: VideoPrior, streams: int) -> tuple[Tensor, Tensor]:

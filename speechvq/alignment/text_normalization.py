@@ -16,7 +16,7 @@ _ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth"}
     "nine": "ninth",
     "twelve": "twelfth",
 }
-_SPOKEN = {"&": " and ", "%": " percent ", "@": " at ", "+": " plus ", "=": " equals "}
+_SYMBOL_WORDS = {"&": " and ", "%": " percent ", "@": " at ", "+": " plus ", "=": " equals "}
 _CURRENCIES = {"$": "dollars", "£": "pounds", "€": "euros"}
 _ABBREVIATIONS = {"dr.": "doctor", "st.": "saint", "vs.": "versus", "etc.": "et cetera"}
 _LETTERS = str.maketrans(
@@ -45,23 +45,23 @@ def normalize_text(text: str) -> list[str]:
     for short, long in _ABBREVIATIONS.items():
         folded = re.sub(rf"\b{re.escape(short)}(?!\w)", f"{long} ", folded)
     folded = _MONEY.sub(lambda found: f" {found[2]} {_CURRENCIES[found[1]]} ", folded)
-    folded = _NUMBER.sub(lambda found: f" {_spoken_number(*found.groups())} ", folded)
-    for sign, word in _SPOKEN.items():
+    folded = _NUMBER.sub(lambda found: f" {_number_words(*found.groups())} ", folded)
+    for sign, word in _SYMBOL_WORDS.items():
         folded = folded.replace(sign, word)
     return [_ONES[int(word)] if word.isdecimal() else word for word in _WORD.findall(folded)]
 
 
-def _spoken_number(digits: str, fraction: str | None, ending: str | None) -> str:
+def _number_words(digits: str, fraction: str | None, ending: str | None) -> str:
     grouped, digits = "," in digits, digits.replace(",", "")
     if len(digits) > 12 or (digits[0] == "0" and len(digits) > 1):
-        spoken = _one_by_one(digits)
+        text = _one_by_one(digits)
     elif not grouped and len(digits) == 4 and "11" <= digits[:2] <= "19":
-        spoken = _year(int(digits))
+        text = _year(int(digits))
     else:
-        spoken = _cardinal(int(digits))
+        text = _cardinal(int(digits))
     if fraction:
-        spoken += f" point {_one_by_one(fraction[1:])}"
-    head, _, last = spoken.rpartition(" ")
+        text += f" point {_one_by_one(fraction[1:])}"
+    head, _, last = text.rpartition(" ")
     if ending in ("s", "'s"):  # the 1990s
         last = last[:-1] + "ies" if last.endswith("y") else last + ("es" if last.endswith("x") else "s")
     elif ending:

@@ -20,8 +20,8 @@ from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.sampler import sample
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
+import images
 import naive
-import pictures
 import roofline
 import sampling
 import scaling
@@ -65,19 +65,17 @@ def test_the_typical_model_has_the_same_loss_and_the_encoder_the_same_gradient()
         assert torch.allclose(own.grad, other.grad, atol=1e-4 * float(own.grad.abs().max()) + 1e-8)
 
 
-def test_speaking_without_a_cache_says_the_same() -> None:
+def test_sampling_without_a_cache_gives_the_same_samples() -> None:
     model, vectors, speaker = wavenet(), torch.randn(2, 9, DIM), torch.tensor([0, 1])
     chance = torch.rand(2, 9 * HOP, dtype=torch.float64)
     whole = sample(model, vectors, speaker, chance, engine="torch")
     assert model.receptive_field < 40, "some of what is spoken here has a beginning that is cut off"
     for known in (0, 7, 48):
-        again = naive.sample_again_and_again(
-            model, vectors, speaker, chance[:, known:], whole[:, :known], HOP
-        )
+        again = naive.sample_uncached(model, vectors, speaker, chance[:, known:], whole[:, :known], HOP)
         assert torch.equal(again, whole)
 
 
-def test_works_are_measured_in_turn_and_the_first_round_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_works_alternate_and_the_first_round_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, order = [0.0], []
 
     def work(name: str, costs: list[float]) -> Any:
@@ -88,7 +86,7 @@ def test_works_are_measured_in_turn_and_the_first_round_is_left_out(monkeypatch:
         return run
 
     monkeypatch.setattr(timing.time, "process_time", lambda: clock[0])
-    medians = timing.in_turn({"a": work("a", [50, 1, 3, 2]), "b": work("b", [60, 9, 7, 8])}, repeats=3)
+    medians = timing.alternate({"a": work("a", [50, 1, 3, 2]), "b": work("b", [60, 9, 7, 8])}, repeats=3)
     assert medians == {"a": 2, "b": 8} and order == ["a", "b"] * 4
 
 
@@ -132,7 +130,7 @@ def test_every_figure_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) 
     for number, part in enumerate(parts):
         timing.write_part(tmp_path / f"parts/{number}.json", part)
     read = [json.loads(path.read_text()) for path in sorted((tmp_path / "parts").iterdir())]
-    numbers = table.join(
+    numbers = table.merge(
         [*read, {"ratios": {"vq_train_512": 9.0, "vq_train_8192": 3.0}}, {"kl_bf16_nats": 1e-6}]
     )
     assert numbers["ratios"].keys() == table.BARS.keys() - {
@@ -152,8 +150,8 @@ def test_every_figure_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) 
 
 
 def test_no_number_stands_in_two_parts() -> None:
-    with pytest.raises(ValueError, match="a stands in two parts"):
-        table.join([{"r": {"a": 1}}, {"r": {"a": 2}}])
+    with pytest.raises(ValueError, match="a is in two parts"):
+        table.merge([{"r": {"a": 1}}, {"r": {"a": 2}}])
 
 
 def test_the_quantisers_are_compared() -> None:
@@ -170,18 +168,18 @@ def test_the_divergence_of_random_weights_says_so(monkeypatch: pytest.MonkeyPatc
     assert 0 <= part["kl_bf16_nats"] < 1e-3 and part["kl_bf16_model"].startswith("random weights")
 
 
-def test_the_figure_is_drawn(parts: list[dict[str, Any]], tmp_path: Path) -> None:
-    scaling.draw_figure(parts[-1]["scaling"], tmp_path / "a/scaling.png")
+def test_the_scaling_plot(parts: list[dict[str, Any]], tmp_path: Path) -> None:
+    scaling.plot_scaling(parts[-1]["scaling"], tmp_path / "a/scaling.png")
     assert (tmp_path / "a/scaling.png").stat().st_size > 5_000
 
 
-def test_pictures_are_measured() -> None:
+def test_images_are_measured() -> None:
     config = dataclasses.replace(
         CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, likelihood="softmax")
     )
-    part = pictures.measure_steps(config, 2, compiled=False, repeats=1)
+    part = images.measure_steps(config, 2, compiled=False, repeats=1)
     assert part["images_per_second"].keys() == {"fp32", "bf16"} and 0 < part["share_of_peak"]["images_fp32"]
-    part = pictures.measure_drawing(
+    part = images.measure_sampling(
         PixelCNNConfig(layers=1, channels=4, hidden_channels=4), Grid(3, 3, 2, 4), 2, repeats=1
     )
     rates = part["grids_per_second"]["pixelcnn"]
@@ -195,4 +193,4 @@ def test_the_operations_of_a_picture() -> None:
     down = [at16 * 3 * 16 * units, at8 * 16 * units * units, 2 * block, at8 * units * 160]
     up = [at8 * 9 * 160 * units, 2 * block, at8 * 16 * units * units, at16 * 16 * units * 768]
     model = ImageVQ(ImageVQConfig())
-    assert pictures.training_operations(model) == 2 * (3 * sum(down + up) - down[0])
+    assert images.training_operations(model) == 2 * (3 * sum(down + up) - down[0])

@@ -1,7 +1,7 @@
-"""The image model's training step against the core's matrix products, and drawing grids of codes.
+"""The image model's training step against the core's matrix products, and sampling of code grids.
 
 The VQ-VAE of recipes/cifar10/vqvae.yaml at the paper's sizes; a PixelCNN over 32x32x1 codes of the sizes of
-recipes/cifar10/prior.yaml, cached and with the whole grid for every code.
+recipes/cifar10/prior.yaml, cached and uncached.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import roofline
-from naive_grids import draw_grids_again_and_again
+from naive_grids import sample_grids_uncached
 from speechvq.config import read_run
 from speechvq.config.images import ImageVQConfig
 from speechvq.config.pixelcnn import PixelCNNConfig
@@ -27,12 +27,12 @@ from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
 from speechvq.priors.grid.sampling import sample_grids
 from speechvq.runtime.precision import supports_bf16
 from speechvq.training.tasks.images import encoder_of
-from timing import REPEATS, in_turn, one_core, rounds, write_part
+from timing import REPEATS, alternate, one_core, rounds, write_part
 
 MODEL, PRIOR = Path("recipes/cifar10/vqvae.yaml"), Path("recipes/cifar10/prior.yaml")
 GRID = Grid(32, 32, 1, 512)
-BATCH = 4  # pictures a step; the paper's 128 take as long each
-NAIVE_CODES = 8  # of a grid's 1,024; each costs the same
+BATCH = 4  # images per step; the paper's 128 take the same time per image
+NAIVE_CODES = 8  # of the 1,024 of a grid; each costs the same
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,7 +53,7 @@ def main() -> None:
     assert isinstance(model, ImageVQRun) and isinstance(prior, PixelCNNRun)
     compiled, repeats = shutil.which("c++") is not None and not arguments.brief, rounds(arguments.brief)
     steps = measure_steps(model.model, BATCH, compiled=compiled, repeats=repeats)
-    write_part(arguments.json, steps | measure_drawing(prior.model, GRID, repeats=repeats))
+    write_part(arguments.json, steps | measure_sampling(prior.model, GRID, repeats=repeats))
 
 
 def measure_steps(
@@ -63,8 +63,8 @@ def measure_steps(
 
     Args:
         config: of the model.
-        batch: pictures a step.
-        compiled: whether there is a compiler for torch.compile.
+        batch: images per step.
+        compiled: whether to measure torch.compile, which needs a C++ compiler.
         repeats: rounds.
     """
     products = {
@@ -81,7 +81,7 @@ def measure_steps(
         fused = copy.deepcopy(model)
         compile_parts(encoder_of(fused), fused.decoder)
         works["compiled"] = _step(fused, batch)
-    seconds = in_turn(works | products, repeats)
+    seconds = alternate(works | products, repeats)
     best = max(work.operations / seconds[name] for name, work in products.items())
     return {
         "images_per_second": {name: batch / seconds[name] for name in works},
@@ -91,18 +91,18 @@ def measure_steps(
     }
 
 
-def measure_drawing(
+def measure_sampling(
     config: PixelCNNConfig, grid: Grid, naive_codes: int = NAIVE_CODES, repeats: int = REPEATS
 ) -> dict[str, Any]:
-    """Grids a second of random weights: cached, and naive by its first codes."""
+    """Grids per second with random weights: cached, and uncached by its first codes."""
     torch.manual_seed(0)
     pixelcnn = PixelCNN(config, grid, 0).eval()
     uniforms = torch.rand(1, grid.height, grid.width, grid.codes_per_position)
     few = min(naive_codes, uniforms.numel())
-    seconds = in_turn(
+    seconds = alternate(
         {
             "cached": lambda: sample_grids(pixelcnn, uniforms),
-            "naive": lambda: draw_grids_again_and_again(pixelcnn, uniforms, codes=few),
+            "naive": lambda: sample_grids_uncached(pixelcnn, uniforms, codes=few),
         },
         repeats,
     )
@@ -112,15 +112,16 @@ def measure_drawing(
 
 @torch.no_grad()
 def training_operations(model: ImageVQ) -> float:
-    """Operations of a picture's convolutions in a step: two for each multiply-add, forward and backward.
+    """Operations of an image's convolutions in a step: two for each multiply-add, forward and backward.
 
-    Backward is to the weights and to the input, but for the first layer, whose input are the pixels.
+    The backward pass has gradients of weights and input, except for the first layer, whose input is the
+    image.
     """
     counts: list[int] = []
 
-    def count(layer: nn.Module, told: tuple[Tensor, ...], made: Tensor) -> None:
-        widest = told[0] if isinstance(layer, nn.ConvTranspose2d) else made
-        positions = widest.shape[2] * widest.shape[3]  # that each weight meets once
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        widest = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
+        positions = widest.shape[2] * widest.shape[3]  # each weight is used once per position
         counts.append(layer.weight.numel() * positions)  # type: ignore[union-attr, operator]
 
     layers = [layer for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
@@ -134,7 +135,7 @@ def training_operations(model: ImageVQ) -> float:
 
 
 def _step(model: ImageVQ, batch: int, precision: str = "fp32") -> Callable[[], Tensor]:
-    """One update, as training.loop makes it."""
+    """One update, as in training.loop."""
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     size = model.config.autoencoder.size
     pixels = torch.randint(256, (batch, 3, size, size), dtype=torch.uint8)
