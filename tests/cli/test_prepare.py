@@ -77,7 +77,7 @@ def test_maze_is_recorded_and_more_can_be_added(tmp_path: Path, capsys: pytest.C
         assert f"splits: dev 1, test 1, train {episodes - 2}" in printed
     assert len(list((out / "episodes").iterdir())) == 4
     assert run("maze", "--out", out, "--episodes", "4", "--frames", "3", "--seed", "1") == 2
-    assert "holds another recording" in capsys.readouterr().err
+    assert "contains another recording" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

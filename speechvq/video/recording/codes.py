@@ -1,7 +1,7 @@
-"""The codes of a recording by a trained image model: computed once, and kept beside the model.
+"""Codes of a recording, computed by a trained image model and cached beside it.
 
-MODEL/codes/NAME/NNNNNN.npz    codes    (L, H, W, G), the least unsigned integers that hold them
-                               actions  (L - 1,), uint8: what was done between a frame and the next
+MODEL/codes/NAME/NNNNNN.npz    codes    (L, H, W, G), the smallest unsigned integer type that holds them
+                               actions  (L - 1,), uint8, the action between two frames
 """
 
 import hashlib
@@ -18,7 +18,6 @@ from torch import Tensor
 from speechvq.errors import UserError
 from speechvq.images.codes import fingerprint, require_codes
 from speechvq.images.model_directory import ImageModel
-from speechvq.images.vae import ImageVAE
 from speechvq.io.atomic import atomic_file
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.runtime.progress import progress
@@ -27,76 +26,77 @@ from speechvq.video.recording.episode import read_window
 from speechvq.video.recording.recording import Split, read_recording
 from speechvq.video.world.interface import ACTIONS
 
-AT_ONCE = 50  # frames encoded at once; bounds memory
+BATCH = 50  # frames encoded at once; bounds memory
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 class CodedEpisodes(NamedTuple):
-    """Episodes of one length as codes."""
+    """The codes of episodes of equal length."""
 
     codes: np.ndarray  # (E, L, H, W, G), unsigned
-    actions: np.ndarray  # (E, L - 1), uint8: [:, t] leads from frame t to frame t + 1
+    actions: np.ndarray  # (E, L - 1), uint8; [:, t] leads from frame t to t + 1
 
     def count(self, length: int) -> int:
-        """How many windows of so many frames there are."""
+        """The number of different windows of `length` frames."""
         return len(self.codes) * max(self.codes.shape[1] - length + 1, 0)
 
-    def windows(self, numbers: np.ndarray | Sequence[int], length: int) -> tuple[Tensor, Tensor]:
-        """Windows by numbers below `count`: codes (B, length, H, W, G), actions (B, length - 1), int64."""
-        which, starts = np.divmod(np.asarray(numbers), self.codes.shape[1] - length + 1)
-        places = starts[:, None] + np.arange(length)
-        codes = self.codes[which[:, None], places].astype(np.int64)
-        actions = self.actions[which[:, None], places[:, :-1]].astype(np.int64)
+    def windows(self, indices: np.ndarray | Sequence[int], length: int) -> tuple[Tensor, Tensor]:
+        """Windows by index below `count`: codes (B, length, H, W, G) and actions (B, length - 1), int64."""
+        episodes, starts = np.divmod(np.asarray(indices), self.codes.shape[1] - length + 1)
+        positions = starts[:, None] + np.arange(length)
+        codes = self.codes[episodes[:, None], positions].astype(np.int64)
+        actions = self.actions[episodes[:, None], positions[:, :-1]].astype(np.int64)
         return torch.from_numpy(codes), torch.from_numpy(actions)
 
 
 def cached_episodes(folder: str | Path, model: ImageModel, root: str | Path, split: Split) -> CodedEpisodes:
-    """The codes of a split's episodes; those that are not kept yet are encoded.
+    """The codes of a split's episodes, from the cache if they were computed before.
 
     Args:
-        folder: the model's, or its run's; they are kept in its `codes/`, by the weights and the recording.
-        model: what is in it.
+        folder: the model's or its run's directory. The cache is `codes/` in it; its folder names depend on
+            the weights and on the recording.
+        model: the model in `folder`.
         root: of the recording.
-        split: which of its episodes.
+        split: of the recording.
 
     Raises:
-        UserError: a model without codes or of frames of another size; no recording, or a damaged one; the
-            disk is full.
+        UserError: the model has no codes or expects another image size, the recording or a cached file is
+            damaged, or the disk is full.
     """
     recording, root = read_recording(Path(root)), Path(root)
     size, grid = model.config.autoencoder.size, require_codes(model).grid
     if size != recording.pixels:
         raise UserError(
-            f"{root}: frames of {recording.pixels} pixels, and the model's pictures have {size}; train one "
+            f"{root}: frames of {recording.pixels} pixels, but the model expects {size}; train one "
             f"with model.autoencoder.size={recording.pixels}"
         )
-    place = f"{root.resolve()} {recording.world} {recording.seed} {recording.frames}"
-    name = hashlib.sha256(place.encode()).hexdigest()[:16]
-    kept = Path(folder) / "codes" / f"{recording.world}-{fingerprint(folder)}-{name}"
+    key = f"{root.resolve()} {recording.world} {recording.seed} {recording.frames}"
+    name = hashlib.sha256(key.encode()).hexdigest()[:16]
+    cache = Path(folder) / "codes" / f"{recording.world}-{fingerprint(folder)}-{name}"
     paths = episodes(root, split)
     each = []
     for path in progress(paths, total=len(paths), label=f"encode {split}", unit="episodes"):
-        if not (kept / path.name).exists():
-            _encode(model, path, recording.frames, kept / path.name)
-        each.append(_read(kept / path.name, recording.frames, grid))
+        if not (cache / path.name).exists():
+            _encode(model, path, recording.frames, cache / path.name)
+        each.append(_read(cache / path.name, recording.frames, grid))
     codes, actions = zip(*each)
     return CodedEpisodes(np.stack(codes), np.stack(actions))
 
 
 @torch.no_grad()
 def encode_frames(model: ImageModel, frames: np.ndarray) -> Tensor:
-    """Codes of frames: (L, H, W, 3) uint8, as an episode has them, to (L, grid, grid, G), int64."""
-    assert not isinstance(model, ImageVAE)
+    """Codes of frames: (L, H, W, 3) uint8, as in an episode, to (L, grid, grid, G), int64."""
+    model = require_codes(model)
     device = next(model.parameters()).device
     pixels = torch.from_numpy(np.ascontiguousarray(frames.transpose(0, 3, 1, 2)))
-    return torch.cat([model.encode(part.to(device)) for part in pixels.split(AT_ONCE)])
+    return torch.cat([model.encode(part.to(device)) for part in pixels.split(BATCH)])
 
 
 @torch.no_grad()
 def decode_frames(model: ImageModel, codes: Tensor) -> np.ndarray:
-    """Frames of codes, as an episode has them: (L, grid, grid, G), int64, to (L, H, W, 3), uint8."""
-    assert not isinstance(model, ImageVAE)
-    pixels = torch.cat([model.decode(part) for part in codes.split(AT_ONCE)])
+    """Frames of codes: (L, grid, grid, G) int64 to (L, H, W, 3), uint8, as in an episode."""
+    model = require_codes(model)
+    pixels = torch.cat([model.decode(part) for part in codes.split(BATCH)])
     return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
 
@@ -113,9 +113,11 @@ def _read(path: Path, frames: int, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             codes, actions = archive["codes"], archive["actions"]
     except _DAMAGE as error:
-        raise UserError(f"{path}: damaged ({error}); remove it, and it is made again") from None
+        raise UserError(f"{path}: damaged ({error}); remove it, and it is computed again") from None
     shapes = ((frames, grid.height, grid.width, grid.codes_per_position), (frames - 1,))
     whole = (codes.shape, actions.shape) == shapes and codes.dtype.kind == actions.dtype.kind == "u"
     if not whole or codes.max() >= grid.num_codes or actions.max(initial=0) >= len(ACTIONS):
-        raise UserError(f"{path}: no codes of this recording by this model; remove it, and it is made again")
+        raise UserError(
+            f"{path}: not the codes of this recording and model; remove it, and they are computed again"
+        )
     return codes, actions

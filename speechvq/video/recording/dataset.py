@@ -1,4 +1,4 @@
-"""Windows of a recording for training, each a pure function of its number, so that resuming needs no more."""
+"""Windows of recorded frames and actions for training."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,29 +16,29 @@ from speechvq.video.recording.recording import Split, episode_path, read_recordi
 
 
 class Windows(NamedTuple):
-    """A batch of the video data."""
+    """A batch of windows."""
 
     frames: Tensor  # (B, L, 3, H, W), uint8
-    actions: Tensor  # (B, L - 1), int64, places in world.ACTIONS: [t] leads from frame t to frame t + 1
+    actions: Tensor  # (B, L - 1), int64, indices into ACTIONS; [:, t] leads from frame t to t + 1
 
 
 class WindowDataset(Dataset[tuple[Tensor, Tensor]]):
-    """Window number i of an endless shuffled walk through the episodes of a split.
+    """An endless sequence of random windows from the episodes of a split; see `data.sampler.ShuffledCrops`.
 
-    An epoch cuts every episode into as many windows as fit, shuffles them with the epoch's own seed and moves
-    each by a random offset. Only the wanted frames are unpacked.
+    Only the frames of a window are decompressed.
     """
 
     def __init__(self, folder: Path, split: Split, length: int, seed: int) -> None:
         """
         Args:
             folder: of the recording.
-            split: which of its episodes.
-            length: frames a window; 1 for single pictures.
+            split: of the recording.
+            length: frames per window; 1 for single images.
             seed: of order and offsets.
 
         Raises:
-            UserError: no recording there, an episode is missing, none is in the split, or they are shorter.
+            UserError: there is no recording, an episode is missing, the split has none, or they are too
+                short.
         """
         self.paths, self.episode_length = episodes(folder, split), read_recording(folder).frames
         _check_length(folder, length, self.episode_length)
@@ -46,26 +46,26 @@ class WindowDataset(Dataset[tuple[Tensor, Tensor]]):
         self.positions = ShuffledCrops(np.full(len(self.paths), self.episode_length), length, seed)
 
     def __len__(self) -> int:
-        """Windows an epoch."""
+        """Windows per epoch."""
         return len(self.positions)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Window `index` of the walk, which may exceed the length: frames (L, 3, H, W), actions (L - 1,)."""
-        which, start = self.positions[index]
-        return _tensors(read_window(self.paths[which], start, self.length))
+        """Frames (L, 3, H, W), uint8, and actions (L - 1,) of a window; `index` may exceed the length."""
+        episode, start = self.positions[index]
+        return _tensors(read_window(self.paths[episode], start, self.length))
 
 
 def episodes(folder: Path, split: Split) -> list[Path]:
-    """The episodes of a split, in the order of their numbers.
+    """Paths of the episodes of a split, in order.
 
     Raises:
-        UserError: no recording there, an episode is missing, or none is in the split.
+        UserError: there is no recording, an episode is missing, or the split has none.
     """
     numbers = range(read_recording(folder).episodes)
     paths = {number: episode_path(folder, number) for number in numbers}
     for path in paths.values():
         if not path.is_file():
-            raise UserError(f"{path}: this episode is missing; the command that recorded the others goes on")
+            raise UserError(f"{path}: this episode is missing; run the recording command again")
     chosen = [path for number, path in paths.items() if split_of(number) == split]
     if not chosen:
         raise UserError(f"{folder}: none of {len(paths)} episodes is in split '{split}'; record more")
@@ -73,10 +73,10 @@ def episodes(folder: Path, split: Split) -> list[Path]:
 
 
 def middle_windows(folder: Path, split: Split, length: int, count: int) -> Windows:
-    """The middle of up to `count` episodes spread over the split: the same at every evaluation.
+    """Windows from the middle of up to `count` episodes, evenly spaced over the split.
 
     Raises:
-        UserError: as WindowDataset.
+        UserError: as of `WindowDataset`.
     """
     paths, frames = episodes(folder, split), read_recording(folder).frames
     _check_length(folder, length, frames)
@@ -87,7 +87,7 @@ def middle_windows(folder: Path, split: Split, length: int, count: int) -> Windo
 def window_loader(
     dataset: WindowDataset, batch: int, *, step: int = 0, rank: int = 0, world_size: int = 1, workers: int = 0
 ) -> Iterator[Windows]:
-    """Endless batches from a training step on; arguments and errors as `data.sampler.load_batches`."""
+    """Endless batches from a training step on; arguments and errors as of `data.sampler.load_batches`."""
     for windows in load_batches(dataset, batch, step=step, rank=rank, world_size=world_size, workers=workers):
         yield Windows(*windows)
 
@@ -105,5 +105,5 @@ def _tensors(window: Episode) -> tuple[Tensor, Tensor]:
 def _check_length(folder: Path, length: int, frames: int) -> None:
     if not 1 <= length <= frames:
         raise UserError(
-            f"{folder}: its episodes have {frames} frames, so no window of {length}; record longer ones"
+            f"{folder}: its episodes have {frames} frames, too few for windows of {length}; record more"
         )

@@ -1,10 +1,10 @@
-"""An episode in a file: frames, actions and poses; each frame is packed by itself and can be read alone.
+"""Files of episodes: frames, actions and poses. Each frame is compressed separately and can be read alone.
 
     NNNNNN.npz    frame_0000.npy ...   (PIXELS, PIXELS, 3), uint8
-                  actions.npy          (L - 1,), uint8: what was done between a frame and the next
-                  poses.npy            (L, 3), float32, see World.poses
+                  actions.npy          (L - 1,), uint8, the action between two frames
+                  poses.npy            (L, 3), float32, see `World.poses`
 
-numpy reads it without ours: `np.load(path, allow_pickle=False)["frame_0031"]`.
+NumPy reads it: `np.load(path, allow_pickle=False)["frame_0031"]`.
 """
 
 import zipfile
@@ -18,23 +18,23 @@ from speechvq.errors import UserError
 from speechvq.io.atomic import atomic_file
 from speechvq.video.world.interface import ACTIONS, PIXELS
 
-_REMEDY = "the command that recorded it makes it again"
+_REMEDY = "run the recording command again"
 _DAMAGE = (
     OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, MemoryError, NotImplementedError,
-    IndexError, TypeError, AttributeError,  # arrays of another kind in its place
+    IndexError, TypeError, AttributeError,  # the file holds other arrays
 )  # fmt: skip
 
 
 class Episode(NamedTuple):
-    """Some frames in a row, of a whole episode or a window of it."""
+    """Consecutive frames: an episode or a window of one."""
 
     frames: np.ndarray  # (L, PIXELS, PIXELS, 3), uint8
-    actions: np.ndarray  # (L - 1,), int64, places in ACTIONS: [t] leads from frame t to frame t + 1
+    actions: np.ndarray  # (L - 1,), int64, indices into ACTIONS; [t] leads from frame t to t + 1
     poses: np.ndarray  # (L, 3), float32
 
 
 def write_episode(path: Path, episode: Episode) -> None:
-    """Write an episode atomically; the same episode gives the same bytes.
+    """Write an episode atomically; equal episodes give equal bytes.
 
     Raises:
         UserError: the disk is full or not writable.
@@ -46,17 +46,17 @@ def write_episode(path: Path, episode: Episode) -> None:
 
 
 def read_window(path: Path, start: int, length: int) -> Episode:
-    """Frames `start` to `start` + `length` with what was done between them; only these are unpacked.
+    """Read `length` frames from frame `start` on, with their actions and poses.
 
     Raises:
-        UserError: the file is missing, damaged or truncated, or holds something else.
+        UserError: the file is missing, damaged, or not an episode.
     """
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             frames = [archive[_frame_name(t)] for t in range(start, start + length)]
             actions = archive["actions"][start : start + length - 1]
             poses = archive["poses"][start : start + length]
-        episode = Episode(np.stack(frames), actions, poses)  # refuses frames of different sizes
+        episode = Episode(np.stack(frames), actions, poses)  # raises if frames differ in size
     except FileNotFoundError:
         raise UserError(f"{path}: this episode is missing; {_REMEDY}") from None
     except _DAMAGE as error:
@@ -67,7 +67,7 @@ def read_window(path: Path, start: int, length: int) -> Episode:
 
 
 def is_whole(path: Path, length: int) -> bool:
-    """Whether an episode of so many frames lies there, as far as the archive's index tells."""
+    """Whether the file is an episode of `length` frames; only the archive's index is checked."""
     try:
         with zipfile.ZipFile(path) as archive:
             return set(archive.namelist()) == {
@@ -78,7 +78,7 @@ def is_whole(path: Path, length: int) -> bool:
 
 
 def _fits(episode: Episode, length: int) -> bool:
-    """Whether shapes and types are those that are written."""
+    """Whether shapes, types and actions are valid."""
     shapes = ((length, PIXELS, PIXELS, 3), (length - 1,), (length, 3))
     kinds = (np.uint8, np.uint8, np.float32)
     return all(

@@ -1,4 +1,4 @@
-"""Where an imagined video begins: in a recorded episode, or with pictures of the user's."""
+"""The context frames of a sampled video: from a recorded episode, or from image files."""
 
 import re
 from pathlib import Path
@@ -14,63 +14,73 @@ from speechvq.video.world.interface import PIXELS
 
 
 class InitialContext(NamedTuple):
-    """Frames that are given, and where they come from; `episode` is -1 for pictures of the user's."""
+    """Context frames and their origin."""
 
-    frames: np.ndarray  # (past, H, W, 3), uint8
-    root: Path
-    episode: int
-    last: int  # number of the last frame in the episode
+    frames: np.ndarray  # (context_frames, H, W, 3), uint8
+    root: Path  # of the recording, or the folder of images
+    episode: int  # -1 for image files
+    last: int  # index of the last frame in the episode; -1 for image files
 
 
-def read_initial_context(start: str, root: Path, past: int) -> InitialContext:
-    """The frames that are given.
+def read_initial_context(start: str, root: Path, context_frames: int) -> InitialContext:
+    """Read the context frames.
 
     Args:
-        start: as a user writes it: EPISODE, EPISODE:FRAME or a folder of pictures.
+        start: EPISODE, EPISODE:FRAME or a folder of images, as given by the user.
         root: of the recording.
-        past: how many frames are wanted.
+        context_frames: number of frames.
 
     Raises:
-        UserError: no such episode, frame or folder; a number of pictures other than wanted, or a broken one.
+        UserError: there is no such episode, frame or folder, the folder has another number of images, or an
+            image is damaged.
     """
     found = re.fullmatch(r"([0-9]{1,9})(?::([0-9]{1,9}))?", start)
     if found is None:
-        return InitialContext(_pictures(Path(start), past), root, -1, -1)
-    recording, number, first, needed = read_recording(root), int(found[1]), int(found[2] or 0), max(past, 1)
+        return InitialContext(_read_images(Path(start), context_frames), root, -1, -1)
+    recording, number, first, needed = (
+        read_recording(root),
+        int(found[1]),
+        int(found[2] or 0),
+        max(context_frames, 1),
+    )
     if number >= recording.episodes:
         raise UserError(f"--start {start}: {root} has episodes 0 to {recording.episodes - 1}")
     if first + needed > recording.frames:
         most = recording.frames - needed
-        raise UserError(f"--start {start}: {past} frames are given, so begin at frame 0 to {most}")
-    frames = read_window(episode_path(root, number), first, needed).frames[:past]
+        raise UserError(
+            f"--start {start}: {context_frames} context frames are needed, so give a frame from 0 to {most}"
+        )
+    frames = read_window(episode_path(root, number), first, needed).frames[:context_frames]
     return InitialContext(frames, root, number, first + needed - 1)
 
 
-def recorded_actions(begun: InitialContext, frames: int) -> np.ndarray:
-    """What was done in the episode after the frames that are given, (frames,), int64.
+def recorded_actions(context: InitialContext, frames: int) -> np.ndarray:
+    """The recorded actions after the context frames, (frames,), int64.
 
     Raises:
-        UserError: nobody knows.
+        UserError: the context is not from an episode, or the episode is too short.
     """
-    if begun.episode < 0:
-        raise UserError("--actions is missing; say what is done, for example forward*10")
-    left = read_recording(begun.root).frames - 1 - begun.last
+    if context.episode < 0:
+        raise UserError("--actions is missing; give actions, for example forward*10")
+    left = read_recording(context.root).frames - 1 - context.last
     if frames > left:
-        raise UserError(f"--frames {frames}: only {left} actions follow in the episode; give --actions")
-    return read_window(episode_path(begun.root, begun.episode), begun.last, frames + 1).actions
+        raise UserError(f"--frames {frames}: the episode has only {left} more actions; give --actions")
+    return read_window(episode_path(context.root, context.episode), context.last, frames + 1).actions
 
 
-def _pictures(folder: Path, past: int) -> np.ndarray:
-    """The pictures of a folder in the order of their names, (past, H, W, 3)."""
+def _read_images(folder: Path, context_frames: int) -> np.ndarray:
+    """The images of a folder in the order of their names, (context_frames, H, W, 3), uint8."""
     if not folder.is_dir():
         raise UserError(
-            f"--start {folder}: give an episode, perhaps with a frame (20:30), or a folder of pictures"
+            f"--start {folder}: give EPISODE, EPISODE:FRAME (for example 20:30) or a folder of images"
         )
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if len(paths) != past:
-        raise UserError(f"{folder}: {len(paths)} pictures, and {past} are wanted; the oldest first by name")
+    if len(paths) != context_frames:
+        raise UserError(
+            f"{folder}: {len(paths)} images, expected {context_frames}; file names in order of time"
+        )
     try:
         frames = [load_image(path, PIXELS, LoadReport()).transpose(1, 2, 0) for path in paths]
     except UserError as error:
-        raise UserError(f"{str(error).removesuffix('; skipped')}; give another picture") from None
+        raise UserError(f"{str(error).removesuffix('; skipped')}; give another image") from None
     return np.stack(frames) if frames else np.empty((0, PIXELS, PIXELS, 3), np.uint8)

@@ -1,9 +1,10 @@
-"""Recordings of a world: seeded episodes in a folder, told by what is in it.
+"""Recordings of a world: a folder of seeded episodes and a description.
 
-    OUT/meta.json             world, seed, episodes, frames an episode, names of the actions
-    OUT/episodes/NNNNNN.npz   see episode.py
+    OUT/meta.json             world, seed, episodes, frames per episode, names of the actions
+    OUT/episodes/NNNNNN.npz   see `episode.py`
 
-Episode n depends on world, seed and n only, so more episodes can be added, and an interrupted call goes on.
+Episode n depends on the world, the seed and n alone. Episodes can be added, and an interrupted recording can
+be continued.
 """
 
 import json
@@ -24,8 +25,8 @@ from speechvq.video.world.interface import ACTIONS, PIXELS, World
 from speechvq.video.world.random_policy import RandomPolicy
 
 META = "meta.json"
-VERSION = 1  # raise it when the same seed gives other bytes
-AT_ONCE = 16  # episodes a process records before it is given others
+VERSION = 1  # increased when the same seed gives other bytes
+EPISODES_PER_TASK = 16  # recorded by a process at a time
 
 WorldName = Literal["maze", "doom"]
 Split = Literal["train", "dev", "test"]
@@ -33,40 +34,39 @@ Split = Literal["train", "dev", "test"]
 
 @dataclass(frozen=True)
 class Recording:
-    """What lies in a folder of episodes."""
+    """The description of a recording."""
 
     world: WorldName
     seed: int
     episodes: int
-    frames: int  # an episode
+    frames: int  # per episode
     pixels: int = PIXELS
     actions: tuple[str, ...] = ACTIONS
     version: int = VERSION
 
 
 def record(out: Path, recording: Recording, *, jobs: int | None = None) -> int:
-    """Play and write the episodes that are not there yet.
+    """Record the missing episodes.
 
     Args:
-        out: made when missing.
-        recording: what is wanted; of an earlier recording in `out` only the number of episodes may differ.
-        jobs: processes; None takes one for each core.
+        out: created if missing.
+        recording: the description; an existing recording in `out` may differ in the number of episodes alone.
+        jobs: processes; None takes one per core.
 
     Returns:
-        How many episodes were recorded now.
+        The number of episodes recorded now.
 
     Raises:
-        UserError: `out` holds another recording, the seed is negative, ViZDoom is missing, the disk refuses.
+        UserError: `out` contains another recording, the seed is negative, ViZDoom is missing, or the disk is
+            full or not writable.
     """
     _check(out, recording)
     numbers = range(recording.episodes)
     missing = [n for n in numbers if not is_whole(episode_path(out, n), recording.frames)]
     if missing:
-        _open(
-            recording
-        ).close()  # what is not installed is told, and what must be compiled is, before the work
+        _open_world(recording).close()  # reports a missing dependency and compiles before processes start
     write_bytes(out / META, f"{json.dumps(asdict(recording), indent=2)}\n".encode())
-    parts = [missing[i : i + AT_ONCE] for i in range(0, len(missing), AT_ONCE)]
+    parts = [missing[i : i + EPISODES_PER_TASK] for i in range(0, len(missing), EPISODES_PER_TASK)]
     done = 0
     with counter(len(missing), label="record", unit="episode") as count:
         for made in map_in_order(
@@ -78,19 +78,19 @@ def record(out: Path, recording: Recording, *, jobs: int | None = None) -> int:
 
 
 def read_recording(folder: Path) -> Recording:
-    """What lies in a folder of episodes.
+    """Read the description of a recording.
 
     Raises:
-        UserError: there is no recording, or one that this version cannot read.
+        UserError: there is no recording, or it is damaged or of another version.
     """
     path = folder / META
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         recording = Recording(**{**found, "actions": tuple(found["actions"])})
     except FileNotFoundError:
-        raise UserError(f"{folder}: no recording here; make one with `speechvq.prepare maze`") from None
+        raise UserError(f"{folder}: no recording here; record one with `speechvq.prepare maze`") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path}: not what `speechvq.prepare` writes ({error}); record again") from None
+        raise UserError(f"{path}: not written by `speechvq.prepare` ({error}); record again") from None
     numbers = (recording.seed, recording.episodes, recording.frames)
     if (recording.pixels, recording.actions, recording.version) != (PIXELS, ACTIONS, VERSION) or not all(
         type(number) is int and number >= 0 for number in numbers
@@ -100,24 +100,24 @@ def read_recording(folder: Path) -> Recording:
 
 
 def episode_path(folder: Path, number: int) -> Path:
-    """Where an episode lies."""
+    """The path of an episode."""
     return folder / "episodes" / f"{number:06d}.npz"
 
 
 def split_of(number: int) -> Split:
-    """Of every twenty episodes the first is in test, the second in dev: they stay so when more are added."""
+    """The split of an episode: of every twenty, the first is in test and the second in dev."""
     return "test" if number % 20 == 0 else "dev" if number % 20 == 1 else "train"
 
 
 def _check(out: Path, recording: Recording) -> None:
-    """Two recordings must never mix in one folder."""
+    """Check that `out` does not contain another recording."""
     if recording.seed < 0:
         raise UserError(f"--seed {recording.seed} is negative; take 0 or more")
     if (out / META).exists() and replace(read_recording(out), episodes=recording.episodes) != recording:
-        raise UserError(f"{out}: holds another recording, see {META}; remove it or choose another --out")
+        raise UserError(f"{out}: contains another recording, see {META}; remove it or choose another --out")
 
 
-def _open(recording: Recording) -> World:
+def _open_world(recording: Recording) -> World:
     if recording.world == "doom":
         from speechvq.video.world.doom import DoomWorld  # an optional dependency
 
@@ -128,8 +128,8 @@ def _open(recording: Recording) -> World:
 
 
 def _record_part(numbers: Sequence[int], *, out: Path, recording: Recording) -> int:
-    """Record some episodes, as many side by side as the world likes."""
-    world = _open(recording)
+    """Record some episodes in batches of the world's size; returns their number."""
+    world = _open_world(recording)
     try:
         for first in range(0, len(numbers), world.batch_size):
             group = numbers[first : first + world.batch_size]
@@ -141,11 +141,11 @@ def _record_part(numbers: Sequence[int], *, out: Path, recording: Recording) -> 
 
 
 def _play(world: World, recording: Recording, numbers: Sequence[int]) -> Iterator[Episode]:
-    """Whole episodes side by side."""
-    players = [RandomPolicy(recording.seed, number) for number in numbers]
+    """Play a batch of episodes."""
+    policies = [RandomPolicy(recording.seed, number) for number in numbers]
     frames, poses, actions = [world.reset(numbers)], [world.poses], []
     for _ in range(recording.frames - 1):
-        actions.append([player.act(blocked) for player, blocked in zip(players, world.blocked)])
+        actions.append([policy.act(blocked) for policy, blocked in zip(policies, world.blocked)])
         frames.append(world.step(np.array(actions[-1])))
         poses.append(world.poses)
     done = np.array(actions, np.int64).reshape(-1, len(numbers))

@@ -1,4 +1,4 @@
-"""An episode lived again: the same maze from the same place, and from some frame on other actions."""
+"""Replaying an episode with other actions from a given frame on."""
 
 from pathlib import Path
 
@@ -9,22 +9,21 @@ from speechvq.video.recording.recording import episode_path, read_recording
 
 
 def ground_truth_frames(root: Path, number: int, start: int, actions: np.ndarray) -> np.ndarray | None:
-    """What is seen when some actions are done after a frame of a recorded episode.
+    """The frames that follow a recorded frame under given actions.
 
-    The built-in maze is walked again. Another world's future is known as far as the recording goes, and only
-    for the actions that were done there.
+    The built-in maze is simulated again. For another world, only the recorded actions have known frames.
 
     Args:
         root: of the recording.
         number: of the episode.
-        start: the frame after which the actions begin.
-        actions: (L,), places in world.ACTIONS.
+        start: index of the frame before the first action.
+        actions: (L,), indices into ACTIONS.
 
     Returns:
-        (L, H, W, 3), uint8; None where nobody knows.
+        (L, H, W, 3), uint8; None if they are unknown.
 
     Raises:
-        UserError: no recording there, or the episode is missing or damaged.
+        UserError: there is no recording, or the episode is missing or damaged.
     """
     recording = read_recording(root)
     if start + len(actions) < recording.frames:
@@ -38,5 +37,5 @@ def ground_truth_frames(root: Path, number: int, start: int, actions: np.ndarray
     before = read_window(episode_path(root, number), 0, start + 1).actions
     world = MazeWorld(recording.seed)
     world.reset([number])
-    seen = [world.step(np.array([action]))[0] for action in (*before, *actions)]
-    return np.stack(seen[start:])
+    frames = [world.step(np.array([action]))[0] for action in (*before, *actions)]
+    return np.stack(frames[start:])

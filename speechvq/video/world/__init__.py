@@ -1,1 +1,1 @@
-"""Worlds to act in: a built-in maze and ViZDoom."""
+"""First-person worlds to record: a built-in maze and ViZDoom."""

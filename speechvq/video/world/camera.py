@@ -1,16 +1,16 @@
-"""What an eye in a maze sees: one ray a column, as in Wolfenstein 3D, and four samples a pixel, in numba.
+"""A ray-casting renderer of mazes: one ray per column as in Wolfenstein 3D, four samples per pixel, in numba.
 
-The image plane stands at distance 1 before the eye and reaches SPREAD to each side, up and down. A ray's
-depth is measured along the direction of the view, not along the ray, so walls are straight. Walls are 1 high
-and the eye is in the middle, so a row of height h, -1 at the top to 1, meets ceiling or floor at depth
-0.5 / (SPREAD |h|), unless a wall is nearer. Light and colours are whole numbers, so frames are equal to the
-byte wherever the geometry is.
+The image plane is at distance 1 from the eye and extends by SPREAD to all four sides. The depth of a ray is
+measured along the viewing direction, which keeps walls straight. Walls have height 1 and the eye is at half
+of it. The row at height h, from -1 at the top to 1, therefore meets ceiling or floor at depth 0.5 / (SPREAD
+|h|), unless a wall is nearer. Light and colors are integers, so frames are equal to the byte if the geometry
+is.
 """
 
 import functools
 import sys
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -18,54 +18,54 @@ from numba import njit
 from speechvq.video.world.interface import PIXELS
 from speechvq.video.world.textures import CEILING, FLOOR, SHARPNESSES, SIZE
 
-# numba's cache on disk notices changes of this file only: touch it after changing a constant of another.
-SAMPLES = 2  # a pixel, each way
+# numba's cache on disk tracks this file alone: touch it after changing a constant of another file.
+SAMPLES = 2  # per pixel, in each direction
 SPREAD = 0.75  # tan of half the field of view, 73.7 degrees
 FULL_LIGHT = 256
-STEPS, DEEPEST = 16, 32  # light and sharpness of walls go by depth in steps of 1/16, up to 32
+STEPS, MAX_DEPTH = 16, 32  # light and sharpness of walls are tabulated in steps of 1/16 up to depth 32
 
 WHOLE = FULL_LIGHT * SAMPLES**2
-BITS = 21  # a colour; 255 x WHOLE and its rounding fit, and three of them fit an int64
+BITS = 21  # per color: 255 x WHOLE with rounding fits, and three colors fit an int64
 FIELD, AREA = (1 << BITS) - 1, SIZE * SIZE
-_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy"}
+_COMPILED: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 class Tables(NamedTuple):
-    """What does not depend on where the eye is; lines are rows or columns of samples."""
+    """Values that do not depend on the eye's position; lines are rows or columns of samples."""
 
-    offsets: np.ndarray  # (lines,), of rows and columns alike: how far from the middle, -1 to 1
-    row_depths: np.ndarray  # (lines,), where a row meets floor or ceiling
+    offsets: np.ndarray  # (lines,), distance from the center, -1 to 1; the same for rows and columns
+    row_depths: np.ndarray  # (lines,), depth at which a row meets floor or ceiling
     row_lights: np.ndarray  # (lines,), 0 to FULL_LIGHT
     row_sharpnesses: np.ndarray  # (lines,)
-    wall_lights: np.ndarray  # (DEEPEST x STEPS,)
-    wall_sharpnesses: np.ndarray  # (DEEPEST x STEPS,)
+    wall_lights: np.ndarray  # (MAX_DEPTH x STEPS,)
+    wall_sharpnesses: np.ndarray  # (MAX_DEPTH x STEPS,)
 
 
 def tables() -> Tables:
-    """The tables of a frame of PIXELS x PIXELS."""
+    """The tables for frames of PIXELS x PIXELS."""
     lines = SAMPLES * PIXELS
     offsets = (2.0 * np.arange(lines) + 1.0) / lines - 1.0
-    rows, walls = 0.5 / (SPREAD * abs(offsets)), np.arange(DEEPEST * STEPS) / STEPS
-    texels = 2.0 * SPREAD * SIZE / lines  # between two samples, at depth 1
-    row_texels = texels * rows * np.sqrt(2.0 * rows)  # more ahead than aside: the mean of both
+    rows, walls = 0.5 / (SPREAD * abs(offsets)), np.arange(MAX_DEPTH * STEPS) / STEPS
+    texels = 2.0 * SPREAD * SIZE / lines  # texels between two samples at depth 1
+    row_texels = texels * rows * np.sqrt(2.0 * rows)  # geometric mean along and across the view
     return Tables(offsets, rows, light(rows), sharpness(row_texels), light(walls), sharpness(texels * walls))
 
 
 def light(depths: np.ndarray) -> np.ndarray:
-    """Light at some depths, int64 in 0 to FULL_LIGHT: a lamp at the eye, a little everywhere."""
+    """Light by depth, int64 in [0, FULL_LIGHT]: a lamp at the eye plus ambient light."""
     return (FULL_LIGHT * (0.2 + 0.8 / (1.0 + (depths / 4.0) ** 2))).astype(np.int64)
 
 
 def sharpness(texels: np.ndarray) -> np.ndarray:
-    """Which of a texture's sharpnesses suits so many texels between two samples, int64."""
+    """The mip level for a number of texels between two samples, int64."""
     return np.clip(np.log2(np.maximum(texels, 1.0)), 0, SHARPNESSES - 1).astype(np.int64)
 
 
 def pack(textures: np.ndarray) -> np.ndarray:
-    """Three colours in one number, with room to multiply them by light and to add up a pixel's samples.
+    """Pack three colors into one integer, with room for the product with light and the sum over samples.
 
     Args:
-        textures: (..., 3), uint8; see textures.paint.
+        textures: (..., 3), uint8; see `textures.paint`.
 
     Returns:
         (...), int64.
@@ -78,13 +78,13 @@ _TABLES = tables()
 
 
 def render(mazes: np.ndarray, eyes: np.ndarray, headings: np.ndarray, packed: np.ndarray) -> np.ndarray:
-    """Frames seen by one eye in each maze.
+    """Render one frame in each maze.
 
     Args:
-        mazes: (B, Y, X), uint8, closed all round; see maze.build_maze.
-        eyes: (B, 2), float64, x and y in free blocks.
-        headings: (B, 2), float64, unit vectors of the directions of view.
-        packed: (textures, SHARPNESSES, SIZE, SIZE), int64; see pack.
+        mazes: (B, Y, X), uint8, with closed borders; see `maze.build_maze`.
+        eyes: (B, 2), float64, x and y inside free blocks.
+        headings: (B, 2), float64, unit vectors of the viewing directions.
+        packed: (textures, SHARPNESSES, SIZE, SIZE), int64; see `pack`.
 
     Returns:
         (B, PIXELS, PIXELS, 3), uint8.
@@ -96,7 +96,7 @@ def render(mazes: np.ndarray, eyes: np.ndarray, headings: np.ndarray, packed: np
 
 @functools.cache
 def compile_camera() -> None:
-    """Load or make the machine code on a closet, and say why the first frame on a machine takes longer."""
+    """Compile the renderer or load it from numba's cache, and log if that takes long."""
     words = "compiling the camera, once for this machine ..."
     said = threading.Timer(2.0, print, [words], {"file": sys.stderr})
     closet = np.full((1, 3, 3), FLOOR + 1, np.uint8)
@@ -111,9 +111,9 @@ def compile_camera() -> None:
 
 @njit(**_COMPILED)
 def _cast(maze, x, y, dx, dy):  # type: ignore[no-untyped-def]
-    """Depth of the nearest wall along a ray, its texture, where along it, and whether it faces along y.
+    """The nearest wall along a ray: its depth, texture, position on the wall, and whether it faces along y.
 
-    The lines of the grid are crossed one after the other; each depth is computed afresh, so no error adds up.
+    Grid lines are crossed one by one. Each depth is computed from the origin, so errors do not accumulate.
     """
     inverse_x, inverse_y = 1.0 / (dx if dx != 0.0 else 1e-12), 1.0 / (dy if dy != 0.0 else 1e-12)
     block_x, block_y = int(x), int(y)
@@ -135,7 +135,7 @@ def _cast(maze, x, y, dx, dy):  # type: ignore[no-untyped-def]
 
 @njit(**_COMPILED)
 def _cast_all(rays, papers, lights, maze, x, y, heading, tables):  # type: ignore[no-untyped-def]
-    """One ray a column of samples: its direction and depth, rays (3, lines); the wall's texels and light."""
+    """Cast one ray per column of samples: direction and depth (3, lines), and the wall's texels and light."""
     for column in range(len(papers)):
         aside = SPREAD * tables.offsets[column]
         dx, dy = heading[0] - aside * heading[1], heading[1] + aside * heading[0]
@@ -148,9 +148,9 @@ def _cast_all(rays, papers, lights, maze, x, y, heading, tables):  # type: ignor
 
 @njit(**_COMPILED)
 def _find_row(spots, rays, papers, x, y, plane, height, far):  # type: ignore[no-untyped-def]
-    """Which texel each sample of a row shows: floor or ceiling where that is nearer than the wall.
+    """The texel of each sample of a row: floor or ceiling if it is nearer than the wall, else the wall.
 
-    Both are computed, so that there is no branch and the compiler makes vector instructions of it.
+    Both are computed; without a branch the compiler vectorizes the loop.
     """
     size, edge, zero = np.int32(SIZE), np.int32(SIZE - 1), np.int32(0)
     for column in range(len(spots)):
@@ -167,18 +167,18 @@ def _add_row(sums, spots, depths, lights, texels, far, shine):  # type: ignore[n
     for pixel in range(len(sums)):
         total = sums[pixel]
         for column in range(SAMPLES * pixel, SAMPLES * pixel + SAMPLES):
-            # Unsigned: numba would ask of every other index whether it is negative.
+            # Unsigned, because numba checks signed indices for negative values.
             total += texels[np.uint64(spots[column])] * (shine if far < depths[column] else lights[column])
         sums[pixel] = total
 
 
 @njit(**_COMPILED)
 def _draw(frames, mazes, eyes, headings, texels, tables):  # type: ignore[no-untyped-def]
-    """Fill frames (B, H, W, 3); `texels` is flat."""
+    """Render into frames (B, H, W, 3); `texels` is flat."""
     lines, width = len(tables.offsets), frames.shape[2]
     rays, lights = np.empty((3, lines)), np.empty(lines, np.int64)
     papers, spots, sums = np.empty(lines, np.int32), np.empty(lines, np.int32), np.empty(width, np.int64)
-    half = WHOLE // 2  # so that quotients are rounded
+    half = WHOLE // 2  # rounds the quotients
     for b in range(len(frames)):
         x, y = eyes[b, 0], eyes[b, 1]
         _cast_all(rays, papers, lights, mazes[b], x, y, headings[b], tables)

@@ -1,10 +1,10 @@
 """ViZDoom's `my_way_home` as a world: nine rooms and their corridors, in the textures of Freedoom.
 
-An optional extra (`pip install 'speechvq[doom]'`), imported only here. Each game is an engine in a process of
-its own, which leaves settings in the folder where it starts: that is a temporary one. When the player is
-killed, the engine ends too; its 11 MB of shared memory and that folder stay. The vest that ends the scenario is
-taken away, so an episode lasts as long as it is played. The map is the same in all episodes; where they begin
-is drawn.
+ViZDoom is an optional dependency (`pip install 'speechvq[doom]'`), imported only here. Each game is an engine
+in its own process, which writes settings into its working directory; that is a temporary folder. If this
+process is killed, the engine ends too, but its 11 MB of shared memory and the folder remain. The item that
+ends the scenario is removed, so episodes have any length. All episodes have the same map and random start
+positions.
 """
 
 import os
@@ -24,11 +24,11 @@ from speechvq.video.world.interface import ACTIONS, PIXELS, check_actions
 if TYPE_CHECKING:
     from vizdoom import DoomGame
 
-TICS = 4  # of 1/35 s an action
-TURN = 10.0  # degrees an action
-NUDGE = 1.0  # map units; who moved and came no further was blocked (a free step is 7 to 20)
+TICS = 4  # of 1/35 s per action
+TURN = 10.0  # degrees per action
+NUDGE = 1.0  # map units; a shorter step counts as blocked (a free step is 7 to 20)
 
-# What each action presses: forward, backward, left, right, and degrees to the right in every tic.
+# The buttons of each action: forward, backward, left, right, and degrees to the right per tic.
 _BUTTONS = ("MOVE_FORWARD", "MOVE_BACKWARD", "MOVE_LEFT", "MOVE_RIGHT", "TURN_LEFT_RIGHT_DELTA")
 _PRESSED = {
     "forward": (1, 0, 0, 0, 0),
@@ -41,24 +41,26 @@ _PRESSED = {
 
 
 class DoomWorld:
-    """Doom, one engine an episode; episode n of a seed is the same every time, with the same ViZDoom."""
+    """Doom, one engine per episode. Episode n of a seed is reproducible with one version of ViZDoom."""
 
-    batch_size = 1  # more would only be stepped one after the other
+    batch_size = 1  # engines are stepped one after the other
 
     def __init__(self, seed: int) -> None:
-        """A world of a seed, a whole number of at least 0; `reset` begins.
+        """
+        Args:
+            seed: at least 0.
 
         Raises:
             UserError: ViZDoom is missing or does not start.
         """
         self.seed = seed
         self._games: list[DoomGame] = []
-        _vizdoom()  # told before a folder is made
+        _vizdoom()  # raises before the folder is created
         self._folder = tempfile.TemporaryDirectory(prefix="speechvq-doom-")
         self.poses, self.blocked = np.zeros((0, 3), np.float32), np.zeros(0, bool)
 
     def reset(self, episodes: Sequence[int]) -> np.ndarray:
-        """Begin some episodes by their numbers; their first frames, (B, PIXELS, PIXELS, 3), uint8.
+        """Start episodes by number; returns their first frames, (B, PIXELS, PIXELS, 3), uint8.
 
         Raises:
             UserError: an engine does not start or stopped.
@@ -75,10 +77,10 @@ class DoomWorld:
         return self._look()
 
     def step(self, actions: np.ndarray) -> np.ndarray:
-        """One action each, (B,), places in ACTIONS, and what is seen then, (B, PIXELS, PIXELS, 3), uint8.
+        """Take one action in each episode, (B,), indices into ACTIONS; returns the next frames as of `reset`.
 
         Raises:
-            ValueError: other than one known action for each episode begun.
+            ValueError: an action is unknown, or their number is not that of the episodes.
             UserError: the engine stopped.
         """
         actions = check_actions(actions, len(self.poses))
@@ -93,7 +95,7 @@ class DoomWorld:
         return frames
 
     def close(self) -> None:
-        """End the engines and remove their folder."""
+        """Stop the engines and remove their folder."""
         for game in self._games:
             game.close()
         self._games = []
@@ -103,7 +105,7 @@ class DoomWorld:
         game = _game()
         engine = Path(_vizdoom().__file__ or "").with_name(
             "vizdoom"
-        )  # not told: the path is empty by default
+        )  # the game does not report its default path
         if engine.is_file():
             game.set_vizdoom_path(str(die_with_parent(engine, self._folder.name)))
         with _working_in(self._folder.name), _trouble_explained():
@@ -111,7 +113,7 @@ class DoomWorld:
         return game
 
     def _look(self) -> np.ndarray:
-        """The frames, and the poses with y downwards, so that headings grow clockwise as in every world."""
+        """The current frames; updates the poses, with y downwards so that headings grow clockwise."""
         states = [game.get_state() for game, _ in zip(self._games, self.poses)]
         places = [state.game_variables for state in states]
         self.poses = np.array([(x, -y, -angle % 360) for x, y, angle in places], np.float32).reshape(-1, 3)
@@ -120,9 +122,9 @@ class DoomWorld:
 
 
 def _square(screen: np.ndarray) -> np.ndarray:
-    """The middle square of the screen in PIXELS x PIXELS.
+    """The center square of the screen, scaled to PIXELS x PIXELS.
 
-    Doom's 90 degrees at 4:3 leave it 2 atan(3/4) = 73.7: the field of view of the built-in world's camera.
+    Doom's field of view is 90 degrees at 4:3; the square's is 2 atan(3/4) = 73.7, as of the built-in maze.
     """
     from PIL import Image
 
@@ -142,7 +144,7 @@ def _vizdoom() -> ModuleType:
 
 
 def _game() -> "DoomGame":
-    """An engine that is not started yet, set to the scenario without its ends and ornaments."""
+    """A configured engine that is not started: the scenario without time limit and decorations."""
     vizdoom = _vizdoom()
     game = vizdoom.DoomGame()
     game.load_config(str(Path(vizdoom.scenarios_path) / "my_way_home.cfg"))
@@ -155,13 +157,13 @@ def _game() -> "DoomGame":
     variables = ("POSITION_X", "POSITION_Y", "ANGLE")
     game.set_available_game_variables([getattr(vizdoom.GameVariable, name) for name in variables])
     game.set_episode_timeout(0)
-    game.add_game_args("+sv_cheats 1")  # else nothing may be taken away
+    game.add_game_args("+sv_cheats 1")  # allows removing items
     return game
 
 
 @contextmanager
 def _working_in(folder: str) -> Iterator[None]:
-    """The engine takes over the folder in which it is started."""
+    """Change the working directory, which the engine inherits."""
     before = os.getcwd()
     os.chdir(folder)
     try:

@@ -1,4 +1,4 @@
-"""What every world offers: six actions, one frame for each, and where everybody is."""
+"""The interface of all worlds, and the actions."""
 
 import difflib
 import re
@@ -9,38 +9,45 @@ import numpy as np
 
 from speechvq.errors import UserError
 
-PIXELS = 84  # a side of a frame, as in the paper's DeepMind Lab
+PIXELS = 84  # height and width of a frame, as in the paper's DeepMind Lab
 ACTIONS = ("forward", "back", "left", "right", "strafe-left", "strafe-right")  # left and right turn
 
 
 class World(Protocol):
-    """A first-person world in which several episodes are played side by side."""
+    """A first-person world that simulates a batch of episodes."""
 
-    batch_size: int  # episodes it plays at once with profit
+    batch_size: int  # preferred number of episodes
 
     @property
     def poses(self) -> np.ndarray:
-        """Where everybody is, (B, 3), float32: x, y (downwards on the map), heading in degrees clockwise."""
+        """Positions and headings, (B, 3), float32: x, y (downwards on the map), degrees clockwise."""
 
     @property
     def blocked(self) -> np.ndarray:
-        """Whose last step a wall stopped, (B,), bool."""
+        """Whether a wall stopped the last step, (B,), bool."""
 
     def reset(self, episodes: Sequence[int]) -> np.ndarray:
-        """Begin some episodes by their numbers; their first frames, (B, PIXELS, PIXELS, 3), uint8."""
+        """Start episodes by number; returns their first frames, (B, PIXELS, PIXELS, 3), uint8."""
 
     def step(self, actions: np.ndarray) -> np.ndarray:
-        """One action each, (B,), places in ACTIONS, and what is seen then, (B, PIXELS, PIXELS, 3), uint8."""
+        """Take one action per episode, (B,), indices into ACTIONS; returns frames as of `reset`."""
 
     def close(self) -> None:
-        """Give back what the world holds; nothing can be played after it."""
+        """Release all resources; the world cannot be used afterwards."""
 
 
 def check_actions(actions: np.ndarray, episodes: int) -> np.ndarray:
-    """The actions of a step as they came, (B,).
+    """Validate the actions of a step.
+
+    Args:
+        actions: (B,), indices into ACTIONS.
+        episodes: B.
+
+    Returns:
+        (B,), int64.
 
     Raises:
-        ValueError: other than one known action for each of so many episodes.
+        ValueError: an action is unknown, or their number is not B.
     """
     actions = np.asarray(actions)
     if actions.shape != (episodes,) or not np.isin(actions, range(len(ACTIONS))).all():
@@ -49,24 +56,24 @@ def check_actions(actions: np.ndarray, episodes: int) -> np.ndarray:
 
 
 def parse_actions(text: str) -> list[int]:
-    """Actions as a user writes them, for example "forward*10,right*3,forward"; their places in ACTIONS.
+    """Parse actions, for example "forward*10,right*3,forward", to indices into ACTIONS.
 
     Raises:
-        UserError: an unknown action, or a count that is none.
+        UserError: an action is unknown, or a count is invalid.
     """
     actions: list[int] = []
     for part in text.split(","):
         found = re.fullmatch(r"\s*([a-z-]+)\s*(?:\*\s*([1-9][0-9]{0,5}))?\s*", part)
         if found is None or found[1] not in ACTIONS:
             raise UserError(
-                f"{part.strip()!r} is no action; write {', '.join(ACTIONS)}, or forward*10{_nearest(part)}"
+                f"{part.strip()!r} is not an action; write {', '.join(ACTIONS)} or forward*10{_nearest(part)}"
             )
         actions += [ACTIONS.index(found[1])] * int(found[2] or 1)
     return actions
 
 
 def _nearest(part: str) -> str:
-    """The action that somebody may have meant."""
+    """A suggestion of the most similar action."""
     name = part.split("*")[0].strip().lower()
     match = difflib.get_close_matches(name[:80], ACTIONS, n=1)
     return f"; did you mean '{match[0]}'?" if match and match[0] != part.strip() else ""

@@ -1,4 +1,4 @@
-"""The built-in world: first-person walks through seeded mazes, many side by side."""
+"""The built-in world: first-person walks through random mazes, in batches."""
 
 import math
 from collections.abc import Sequence
@@ -10,29 +10,32 @@ from speechvq.video.world.interface import check_actions
 from speechvq.video.world.maze import build_maze, free_places
 from speechvq.video.world.textures import paint
 
-STRIDE = 0.2  # blocks an action
-TURN = 10  # degrees an action
-RADIUS = 0.2  # blocks, half the width of whoever walks
+STRIDE = 0.2  # blocks per action
+TURN = 10  # degrees per action
+RADIUS = 0.2  # blocks, half the width of the walker
 
 _FULL_CIRCLE = 360 // TURN
 _HEADINGS = np.array(
     [(math.cos(math.radians(TURN * i)), math.sin(math.radians(TURN * i))) for i in range(_FULL_CIRCLE)]
 )
-# What each action does: strides ahead, strides to the right, turns to the right.
+# Strides forward, strides to the right and turns to the right of each action.
 _MOVES = np.array([(1, 0, 0), (-1, 0, 0), (0, 0, -1), (0, 0, 1), (0, -1, 0), (0, 1, 0)])
 
 
 class MazeWorld:
-    """Mazes, one an episode; all have the textures of the seed.
+    """One maze per episode; all have the textures of the seed.
 
-    Episode n of a seed is the same to the byte in whatever company. y grows downwards on the map, so headings
-    grow clockwise; heading 0 looks along x.
+    Episode n of a seed is equal to the byte in any batch. y grows downwards on the map, so headings grow
+    clockwise; heading 0 is along x.
     """
 
     batch_size = 16
 
     def __init__(self, seed: int) -> None:
-        """A world of a seed, a whole number of at least 0; `reset` begins."""
+        """
+        Args:
+            seed: at least 0.
+        """
         compile_camera()
         self.seed, self.textures = seed, pack(paint(seed))
         self._begin([])
@@ -51,21 +54,21 @@ class MazeWorld:
         return np.column_stack([self.places, TURN * self.turns]).astype(np.float32)
 
     def reset(self, episodes: Sequence[int]) -> np.ndarray:
-        """Begin some episodes by their numbers; their first frames, (B, 84, 84, 3), uint8."""
+        """Start episodes by number; returns their first frames, (B, 84, 84, 3), uint8."""
         self._begin(episodes)
         return self._look()
 
     def step(self, actions: np.ndarray) -> np.ndarray:
-        """One action each, and what is seen then.
+        """Take one action in each episode.
 
         Args:
-            actions: (B,), integers, places in world.ACTIONS.
+            actions: (B,), integers, indices into ACTIONS.
 
         Returns:
-            (B, 84, 84, 3), uint8.
+            The next frames, (B, 84, 84, 3), uint8.
 
         Raises:
-            ValueError: other than one known action for each episode begun.
+            ValueError: an action is unknown, or their number is not that of the episodes.
         """
         ahead, aside, turn = _MOVES[check_actions(actions, len(self.turns))].T
         heading = _HEADINGS[self.turns]
@@ -75,24 +78,24 @@ class MazeWorld:
         return self._look()
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing; there are no resources to release."""
 
     def _walk(self, strides: np.ndarray) -> None:
-        """Move by (B, 2), one axis after the other, so that walls are slid along; note who was stopped."""
+        """Move by (B, 2), one axis after the other, which slides along walls; updates `blocked`."""
         before = self.places.copy()
         for axis in range(2):
-            wanted = self.places.copy()
-            wanted[:, axis] += strides[:, axis]
-            self.places = np.where(self._fits(wanted)[:, None], wanted, self.places)
-        came = np.hypot(*(self.places - before).T)
-        self.blocked = came < 0.5 * np.hypot(*strides.T)
+            moved = self.places.copy()
+            moved[:, axis] += strides[:, axis]
+            self.places = np.where(self._fits(moved)[:, None], moved, self.places)
+        distance = np.hypot(*(self.places - before).T)
+        self.blocked = distance < 0.5 * np.hypot(*strides.T)
 
     def _fits(self, places: np.ndarray) -> np.ndarray:
-        """Whether a square of half width RADIUS is free, (B,), bool; less than a block, so corners tell."""
-        own, fits = np.arange(len(places)), np.ones(len(places), bool)
+        """Whether a square of half width RADIUS is free, (B,), bool; its corners suffice."""
+        index, fits = np.arange(len(places)), np.ones(len(places), bool)
         for corner in ((-RADIUS, -RADIUS), (-RADIUS, RADIUS), (RADIUS, -RADIUS), (RADIUS, RADIUS)):
             x, y = (places + corner).astype(int).T
-            fits &= self.mazes[own, y, x] == 0
+            fits &= self.mazes[index, y, x] == 0
         return fits
 
     def _look(self) -> np.ndarray:
@@ -100,7 +103,7 @@ class MazeWorld:
 
 
 def _start(maze: np.ndarray, seed: int, number: int) -> tuple[np.ndarray, int]:
-    """A place in the middle of a free block, more or less, and a number of turns."""
+    """A random position near the center of a free block, and a number of turns."""
     rng = np.random.default_rng((seed, 2, number))
     places = free_places(maze)
     place = places[rng.integers(len(places))] + rng.uniform(0.5 - RADIUS, 0.5 + RADIUS, 2)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.tiny import python
-from speechvq.video.world.camera import DEEPEST, SPREAD, compile_camera, pack, render
+from speechvq.video.world.camera import MAX_DEPTH, SPREAD, compile_camera, pack, render
 from speechvq.video.world.interface import PIXELS
 from speechvq.video.world.maze import build_maze, free_places
 from speechvq.video.world.textures import CEILING, FLOOR, SHARPNESSES, SIZE, paint
@@ -109,7 +109,7 @@ def test_a_view_is_the_same_in_any_company() -> None:
 
 
 def test_the_longest_view_is_within_the_tables() -> None:
-    maze = np.full((1, 3, 2 * DEEPEST), 3, np.uint8)
+    maze = np.full((1, 3, 2 * MAX_DEPTH), 3, np.uint8)
     maze[0, 1, 1:-1] = 0
     frame = render(maze, np.array([[1.2, 1.5]]), np.array([[1.0, 0.0]]), pack(textures()))[0]
     assert frame.shape == (PIXELS, PIXELS, 3) and frame.any()

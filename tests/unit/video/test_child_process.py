@@ -1,4 +1,4 @@
-"""A program on a leash ends with whoever started it, and is otherwise the program itself."""
+"""A program started by the launcher ends with its parent process and otherwise behaves the same."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import pytest
 
 from speechvq.video.world.child_process import die_with_parent
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has the leash")
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux supports it")
 
 # Starts what it is given as a library would, says its number, and waits.
 STARTER = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); sys.stdin.read()"
@@ -51,8 +51,8 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         assert state(child) == "gone"
 
 
-def test_what_is_not_leashed_stays(tmp_path: Path) -> None:
-    """That the test above tells the leash from a kernel that ends orphans by itself."""
+def test_a_program_without_the_launcher_survives(tmp_path: Path) -> None:
+    """Shows that the kernel does not end orphans by itself, so the test above is valid."""
     command = [sys.executable, "-c", STARTER, "/bin/sleep", "60"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None

@@ -74,7 +74,7 @@ def test_actions_do_what_they_say(world: DoomWorld) -> None:
     world.close()
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux has the leash")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux supports it")
 def test_the_engine_ends_when_the_player_is_killed(world: DoomWorld) -> None:
     world.close()
     code = "import time; from speechvq.video.world.doom import DoomWorld; world = DoomWorld(0); world.reset([0]); "

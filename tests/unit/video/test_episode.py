@@ -61,7 +61,7 @@ def test_a_missing_or_truncated_episode_is_named(path: Path) -> None:
     content = path.read_bytes()
     for cut in (0, 3, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:cut])
-        with pytest.raises(UserError, match="000003.npz: damaged .*; remove it, then the command") as caught:
+        with pytest.raises(UserError, match="000003.npz: damaged .*; remove it, then run the recording command") as caught:
             read_window(path, 0, LENGTH)
         assert "\n" not in str(caught.value)
     path.unlink()

@@ -59,7 +59,7 @@ def test_an_interrupted_recording_goes_on_and_more_can_be_added(recorded: Path, 
 def test_processes_record_what_one_does(
     recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "AT_ONCE", 2)
+    monkeypatch.setattr(module, "EPISODES_PER_TASK", 2)
     assert record(tmp_path, SMALL, jobs=2) == 5
     assert contents(tmp_path) == contents(recorded)
 
@@ -70,7 +70,7 @@ def test_processes_record_what_one_does(
 def test_two_recordings_never_mix(recorded: Path, other: Recording) -> None:
     before = contents(recorded)
     with pytest.raises(
-        UserError, match="holds another recording, see meta.json; remove it or choose another"
+        UserError, match="contains another recording, see meta.json; remove it or choose another"
     ):
         record(recorded, other, jobs=1)
     assert contents(recorded) == before and read_recording(recorded) == SMALL
@@ -100,7 +100,7 @@ def test_a_full_disk_leaves_no_half_episode(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_no_recording_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no recording here; make one with `speechvq.prepare maze`"):
+    with pytest.raises(UserError, match="no recording here; record one with `speechvq.prepare maze`"):
         read_recording(tmp_path)
 
 

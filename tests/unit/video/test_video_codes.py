@@ -78,7 +78,7 @@ def test_damaged_codes_are_named(damage: str, world: Path, tmp_path: Path) -> No
         case "large":
             codes, actions = np.full((FRAMES, 21, 21, 1), 4, np.uint8), np.zeros(FRAMES - 1, np.uint8)
             np.savez(path, codes=codes, actions=actions)
-    with pytest.raises(UserError, match=f"{path.name}: .*remove it, and it is made again"):
+    with pytest.raises(UserError, match=f"{path.name}: .*remove it, and it is computed again"):
         cached_episodes(tmp_path / "model", model, world / "maze", "dev")
     path.unlink()
     assert len(cached_episodes(tmp_path / "model", model, world / "maze", "dev").codes) == 2
@@ -87,7 +87,7 @@ def test_damaged_codes_are_named(damage: str, world: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("kind", "line"),
     [
-        ("image_vqvae", "frames of 84 pixels, and the model's pictures have 8"),
+        ("image_vqvae", "frames of 84 pixels, but the model expects 8"),
         ("image_vae", "a VAE has no codes"),
     ],
 )

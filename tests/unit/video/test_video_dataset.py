@@ -112,7 +112,9 @@ def test_mistakes_are_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no recording here"):
         dataset(tmp_path)
     for length in (0, FRAMES + 1):
-        with pytest.raises(UserError, match=f"episodes have {FRAMES} frames, so no window of {length}"):
+        with pytest.raises(
+            UserError, match=f"episodes have {FRAMES} frames, too few for windows of {length}"
+        ):
             dataset(folder, length)
         with pytest.raises(UserError, match="no window of"):
             middle_windows(folder, "dev", length, 1)

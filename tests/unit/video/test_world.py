@@ -31,7 +31,7 @@ def test_actions_as_a_user_writes_them(text: str, actions: list[int]) -> None:
              "forward 10", "FORWARD", "forward*9999999", "forward*२"]
 )  # fmt: skip
 def test_what_is_no_action_is_named(text: str) -> None:
-    with pytest.raises(UserError, match="is no action; write forward, back, left, .* or forward\\*10"):
+    with pytest.raises(UserError, match="is not an action; write forward, back, left, .* or forward\\*10"):
         parse_actions(text)
 
 
