@@ -64,7 +64,7 @@ def _warnings(waves: list[np.ndarray], seconds: float) -> list[str]:
         low, high = min(medians), max(medians)
         if (spread := 12 * np.log2(high / low)) > MAX_F0_SPREAD:
             found.append(
-                f"the median F0 of its quarters differs by {spread:.0f} semitones, {low:.0f} to {high:.0f} Hz; "
-                "is it more than one person?"
+                f"the median F0 of its quarters differs by {spread:.0f} semitones, "
+                f"{low:.0f} to {high:.0f} Hz; is it more than one person?"
             )
     return found
