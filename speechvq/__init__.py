@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from speechvq.errors import UserError
+from speechvq.runtime.numba_cache import use_user_cache
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"  # pyproject.toml reads it from here
 DEFAULT_MODEL = "english29"  # bundled with the package, see `pretrained/english29/MODEL_CARD.md`
 __all__ = ["DEFAULT_MODEL", "SpeechVQ", "UserError", "VectorQuantizer", "__version__", "load", "metrics"]
+
+use_user_cache()  # before any module that defines a compiled function
 
 _LAZY = {"SpeechVQ": "speechvq.speech.model", "VectorQuantizer": "speechvq.quantizer"}
 
