@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,6 @@ from speechvq.cli.sources import find_sources, read_sources
 from speechvq.data.manifest import is_file_name
 from speechvq.errors import UserError
 from speechvq.runtime.logging import logger
-from speechvq.runtime.progress import counter
 
 if TYPE_CHECKING:
     from speechvq.speech.speakers.enrollment_audio import EnrollmentAudio
@@ -56,27 +56,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(build_parser(), _work, argv)
 
 
-def _work(arguments: argparse.Namespace) -> None:
+def _work(arguments: argparse.Namespace) -> int:
     if not is_file_name(arguments.name):
         raise UserError(f"--name {arguments.name}: letters, digits, '-', '_' and '.' only: it names a file")
     if not 0 < arguments.minutes <= 60 or not 1 <= arguments.steps <= 100_000:
         raise UserError("--minutes lies in (0, 60], and --steps from 1 to 100000")
-    from speechvq.speech.speakers.enrollment import enroll
     from speechvq.speech.speakers.voice_file import ENDING, add_voice, save_voice
+    from speechvq.training.signals import Interrupted
+    from speechvq.training.tasks.enrollment import enroll
 
     speech = _read_speech(arguments.audio, 60 * arguments.minutes)
     model = speechvq.load(arguments.model)
-    with counter(arguments.steps, label=arguments.name, unit="steps") as count:
-        tune = arguments.unfreeze is not None
-        found = enroll(
-            model, speech.waves, steps=arguments.steps, seed=arguments.seed, tune=tune, on_step=count
-        )
+    tune = arguments.unfreeze is not None
     out = arguments.out or Path(arguments.name + ("" if tune else ENDING))
+    run_directory = out.with_name(f"{out.name}.enrollment")  # a stopped enrollment resumes from it
+    try:
+        found = enroll(
+            model, speech.waves, steps=arguments.steps, seed=arguments.seed, tune=tune, run=run_directory
+        )
+    except Interrupted as stop:
+        logger.info("%s", stop)
+        return 128 + stop.signum
     if tune:
         add_voice(model, arguments.name, found.voice)
         model.save_pretrained(out, half=True)
     else:
         save_voice(out, found.voice, model)
+    shutil.rmtree(run_directory, ignore_errors=True)
     print(f"{speech.seconds:.1f} s of speech, mean F0 {found.voice.f0:.0f} Hz")
     before, after = found.before / math.log(2), found.after / math.log(2)
     print(
@@ -84,6 +90,7 @@ def _work(arguments: argparse.Namespace) -> None:
         f"known speaker; {after:.3f} as {arguments.name}"
     )
     print(out)
+    return 0
 
 
 def _read_speech(audio: Path, max_seconds: float) -> "EnrollmentAudio":

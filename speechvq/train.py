@@ -1,17 +1,19 @@
-"""`python -m speechvq.train`: learn a model, of any kind, or go on where a run stopped; a module for each kind."""
+"""`python -m speechvq.train`: train a model of any kind, or resume a run."""
 
 import argparse
+import dataclasses
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from speechvq import config as configuration
 from speechvq.cli.command import run
-from speechvq.config import Run, read_run
+from speechvq.config import Run, TrainConfig, read_run
 from speechvq.errors import UserError
+from speechvq.runtime.logging import logger
 
 CONFIG = "config.yaml"
-TASKS = {  # by model.kind, the module that knows its data and its measures
+TASKS = {  # by model.kind, the module in training.tasks
     "speech": "speech",
     "sequence": "sequence",
     "image_vqvae": "images",
@@ -21,13 +23,17 @@ TASKS = {  # by model.kind, the module that knows its data and its measures
     "second_stage": "second_stage",
     "video_prior": "video_prior",
 }
+# Settings that leave the computed weights alone, apart from the number of steps, which a run may extend.
+FREE_SETTINGS = ("steps", "evaluate_every", "num_eval_items", "save_every", "keep_checkpoints")
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="speechvq.train", description=__doc__)
     parser.add_argument(
-        "--config", type=Path, required=True, help="YAML file, for example recipes/vctk/vctk64.yaml"
+        "--config",
+        type=Path,
+        help="YAML file, for example recipes/vctk/vctk64.yaml (default: that of the run in --out)",
     )
     parser.add_argument("--out", type=Path, required=True, help="run directory, for example exp/vctk64")
     parser.add_argument(
@@ -42,43 +48,79 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0 after the last step; 2 for a user's mistake; 128 + signal when stopped, then saved."""
+    """Exit code 0 after the last step, 2 for a user's mistake, 128 + signal when stopped, after saving."""
     return run(build_parser(), _work, argv)
 
 
 def _work(arguments: argparse.Namespace) -> int:
-    """0 after the last step, or 128 + the signal that stopped the run."""
-    config = read_run(arguments.config, arguments.set)
-    from speechvq.runtime import distributed  # torch takes two seconds to import; --help need not wait
+    config = _read_config(arguments)
+    from speechvq.runtime import distributed  # imports torch, which takes seconds; --help need not wait
     from speechvq.training.task import distributed_device, run_training
 
-    subject = importlib.import_module(f"speechvq.training.tasks.{TASKS[config.model.kind]}")
+    module = importlib.import_module(f"speechvq.training.tasks.{TASKS[config.model.kind]}")
     with distributed_device(arguments.device) as device:
-        task = subject.build_task(config, device)
+        task = module.build_task(config, device)
         if distributed.rank() == 0:
             claim(arguments.out, config)
         return run_training(task, arguments.out, config.train)
 
 
+def _read_config(arguments: argparse.Namespace) -> Run:
+    """The settings of --config, or of the run to resume, with those of --set."""
+    path = arguments.config or arguments.out / CONFIG
+    if arguments.config is None and not path.is_file():
+        raise UserError(f"{arguments.out}: no run to resume here; give --config to start one")
+    return read_run(path, arguments.set)
+
+
 def claim(out: Path, config: Run) -> None:
-    """Make the run directory, or check that it is of the same model and data; only `train` may change.
+    """Create the run directory, or check that it belongs to the same model and data.
+
+    A changed `train` setting that changes the weights is allowed with a warning.
 
     Raises:
-        UserError: it is of another model or other data, or cannot be written.
+        UserError: the run has another model or other data; the folder cannot be written.
     """
     path = out / CONFIG
     if path.exists():
         before = read_run(path)
         for part in ("model", "data"):
-            if getattr(before, part) != getattr(config, part):
+            if changes := _changes(part, getattr(before, part), getattr(config, part)):
                 raise UserError(
-                    f"{path}: this run has other '{part}' settings; choose another --out or the same settings"
+                    f"{path}: this run has other '{part}' settings; choose another --out or the same "
+                    f"settings ({'; '.join(changes)})"
                 )
+        _warn_of_changes(path, before.train, config.train)
     try:
         out.mkdir(parents=True, exist_ok=True)
         configuration.save(path, config)
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+
+
+def _warn_of_changes(path: Path, before: TrainConfig, now: TrainConfig) -> None:
+    """Warn if a resumed run continues with a setting that changes what it learns."""
+    from speechvq.training.checkpoint import list_checkpoints
+
+    changes = _changes("train", before, now, but=FREE_SETTINGS)
+    if changes and list_checkpoints(path.parent):
+        logger.warning(
+            "warning: %s: the run continues with other settings than it began with: %s",
+            path,
+            "; ".join(changes),
+        )
+
+
+def _changes(where: str, before: object, now: object, but: Sequence[str] = ()) -> list[str]:
+    """The settings that differ, as "key was A, is now B"."""
+    if type(before) is not type(now) or not dataclasses.is_dataclass(before):
+        return [] if before == now else [f"{where} was {before}, is now {now}"]
+    names = [field.name for field in dataclasses.fields(before) if field.name not in but]
+    return [
+        change
+        for name in names
+        for change in _changes(f"{where}.{name}", getattr(before, name), getattr(now, name))
+    ]
 
 
 if __name__ == "__main__":

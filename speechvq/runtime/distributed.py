@@ -24,6 +24,20 @@ def all_reduce_sum(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def mean_over_processes(tensor: Tensor) -> Tensor:
+    """The mean over all processes, the same on each; any shape, float."""
+    return tensor if world_size() == 1 else all_reduce_sum(tensor.clone()) / world_size()
+
+
+def broadcast(tensor: Tensor) -> Tensor:
+    """Overwrite a tensor of any shape and type with that of the first process."""
+    if world_size() > 1:
+        raw = tensor.reshape(-1).contiguous().view(torch.uint8)  # gloo cannot send bool
+        dist.broadcast(raw, src=0)
+        tensor.copy_(raw.view(tensor.dtype).view(tensor.shape))
+    return tensor
+
+
 class _DifferentiableSum(torch.autograd.Function):
     """Sum over processes. Each summand changes the losses of all processes, so gradients are summed too."""
 

@@ -1,1 +1,1 @@
-"""One loop for every model, its checkpoints and its log."""
+"""The training loop of every model, its stages, its checkpoints and its log."""

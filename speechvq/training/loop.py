@@ -1,189 +1,216 @@
-"""The one training loop, for every model of the package."""
+"""The training loop of every model: stages, each trained, logged, saved and resumed alike."""
 
 import math
-import os
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from speechvq.config import TrainConfig
 from speechvq.runtime import distributed
+from speechvq.runtime.logging import logger
 from speechvq.runtime.precision import supports_bf16
-from speechvq.training.checkpoint import TrainingState, list_checkpoints, load_checkpoint, save_checkpoint
-from speechvq.training.ema import EMA
-from speechvq.training.meter import Losses, Meter
-from speechvq.training.metrics_log import MetricsLog, say
-
-LOG_EVERY = 50  # steps
-POSTERIOR_COLLAPSE_BITS = (
-    0.02  # a decoder that loses less by another utterance's codes does not listen to them
+from speechvq.training.checkpoint import (
+    TrainingState,
+    list_checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+    stage_and_step,
 )
+from speechvq.training.console import ProgressLines
+from speechvq.training.ema import EMA, ema_weights
+from speechvq.training.meter import Meter, warn_of_posterior_collapse
+from speechvq.training.metrics_log import MetricsLog
+from speechvq.training.signals import Interrupted, StopSignals
+from speechvq.training.stage import Losses, Stage
 
-Batches = Callable[[int], Iterator[tuple[Tensor, ...]]]
-Evaluate = Callable[[nn.Module], dict[str, float]]
-
-
-class Interrupted(Exception):
-    """A signal asked to stop; the state has been saved. The process should exit with 128 + `signum`."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signum).name}; the same command goes on from here")
-        self.signum = signum
+LOG_EVERY = 50  # steps between two lines of metrics.jsonl; progress lines are spaced by time
 
 
-def fit(
-    model: nn.Module, batches: Batches, evaluate: Evaluate, run: Path, config: TrainConfig
-) -> TrainingState:
-    """Train a model to `config.steps`, from the run's newest checkpoint if there is one.
+@dataclass(frozen=True)
+class _Run:
+    """What all stages of a run share."""
+
+    folder: Path
+    stages: Sequence[Stage]
+    config: TrainConfig
+    log: MetricsLog | None  # on the first process only
+    stop: StopSignals
+
+
+def fit(model: nn.Module, stages: Sequence[Stage], folder: Path, config: TrainConfig) -> TrainingState:
+    """Train a model through its stages, from the newest checkpoint of the run if there is one.
 
     Args:
-        model: called with a batch's tensors, returns Losses; it is trained in place.
-        batches: batches from a step on, endless; equal steps give equal batches.
-        evaluate: measures a model on held-out data.
-        run: run directory; gets `checkpoints/` and `metrics.jsonl`.
-        config: how to train.
+        model: trained in place, on its device.
+        stages: what to train, in this order.
+        folder: run directory; gets `checkpoints/` and `metrics.jsonl`.
+        config: seed, and how often to save and evaluate.
 
     Returns:
-        The final state; its averages are what should be exported.
+        The state at the end of the last stage.
 
     Raises:
-        Interrupted: SIGTERM or SIGINT came; a checkpoint was written first. A second signal ends at once.
-        UserError: NaN or Inf in several updates running; a damaged checkpoint; a full disk.
+        Interrupted: SIGTERM or SIGINT came; a checkpoint was written first. A second signal exits at once.
+        UserError: NaN or Inf in consecutive updates; a damaged checkpoint; a full disk.
     """
-    optimizer = torch.optim.Adam(_groups(model, config), lr=config.learning_rate, fused=True)
-    state = TrainingState(model, optimizer, EMA(model, config.ema_decay))
-    if checkpoints := list_checkpoints(run):
-        load_checkpoint(checkpoints[-1], state)
-        say(f"resuming from {checkpoints[-1]}")
-    if config.precision == "bf16" and not supports_bf16(next(model.parameters()).device):
-        say(
-            "warning: this device only emulates bfloat16, which is many times slower: set train.precision=fp32"
-        )
-    log = MetricsLog(run, state.step) if distributed.rank() == 0 else None
-    meter = Meter(config, state.interval_sums)
-    with _StopSignals() as stop:
-        stream = batches(state.step) if state.step < config.steps else iter(())
-        while state.step < config.steps:
-            losses, norm = _update(state, next(stream), config)
-            meter.count(losses, norm)
-            if state.step % LOG_EVERY == 0:
-                meter.report(state, log)
-            if state.step % config.evaluate_every == 0 or state.step == config.steps:
-                _evaluate(state, evaluate, log, config)
-            signum = stop.any_rank_signalled(next(model.parameters()).device)
-            if signum or state.step % config.save_every == 0 or state.step == config.steps:
-                if distributed.rank() == 0:
-                    save_checkpoint(run, state, config.keep_checkpoints)
-            if signum and state.step < config.steps:
-                raise Interrupted(signum)
+    newest = next(reversed(list_checkpoints(folder)), None)
+    first, step = stage_and_step(newest, len(stages)) if newest else (0, 0)
+    log = None
+    if distributed.rank() == 0:
+        log = MetricsLog(folder, [stage.name for stage in stages], first, step)
+        _warn_of_emulated_bf16(stages, next(model.parameters()).device)
+    with StopSignals() as stop:
+        run = _Run(folder, stages, config, log, stop)
+        for index in range(first, len(stages)):
+            state = _start_stage(model, run, index, newest if index == first else None)
+            _train_stage(state, run)
     return state
 
 
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """Rate of update `step` (from 0): a linear rise, a plateau, a linear fall over the last `decay`."""
-    rise = (step + 1) / max(config.warmup, 1)
-    fall = (config.steps - step) / max(config.lr_decay_fraction * config.steps, 1)
-    return config.learning_rate * min(1.0, rise, fall)
+def _start_stage(model: nn.Module, run: _Run, index: int, checkpoint: Path | None) -> TrainingState:
+    """The state at the first step of a stage, or at the step of a checkpoint of this stage."""
+    stage = run.stages[index]
+    learned = {id(parameter) for parameter in stage.parameters}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in learned)
+        parameter.grad = None
+    _set_modes(model, stage)
+    if checkpoint is None:
+        _announce(run, index)
+        if stage.initialize is not None:
+            stage.initialize()
+            _copy_from_first_process(model)
+    groups = [{"params": list(group.parameters), "lr_scale": group.lr_scale} for group in stage.groups]
+    optimizer = torch.optim.Adam(groups, fused=stage.fused)
+    ema = None if stage.ema_decay is None else EMA(model, stage.ema_decay)
+    state = TrainingState(model, optimizer, ema, index)
+    if checkpoint is not None:
+        load_checkpoint(checkpoint, state)
+        if run.log is not None:
+            logger.info("resuming from %s", checkpoint)
+    elif stage.initialize is not None:
+        _save(state, run)
+    return state
 
 
-def _groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """The weights by their share of the learning rate."""
-    encoder = [p for name, p in model.named_parameters() if name.startswith("encoder.")]
-    others = [p for name, p in model.named_parameters() if not name.startswith("encoder.")]
-    groups = [{"params": others, "share": 1.0}, {"params": encoder, "share": config.encoder_lr_scale}]
-    return [group for group in groups if group["params"]]
+def _train_stage(state: TrainingState, run: _Run) -> None:
+    """Train to the last step of the state's stage, and leave a checkpoint of it."""
+    stage, device = run.stages[state.stage], next(state.model.parameters()).device
+    if state.step >= stage.steps:
+        return
+    meter, progress = Meter(stage, state.interval_sums), ProgressLines(stage, state.step)
+    batches = stage.batches(state.step)
+    while state.step < stage.steps:
+        losses, gradient_norm = update(state, stage, next(batches), run.config.seed)
+        meter.add(losses, gradient_norm)
+        is_last = state.step == stage.steps
+        if run.log is not None:
+            progress.add(state.step, losses)
+        if is_last or state.step % LOG_EVERY == 0:
+            _log_means(state, meter, run)
+        if is_last or state.step % run.config.evaluate_every == 0:
+            _evaluate(state, run)
+        signum = run.stop.any_rank_signalled(device)
+        if signum or is_last or state.step % run.config.save_every == 0:
+            _save(state, run)
+        if signum and not (is_last and state.stage == len(run.stages) - 1):
+            raise Interrupted(signum)
 
 
-def ema_weights(state: TrainingState) -> nn.Module:
-    """The model with the averaged weights swapped in; call again to swap back."""
-    live = {name: tensor.detach().clone() for name, tensor in state.model.state_dict().items()}
-    state.model.load_state_dict(state.ema.tensors)
-    state.ema.load(live)
-    return state.model
+def update(state: TrainingState, stage: Stage, batch: tuple[Tensor, ...], seed: int) -> tuple[Losses, float]:
+    """One step of gradient descent; its random numbers are a function of seed, step and process alone.
 
+    An update with NaN or Inf is not applied.
 
-def _update(state: TrainingState, batch: tuple[Tensor, ...], config: TrainConfig) -> tuple[Losses, float]:
-    """One step; all of its randomness is a function of the seed, the step and the process."""
-    torch.manual_seed(hash((config.seed, state.step, distributed.rank())))
+    Returns:
+        The losses, and the norm of the gradient before clipping.
+    """
+    torch.manual_seed(hash((seed, state.step, distributed.rank())))
     device = next(state.model.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-        losses: Losses = state.model(*(tensor.to(device) for tensor in batch))
+    with torch.autocast(device.type, torch.bfloat16, enabled=stage.precision == "bf16"):
+        losses = stage.losses(*(tensor.to(device) for tensor in batch))
     state.optimizer.zero_grad()
     losses.total.backward()
-    _share_gradients(state.model)
-    norm = float(nn.utils.clip_grad_norm_(state.model.parameters(), config.grad_clip))
-    if math.isfinite(norm):
+    parameters = stage.parameters
+    _average_gradients(parameters)
+    gradient_norm = float(nn.utils.clip_grad_norm_(parameters, stage.grad_clip))
+    if math.isfinite(gradient_norm):
         for group in state.optimizer.param_groups:
-            group["lr"] = group.get("share", 1.0) * learning_rate(state.step, config)
+            group["lr"] = group["lr_scale"] * stage.learning_rate(state.step)
         state.optimizer.step()
-        state.ema.update(state.model, state.step)
+        if state.ema is not None:
+            state.ema.update(state.model, state.step)
     state.step += 1
-    return losses, norm
+    return losses, gradient_norm
 
 
-def _share_gradients(model: nn.Module) -> None:
-    """Give every process the mean gradient, in one message."""
-    if distributed.world_size() == 1:
+def _set_modes(model: nn.Module, stage: Stage) -> None:
+    """Training mode, but for the modules that the stage keeps in evaluation mode."""
+    model.train()
+    for module in stage.eval_modules:
+        module.eval()
+
+
+def _announce(run: _Run, index: int) -> None:
+    """Log which of several stages starts."""
+    if run.log is None or len(run.stages) == 1:
         return
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    flat = distributed.all_reduce_sum(torch.cat([g.flatten() for g in gradients]))
-    flat /= distributed.world_size()
-    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients])):
-        gradient.copy_(part.view_as(gradient))
+    stage = run.stages[index]
+    steps = f"{stage.steps} steps" if stage.steps else "initialization"
+    logger.info("stage %d of %d: %s, %s", index + 1, len(run.stages), stage.name, steps)
 
 
-def _evaluate(state: TrainingState, evaluate: Evaluate, log: MetricsLog | None, config: TrainConfig) -> None:
-    """Measure the averaged weights on the first process, and say so."""
-    if log is None:
-        return
-    model = ema_weights(state).eval()
-    with torch.no_grad():
-        values = evaluate(model)
-    ema_weights(state).train()
-    log.write(state.step, values)
-    say(f"step {state.step}: " + ", ".join(f"{name} {value:.3f}" for name, value in values.items()))
-    late = state.step >= config.warmup + 2 * config.evaluate_every
-    if late and values.get("codes_gap_bits", math.inf) < POSTERIOR_COLLAPSE_BITS:
-        say(
-            "WARNING: THE DECODER IGNORES THE CODES: another utterance's cost it "
-            f"{values['codes_gap_bits']:.3f} bits. What it says will not be what was said. Lower "
-            "train.learning_rate or data.batch (more, smaller steps), raise model.quantizer.dead_code_threshold, "
-            "or set model.quantizer.codebook=ema"
+def _warn_of_emulated_bf16(stages: Sequence[Stage], device: torch.device) -> None:
+    if any(stage.precision == "bf16" for stage in stages) and not supports_bf16(device):
+        logger.warning(
+            "warning: this device only emulates bfloat16, which is many times slower: set "
+            "train.precision=fp32"
         )
 
 
-class _StopSignals:
-    """Notes SIGTERM and SIGINT so that the loop can save first; the second one has its usual effect."""
+def _copy_from_first_process(model: nn.Module) -> None:
+    """Give all processes the model of the first one: k-means may round differently on each."""
+    for tensor in model.state_dict().values():
+        distributed.broadcast(tensor)
 
-    signum: int = 0
 
-    def any_rank_signalled(self, device: torch.device) -> int:
-        """The signal that some process has noted, the same on each, so that all stop after the same step."""
-        if distributed.world_size() == 1:
-            return self.signum
-        noted = torch.zeros(distributed.world_size(), device=device)
-        noted[distributed.rank()] = self.signum
-        return int(distributed.all_reduce_sum(noted).max())
+def _average_gradients(parameters: Sequence[nn.Parameter]) -> None:
+    """Give every process the mean gradient, in one message."""
+    if distributed.world_size() == 1:
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    flat = distributed.all_reduce_sum(torch.cat([gradient.flatten() for gradient in gradients]))
+    flat /= distributed.world_size()
+    for gradient, part in zip(gradients, flat.split([gradient.numel() for gradient in gradients])):
+        gradient.copy_(part.view_as(gradient))
 
-    def __enter__(self) -> "_StopSignals":
-        self._process = os.getpid()
-        self._before: dict[int, Any] = {
-            s: signal.signal(s, self._note) for s in (signal.SIGTERM, signal.SIGINT)
-        }
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        for signum, handler in self._before.items():
-            signal.signal(signum, handler)
+def _log_means(state: TrainingState, meter: Meter, run: _Run) -> None:
+    """Write the means since the last line to the metrics log."""
+    means = meter.take_means(state.step)
+    if run.log is not None and means:
+        run.log.write(run.stages[state.stage].name, state.step, means)
 
-    def _note(self, signum: int, _: object) -> None:
-        if os.getpid() != self._process:  # a reading process, forked from this one; it is ended by this one
-            return
-        self.signum = signum
-        for each in self._before:
-            signal.signal(each, signal.SIG_DFL)
-        say(f"{signal.Signals(signum).name}: saving after this step; once more to end at once")
+
+def _evaluate(state: TrainingState, run: _Run) -> None:
+    """Measure the averaged weights on the first process, and log the values."""
+    stage = run.stages[state.stage]
+    if run.log is None or stage.evaluate is None:
+        return
+    with ema_weights(state.model, state.ema) as model, torch.no_grad():
+        values = stage.evaluate(model.eval())
+    _set_modes(state.model, stage)
+    run.log.write(stage.name, state.step, values)
+    numbers = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
+    logger.info("%s, step %d: %s", stage.name, state.step, numbers)
+    if state.step >= stage.warmup + 2 * run.config.evaluate_every:
+        warn_of_posterior_collapse(values)
+
+
+def _save(state: TrainingState, run: _Run) -> None:
+    """Write a checkpoint, from the first process."""
+    if distributed.rank() == 0:
+        save_checkpoint(run.folder, state, run.config.keep_checkpoints)

@@ -1,95 +1,94 @@
-"""What is watched while a model learns: means between two lines of the log, and updates that are lost."""
+"""Means of the losses between two lines of the metrics log, and warnings about failing training."""
 
 import math
 import time
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from speechvq.config import TrainConfig
 from speechvq.errors import UserError
 from speechvq.quantizer import perplexity
-from speechvq.training.checkpoint import TrainingState
-from speechvq.training.metrics_log import MetricsLog, say
+from speechvq.runtime.logging import logger
+from speechvq.training.stage import Losses, Stage
 
-MAX_NONFINITE_STEPS = 3  # updates in a row that may be lost to NaN or Inf before the run stops
-
-
-class Losses(Protocol):
-    """What a batch costs, for a model of any kind: a NamedTuple with these fields, and with more if it likes.
-
-    A further field is a number, (), whose mean is logged under its name; or `usage`, the batch's code counts
-    (K,), which tell whether the codebook collapses.
-    """
-
-    @property
-    def total(self) -> Tensor:
-        """What is minimised, ()."""
-
-    @property
-    def nats(self) -> Tensor:
-        """-log p a dimension of what is modelled, (), without gradient."""
-
-    def _asdict(self) -> dict[str, Tensor]:
-        """All fields by name."""
+MAX_NONFINITE_STEPS = 3  # consecutive updates with NaN or Inf that stop the run
+COLLAPSED_FRACTION = 0.02  # of the codebook: a lower perplexity is a collapse
+POSTERIOR_COLLAPSE_BITS = 0.02  # a decoder that loses less than this with shuffled codes ignores the codes
 
 
 class Meter:
-    """Sums between two log lines; they live in the training state, so a resumed run logs the same means."""
+    """Sums of the losses since the last line of the metrics log.
 
-    def __init__(self, config: TrainConfig, interval_sums: dict[str, Tensor]) -> None:
+    The sums live in the training state, so a resumed run logs the same means as an unbroken one.
+    """
+
+    def __init__(self, stage: Stage, interval_sums: dict[str, Tensor]) -> None:
         """
         Args:
-            config: how the run trains.
-            window: the sums by name, changed in place.
+            stage: the stage that is measured.
+            interval_sums: the sums by name, changed in place.
         """
-        self.config, self.nonfinite_steps, self.window, self.norm = config, 0, interval_sums, 0.0
-        self.started, self.steps = time.monotonic(), 0
+        self.stage, self.interval_sums = stage, interval_sums
+        self.nonfinite_steps, self.gradient_norm = 0, 0.0
+        self._started, self._steps = time.monotonic(), 0
 
-    def count(self, losses: Losses, norm: float) -> None:
-        """Add a step with its gradient's norm.
+    def add(self, losses: Losses, gradient_norm: float) -> None:
+        """Add the losses of one step.
 
         Raises:
-            UserError: the updates keep being lost to NaN or Inf.
+            UserError: the last updates were all lost to NaN or Inf.
         """
-        self.nonfinite_steps = 0 if math.isfinite(norm) else self.nonfinite_steps + 1
+        self.nonfinite_steps = 0 if math.isfinite(gradient_norm) else self.nonfinite_steps + 1
         if self.nonfinite_steps >= MAX_NONFINITE_STEPS:
             raise UserError(
-                f"NaN or Inf in {MAX_NONFINITE_STEPS} updates running (none was applied); lower train.learning_rate, "
-                "look for damaged sound, or go on from the last checkpoint"
+                f"NaN or Inf in {MAX_NONFINITE_STEPS} consecutive updates (none was applied); lower "
+                "train.learning_rate, look for damaged audio, or resume from the last checkpoint"
             )
-        seen = {"steps": torch.ones(())} | {k: v for k, v in losses._asdict().items() if k != "total"}
-        for name, value in seen.items():
-            self.window[name] = value.double() + self.window.get(name, torch.zeros(())).to(value.device)
-        self.norm, self.steps = norm, self.steps + 1
+        values = {"steps": torch.ones(())} | {k: v for k, v in losses._asdict().items() if k != "total"}
+        for name, value in values.items():
+            sums = self.interval_sums.get(name, torch.zeros(()))
+            self.interval_sums[name] = value.double() + sums.to(value.device)
+        self.gradient_norm, self._steps = gradient_norm, self._steps + 1
 
-    def report(self, state: TrainingState, log: MetricsLog | None) -> None:
-        """Write the means since the last report."""
-        rate = self.steps / (time.monotonic() - self.started)
-        usage, steps = self.window.pop("usage", None), float(self.window.pop("steps"))
-        values = {name: float(total) / steps for name, total in self.window.items()}
-        values |= {"gradient_norm": self.norm, "learning_rate": state.optimizer.param_groups[0]["lr"]}
+    def take_means(self, step: int) -> dict[str, float]:
+        """The means since the last call, by name, and clear the sums; empty if no step was added.
+
+        Args:
+            step: updates done, for the learning rate of the last one.
+        """
+        if not self.interval_sums:
+            return {}
+        usage, steps = self.interval_sums.pop("usage", None), float(self.interval_sums.pop("steps"))
+        values = {name: float(total) / steps for name, total in self.interval_sums.items()}
+        values |= {
+            "gradient_norm": self.gradient_norm,
+            "learning_rate": self.stage.learning_rate(step - 1),
+        }
         if usage is not None:
             values |= {"perplexity": float(perplexity(usage)), "active_codes": float((usage > 0).sum())}
-        values["steps_per_second"] = rate
-        self.window.clear()
-        self.started, self.steps = time.monotonic(), 0
-        if log is None:
-            return
-        log.write(state.step, values)
-        self._say(state.step, values, 0 if usage is None else len(usage))
+            self._warn_of_codebook_collapse(step, values["perplexity"], len(usage))
+        values["steps_per_second"] = self._steps / (time.monotonic() - self._started)
+        self.interval_sums.clear()
+        self._started, self._steps = time.monotonic(), 0
+        return values
 
-    def _say(self, step: int, values: dict[str, float], num_codes: int) -> None:
-        """The line for the person who waits, and a warning where the codebook has collapsed."""
-        left = (self.config.steps - step) / values["steps_per_second"] / 60
-        used = f"perplexity {values['perplexity']:.0f}, " if num_codes else ""
-        say(
-            f"step {step}/{self.config.steps}: {values['nats'] / math.log(2):.3f} bits, {used}"
-            f"{values['steps_per_second']:.2f} steps/s, {left:.0f} min left"
-        )
-        if num_codes and step > self.config.warmup and values["perplexity"] < 0.02 * num_codes:
-            say(
-                f"warning: the codebook has collapsed (perplexity {values['perplexity']:.1f} of {num_codes} "
-                "codes): raise model.quantizer.dead_code_threshold or set model.quantizer.codebook=ema"
+    def _warn_of_codebook_collapse(self, step: int, used: float, num_codes: int) -> None:
+        if step > self.stage.warmup and used < COLLAPSED_FRACTION * num_codes:
+            logger.warning(
+                "warning: the codebook has collapsed (perplexity %.1f of %d codes): raise "
+                "model.quantizer.revive_below or set model.quantizer.codebook=ema",
+                used,
+                num_codes,
             )
+
+
+def warn_of_posterior_collapse(heldout: dict[str, float]) -> None:
+    """Warn if the decoder ignores the codes, by the measures of an evaluation after warm-up."""
+    gap = heldout.get("codes_gap_bits", math.inf)
+    if gap < POSTERIOR_COLLAPSE_BITS:
+        logger.warning(
+            "WARNING: THE DECODER IGNORES THE CODES: the codes of another utterance raise the loss by only "
+            "%.3f bits. Converted speech will not keep the words. Lower train.learning_rate or data.batch "
+            "(more, smaller steps), raise model.quantizer.revive_below, or set model.quantizer.codebook=ema",
+            gap,
+        )

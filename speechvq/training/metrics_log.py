@@ -1,8 +1,8 @@
-"""What a run says: `metrics.jsonl` for programs, lines on stderr for people, TensorBoard if it is there."""
+"""The metrics of a run: `metrics.jsonl`, and TensorBoard where it is installed."""
 
 import json
-import sys
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from speechvq.errors import UserError
@@ -10,46 +10,49 @@ from speechvq.io.atomic import write_bytes
 
 
 class MetricsLog:
-    """Appends one JSON object a line to `metrics.jsonl`, and to TensorBoard where that is installed."""
+    """Appends one JSON object per line to `metrics.jsonl`: the stage's name, its step, and numbers by name."""
 
-    def __init__(self, run: Path, step: int) -> None:
-        """Open the log of a run that (re)starts at `step`; lines of later, lost work are dropped."""
-        self.path = run / "metrics.jsonl"
+    def __init__(self, run: Path, stages: Sequence[str], stage: int = 0, step: int = 0) -> None:
+        """Open the log of a run, and drop lines of later steps, whose work was lost.
+
+        Args:
+            run: run directory.
+            stages: names of the run's stages, in order.
+            stage: index of the stage in which the run starts or resumes.
+            step: step of that stage.
+        """
+        self.path, self._stages = run / "metrics.jsonl", list(stages)
         lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
-        write_bytes(self.path, b"".join(line for line in lines if _step(line) <= step))
+        write_bytes(self.path, b"".join(line for line in lines if self._position(line) <= (stage, step)))
         self._board = _open_board(run)
 
-    def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Append the values measured at a step.
+    def write(self, stage: str, step: int, values: Mapping[str, float]) -> None:
+        """Append the values measured at a step of a stage.
 
         Raises:
             UserError: the disk is full or not writable.
         """
-        line = json.dumps({"step": step} | {k: round(float(v), 6) for k, v in values.items()}) + "\n"
+        rounded = {name: round(float(value), 6) for name, value in values.items()}
         try:
             with open(self.path, "a") as file:
-                file.write(line)
+                file.write(json.dumps({"stage": stage, "step": step} | rounded) + "\n")
         except OSError as error:
             raise UserError(f"{self.path}: cannot be written ({error.strerror}); free some space") from None
         if self._board is not None:
             for name, value in values.items():
-                self._board.add_scalar(name, value, step)
+                self._board.add_scalar(f"{stage}/{name}", value, step)
 
-
-def say(text: str) -> None:
-    """A line for the person who waits."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def _step(line: bytes) -> float:
-    """Step of a line of the log; infinite for one that a crash cut short or a power cut filled with zeros."""
-    try:
-        return float(json.loads(line)["step"]) if line.endswith(b"\n") else float("inf")
-    except (ValueError, LookupError, TypeError):
-        return float("inf")
+    def _position(self, line: bytes) -> tuple[float, float]:
+        """Stage and step of a line; infinite for a line that a crash cut short or a power cut damaged."""
+        try:
+            values = json.loads(line) if line.endswith(b"\n") else {}
+            return float(self._stages.index(values["stage"])), float(values["step"])
+        except (ValueError, LookupError, TypeError):
+            return math.inf, math.inf
 
 
 def _open_board(run: Path):  # type: ignore[no-untyped-def]
+    """A TensorBoard writer, or None."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

@@ -1,4 +1,4 @@
-"""What the one loop needs to train a model of any kind, and how it is run."""
+"""What the training loop needs to train one kind of model, and the run of a task from start to export."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -13,33 +13,31 @@ from torch import nn
 from speechvq.config import TrainConfig
 from speechvq.errors import UserError
 from speechvq.runtime import distributed
+from speechvq.runtime.logging import logger
 from speechvq.runtime.memory import keep_freed_memory
-from speechvq.training.checkpoint import list_checkpoints
-from speechvq.training.loop import Batches, Evaluate, Interrupted, ema_weights, fit
-from speechvq.training.metrics_log import say
+from speechvq.training.ema import ema_weights
+from speechvq.training.loop import fit
+from speechvq.training.signals import Interrupted
+from speechvq.training.stage import Stage
 
 
 class TrainingTask(NamedTuple):
-    """A model and all that is particular to teaching it."""
+    """A model, the stages of its training, and how it is exported."""
 
-    model: nn.Module  # on its device; called with a batch's tensors it returns Losses
-    batches: Batches  # endless batches from a step on
-    evaluate: Evaluate  # measures a model on held-out data
+    model: nn.Module  # on its device
+    stages: tuple[Stage, ...]  # the last one is the main stage
     export: Callable[[Path, nn.Module], None]  # writes a model directory
-    pretrain: Callable[[], None] = lambda: (
-        None
-    )  # what comes before the first step of a run that was not begun yet
     compile: Callable[[], None] | None = None  # fuses the model's kernels, where that is known to work
 
 
 def run_training(task: TrainingTask, out: Path, config: TrainConfig) -> int:
-    """Train to the last step and export the averaged weights to `out/model`.
+    """Train to the last step of the last stage and export the averaged weights to `out/model`.
 
     Returns:
-        0, or 128 + the number of the signal that stopped the run; it was saved first.
+        0, or 128 + the number of the signal that stopped the run, after a checkpoint was written.
 
     Raises:
-        UserError: train.compile, and this kind of model cannot be compiled.
+        UserError: train.compile is set, and this kind of model cannot be compiled.
     """
     keep_freed_memory()
     if config.compile:
@@ -47,24 +45,23 @@ def run_training(task: TrainingTask, out: Path, config: TrainConfig) -> int:
             raise UserError("train.compile=true is for image models only; leave it out")
         task.compile()
     try:
-        if not list_checkpoints(out):
-            task.pretrain()
-        state = fit(task.model, task.batches, task.evaluate, out, config)
+        state = fit(task.model, task.stages, out, config)
     except Interrupted as stop:
-        say(str(stop))
+        logger.info("%s", stop)
         return 128 + stop.signum
     if distributed.rank() == 0:
-        task.export(out / "model", ema_weights(state))
-        say(f"the model is in {out / 'model'}")
+        with ema_weights(task.model, state.ema) as model:
+            task.export(out / "model", model)
+        logger.info("the model is in %s", out / "model")
     return 0
 
 
 @contextmanager
 def distributed_device(device: str) -> Iterator[torch.device]:
-    """The device asked for or the best there is; with the other processes when started by torchrun.
+    """The requested device or the best one; joins the other processes when started by torchrun.
 
     Raises:
-        UserError: no such device here.
+        UserError: there is no such device.
     """
     local = int(os.environ.get("LOCAL_RANK", 0))
     cuda = device.startswith("cuda") or (not device and torch.cuda.is_available())

@@ -1,6 +1,9 @@
 """A new voice for a frozen model: fitted, written, read, spoken; and recordings that cannot be one."""
 
 import dataclasses
+import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +19,11 @@ from speechvq.config import SourceFilterConfig
 from speechvq.errors import UserError
 from speechvq.speech.model import SpeechVQ, load_model
 from speechvq.speech.model_directory import save_model
-from speechvq.speech.speakers import enrollment
 from speechvq.speech.speakers.enrollment_audio import prepare_enrollment_audio
 from speechvq.speech.speakers.voice_file import Voice, add_voice, load_voice, save_voice
+from speechvq.training import loop
+from speechvq.training.checkpoint import TrainingState, list_checkpoints
+from speechvq.training.tasks import enrollment
 
 TOLD = speech_config(
     wavenet=dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True),
@@ -52,13 +57,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("config", [TOLD, speech_config()])
-def test_a_voice_that_is_fitted_costs_less_and_nothing_else_changes(config: object) -> None:
+def test_a_voice_that_is_fitted_costs_less_and_nothing_else_changes(config: object, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = SpeechVQ(config, VOICES).eval()  # type: ignore[arg-type]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    told: list[int] = []
-    found = enrollment.enroll(model, [pulses(4, 130)], steps=40, on_step=told.append)
-    assert found.after < found.before and found.nearest in VOICES and told == list(range(1, 41))
+    found = enrollment.enroll(model, [pulses(4, 130)], steps=40, run=tmp_path / "run")
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert [(line["stage"], line["step"]) for line in lines] == [("enrollment", 40)]
+    assert found.after < found.before and found.nearest in VOICES
     assert found.voice.embedding.shape == (WAVENET.speaker_dim,) and found.voice.f0 == pytest.approx(
         130, rel=0.1
     )
@@ -196,3 +202,53 @@ def test_two_people_and_whispers_are_noticed() -> None:
     )
     assert any("voiced" in each for each in hiss.warnings)
     assert prepare_enrollment_audio([pulses(12, 100)], max_seconds=6).seconds == pytest.approx(6, abs=0.01)
+
+
+@pytest.mark.parametrize("unfreeze", [[], ["--unfreeze", "decoder"]])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_enrollment_ends_like_an_unbroken_one(
+    folder: Path, tmp_path: Path, signum: signal.Signals, unfreeze: list[str]
+) -> None:
+    path = write(tmp_path / "talk.wav", pulses(8, 120))
+    flags = ["--name", "me", "--audio", str(path), "--model", str(folder), "--steps", "24", *unfreeze]
+    assert enroll.main([*flags, "--out", str(tmp_path / "unbroken")]) == 0
+    child = os.fork()
+    if child == 0:
+        stop_at_step(22, signum)
+        os._exit(enroll.main([*flags, "--out", str(tmp_path / "stopped")]))
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code == (-signum if signum == signal.SIGKILL else 128 + signum)
+    run = tmp_path / "stopped.enrollment"
+    saved = 20 if signum == signal.SIGKILL else 23
+    assert [each.name for each in list_checkpoints(run)][-1] == f"stage_0_step_{saved}"
+    assert not (tmp_path / "stopped").exists()
+    assert enroll.main([*flags, "--out", str(tmp_path / "stopped")]) == 0
+    assert not run.exists()
+    one, other = (tmp_path / name for name in ("unbroken", "stopped"))
+    if unfreeze:
+        one, other = one / "model.safetensors", other / "model.safetensors"
+    assert one.read_bytes() == other.read_bytes()
+
+
+def stop_at_step(step: int, signum: signal.Signals) -> None:
+    """Send this process a signal during an update."""
+    plain = loop.update
+
+    def update(state: TrainingState, *rest: object) -> object:
+        if state.step == step:
+            os.kill(os.getpid(), signum)
+        return plain(state, *rest)  # type: ignore[arg-type]
+
+    loop.update = update  # type: ignore[assignment]
+
+
+def test_an_enrollment_with_other_settings_starts_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.manual_seed(0)
+    model, wave = SpeechVQ(speech_config(), VOICES).eval(), pulses(4, 130)
+    enrollment.enroll(model, [wave], steps=3, run=tmp_path)
+    found = enrollment.enroll(model, [wave], steps=4, seed=1, run=tmp_path)
+    assert "other settings (steps, seed); starting again" in caplog.text
+    plain = enrollment.enroll(model, [wave], steps=4, seed=1)
+    assert torch.equal(found.voice.embedding, plain.voice.embedding)

@@ -76,7 +76,7 @@ def test_a_resumed_run_ends_like_an_unbroken_one(
     argv = arguments(tmp_path, config, "stopped")
     assert train.main(argv) == 128 + signal.SIGTERM
     monkeypatch.undo()
-    assert list_checkpoints(tmp_path / "stopped")[-1].name == "step_7" and train.main(argv) == 0
+    assert list_checkpoints(tmp_path / "stopped")[-1].name == "stage_0_step_7" and train.main(argv) == 0
     for name in ("model", "ema", "optimizer"):
         one, other = (
             read_tensors(list_checkpoints(tmp_path / run)[-1] / f"{name}.safetensors")

@@ -33,8 +33,9 @@ from speechvq.config.runs import RUNS, PixelCNNRun, SecondStageRun
 from speechvq.data.manifest import read_manifest
 from speechvq.images.model_directory import build, save_image_model
 from speechvq.speech.model import SpeechVQ
-from speechvq.speech.speakers.enrollment import enroll
 from speechvq.training import loop, metrics_log
+from speechvq.training.stage import MAIN
+from speechvq.training.tasks.enrollment import enroll
 from speechvq.video.recording.recording import Recording, record
 
 torch.set_num_threads(1)
@@ -125,11 +126,11 @@ def watched() -> Iterator[Curves]:
         curves["minimised"].append(float(self.detach()))
         backward(self, *arguments, **options)
 
-    def noted_write(self: metrics_log.MetricsLog, step: int, values: Mapping[str, float]) -> None:
+    def noted_write(self: metrics_log.MetricsLog, stage: str, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            if (number := NUMBERS[name]) is not None:
+            if stage == MAIN and (number := NUMBERS[name]) is not None:
                 curves.setdefault(number, []).append(float(value))
-        write(self, step, values)
+        write(self, stage, step, values)
 
     with (
         mock.patch.object(torch.Tensor, "backward", noted_backward),

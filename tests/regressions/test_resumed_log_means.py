@@ -13,6 +13,8 @@ from helpers.tiny import MODEL, VOICES, noise
 from speechvq.config import TrainConfig
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import loop
+from speechvq.training.signals import Interrupted
+from speechvq.training.stage import main_stage
 
 
 def test_the_means_are_over_all_steps_since_the_last_line(
@@ -29,10 +31,11 @@ def test_the_means_are_over_all_steps_since_the_last_line(
                 yield noise(2, 320, step), torch.tensor([0, 1])
 
         torch.manual_seed(0)
-        loop.fit(SpeechVQ(MODEL, VOICES), batches, lambda _: {}, folder, TrainConfig(steps=6, warmup=0))
+        model, config = SpeechVQ(MODEL, VOICES), TrainConfig(steps=6, warmup=0)
+        loop.fit(model, [main_stage(model, batches, lambda _: {}, config)], folder, config)
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         return [line["nats"] for line in map(json.loads, lines) if "nats" in line]
 
-    with pytest.raises(loop.Interrupted):
+    with pytest.raises(Interrupted):
         run(tmp_path / "stopped", stop=4)
     assert run(tmp_path / "stopped", stop=0) == run(tmp_path / "unbroken", stop=0)

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechvq.audio.f0_conditioning import REFERENCE_F0, f0_features
+from speechvq.runtime import distributed
 from speechvq.speech.source_filter.frame_network import FrameNetwork
 
 NUM_LAYERS = 6  # with doubling dilation: a context of 63 codes on each side
@@ -45,7 +46,8 @@ class Intonation(nn.Module):
         """
         octaves, logits = self(vectors.detach(), speaker_embedding.detach()).unbind(1)
         target, voiced = f0_features(f0).unbind(1)
-        error = ((octaves - target).abs() * voiced).sum() / voiced.sum().clamp_min(1.0)
+        num_voiced = distributed.mean_over_processes(voiced.sum()).clamp_min(1.0)
+        error = ((octaves - target).abs() * voiced).sum() / num_voiced
         return F.binary_cross_entropy_with_logits(logits, voiced) + error
 
     @torch.no_grad()

@@ -25,6 +25,7 @@ from speechvq.audio.glottal_phase import NUM_PHASE_BINS, UNVOICED
 from speechvq.audio.mel import LogMel, band_centers
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import SourceFilterConfig
+from speechvq.runtime import distributed
 from speechvq.speech.encoder.encoder import INPUT_GAIN
 from speechvq.speech.source_filter.frame_network import FrameNetwork
 from speechvq.speech.source_filter.spectral_envelope import (
@@ -286,7 +287,8 @@ class SourceFilter(nn.Module):
         energy = energy.unflatten(1, (frames, -1)).mean(-1) + ENERGY_FLOOR
         error = (wave - harmonic).square().unflatten(1, (frames, -1)).mean(-1) / energy
         voiced = (phase != UNVOICED).float().unflatten(1, (frames, -1)).mean(-1)
-        return laplace + (error * voiced).sum() / voiced.sum().clamp_min(1.0)
+        num_voiced = distributed.mean_over_processes(voiced.sum()).clamp_min(1.0)
+        return laplace + (error * voiced).sum() / num_voiced
 
 
 def _init_constant(layer: nn.Conv1d, bias: float) -> None:

@@ -1,1 +1,1 @@
-"""One module a model kind: its data, its losses and its held-out measures."""
+"""Training tasks: one module per model kind, with its data, its stages and its held-out measures."""

@@ -1,4 +1,4 @@
-"""How the image models are taught: prepared pictures, and their bound on some that are held out."""
+"""Training task of the image models: prepared images, and the bound on held-out ones."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,24 +15,26 @@ from speechvq.images.model_directory import ImageModel, build, save_image_model
 from speechvq.images.vimco import ImageVimco
 from speechvq.images.vqvae import ImageVQ
 from speechvq.runtime import distributed
+from speechvq.training.stage import check_batch_splits, main_stage
 from speechvq.training.task import TrainingTask
 
-AT_ONCE = 32  # held-out pictures measured at once; bounds memory
+EVAL_BATCH = 32  # held-out images measured at once; bounds memory
 
 
 def build_task(config: ImageRun, device: torch.device) -> TrainingTask:
-    """The model on its device, its pictures and its measure.
+    """The model on its device and the stage of its training.
 
     Raises:
-        UserError: pictures that are missing, damaged or of another size than the model's.
+        UserError: images that are missing, damaged or of another size than the model's.
     """
+    check_batch_splits("data.batch", config.data.batch)
     training, heldout = read_images(config.data.root, "train"), read_images(config.data.root, "test")
     check_size(training, config.model.autoencoder.size, config.data.root)
     torch.manual_seed(config.train.seed)
-    pictures = heldout.batch(slice(config.train.num_eval_items))
+    images = heldout.batch(slice(config.train.num_eval_items))
 
     def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
-        numbers = shuffled_batches(
+        indices = shuffled_batches(
             len(training.pixels),
             config.data.batch,
             config.train.seed,
@@ -40,13 +42,12 @@ def build_task(config: ImageRun, device: torch.device) -> TrainingTask:
             rank=distributed.rank(),
             world_size=distributed.world_size(),
         )
-        return ((training.batch(which),) for which in numbers)
+        return ((training.batch(chosen),) for chosen in indices)
 
     model = build(config.model).to(device)
     return TrainingTask(
         model,
-        batches,
-        lambda taught: measure(taught, pictures),
+        (main_stage(model, batches, lambda model: measure(model, images), config.train),),
         _export,
         compile=lambda: compile_parts(
             encoder_of(model), model.decoder, dynamic=isinstance(model, ImageVimco)
@@ -55,24 +56,28 @@ def build_task(config: ImageRun, device: torch.device) -> TrainingTask:
 
 
 def encoder_of(model: ImageModel) -> Encoder:
-    """The convolutions; a VQ-VAE has batch renormalisation after them."""
+    """The convolutions of an image model's encoder, without the batch renormalization of a VQ-VAE."""
     encoder = model.encoder[0] if isinstance(model, ImageVQ) else model.encoder
     assert isinstance(encoder, Encoder)
     return encoder
 
 
-def measure(model: nn.Module, pictures: Tensor) -> dict[str, float]:
-    """The bound on held-out pictures (B, 3, H, W) uint8 and its parts, bits a sub-pixel.
+def measure(model: nn.Module, images: Tensor) -> dict[str, float]:
+    """The bound on the negative log-likelihood of held-out images, and its parts, bits per dimension.
 
-    What is drawn is drawn alike at every evaluation, and the training's own random numbers stay as they are.
+    Every evaluation uses the same random numbers. Those of the training are not changed.
+
+    Args:
+        model: an image model, in evaluation mode.
+        images: (B, 3, H, W), uint8.
     """
     device = next(model.parameters()).device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0)
-        parts = [model.elbo(some.to(device)) for some in pictures.split(AT_ONCE)]  # type: ignore[operator]
+        parts = [model.elbo(batch.to(device)) for batch in images.split(EVAL_BATCH)]  # type: ignore[operator]
     names = ("heldout_bits", "heldout_reconstruction_bits", "heldout_latents_bits")
     means = (torch.cat(each).mean() for each in zip(*parts))
-    return {name: float(bits_per_dim(mean, pictures[0].numel())) for name, mean in zip(names, means)}
+    return {name: float(bits_per_dim(mean, images[0].numel())) for name, mean in zip(names, means)}
 
 
 def _export(folder: Path, model: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""How a prior over grids of codes is taught: the codes of prepared pictures by a trained image model."""
+"""Training task of a prior over code grids: the codes of prepared images by a trained image model."""
 
 import math
 from collections.abc import Iterator
@@ -19,41 +19,43 @@ from speechvq.images.model_directory import load_image_model
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.priors.grid.prior import GridPrior, save_grid_prior
 from speechvq.runtime import distributed
-from speechvq.training.loop import Batches
+from speechvq.training.stage import Batches, check_batch_splits, main_stage
 from speechvq.training.task import TrainingTask
 
-AT_ONCE = 32  # held-out grids measured at once; bounds memory
+EVAL_BATCH = 32  # held-out grids measured at once; bounds memory
 
 
 class GridData(NamedTuple):
-    """The codes of a model's pictures."""
+    """The codes of a model's images."""
 
     grid: Grid
     training: tuple[np.ndarray, np.ndarray]  # codes (N, H, W, G) and classes (N,)
     heldout: tuple[np.ndarray, np.ndarray]
     classes: list[str]
-    source: str  # the model's fingerprint
+    source: str  # fingerprint of the model
 
 
 def build_task(config: PixelCNNRun, device: torch.device) -> TrainingTask:
-    """The prior on its device, its codes and its measure.
+    """The prior on its device and the stage of its training.
 
     Raises:
-        UserError: no model with codes, or no pictures, where the settings say.
+        UserError: the settings name no model with codes, or no images.
     """
+    check_batch_splits("data.batch", config.data.batch)
     data = read_grids(config.data, device)
     torch.manual_seed(config.train.seed)
     prior = GridPrior(config.model, data.grid, data.classes, data.source).to(device)
     codes, labels = (torch.from_numpy(np.array(part[: config.train.num_eval_items])) for part in data.heldout)
     batches = grid_batches(data, config.data.batch, config.train.seed)
-    return TrainingTask(prior, batches, lambda model: measure(model, codes.long(), labels), _export)
+    stage = main_stage(prior, batches, lambda model: measure(model, codes.long(), labels), config.train)
+    return TrainingTask(prior, (stage,), _export)
 
 
 def read_grids(config: GridDataConfig, device: torch.device) -> GridData:
-    """Read the model, and the codes of both splits of its pictures.
+    """The codes of both splits of a model's images.
 
     Raises:
-        UserError: as above.
+        UserError: the settings name no model with codes, or no images.
     """
     if not config.model:
         raise UserError(
@@ -72,25 +74,25 @@ def read_grids(config: GridDataConfig, device: torch.device) -> GridData:
 
 
 def grid_batches(data: GridData, batch: int, seed: int) -> Batches:
-    """Endless batches of codes (B, H, W, G) int64 and classes (B,) from a step on."""
+    """Batches of codes (B, H, W, G) int64 and classes (B,) int64, endless from a step on."""
     codes, labels = data.training
 
     def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
-        numbers = shuffled_batches(
+        indices = shuffled_batches(
             len(codes), batch, seed, step=step, rank=distributed.rank(), world_size=distributed.world_size()
         )
-        for which in numbers:
-            yield torch.from_numpy(np.array(codes[which])).long(), torch.from_numpy(labels[which])
+        for chosen in indices:
+            yield torch.from_numpy(np.array(codes[chosen])).long(), torch.from_numpy(labels[chosen])
 
     return batches
 
 
 def measure(prior: nn.Module, codes: Tensor, labels: Tensor) -> dict[str, float]:
-    """What a prior is worth on held-out codes (B, H, W, G), classes (B,): `heldout_bits` a code."""
+    """`heldout_bits`: negative log-likelihood of held-out codes (B, H, W, G) of classes (B,), bits per code."""
     assert isinstance(prior, GridPrior)
     device = next(prior.parameters()).device
-    parts = zip(codes.split(AT_ONCE), labels.split(AT_ONCE))
-    nats = torch.cat([prior.nll(some.to(device), told.to(device)) for some, told in parts])
+    parts = zip(codes.split(EVAL_BATCH), labels.split(EVAL_BATCH))
+    nats = torch.cat([prior.nll(part.to(device), classes.to(device)) for part, classes in parts])
     return {"heldout_bits": float(nats.mean()) / codes[0].numel() / math.log(2)}
 
 

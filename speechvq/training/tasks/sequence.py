@@ -23,16 +23,18 @@ from speechvq.priors.sequence.model_directory import save_prior
 from speechvq.priors.sequence.prior import SequencePrior
 from speechvq.priors.sequence.sampling import code_nll
 from speechvq.runtime import distributed
+from speechvq.training.stage import check_batch_splits, main_stage
 from speechvq.training.task import TrainingTask
 
 
 def build_task(config: SequencePriorRun, device: torch.device) -> TrainingTask:
-    """The prior on its device, its crops and its measures.
+    """The prior on its device and the stage of its training.
 
     Raises:
         UserError: codes or settings that cannot be trained on.
     """
     check(config)
+    check_batch_splits("data.batch", config.data.batch)
     directory = open_codes(Path(config.data.codes))
     strings = read_strings(directory, config.data.manifest, ("train", "dev"))
     training, dev = ([s for s in strings if s.split == split] for split in ("train", "dev"))
@@ -41,17 +43,18 @@ def build_task(config: SequencePriorRun, device: torch.device) -> TrainingTask:
     torch.manual_seed(config.train.seed)
     prior = SequencePrior(config.model, code_spec, speakers).to(device)
     sampler = CodeSampler(training, speakers, config.data.crop, code_spec.num_codes, config.train.seed)
-    few = np.linspace(0, len(dev) - 1, min(config.train.num_eval_items, len(dev))).astype(int)
-    heldout = [dev[i] for i in few]
-    speaker_indices(heldout, speakers)  # now rather than at the first evaluation
-    return TrainingTask(
+    chosen = np.linspace(0, len(dev) - 1, min(config.train.num_eval_items, len(dev))).astype(int)
+    heldout = [dev[i] for i in chosen]
+    speaker_indices(heldout, speakers)  # refuses an unknown speaker before training
+    stage = main_stage(
         prior,
         lambda step: sampler.batches(
             config.data.batch, step=step, rank=distributed.rank(), world_size=distributed.world_size()
         ),
         lambda model: measure(model, heldout),
-        _export,
+        config.train,
     )
+    return TrainingTask(prior, (stage,), _export)
 
 
 def check(config: SequencePriorRun) -> None:
@@ -64,16 +67,17 @@ def check(config: SequencePriorRun) -> None:
         raise UserError("data.codes is not set; give a codes directory: --set data.codes=DIR")
     if config.model.speaker_dim and not config.data.manifest:
         raise UserError(
-            "model.speaker_dim needs to know who speaks: --set data.manifest=DIR, or model.speaker_dim=0"
+            "model.speaker_dim needs the speaker of each string: --set data.manifest=DIR, or model.speaker_dim=0"
         )
 
 
 def measure(prior: nn.Module, heldout: Sequence[CodeString]) -> dict[str, float]:
-    """What a prior is worth on strings it has not seen.
+    """Measures on held-out strings.
 
     Returns:
-        `heldout_bits` a code and `heldout_bits_per_second`; of a prior that is told the speaker
-        `speaker_gap_bits`, what another speaker's name costs.
+        `heldout_bits`: negative log-likelihood, bits per code.
+        `heldout_bits_per_second`: the same per second.
+        `speaker_gap_bits`: its increase with the name of another speaker, for a prior conditioned on it.
     """
     assert isinstance(prior, SequencePrior)
     numbers = speaker_indices(heldout, prior.speakers)
@@ -87,7 +91,7 @@ def measure(prior: nn.Module, heldout: Sequence[CodeString]) -> dict[str, float]
 
 
 def _bits(prior: SequencePrior, strings: Sequence[CodeString], numbers: np.ndarray) -> float:
-    """Bits a code over all strings."""
+    """Bits per code over all strings."""
     nats = code_nll(prior, [string.codes for string in strings], numbers.tolist())
     return float(np.concatenate(nats).mean() / math.log(2))
 

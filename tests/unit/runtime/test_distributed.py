@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from helpers.tiny import ROOT, VOICES, python, run_config, write_config
-from helpers.two_processes import steps_on_share
+from helpers.tiny import ROOT, VOICES, python, write_config
+from helpers.two_processes import main_steps, pretraining_steps, speech_run_with_stages
 from speechvq.data.manifest import read_manifest
 from speechvq.io.tensors import read_tensors
 from speechvq.runtime import distributed
@@ -20,7 +20,8 @@ from speechvq.training.checkpoint import list_checkpoints
 def together(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Output folder of two processes, see two_processes.py."""
     folder = tmp_path_factory.mktemp("together")
-    config = write_config(folder, run_config(corpus, "ema", steps=12, evaluate_every=5, save_every=6))
+    config = write_config(folder, speech_run_with_stages(corpus))
+    (folder / "corpus.txt").write_text(str(corpus))
     script = str(ROOT / "tests" / "helpers" / "two_processes.py")
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     process = python(*torchrun, script, str(folder), "--config", str(config), "--device", "cpu")
@@ -32,7 +33,7 @@ def together(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("mode", ["loss", "ema"])
 def test_two_processes_equal_one_on_the_joined_batch(together: Path, mode: str) -> None:
     """Weights, codebook, counts, sums, running statistics, usage and gradient norm after three updates."""
-    alone = steps_on_share(mode, rank=0, world_size=1)
+    alone = main_steps(mode, rank=0, world_size=1)
     first, second = (read_tensors(together / f"{mode}_{rank}.safetensors") for rank in range(2))
     assert differing(first, second) == []
     assert first.keys() == alone.keys()
@@ -41,6 +42,17 @@ def test_two_processes_equal_one_on_the_joined_batch(together: Path, mode: str) 
     ]
     assert far == []
     assert alone["quantizer.num_updates"] == 3 and alone["usage"].sum() == first["usage"].sum() == 160
+
+
+def test_two_processes_equal_one_in_the_source_filter_stage(together: Path, corpus: Path) -> None:
+    """Also where a loss is a mean over the voiced frames, of which each process has another number."""
+    alone = pretraining_steps(corpus, rank=0, world_size=1)
+    first, second = (read_tensors(together / f"pretraining_{rank}.safetensors") for rank in range(2))
+    assert differing(first, second) == [] and first.keys() == alone.keys()
+    far = [
+        name for name in alone if not torch.allclose(alone[name].double(), first[name].double(), atol=1e-4)
+    ]
+    assert far == []
 
 
 def differing(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
@@ -52,13 +64,18 @@ def test_all_processes_end_with_the_same_model(together: Path) -> None:
     assert differing(first, second) == []
     assert load_model(together / "unbroken").speakers == VOICES
     lines = [json.loads(line) for line in (together / "unbroken" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [5, 10, 12], "one process writes the log"
+    evaluated = [line["step"] for line in lines if "heldout_bits" in line]
+    assert evaluated == [5, 10, 12], "one process writes the log"
+    assert [(line["stage"], line["step"]) for line in lines if "learning_rate" in line] == [
+        ("source_filter", 8),
+        ("main", 12),
+    ]
 
 
 def test_a_signal_to_one_process_stops_all_at_the_same_step_and_they_resume(together: Path) -> None:
     """To the bit: two runs of two processes add the same numbers in the same order."""
     assert [json.loads((together / f"codes_{rank}.json").read_text()) for rank in range(2)] == [
-        [0, 143, 0]
+        [0, 143, 143, 0]
     ] * 2
     for name in ("model", "ema", "optimizer"):
         one, other = (list_checkpoints(together / run)[-1] for run in ("unbroken", "stopped"))

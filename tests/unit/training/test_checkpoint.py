@@ -1,7 +1,6 @@
 """Checkpoints: complete or ignored, whole whatever the disk does, and clear about damage."""
 
 import errno
-import json
 import os
 import shutil
 from pathlib import Path
@@ -19,6 +18,7 @@ from speechvq.training.checkpoint import (
     list_checkpoints,
     load_checkpoint,
     save_checkpoint,
+    stage_and_step,
 )
 from speechvq.training.ema import EMA
 
@@ -27,7 +27,8 @@ def trained(steps: int, seed: int = 0) -> TrainingState:
     """A tiny model after some steps, with everything a checkpoint holds away from its start."""
     model = speech_model(speech_config("ema"), seed).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
-    state = TrainingState(model, optimizer, EMA(model, 0.9))
+    ema = EMA(model, 0.9)
+    state = TrainingState(model, optimizer, ema)
     for _ in range(steps):
         optimizer.zero_grad()
         model(noise(2, 160, state.step), torch.tensor([0, 1])).total.backward()
@@ -43,6 +44,7 @@ def trained(steps: int, seed: int = 0) -> TrainingState:
 
 def contents(state: TrainingState) -> dict[str, Tensor]:
     """Everything in a state by name."""
+    assert state.ema is not None
     moments = state.optimizer.state_dict()["state"]
     return (
         {f"model/{name}": tensor.clone() for name, tensor in state.model.state_dict().items()}
@@ -82,21 +84,25 @@ def test_only_the_newest_are_kept_in_order_of_their_numbers(tmp_path: Path) -> N
     for step in (8, 9, 10, 11, 100):
         state.step = step
         save_checkpoint(tmp_path, state, keep=3)
-    assert [folder.name for folder in list_checkpoints(tmp_path)] == ["step_10", "step_11", "step_100"]
-    assert names(tmp_path / "checkpoints") == ["step_10", "step_100", "step_11"]
+    assert [folder.name for folder in list_checkpoints(tmp_path)] == [
+        "stage_0_step_10",
+        "stage_0_step_11",
+        "stage_0_step_100",
+    ]
+    assert names(tmp_path / "checkpoints") == ["stage_0_step_10", "stage_0_step_100", "stage_0_step_11"]
 
 
 def test_incomplete_and_strange_folders_are_ignored_and_cleared(tmp_path: Path) -> None:
     state = trained(1)
     folder = save_checkpoint(tmp_path, state, keep=2)
-    shutil.copytree(folder, folder.with_name("step_7"))
-    (folder.with_name("step_7") / MARKER).unlink()
+    shutil.copytree(folder, folder.with_name("stage_0_step_7"))
+    (folder.with_name("stage_0_step_7") / MARKER).unlink()
     shutil.copytree(folder, folder.with_name(".part-0123"))
     shutil.copytree(folder, folder.with_name("step_of_my_own"))
     assert list_checkpoints(tmp_path) == [folder]
     state.step = 7
     save_checkpoint(tmp_path, state, keep=2)
-    assert names(tmp_path / "checkpoints") == ["step_1", "step_7", "step_of_my_own"]
+    assert names(tmp_path / "checkpoints") == ["stage_0_step_1", "stage_0_step_7", "step_of_my_own"]
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
@@ -115,7 +121,7 @@ def test_a_full_or_read_only_disk_leaves_the_last_one_whole(
 
     def refuse_at_place(source: Path, target: Path) -> None:
         """Stands for the disk: fails when the chosen file is finished, or when the folder is."""
-        if Path(target).stem == place or (place == "rename" and Path(target).name == "step_3"):
+        if Path(target).stem == place or (place == "rename" and Path(target).name == "stage_0_step_3"):
             refuse()
         real(source, target)
 
@@ -124,7 +130,7 @@ def test_a_full_or_read_only_disk_leaves_the_last_one_whole(
         with pytest.raises(UserError, match=f"cannot be written.*{os.strerror(error)}.*space") as caught:
             save_checkpoint(tmp_path, state, keep=1)
     assert "\n" not in str(caught.value)
-    assert names(tmp_path / "checkpoints") == ["step_2"]
+    assert names(tmp_path / "checkpoints") == ["stage_0_step_2"]
     fresh, state.step = trained(0), 2
     load_checkpoint(before, fresh)
     assert_equal(fresh, state)
@@ -150,7 +156,7 @@ def test_damage_is_one_line_that_names_folder_and_remedy(tmp_path: Path, name: s
     fresh = trained(1, seed=3)
     before = contents(fresh)
     with pytest.raises(
-        UserError, match="damaged checkpoint.*delete .*step_2.*the checkpoint before"
+        UserError, match="damaged checkpoint.*delete .*stage_0_step_2.*the checkpoint before"
     ) as caught:
         load_checkpoint(folder, fresh)
     assert str(folder) in str(caught.value) and "\n" not in str(caught.value)
@@ -160,21 +166,48 @@ def test_damage_is_one_line_that_names_folder_and_remedy(tmp_path: Path, name: s
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "7", '{"step": "x"}', '{"steps": 1}', '{"step": 1, "window": 3}', "[" * 9999]
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"stage": 0, "step": "x", "interval_sums": {}}',
+        '{"stage": 0, "steps": 1, "interval_sums": {}}',
+        '{"step": 1, "interval_sums": {}}',
+        '{"stage": 0, "step": 1, "interval_sums": 3}',
+        '{"stage": 0, "step": 1}',
+        '{"stage": 0, "step": 2, "interval_sums": {}}',
+        '{"stage": 1, "step": 1, "interval_sums": {}}',
+        "[" * 9999,
+    ],
 )
-def test_a_damaged_state_file_is_said_likewise(tmp_path: Path, text: str) -> None:
+def test_a_damaged_state_file_is_refused(tmp_path: Path, text: str) -> None:
     folder = save_checkpoint(tmp_path, trained(1), keep=2)
     (folder / "state.json").write_text(text)
     with pytest.raises(UserError, match="damaged checkpoint"):
         load_checkpoint(folder, trained(1))
 
 
-def test_a_checkpoint_without_the_logs_sums_is_of_an_older_version(tmp_path: Path) -> None:
-    folder = save_checkpoint(tmp_path, trained(1), keep=2)
-    (folder / "state.json").write_text(json.dumps({"step": 1}))
-    fresh = trained(0)
+def test_checkpoints_are_ordered_by_stage_then_step(tmp_path: Path) -> None:
+    state = trained(1)
+    for stage, step in ((0, 0), (1, 5), (1, 20), (2, 3), (10, 1)):
+        state.stage, state.step = stage, step
+        save_checkpoint(tmp_path, state, keep=4)
+    found = [folder.name for folder in list_checkpoints(tmp_path)]
+    assert found == ["stage_1_step_5", "stage_1_step_20", "stage_2_step_3", "stage_10_step_1"]
+    assert stage_and_step(list_checkpoints(tmp_path)[1], stages=11) == (1, 20)
+    with pytest.raises(UserError, match="has no stage 10"):
+        stage_and_step(list_checkpoints(tmp_path)[-1], stages=3)
+
+
+def test_a_stage_without_average_has_no_file_of_it(tmp_path: Path) -> None:
+    saved, fresh = trained(2), trained(0, seed=1)
+    saved.ema = fresh.ema = None
+    folder = save_checkpoint(tmp_path, saved, keep=2)
+    assert not (folder / "ema.safetensors").exists()
     load_checkpoint(folder, fresh)
-    assert fresh.step == 1 and fresh.interval_sums == {}
+    assert all(map(torch.equal, fresh.model.state_dict().values(), saved.model.state_dict().values()))
 
 
 def test_a_checkpoint_half_deleted_is_not_taken_for_whole(
@@ -189,7 +222,7 @@ def test_a_checkpoint_half_deleted_is_not_taken_for_whole(
     )
     state.step = 2
     save_checkpoint(tmp_path, state, keep=1)
-    assert folder.exists() and [each.name for each in list_checkpoints(tmp_path)] == ["step_2"]
+    assert folder.exists() and [each.name for each in list_checkpoints(tmp_path)] == ["stage_0_step_2"]
 
 
 def test_moments_of_another_shape_are_refused(tmp_path: Path) -> None:

@@ -24,16 +24,28 @@ from speechvq.data.crops import CropDataset, crop_loader, middle_crops
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
 from speechvq.io.tensors import read_tensors
+from speechvq.runtime.logging import log_to_stderr
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import loop
 from speechvq.training.checkpoint import TrainingState, list_checkpoints
-from speechvq.training.loop import Interrupted, ema_weights, fit, learning_rate
+from speechvq.training.ema import ema_weights
+from speechvq.training.loop import fit
 from speechvq.training.metrics_log import MetricsLog
+from speechvq.training.signals import Interrupted
+from speechvq.training.stage import Batches, Evaluate, Schedule, main_stage
 from speechvq.training.tasks.speech_heldout import measure_heldout
 from speechvq.vqvae import Losses
 
 STEPS = 20
 CROP = 2_400  # makes 27 crops an epoch, two a step: epoch 0 ends in the middle of step 14
+
+
+def fit_main(
+    model: nn.Module, batches: Batches, evaluate: Evaluate, run: Path, config: TrainConfig
+) -> TrainingState:
+    """Train by the main stage alone, and log to stderr as a command does."""
+    with log_to_stderr():
+        return fit(model, [main_stage(model, batches, evaluate, config)], run, config)
 
 
 def train_in_process(
@@ -61,7 +73,7 @@ def train_in_process(
         return measure_heldout(model, heldout)
 
     torch.manual_seed(seed)
-    return fit(SpeechVQ(config.model, VOICES), batches, evaluate, run, config.train)
+    return fit_main(SpeechVQ(config.model, VOICES), batches, evaluate, run, config.train)
 
 
 def final(run: Path) -> dict[str, Tensor]:
@@ -117,7 +129,7 @@ def test_a_resumed_run_ends_like_an_unbroken_one(
         with pytest.raises(Interrupted) as stopped:
             train_in_process(corpus, tmp_path, config, stop_at=stop, seed=number)
         assert stopped.value.signum == signal.SIGTERM
-        assert list_checkpoints(tmp_path)[-1].name == f"step_{stop}"
+        assert list_checkpoints(tmp_path)[-1].name == f"stage_0_step_{stop}"
     train_in_process(corpus, tmp_path, config, seed=99)
     assert_same_end(before, tmp_path)
 
@@ -182,12 +194,12 @@ def test_killed_at_random_moments_while_every_step_saves(
     for _ in range(5):
         steps = [folder.name for folder in list_checkpoints(tmp_path / "run")]
         child = launcher.start(argv, log)
-        wait_for(lambda: [f.name for f in list_checkpoints(tmp_path / "run")] not in (steps, []))
+        wait_for(lambda steps=steps: [f.name for f in list_checkpoints(tmp_path / "run")] not in (steps, []))
         time.sleep(chance.uniform(0, 0.15))
         os.kill(child, signal.SIGKILL)
         launcher.wait()
-        for name in ("model", "ema", "optimizer"):
-            read_tensors(list_checkpoints(tmp_path / "run")[-1] / f"{name}.safetensors")
+        for path in list_checkpoints(tmp_path / "run")[-1].glob("*.safetensors"):
+            read_tensors(path)
     launcher.start(argv, log)
     assert launcher.wait() == 0, log.read_text()
     assert log.read_text().count("resuming from") == 5 and "Traceback" not in log.read_text()
@@ -206,8 +218,9 @@ def test_a_signal_saves_and_tells_by_the_exit_code(
     wait_for(lambda: log.exists() and "step 10:" in log.read_text())
     os.kill(child, signum)
     assert launcher.wait() == code
-    assert len(list_checkpoints(tmp_path / "run")) == 1
-    assert f"stopped by {signum.name}; the same command goes on" in log.read_text()
+    codebook, main = (folder.name for folder in list_checkpoints(tmp_path / "run"))
+    assert codebook == "stage_0_step_0" and main.startswith("stage_1_step_1")
+    assert f"stopped by {signum.name}; the same command continues" in log.read_text()
     assert "Traceback" not in log.read_text()
 
 
@@ -216,13 +229,12 @@ def test_a_second_signal_ends_at_once(corpus: Path, tmp_path: Path, launcher: La
     config, log = run_config(corpus, steps=100_000, save_every=100_000, evaluate_every=10), tmp_path / "log"
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, crop=4_800, batch=60))
     child = launcher.start(arguments(tmp_path, config), log)
-    wait_for(lambda: (tmp_path / "run" / "metrics.jsonl").exists())
-    time.sleep(0.2)
+    wait_for(lambda: log.exists() and "stage 2 of 2" in log.read_text())
     os.kill(child, signal.SIGTERM)
-    wait_for(lambda: "once more to end at once" in log.read_text())
+    wait_for(lambda: "send it again to exit at once" in log.read_text())
     os.kill(child, signal.SIGTERM)
     assert launcher.wait() == -signal.SIGTERM
-    assert list_checkpoints(tmp_path / "run") == []
+    assert [folder.name for folder in list_checkpoints(tmp_path / "run")] == ["stage_0_step_0"]
 
 
 # -- what goes wrong
@@ -245,17 +257,18 @@ def test_a_broken_update_is_not_applied_and_three_stop_the_run(tmp_path: Path) -
             if handle is not None:
                 handle.remove()
 
-    state = fit(model, batches, lambda _: {}, tmp_path / "good", config)
+    state = fit_main(model, batches, lambda _: {}, tmp_path / "good", config)
     before[9] = snapshot(model)
     applied = {step for step in range(9) if not torch.equal(before[step], before[step + 1])}
     assert applied == set(range(9)) - bad_steps
+    assert state.ema is not None
     assert all(tensor.isfinite().all() for tensor in [*state.ema.tensors.values(), before[9]])
     bad_steps |= {4}
     model = SpeechVQ(speech_config("ema"), VOICES)
     with pytest.raises(
-        UserError, match="NaN or Inf in 3 updates running.*lower train.learning_rate"
+        UserError, match="NaN or Inf in 3 consecutive updates.*lower train.learning_rate"
     ) as caught:
-        fit(model, batches, lambda _: {}, tmp_path / "bad", config)
+        fit_main(model, batches, lambda _: {}, tmp_path / "bad", config)
     assert "\n" not in str(caught.value) and list_checkpoints(tmp_path / "bad") == []
 
 
@@ -296,12 +309,12 @@ def toy_config(**changes: Any) -> TrainConfig:
 def test_a_collapsed_codebook_is_warned_about_after_warm_up(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fit(Toy(used=2), toy_batches, lambda _: {}, tmp_path / "bad", toy_config(warmup=12))
+    fit_main(Toy(used=2), toy_batches, lambda _: {}, tmp_path / "bad", toy_config(warmup=12))
     assert (
         capsys.readouterr().err.count("codebook has collapsed (perplexity 2.0 of 400 codes): raise model.")
         == 2
     )
-    fit(Toy(used=300), toy_batches, lambda _: {}, tmp_path / "good", toy_config())
+    fit_main(Toy(used=300), toy_batches, lambda _: {}, tmp_path / "good", toy_config())
     assert "collapsed" not in capsys.readouterr().err
 
 
@@ -321,10 +334,10 @@ class Codeless(Toy):
 def test_a_model_without_codebook_logs_what_it_has(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fit(Codeless(), toy_batches, lambda _: {}, tmp_path, toy_config())
+    fit_main(Codeless(), toy_batches, lambda _: {}, tmp_path, toy_config())
     lines = [line for line in metrics(tmp_path) if "nats" in line]
     assert [line["surprise"] for line in lines] == [3.0] * 4
-    assert set(lines[0]) == {"step", "nats", "surprise", "gradient_norm", "learning_rate"}
+    assert set(lines[0]) == {"stage", "step", "nats", "surprise", "gradient_norm", "learning_rate"}
     assert (
         "bits, " in (error := capsys.readouterr().err)
         and "perplexity" not in error
@@ -336,16 +349,16 @@ def test_a_decoder_that_ignores_the_codes_is_said_loudly(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two evaluations after warm-up, not before: every decoder starts deaf."""
-    fit(Toy(), toy_batches, lambda _: {"codes_gap_bits": 0.004}, tmp_path / "bad", toy_config())
+    fit_main(Toy(), toy_batches, lambda _: {"codes_gap_bits": 0.004}, tmp_path / "bad", toy_config())
     lines = capsys.readouterr().err.splitlines()
     warned = [
         before
         for before, line in zip(lines, lines[1:])
         if line.startswith("WARNING: THE DECODER IGNORES THE CODES")
     ]
-    assert [line.partition(":")[0] for line in warned] == ["step 15", "step 20"]
+    assert [line.partition(":")[0] for line in warned] == ["main, step 15", "main, step 20"]
     for number, values in enumerate([{"codes_gap_bits": 0.5}, {"heldout_bits": 4.0}]):
-        fit(Toy(), toy_batches, lambda _: values, tmp_path / f"good_{number}", toy_config())  # noqa: B023
+        fit_main(Toy(), toy_batches, lambda _: values, tmp_path / f"good_{number}", toy_config())  # noqa: B023
     assert "WARNING" not in capsys.readouterr().err
 
 
@@ -357,39 +370,49 @@ def test_the_averaged_weights_are_evaluated_and_swapped_back(tmp_path: Path) -> 
         seen.append(float(model.weight))
         return {}
 
-    state = fit(Toy(), toy_batches, evaluate, tmp_path, toy_config(learning_rate=0.1))
-    live, average = float(state.model.weight.detach()), float(state.ema.tensors["weight"])  # type: ignore[arg-type, union-attr]
-    assert live != average == seen[-1] and state.model.training
-    assert float(ema_weights(state).weight.detach()) == average  # type: ignore[arg-type, union-attr]
-    assert float(ema_weights(state).weight.detach()) == live  # type: ignore[arg-type, union-attr]
+    state = fit_main(Toy(), toy_batches, evaluate, tmp_path, toy_config(learning_rate=0.1))
+    model, ema = state.model, state.ema
+    assert isinstance(model, Toy) and ema is not None
+    live, average = float(model.weight.detach()), float(ema.tensors["weight"])
+    assert live != average == seen[-1] and model.training
+    with ema_weights(model, ema):
+        assert float(model.weight.detach()) == average
+    assert float(model.weight.detach()) == live
 
 
 def test_the_rate_rises_stays_and_falls() -> None:
-    config = TrainConfig(steps=100, learning_rate=2.0, warmup=10, lr_decay_fraction=0.3)
-    rates = [learning_rate(step, config) for step in range(100)]
+    schedule = Schedule(2.0, steps=100, warmup=10, decay_fraction=0.3)
+    rates = [schedule(step) for step in range(100)]
     assert rates[:10] == pytest.approx([0.2 * n for n in range(1, 11)])
     assert rates[10:70] == [2.0] * 60
     assert rates[70:] == pytest.approx([2.0 * (100 - step) / 30 for step in range(70, 100)])
-    flat = TrainConfig(steps=5, learning_rate=1.0, warmup=0, lr_decay_fraction=0.0)
-    assert [learning_rate(step, flat) for step in range(5)] == [1.0] * 5
+    flat = Schedule(1.0, steps=5, warmup=0, decay_fraction=0.0)
+    assert [flat(step) for step in range(5)] == [1.0] * 5
 
 
 def test_the_log_drops_lines_of_lost_work_and_of_crashes(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
-    kept = '{"step": 5, "nats": 3.0}\n{"step": 10, "nats": 2.0}\n'
-    path.write_bytes((kept + '{"step": 11, "nats": 1.0}\n[]\n').encode() + bytes(9) + b'\n{"step": 10')
-    log = MetricsLog(tmp_path, 10)
+    kept = (
+        '{"stage": "first", "step": 90, "loss": 5.0}\n'
+        '{"stage": "main", "step": 5, "nats": 3.0}\n'
+        '{"stage": "main", "step": 10, "nats": 2.0}\n'
+    )
+    lost = '{"stage": "main", "step": 11, "nats": 1.0}\n[]\n{"stage": "other", "step": 1}\n'
+    path.write_bytes((kept + lost).encode() + bytes(9) + b'\n{"stage": "main", "step": 10')
+    log = MetricsLog(tmp_path, ["first", "main"], stage=1, step=10)
     assert path.read_text() == kept
-    log.write(15, {"nats": 1.23456789})
-    assert path.read_text() == kept + '{"step": 15, "nats": 1.234568}\n'
+    log.write("main", 15, {"nats": 1.23456789})
+    assert path.read_text() == kept + '{"stage": "main", "step": 15, "nats": 1.234568}\n'
+    MetricsLog(tmp_path, ["first", "main"], stage=0, step=90)
+    assert path.read_text() == kept.splitlines(keepends=True)[0]
 
 
 def test_a_log_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    log = MetricsLog(tmp_path, 0)
+    log = MetricsLog(tmp_path, ["main"])
     log.path.unlink()
     log.path.mkdir()
     with pytest.raises(UserError, match="metrics.jsonl: cannot be written"):
-        log.write(1, {})
+        log.write("main", 1, {})
 
 
 # -- the command
@@ -420,7 +443,7 @@ def test_a_damaged_newest_checkpoint_costs_one_line_and_its_remedy_works(
     capsys.readouterr()
     assert train.main(argv) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("speechvq.train: error:") and f"delete {newest} to go on" in line
+    assert line.startswith("speechvq.train: error:") and f"delete {newest} to resume" in line
     newest.rename(tmp_path / "moved away")
     assert train.main(argv) == 0
 
