@@ -179,7 +179,7 @@ def test_a_mistake_costs_a_line(
         ({"root": ""}, "data.root is not set; give a recording"),
         (
             {"context_frames": FRAMES},
-            "no window of 9 frames; record longer ones, or lower model.context_frames",
+            "no window of 9 frames; record longer episodes, or lower model.context_frames",
         ),
     ],
 )

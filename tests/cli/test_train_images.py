@@ -350,6 +350,6 @@ def test_a_grid_too_small_for_a_second_stage(
     config = SecondStageRun(STAGE, GridDataConfig(model=str(runs / "image_vqvae")), BRIEF)
     configuration.save(tmp_path / "a.yaml", config)
     assert train.main(["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run")]) == 2
-    assert "a grid of 2 codes is no longer worth a second stage" in capsys.readouterr().err
+    assert "the model has 2 codes per side; a second stage needs 4 or more" in capsys.readouterr().err
     with pytest.raises(UserError, match="no second stage"):
         load_second_stage(runs / "prior")
