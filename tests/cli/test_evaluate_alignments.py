@@ -8,6 +8,7 @@ import pytest
 from speechvq import align, evaluate
 from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.alignment.phones import SILENCE
+from speechvq.results.alignments import AlignmentsResult
 
 PHONES = (SILENCE, "HH", "AW", "S", SILENCE)
 
@@ -37,6 +38,7 @@ def test_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (scores["utterances"], scores["missing_utterances"], scores["boundaries_compared"]) == (2, 1, 8)
     assert scores["metrics"]["bias"]["value"] == pytest.approx(30)
     assert scores["metrics"]["coverage"]["baseline"] is None
+    assert AlignmentsResult.load(tmp_path / "s.json").to_json() == scores
 
 
 def test_align_is_near_the_truth(spoken: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from speechvq.evaluate.rollout.measures import (
 from speechvq.images.model_directory import load_image_model
 from speechvq.metrics.copy_baseline import fit_copy_baseline
 from speechvq.metrics.image_quality import psnr
-from speechvq.results.rollout import FrameQuality
+from speechvq.results.rollout import FrameQuality, RolloutResult
 from speechvq.video.model.model_directory import load_video_prior
 from speechvq.video.recording.codes import cached_episodes
 from speechvq.video.recording.episode import read_window
@@ -46,6 +46,7 @@ def test_the_command(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert found["quality"].keys() == {"1", "4"} and found["actions"].keys() == {"4"}
     assert all(0 <= found["actions"]["4"][name] <= 1 for name in ("real", "reconstruction", "imagined"))
     assert all(len(each) == 4 for each in found["sharpness"]["by_frame"].values())
+    assert RolloutResult.load(tmp_path / "a.json").to_json() == found
     printed = capsys.readouterr().out
     assert "3 videos of 4 frames after 3 context frames" in printed and "imagined / real" in printed
 

@@ -8,6 +8,7 @@ import pytest
 
 from speechvq import evaluate
 from speechvq.data.manifest import Utterance, write_manifest
+from speechvq.results.units import CodebookResult, SpeakersResult
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def test_codebook(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{found['perplexity']:.2f}" in printed or f"{found['perplexity']:.1f}" in printed
     assert (found["active_codes"], sum(found["counts"]), len(found["counts"])) == (16, 480, 16)
     assert sum(n * count for n, count in enumerate(found["run_lengths"])) == 480
+    assert CodebookResult.load(folder / "out.json").to_json() == found
     low, high = found["intervals"]["perplexity"]
     assert low < found["perplexity"] < high
 
@@ -47,6 +49,7 @@ def test_speakers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "left out: 1 utterances not in the manifest, e.g. u7" in printed
     assert found["not_in_manifest"] == ["u7"] and found["probe_accuracy"] == 1
     assert found["speaker_pnmi"] > found["shuffled_speaker_pnmi"]
+    assert SpeakersResult.load(folder / "out.json").to_json() == found
 
 
 def test_mistakes_cost_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,7 @@ from speechvq.io.yaml_files import read_yaml, write_yaml
 from speechvq.plots.image_grid import tile
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.priors.grid.prior import GridPrior, load_grid_prior, save_grid_prior
+from speechvq.results.likelihood import LikelihoodResult
 from speechvq.training.checkpoint import list_checkpoints
 from speechvq.training.tasks import second_stage
 
@@ -102,6 +103,7 @@ def test_the_likelihood_command(
     assert likelihood.main([*arguments, *(["--prior", str(runs / "prior")] if fitted else [])]) == 0
     figures = json.loads((tmp_path / "a.json").read_text())
     assert "of 5 held-out images" in capsys.readouterr().out and figures["images"] == 5
+    assert LikelihoodResult.load(tmp_path / "a.json").to_json() == figures
     own = figures["under"]["normal" if kind == "image_vae" else "uniform"]
     if kind == "image_vqvae":  # 2x2x2 codes of 2 bits
         assert own["latents"] == pytest.approx(16 / (3 * SIZE * SIZE))

@@ -18,6 +18,7 @@ from speechvq.data.code_strings import CodeSampler, read_strings
 from speechvq.data.codes_directory import open_codes
 from speechvq.io.tensors import read_tensors
 from speechvq.priors.sequence.model_directory import load_prior
+from speechvq.results.prior import PriorResult
 from speechvq.training.checkpoint import list_checkpoints
 from speechvq.training.tasks.sequence import measure
 
@@ -103,6 +104,7 @@ def test_evaluate_prior_stands_beside_ngrams(
     out = tmp_path / "prior.json"
     assert evaluate.main(["prior", "--prior", str(trained), "--json", str(out)]) == 0
     printed = capsys.readouterr().out
+    assert PriorResult.load(out).to_json() == json.loads(out.read_text())
     models = json.loads(out.read_text())["models"]
     bits = {name: each["bits"] for name, each in models.items()}
     assert bits["uniform"] == pytest.approx(THREE_BITS) and bits["bigram"] < bits["unigram"]
