@@ -92,22 +92,29 @@ def load_model_weights(
         UserError: a damaged file, or weights that differ from the configuration.
     """
     path = folder / WEIGHTS
+    model: Model | None = None
     try:
         if shapes is None:
             with torch.device("meta"):
-                model, expected = build(), None
+                model = build()
+            expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
         else:
-            model, expected = None, shapes()
+            expected = dict(shapes())
     except UserError as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None
     tensors = {
         name: tensor.float() if tensor.dtype == torch.float16 else tensor
         for name, tensor in read_tensors(path).items()
     }
-    if model is None:
-        assert expected is not None
-        check_shapes(path, tensors, expected)
+    check_shapes(path, tensors, expected)
+    if model is None or _has_unsaved_buffers(model):
         model = build()
     check_tensors(path, tensors, model.state_dict())
-    model.load_state_dict(tensors, assign=shapes is None)
+    model.load_state_dict(tensors, assign=any(weight.is_meta for weight in model.parameters()))
     return model.eval()
+
+
+def _has_unsaved_buffers(model: nn.Module) -> bool:
+    """Whether some buffers are not in the file, so that a model on "meta" cannot be filled from it."""
+    saved = model.state_dict()
+    return any(name not in saved for name, _ in model.named_buffers())
