@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -72,65 +73,23 @@ def summarize_conversions(
 def _rows(num_speakers: int, converted: Sequence[ConversionMetrics], mismatched: float) -> list[_Row]:
     """The rows of the summary, in order."""
     noise = track_f0(np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE))
-    one = 1 / num_speakers
+    one, other_f0 = 1 / num_speakers, _mismatched_f0_distance(converted)
+    closer, preferred = attrgetter("f0_closer_to_target"), attrgetter("target_preferred")
+    shift, distance = attrgetter("f0_shift_ratio"), attrgetter("f0_distance_semitones")
+    voiced, hnr = attrgetter("converted_voiced_fraction"), attrgetter("converted_hnr_db")
+    log_mel = attrgetter("log_mel_distance_db")
+    as_target = f"classified as target, of {num_speakers} speakers (%) ↑"
+    as_source = f"classified as source, of {num_speakers} speakers (%) ↓"
     return [
-        _Row(
-            "f0_closer_to_target",
-            "F0 closer to target than to source (%) ↑",
-            "%",
-            lambda c: c.f0_closer_to_target,
-            0.5,
-        ),
-        _Row("f0_shift_ratio", "F0 shift towards target (%)", "%", lambda c: c.f0_shift_ratio),
-        _Row(
-            "f0_distance_semitones",
-            "F0 distance to target (semitones) ↓",
-            "semitones",
-            lambda c: c.f0_distance_semitones,
-            _mismatched_f0_distance(converted),
-        ),
-        _Row(
-            "target_preferred",
-            "target preferred by speaker classifier (%) ↑",
-            "%",
-            lambda c: c.target_preferred,
-            0.5,
-        ),
-        _Row(
-            "classified_as_target",
-            f"classified as target, of {num_speakers} speakers (%) ↑",
-            "%",
-            lambda c: float(c.classified_as == "target"),
-            one,
-        ),
-        _Row(
-            "classified_as_source",
-            f"classified as source, of {num_speakers} speakers (%) ↓",
-            "%",
-            lambda c: float(c.classified_as == "source"),
-            one,
-        ),
-        _Row(
-            "voiced_fraction",
-            "voiced frames (%)",
-            "%",
-            lambda c: c.converted_voiced_fraction,
-            voiced_fraction(noise),
-        ),
-        _Row(
-            "hnr_db",
-            "harmonics-to-noise ratio (dB)",
-            "dB",
-            lambda c: c.converted_hnr_db,
-            harmonics_to_noise_ratio(noise),
-        ),
-        _Row(
-            "log_mel_distance_db",
-            "log-mel distance to source (dB) ↓",
-            "dB",
-            lambda c: c.log_mel_distance_db,
-            mismatched,
-        ),
+        _Row("f0_closer_to_target", "F0 closer to target than to source (%) ↑", "%", closer, 0.5),
+        _Row("f0_shift_ratio", "F0 shift towards target (%)", "%", shift),
+        _Row("f0_distance_semitones", "F0 distance to target (semitones) ↓", "semitones", distance, other_f0),
+        _Row("target_preferred", "target preferred by speaker classifier (%) ↑", "%", preferred, 0.5),
+        _Row("classified_as_target", as_target, "%", lambda c: float(c.classified_as == "target"), one),
+        _Row("classified_as_source", as_source, "%", lambda c: float(c.classified_as == "source"), one),
+        _Row("voiced_fraction", "voiced frames (%)", "%", voiced, voiced_fraction(noise)),
+        _Row("hnr_db", "harmonics-to-noise ratio (dB)", "dB", hnr, harmonics_to_noise_ratio(noise)),
+        _Row("log_mel_distance_db", "log-mel distance to source (dB) ↓", "dB", log_mel, mismatched),
     ]
 
 

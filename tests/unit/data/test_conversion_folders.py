@@ -1,4 +1,4 @@
-"""Conversions as three folders: fakes whose scores are known, honest halves, the unmatched named."""
+"""Conversions in three folders: known scores, two folds, and names of unmatched recordings."""
 
 import json
 import shutil
@@ -17,23 +17,23 @@ from speechvq.errors import UserError
 
 @pytest.fixture(autouse=True)
 def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other judges are left out, as where no extra is installed."""
+    """No optional package is installed."""
     for module in ("pocketsphinx", "resemblyzer", "speechmos"):
         monkeypatch.setitem(sys.modules, module, None)
 
 
-def say(folder: Path, voice: str, *seeds: int, name: str = "s{}.wav") -> None:
+def write_sentences(folder: Path, speaker: str, *seeds: int, name: str = "s{}.wav") -> None:
     for seed in seeds:
-        write_waveform(folder / name.format(seed), speech(voice, seed))
+        write_waveform(folder / name.format(seed), speech(speaker, seed))
 
 
 @pytest.fixture(scope="module")
-def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight sentences by ann, the same by ben, and seven others by ben, one file of which is FLAC."""
-    folder = tmp_path_factory.mktemp("sounds")
-    say(folder / "ann", "ann", *range(8))
-    say(folder / "perfect", "ben", *range(8))
-    say(folder / "ben", "ben", *range(20, 26))
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight sentences by ann, the same by ben, and seven others by ben, one of them in FLAC."""
+    folder = tmp_path_factory.mktemp("recordings")
+    write_sentences(folder / "ann", "ann", *range(8))
+    write_sentences(folder / "perfect", "ben", *range(8))
+    write_sentences(folder / "ben", "ben", *range(20, 26))
     write_waveform(folder / "ben/other.flac", speech("ben", 26))
     return folder
 
@@ -44,11 +44,11 @@ def run(source: Path, converted: Path, target: Path, *more: str | Path) -> int:
 
 
 @pytest.mark.parametrize(("converted", "wins"), [("perfect", 1), ("ann", 0)])
-def test_fakes_score_as_they_should(
-    converted: str, wins: int, sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_synthetic_conversions_have_the_expected_scores(
+    converted: str, wins: int, recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "scores.json"
-    assert run(sounds / "ann", sounds / converted, sounds / "ben", "--json", file) == 0
+    assert run(recordings / "ann", recordings / converted, recordings / "ben", "--json", file) == 0
     printed, warnings = capsys.readouterr()
     assert "mean of 8 conversions" in printed and "left out: " not in warnings
     found = json.loads(file.read_text())
@@ -68,8 +68,8 @@ def test_fakes_score_as_they_should(
     assert found["summary"]["f0_shift_ratio"]["mean"] == pytest.approx(wins, abs=0.1)
 
 
-def test_the_references_of_a_fold_exclude_its_sources(sounds: Path) -> None:
-    folds, unmatched = match_folders(sounds / "ann", sounds / "perfect", sounds / "ben", 10)
+def test_the_references_of_a_fold_exclude_its_sources(recordings: Path) -> None:
+    folds, unmatched = match_folders(recordings / "ann", recordings / "perfect", recordings / "ben", 10)
     assert unmatched.describe() == [] and sorted(len(fold.pairs) for fold in folds) == [4, 4]
     for fold in folds:
         sources = {pair.source for pair in fold.pairs}
@@ -79,12 +79,12 @@ def test_the_references_of_a_fold_exclude_its_sources(sounds: Path) -> None:
         assert all(own and own.speaker == "ben" and own not in references for own in fold.held_out_targets)
 
 
-def test_several_targets_by_folder(sounds: Path, tmp_path: Path) -> None:
+def test_several_targets_by_folder(recordings: Path, tmp_path: Path) -> None:
     """A parallel corpus: every speaker has sentences of the same names."""
-    for voice in ("ben", "cay"):
-        say(tmp_path / "targets" / voice, voice, 30, 31)
-        say(tmp_path / "out" / voice, voice, 0, 1)
-    folds, unmatched = match_folders(sounds / "ann", tmp_path / "out", tmp_path / "targets", 10)
+    for speaker in ("ben", "cay"):
+        write_sentences(tmp_path / "targets" / speaker, speaker, 30, 31)
+        write_sentences(tmp_path / "out" / speaker, speaker, 0, 1)
+    folds, unmatched = match_folders(recordings / "ann", tmp_path / "out", tmp_path / "targets", 10)
     pairs = [pair for fold in folds for pair in fold.pairs]
     assert sorted((pair.target, pair.source.utt) for pair in pairs) == [
         ("ben", "s0"), ("ben", "s1"), ("cay", "s0"), ("cay", "s1"),
@@ -94,18 +94,18 @@ def test_several_targets_by_folder(sounds: Path, tmp_path: Path) -> None:
 
 
 def test_the_sources_of_each_speaker_are_split_into_halves(tmp_path: Path) -> None:
-    for voice, seeds in (("ann", (0, 2)), ("cay", (1, 3))):
-        say(tmp_path / "in" / voice, voice, *seeds)
-    say(tmp_path / "out", "ben", *range(4))
-    say(tmp_path / "ben", "ben", 7, 8)
+    for speaker, seeds in (("ann", (0, 2)), ("cay", (1, 3))):
+        write_sentences(tmp_path / "in" / speaker, speaker, *seeds)
+    write_sentences(tmp_path / "out", "ben", *range(4))
+    write_sentences(tmp_path / "ben", "ben", 7, 8)
     folds, _ = match_folders(tmp_path / "in", tmp_path / "out", tmp_path / "ben", 10)
     assert [[pair.source.speaker for pair in fold.pairs] for fold in folds] == [["ann", "cay"]] * 2
 
 
 def test_a_speaker_that_is_source_and_target(tmp_path: Path) -> None:
     """All recordings in one folder; the unconverted ones are the references."""
-    for voice in ("ann", "ben"):
-        say(tmp_path / "all" / voice, voice, *range(4), name=f"{voice}_{{}}.wav")
+    for speaker in ("ann", "ben"):
+        write_sentences(tmp_path / "all" / speaker, speaker, *range(4), name=f"{speaker}_{{}}.wav")
     write_waveform(tmp_path / "out/ben/ann_0.wav", speech("ben"))
     (fold,), unmatched = match_folders(tmp_path / "all", tmp_path / "out", tmp_path / "all", 10)
     assert [each.utt for each in fold.speaker_references["ann"]] == ["ann_1", "ann_2", "ann_3"]
@@ -113,22 +113,22 @@ def test_a_speaker_that_is_source_and_target(tmp_path: Path) -> None:
     assert len(unmatched.unconverted) == 7
 
 
-def test_folders_of_one_name_are_two_speakers(sounds: Path, tmp_path: Path) -> None:
-    for part, voice in (("a", "ann"), ("b", "ben")):
-        shutil.copytree(sounds / voice, tmp_path / part / "wav")
-    folds, _ = match_folders(tmp_path / "a/wav", sounds / "perfect", tmp_path / "b/wav", 10)
+def test_folders_of_one_name_are_two_speakers(recordings: Path, tmp_path: Path) -> None:
+    for part, speaker in (("a", "ann"), ("b", "ben")):
+        shutil.copytree(recordings / speaker, tmp_path / part / "wav")
+    folds, _ = match_folders(tmp_path / "a/wav", recordings / "perfect", tmp_path / "b/wav", 10)
     assert sorted(folds[0].speaker_references) == ["source", "target"]
 
 
 def test_unmatched_recordings_are_counted_and_named(
-    sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    say(tmp_path / "out/ben", "ben", 0, 1)
-    say(tmp_path / "out/ben", "ben", 70, 71)
-    say(tmp_path / "out/dan", "ben", 2)
-    say(tmp_path / "targets/ben", "ben", 20, 21)
+    write_sentences(tmp_path / "out/ben", "ben", 0, 1)
+    write_sentences(tmp_path / "out/ben", "ben", 70, 71)
+    write_sentences(tmp_path / "out/dan", "ben", 2)
+    write_sentences(tmp_path / "targets/ben", "ben", 20, 21)
     file = tmp_path / "scores.json"
-    assert run(sounds / "ann", tmp_path / "out", tmp_path / "targets", "--json", file) == 0
+    assert run(recordings / "ann", tmp_path / "out", tmp_path / "targets", "--json", file) == 0
     lines = capsys.readouterr().err.splitlines()
     assert "left out: 2 conversions without a source of the same name: ben/s70.wav, ben/s71.wav" in lines
     assert "left out: 1 conversions without recordings of their target: dan/s2.wav" in lines
@@ -141,24 +141,30 @@ def test_unmatched_recordings_are_counted_and_named(
     [
         (lambda out: None, "out: no such folder; give the folder of the conversions"),
         (lambda out: out.mkdir(), "out: no conversions below; expected files ending in "),
-        (lambda out: say(out, "ben", 70), "no conversion has the name of a source in "),
-        (lambda out: say(out / "dan", "ben", 0), "no recordings of the target of "),
-        (lambda out: [say(out / name, "ben", 0) for name in "ab"], "no recordings of the target of "),
-        (lambda out: [say(out / "ben" / name, "ben", 0) for name in "ab"], "s0 of one target; keep one"),
+        (lambda out: write_sentences(out, "ben", 70), "no conversion has the name of a source in "),
+        (lambda out: write_sentences(out / "dan", "ben", 0), "no recordings of the target of "),
+        (
+            lambda out: [write_sentences(out / name, "ben", 0) for name in "ab"],
+            "no recordings of the target of ",
+        ),
+        (
+            lambda out: [write_sentences(out / "ben" / name, "ben", 0) for name in "ab"],
+            "s0 of one target; keep one",
+        ),
         (lambda out: write_broken(out / "ben/s0.wav"), "s0.wav: not a readable audio file"),
     ],
 )
-def test_mistakes_cost_one_line(
+def test_mistakes_are_one_error_line(
     make: Callable[[Path], None],
     message: str,
-    sounds: Path,
+    recordings: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for voice in ("ben", "cay"):
-        say(tmp_path / "targets" / voice, voice, 20)
+    for speaker in ("ben", "cay"):
+        write_sentences(tmp_path / "targets" / speaker, speaker, 20)
     make(tmp_path / "out")
-    assert run(sounds / "ann", tmp_path / "out", tmp_path / "targets", "--references", "1") == 2
+    assert run(recordings / "ann", tmp_path / "out", tmp_path / "targets", "--references", "1") == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("left out: ")]
     complaint = [line for line in lines if "error" in line]
     assert len(complaint) == 1 and message in complaint[0]
@@ -169,12 +175,12 @@ def write_broken(path: Path) -> None:
     path.write_bytes(b"RIFF and then nothing")
 
 
-def test_recordings_without_references(sounds: Path, tmp_path: Path) -> None:
-    say(tmp_path / "one", "ann", 0)
+def test_recordings_without_references(recordings: Path, tmp_path: Path) -> None:
+    write_sentences(tmp_path / "one", "ann", 0)
     with pytest.raises(UserError, match="'one' has no recordings but the converted ones; add recordings"):
-        match_folders(tmp_path / "one", sounds / "perfect", sounds / "ben", 10)
+        match_folders(tmp_path / "one", recordings / "perfect", recordings / "ben", 10)
     with pytest.raises(UserError, match="is a source by 'source' and a recording of the target 'target'"):
-        match_folders(sounds / "ann", sounds / "perfect", sounds / "ann", 10)
+        match_folders(recordings / "ann", recordings / "perfect", recordings / "ann", 10)
 
 
 @pytest.mark.parametrize(
