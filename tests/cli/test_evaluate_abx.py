@@ -80,7 +80,7 @@ def test_any_context_has_more_triples(corpus: Path, tmp_path: Path) -> None:
     assert any_context["within"]["error"] == any_context["across"]["error"] == 0
 
 
-def test_codes_by_their_models_vectors(
+def test_codes_compared_by_codebook_vectors(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = speech_model()
@@ -114,7 +114,7 @@ def vowels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("by_vectors", [False, True])
-def test_baselines_by_the_same_triples(
+def test_baselines_use_the_same_triples(
     by_vectors: bool, vowels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flags = ["--codes", vowels / "codes", "--items", "phoneme", "--context", "any", "--baselines"]

@@ -41,8 +41,8 @@ def test_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert AlignmentsResult.load(tmp_path / "s.json").to_json() == scores
 
 
-def test_align_is_near_the_truth(spoken: Path, tmp_path: Path) -> None:
-    """The benchmark in small: eight sentences, and the bounds are wider than over 400."""
+def test_align_is_accurate(spoken: Path, tmp_path: Path) -> None:
+    """A small version of the benchmark: eight sentences, so the bounds are wider than for 400."""
     audio, text, out = (str(folder) for folder in (spoken / "audio", spoken / "txt", tmp_path / "out"))
     assert align.main(["--audio", audio, "--text", text, "--out", out, "--jobs", "1"]) == 0
     assert run("--alignments", out, "--reference", spoken / "lab", "--json", tmp_path / "s.json") == 0

@@ -42,9 +42,7 @@ def run(voices: Path, *more: str | Path, seeds: int = 1) -> int:
     return evaluate.main(["baselines", *map(str, arguments)])
 
 
-def test_all_baselines_through_one_scorer(
-    voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_baselines(voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "scores.json"
     assert run(voices, "--json", file, "--out", tmp_path / "units", seeds=2) == 0
     printed = capsys.readouterr().out
@@ -81,7 +79,7 @@ def test_numbers_default_to_those_of_the_units(
     assert "--num-codes and --frame-rate are needed" in capsys.readouterr().err
 
 
-def test_units_written_are_units_read(
+def test_written_units_score_the_same(
     voices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What --out wrote scores the same by --codes."""

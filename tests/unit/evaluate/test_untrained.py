@@ -1,4 +1,4 @@
-"""The untrained encoder: the model's own, random by its seed, at any rate the paper's layers reach."""
+"""The untrained encoder: the architecture of the model, weights by seed, and the paper's layers at other rates."""
 
 import math
 
@@ -15,7 +15,7 @@ from speechvq.evaluate.baselines.untrained import same_rate_config, untrained_fe
 from speechvq.speech.model import SpeechVQ
 
 
-def test_it_is_the_encoder_of_the_model() -> None:
+def test_outputs_equal_those_of_the_model_encoder() -> None:
     wave = normalize_level(speech("ann")[:8_000])
     torch.manual_seed(5)
     model = SpeechVQ(MODEL, ["ann"]).eval()
@@ -24,26 +24,26 @@ def test_it_is_the_encoder_of_the_model() -> None:
     np.testing.assert_allclose(untrained_features(MODEL, 5)(wave), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_seeds_and_the_chance_of_others() -> None:
+def test_seeds_leave_the_global_generator_unchanged() -> None:
     wave = speech("ben")[:4_000]
     torch.manual_seed(0)
-    drawn = torch.rand(1)
+    expected = torch.rand(1)
     torch.manual_seed(0)
     one, same, other = (untrained_features(MODEL, seed)(wave) for seed in (0, 0, 1))
-    assert torch.equal(torch.rand(1), drawn)
+    assert torch.equal(torch.rand(1), expected)
     np.testing.assert_array_equal(one, same)
     assert not np.allclose(one, other)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 7, 8, 9, 4_001])
-def test_a_part_of_a_frame_counts_as_one(samples: int) -> None:
+def test_a_partial_frame_counts_as_one(samples: int) -> None:
     frames = untrained_features(MODEL, 0)(speech("ann")[:samples])
     assert (
         frames.shape == (math.ceil(samples / MODEL.hop), MODEL.quantizer.dim) and frames.dtype == np.float32
     )
 
 
-def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_segments_join_to_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     wave, features = speech("cay")[:8_000], untrained_features(MODEL, 0)
     whole = features(wave)
     monkeypatch.setattr(untrained, "_SEGMENT", 40 * MODEL.hop)
@@ -54,7 +54,7 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     ("rate", "strides"),
     [(250, (2,) * 6), (125, (2,) * 7), (25, (2,) * 7 + (5,)), (50, (2,) * 6 + (5,)), (16_000, (1,))],
 )
-def test_the_papers_layers_at_another_rate(rate: float, strides: tuple[int, ...]) -> None:
+def test_the_papers_layers_at_other_rates(rate: float, strides: tuple[int, ...]) -> None:
     config = same_rate_config(99, rate)
     assert config.encoder.strides == strides and config.quantizer.num_codes == 99
     assert config.hop * rate == SAMPLE_RATE
@@ -62,6 +62,6 @@ def test_the_papers_layers_at_another_rate(rate: float, strides: tuple[int, ...]
 
 
 @pytest.mark.parametrize("rate", [30, 33.3, 16_000 / 67])
-def test_rates_without_layers(rate: float) -> None:
+def test_rates_that_no_strides_reach(rate: float) -> None:
     with pytest.raises(ValueError):
         same_rate_config(8, rate)
