@@ -1,4 +1,4 @@
-"""`python -m speechvq.draw`: what an image model makes of pictures, and pictures out of nothing."""
+"""`python -m speechvq.draw`: plot reconstructions and samples of an image model."""
 
 import argparse
 from collections.abc import Sequence
@@ -55,24 +55,24 @@ def _work(arguments: argparse.Namespace) -> None:
     columns = min(arguments.count, 16)
     parts = [part for group in zip(*(split_rows(array, columns) for array in arrays)) for part in group]
     save_image_grid(arguments.out / "reconstructions.png", parts)
-    print(f"{arguments.out / 'reconstructions.png'}: held-out pictures, below them what the model keeps")
+    print(f"{arguments.out / 'reconstructions.png'}: held-out images and, below them, their reconstructions")
     if samples is not None:
         save_image_grid(arguments.out / "samples.png", split_rows(samples.cpu().numpy(), columns))
-        print(f"{arguments.out / 'samples.png'}: {arguments.count} pictures out of nothing")
+        print(f"{arguments.out / 'samples.png'}: {arguments.count} samples")
 
 
 def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | None":
-    """Pictures drawn from the prior; None for codes without one, which drawn uniformly are noise."""
+    """Images sampled from the prior, (count, 3, H, W), uint8; None for a model of codes without --prior."""
     import torch
 
-    from speechvq.images.codes import check_source
+    from speechvq.images.codes import check_source, require_codes
     from speechvq.images.vae import ImageVAE
     from speechvq.priors.grid.prior import load_grid_prior
 
     torch.manual_seed(arguments.seed)
     if isinstance(model, ImageVAE):
         return model.sample(arguments.count)
-    if not arguments.prior:
+    if not arguments.prior:  # codes drawn from the uniform prior decode to noise
         return None
     prior = load_grid_prior(arguments.prior).to(arguments.device)
     check_source(arguments.prior, prior.source, arguments.run)
@@ -81,11 +81,11 @@ def _samples(arguments: argparse.Namespace, model: "ImageModel") -> "Tensor | No
     )
     uniforms = prior.seeded_uniforms(arguments.count, arguments.seed)
     codes = prior.sample(uniforms, labels, temperature=arguments.temperature)
-    return model.decode(codes)
+    return require_codes(model).decode(codes)
 
 
 def _through_second_stage(arguments: argparse.Namespace, model: "ImageModel", pixels: "Tensor") -> "Tensor":
-    """Pictures through the second stage's few latents: a grid is drawn for each, and decoded."""
+    """Images decoded from grids that the second stage samples given its latents."""
     from speechvq.images.codes import check_source, require_codes
     from speechvq.images.second_stage import load_second_stage
 

@@ -1,4 +1,4 @@
-"""`python -m speechvq.imagine`: some frames and a row of actions in, what would be seen out."""
+"""`python -m speechvq.imagine`: sample a video from context frames and actions."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from speechvq.video.model.prior import VideoPrior
 
-LONGEST = 10_000  # frames
-COLUMNS = 17  # of the strip: six frames, a blank and ten, as in the paper
+MAX_FRAMES = 10_000
+COLUMNS = 17  # of the strip: six context frames, a gap and ten sampled frames, as in the paper
 GIF, STRIP = "imagined.gif", "imagined.png"
 
 
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
-    wanted = _wanted(arguments)
+    chosen = _chosen_actions(arguments)
     import torch
 
     from speechvq.video.model.model_directory import load_pair, resolve_paths
@@ -64,63 +64,66 @@ def _work(arguments: argparse.Namespace) -> None:
     from speechvq.video.recording.initial_context import read_initial_context, recorded_actions
     from speechvq.video.recording.replay import ground_truth_frames
 
-    model_place, data = resolve_paths(arguments.prior, arguments.model, arguments.data)
-    prior, model = load_pair(arguments.prior, model_place, arguments.device)
-    begun = read_initial_context(arguments.start, data, prior.config.context_frames)
-    actions = wanted if wanted is not None else recorded_actions(begun, arguments.frames or 10)
-    given = encode_frames(model, begun.frames) if len(begun.frames) else _nothing(prior)
-    told = torch.from_numpy(actions)[None].to(arguments.device)
+    model_path, data = resolve_paths(arguments.prior, arguments.model, arguments.data)
+    prior, model = load_pair(arguments.prior, model_path, arguments.device)
+    context = read_initial_context(arguments.start, data, prior.config.context_frames)
+    actions = chosen if chosen is not None else recorded_actions(context, arguments.frames or 10)
+    past = encode_frames(model, context.frames) if len(context.frames) else _no_codes(prior)
     with counter(len(actions), label="imagine", unit="frames") as count:
         options = {"seed": arguments.seed, "temperature": arguments.temperature, "top_p": arguments.top_p}
-        codes = roll_out(prior, given[None], told, **options, on_frame=count)[0]
-    imagined = decode_frames(model, torch.cat([given, codes]))
-    future = (
-        ground_truth_frames(begun.root, begun.episode, begun.last, actions) if begun.episode >= 0 else None
-    )
-    real = None if future is None else np.concatenate([begun.frames, future])
-    _write(arguments.out, [imagined] if real is None else [real, imagined], len(begun.frames))
+        batch = torch.from_numpy(actions)[None].to(arguments.device)
+        codes = roll_out(prior, past[None], batch, **options, on_frame=count)[0]
+    videos = [decode_frames(model, torch.cat([past, codes]))]
+    if context.episode >= 0:
+        future = ground_truth_frames(context.root, context.episode, context.last, actions)
+        if future is not None:
+            videos.insert(0, np.concatenate([context.frames, future]))
+    _write(arguments.out, videos, len(context.frames))
 
 
-def _wanted(arguments: argparse.Namespace) -> np.ndarray | None:
-    """The actions asked for, (L,), int64; None for those of the episode. What can be checked at once is."""
-    if arguments.frames is not None and not 1 <= arguments.frames <= LONGEST:
-        raise UserError(f"--frames {arguments.frames}: give 1 to {LONGEST}")
+def _chosen_actions(arguments: argparse.Namespace) -> np.ndarray | None:
+    """The actions of the flags, (L,), int64; None for those of the episode. Validates the flags."""
+    if arguments.frames is not None and not 1 <= arguments.frames <= MAX_FRAMES:
+        raise UserError(f"--frames {arguments.frames}: give 1 to {MAX_FRAMES}")
     if not arguments.actions:
         return None
     actions = parse_actions(arguments.actions)
-    if len(actions) > LONGEST:
-        raise UserError(f"--actions: {len(actions)} of them; give at most {LONGEST}")
+    if len(actions) > MAX_FRAMES:
+        raise UserError(f"--actions: {len(actions)} actions; give at most {MAX_FRAMES}")
     if arguments.frames is not None and arguments.frames > len(actions):
         raise UserError(
-            f"--frames {arguments.frames}: only {len(actions)} actions; say more, for example "
+            f"--frames {arguments.frames}: only {len(actions)} actions; give more, for example "
             f"{ACTIONS[actions[-1]]}*{arguments.frames}"
         )
     return np.array(actions[: arguments.frames], np.int64)
 
 
-def _nothing(prior: "VideoPrior") -> "Tensor":
-    """No frames as codes, (0, H, W, G): what a prior without a past is given."""
+def _no_codes(prior: "VideoPrior") -> "Tensor":
+    """The context of a prior without past frames, (0, H, W, G)."""
     import torch
 
-    grid = prior.grid
-    return torch.empty((0, grid.height, grid.width, grid.codes_per_position), dtype=torch.long)
+    return torch.empty((0, *prior.grid.shape), dtype=torch.long)
 
 
-def _write(out: Path, videos: Sequence[np.ndarray], given: int) -> None:
-    """GIF and strip of videos (L, H, W, 3), the true one first where there are two.
+def _write(out: Path, videos: Sequence[np.ndarray], context_frames: int) -> None:
+    """Write the GIF and the strip.
 
-    In the strip a blank divides what was given from what came.
+    Args:
+        out: folder.
+        videos: (L, H, W, 3), uint8; the true video before the sampled one if it is known.
+        context_frames: how many of the L; a gap separates them from the others in the strip.
     """
     from speechvq.plots.animation import save_gif
     from speechvq.plots.image_grid import BACKGROUND, save_image_grid, split_rows
 
     save_gif(out / GIF, videos)
-    blank = np.full((int(given > 0), *videos[0].shape[1:]), BACKGROUND, np.uint8)
-    divided = (np.concatenate([video[:given], blank, video[given:]]) for video in videos)
-    each = [split_rows(video.transpose(0, 3, 1, 2), COLUMNS) for video in divided]
-    save_image_grid(out / STRIP, [row for group in zip(*each) for row in group])
-    beside = "what is really seen, beside it (below it) " if len(videos) > 1 else ""
-    print(f"{out / GIF}, {out / STRIP}: {beside}{given} frames given and {len(videos[0]) - given} imagined")
+    gap = np.full((int(context_frames > 0), *videos[0].shape[1:]), BACKGROUND, np.uint8)
+    divided = (np.concatenate([video[:context_frames], gap, video[context_frames:]]) for video in videos)
+    rows = [split_rows(video.transpose(0, 3, 1, 2), COLUMNS) for video in divided]
+    save_image_grid(out / STRIP, [row for group in zip(*rows) for row in group])
+    true = "; the true video is left of it (above it)" if len(videos) > 1 else ""
+    sampled = len(videos[0]) - context_frames
+    print(f"{out / GIF}, {out / STRIP}: {context_frames} context frames and {sampled} sampled frames{true}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Settings of the image models: one architecture and three bottlenecks.
+"""Configuration of the image models: one architecture with three kinds of latents.
 
-The defaults are the paper's for CIFAR-10 (van den Oord et al. 2017, section 4.1); a field whose comment says
-"our choice" is left open there.
+The defaults are the paper's for CIFAR-10 (van den Oord et al. 2017, section 4.1). "Our choice" marks what the
+paper does not specify.
 """
 
 from dataclasses import dataclass, field
@@ -14,21 +14,25 @@ from speechvq.errors import UserError
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """Strided convolutions 4x4 and residual blocks, the decoder mirrored, and what it says of a pixel."""
+    """The encoder, the decoder and the likelihood of a pixel."""
 
     size: int = bounded(4, 1024, 32)  # H = W, pixels
     num_downsamples: int = bounded(1, 6, 2)  # convolutions of stride 2
-    blocks: int = bounded(0, 64, 2)  # ReLU, 3x3, ReLU, 1x1, and round them
+    blocks: int = bounded(0, 64, 2)  # residual blocks of a 3x3 and a 1x1 convolution
     channels: int = bounded(1, 4096, 256)
-    # standard deviation of what is added to the pictures that the encoder sees while it learns, levels of a
-    # pixel; our choice: codes then tell less of what the decoder cannot show
+    # Standard deviation of noise added to the encoder's input in training, in pixel levels; our choice. The
+    # codes then carry less detail that the decoder cannot render.
     input_noise: float = bounded(0, 255, 0.0)
-    # 256 logits a sub-pixel, as the authors had it, or a mixture of discretised logistic distributions
+    # 256 logits per sub-pixel, as in the paper, or a mixture of discretized logistic distributions
     likelihood: Literal["softmax", "logistic"] = "softmax"
-    mixtures: int = bounded(1, 64, 5)  # components of the latter, our choice
+    mixtures: int = bounded(1, 64, 5)  # components of the mixture; our choice
 
     def __post_init__(self) -> None:
-        """Raises UserError for a size that cannot be halved so often."""
+        """Check the image size.
+
+        Raises:
+            UserError: the size is not divisible by 2**num_downsamples.
+        """
         if self.size % 2**self.num_downsamples:
             raise UserError(
                 f"autoencoder.size: expected a multiple of {2**self.num_downsamples}, got {self.size}"
@@ -36,25 +40,25 @@ class AutoencoderConfig:
 
     @property
     def grid(self) -> int:
-        """Positions of latents along a side."""
+        """Height and width of the grid of latents."""
         return self.size // 2**self.num_downsamples
 
 
 @dataclass(frozen=True)
 class ImageVQConfig:
-    """A VQ-VAE of images; its latents are codes, (B, grid, grid, per_position)."""
+    """A VQ-VAE of images; its latents are codes, (B, grid, grid, codes_per_position)."""
 
     kind: Literal["image_vqvae"] = "image_vqvae"
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    quantizer: QuantizerConfig = field(default_factory=lambda: QuantizerConfig(dim=16))  # K and D, our choice
+    quantizer: QuantizerConfig = field(default_factory=lambda: QuantizerConfig(dim=16))  # K and D; our choice
     codes_per_position: int = bounded(1, 256, 10)
-    # a codebook for each of them, as the authors said in an answer, or the same one for all
+    # One codebook for each code of a position, as the authors stated in correspondence, or one for all.
     codebooks: Literal["separate", "shared"] = "separate"
 
 
 @dataclass(frozen=True)
 class ImageVAEConfig:
-    """A VAE of images; its latents are Gaussian, (B, grid, grid, per_position)."""
+    """A VAE of images; its latents are Gaussian, (B, grid, grid, latents_per_position)."""
 
     kind: Literal["image_vae"] = "image_vae"
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
@@ -63,12 +67,12 @@ class ImageVAEConfig:
 
 @dataclass(frozen=True)
 class ImageVimcoConfig:
-    """A model of images with drawn codes, (B, grid, grid, per_position), learnt by VIMCO."""
+    """A model with stochastic codes (B, grid, grid, codes_per_position), trained by VIMCO."""
 
     kind: Literal["image_vimco"] = "image_vimco"
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    num_codes: int = bounded(2, 65_536, 512)  # K, our choice: as the VQ-VAE's
-    dim: int = bounded(1, 4096, 16)  # D, our choice: as the VQ-VAE's
+    num_codes: int = bounded(2, 65_536, 512)  # K; our choice, as for the VQ-VAE
+    dim: int = bounded(1, 4096, 16)  # D; our choice, as for the VQ-VAE
     codes_per_position: int = bounded(1, 256, 10)
     samples: int = bounded(1, 4096, 50)
 
@@ -78,7 +82,7 @@ ImageConfig = ImageVQConfig | ImageVAEConfig | ImageVimcoConfig
 
 @dataclass(frozen=True)
 class ImageDataConfig:
-    """What is read: a folder that `prepare` made."""
+    """The training data."""
 
-    root: str = ""
-    batch: int = bounded(1, 65_536, 128)  # images a step, over all processes
+    root: str = ""  # prepared folder, as written by `prepare`
+    batch: int = bounded(1, 65_536, 128)  # images per step, over all processes

@@ -75,7 +75,7 @@ def test_six_frames_and_actions_in_a_video_out(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(world, tmp_path, "--actions", "forward*2,left", "--start", "20:2") == 0
-    assert f"{PAST} frames given and 3 imagined" in capsys.readouterr().out
+    assert f"{PAST} context frames and 3 sampled frames" in capsys.readouterr().out
     assert size(tmp_path / "imagined.gif") == (2 * 252 + 4, 252, PAST + 3)
     assert size(tmp_path / "imagined.png") == (2 + 7 * 86, 2 + 2 * 86, 1)
     with Image.open(tmp_path / "imagined.png") as strip:
@@ -125,8 +125,8 @@ def test_pictures_of_the_users(world: Path, tmp_path: Path) -> None:
     [
         ("--actions foward*10", "'foward*10' is not an action; write forward, back"),
         ("--actions forward*2,lft", "or forward*10; did you mean 'left'?"),
-        ("--actions forward --frames 3", "--frames 3: only 1 actions; say more, for example forward*3"),
-        ("--actions forward*10001", "--actions: 10001 of them; give at most 10000"),
+        ("--actions forward --frames 3", "--frames 3: only 1 actions; give more, for example forward*3"),
+        ("--actions forward*10001", "--actions: 10001 actions; give at most 10000"),
         ("--frames 0", "--frames 0: give 1 to 10000"),
         ("--frames 6", "--frames 6: the episode has only 5 more actions; give --actions"),
         ("--start 22", "--start 22: WORLD/maze has episodes 0 to 21"),
@@ -251,7 +251,7 @@ def test_a_hostile_image_model_within_a_prior_is_refused(change: Any, line: str,
         load_video_prior(tmp_path)
 
 
-# -- what is really seen
+# -- the true frames
 
 
 def test_the_true_future_is_the_recorded_one_and_any_other(world: Path) -> None:

@@ -85,7 +85,7 @@ def read_grid(fields: object) -> Grid:
     Raises:
         UserError: a size is missing or out of range.
     """
-    sizes = [fields.get(name) for name in Grid._fields] if isinstance(fields, dict) else []
+    sizes: list[Any] = [fields.get(name) for name in Grid._fields] if isinstance(fields, dict) else []
     if len(sizes) != 4 or not all(type(s) is int and 1 <= s <= most for s, most in zip(sizes, _LARGEST)):
         raise UserError(
             f"grid: expected {', '.join(Grid._fields)}, whole numbers of at most {tuple(_LARGEST)}"
