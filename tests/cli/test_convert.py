@@ -1,4 +1,4 @@
-"""The command: where conversions go, how long and loud they are, and one clear line for every mistake."""
+"""The convert command: output paths, length and level of the result, and one line for every mistake."""
 
 import dataclasses
 import re
@@ -37,7 +37,7 @@ def test_list_speakers(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(capsys.readouterr().out.split()) == VOICES
 
 
-def test_one_sound_is_as_long_and_as_loud_as_its_source(
+def test_length_and_level_are_those_of_the_source(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, out = write_tone(tmp_path / "ä b.wav"), tmp_path / "new föl der/b.wav"
@@ -48,14 +48,14 @@ def test_one_sound_is_as_long_and_as_loud_as_its_source(
     assert np.abs(wave).max() <= 1
 
 
-def test_the_package_converts_as_the_command_does(model: Path, tmp_path: Path) -> None:
+def test_python_converts_as_the_command_does(model: Path, tmp_path: Path) -> None:
     source = write_tone(tmp_path / "a.wav")
     run(model, "--src", source, "--target-speaker", "cyd", "--out", tmp_path / "b.wav")
     wave = speechvq.load(model).convert(read_waveform(source), "cyd")
     assert wave.dtype == np.float32 and np.allclose(wave, read_waveform(tmp_path / "b.wav"), atol=1e-4)
 
 
-def test_a_seed_decides(model: Path, tmp_path: Path) -> None:
+def test_the_seed_determines_the_result(model: Path, tmp_path: Path) -> None:
     source = write_tone(tmp_path / "a.wav", samples=400)
     for name, seed in ("a1", "b1", "c2"):
         out = tmp_path / f"out/{name}.wav"
@@ -73,7 +73,7 @@ def test_silence_and_single_samples(samples: np.ndarray, model: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("samples", [0, 1, 7, 1_000])
-def test_a_decoder_that_is_told_the_pitch_takes_short_sounds_too(samples: int) -> None:
+def test_a_decoder_with_f0_accepts_short_recordings(samples: int) -> None:
     told = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
     source = SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8)
     model = speechvq.SpeechVQ(speech_config(wavenet=told, source_filter=source), VOICES).eval()
@@ -81,7 +81,7 @@ def test_a_decoder_that_is_told_the_pitch_takes_short_sounds_too(samples: int) -
         assert model.convert(wave, "bob").shape == wave.shape
 
 
-def test_stereo_at_another_rate_keeps_its_length_in_seconds(
+def test_stereo_at_another_rate_keeps_its_duration(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = write_tone(tmp_path / "a.wav", samples=4_800, rate=48_000, channels=2)
@@ -90,14 +90,14 @@ def test_stereo_at_another_rate_keeps_its_length_in_seconds(
     assert len(read_waveform(tmp_path / "b.wav")) == 1_600
 
 
-def test_the_default_name(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_output_path(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_tone(tmp_path / "in/a.wav", samples=100)
     monkeypatch.chdir(tmp_path)
     assert run(model, "--src", "in/a.wav", "--target-speaker", "bob") == 0
     assert names(tmp_path) == {"in/a.wav", "a_bob.wav"}
 
 
-def test_several_go_into_a_folder_for_each_voice(model: Path, tmp_path: Path) -> None:
+def test_several_recordings_go_to_a_folder_per_speaker(model: Path, tmp_path: Path) -> None:
     for name in ("a.wav", "sub ü/b.flac"):
         write_tone(tmp_path / "in" / name, samples=100)
     assert (
@@ -108,7 +108,7 @@ def test_several_go_into_a_folder_for_each_voice(model: Path, tmp_path: Path) ->
     }
 
 
-def test_one_sound_into_two_voices_or_into_a_folder_there(model: Path, tmp_path: Path) -> None:
+def test_two_targets_or_an_existing_folder(model: Path, tmp_path: Path) -> None:
     source = write_tone(tmp_path / "a.wav", samples=100)
     assert run(model, "--src", source, "--target-speaker", "bob,cyd", "--out", tmp_path / "two") == 0
     assert names(tmp_path / "two") == {"bob/a.wav", "cyd/a.wav"}
@@ -134,7 +134,7 @@ def test_split_and_limit_of_a_manifest(model: Path, corpus: Path, tmp_path: Path
     assert names(tmp_path) == {"cyd/ada_4.wav", "cyd/cyd_4.wav"}
 
 
-def test_a_conversion_does_not_depend_on_its_neighbours(model: Path, corpus: Path, tmp_path: Path) -> None:
+def test_a_conversion_does_not_depend_on_its_batch(model: Path, corpus: Path, tmp_path: Path) -> None:
     run(model, "--src", corpus, "--target-speaker", "cyd", "--split", "dev", "--out", tmp_path)
     source = corpus / "audio/bob_4.flac"
     run(model, "--src", source, "--target-speaker", "cyd", "--out", tmp_path / "alone.wav")
@@ -172,8 +172,8 @@ def test_every_unreadable_recording_is_named_and_skipped(
     for name in ("a", "m", "z"):
         write_tone(folder / f"{name}.wav", samples=90)
     assert run(model, "--src", folder, "--target-speaker", "bob,ada", "--out", out) == 0
-    said = capsys.readouterr().err
-    assert all(said.count(f"skipped: {folder / name}: ") == 1 for name in bad)
+    parts = capsys.readouterr().err
+    assert all(parts.count(f"skipped: {folder / name}: ") == 1 for name in bad)
     assert names(out) == {f"{voice}/{name}.wav" for voice in ("ada", "bob") for name in "amz"}
 
 
@@ -238,7 +238,7 @@ def test_engines_and_precisions(model: Path, tmp_path: Path, capsys: pytest.Capt
         assert ended.value.code == 2 and f"argument {flags[0]}: invalid choice" in capsys.readouterr().err
 
 
-def test_sizes_that_bfloat16_cannot_take_cost_one_line(
+def test_sizes_that_bfloat16_refuses_cost_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     odd = speech_config(wavenet=dataclasses.replace(WAVENET, residual_channels=5))
@@ -263,7 +263,7 @@ def test_sizes_that_bfloat16_cannot_take_cost_one_line(
     )
 
 
-def test_chunked(
+def test_chunked_conversion(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Length and level are those of the source; one chunk equals no chunks; join errors are logged."""
@@ -291,7 +291,7 @@ for sound in sys.argv[2:]:
 
 
 def test_memory_grows_little_with_the_duration(tmp_path: Path) -> None:
-    """Ten minutes may take 300 MB more than ten seconds; that is so much for two minutes."""
+    """At most 300 MB more for ten minutes than for ten seconds, scaled to two minutes."""
     told = dataclasses.replace(
         WAVENET, stacks=1, layers=1, mulaw_bins=4, condition_on_f0=True, condition_on_phase=True
     )
@@ -312,11 +312,11 @@ def test_memory_grows_little_with_the_duration(tmp_path: Path) -> None:
     assert long - short < 300 * (120 - 10) / (600 - 10)
 
 
-def is_one_line(error: str, *said: str) -> bool:
+def is_one_line(error: str, *parts: str) -> bool:
     return (
         error.startswith("speechvq.convert: error: ")
         and error.count("\n") == 1
-        and all(s in error for s in said)
+        and all(s in error for s in parts)
     )
 
 
@@ -386,7 +386,7 @@ def test_a_mistake_costs_one_line(
     assert is_one_line(capsys.readouterr().err, line) and names(tmp_path) == {"in/a.wav"}
 
 
-def spoil(folder: Path, how: str) -> Path:
+def damage(folder: Path, how: str) -> Path:
     weights = folder / "model/model.safetensors"
     match how:
         case "truncated":
@@ -405,11 +405,11 @@ def spoil(folder: Path, how: str) -> Path:
 
 
 @pytest.mark.parametrize("how", ["truncated", "pickle", "no weights", "no configuration", "tag", "missing"])
-def test_no_model(
+def test_damaged_or_missing_models(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "nowhere" if how == "missing" else spoil(save_tiny_model(tmp_path / "run"), how)
+    folder = tmp_path / "nowhere" if how == "missing" else damage(save_tiny_model(tmp_path / "run"), how)
     source = write_tone(tmp_path / "a.wav", samples=100)
     before = names(tmp_path)
     assert run(folder, "--src", source, "--target-speaker", "bob", "--out", tmp_path / "b.wav") == 2

@@ -1,4 +1,4 @@
-"""A new voice for a frozen model: fitted, written, read, spoken; and recordings that cannot be one."""
+"""Enrollment of a speaker: fitting, voice files, conversion, and recordings that are refused."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ TOLD = speech_config(
 
 
 def pulses(seconds: float, hertz: float) -> np.ndarray:
-    """A voice of sorts: pulses through one resonance, and some noise."""
+    """A synthetic voice: pulses through one resonance, and some noise."""
     from scipy.signal import lfilter
 
     rng, samples = np.random.default_rng(0), round(seconds * SAMPLE_RATE)
@@ -49,7 +49,7 @@ def write(path: Path, wave: np.ndarray) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny model that is told the pitch."""
+    """A tiny model that is conditioned on F0."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model")
     save_model(path, SpeechVQ(TOLD, VOICES).eval())
@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("config", [TOLD, speech_config()])
-def test_a_voice_that_is_fitted_costs_less_and_nothing_else_changes(config: object, tmp_path: Path) -> None:
+def test_fitting_lowers_the_loss_and_leaves_the_model_unchanged(config: object, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = SpeechVQ(config, VOICES).eval()  # type: ignore[arg-type]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -74,7 +74,7 @@ def test_a_voice_that_is_fitted_costs_less_and_nothing_else_changes(config: obje
 
 
 @pytest.mark.parametrize("config", [TOLD, speech_config()])
-def test_a_tuned_decoder_learns_with_the_voice_and_all_else_stays(config: object) -> None:
+def test_unfreezing_the_decoder_changes_the_decoder_only(config: object) -> None:
     torch.manual_seed(0)
     model, plain = (SpeechVQ(config, VOICES).eval() for _ in range(2))  # type: ignore[arg-type]
     plain.load_state_dict(model.state_dict())
@@ -87,7 +87,7 @@ def test_a_tuned_decoder_learns_with_the_voice_and_all_else_stays(config: object
     assert not torch.equal(model.decoder.wavenet.hidden.weight, before["decoder.wavenet.hidden.weight"])
 
 
-def test_a_voice_comes_back_and_is_of_its_model(tmp_path: Path) -> None:
+def test_a_voice_file_belongs_to_one_model(tmp_path: Path) -> None:
     model, voice = speech_model(), Voice(torch.randn(WAVENET.speaker_dim), 123.5)
     save_voice(tmp_path / "me.safetensors", voice, model)
     back = load_voice(tmp_path / "me.safetensors", model)
@@ -99,7 +99,7 @@ def test_a_voice_comes_back_and_is_of_its_model(tmp_path: Path) -> None:
         load_voice(tmp_path / "model" / "model.safetensors", model)
 
 
-def test_an_added_voice_speaks_and_the_others_stay() -> None:
+def test_adding_a_speaker_leaves_the_others_unchanged() -> None:
     model, wave = speech_model(), noise(1, 200)[0].numpy()
     before, table = (
         model.convert(wave, "bob", seed=1),
@@ -108,7 +108,9 @@ def test_an_added_voice_speaks_and_the_others_stay() -> None:
     add_voice(model, "me", Voice(table[1].detach().clone(), 99.0))
     assert model.speakers == (*VOICES, "me") and float(model.speaker_f0[-1]) == 99.0
     assert np.array_equal(model.convert(wave, "bob", seed=1), before)
-    assert np.array_equal(model.convert(wave, "me", seed=1), before), "bob's vector is bob's voice"
+    assert np.array_equal(model.convert(wave, "me", seed=1), before), (
+        "the same embedding gives the same voice"
+    )
     add_voice(model, "me", Voice(table[0].detach().clone(), 0.0))
     assert len(model.speakers) == 4 and np.array_equal(
         model.convert(wave, "me", seed=1), model.convert(wave, "ada", seed=1)
@@ -133,13 +135,13 @@ def test_from_a_recording_to_a_conversion(
         convert.main([*common, "--target-speaker", str(tmp_path / "me.safetensors"), "--out", "c.wav"]) == 0
     )
     assert np.array_equal(read_waveform(tmp_path / "b.wav"), read_waveform(tmp_path / "c.wav"))
-    assert load_model(folder).speakers == VOICES, "the model on the disk is as it was"
+    assert load_model(folder).speakers == VOICES, "the model on disk is unchanged"
     capsys.readouterr()
     assert convert.main([*common, "--target-speaker", "mee", "--out", "d.wav"]) == 2
     assert "unknown speaker 'mee'" in capsys.readouterr().err
 
 
-def test_a_tuned_model_is_one_of_its_own(
+def test_a_fine_tuned_model_is_written_as_a_model(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -165,34 +167,34 @@ def test_a_tuned_model_is_one_of_its_own(
 
 
 @pytest.mark.parametrize(
-    "wave, said",
+    "wave, message",
     [
         (np.zeros(10 * SAMPLE_RATE, np.float32), "nothing but silence"),
         (np.sign(pulses(8, 120)), "samples are clipped"),
         (pulses(2, 120), "record at least 5 s"),
     ],
 )
-def test_a_recording_that_cannot_be_a_voice_is_refused(
-    wave: np.ndarray, said: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_unusable_recordings_are_refused(
+    wave: np.ndarray, message: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path / "a.wav", wave)
     out = tmp_path / "me.safetensors"
     assert enroll.main(["--name", "me", "--audio", str(path), "--model", str(folder), "--out", str(out)]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("speechvq.enroll: error: ") and said in error and not out.exists()
+    assert error.startswith("speechvq.enroll: error: ") and message in error and not out.exists()
 
 
 @pytest.mark.parametrize(
     "flags", [["--name", "../me"], ["--name", "me", "--minutes", "0"], ["--name", "me", "--steps", "0"]]
 )
-def test_flags_that_make_no_sense(
+def test_flags_out_of_range_are_refused(
     flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert enroll.main([*flags, "--audio", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_two_people_and_whispers_are_noticed() -> None:
+def test_warnings_for_two_speakers_and_whispers() -> None:
     two = prepare_enrollment_audio([pulses(12, 100), pulses(12, 220)], max_seconds=60)
     assert any("more than one person" in each for each in two.warnings)
     one = prepare_enrollment_audio([pulses(12, 100), pulses(12, 105)], max_seconds=60)

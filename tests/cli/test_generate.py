@@ -1,4 +1,4 @@
-"""The command: what it writes, what its seed decides, what it refuses, and that a prompt is continued."""
+"""The generate command: its files, the seed, prompts, and one line for every mistake."""
 
 import dataclasses
 from pathlib import Path
@@ -41,9 +41,9 @@ def prior(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def conditional_prior(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prior that is conditioned on the speaker, ada or bob."""
-    return make_prior(tmp_path_factory.mktemp("told"), model, CONFIGS["gru told"])
+    return make_prior(tmp_path_factory.mktemp("conditional_prior"), model, CONFIGS["gru told"])
 
 
 def run(model: Path, prior: Path, out: Path, *arguments: object) -> int:
@@ -51,37 +51,39 @@ def run(model: Path, prior: Path, out: Path, *arguments: object) -> int:
     return generate.main([str(each) for each in given])
 
 
-def test_everything_is_written(
+def test_audio_codes_manifest_and_figure_are_written(
     model: Path, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "ünï out"
     assert run(model, prior, out, "--speaker", "bob, cyd", "--count", 3) == 0
-    sounds = ["bob_0", "cyd_1", "bob_2"]
+    samples = ["bob_0", "cyd_1", "bob_2"]
     assert names(out) == {
         "generated.png", "manifest.tsv", "codes/meta.json",
-        *(f"{name}.wav" for name in sounds), *(f"codes/{name}.npy" for name in sounds),
+        *(f"{name}.wav" for name in samples), *(f"codes/{name}.npy" for name in samples),
     }  # fmt: skip
-    assert capsys.readouterr().out.split("\n")[:4] == [str(out / f"{name}.wav") for name in sounds] + [
+    assert capsys.readouterr().out.split("\n")[:4] == [str(out / f"{name}.wav") for name in samples] + [
         str(out / "generated.png")
     ]
     codes, loaded = open_codes(out / "codes"), speechvq.load(model)
     assert (codes.num_codes, codes.frame_rate_hz, codes.codebook) == (8, RATE, loaded.fingerprint())
-    for name in sounds:
+    for name in samples:
         assert codes.read(name).shape == (100,) and len(read_waveform(out / f"{name}.wav")) == 800
     listed = read_manifest(out)
-    assert {(u.utt, u.speaker, u.split) for u in listed} == {(name, name[:3], "generated") for name in sounds}
+    assert {(u.utt, u.speaker, u.split) for u in listed} == {
+        (name, name[:3], "generated") for name in samples
+    }
     spoken = loaded.decode([codes.read("cyd_1")], ["cyd"])[0]
     assert np.allclose(spoken, read_waveform(out / "cyd_1.wav"), atol=1e-4)
 
 
 @pytest.fixture
-def no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The picture takes a second, and is drawn in the test above."""
+def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figure takes a second, and is plotted in the test above."""
     monkeypatch.setattr(generate, "plot_generation", lambda *_, **__: None)
 
 
-@pytest.mark.usefixtures("no_picture")
-def test_a_seed_decides(model: Path, prior: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("no_figure")
+def test_the_seed_determines_the_samples(model: Path, prior: Path, tmp_path: Path) -> None:
     for name, seed, count in (("a", 1, 2), ("b", 1, 5), ("c", 2, 2)):
         assert run(model, prior, tmp_path / name, "--seed", seed, "--count", count, "--speaker", "ada") == 0
     first, more, other = (open_codes(tmp_path / name / "codes") for name in "abc")
@@ -90,9 +92,11 @@ def test_a_seed_decides(model: Path, prior: Path, tmp_path: Path) -> None:
     assert np.array_equal(read_waveform(tmp_path / "a/ada_0.wav"), read_waveform(tmp_path / "b/ada_0.wav"))
 
 
-def test_speakers_are_drawn_without_repetition_first(model: Path, prior: Path, told: Path) -> None:
+def test_speakers_are_drawn_without_repetition_first(
+    model: Path, prior: Path, conditional_prior: Path
+) -> None:
     loaded = speechvq.load(model)
-    for which, known in ((prior, set(VOICES)), (told, {"ada", "bob"})):
+    for which, known in ((prior, set(VOICES)), (conditional_prior, {"ada", "bob"})):
         drawn = [
             generation.choose_speakers("", 2 * len(known) + 1, loaded, load_prior(which), seed)
             for seed in range(6)
@@ -103,10 +107,10 @@ def test_speakers_are_drawn_without_repetition_first(model: Path, prior: Path, t
     assert generation.choose_speakers("cyd,ada", 3, loaded, load_prior(prior), 0) == ["cyd", "ada", "cyd"]
 
 
-@pytest.mark.usefixtures("no_picture")
-def test_a_prompt_is_continued(model: Path, told: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("no_figure")
+def test_a_prompt_is_continued(model: Path, conditional_prior: Path, tmp_path: Path) -> None:
     prompt = write_tone(tmp_path / "a.wav", samples=1_601)
-    assert run(model, told, tmp_path / "out", "--prompt", prompt, "--count", 2) == 0
+    assert run(model, conditional_prior, tmp_path / "out", "--prompt", prompt, "--count", 2) == 0
     expected, codes = speechvq.load(model).encode(read_waveform(prompt)), open_codes(tmp_path / "out/codes")
     for name in codes.files:
         assert np.array_equal(codes.read(name)[:201], expected) and len(codes.read(name)) == 301
@@ -129,7 +133,7 @@ def test_the_f0_is_the_prompts_and_then_the_speakers_mean() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"frame_rate_hz": 1000.0}, "the model has 2000 codes per second, not 1000"),
         ({"codebook": "0" * 16}, "not 0000000000000000"),
@@ -138,13 +142,13 @@ def test_the_f0_is_the_prompts_and_then_the_speakers_mean() -> None:
     ],
 )
 def test_a_prior_of_other_codes_is_refused(
-    change: dict[str, object], said: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    change: dict[str, object], message: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     other = make_prior(tmp_path / "other", model, CONFIGS["wavenet"], **change)
     assert run(model, other, tmp_path / "out") == 2
     error = capsys.readouterr().err
     assert (
-        said in error
+        message in error
         and "is no prior of" in error
         and error.count("\n") == 1
         and not (tmp_path / "out").exists()
@@ -152,7 +156,7 @@ def test_a_prior_of_other_codes_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--seconds", "0"], "--seconds 0: give more than 0"),
         (["--seconds", "nan"], "--seconds nan: give more than 0"),
@@ -169,7 +173,7 @@ def test_a_prior_of_other_codes_is_refused(
 )
 def test_mistakes_cost_one_line(
     arguments: list[str],
-    said: str,
+    message: str,
     model: Path,
     prior: Path,
     tmp_path: Path,
@@ -177,21 +181,21 @@ def test_mistakes_cost_one_line(
 ) -> None:
     assert run(model, prior, tmp_path / "out", *arguments) == 2
     error = capsys.readouterr().err
-    assert error.startswith("speechvq.generate: error: ") and said in error and error.count("\n") == 1
+    assert error.startswith("speechvq.generate: error: ") and message in error and error.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
 def test_folders_without_a_model_or_prior(
-    model: Path, prior: Path, told: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model: Path, prior: Path, conditional_prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for one, other, said in (
+    for one, other, message in (
         (tmp_path, prior, "no model here"),
         (model, tmp_path, "no model here"),
         (model, model, "no prior over code sequences"),
     ):
         assert run(one, other, tmp_path / "out") == 2
-        assert said in capsys.readouterr().err
-    assert run(model, told, tmp_path / "out", "--speaker", "cyd") == 2
+        assert message in capsys.readouterr().err
+    assert run(model, conditional_prior, tmp_path / "out", "--speaker", "cyd") == 2
     assert "--speaker cyd: the prior does not know this speaker" in capsys.readouterr().err
     unrelated = SequencePrior(
         CONFIGS["gru told"], CodeSpec(8, RATE, speechvq.load(model).fingerprint()), ("x", "y")
