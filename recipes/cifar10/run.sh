@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# The paper's likelihoods on CIFAR-10: a VAE, a VQ-VAE and VIMCO on one architecture, a prior over the codes, the table.
+# Likelihoods on CIFAR-10 (van den Oord et al. 2017, section 4.1): a VAE, a VQ-VAE and VIMCO of one architecture, a prior over
+# the codes, and a table.
 #
 #   bash recipes/cifar10/run.sh --corpus DIR [--exp exp/cifar10] [--data data/cifar10] [--schedule paper|slice]
 #        [--seeds N] [--steps N] [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
-# DIR holds cifar-10-batches-bin, gzipped files or not; where it does not, and there is a network, the binary version is
-# downloaded into it. The schedule "paper" wants a GPU, where the models learn in bfloat16 and compiled; "slice" is the one
-# of RESULTS.md, half an hour of a core: a narrow model, few steps. --seeds: how many times the VAE, the VQ-VAE and its
-# prior are trained (paper 1, slice 3); VIMCO, which costs fifty times as much, is trained once. --images: how many held-out
-# pictures are measured, else all. A second call does not repeat the training that is done.
+# DIR contains cifar-10-batches-bin, gzipped or not; otherwise the binary version is downloaded into it. The schedule "paper"
+# needs a GPU, where models are trained in bfloat16 and compiled; "slice" is that of RESULTS.md: a narrow model and few steps,
+# half an hour of one core. --seeds: number of trainings of the VAE, the VQ-VAE and its prior (paper 1, slice 3); VIMCO, which
+# costs fifty times as much, is trained once. --images: number of test images to evaluate (default: all). Finished steps are
+# not repeated.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
 corpus="" exp=exp/cifar10 data=data/cifar10 schedule=paper seeds="" steps="" images="" device=""
@@ -39,7 +40,7 @@ on=(${device:+--device "$device"})
 setup ""
 
 if stage 1 "read CIFAR-10"; then
-    [ -n "$corpus" ] || { echo "which folder? give --corpus DIR" >&2; exit 2; }
+    [ -n "$corpus" ] || { echo "--corpus is missing; give --corpus DIR" >&2; exit 2; }
     download=()
     compgen -G "$corpus/test_batch.bin*" >/dev/null ||
         compgen -G "$corpus/cifar-10-batches-bin/test_batch.bin*" >/dev/null || download=(--download)

@@ -1,4 +1,4 @@
-"""Bits a sub-pixel of the three models beside the paper's: python recipes/cifar10/table.py exp/cifar10"""
+"""A table of bits per sub-pixel beside those of the paper: python recipes/cifar10/table.py exp/cifar10"""
 
 import json
 import statistics
@@ -11,9 +11,11 @@ NAMES = {"vae": "VAE", "vqvae": "VQ-VAE", "vimco": "VIMCO"}
 
 
 def main() -> int:
-    """Print a Markdown table of `EXP/MODEL.json`, `EXP/MODEL1.json` ..., as `evaluate likelihood` writes them."""
+    """Print a Markdown table of `EXP/MODEL.json`, `EXP/MODEL1.json` ... of `evaluate likelihood`."""
     folder = Path(sys.argv[1])
-    print("| model | prior of the latents | bits/dim | reconstruction | latents | seeds | images | paper |")
+    print(
+        "| model | prior of the latents | bits/dim (down) | reconstruction | latents | seeds | images | paper |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for model, paper in PAPER.items():
         runs = read_runs(folder, model)
@@ -21,15 +23,13 @@ def main() -> int:
             print(f"| {NAMES[model]} | - | not measured | | | | | {paper} |")
         for prior in runs[0]["under"] if runs else ():
             print(f"| {NAMES[model]} | {prior} | {row(runs, prior)} | {paper} |")
-    print(
-        "\n±: of one seed, the standard error over pictures; of several, the standard deviation over seeds."
-    )
-    print("The paper's numbers are of the whole of CIFAR-10 after 250,000 steps of 128.")
+    print("\n±: the standard deviation over seeds; for a single seed, the standard error over images.")
+    print("The paper's numbers are for all of CIFAR-10 after 250,000 steps of 128 images.")
     return 0
 
 
 def read_runs(folder: Path, model: str) -> list[dict[str, Any]]:
-    """What was measured of a model's runs, seed 0 first, as far as they are there without a gap."""
+    """The results of a model's runs, from seed 0 on, up to the first missing seed."""
     runs: list[dict[str, Any]] = []
     while (path := folder / f"{model}{len(runs) or ''}.json").exists():
         runs.append(json.loads(path.read_text()))
@@ -37,7 +37,7 @@ def read_runs(folder: Path, model: str) -> list[dict[str, Any]]:
 
 
 def row(runs: list[dict[str, Any]], prior: str) -> str:
-    """Means over the seeds, and how far they spread."""
+    """Means over the seeds, and the spread."""
     each = [run["under"][prior] for run in runs]
     bits, *parts = ([one[key] for one in each] for key in ("bits_per_dim", "reconstruction", "latents"))
     spread = statistics.stdev(bits) if len(bits) > 1 else each[0]["standard_error"]

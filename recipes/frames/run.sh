@@ -1,19 +1,18 @@
 #!/usr/bin/env bash
-# The paper's frames and its second stage, from nothing: walk through built-in mazes, 84x84 frames to 21x21x1 codes, and
-# those to three latents, 27 bits, by a VQ-VAE whose decoder is a PixelCNN.
+# Frames of a maze and the second stage (van den Oord et al. 2017, section 4.2): record mazes, train a VQ-VAE from 84x84 frames
+# to 21x21x1 codes, and a second VQ-VAE with a PixelCNN decoder from those to three latents, 27 bits.
 #
 #   bash recipes/frames/run.sh [--corpus DIR] [--exp exp/frames] [--data data/frames] [--episodes N]
-#        [--schedule full|short] [--steps N] [--units N] [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
+#        [--schedule full|short] [--steps N] [--channels N] [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
-# DIR is a folder of pictures of 84x84 or more, instead of the mazes. The schedule "full" wants a GPU; "short" is the one of
-# RESULTS.md, a quarter of an hour of a core, with the first stage of recipes/video. Few episodes, steps and units make it a
-# test of the plumbing: --schedule short --episodes 22 --steps 4 --units 8 --images 8. A second call does not repeat what is
-# done.
+# DIR is a folder of images of at least 84x84, used instead of mazes. The schedule "full" needs a GPU; "short" is that of
+# RESULTS.md: the first stage of recipes/video, a quarter of an hour of one core. For a quick check of the recipe:
+# --schedule short --episodes 22 --steps 4 --channels 8 --images 8. Finished steps are not repeated.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
-corpus="" exp=exp/frames data=data/frames episodes=400 schedule=full steps="" units="" images="" device=""
+corpus="" exp=exp/frames data=data/frames episodes=400 schedule=full steps="" channels="" images="" device=""
 parse_flags "corpus=corpus exp=exp data=data episodes=episodes schedule=schedule
-    steps=steps units=units images=images device=device" "$@"
+    steps=steps channels=channels images=images device=device" "$@"
 on=(${device:+--device "$device"})
 first=recipes/frames/vqvae.yaml prior=() second=()
 case "$schedule" in
@@ -45,18 +44,18 @@ fi
 
 if stage 2 "train the first stage"; then
     python -m speechvq.train --config "$first" --out "$exp/vqvae" "${on[@]}" "${shorter[@]}" \
-        --set data.root="$data" ${units:+--set model.autoencoder.channels="$units"}
+        --set data.root="$data" ${channels:+--set model.autoencoder.channels="$channels"}
 fi
 
 if stage 3 "fit a PixelCNN to its codes"; then
     python -m speechvq.train --config recipes/frames/prior.yaml --out "$exp/prior" "${on[@]}" "${prior[@]}" "${shorter[@]}" \
-        --set data.model="$exp/vqvae" ${units:+--set model.channels="$units"}
+        --set data.model="$exp/vqvae" ${channels:+--set model.channels="$channels"}
 fi
 
 if stage 4 "train the second stage: latents_gap_bits tells whether its three latents are used"; then
     python -m speechvq.train --config recipes/frames/second_stage.yaml --out "$exp/second" "${on[@]}" "${second[@]}" \
         "${shorter[@]}" --set data.model="$exp/vqvae" \
-        ${units:+--set model.channels="$units" --set model.pixelcnn.channels="$units"}
+        ${channels:+--set model.channels="$channels" --set model.pixelcnn.channels="$channels"}
 fi
 
 if stage 5 "measure"; then

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# The paper's experiment on pictures of 128x128: 32x32x1 codes of 512, 42.6 times fewer bits, and a PixelCNN over them.
+# Images of 128x128 (van den Oord et al. 2017, section 4.2): 32x32x1 codes of K = 512, a compression by 42.6, and a PixelCNN.
 #
-#   bash recipes/imagenet/run.sh --corpus DIR [--exp exp/imagenet] [--data data/imagenet] [--size 128] [--units N]
+#   bash recipes/imagenet/run.sh --corpus DIR [--exp exp/imagenet] [--data data/imagenet] [--size 128] [--channels N]
 #        [--steps N] [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
-# DIR is any folder of pictures: train/CLASS/* beside val/CLASS/*, or without such folders, when one in twenty is held out.
-# Pictures are scaled until the shorter side has the size, and their centre is cut out; smaller and broken ones are skipped
-# and counted. A small size and few units make it a test of the plumbing. A second call does not repeat what is done.
+# DIR is a folder of images: train/CLASS/* and val/CLASS/*; without these folders one image in twenty is in the test split.
+# Images are scaled so that the shorter side has the size, and the center is cropped. Smaller and damaged files are skipped and
+# counted. A small size and few channels give a quick check of the recipe. Finished steps are not repeated.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
-corpus="" exp=exp/imagenet data=data/imagenet size=128 units="" steps="" images="" device=""
-parse_flags "corpus=corpus exp=exp data=data size=size units=units steps=steps images=images device=device" "$@"
+corpus="" exp=exp/imagenet data=data/imagenet size=128 channels="" steps="" images="" device=""
+parse_flags "corpus=corpus exp=exp data=data size=size channels=channels steps=steps images=images device=device" "$@"
 on=(${device:+--device "$device"})
 shorter=(${steps:+--set train.steps="$steps"})
 fast=()
@@ -19,19 +19,19 @@ case "$device" in cuda*) fast=(--set train.precision=bf16 --set train.compile=tr
 setup ""
 
 if stage 1 "read the pictures"; then
-    [ -n "$corpus" ] || { echo "which folder? give --corpus DIR" >&2; exit 2; }
+    [ -n "$corpus" ] || { echo "--corpus is missing; give --corpus DIR" >&2; exit 2; }
     python -m speechvq.prepare images --root "$corpus" --out "$data" --size "$size"
 fi
 
 if stage 2 "train"; then
     python -m speechvq.train --config recipes/imagenet/vqvae.yaml --out "$exp/vqvae" "${on[@]}" "${shorter[@]}" \
         "${fast[@]}" --set data.root="$data" --set model.autoencoder.size="$size" \
-        ${units:+--set model.autoencoder.channels="$units"}
+        ${channels:+--set model.autoencoder.channels="$channels"}
 fi
 
 if stage 3 "fit a PixelCNN to the codes"; then
     python -m speechvq.train --config recipes/imagenet/prior.yaml --out "$exp/prior" "${on[@]}" "${shorter[@]}" \
-        --set data.model="$exp/vqvae" ${units:+--set model.channels="$units"}
+        --set data.model="$exp/vqvae" ${channels:+--set model.channels="$channels"}
 fi
 
 if stage 4 "measure"; then

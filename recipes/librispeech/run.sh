@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# The paper's unsupervised speech on LibriSpeech: prepare, train, encode, compare the codes with phonemes, convert,
-# learn a prior, generate, measure, report.
+# Speech codes on LibriSpeech (van den Oord et al. 2017, section 4.3): prepare, train, encode, compare the codes with phonemes,
+# convert, train a prior, generate, evaluate, report.
 #
 #   bash recipes/librispeech/run.sh --corpus DIR [--config libri128] [--exp exp/libri128]
 #        [--data data/librispeech] [--steps N] [--prior-steps N] [--voices 118,226] [--sentences 6] [--seconds 4] [--count 16]
 #        [--stage N] [--stop-stage N]
 #
-# DIR holds LibriSpeech as it was published: LibriSpeech/SUBSET/SPEAKER/CHAPTER/*.flac. A second call does not
-# repeat what is done.
+# DIR contains LibriSpeech as published: LibriSpeech/SUBSET/SPEAKER/CHAPTER/*.flac. Finished steps are not repeated.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
 corpus="" config=libri128 exp="" data=data/librispeech steps="" prior_steps=""
@@ -19,7 +18,7 @@ exp=${exp:-exp/$config}
 setup align
 
 if stage 1 "prepare the corpus"; then
-    [ -n "$corpus" ] || { echo "which corpus? give --corpus DIR" >&2; exit 2; }
+    [ -n "$corpus" ] || { echo "--corpus is missing; give --corpus DIR" >&2; exit 2; }
     python -m speechvq.prepare librispeech --root "$corpus" --out "$data"
 fi
 

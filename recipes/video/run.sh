@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# The paper's video, acting in a latent world, from nothing: walk through built-in mazes or ViZDoom, 84x84 frames to
-# 21x21x1 codes, a prior over the next frame's codes given the last six frames and the action, what it imagines, and
-# a page of it beside what is really seen.
+# Sampling videos from actions (van den Oord et al. 2017, section 4.4): record mazes or ViZDoom, train a VQ-VAE from 84x84 frames
+# to 21x21x1 codes and a prior over the next frame's codes given the last six frames and the action, sample, evaluate, report.
 #
 #   bash recipes/video/run.sh [--world maze|doom] [--exp exp/video] [--data data/WORLD] [--episodes N] [--length N]
 #        [--schedule full|brief] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
-# The full schedule trains for 87 minutes of one core; the brief one is for a minute and tests the plumbing:
-# --schedule brief --episodes 22 --length 12. --length is the frames of an episode. Doom wants the extra `doom`. A second
-# call does not repeat what is done.
+# The full schedule takes 87 minutes of one core. The brief one takes a minute and checks the recipe:
+# --schedule brief --episodes 22 --length 12. --length: frames per episode. Doom needs the extra `doom`. Finished steps are not
+# repeated.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
 world=maze exp="" data="" episodes=400 length=100 schedule=full device=""

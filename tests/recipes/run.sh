@@ -34,7 +34,7 @@ fi
 
 if stage 6 "imagenet"; then
     bash recipes/imagenet/run.sh --corpus "$exp/corpora/images" --exp "$exp/imagenet" --data "$exp/imagenet_data" \
-        --size 32 --units 8 --steps 4 --images 8
+        --size 32 --channels 8 --steps 4 --images 8
 fi
 
 if stage 7 "video"; then
@@ -42,7 +42,7 @@ if stage 7 "video"; then
 fi
 
 if stage 8 "frames"; then
-    bash recipes/frames/run.sh --schedule short --episodes 22 --steps 4 --units 8 --images 8 \
+    bash recipes/frames/run.sh --schedule short --episodes 22 --steps 4 --channels 8 --images 8 \
         --exp "$exp/frames" --data "$exp/frames_data"
 fi
 
