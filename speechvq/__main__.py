@@ -4,6 +4,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+import speechvq
+
 COMMANDS = {
     "prepare": "prepare a published corpus for training",
     "train": "train a model, or resume a run",
@@ -20,11 +22,14 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command by its name. Without a name, list the commands."""
+    """Run a command by its name; --version prints the version. Without a name, list the commands."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: speechvq COMMAND ...   (COMMAND --help shows its flags)\n")
         print("\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items()))
+        return 0
+    if arguments[0] == "--version":
+        print(f"speechvq {speechvq.__version__}")
         return 0
     if arguments[0] not in COMMANDS:
         print(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import speechvq
 from helpers.tiny import python
 from speechvq import (
     UserError,
@@ -74,6 +75,11 @@ FLAGS = {
 def test_every_command_has_a_parser_here() -> None:
     subjects = {f"evaluate {subject}" for subject in evaluate_command.SUBJECTS}
     assert set(FLAGS) == set(__main__.COMMANDS) - {"evaluate"} | subjects
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"speechvq {speechvq.__version__}\n"
 
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
