@@ -84,7 +84,7 @@ def wavenet(
             before = past[i][t - dilation] if t >= dilation else np.zeros(residual)
             bias = biases[t // hop, 2 * residual * i : 2 * residual * (i + 1)]
             a = weights[f"layers.{i}.gate"] @ np.concatenate([before, x]) + bias
-            # The filter's weights are doubled by the layer; its bias is not, and is learnt at that scale.
+            # The filter's weights are doubled by the layer; its bias is not, and is learned at that scale.
             doubled = weights[f"layers.{i}.gate"][:residual] @ np.concatenate([before, x])
             gated = np.tanh((2 * doubled + bias[:residual]) / 2) * sigmoid(a[residual:])
             out = weights[f"layers.{i}.out"] @ gated + weights[f"layers.{i}.out_bias"][:, 0]

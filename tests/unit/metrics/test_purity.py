@@ -47,12 +47,12 @@ def corpus(count: int = 12, num_codes: int = 9) -> list[LabeledCodes]:
 def pairs_by_hand(each: LabeledCodes, protocol: str) -> list[tuple[str, int]]:
     """Frames of a protocol, one by one."""
     found = []
-    loud = [i for i in each.intervals if i.phone != "SIL"]
+    speech = [i for i in each.intervals if i.phone != "SIL"]
     for n, code in enumerate(each.codes):
-        centre = (n + 0.5) / RATE
+        center = (n + 0.5) / RATE
         for interval in each.intervals:
-            if interval.start <= centre < interval.end and (
-                protocol == "all" or loud and loud[0].start <= centre < loud[-1].end
+            if interval.start <= center < interval.end and (
+                protocol == "all" or speech and speech[0].start <= center < speech[-1].end
             ):
                 found.append((interval.phone, int(code)))
     return found
