@@ -75,7 +75,7 @@ def read_dictionary(path: Path) -> dict[str, str]:
         raise UserError(f"{path}: cannot be read as UTF-8 text ({error}); check the path") from error
     pronunciations: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
-        word, *phones = line.split() or ";"
+        word, *phones = line.split() or [";"]
         if word.startswith(";"):
             continue
         bare = [phone.rstrip("012") for phone in phones]
