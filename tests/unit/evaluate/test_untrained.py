@@ -1,4 +1,4 @@
-"""The untrained encoder: the architecture of the model, weights by seed, and the paper's layers at other rates."""
+"""The untrained encoder: architecture of the model, weights by seed, the paper's layers at other rates."""
 
 import math
 
