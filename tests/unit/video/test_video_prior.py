@@ -19,7 +19,7 @@ from speechvq.video.model.rollout import roll_out
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
 import video
-from naive_frames import draw_again_and_again
+from naive_frames import sample_frame_uncached
 
 SEVERAL = Grid(3, 3, 2, 5)
 
@@ -31,7 +31,7 @@ def test_cached_drawing_is_the_naive_one(told: str, grid: Grid) -> None:
     prior = prior_of(grid, **TOLD[told])
     past, action = codes_of(2, prior.config.context_frames, prior.grid), torch.tensor([1, 4])
     uniforms = torch.rand(2, *prior.grid[:3], dtype=torch.float64)
-    naive = draw_again_and_again(prior, past, action, uniforms)
+    naive = sample_frame_uncached(prior, past, action, uniforms)
     assert (
         torch.equal(prior.sample(uniforms, FrameCondition(past, action)), naive) and len(naive.unique()) > 1
     )
@@ -41,7 +41,7 @@ def test_cached_drawing_is_the_naive_one(told: str, grid: Grid) -> None:
 def test_the_naive_one_can_be_cut_short() -> None:
     prior, past, action = prior_of(), codes_of(1, PAST), torch.tensor([0])
     uniforms = torch.rand(1, 4, 5, 1, dtype=torch.float64)
-    few = draw_again_and_again(prior, past, action, uniforms, 7).flatten()
+    few = sample_frame_uncached(prior, past, action, uniforms, 7).flatten()
     whole = prior.sample(uniforms, FrameCondition(past, action)).flatten()
     assert torch.equal(few[:7], whole[:7]) and (few[7:] == 0).all()
 
@@ -147,7 +147,7 @@ def test_a_rollout_feeds_itself_what_it_drew() -> None:
         uniforms = torch.stack(
             [torch.rand(4, 5, 1, generator=torch.Generator().manual_seed(hash((7, i, t)))) for i in range(2)]
         )
-        following = draw_again_and_again(prior, frames[:, -PAST:], actions[:, t], uniforms)
+        following = sample_frame_uncached(prior, frames[:, -PAST:], actions[:, t], uniforms)
         frames = torch.cat([frames, following[:, None]], 1)
     assert torch.equal(drawn, frames[:, PAST:])
 
