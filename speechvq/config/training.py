@@ -5,6 +5,8 @@ from typing import Literal
 
 from speechvq.config.bounds import bounded
 
+MAIN_STAGE = "main"  # name of a run's last stage, which these settings are of
+
 
 @dataclass(frozen=True)
 class TrainConfig:

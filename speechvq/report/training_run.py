@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from speechvq.config.training import MAIN_STAGE
 from speechvq.errors import UserError
 from speechvq.io.yaml_files import read_yaml
 
@@ -13,7 +14,7 @@ CONFIG, METRICS = "config.yaml", "metrics.jsonl"
 
 
 def read_run(run: Path) -> tuple[dict[str, Any], list[dict[str, float]]]:
-    """A run's configuration and the lines of its metrics; lines that a crash cut short are left out.
+    """A run's configuration and the metrics of its main stage; lines that a crash cut short are left out.
 
     Raises:
         UserError: no run directory, or nothing logged yet.
@@ -50,10 +51,10 @@ def training_facts(
 
 
 def _read_line(text: str) -> dict[str, float]:
-    """The numbers of one line of metrics; empty for an invalid line."""
+    """The numbers of one line of metrics; empty for an invalid line and for a stage before the main one."""
     try:
         values = json.loads(text)
         numbers = {k: float(v) for k, v in values.items() if isinstance(v, (int, float)) and math.isfinite(v)}
     except (ValueError, AttributeError, RecursionError, OverflowError):
         return {}
-    return numbers if "step" in numbers else {}
+    return numbers if "step" in numbers and values.get("stage", MAIN_STAGE) == MAIN_STAGE else {}

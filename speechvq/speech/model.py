@@ -47,7 +47,6 @@ class SpeechVQ(VQVAE):
     Attributes:
         config: sizes and options.
         speakers: names of the speakers; a speaker's index is its position.
-        frozen: whether encoder and quantizer stay in evaluation mode while the model trains.
         speaker_f0: (S,), buffer, mean F0 of each speaker, Hz; 0 where unknown.
     """
 
@@ -69,7 +68,6 @@ class SpeechVQ(VQVAE):
             Decoder(config, len(speakers), mulaw),
         )
         self.config, self.speakers = config, tuple(speakers)
-        self.frozen = False
         self.register_buffer("speaker_f0", torch.zeros(len(speakers)))
 
     @classmethod
@@ -102,14 +100,6 @@ class SpeechVQ(VQVAE):
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder, half=half)
             return upload(Path(folder), name, private=private)
-
-    def train(self, mode: bool = True) -> "SpeechVQ":
-        """Set training or evaluation mode; a frozen encoder and quantizer always stay in evaluation mode."""
-        super().train(mode)
-        if self.frozen:
-            self.encoder.eval()
-            self.quantizer.eval()
-        return self
 
     def speaker_index(self, name: str) -> int:
         """Index of a speaker.

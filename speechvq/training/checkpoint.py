@@ -1,9 +1,9 @@
 """Checkpoints: safetensors and JSON, complete or ignored, from which a run continues to the bit.
 
-The checkpoint of step M of the stage of index N is the folder `checkpoints/stage_N_step_M`. It holds
-`model`, `optimizer` and, where the stage averages its weights, `ema` (.safetensors), `state.json` and, written
-last, the marker `COMPLETE`. It is written under another name and then renamed, so a crash leaves the one
-before it whole. Random states are not stored: they are a function of seed and step.
+The checkpoint of step M of stage N is the folder `checkpoints/stage_N_step_M`. It holds `model.safetensors`,
+`optimizer.safetensors`, `ema.safetensors` if the stage averages its weights, `state.json` and, written last,
+the marker `COMPLETE`. The folder is written under another name and then renamed, so a crash leaves the
+previous checkpoint whole. Random states are not stored, because they are a function of seed and step.
 """
 
 import json

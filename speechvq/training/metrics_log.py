@@ -10,7 +10,7 @@ from speechvq.io.atomic import write_bytes
 
 
 class MetricsLog:
-    """Appends one JSON object per line to `metrics.jsonl`: the stage's name, its step, and numbers by name."""
+    """Appends lines to `metrics.jsonl`: JSON objects with the stage's name, its step, and numbers by name."""
 
     def __init__(self, run: Path, stages: Sequence[str], stage: int = 0, step: int = 0) -> None:
         """Open the log of a run, and drop lines of later steps, whose work was lost.

@@ -8,10 +8,9 @@ from typing import Literal, NamedTuple, Protocol
 from torch import Tensor, nn
 
 from speechvq.config import TrainConfig
+from speechvq.config.training import MAIN_STAGE
 from speechvq.errors import UserError
 from speechvq.runtime import distributed
-
-MAIN = "main"  # name of the last stage of `train`
 
 
 class Losses(Protocol):
@@ -142,7 +141,7 @@ def main_stage(
     others = [parameter for name, parameter in learned if not name.startswith("encoder.")]
     groups = (ParameterGroup(encoder, config.encoder_lr_scale), ParameterGroup(others))
     return Stage(
-        MAIN,
+        MAIN_STAGE,
         config.steps,
         batches,
         model,

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from speechvq.images.vqvae import ImageVQ
 from speechvq.io.tensors import read_tensors
 from speechvq.io.yaml_files import read_yaml, write_yaml
 from speechvq.plots.animation import save_gif, tile_videos
-from speechvq.training.checkpoint import list_checkpoints
+from speechvq.training import loop
+from speechvq.training.checkpoint import TrainingState, list_checkpoints
 from speechvq.video.model.model_directory import load_video_prior, save_video_prior
 from speechvq.video.recording.episode import read_window
 from speechvq.video.recording.recording import episode_path
@@ -69,6 +71,30 @@ def test_a_stopped_run_ends_like_an_unbroken_one(name: str, world: Path, tmp_pat
     assert one.keys() == other.keys() and all(
         torch.equal(one[name], tensor) for name, tensor in other.items()
     )
+
+
+def test_a_run_stopped_while_motion_learns_ends_like_an_unbroken_one(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = loop.update
+
+    def stopped_at_step_1(state: TrainingState, *rest: Any) -> Any:
+        if (state.stage, state.step) == (0, 1):
+            signal.raise_signal(signal.SIGTERM)
+        return plain(state, *rest)
+
+    run = run_of(world, **TOLD["motion"])
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "update", stopped_at_step_1)
+        assert learn(tmp_path, run, "motion") == 128 + signal.SIGTERM
+    assert [folder.name for folder in list_checkpoints(tmp_path / "motion")] == ["stage_0_step_2"]
+    assert learn(tmp_path, run, "motion") == 0
+    one, other = (list_checkpoints(folder / "motion")[-1] for folder in (world, tmp_path))
+    for name in ("model", "ema", "optimizer"):
+        first, second = (read_tensors(folder / f"{name}.safetensors") for folder in (one, other))
+        assert first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+    lines = (tmp_path / "motion/metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["stage"] == "motion" and json.loads(lines[-1])["stage"] == "main"
 
 
 def test_six_frames_and_actions_in_a_video_out(

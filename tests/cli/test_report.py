@@ -265,6 +265,13 @@ def test_a_line_that_a_crash_cut_short_is_left_out(trained: Path) -> None:
     assert metrics == LINES
 
 
+def test_the_stages_before_the_main_one_are_left_out(trained: Path) -> None:
+    with open(trained / "metrics.jsonl", "a") as file:
+        file.write('{"stage": "source_filter", "step": 3000, "loss": 1.5}\n')
+    _, metrics = training_run.read_run(trained)
+    assert metrics == LINES
+
+
 def test_mistakes_cost_one_line(
     trained: Path, converted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -58,8 +58,8 @@ def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         learn(folder, run_of(kind, pictures), kind)
     data = GridDataConfig(model=str(folder / "image_vqvae"), batch=4)
     learn(folder, PixelCNNRun(PIXELCNN, data, BRIEF), "prior")
-    told = dataclasses.replace(PIXELCNN, class_conditional=True)
-    learn(folder, PixelCNNRun(told, data, BRIEF), "told")
+    conditional = dataclasses.replace(PIXELCNN, class_conditional=True)
+    learn(folder, PixelCNNRun(conditional, data, BRIEF), "conditional")
     return folder
 
 
@@ -130,7 +130,7 @@ def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path
         (["--images", "0"], "--images 0: there are 1 to 6"),
         (["--images", "7"], "--images 7: there are 1 to 6"),
         (["--prior", "PRIOR"], "fitted to another model's codes"),
-        (["--prior", "TOLD"], "is conditioned on the class, so it bounds p(x | class)"),
+        (["--prior", "CONDITIONAL"], "is conditioned on the class, so it bounds p(x | class)"),
         (["--data", "nowhere"], "nowhere: no prepared images here"),
         (["--prior", "nowhere"], "nowhere: no model here"),
     ],
@@ -138,7 +138,7 @@ def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path
 def test_what_the_likelihood_command_refuses(
     arguments: list[str], line: str, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    places = {"PRIOR": str(runs / "prior"), "TOLD": str(runs / "told")}
+    places = {"PRIOR": str(runs / "prior"), "CONDITIONAL": str(runs / "conditional")}
     run = runs / ("image_vimco" if "PRIOR" in arguments else "image_vqvae")
     assert likelihood.main(["--run", str(run), *(places.get(word, word) for word in arguments)]) == 2
     error = capsys.readouterr().err
@@ -235,7 +235,7 @@ def test_the_pictures_are_drawn(runs: Path, tmp_path: Path, capsys: pytest.Captu
         ("image_vae", [], True),
         ("image_vimco", [], False),
         ("image_vqvae", ["--prior", str(runs / "prior")], True),
-        ("image_vqvae", ["--prior", str(runs / "told"), "--temperature", "0.5"], True),
+        ("image_vqvae", ["--prior", str(runs / "conditional"), "--temperature", "0.5"], True),
     ):
         out = tmp_path / f"{kind}{len(more)}"
         assert draw.main(["--run", str(runs / kind), "--out", str(out), "--count", "3", *more]) == 0
@@ -277,7 +277,7 @@ def first_stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return learn(folder, dataclasses.replace(config, model=model))
 
 
-def test_the_second_stage_is_learnt_and_drawn(first_stage: Path, tmp_path: Path) -> None:
+def test_the_second_stage_trains_and_samples(first_stage: Path, tmp_path: Path) -> None:
     run = learn(tmp_path, SecondStageRun(STAGE, GridDataConfig(model=str(first_stage), batch=4), BRIEF))
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["heldout_bound_bits"] == pytest.approx(last["heldout_bits"] + 2 * 2 / 16, abs=1e-5)
@@ -299,8 +299,8 @@ def test_the_second_stage_is_learnt_and_drawn(first_stage: Path, tmp_path: Path)
     assert draw.main(arguments) == 0
     with Image.open(tmp_path / "reconstructions.png") as picture:
         assert picture.size == (2 + 2 * 66, 2 + 3 * 66)
-    told = ["--run", str(first_stage), "--second-stage", str(run), "--json", str(tmp_path / "a.json")]
-    assert likelihood.main(told) == 0
+    argv = ["--run", str(first_stage), "--second-stage", str(run), "--json", str(tmp_path / "a.json")]
+    assert likelihood.main(argv) == 0
     figures = json.loads((tmp_path / "a.json").read_text())
     second, under = figures["second_stage"], figures["under"]
     wanted = (second["bits_per_code"] * 16 + second["latent_bits"]) / (3 * 16 * 16)
@@ -308,7 +308,7 @@ def test_the_second_stage_is_learnt_and_drawn(first_stage: Path, tmp_path: Path)
     assert under["second stage"]["reconstruction"] == pytest.approx(under["uniform"]["reconstruction"])
     assert second["gap"] == pytest.approx(second["shuffled_bits_per_code"] - second["bits_per_code"])
     assert figures["bits_per_dim"] == under["uniform"]["bits_per_dim"]
-    assert likelihood.main([*told, "--images", "1"]) == 2
+    assert likelihood.main([*argv, "--images", "1"]) == 2
     assert likelihood.main(["--run", str(first_stage), "--second-stage", str(first_stage)]) == 2
 
 
@@ -328,7 +328,7 @@ def test_the_second_stages_cost_is_above_the_grids_own() -> None:
 
 
 def test_latents_that_are_used_and_latents_that_are_not() -> None:
-    """Grids of one code each: their latents tell all; shuffled they mislead. A deaf decoder shows no gap."""
+    """Grids of one code each: their latents tell all; shuffled they mislead. A decoder that ignores them shows no gap."""
     torch.manual_seed(0)
     model = SecondStage(STAGE, Grid(4, 4, 1, 4), "")
     codes = torch.arange(4).repeat_interleave(8).view(-1, 1, 1, 1).expand(-1, 4, 4, 1)
@@ -352,6 +352,6 @@ def test_a_grid_too_small_for_a_second_stage(
     config = SecondStageRun(STAGE, GridDataConfig(model=str(runs / "image_vqvae")), BRIEF)
     configuration.save(tmp_path / "a.yaml", config)
     assert train.main(["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run")]) == 2
-    assert "the model has 2 codes per side; a second stage needs 4 or more" in capsys.readouterr().err
+    assert "the model has 2 codes per side; a second stage needs 4" in capsys.readouterr().err
     with pytest.raises(UserError, match="no second stage"):
         load_second_stage(runs / "prior")

@@ -37,7 +37,7 @@ def arguments(place: Path, config: SequencePriorRun, run: str = "run") -> list[s
 
 @pytest.fixture(scope="module")
 def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that has learnt the walk, and that ada's goes up and bob's down."""
+    """A run that has learned the walk, and that ada's rises and bob's falls."""
     place = tmp_path_factory.mktemp("exp")
     config = prior_run(
         folder, GRU_TOLD, steps=150, learning_rate=2e-2, ema_decay=0.9, evaluate_every=75, save_every=75
@@ -46,14 +46,14 @@ def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "run"
 
 
-def test_it_learns_and_says_so(trained: Path) -> None:
+def test_a_prior_learns_and_logs_its_measures(trained: Path) -> None:
     lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
     first, last = (next(line for line in each if "heldout_bits" in line) for each in (lines, lines[::-1]))
     assert last["heldout_bits"] < min(first["heldout_bits"], THREE_BITS / 2)
     assert last["heldout_bits_per_second"] == pytest.approx(50 * last["heldout_bits"], abs=1e-3)
     assert (
         last["speaker_gap_bits"] > 0.01
-    )  # which way the walk goes is heard after a code; only the first steps need a name
+    )  # the direction is visible after a code; only the first steps depend on the speaker
     assert not any("perplexity" in line for line in lines)
     prior = load_prior(trained)
     assert prior.code_spec == CODE_SPEC and prior.speakers == SPEAKERS

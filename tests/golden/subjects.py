@@ -30,11 +30,11 @@ from speechvq.audio.waveform import write_waveform
 from speechvq.config import EncoderConfig, QuantizerConfig, SourceFilterConfig, SpeechRun, TrainConfig
 from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStageConfig
 from speechvq.config.runs import RUNS, PixelCNNRun, SecondStageRun
+from speechvq.config.training import MAIN_STAGE
 from speechvq.data.manifest import read_manifest
 from speechvq.images.model_directory import build, save_image_model
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import loop, metrics_log
-from speechvq.training.stage import MAIN
 from speechvq.training.tasks.enrollment import enroll
 from speechvq.video.recording.recording import Recording, record
 
@@ -128,7 +128,7 @@ def watched() -> Iterator[Curves]:
 
     def noted_write(self: metrics_log.MetricsLog, stage: str, step: int, values: Mapping[str, float]) -> None:
         for name, value in values.items():
-            if stage == MAIN and (number := NUMBERS[name]) is not None:
+            if stage == MAIN_STAGE and (number := NUMBERS[name]) is not None:
                 curves.setdefault(number, []).append(float(value))
         write(self, stage, step, values)
 

@@ -1,8 +1,7 @@
-"""Trainings in processes of their own that can be killed, without paying for the imports each time.
+"""Training in child processes that can be killed, without importing everything each time.
 
-One process imports everything, then forks a child for every line of arguments it reads, and tells the child's
-number
-and how it ended.
+One process imports everything. It forks a child for every line of arguments, and prints the child's process
+id and its wait status.
 """
 
 import json
@@ -16,14 +15,14 @@ from helpers.tiny import python
 
 
 class Launcher:
-    """The process that forks; one child at a time."""
+    """The forking process; it has one child at a time."""
 
     def __init__(self) -> None:
         self._process = python(__file__, stdin=-1)
         self._read()
 
     def start(self, argv: Sequence[str], log: Path) -> int:
-        """Start `speechvq.train` with arguments, its stderr in a file; returns the process's number."""
+        """Start `speechvq.train` with its stderr in a file; returns the process id."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([list(argv), str(log)]) + "\n")
         self._process.stdin.flush()
@@ -45,13 +44,13 @@ class Launcher:
 
 
 def serve() -> None:
-    """Fork and wait, until there is nothing more to read."""
+    """Fork a child per line and wait for it, until the input ends."""
     import torch
 
     from speechvq import train
 
     torch.set_num_threads(1)
-    torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # the first one imports for seconds
+    torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # the first optimizer imports for seconds
     print("ready", flush=True)
     for line in sys.stdin:
         argv, log = json.loads(line)

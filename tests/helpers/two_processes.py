@@ -93,8 +93,9 @@ def main(folder: Path, argv: list[str]) -> None:
     """Train to the end; train, stop in two stages and resume; take single steps; save the results by rank."""
     torch.set_num_threads(1)
     ends: list[dict[str, Tensor]] = []
-    task.fit = keep(task.fit, ends)  # type: ignore[assignment]
-    destroy, dist.destroy_process_group = dist.destroy_process_group, lambda: None
+    task.fit = keep(task.fit, ends)
+    destroy = dist.destroy_process_group
+    dist.destroy_process_group = lambda group=None: None
     codes = [train.main([*argv, "--out", str(folder / "unbroken")])]
     dist.init_process_group = lambda *_: None  # the processes are connected already
     loader, speech.crop_loader = speech.crop_loader, stop_second_process_at_step_5

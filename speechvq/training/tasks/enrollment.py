@@ -142,7 +142,7 @@ def _fit(enrollment: _Enrollment, training: _Crops, config: TrainConfig, tune: b
 
 
 def _batches(crops: _Crops, seed: int, step: int, has_source_filter: bool) -> Iterator[tuple[Tensor, ...]]:
-    """Endless batches of crops from a step on, and for each whether source and filter alone learn from it, ()."""
+    """Crops, and whether the step uses source and filter alone, (): endless batches from a step on."""
     generator = np.random.default_rng(seed)
     for number in itertools.count():
         chosen = torch.from_numpy(generator.integers(len(crops.wave), size=BATCH))
@@ -214,7 +214,7 @@ def _cut(model: SpeechVQ, wave: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
 
 
 def _loss(model: SpeechVQ, crops: _Crops, embedding: Tensor, *, quick: bool) -> Tensor:
-    """Loss of crops with a speaker embedding, (): nats per sample, or of source and filter alone if `quick`."""
+    """Loss of crops with a speaker embedding, (): nats per sample; if `quick`, of source and filter alone."""
     speakers = embedding.expand(len(crops.wave), -1)
     if quick and model.decoder.source_filter is not None:
         return model.decoder.source_filter_loss(crops.wave, crops.vectors, speakers, crops.f0, crops.phase)

@@ -88,7 +88,7 @@ def grid_batches(data: GridData, batch: int, seed: int) -> Batches:
 
 
 def measure(prior: nn.Module, codes: Tensor, labels: Tensor) -> dict[str, float]:
-    """`heldout_bits`: negative log-likelihood of held-out codes (B, H, W, G) of classes (B,), bits per code."""
+    """`heldout_bits`: negative log-likelihood per code of held-out codes (B, H, W, G) of classes (B,)."""
     assert isinstance(prior, GridPrior)
     device = next(prior.parameters()).device
     parts = zip(codes.split(EVAL_BATCH), labels.split(EVAL_BATCH))

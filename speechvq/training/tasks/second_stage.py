@@ -39,7 +39,7 @@ def build_task(config: SecondStageRun, device: torch.device) -> TrainingTask:
     data = read_grids(config.data, device)
     if min(data.grid.height, data.grid.width) < 4:
         raise UserError(
-            f"{config.data.model}: the model has {data.grid.height} codes per side; a second stage needs 4 or more"
+            f"{config.data.model}: the model has {data.grid.height} codes per side; a second stage needs 4"
         )
     torch.manual_seed(config.train.seed)
     model = SecondStage(config.model, data.grid, data.source).to(device)
@@ -59,7 +59,7 @@ def measure(model: SecondStage, codes: Tensor) -> dict[str, float]:
 
     Returns:
         `heldout_bits`: negative log-likelihood given the latents, bits per code.
-        `latents_gap_bits`: its increase with the latents of another grid; near zero, the latents are not used.
+        `latents_gap_bits`: its increase with the latents of another grid; near zero if they are unused.
         `heldout_bound_bits`: `heldout_bits` and the bits of the latents.
         `heldout_perplexity`: of the latents.
     """

@@ -67,7 +67,8 @@ def check(config: SequencePriorRun) -> None:
         raise UserError("data.codes is not set; give a codes directory: --set data.codes=DIR")
     if config.model.speaker_dim and not config.data.manifest:
         raise UserError(
-            "model.speaker_dim needs the speaker of each string: --set data.manifest=DIR, or model.speaker_dim=0"
+            "model.speaker_dim needs the speaker of each string: --set data.manifest=DIR, or "
+            "model.speaker_dim=0"
         )
 
 

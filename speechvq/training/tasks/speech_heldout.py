@@ -14,7 +14,7 @@ EVAL_BATCH = 4  # crops measured at once; bounds memory
 
 @torch.no_grad()
 def measure_heldout(model: SpeechVQ, crops: Crops) -> dict[str, float]:
-    """Held-out loss with the right codes and speaker, with the codes of another utterance, with another speaker.
+    """Held-out loss: with the right codes and speaker, with another utterance's codes, with another speaker.
 
     Args:
         model: in evaluation mode.

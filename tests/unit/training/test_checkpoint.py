@@ -1,4 +1,4 @@
-"""Checkpoints: complete or ignored, whole whatever the disk does, and clear about damage."""
+"""Checkpoints: complete or ignored, whole after disk errors, and one clear line for damage."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ from speechvq.training.ema import EMA
 
 
 def trained(steps: int, seed: int = 0) -> TrainingState:
-    """A tiny model after some steps, with everything a checkpoint holds away from its start."""
+    """A tiny model after some steps, with every part of its state changed."""
     model = speech_model(speech_config("ema"), seed).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     ema = EMA(model, 0.9)
@@ -33,7 +33,7 @@ def trained(steps: int, seed: int = 0) -> TrainingState:
         optimizer.zero_grad()
         model(noise(2, 160, state.step), torch.tensor([0, 1])).total.backward()
         optimizer.step()
-        state.ema.update(model, state.step)
+        ema.update(model, state.step)
         state.step += 1
         state.interval_sums = {
             "steps": torch.tensor(float(state.step)).double(),
@@ -65,7 +65,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_is_saved_comes_back_to_the_bit(tmp_path: Path) -> None:
+def test_a_loaded_checkpoint_equals_the_saved_state(tmp_path: Path) -> None:
     saved, fresh = trained(3), trained(0, seed=1)
     folder = save_checkpoint(tmp_path, saved, keep=2)
     assert names(folder) == [
@@ -79,7 +79,7 @@ def test_what_is_saved_comes_back_to_the_bit(tmp_path: Path) -> None:
     assert_equal(saved, fresh)
 
 
-def test_only_the_newest_are_kept_in_order_of_their_numbers(tmp_path: Path) -> None:
+def test_only_the_newest_checkpoints_are_kept_in_numeric_order(tmp_path: Path) -> None:
     state = trained(1)
     for step in (8, 9, 10, 11, 100):
         state.step = step
@@ -92,7 +92,7 @@ def test_only_the_newest_are_kept_in_order_of_their_numbers(tmp_path: Path) -> N
     assert names(tmp_path / "checkpoints") == ["stage_0_step_10", "stage_0_step_100", "stage_0_step_11"]
 
 
-def test_incomplete_and_strange_folders_are_ignored_and_cleared(tmp_path: Path) -> None:
+def test_incomplete_and_unknown_folders_are_ignored(tmp_path: Path) -> None:
     state = trained(1)
     folder = save_checkpoint(tmp_path, state, keep=2)
     shutil.copytree(folder, folder.with_name("stage_0_step_7"))
@@ -107,7 +107,7 @@ def test_incomplete_and_strange_folders_are_ignored_and_cleared(tmp_path: Path) 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
 @pytest.mark.parametrize("place", ["model", "ema", "optimizer", "state", "rename"])
-def test_a_full_or_read_only_disk_leaves_the_last_one_whole(
+def test_a_full_or_read_only_disk_leaves_the_previous_checkpoint_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, place: str
 ) -> None:
     state = trained(2)
@@ -138,7 +138,7 @@ def test_a_full_or_read_only_disk_leaves_the_last_one_whole(
 
 @pytest.mark.parametrize("name", ["model", "ema", "optimizer"])
 @pytest.mark.parametrize("harm", ["cut", "flip", "missing", "pickle", "other"])
-def test_damage_is_one_line_that_names_folder_and_remedy(tmp_path: Path, name: str, harm: str) -> None:
+def test_a_damaged_file_is_one_line_with_folder_and_remedy(tmp_path: Path, name: str, harm: str) -> None:
     folder = save_checkpoint(tmp_path, trained(2), keep=2)
     path = folder / f"{name}.safetensors"
     content = bytearray(path.read_bytes())
@@ -210,10 +210,8 @@ def test_a_stage_without_average_has_no_file_of_it(tmp_path: Path) -> None:
     assert all(map(torch.equal, fresh.model.state_dict().values(), saved.model.state_dict().values()))
 
 
-def test_a_checkpoint_half_deleted_is_not_taken_for_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The marker goes first: stopped right after it, what is left is incomplete."""
+def test_a_partly_deleted_checkpoint_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The marker is deleted first, so the rest of the folder is incomplete."""
     state = trained(1)
     folder = save_checkpoint(tmp_path, state, keep=1)
     real = shutil.rmtree

@@ -1,5 +1,4 @@
-"""The loop: an interrupted run ends like an unbroken one, to the bit; what goes wrong is said and does no
-harm."""
+"""The training loop: an interrupted run ends like an unbroken one; errors are clear and harmless."""
 
 import dataclasses
 import json
@@ -51,7 +50,7 @@ def fit_main(
 def train_in_process(
     corpus: Path, run: Path, config: SpeechRun, stop_at: int = -1, stop_in_evaluation: int = -1, seed: int = 0
 ) -> TrainingState:
-    """What the command does, with a SIGTERM at a chosen step or while the evaluation of a step goes on."""
+    """Train as the command does, with a SIGTERM at a chosen step or during a chosen evaluation."""
     utterances, evaluations = read_manifest(corpus), 0
     train_split, dev_split = ([u for u in utterances if u.split == split] for split in ("train", "dev"))
     dataset = CropDataset(train_split, VOICES, CROP, config.train.seed)
@@ -87,7 +86,7 @@ def final(run: Path) -> dict[str, Tensor]:
 
 
 def metrics(run: Path) -> list[dict[str, float]]:
-    """The log without the one value that is about the machine."""
+    """The metrics log without the speed of the machine."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [{name: value for name, value in line.items() if name != "steps_per_second"} for line in lines]
 
@@ -109,7 +108,7 @@ def frequent_lines(monkeypatch: pytest.MonkeyPatch) -> None:
 def unbroken(
     request: pytest.FixtureRequest, corpus: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[SpeechRun, Path]:
-    """Configuration and run directory of a run that nothing stopped."""
+    """Configuration and directory of a run that nothing stopped."""
     config = run_config(corpus, request.param, steps=STEPS, save_every=100, model={"jitter": 0.12})
     run = tmp_path_factory.mktemp("unbroken")
     with pytest.MonkeyPatch.context() as patch:
@@ -122,8 +121,7 @@ def unbroken(
 def test_a_resumed_run_ends_like_an_unbroken_one(
     corpus: Path, unbroken: tuple[SpeechRun, Path], stops: list[int], tmp_path: Path
 ) -> None:
-    """Stopped after the first step, between log lines, at an evaluation, at the epoch's end, and again and
-    again."""
+    """Stopped after the first step, between log lines, at an evaluation, at an epoch's end, repeatedly."""
     config, before = unbroken
     for number, stop in enumerate(stops):
         with pytest.raises(Interrupted) as stopped:
@@ -144,7 +142,7 @@ def test_a_run_stopped_while_it_evaluates_ends_like_an_unbroken_one(
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker")  # on a machine of one core
-def test_reading_processes_change_nothing(
+def test_data_loading_processes_change_nothing(
     corpus: Path, unbroken: tuple[SpeechRun, Path], tmp_path: Path
 ) -> None:
     config = dataclasses.replace(unbroken[0], data=dataclasses.replace(unbroken[0].data, workers=2))
@@ -184,17 +182,21 @@ def wait_for(condition: Callable[[], Any], seconds: float = 300.0) -> None:
         time.sleep(0.002)
 
 
+def newest_names(run: Path) -> list[str]:
+    return [folder.name for folder in list_checkpoints(run)]
+
+
 def test_killed_at_random_moments_while_every_step_saves(
     corpus: Path, tmp_path: Path, launcher: Launcher
 ) -> None:
-    """After every SIGKILL the newest checkpoint is whole; the end is that of a run nobody killed."""
+    """After every SIGKILL the newest checkpoint is whole, and the end is that of an unbroken run."""
     config = run_config(corpus, "ema", steps=40, save_every=1, evaluate_every=7, model={"jitter": 0.12})
     argv, log = arguments(tmp_path, config), tmp_path / "log"
     chance = random.Random(0)
     for _ in range(5):
-        steps = [folder.name for folder in list_checkpoints(tmp_path / "run")]
+        steps = newest_names(tmp_path / "run")
         child = launcher.start(argv, log)
-        wait_for(lambda steps=steps: [f.name for f in list_checkpoints(tmp_path / "run")] not in (steps, []))
+        wait_for(lambda before=steps: newest_names(tmp_path / "run") not in (before, []))  # type: ignore[misc]
         time.sleep(chance.uniform(0, 0.15))
         os.kill(child, signal.SIGKILL)
         launcher.wait()
@@ -210,7 +212,7 @@ def test_killed_at_random_moments_while_every_step_saves(
 
 
 @pytest.mark.parametrize("signum, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_saves_and_tells_by_the_exit_code(
+def test_a_signal_saves_and_sets_the_exit_code(
     corpus: Path, tmp_path: Path, launcher: Launcher, signum: signal.Signals, code: int
 ) -> None:
     config, log = run_config(corpus, steps=100_000, save_every=100_000, evaluate_every=10), tmp_path / "log"
@@ -225,7 +227,7 @@ def test_a_signal_saves_and_tells_by_the_exit_code(
 
 
 def test_a_second_signal_ends_at_once(corpus: Path, tmp_path: Path, launcher: Launcher) -> None:
-    """While a long step goes on nothing is saved, because the user will not wait."""
+    """During a long step nothing is saved after a second signal."""
     config, log = run_config(corpus, steps=100_000, save_every=100_000, evaluate_every=10), tmp_path / "log"
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, crop=4_800, batch=60))
     child = launcher.start(arguments(tmp_path, config), log)
@@ -242,7 +244,7 @@ def test_a_second_signal_ends_at_once(corpus: Path, tmp_path: Path, launcher: La
 
 
 def test_a_broken_update_is_not_applied_and_three_stop_the_run(tmp_path: Path) -> None:
-    """NaN out of the encoder: weights, statistics and codebook stay; the run goes on, or says why not."""
+    """With NaN out of the encoder, weights, statistics and codebook stay as they are."""
     config, bad_steps = toy_config(steps=9, save_every=100, evaluate_every=100), {0, 3, 5, 6}
     torch.manual_seed(0)
     model = SpeechVQ(speech_config("ema"), VOICES)
@@ -283,7 +285,7 @@ def snapshot(model: nn.Module) -> Tensor:
 
 
 class Toy(nn.Module):
-    """The least that can be trained: one weight, and codes of which it uses as many as it is told."""
+    """A model of one weight that uses a given number of codes."""
 
     def __init__(self, used: int = 8) -> None:
         super().__init__()
@@ -319,7 +321,7 @@ def test_a_collapsed_codebook_is_warned_about_after_warm_up(
 
 
 class Codeless(Toy):
-    """A model without a codebook, such as a prior: what it shows besides is a number of its own."""
+    """A model without a codebook, such as a prior, which logs another number."""
 
     class Losses(NamedTuple):
         total: Tensor
@@ -331,7 +333,7 @@ class Codeless(Toy):
         return Codeless.Losses(loss, loss.detach(), torch.tensor(3.0))
 
 
-def test_a_model_without_codebook_logs_what_it_has(
+def test_a_model_without_codebook_logs_its_own_numbers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fit_main(Codeless(), toy_batches, lambda _: {}, tmp_path, toy_config())
@@ -345,10 +347,10 @@ def test_a_model_without_codebook_logs_what_it_has(
     )
 
 
-def test_a_decoder_that_ignores_the_codes_is_said_loudly(
+def test_a_decoder_that_ignores_the_codes_is_warned_about(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two evaluations after warm-up, not before: every decoder starts deaf."""
+    """From the second evaluation after warm-up on; every decoder ignores the codes at first."""
     fit_main(Toy(), toy_batches, lambda _: {"codes_gap_bits": 0.004}, tmp_path / "bad", toy_config())
     lines = capsys.readouterr().err.splitlines()
     warned = [
@@ -380,7 +382,7 @@ def test_the_averaged_weights_are_evaluated_and_swapped_back(tmp_path: Path) -> 
     assert float(model.weight.detach()) == live
 
 
-def test_the_rate_rises_stays_and_falls() -> None:
+def test_the_learning_rate_rises_stays_and_falls() -> None:
     schedule = Schedule(2.0, steps=100, warmup=10, decay_fraction=0.3)
     rates = [schedule(step) for step in range(100)]
     assert rates[:10] == pytest.approx([0.2 * n for n in range(1, 11)])
@@ -390,7 +392,7 @@ def test_the_rate_rises_stays_and_falls() -> None:
     assert [flat(step) for step in range(5)] == [1.0] * 5
 
 
-def test_the_log_drops_lines_of_lost_work_and_of_crashes(tmp_path: Path) -> None:
+def test_the_log_drops_lines_of_lost_steps_and_damaged_lines(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     kept = (
         '{"stage": "first", "step": 90, "loss": 5.0}\n'
