@@ -328,7 +328,7 @@ def test_the_second_stages_cost_is_above_the_grids_own() -> None:
 
 
 def test_latents_that_are_used_and_latents_that_are_not() -> None:
-    """Grids of one code each: their latents tell all; shuffled they mislead. A decoder that ignores them shows no gap."""
+    """Grids of one code each: latents determine them. A decoder that ignores the latents shows no gap."""
     torch.manual_seed(0)
     model = SecondStage(STAGE, Grid(4, 4, 1, 4), "")
     codes = torch.arange(4).repeat_interleave(8).view(-1, 1, 1, 1).expand(-1, 4, 4, 1)

@@ -15,6 +15,7 @@ from speechvq.data.crops import CropDataset, Crops, crop_loader, middle_crops
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
 from speechvq.runtime import distributed
+from speechvq.runtime.progress import progress
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import save_model
 from speechvq.training.stage import (
@@ -94,8 +95,12 @@ def check(config: SpeechRun) -> None:
 
 def mean_f0_of_speakers(utterances: Sequence[Utterance], speakers: Sequence[str]) -> list[float]:
     """Mean F0 of each speaker, Hz, from a few utterances; 0 for a speaker without voiced frames."""
-    chosen = [[u for u in utterances if u.speaker == name][:F0_UTTERANCES] for name in speakers]
-    return [mean_f0(np.concatenate([f0_contour(read_waveform(u.path)) for u in few])) for few in chosen]
+    means = []
+    for name in progress(speakers, total=len(speakers), label="mean F0", unit="speakers"):
+        chosen = [utterance for utterance in utterances if utterance.speaker == name][:F0_UTTERANCES]
+        contours = [f0_contour(read_waveform(utterance.path)) for utterance in chosen]
+        means.append(mean_f0(np.concatenate(contours)))
+    return means
 
 
 def init_codebook(model: SpeechVQ, dataset: CropDataset) -> None:
