@@ -138,6 +138,7 @@ class SpeechVQ(VQVAE):
 
         Raises:
             ValueError: an unsupported shape, type or rate, or samples that are NaN or infinite.
+            RuntimeError: the model is in training mode, in which encoding would change it.
         """
         inputs = as_waveforms(wave, sample_rate)
         return inputs.restore([self._encode(each) for each in inputs.items])
@@ -281,12 +282,10 @@ class SpeechVQ(VQVAE):
             UserError: an unknown speaker.
             ValueError: an unsupported shape, type or rate, non-finite samples, or an option out of range.
         """
-        inputs = as_waveforms(wave, sample_rate)
-        waves, speakers, options = (
-            inputs.items,
-            as_speakers(speaker, len(inputs.items)),
-            SamplingOptions(**sampling),
-        )
+        inputs, options = as_waveforms(wave, sample_rate), SamplingOptions(**sampling)
+        waves, speakers = inputs.items, as_speakers(speaker, len(inputs.items))
+        for name in dict.fromkeys(speakers):
+            self.speaker_index(name)  # refuses an unknown name before the work
         if chunked:
             decoded = [self.convert_chunked(*each, **sampling).wave for each in zip(waves, speakers)]
         else:
@@ -344,6 +343,8 @@ class SpeechVQ(VQVAE):
 
     def _encoder_outputs(self, wave: np.ndarray) -> Iterator[tuple[Tensor, Tensor]]:
         """Encoder outputs (N, D) and codes (N,) of one waveform, segment by segment."""
+        if self.encoder.training or self.quantizer.training:  # encoding would change both
+            raise RuntimeError("the model is in training mode; call model.eval() before it encodes")
         hop, device = self.config.hop, self.quantizer.codebook.device
         padded = torch.from_numpy(np.pad(normalize_level(wave), (0, -len(wave) % hop))).to(device)
         length = max(round(ENCODE_SECONDS * self.config.sample_rate) // hop, 1)

@@ -208,6 +208,16 @@ def test_a_mistake_gets_one_sentence(mistake: str) -> None:
     assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) < 160
 
 
+def test_a_model_in_training_mode_does_not_encode() -> None:
+    model = speech_model().train()
+    before = model.quantizer.codebook.detach().clone()
+    for call in (model.encode, model.features, lambda x: model.convert(x, "ada")):
+        with pytest.raises(RuntimeError, match="in training mode; call model.eval()"):
+            call(wave())
+    assert torch.equal(model.quantizer.codebook, before)
+    assert model.eval().encode(wave()).shape == (101,)
+
+
 def test_the_bundled_model_loads_by_default_and_moves() -> None:
     model = speechvq.load()
     assert isinstance(model, speechvq.SpeechVQ) and not model.training and len(model.speakers) == 29
