@@ -13,9 +13,8 @@ NAMES = {"vae": "VAE", "vqvae": "VQ-VAE", "vimco": "VIMCO"}
 def main() -> int:
     """Print a Markdown table of `EXP/MODEL.json`, `EXP/MODEL1.json` ... of `evaluate likelihood`."""
     folder = Path(sys.argv[1])
-    print(
-        "| model | prior of the latents | bits/dim (down) | reconstruction | latents | seeds | images | paper |"
-    )
+    columns = "prior of the latents | bits/dim (down) | reconstruction | latents | seeds | images | paper"
+    print(f"| model | {columns} |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for model, paper in PAPER.items():
         runs = read_runs(folder, model)

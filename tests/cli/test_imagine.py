@@ -1,4 +1,4 @@
-"""`imagine`: pictures of the right number, from an episode or from pictures; a mistake costs a line."""
+"""The `imagine` command: videos from an episode or from image files; errors are one line."""
 
 import json
 import shutil
@@ -40,18 +40,18 @@ def call(world: Path, out: Path, *arguments: str, prior: str = "prior") -> int:
 
 
 def size(path: Path) -> tuple[int, int, int]:
-    """Width, height and frames of a picture."""
+    """Width, height and number of frames of an image."""
     with Image.open(path) as picture:
         return (*picture.size, getattr(picture, "n_frames", 1))
 
 
-def test_a_run_of_each_kind_says_its_bits(world: Path) -> None:
+def test_a_run_of_each_kind_logs_its_bits(world: Path) -> None:
     for name in TOLD:
         lines = [json.loads(line) for line in (world / name / "metrics.jsonl").read_text().splitlines()]
         assert 0 < lines[-1]["heldout_bits"] < 6 and lines[-1]["step"] == 4
 
 
-def test_motion_learns_before_the_prior_and_brings_its_image_model_along(world: Path) -> None:
+def test_motion_is_pretrained_and_saved_with_its_image_model(world: Path) -> None:
     prior, image = load_video_prior(world / "motion"), load_image_model(world / "model")
     assert prior.motion is not None and isinstance(image, ImageVQ)
     assert bool((prior.motion.flow_bias != 0).any()), "it began with no way at all"
@@ -61,8 +61,8 @@ def test_motion_learns_before_the_prior_and_brings_its_image_model_along(world: 
 
 
 @pytest.mark.parametrize("name", ["prior", "motion"])
-def test_a_stopped_run_ends_like_an_unbroken_one(name: str, world: Path, tmp_path: Path) -> None:
-    """Motion is not learnt again: it is in the checkpoint."""
+def test_a_resumed_run_equals_an_unbroken_one(name: str, world: Path, tmp_path: Path) -> None:
+    """Motion is not trained again; it is in the checkpoint."""
     shutil.copytree(world / name, tmp_path / name)
     shutil.rmtree(list_checkpoints(tmp_path / name)[-1])
     run = run_of(world, **TOLD[name])
@@ -73,7 +73,7 @@ def test_a_stopped_run_ends_like_an_unbroken_one(name: str, world: Path, tmp_pat
     )
 
 
-def test_a_run_stopped_while_motion_learns_ends_like_an_unbroken_one(
+def test_a_run_resumed_in_the_motion_stage_equals_an_unbroken_one(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = loop.update
@@ -97,7 +97,7 @@ def test_a_run_stopped_while_motion_learns_ends_like_an_unbroken_one(
     assert json.loads(lines[0])["stage"] == "motion" and json.loads(lines[-1])["stage"] == "main"
 
 
-def test_six_frames_and_actions_in_a_video_out(
+def test_a_video_from_context_frames_and_actions(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(world, tmp_path, "--actions", "forward*2,left", "--start", "20:2") == 0
@@ -125,7 +125,7 @@ def test_six_frames_and_actions_in_a_video_out(
         ("no_past", "--frames 3", 0, 3),
     ],
 )
-def test_how_many_frames(
+def test_the_number_of_frames(
     prior: str, arguments: str, given: int, drawn: int, world: Path, tmp_path: Path
 ) -> None:
     assert call(world, tmp_path, *arguments.split(), prior=prior) == 0
@@ -133,7 +133,7 @@ def test_how_many_frames(
     assert size(tmp_path / "imagined.png")[0] == 2 + (given + blank + drawn) * 86
 
 
-def test_pictures_of_the_users(world: Path, tmp_path: Path) -> None:
+def test_context_from_image_files(world: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     for number, frame in enumerate(read_window(episode_path(world / "maze", 0), 0, PAST).frames):
@@ -175,7 +175,7 @@ def test_pictures_of_the_users(world: Path, tmp_path: Path) -> None:
         ("--prior nowhere", "so its data are unknown; give --model"),
     ],
 )
-def test_a_mistake_costs_a_line(
+def test_errors_are_one_line(
     arguments: str, line: str, world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("empty", "broken"):
@@ -209,7 +209,7 @@ def test_a_mistake_costs_a_line(
         ),
     ],
 )
-def test_training_names_what_is_missing(
+def test_training_names_missing_data(
     change: dict[str, str | int], line: str, world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configuration.save(tmp_path / "a.yaml", run_of(world))
@@ -280,7 +280,7 @@ def test_a_hostile_image_model_within_a_prior_is_refused(change: Any, line: str,
 # -- the true frames
 
 
-def test_the_true_future_is_the_recorded_one_and_any_other(world: Path) -> None:
+def test_ground_truth_of_recorded_and_other_actions(world: Path) -> None:
     root = world / "maze"
     episode = read_window(episode_path(root, 20), 0, FRAMES)
     known = ground_truth_frames(root, 20, 2, episode.actions[2:5])
@@ -293,7 +293,7 @@ def test_the_true_future_is_the_recorded_one_and_any_other(world: Path) -> None:
     )
 
 
-def test_another_worlds_future_is_known_as_far_as_it_was_recorded(world: Path, tmp_path: Path) -> None:
+def test_ground_truth_of_other_worlds_is_that_of_the_recording(world: Path, tmp_path: Path) -> None:
     shutil.copytree(world / "maze", tmp_path / "doom")
     meta = tmp_path / "doom/meta.json"
     meta.write_text(meta.read_text().replace('"maze"', '"doom"'))
@@ -322,6 +322,6 @@ def test_a_gif_shows_every_frame(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "nearest"), [("foward", "forward"), ("strafe_left*3", "strafe-left"), ("LEFT", "left")]
 )
-def test_the_nearest_action_is_named(text: str, nearest: str) -> None:
+def test_the_most_similar_action_is_suggested(text: str, nearest: str) -> None:
     with pytest.raises(UserError, match=f"did you mean '{nearest}'"):
         parse_actions(text)

@@ -1,4 +1,4 @@
-"""Image models, priors over grids and the second stage by their commands; mistakes are named."""
+"""Commands on image models, priors over grids and the second stage; errors are named."""
 
 import dataclasses
 import json
@@ -38,12 +38,12 @@ BRIEF = TrainConfig(steps=4, warmup=2, evaluate_every=4, num_eval_items=4, save_
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prepared folder of tiny pictures."""
+    """A prepared folder of tiny images."""
     return prepared(tmp_path_factory.mktemp("pictures"))
 
 
 def learn(folder: Path, config: Any, name: str = "run") -> Path:
-    """Run `train` on a configuration; the run's directory."""
+    """Train a configuration; returns the run directory."""
     configuration.save(folder / f"{name}.yaml", config)
     arguments = ["--config", str(folder / f"{name}.yaml"), "--out", str(folder / name), "--device", "cpu"]
     assert train.main(arguments) == 0
@@ -52,7 +52,7 @@ def learn(folder: Path, config: Any, name: str = "run") -> Path:
 
 @pytest.fixture(scope="module")
 def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One run of every kind, below one folder."""
+    """One run of every kind, in one folder."""
     folder = tmp_path_factory.mktemp("runs")
     for kind in CONFIGS:
         learn(folder, run_of(kind, pictures), kind)
@@ -64,7 +64,7 @@ def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_a_run_learns_and_says_its_bound(kind: str, runs: Path) -> None:
+def test_a_run_learns_and_logs_its_bound(kind: str, runs: Path) -> None:
     lines = [json.loads(line) for line in (runs / kind / "metrics.jsonl").read_text().splitlines()]
     last = lines[-1]
     assert last["step"] == 6 and 3 < last["heldout_bits"] < 12
@@ -74,9 +74,7 @@ def test_a_run_learns_and_says_its_bound(kind: str, runs: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_a_stopped_run_ends_like_an_unbroken_one(
-    kind: str, runs: Path, pictures: Path, tmp_path: Path
-) -> None:
+def test_a_resumed_run_equals_an_unbroken_one(kind: str, runs: Path, pictures: Path, tmp_path: Path) -> None:
     config = run_of(kind, pictures, save_every=3)
     learn(
         tmp_path,
@@ -113,7 +111,7 @@ def test_the_likelihood_command(
         assert own["bits_per_dim"] == pytest.approx(own["reconstruction"] + own["latents"], rel=1e-6)
 
 
-def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path) -> None:
+def test_the_fitted_prior_equals_the_pixelcnns_nll(runs: Path, pictures: Path) -> None:
     model, prior = load_image_model(runs / "image_vqvae"), load_grid_prior(runs / "prior")
     images = read_images(pictures, "test")
     under = likelihood.measure_likelihood(model, images, 6, prior)
@@ -135,7 +133,7 @@ def test_the_fitted_prior_is_the_pixelcnns_own_number(runs: Path, pictures: Path
         (["--prior", "nowhere"], "nowhere: no model here"),
     ],
 )
-def test_what_the_likelihood_command_refuses(
+def test_errors_of_the_likelihood_command(
     arguments: list[str], line: str, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     places = {"PRIOR": str(runs / "prior"), "CONDITIONAL": str(runs / "conditional")}
@@ -145,7 +143,7 @@ def test_what_the_likelihood_command_refuses(
     assert line in error and error.count("\n") == 1
 
 
-def test_pictures_of_another_size_are_refused(
+def test_images_of_another_size_are_refused(
     pictures: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     larger = prepared(tmp_path / "larger", size=12)
@@ -156,7 +154,7 @@ def test_pictures_of_another_size_are_refused(
     assert "larger: images of 12 pixels" in capsys.readouterr().err
 
 
-def test_codes_are_computed_once_and_anew_for_other_weights(pictures: Path, tmp_path: Path) -> None:
+def test_codes_are_cached_by_the_weights(pictures: Path, tmp_path: Path) -> None:
     images, model = read_images(pictures, "test"), model_of("image_vqvae")
     save_image_model(tmp_path, model)
     codes = cached_codes(tmp_path, model, images, pictures, "test")
@@ -230,7 +228,7 @@ def test_a_hostile_prior_is_refused(change: dict[str, Any], line: str, runs: Pat
         load_grid_prior(tmp_path)
 
 
-def test_the_pictures_are_drawn(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_draw_command(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for kind, more, made in (
         ("image_vae", [], True),
         ("image_vimco", [], False),
@@ -248,7 +246,7 @@ def test_the_pictures_are_drawn(runs: Path, tmp_path: Path, capsys: pytest.Captu
     assert "fitted to another model's codes" in capsys.readouterr().err
 
 
-def test_tiles_are_the_pictures_enlarged() -> None:
+def test_tiles_are_enlarged_images() -> None:
     row = np.arange(2 * 3 * 32 * 32, dtype=np.int64).astype(np.uint8).reshape(2, 3, 32, 32)
     canvas = tile([row, row[:1]])
     assert canvas.shape == (2 + 2 * 66, 2 + 2 * 66, 3)
@@ -267,7 +265,7 @@ STAGE = SecondStageConfig(
 
 @pytest.fixture(scope="module")
 def first_stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of pictures of 16 pixels, whose grids of 4x4 are worth a second stage."""
+    """A model of images of 16 pixels, with grids of 4x4 codes."""
     folder = tmp_path_factory.mktemp("first")
     root = prepared(folder / "pictures", size=16)
     config = run_of("image_vqvae", root)
@@ -277,7 +275,7 @@ def first_stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return learn(folder, dataclasses.replace(config, model=model))
 
 
-def test_the_second_stage_trains_and_samples(first_stage: Path, tmp_path: Path) -> None:
+def test_the_second_stage_is_trained_and_drawn(first_stage: Path, tmp_path: Path) -> None:
     run = learn(tmp_path, SecondStageRun(STAGE, GridDataConfig(model=str(first_stage), batch=4), BRIEF))
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert last["heldout_bound_bits"] == pytest.approx(last["heldout_bits"] + 2 * 2 / 16, abs=1e-5)
@@ -313,8 +311,8 @@ def test_the_second_stage_trains_and_samples(first_stage: Path, tmp_path: Path) 
 
 
 @torch.no_grad()
-def test_the_second_stages_cost_is_above_the_grids_own() -> None:
-    """-log p(codes) by all latents there are, summed."""
+def test_the_second_stages_bound_is_above_the_exact_nll() -> None:
+    """The exact -log p(codes), summed over all latents."""
     torch.manual_seed(0)
     model = SecondStage(STAGE, Grid(4, 4, 1, 4), "").eval()
     for parameter in model.decoder.parameters():
@@ -346,7 +344,7 @@ def test_latents_that_are_used_and_latents_that_are_not() -> None:
     assert own.shape == (32,) and own.tolist() == pytest.approx(others.tolist(), abs=1e-5)
 
 
-def test_a_grid_too_small_for_a_second_stage(
+def test_grids_too_small_for_a_second_stage_are_refused(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = SecondStageRun(STAGE, GridDataConfig(model=str(runs / "image_vqvae")), BRIEF)

@@ -1,4 +1,4 @@
-"""Small pictures and image models for tests."""
+"""Small images and image models for tests."""
 
 import dataclasses
 import gzip
@@ -34,14 +34,14 @@ RUNS: dict[str, Any] = {"image_vae": ImageVAERun, "image_vqvae": ImageVQRun, "im
 
 
 def pixels_of(count: int, size: int = SIZE, seed: int = 0) -> torch.Tensor:
-    """Smooth random pictures, (count, 3, size, size), uint8."""
+    """Smooth random images, (count, 3, size, size), uint8."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (count, 3, size // 4, size // 4), dtype=np.uint8)
     return torch.from_numpy(coarse.repeat(4, 2).repeat(4, 3))
 
 
 def prepared(folder: Path, train: int = 12, test: int = 6, size: int = SIZE) -> Path:
-    """A prepared folder of such pictures in two classes."""
+    """A prepared folder of such images in two classes."""
 
     def read(split: str) -> preparation.LabeledImages:
         pixels = pixels_of(train if split == "train" else test, size, seed=len(split)).numpy()
@@ -52,7 +52,7 @@ def prepared(folder: Path, train: int = 12, test: int = 6, size: int = SIZE) -> 
 
 
 def model_of(kind: str, **changes: Any) -> ImageModel:
-    """A tiny model that has seen one batch, in evaluation mode."""
+    """A tiny model after one training batch, in evaluation mode."""
     torch.manual_seed(0)
     model = build(dataclasses.replace(CONFIGS[kind], **changes))
     model.train()(pixels_of(4))

@@ -1,4 +1,4 @@
-"""The smallest priors, and codes to learn from: a walk that seldom turns, so that the past says much."""
+"""Tiny priors, and predictable code sequences to train them on."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def prior_of(
 
 
 def walk(length: int, seed: int, step: int = 1) -> np.ndarray:
-    """Codes that go on by `step` nine times in ten and else anywhere, (length,), int64."""
+    """Codes that increase by `step` with probability 0.9, else randomly, (length,), int64."""
     rng = np.random.default_rng(seed)
     steps = np.where(rng.random(length) < 0.9, step, rng.integers(CODES, size=length))
     return np.cumsum(steps) % CODES

@@ -1,4 +1,4 @@
-"""A small recording, its image model and its priors for tests, each learnt by the command."""
+"""A small recording, its image model and its priors for tests, trained by the command."""
 
 import dataclasses
 from pathlib import Path
@@ -48,7 +48,7 @@ def make_world(folder: Path) -> Path:
 
 
 def run_of(folder: Path, **told: Any) -> VideoPriorRun:
-    """A run of a few steps on the world in a folder."""
+    """The configuration of a run of a few steps on the recording in a folder."""
     data = VideoDataConfig(str(folder / "model"), str(folder / "maze"), batch=2)
     brief = TrainConfig(
         steps=4, warmup=2, evaluate_every=2, num_eval_items=4, save_every=2, lr_decay_fraction=0.0
@@ -57,7 +57,7 @@ def run_of(folder: Path, **told: Any) -> VideoPriorRun:
 
 
 def learn(folder: Path, run: VideoPriorRun, name: str) -> int:
-    """Run `train` into FOLDER/NAME; the exit code."""
+    """Run `train` into FOLDER/NAME; returns the exit code."""
     configuration.save(folder / f"{name}.yaml", run)
     return train.main(
         ["--config", str(folder / f"{name}.yaml"), "--out", str(folder / name), "--device", "cpu"]
@@ -82,7 +82,7 @@ def prior_of(grid: Grid = SMALL, seed: int = 0, **told: Any) -> VideoPrior:
 
 
 def image_of(grid: Grid, channels: int = 6) -> ImageVQ:
-    """An image model of a square grid's codes, four pixels each, that has seen one batch."""
+    """An image model of a square grid of codes, four pixels per code, after one training batch."""
     quantizer = QuantizerConfig(num_codes=grid.num_codes, dim=3)
     sizes = dataclasses.replace(SIZES, size=4 * grid.height, channels=channels)
     model = ImageVQ(

@@ -1,4 +1,4 @@
-"""Encoder and decoder of pictures compiled, in bfloat16 and in channels_last: the same numbers, or near."""
+"""The image encoder and decoder compiled, in bfloat16 and in channels_last."""
 
 import copy
 from pathlib import Path
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:
 
 
 def step(model: nn.Module, precision: str = "fp32") -> tuple[Tensor, dict[str, Tensor]]:
-    """Nats and gradients of one training step."""
+    """Loss and gradients of one training step."""
     torch.manual_seed(1)
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
         losses = model.train()(pixels_of(4, seed=1))
@@ -32,8 +32,8 @@ def step(model: nn.Module, precision: str = "fp32") -> tuple[Tensor, dict[str, T
     return losses.nats, {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
-def test_a_compiled_step_is_the_plain_one() -> None:
-    """Traced whole, without a break, by a backend that needs no compiler; other sizes too."""
+def test_a_compiled_step_equals_the_eager_step() -> None:
+    """Traced as one graph by a backend that needs no compiler; also with other batch sizes."""
     plain = model_of("image_vqvae")
     compiled = copy.deepcopy(plain)
     torch._dynamo.reset()
@@ -50,8 +50,8 @@ def test_a_compiled_step_is_the_plain_one() -> None:
         torch.testing.assert_close(bound.total, plain.eval().elbo(pixels_of(3)).total)
 
 
-def test_vimco_decodes_any_number_with_one_graph() -> None:
-    """Each step decodes again as many samples as count, of any number of pictures; and a measure."""
+def test_vimco_decodes_any_batch_size_with_one_graph() -> None:
+    """The number of decoded samples varies from step to step."""
     plain = model_of("image_vimco")
     compiled = copy.deepcopy(plain)
     torch._dynamo.reset()
@@ -67,8 +67,8 @@ def test_vimco_decodes_any_number_with_one_graph() -> None:
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_a_step_in_bfloat16_is_near(kind: str) -> None:
-    """The products in bfloat16; likelihood, quantiser and loss in float32."""
+def test_a_bfloat16_step_is_close(kind: str) -> None:
+    """Matrix products in bfloat16; likelihood, quantizer and loss in float32."""
     model = model_of(kind)
     seen: list[torch.dtype] = []
     hook = model.decoder.conv_in.register_forward_hook(lambda module, told, made: seen.append(made.dtype))
@@ -93,8 +93,8 @@ def test_activations_are_in_channels_last() -> None:
     assert len(layouts) == 5 and all(layouts)
 
 
-def test_a_run_may_be_compiled_and_in_bfloat16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the command; its checkpoints are those of any run."""
+def test_training_compiled_and_in_bfloat16(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command; checkpoints are interchangeable with other runs."""
     made: list[str] = []
 
     def traced(encoder: nn.Module, decoder: nn.Module, *, dynamic: bool) -> None:
@@ -112,15 +112,15 @@ def test_a_run_may_be_compiled_and_in_bfloat16(tmp_path: Path, monkeypatch: pyte
     assert load_image_model(tmp_path / "run").config == config.model
 
 
-def test_what_cannot_be_compiled_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_without_compilation_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     configuration.save(tmp_path / "a.yaml", run_config(make_voices(tmp_path / "voices")))
     arguments = ["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run"), "--device", "cpu"]
     assert train.main([*arguments, "--set", "train.compile=true"]) == 2
     assert "train.compile=true is for image models only" in capsys.readouterr().err
 
 
-def test_noise_is_for_learning_only_and_of_its_size() -> None:
-    """In evaluation the encoder sees the picture; in training noise of the standard deviation asked for."""
+def test_input_noise_is_added_in_training_only() -> None:
+    """The noise has the configured standard deviation in training and is zero in evaluation."""
     config = AutoencoderConfig(size=8, num_downsamples=1, blocks=0, channels=4, input_noise=20.0)
     encoder = Encoder(config, (3,))
     seen: list[Tensor] = []

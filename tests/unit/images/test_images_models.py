@@ -1,4 +1,4 @@
-"""The image models: shapes, bounds that are what they say, directories that are whole or refused."""
+"""The image models: shapes, bounds, and model directories."""
 
 import math
 from pathlib import Path
@@ -24,7 +24,7 @@ PIXELS = pixels_of(5, seed=3)
 
 
 def convolutions(module: nn.Module) -> list[tuple[int, ...]]:
-    """(in, out, window, stride) of a module's convolutions, in order."""
+    """(in, out, kernel, stride) of a module's convolutions, in order."""
     kinds = (nn.Conv2d, nn.ConvTranspose2d)
     return [
         (c.in_channels, c.out_channels, c.kernel_size[0], c.stride[0])
@@ -34,7 +34,7 @@ def convolutions(module: nn.Module) -> list[tuple[int, ...]]:
 
 
 def test_the_architecture_is_the_papers() -> None:
-    """Two convolutions 4x4 of stride 2, two residual blocks 3x3 and 1x1, 256 units; mirrored."""
+    """Two 4x4 convolutions of stride 2, two residual blocks of 3x3 and 1x1, 256 channels; mirrored."""
     config = AutoencoderConfig()
     encoder, decoder = Encoder(config, (10, 16)), Decoder(config, 160)
     blocks = [(256, 256, 3, 1), (256, 256, 1, 1)] * 2
@@ -58,7 +58,7 @@ def test_odd_sizes_are_refused() -> None:
 
 @pytest.mark.parametrize("kind", CONFIGS)
 @torch.no_grad()
-def test_bounds_have_their_parts(kind: str) -> None:
+def test_bounds_are_the_sum_of_their_terms(kind: str) -> None:
     bound = model_of(kind).elbo(PIXELS)
     assert [part.shape for part in bound] == [(5,)] * 3 and all(part.isfinite().all() for part in bound)
     if kind != "image_vimco":
@@ -66,7 +66,7 @@ def test_bounds_have_their_parts(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_losses_are_the_bound_a_dimension(kind: str) -> None:
+def test_losses_are_the_bound_per_dimension(kind: str) -> None:
     model = model_of(kind)
     torch.manual_seed(1)
     losses = model(PIXELS)
@@ -79,7 +79,7 @@ def test_losses_are_the_bound_a_dimension(kind: str) -> None:
 
 
 def zero_last_layer(model: ImageModel) -> None:
-    """Make every pixel's 256 values alike."""
+    """Make the 256 values of every sub-pixel equally likely."""
     for parameter in model.decoder.up[-1].parameters():
         parameter.zero_()
 
@@ -97,7 +97,7 @@ def test_a_uniform_vae_needs_eight_bits_exactly() -> None:
 
 @torch.no_grad()
 def test_a_uniform_vqvae_needs_eight_bits_and_its_codes() -> None:
-    """Two codes of 4 values at each of 2x2 positions are 16 bits a picture."""
+    """Two codes of 4 values at each of 2x2 positions are 16 bits per image."""
     config = ImageVQConfig(
         autoencoder=AutoencoderConfig(size=SIZE, channels=4),
         codes_per_position=2,
@@ -110,7 +110,7 @@ def test_a_uniform_vqvae_needs_eight_bits_and_its_codes() -> None:
 
 
 @torch.no_grad()
-def test_a_prior_takes_the_uniform_ones_place() -> None:
+def test_a_prior_replaces_the_uniform_prior() -> None:
     model = model_of("image_vqvae")
 
     def prior(codes: Tensor) -> Tensor:
@@ -124,8 +124,8 @@ def test_a_prior_takes_the_uniform_ones_place() -> None:
 
 
 @torch.no_grad()
-def test_the_divergence_of_the_vae_by_drawing() -> None:
-    """KL(q | p) = E_q[log q - log p], over many draws."""
+def test_the_kl_divergence_of_the_vae_equals_a_monte_carlo_estimate() -> None:
+    """KL(q | p) = E_q[log q - log p], over many samples."""
     model = model_of("image_vae")
     mean, log_variance = (part[:1].double() for part in model.posterior(PIXELS))
     deviation = (0.5 * log_variance).exp()
@@ -137,7 +137,7 @@ def test_the_divergence_of_the_vae_by_drawing() -> None:
 
 @pytest.mark.parametrize("kind", CONFIGS)
 @torch.no_grad()
-def test_reconstructions_are_pictures_and_company_changes_nothing(kind: str) -> None:
+def test_reconstructions_are_images_and_do_not_depend_on_the_batch(kind: str) -> None:
     model = model_of(kind)
     pictures = model.reconstruct(PIXELS)
     assert pictures.shape == PIXELS.shape and pictures.dtype == torch.uint8
@@ -145,7 +145,7 @@ def test_reconstructions_are_pictures_and_company_changes_nothing(kind: str) -> 
 
 
 @torch.no_grad()
-def test_separate_codebooks_are_quantisers_side_by_side() -> None:
+def test_separate_codebooks_equal_separate_quantizers() -> None:
     torch.manual_seed(0)
     codebooks = Codebooks(QuantizerConfig(num_codes=5, dim=3), 2).eval()
     vectors = torch.randn(4, 2, 2, 2, 3)
@@ -162,7 +162,7 @@ def test_separate_codebooks_are_quantisers_side_by_side() -> None:
 
 @pytest.mark.parametrize("kind", CONFIGS)
 @torch.no_grad()
-def test_a_directory_gives_the_model_back(kind: str, tmp_path: Path) -> None:
+def test_a_model_directory_restores_the_model(kind: str, tmp_path: Path) -> None:
     model = model_of(kind)
     save_image_model(tmp_path / "run" / "model", model)
     for folder in (tmp_path / "run", tmp_path / "run" / "model"):
@@ -182,8 +182,8 @@ def test_a_directory_gives_the_model_back(kind: str, tmp_path: Path) -> None:
         ({"autoencoder": {"channels": 4096, "size": 1024}}, "configuration"),
     ],
 )
-def test_configurations_that_do_not_fit(change: dict[str, object], line: str, tmp_path: Path) -> None:
-    """Also one that asks for gigabytes: nothing is made before the file's tensors were compared."""
+def test_wrong_configurations_are_refused(change: dict[str, object], line: str, tmp_path: Path) -> None:
+    """Including one of gigabytes: no memory is taken before the file's tensors are compared."""
     save_image_model(tmp_path, model_of("image_vqvae"))
     write_yaml(tmp_path / "config.yaml", read_yaml(tmp_path / "config.yaml") | change)
     with pytest.raises(UserError, match=line) as caught:
@@ -191,7 +191,7 @@ def test_configurations_that_do_not_fit(change: dict[str, object], line: str, tm
     assert str(tmp_path) in str(caught.value)
 
 
-def test_weights_that_do_not_fit(tmp_path: Path) -> None:
+def test_wrong_weights_are_refused(tmp_path: Path) -> None:
     save_image_model(tmp_path, model_of("image_vae"))
     tensors = read_tensors(tmp_path / "model.safetensors")
     write_tensors(

@@ -1,4 +1,4 @@
-"""Likelihoods of pixels: they sum to 1, a uniform one is 8 bits, and they equal what loops in float64 say."""
+"""Likelihoods of pixels are normalized, equal loops in float64, and give 8 bits if uniform."""
 
 import math
 
@@ -22,7 +22,7 @@ def outputs_of(kind: Likelihood, batch: int, side: int, scale: float = 1.0, seed
 @pytest.mark.parametrize("kind", BOTH, ids=NAMES)
 @pytest.mark.parametrize("scale", [0.1, 1.0, 5.0])
 def test_the_values_of_a_sub_pixel_sum_to_one(kind: Likelihood, scale: float) -> None:
-    """256 pictures of a pixel that differ in one colour: together as likely as the two others."""
+    """256 images of one pixel that differ in one color sum to the probability of the two others."""
     outputs = outputs_of(kind, 1, 1, scale).expand(256, -1, -1, -1)
     for colour in range(3):
         pixels = torch.full((256, 3, 1, 1), 77, dtype=torch.uint8)
@@ -36,7 +36,7 @@ def test_the_values_of_a_sub_pixel_sum_to_one(kind: Likelihood, scale: float) ->
 
 
 def own_nats(kind: Likelihood, outputs: torch.Tensor, colour: int, value: int) -> torch.Tensor:
-    """-log p of one sub-pixel of a picture of one pixel, by the loops below."""
+    """-log p of one sub-pixel of an image of one pixel, by the loops below."""
     return torch.tensor([-math.log(mass(kind, outputs[0, :, 0, 0].double().numpy(), colour, value))])
 
 
@@ -64,7 +64,7 @@ def logistic(x: float) -> float:
 
 
 @pytest.mark.parametrize("kind", BOTH, ids=NAMES)
-def test_a_picture_is_the_product_of_its_sub_pixels(kind: Likelihood) -> None:
+def test_the_nll_of_an_image_is_the_sum_over_its_sub_pixels(kind: Likelihood) -> None:
     outputs = outputs_of(kind, 2, 3)
     pixels = torch.randint(
         0, 256, (2, 3, 3, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
@@ -88,8 +88,8 @@ def test_a_uniform_model_needs_eight_bits_exactly() -> None:
     assert bits_per_dim(nats, 192).tolist() == pytest.approx([8.0] * 4, abs=1e-5)
 
 
-def test_two_pixels_of_one_picture_sum_to_one() -> None:
-    """Every pair of values of two red sub-pixels, the others being certain."""
+def test_the_probabilities_of_two_sub_pixels_sum_to_one() -> None:
+    """All pairs of values of two red sub-pixels; the others have probability 1."""
     outputs = torch.zeros(1, 768, 1, 2)
     outputs[0, 256:512:256], outputs[0, 512] = 60.0, 60.0  # green and blue are 0 for sure
     outputs[0, :256] = torch.randn(256, 1, 2, generator=torch.Generator().manual_seed(0))
@@ -103,8 +103,8 @@ def test_two_pixels_of_one_picture_sum_to_one() -> None:
 
 
 @pytest.mark.parametrize("kind", BOTH, ids=NAMES)
-def test_the_mean_picture(kind: Likelihood) -> None:
-    """By the sum over all values; the logistic one leaves out what is cut off at the ends."""
+def test_the_mean_image(kind: Likelihood) -> None:
+    """Equals the sum over all values; the logistic one neglects the truncated tails."""
     outputs = outputs_of(kind, 1, 1, 0.3)
     vector = outputs[0, :, 0, 0].double().numpy()
     wanted = [sum(v * mass(kind, vector, colour, v) for v in range(256)) for colour in range(3)]
@@ -114,7 +114,7 @@ def test_the_mean_picture(kind: Likelihood) -> None:
 
 @pytest.mark.parametrize("value", [0, 1, 128, 254, 255])
 def test_gradients_stay_finite_far_from_the_mean(value: int) -> None:
-    """Components as narrow and as far away as outputs can put them."""
+    """With components as narrow and as distant as the outputs allow."""
     outputs = (
         torch.tensor([0.0, 40.0, -40.0, 0.0, -60.0, 90.0, -30.0, 20.0, -80.0]).repeat(3).view(1, 27, 1, 1)
     )
@@ -124,6 +124,6 @@ def test_gradients_stay_finite_far_from_the_mean(value: int) -> None:
     assert nats.isfinite().all() and outputs.grad is not None and outputs.grad.isfinite().all()
 
 
-def test_the_configuration_names_it() -> None:
+def test_the_configuration_selects_the_likelihood() -> None:
     assert build_likelihood(AutoencoderConfig()).channels == 768
     assert build_likelihood(AutoencoderConfig(likelihood="logistic", mixtures=4)).channels == 36

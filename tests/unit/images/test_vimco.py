@@ -1,4 +1,4 @@
-"""VIMCO: its gradient is unbiased, by enumeration of all that can be drawn; its bound is what it says."""
+"""VIMCO: its gradient is unbiased, by enumeration of all samples, and its bound is correct."""
 
 import itertools
 import math
@@ -15,7 +15,7 @@ K = 3
 
 
 def toy(seed: int) -> tuple[Tensor, Tensor]:
-    """A model of one latent: logits of q (K,) and log p(x, z) for each z (K,), both to be learnt."""
+    """A model of one latent: learned logits of q (K,) and log p(x, z) (K,)."""
     generator = torch.Generator().manual_seed(seed)
     return tuple(  # type: ignore[return-value]
         torch.randn(K, dtype=torch.float64, generator=generator).requires_grad_() for _ in range(2)
@@ -25,7 +25,7 @@ def toy(seed: int) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("samples", [1, 2, 3, 4])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_gradient_is_unbiased(samples: int, seed: int) -> None:
-    """The mean of the estimator over all K^S draws is the gradient of the bound's own mean over them."""
+    """The mean of the estimator over all K^S samples is the gradient of the expected bound."""
     logits, joint = toy(seed)
     expected_bound, expected_surrogate = torch.zeros(()), torch.zeros(())
     for draw in itertools.product(range(K), repeat=samples):
@@ -42,7 +42,7 @@ def test_the_gradient_is_unbiased(samples: int, seed: int) -> None:
         torch.testing.assert_close(ours, exact, rtol=1e-9, atol=1e-12)
 
 
-def test_leaving_one_out_by_loops() -> None:
+def test_leave_one_out_equals_loops() -> None:
     weights = torch.randn(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 9
     for b, s in itertools.product(range(2), range(5)):
         others = [float(w) for i, w in enumerate(weights[b]) if i != s]
@@ -51,7 +51,7 @@ def test_leaving_one_out_by_loops() -> None:
         assert float(leave_one_out(weights)[b, s]) == pytest.approx(wanted, rel=1e-12)
 
 
-def test_more_samples_bound_more_tightly_and_all_of_them_exactly() -> None:
+def test_more_samples_tighten_the_bound() -> None:
     """E[bound] rises with S towards log p(x); never above it."""
     logits, joint = toy(3)
     log_q, marginal = logits.log_softmax(0).detach(), float(joint.detach().logsumexp(0))
@@ -84,7 +84,7 @@ def test_one_sample_is_the_evidence_lower_bound() -> None:
 
 
 @torch.no_grad()
-def test_more_samples_cost_at_most_the_sum_of_the_parts() -> None:
+def test_the_bound_of_several_samples_is_at_most_the_sum_of_its_terms() -> None:
     bound = tiny(20).elbo(PIXELS)
     assert (bound.total < bound.reconstruction + bound.latents).all()
 
@@ -104,7 +104,7 @@ def test_a_uniform_posterior_and_decoder_need_eight_bits() -> None:
 
 
 def test_skipping_negligible_samples_changes_no_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does decoding in parts; the gradient of the total is minus that of the estimator written out."""
+    """Nor does decoding in batches; the gradient of the total equals the negative estimator."""
     model, gradients = tiny(6), []
     for negligible, at_once in ((vimco.NEGLIGIBLE_WEIGHT, 32), (0.0, 5)):
         monkeypatch.setattr(vimco, "NEGLIGIBLE_WEIGHT", negligible)
@@ -121,7 +121,7 @@ def gradient_of(model: ImageVimco) -> list[Tensor]:
     return [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
 
 
-def test_the_step_follows_the_estimator() -> None:
+def test_the_gradient_of_the_model_equals_the_estimator() -> None:
     model = tiny(4)
     got = gradient_of(model)
     torch.manual_seed(7)
@@ -137,7 +137,7 @@ def test_the_step_follows_the_estimator() -> None:
 
 @torch.no_grad()
 def test_codes_are_drawn_from_q() -> None:
-    """Frequencies over many draws, and log q of each by hand."""
+    """Frequencies over many samples, and log q of each."""
     model = tiny(2000)
     log_posterior = model._log_posterior(PIXELS[:1])
     codes, log_q = model._draw(log_posterior, 2000)
@@ -148,7 +148,7 @@ def test_codes_are_drawn_from_q() -> None:
     assert float(log_q[0, 3]) == pytest.approx(float(by_hand), rel=1e-5)
 
 
-def test_a_code_finds_its_own_row() -> None:
+def test_lookup_uses_the_codebook_of_each_position() -> None:
     model = tiny(1)
     codes = torch.tensor([[1, 4], [0, 2]])
     wanted = torch.stack(

@@ -1,4 +1,4 @@
-"""The ray caster against one that looks at every line of the grid and mixes every pixel by hand."""
+"""The renderer equals a slow one that tests all grid lines and samples."""
 
 import functools
 import math
@@ -31,7 +31,7 @@ def level(texels: float) -> int:
 def nearest_wall(
     maze: np.ndarray, x: float, y: float, dx: float, dy: float
 ) -> tuple[float, int, float, bool]:
-    """Depth, texture, place along the wall and its side: of all crossings with the grid the nearest."""
+    """Depth, texture, position on the wall and side of the nearest crossing with the grid."""
     crossings = []
     for line in range(len(maze) + 1):
         if dx and (depth := (line - x) * (1 / dx)) >= 0:
@@ -46,7 +46,7 @@ def nearest_wall(
 
 
 def sample(maze: np.ndarray, eye: np.ndarray, heading: np.ndarray, line: int, column: int) -> np.ndarray:
-    """The lit colour at one of the four samples of a pixel, (3,), times 256."""
+    """The lit color of one of the four samples of a pixel, (3,), times 256."""
     height, aside = (2 * line + 1) / LINES - 1, SPREAD * ((2 * column + 1) / LINES - 1)
     dx, dy = heading[0] - aside * heading[1], heading[1] + aside * heading[0]
     depth, wall, place, along_y = nearest_wall(maze, *eye, dx, dy)
@@ -88,8 +88,8 @@ def test_pixels_are_exact() -> None:
 
 
 @pytest.mark.parametrize("degrees", [0, 45, 90, 135, 180, 270])
-def test_views_along_the_grid_from_its_lines_are_exact(degrees: int) -> None:
-    """Where divisions by zero and ties lie in wait: the eye on a line of the grid, rays along it."""
+def test_frames_from_grid_lines_are_exact(degrees: int) -> None:
+    """The eye is on a grid line with rays along it, which risks division by zero and ties."""
     maze = np.full((1, 9, 9), 4, np.uint8)
     maze[0, 1:8, 1:8] = 0
     eye, heading = np.array([[4.0, 3.0]]), directions(np.array([degrees], float)).round(12)
@@ -98,7 +98,7 @@ def test_views_along_the_grid_from_its_lines_are_exact(degrees: int) -> None:
         assert frame[row, column].tolist() == pixel(maze[0], eye[0], heading[0], row, column).tolist()
 
 
-def test_a_view_is_the_same_in_any_company() -> None:
+def test_a_frame_does_not_depend_on_its_batch() -> None:
     mazes, eyes, headings = scenes(7)
     packed = pack(textures())
     together = render(mazes, eyes, headings, packed)
@@ -108,7 +108,7 @@ def test_a_view_is_the_same_in_any_company() -> None:
         assert alone.tobytes() == together[i].tobytes()
 
 
-def test_the_longest_view_is_within_the_tables() -> None:
+def test_the_largest_depth_is_within_the_tables() -> None:
     maze = np.full((1, 3, 2 * MAX_DEPTH), 3, np.uint8)
     maze[0, 1, 1:-1] = 0
     frame = render(maze, np.array([[1.2, 1.5]]), np.array([[1.0, 0.0]]), pack(textures()))[0]
@@ -116,7 +116,7 @@ def test_the_longest_view_is_within_the_tables() -> None:
 
 
 def test_a_white_room_shows_straight_walls_and_even_light() -> None:
-    """A wall ahead at depth d is 84 / (2 SPREAD d) pixels high, at every column alike."""
+    """A wall ahead at depth d is 84 / (2 SPREAD d) pixels high in every column."""
     white = np.full_like(textures(), 255)
     white[[FLOOR, CEILING]] = 0
     room = np.full((1, 5, 5), 2, np.uint8)
@@ -130,7 +130,7 @@ def test_a_white_room_shows_straight_walls_and_even_light() -> None:
         )
 
 
-def test_a_second_process_finds_the_machine_code_on_disk() -> None:
+def test_a_second_process_uses_the_compiled_code_on_disk() -> None:
     compile_camera()
     script = (
         "from speechvq.video.world import camera\n"

@@ -18,7 +18,7 @@ STARTER = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flu
 
 
 def state(process: int) -> str:
-    """Its letter in /proc, or "gone"; a zombie has ended too."""
+    """The state letter in /proc, or "gone"; a zombie counts as ended."""
     try:
         letter = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
@@ -26,7 +26,7 @@ def state(process: int) -> str:
     return "gone" if letter in "ZX" else letter
 
 
-def test_the_program_gets_its_arguments_and_its_exit_code_comes_back(tmp_path: Path) -> None:
+def test_arguments_and_the_exit_code_are_passed_on(tmp_path: Path) -> None:
     folder = tmp_path / "it's a folder"
     folder.mkdir()
     program = die_with_parent(sys.executable, folder)

@@ -32,9 +32,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DoomWorld:
     return DoomWorld(0)
 
 
-def test_an_episode_is_the_same_every_time_and_leaves_nothing_behind(
-    world: DoomWorld, tmp_path: Path
-) -> None:
+def test_an_episode_is_reproducible_and_leaves_no_files(world: DoomWorld, tmp_path: Path) -> None:
     def played(numbers: list[int]) -> list[np.ndarray]:
         frames = [world.reset(numbers)]
         for action in [0, 0, 3, 4, 1, 5, 2]:
@@ -50,8 +48,8 @@ def test_an_episode_is_the_same_every_time_and_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_actions_do_what_they_say(world: DoomWorld) -> None:
-    """Each starts from the same place; Doom has inertia, so ways are compared by their direction."""
+def test_actions_have_their_effects(world: DoomWorld) -> None:
+    """Each action starts from the same place; only directions are compared, because Doom has inertia."""
     ways = {"forward": 0, "back": 180, "strafe-right": 90, "strafe-left": -90}
     free = 0
     for number in range(3):
@@ -75,9 +73,10 @@ def test_actions_do_what_they_say(world: DoomWorld) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux supports it")
-def test_the_engine_ends_when_the_player_is_killed(world: DoomWorld) -> None:
+def test_the_engine_ends_when_its_parent_is_killed(world: DoomWorld) -> None:
     world.close()
-    code = "import time; from speechvq.video.world.doom import DoomWorld; world = DoomWorld(0); world.reset([0]); "
+    code = "import time; from speechvq.video.world.doom import DoomWorld; world = DoomWorld(0); "
+    code += "world.reset([0]); "
     code += "print(world._folder.name, flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as player:
         assert player.stdout is not None
@@ -95,7 +94,7 @@ def test_the_engine_ends_when_the_player_is_killed(world: DoomWorld) -> None:
 
 
 def working_in(folder: Path) -> list[int]:
-    """Processes whose working folder it is: the engines of one world."""
+    """The processes with this working directory: the engines of one world."""
     found = []
     for place in Path("/proc").glob("[0-9]*/cwd"):
         with suppress(OSError):  # ended meanwhile, or of somebody else

@@ -1,4 +1,4 @@
-"""Episodes on disk: whole, the same every time, read in parts, and named where they are damaged."""
+"""Files of episodes: atomic, reproducible, read in windows, and refused by name if damaged."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "deep/000003.npz"
 
 
-def test_every_window_comes_back_as_it_was(path: Path) -> None:
+def test_every_window_is_read_unchanged(path: Path) -> None:
     whole = episode()
     for start in range(LENGTH):
         for length in range(1, LENGTH - start + 1):
@@ -47,7 +47,7 @@ def test_numpy_alone_can_read_it(path: Path) -> None:
         assert archive["actions"].dtype == np.uint8 and archive["poses"].shape == (LENGTH, 3)
 
 
-def test_whole_or_not(path: Path) -> None:
+def test_incomplete_episodes_are_detected(path: Path) -> None:
     assert is_whole(path, LENGTH)
     assert not is_whole(path, LENGTH + 1) and not is_whole(path, LENGTH - 1)
     assert not is_whole(path.with_name("absent.npz"), LENGTH) and not is_whole(path.parent, LENGTH)
@@ -61,7 +61,9 @@ def test_a_missing_or_truncated_episode_is_named(path: Path) -> None:
     content = path.read_bytes()
     for cut in (0, 3, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:cut])
-        with pytest.raises(UserError, match="000003.npz: damaged .*; remove it, then run the recording command") as caught:
+        with pytest.raises(
+            UserError, match="000003.npz: damaged .*; remove it, then run the recording command"
+        ) as caught:
             read_window(path, 0, LENGTH)
         assert "\n" not in str(caught.value)
     path.unlink()
@@ -69,8 +71,8 @@ def test_a_missing_or_truncated_episode_is_named(path: Path) -> None:
         read_window(path, 0, 1)
 
 
-def test_flipped_bytes_are_noticed(path: Path) -> None:
-    """The archive's checksums see what its index does not."""
+def test_flipped_bytes_are_detected(path: Path) -> None:
+    """Found by the archive's checksums, not by its index."""
     content = path.read_bytes()
     for place in range(200, len(content) // LENGTH, 997):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
@@ -78,7 +80,7 @@ def test_flipped_bytes_are_noticed(path: Path) -> None:
             read_window(path, 0, LENGTH)
 
 
-def test_something_else_in_its_place_is_named(path: Path) -> None:
+def test_other_files_are_refused_by_name(path: Path) -> None:
     good = {f"frame_{t:04d}": np.zeros((84, 84, 3), np.uint8) for t in range(2)}
     good |= {"actions": np.zeros(1, np.uint8), "poses": np.zeros((2, 3), np.float32)}
     wrong = [

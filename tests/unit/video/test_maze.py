@@ -1,4 +1,4 @@
-"""Mazes: seeded, closed, in one piece, and different from one another."""
+"""Mazes are reproducible, closed, connected and different from one another."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ NUMBERS = range(40)
 
 
 def reached(maze: np.ndarray, x: int, y: int) -> int:
-    """How many blocks can be walked to from one."""
+    """The number of blocks connected to one."""
     seen, ahead = {(x, y)}, [(x, y)]
     while ahead:
         x, y = ahead.pop()
@@ -22,7 +22,7 @@ def reached(maze: np.ndarray, x: int, y: int) -> int:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 12345])
-def test_mazes_are_closed_and_in_one_piece(seed: int) -> None:
+def test_mazes_are_closed_and_connected(seed: int) -> None:
     for number in NUMBERS:
         maze = build_maze(seed, number)
         assert maze.shape == (BLOCKS, BLOCKS) and maze.dtype == np.uint8
@@ -33,13 +33,13 @@ def test_mazes_are_closed_and_in_one_piece(seed: int) -> None:
         assert set(np.unique(maze[maze > 0])) <= set(range(FIRST_WALL, FIRST_WALL + wall_count()))
 
 
-def test_the_same_number_is_the_same_maze_and_no_other() -> None:
+def test_a_number_always_gives_the_same_maze() -> None:
     mazes = {build_maze(seed, number).tobytes() for seed in range(3) for number in NUMBERS}
     assert len(mazes) == 3 * len(NUMBERS)
     assert build_maze(2, 17).tobytes() == build_maze(2, 17).tobytes()
 
 
-def test_mazes_have_regions_halls_and_pictures() -> None:
+def test_mazes_have_regions_halls_and_landmarks() -> None:
     picture = FIRST_WALL + wall_count() - 1
     mazes = np.stack([build_maze(0, number) for number in NUMBERS])
     papers = [len(set(np.unique(maze)) - {0, picture}) for maze in mazes]

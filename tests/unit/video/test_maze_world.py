@@ -1,4 +1,4 @@
-"""The built-in world: actions do what they say, walls hold, and an episode is the same to the byte in any company."""
+"""The built-in world: effects of actions, walls, and reproducible episodes."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ FORWARD, BACK, LEFT, RIGHT, STRAFE_LEFT, STRAFE_RIGHT = range(6)
 
 
 def walk(world: MazeWorld, steps: int, seed: int = 0) -> list[np.ndarray]:
-    """Frames of a random walk in which everybody does the same."""
+    """Frames of a random walk with the same actions in all episodes."""
     rng = np.random.default_rng(seed)
     return [world.step(np.full(len(world.poses), rng.integers(6))) for _ in range(steps)]
 
 
 def apart(world: MazeWorld, action: int) -> tuple[np.ndarray, np.ndarray]:
-    """What an action changes: the way in the walker's own frame (B, 2), ahead and right; the turn (B,)."""
+    """The effect of an action: displacement forward and right (B, 2), and turn (B,)."""
     before = world.poses.astype(float)
     world.step(np.full(len(before), action))
     x, y, turn = (world.poses - before).T
@@ -35,7 +35,7 @@ def apart(world: MazeWorld, action: int) -> tuple[np.ndarray, np.ndarray]:
         (STRAFE_RIGHT, (0, STRIDE), 0),
     ],
 )
-def test_an_action_does_what_it_says(action: int, way: tuple[float, float], turn: int) -> None:
+def test_the_effect_of_each_action(action: int, way: tuple[float, float], turn: int) -> None:
     world = MazeWorld(0)
     world.reset(range(40))
     moved, turned = apart(world, action)
@@ -44,8 +44,8 @@ def test_an_action_does_what_it_says(action: int, way: tuple[float, float], turn
     assert moved[free] == pytest.approx(np.tile(way, (free.sum(), 1)), abs=1e-5)
 
 
-def test_to_go_right_moves_the_picture_to_the_left() -> None:
-    """What is seen after a turn to the right lay further right before; so for the left, mirrored."""
+def test_moving_right_shifts_the_image_left() -> None:
+    """The content of the image moves left after a turn to the right, and vice versa."""
     world = MazeWorld(0)
     for action, side in ((RIGHT, 1), (LEFT, -1)):
         before = world.reset([3])[0].astype(int)
@@ -58,7 +58,7 @@ def test_to_go_right_moves_the_picture_to_the_left() -> None:
         assert 7 <= side * min(errors, key=errors.__getitem__) <= 14
 
 
-def test_an_episode_is_the_same_in_any_company_and_every_time() -> None:
+def test_an_episode_is_reproducible_in_any_batch() -> None:
     together, alone = MazeWorld(5), MazeWorld(5)
     first = together.reset([4, 9, 2])
     frames = walk(together, 20)
@@ -70,7 +70,7 @@ def test_an_episode_is_the_same_in_any_company_and_every_time() -> None:
     assert MazeWorld(6).reset([9]).tobytes() != first[1:2].tobytes()
 
 
-def test_a_full_turn_comes_back_to_the_byte() -> None:
+def test_a_full_turn_gives_the_same_frame() -> None:
     world = MazeWorld(0)
     first = world.reset(range(3))
     for _ in range(360 // TURN):
@@ -78,7 +78,7 @@ def test_a_full_turn_comes_back_to_the_byte() -> None:
     assert last.tobytes() == first.tobytes()
 
 
-def test_nobody_comes_nearer_to_a_wall_than_their_own_width() -> None:
+def test_the_walker_keeps_its_distance_from_walls() -> None:
     world = MazeWorld(1)
     world.reset(range(30))
     rng = np.random.default_rng(0)
@@ -92,7 +92,7 @@ def test_nobody_comes_nearer_to_a_wall_than_their_own_width() -> None:
     assert bumps > 100
 
 
-def test_walls_are_slid_along_and_head_on_they_block() -> None:
+def test_walls_block_frontal_motion_and_allow_sliding() -> None:
     world = MazeWorld(0)
     world.reset([0])
     world.mazes[0] = 2
@@ -119,7 +119,7 @@ def test_wrong_actions_are_refused(actions: list[int]) -> None:
         world.step(np.array(actions))
 
 
-def test_frames_are_what_was_promised() -> None:
+def test_frames_have_the_documented_shape_and_type() -> None:
     world = MazeWorld(0)
     frames = world.reset(range(5))
     assert frames.shape == (5, 84, 84, 3) and frames.dtype == np.uint8 and frames.flags.c_contiguous

@@ -1,4 +1,4 @@
-"""How what is seen moves: by the pixels asked for, learnt from pictures, read by the image model's own encoder."""
+"""The motion model: warping by a given flow, training on images, and the code logits."""
 
 import dataclasses
 
@@ -25,7 +25,7 @@ def motion_of(grid: Grid = SQUARE, **told: object) -> Motion:
 
 
 def shifted(pictures: Tensor, right: int, down: int) -> Tensor:
-    """Each pixel from so many further right and down, from the border where there are none; the slow way."""
+    """The image shifted by whole pixels with the border repeated, by loops."""
     _, _, height, width = pictures.shape
     out = torch.empty_like(pictures)
     for y in range(height):
@@ -37,14 +37,14 @@ def shifted(pictures: Tensor, right: int, down: int) -> Tensor:
 
 
 def places(like: Tensor) -> Tensor:
-    """The middles of a square map's positions, across and down, from -1 to 1."""
+    """The centers of a square map's positions, x and y, in [-1, 1]."""
     middles = (torch.arange(like.shape[-1], dtype=like.dtype) + 0.5) * 2 / like.shape[-1] - 1
     return torch.stack([middles.expand(len(middles), -1), middles[:, None].expand(-1, len(middles))])[None]
 
 
 @pytest.mark.parametrize(("right", "down"), [(0, 0), (3, 0), (-2, 0), (0, 5), (-1, -4)])
 @torch.no_grad()
-def test_a_picture_moves_by_the_pixels_that_are_asked_for(right: int, down: int) -> None:
+def test_a_uniform_flow_shifts_the_image(right: int, down: int) -> None:
     motion, past, action = motion_of(), codes_of(2, PAST, SQUARE), torch.tensor([1, 4])
     motion.flow_basis.zero_()
     side = 4 * SQUARE.height
@@ -58,8 +58,8 @@ def test_a_picture_moves_by_the_pixels_that_are_asked_for(right: int, down: int)
 
 
 @torch.no_grad()
-def test_what_is_near_moves_farther() -> None:
-    """The way is a table's plus another one times what the network reads of each position."""
+def test_flow_depends_on_depth_features() -> None:
+    """The flow is a bias plus a basis weighted by the depth features of each position."""
     motion, past, action = motion_of(), codes_of(1, PAST, SQUARE), torch.tensor([2])
     motion.flow_bias.normal_()
     seen: list[Tensor] = []
@@ -83,7 +83,7 @@ def test_what_is_near_moves_farther() -> None:
 
 @pytest.mark.parametrize("grid", [SQUARE, SEVERAL], ids=["plain", "several"])
 @torch.no_grad()
-def test_the_nearest_entry_is_the_code_that_the_image_model_chooses(grid: Grid) -> None:
+def test_the_largest_code_logit_is_the_image_models_code(grid: Grid) -> None:
     motion, past = motion_of(grid).float(), codes_of(3, PAST, grid)
     motion.flow_bias.normal_(std=0.3)
     moved = motion(past, torch.tensor([0, 1, 2]))
@@ -99,8 +99,8 @@ def test_the_nearest_entry_is_the_code_that_the_image_model_chooses(grid: Grid) 
     assert torch.equal(known[:, 1, 2, 0], moved.visibility[:, 0, 4:8, 8:12].mean((1, 2)))
 
 
-def test_ways_are_learnt_from_pictures_alone() -> None:
-    """Things that one action carries a code aside, and the other leaves; every code is a colour here."""
+def test_motion_is_learned_from_images_without_labels() -> None:
+    """One action shifts the content by a code, the other does not; every code is a color."""
     torch.manual_seed(0)
     grid = Grid(8, 8, 1, 16)
     config = VideoPriorConfig(context_frames=2, motion=MotionConfig(depth_features=2, channels=8, blocks=1))
@@ -130,7 +130,7 @@ def test_ways_are_learnt_from_pictures_alone() -> None:
     )
 
 
-def test_the_image_model_is_looked_through_and_never_taught() -> None:
+def test_the_image_model_is_frozen() -> None:
     prior = prior_of(motion=MOTION)
     assert prior.motion is not None
     kept = {name: tensor.clone() for name, tensor in prior.motion.image.state_dict().items()}
@@ -150,14 +150,14 @@ def test_the_image_model_is_looked_through_and_never_taught() -> None:
 
 
 @torch.no_grad()
-def test_without_actions_all_move_alike() -> None:
+def test_without_actions_the_flow_is_shared() -> None:
     motion, past = motion_of(actions=False), codes_of(2, PAST, SQUARE)[:1].expand(2, -1, -1, -1, -1)
     motion.flow_bias.normal_()
     one, other = motion(past, torch.tensor([0, 5])).images
     assert torch.equal(one, other) and len(motion.flow_bias) == 1
 
 
-def test_motion_wants_a_past_and_a_codebook() -> None:
+def test_motion_needs_past_frames_and_a_codebook() -> None:
     with pytest.raises(UserError, match=r"model.motion.depth_features with model.context_frames=0"):
         VideoPriorConfig(context_frames=0, actions=False, motion=MOTION)
     with pytest.raises(UserError, match="needs the codes of a VQ-VAE"):
@@ -165,7 +165,7 @@ def test_motion_wants_a_past_and_a_codebook() -> None:
 
 
 @torch.no_grad()
-def test_what_is_shown_is_in_full_precision_in_training_of_half() -> None:
+def test_warped_codes_are_computed_in_float32_under_autocast() -> None:
     prior = prior_of(motion=MOTION).float()
     past, action = codes_of(2, PAST, prior.grid), torch.tensor([0, 3])
     wanted = prior.condition(past, action).prior_logits

@@ -1,4 +1,4 @@
-"""The recording player: seeded, long at one thing, and away from walls."""
+"""The random policy: reproducible, with repeated actions, and turning at walls."""
 
 import itertools
 
@@ -16,26 +16,26 @@ def actions(seed: int, episode: int, steps: int = 4000) -> list[int]:
     return [player.act(False) for _ in range(steps)]
 
 
-def test_an_episode_has_its_own_player_and_always_the_same() -> None:
+def test_a_policy_is_reproducible_per_episode() -> None:
     assert actions(0, 3) == actions(0, 3)
     assert len({tuple(actions(seed, episode, 50)) for seed in range(3) for episode in range(20)}) == 60
 
 
-def test_every_stretch_keeps_to_its_habit() -> None:
-    """Two stretches of one action never follow one another, so a stretch is a run."""
+def test_durations_are_within_their_bounds() -> None:
+    """The same action is never chosen twice in a row, so a run is one choice."""
     runs = [(ACTIONS[action], len(list(run))) for action, run in itertools.groupby(actions(1, 0))][:-1]
     for action, (_, least, most) in ACTION_DURATIONS.items():
         lengths = {length for name, length in runs if name == action}
         assert lengths == set(range(least, most + 1)), action
 
 
-def test_nothing_is_rare() -> None:
+def test_every_action_is_frequent() -> None:
     shares = np.bincount(actions(2, 5), minlength=len(ACTIONS)) / 4000
     assert shares.min() > 0.05 and shares[0] == shares.max() < 0.5
     assert sum(chance for chance, _, _ in ACTION_DURATIONS.values()) == pytest.approx(1)
 
 
-def test_whom_a_wall_stops_turns() -> None:
+def test_a_blocked_policy_turns() -> None:
     player, turns = RandomPolicy(0, 0), []
     for _ in range(200):
         player.act(False)

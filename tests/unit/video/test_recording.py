@@ -1,4 +1,4 @@
-"""Recordings: the same bytes by seed in any order and number of processes, resumable, never mixed."""
+"""Recordings are reproducible for any order and number of processes, resumable, and never mixed."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_is_on_disk(recorded: Path) -> None:
+def test_the_files_of_a_recording(recorded: Path) -> None:
     assert sorted(path.name for path in recorded.iterdir()) == ["episodes", "meta.json"]
     assert list(contents(recorded)) == [f"{number:06d}.npz" for number in range(5)]
     meta = json.loads((recorded / META).read_text())
@@ -36,7 +36,7 @@ def test_what_is_on_disk(recorded: Path) -> None:
 
 
 def test_actions_lead_from_each_frame_to_the_next(recorded: Path) -> None:
-    """The recorded actions, played again, show the recorded frames at the recorded poses."""
+    """Replaying the recorded actions gives the recorded frames and poses."""
     for number in range(5):
         episode, world = read_window(episode_path(recorded, number), 0, 6), MazeWorld(3)
         assert np.array_equal(world.reset([number])[0], episode.frames[0])
@@ -45,8 +45,8 @@ def test_actions_lead_from_each_frame_to_the_next(recorded: Path) -> None:
             assert np.array_equal(world.poses[0], pose)
 
 
-def test_an_interrupted_recording_goes_on_and_more_can_be_added(recorded: Path, tmp_path: Path) -> None:
-    """Episodes recorded alone, in another order, after a power cut, are those recorded together."""
+def test_a_recording_can_be_continued_and_extended(recorded: Path, tmp_path: Path) -> None:
+    """Episodes recorded separately, in another order or after an interruption are the same."""
     assert record(tmp_path, Recording("maze", 3, 2, 6), jobs=1) == 2
     episode_path(tmp_path, 0).write_bytes(contents(recorded)["000000.npz"][:1000])
     assert record(tmp_path, SMALL, jobs=1) == 4
@@ -56,7 +56,7 @@ def test_an_interrupted_recording_goes_on_and_more_can_be_added(recorded: Path, 
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npz")}
 
 
-def test_processes_record_what_one_does(
+def test_the_number_of_processes_does_not_change_the_recording(
     recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "EPISODES_PER_TASK", 2)
@@ -88,7 +88,7 @@ def test_episodes_of_one_frame(tmp_path: Path) -> None:
     assert episode.frames.shape == (1, 84, 84, 3) and episode.actions.shape == (0,)
 
 
-def test_a_full_disk_leaves_no_half_episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_partial_episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, *_: object, **__: object) -> None:
         Path(path).write_bytes(b"PK")
         raise OSError(28, "No space left on device")
@@ -99,7 +99,7 @@ def test_a_full_disk_leaves_no_half_episode(tmp_path: Path, monkeypatch: pytest.
     assert list((tmp_path / "episodes").iterdir()) == []
 
 
-def test_no_recording_is_named(tmp_path: Path) -> None:
+def test_a_missing_recording_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no recording here; record one with `speechvq.prepare maze`"):
         read_recording(tmp_path)
 
@@ -136,7 +136,7 @@ def test_a_damaged_meta_json_is_one_line(
         record(tmp_path, SMALL)
 
 
-def test_splits_stay_when_episodes_are_added() -> None:
+def test_splits_do_not_change_when_episodes_are_added() -> None:
     splits = [split_of(number) for number in range(400)]
     assert splits[:4] == ["test", "dev", "train", "train"] and splits[20:23] == ["test", "dev", "train"]
     assert (splits.count("test"), splits.count("dev"), splits.count("train")) == (20, 20, 360)

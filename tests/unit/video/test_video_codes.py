@@ -1,4 +1,4 @@
-"""Codes of a recording: the model's, computed once, beside their actions; what does not fit is named."""
+"""Codes of a recording: computed once by the model, with their actions; unsuitable inputs are refused."""
 
 import shutil
 from pathlib import Path
@@ -21,7 +21,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_world(tmp_path_factory.mktemp("world"))
 
 
-def test_codes_are_the_models_own_beside_what_was_done(world: Path) -> None:
+def test_codes_are_those_of_the_model_with_the_actions(world: Path) -> None:
     model = load_image_model(world / "model")
     coded = cached_episodes(world / "model", model, world / "maze", "dev")
     paths = episodes(world / "maze", "dev")
@@ -35,7 +35,7 @@ def test_codes_are_the_models_own_beside_what_was_done(world: Path) -> None:
         assert torch.equal(torch.cat(wanted), torch.from_numpy(codes.astype(np.int64)))
 
 
-def test_frames_and_codes_there_and_back(world: Path) -> None:
+def test_frames_are_encoded_and_decoded(world: Path) -> None:
     model = load_image_model(world / "model")
     frames = read_window(episodes(world / "maze", "test")[0], 0, 3).frames
     codes = encode_frames(model, frames)
@@ -44,7 +44,7 @@ def test_frames_and_codes_there_and_back(world: Path) -> None:
     assert codes.shape == (3, 21, 21, 1) and np.array_equal(decode_frames(model, codes), wanted)
 
 
-def test_they_are_computed_once(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_codes_are_computed_once(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_image_model(world / "model")
     first = cached_episodes(world / "model", model, world / "maze", "train")
     monkeypatch.setattr(type(model), "encode", None)
@@ -52,7 +52,7 @@ def test_they_are_computed_once(world: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert np.array_equal(first.codes, again.codes) and len(first.codes) == EPISODES - 4
 
 
-def test_windows_by_number() -> None:
+def test_windows_by_index() -> None:
     codes = np.arange(3 * 5, dtype=np.uint8).reshape(3, 5, 1, 1, 1)
     coded = CodedEpisodes(codes, np.arange(12, dtype=np.uint8).reshape(3, 4) % 6)
     assert (coded.count(3), coded.count(5), coded.count(6)) == (9, 3, 0)
@@ -91,7 +91,7 @@ def test_damaged_codes_are_named(damage: str, world: Path, tmp_path: Path) -> No
         ("image_vae", "a VAE has no codes"),
     ],
 )
-def test_a_model_that_does_not_fit(kind: str, line: str, world: Path, tmp_path: Path) -> None:
+def test_unsuitable_models_are_refused(kind: str, line: str, world: Path, tmp_path: Path) -> None:
     save_image_model(tmp_path, model_of(kind))
     with pytest.raises(UserError, match=line):
         cached_episodes(tmp_path, load_image_model(tmp_path), world / "maze", "dev")

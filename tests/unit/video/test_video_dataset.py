@@ -1,4 +1,4 @@
-"""Windows: pure functions of their number, every one once an epoch, actions beside their frames."""
+"""Windows: pure functions of their index, evenly distributed, with the actions of their frames."""
 
 import itertools
 from pathlib import Path
@@ -17,7 +17,7 @@ FRAMES, COUNT = 12, 23
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recording whose pixels tell episode and frame, and whose actions tell the frame before them."""
+    """A recording whose pixels encode episode and frame, and whose actions encode the frame before."""
     folder = tmp_path_factory.mktemp("recording")
     record(folder, Recording("maze", 0, 2, FRAMES), jobs=1)
     for number in range(COUNT):
@@ -39,7 +39,7 @@ def place(window: tuple[torch.Tensor, torch.Tensor]) -> tuple[int, int]:
     return int(window[0][0, 0, 0, 0]), int(window[0][0, 1, 0, 0])
 
 
-def test_a_window_is_a_pure_function_of_its_number(folder: Path) -> None:
+def test_a_window_is_a_pure_function_of_its_index(folder: Path) -> None:
     one, other = dataset(folder), dataset(folder)
     numbers = [0, 5, len(one), 3 * len(one) + 2, 5, 1]
     expected = {number: one[number] for number in sorted(numbers)}
@@ -50,7 +50,7 @@ def test_a_window_is_a_pure_function_of_its_number(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [1, 4, 5, FRAMES])
-def test_frames_and_actions_belong_together(folder: Path, length: int) -> None:
+def test_actions_belong_to_their_frames(folder: Path, length: int) -> None:
     data = dataset(folder, length)
     for number in range(0, 2 * len(data), 7):
         frames, actions = data[number]
@@ -64,7 +64,7 @@ def test_frames_and_actions_belong_together(folder: Path, length: int) -> None:
         assert (frames[:, 2, 3, 5] == 9).all() and frames[:, 2].sum() == 9 * length, "rows are rows"
 
 
-def test_an_epoch_takes_every_episode_as_often_and_every_epoch_otherwise(folder: Path) -> None:
+def test_an_epoch_uses_every_episode_equally_in_a_new_order(folder: Path) -> None:
     data = dataset(folder, 5)
     assert len(data) == 19 * 2, "19 of 23 episodes are in train, and 2 windows of 5 fit into 12 frames"
     epochs = []
@@ -93,7 +93,7 @@ def test_middle_windows_are_always_the_same(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("step", [0, 3, 11])
-def test_the_shares_of_two_processes_make_up_the_batch(folder: Path, step: int) -> None:
+def test_two_processes_split_the_batch(folder: Path, step: int) -> None:
     alone = window_loader(dataset(folder), 4, step=step)
     first, second = (window_loader(dataset(folder), 4, step=step, rank=r, world_size=2) for r in range(2))
     for whole, left, right in itertools.islice(zip(alone, first, second), 3):
@@ -101,14 +101,14 @@ def test_the_shares_of_two_processes_make_up_the_batch(folder: Path, step: int) 
         assert torch.equal(whole.actions, torch.cat([left.actions, right.actions]))
 
 
-def test_batches_from_a_step_on_are_those_of_an_unbroken_walk(folder: Path) -> None:
+def test_batches_from_a_step_on_equal_those_of_an_unbroken_run(folder: Path) -> None:
     unbroken = list(itertools.islice(window_loader(dataset(folder), 3), 30))
     for step in (1, 17, 29):
         resumed = next(window_loader(dataset(folder), 3, step=step))
         assert torch.equal(resumed.frames, unbroken[step].frames)
 
 
-def test_mistakes_are_named(folder: Path, tmp_path: Path) -> None:
+def test_errors_are_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no recording here"):
         dataset(tmp_path)
     for length in (0, FRAMES + 1):
@@ -128,7 +128,7 @@ def test_mistakes_are_named(folder: Path, tmp_path: Path) -> None:
         dataset(tmp_path, 1)
 
 
-def test_a_damaged_episode_is_named_when_it_is_reached(folder: Path, tmp_path: Path) -> None:
+def test_a_damaged_episode_is_named_when_read(folder: Path, tmp_path: Path) -> None:
     record(tmp_path, Recording("maze", 0, 3, 3), jobs=1)
     path = episode_path(tmp_path, 2)
     path.write_bytes(path.read_bytes()[:-9])

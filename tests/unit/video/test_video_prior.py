@@ -1,4 +1,4 @@
-"""The prior over frames: what it is told reaches every code, nothing later does; caches change nothing."""
+"""The prior over frames: conditions affect every code, later codes do not, caches change nothing."""
 
 import dataclasses
 import itertools
@@ -27,7 +27,7 @@ SEVERAL = Grid(3, 3, 2, 5)
 @pytest.mark.parametrize("grid", [SMALL, SEVERAL], ids=["plain", "several"])
 @pytest.mark.parametrize("told", TOLD)
 @torch.no_grad()
-def test_cached_drawing_is_the_naive_one(told: str, grid: Grid) -> None:
+def test_cached_sampling_equals_naive_sampling(told: str, grid: Grid) -> None:
     prior = prior_of(grid, **TOLD[told])
     past, action = codes_of(2, prior.config.context_frames, prior.grid), torch.tensor([1, 4])
     uniforms = torch.rand(2, *prior.grid[:3], dtype=torch.float64)
@@ -38,7 +38,7 @@ def test_cached_drawing_is_the_naive_one(told: str, grid: Grid) -> None:
 
 
 @torch.no_grad()
-def test_the_naive_one_can_be_cut_short() -> None:
+def test_naive_sampling_of_the_first_codes() -> None:
     prior, past, action = prior_of(), codes_of(1, PAST), torch.tensor([0])
     uniforms = torch.rand(1, 4, 5, 1, dtype=torch.float64)
     few = sample_frame_uncached(prior, past, action, uniforms, 7).flatten()
@@ -48,7 +48,7 @@ def test_the_naive_one_can_be_cut_short() -> None:
 
 @pytest.mark.parametrize("told", ["prior", "motion"])
 @torch.no_grad()
-def test_every_code_of_the_past_is_seen_and_none_that_comes_later(told: str) -> None:
+def test_every_past_code_has_an_effect_and_no_later_code(told: str) -> None:
     prior = prior_of(blocks=4, **TOLD[told])
     past, codes = codes_of(1, PAST, prior.grid), codes_of(1, 1, prior.grid, seed=1)[:, 0]
     action = torch.tensor([2])
@@ -72,7 +72,7 @@ def test_every_code_of_the_past_is_seen_and_none_that_comes_later(told: str) -> 
 
 
 @torch.no_grad()
-def test_what_is_not_told_makes_no_difference() -> None:
+def test_unused_conditions_have_no_effect() -> None:
     codes = codes_of(2, 1, seed=1)[:, 0]
     without = prior_of(**TOLD["no_action"])
     one, other = (without.nll(codes_of(2, PAST), torch.full((2,), a), codes) for a in (0, 5))
@@ -103,7 +103,7 @@ def test_the_loss_is_of_the_last_frame_under_the_last_action() -> None:
     assert math.isfinite(alone(codes[:, :1], torch.zeros(2, 0).long()).total.item())
 
 
-def test_noise_is_for_training_only() -> None:
+def test_context_noise_is_added_in_training_only() -> None:
     prior, codes, actions = prior_of(context_noise=0.5), codes_of(4, PAST + 1), torch.zeros(4, PAST).long()
     quiet = prior(codes, actions).nats
     assert prior(codes, actions).nats == quiet
@@ -115,7 +115,7 @@ def test_noise_is_for_training_only() -> None:
 
 @pytest.mark.parametrize("grid", [SMALL, SEVERAL], ids=["plain", "several"])
 @torch.no_grad()
-def test_codes_of_one_look_are_alike_from_the_beginning(grid: Grid) -> None:
+def test_similar_codes_start_with_similar_embeddings(grid: Grid) -> None:
     prior, vectors = (
         prior_of(grid),
         torch.randn(grid.num_codes, grid.codes_per_position, 3, dtype=torch.float64),
@@ -137,7 +137,7 @@ def test_codes_of_one_look_are_alike_from_the_beginning(grid: Grid) -> None:
     prior_of(**TOLD["no_past"]).init_code_embeddings(torch.randn(6, 1, 3, dtype=torch.float64))
 
 
-def test_a_rollout_feeds_itself_what_it_drew() -> None:
+def test_a_rollout_conditions_on_its_own_frames() -> None:
     prior, past, actions = prior_of(), codes_of(2, PAST), torch.tensor([[0, 1, 2, 3], [3, 2, 1, 0]])
     counted: list[int] = []
     drawn = roll_out(prior, past, actions, seed=7, on_frame=counted.append)
@@ -152,7 +152,7 @@ def test_a_rollout_feeds_itself_what_it_drew() -> None:
     assert torch.equal(drawn, frames[:, PAST:])
 
 
-def test_a_rollout_depends_on_seed_and_place_not_on_company_or_on_what_follows() -> None:
+def test_a_rollout_depends_on_seed_and_index_alone() -> None:
     prior, past, actions = prior_of(), codes_of(3, PAST), torch.randint(6, (3, 5))
     drawn = roll_out(prior, past, actions, seed=1)
     assert torch.equal(roll_out(prior, past, actions, seed=1), drawn)
@@ -169,7 +169,7 @@ def test_a_rollout_depends_on_seed_and_place_not_on_company_or_on_what_follows()
         ({"pixelcnn": PixelCNNConfig(class_conditional=True)}, "frames have no classes"),
     ],
 )
-def test_settings_that_contradict_one_another(settings: dict[str, object], line: str) -> None:
+def test_contradictory_settings_are_refused(settings: dict[str, object], line: str) -> None:
     with pytest.raises(UserError, match=line):
         VideoPriorConfig(**settings)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""What all worlds share: the actions' names and how a user writes a row of them."""
+"""The actions of all worlds, and parsing them."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from speechvq.video.world.interface import ACTIONS, PIXELS, check_actions, parse
 
 
 def test_the_actions_are_pinned() -> None:
-    """Their order is what recordings and models know them by."""
+    """Recordings and models refer to actions by their order."""
     assert ACTIONS == ("forward", "back", "left", "right", "strafe-left", "strafe-right")
     assert PIXELS == 84
 
@@ -22,7 +22,7 @@ def test_the_actions_are_pinned() -> None:
         (" left * 2 , strafe-left ,strafe-right*1", [2, 2, 4, 5]),
     ],
 )
-def test_actions_as_a_user_writes_them(text: str, actions: list[int]) -> None:
+def test_parsing_actions(text: str, actions: list[int]) -> None:
     assert parse_actions(text) == actions
 
 
@@ -30,7 +30,7 @@ def test_actions_as_a_user_writes_them(text: str, actions: list[int]) -> None:
     "text", ["", "jump", "forward*", "forward*0", "forward*-1", "forward*1.5", "forward,,back", "for\nward",
              "forward 10", "FORWARD", "forward*9999999", "forward*२"]
 )  # fmt: skip
-def test_what_is_no_action_is_named(text: str) -> None:
+def test_unknown_actions_are_named(text: str) -> None:
     with pytest.raises(UserError, match="is not an action; write forward, back, left, .* or forward\\*10"):
         parse_actions(text)
 
