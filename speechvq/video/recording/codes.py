@@ -118,6 +118,6 @@ def _read(path: Path, frames: int, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     whole = (codes.shape, actions.shape) == shapes and codes.dtype.kind == actions.dtype.kind == "u"
     if not whole or codes.max() >= grid.num_codes or actions.max(initial=0) >= len(ACTIONS):
         raise UserError(
-            f"{path}: not the codes of this recording and model; remove it, and they are computed again"
+            f"{path}: not the codes of this recording and model; remove it, and it is computed again"
         )
     return codes, actions

@@ -67,7 +67,7 @@ def test_a_missing_or_truncated_episode_is_named(path: Path) -> None:
             read_window(path, 0, LENGTH)
         assert "\n" not in str(caught.value)
     path.unlink()
-    with pytest.raises(UserError, match="000003.npz: this episode is missing; the command that recorded it"):
+    with pytest.raises(UserError, match="000003.npz: this episode is missing; run the recording command"):
         read_window(path, 0, 1)
 
 

@@ -116,7 +116,7 @@ def test_errors_are_named(folder: Path, tmp_path: Path) -> None:
             UserError, match=f"episodes have {FRAMES} frames, too few for windows of {length}"
         ):
             dataset(folder, length)
-        with pytest.raises(UserError, match="no window of"):
+        with pytest.raises(UserError, match="too few for windows of"):
             middle_windows(folder, "dev", length, 1)
     with pytest.raises(UserError, match="data.batch = 3 cannot be split over 2 processes"):
         next(window_loader(dataset(folder), 3, world_size=2))
@@ -124,7 +124,7 @@ def test_errors_are_named(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="none of 2 episodes is in split 'train'; record more"):
         dataset(tmp_path, 1)
     episode_path(tmp_path, 1).unlink()
-    with pytest.raises(UserError, match="000001.npz: this episode is missing; the command"):
+    with pytest.raises(UserError, match="000001.npz: this episode is missing; run the recording command"):
         dataset(tmp_path, 1)
 
 
@@ -132,5 +132,5 @@ def test_a_damaged_episode_is_named_when_read(folder: Path, tmp_path: Path) -> N
     record(tmp_path, Recording("maze", 0, 3, 3), jobs=1)
     path = episode_path(tmp_path, 2)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(UserError, match="000002.npz: damaged .*; remove it, then the command"):
+    with pytest.raises(UserError, match="000002.npz: damaged .*; remove it, then run the recording command"):
         dataset(tmp_path, 2)[0]
