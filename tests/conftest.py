@@ -1,4 +1,4 @@
-"""What several tests need: one thread, a tiny model, a tiny corpus."""
+"""Setup and fixtures of all tests: a single thread, the usual Ctrl-C handler and two small corpora."""
 
 import signal
 from pathlib import Path
@@ -9,22 +9,24 @@ import torch
 from helpers.tiny import make_corpus
 
 torch.set_num_threads(1)
-# A shell starts background jobs with Ctrl-C ignored, and children inherit that: tests of Ctrl-C need the
-# usual handler.
+# A shell starts background jobs with SIGINT ignored, and child processes inherit that. Tests of Ctrl-C need
+# the default handler.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a prepared corpus: three synthetic voices, five utterances each; read only."""
+    """Folder of a prepared corpus: three synthetic speakers with five utterances each. Read only."""
     return make_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="session")
-def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of sentences by eSpeak NG: two voices, four each, in `audio`, `txt` and `lab`; read only."""
+def espeak_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of eSpeak NG recordings: two speakers, four sentences each, in `audio`, `txt` and `lab`. Read
+    only.
+    """
     from speechvq.data.corpora import mini
 
-    folder = tmp_path_factory.mktemp("spoken")
+    folder = tmp_path_factory.mktemp("espeak")
     mini.build(folder, speakers=2, sentences=4, jobs=1)
     return folder / "recordings"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.odd_sounds import names, write_bad, write_tone
+from helpers.audio_files import names, write_invalid_audio, write_tone
 from helpers.tiny import python
 from speechvq import align
 from speechvq.alignment.intervals import read_lab
@@ -17,9 +17,9 @@ def run(*arguments: str | Path) -> int:
     return align.main([*map(str, arguments), "--jobs", "1"])
 
 
-def small(spoken: Path, folder: Path) -> Path:
+def small(espeak_corpus: Path, folder: Path) -> Path:
     """Two sentences of each voice, in folders a voice."""
-    for path in sorted(spoken.glob("audio/*/*_00[12].flac")):
+    for path in sorted(espeak_corpus.glob("audio/*/*_00[12].flac")):
         place = folder / "audio" / path.parent.name / path.name
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place)
@@ -27,31 +27,31 @@ def small(spoken: Path, folder: Path) -> Path:
 
 
 def test_a_folder_is_aligned_and_then_kept(
-    spoken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    espeak_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    audio, out = small(spoken, tmp_path) / "audio", tmp_path / "out"
-    assert run("--audio", audio, "--text", spoken / "txt", "--out", out) == 0
+    audio, out = small(espeak_corpus, tmp_path) / "audio", tmp_path / "out"
+    assert run("--audio", audio, "--text", espeak_corpus / "txt", "--out", out) == 0
     printed = capsys.readouterr().out
     assert "4 recordings aligned (" in printed and "0 kept, 0 failed, 0 without text" in printed
     assert "x real time" in printed
     made = {path: (out / path).read_bytes() for path in names(out)}
     assert set(made) == {f"{voice}/{voice}_00{i}.lab" for voice in ("f01", "m01") for i in (1, 2)}
     assert all({each.phone for each in read_lab(out / path)} <= set(PHONES) for path in made)
-    assert run("--audio", audio, "--text", spoken / "txt", "--out", out) == 0
+    assert run("--audio", audio, "--text", espeak_corpus / "txt", "--out", out) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"{out}: 0 recordings aligned (0 at a lower level, ") and "4 kept" in printed
     assert {path: (out / path).read_bytes() for path in names(out)} == made
 
 
 def test_failures_are_counted_and_named(
-    spoken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    espeak_corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     audio, text, out = tmp_path / "audio", tmp_path / "text", tmp_path / "out"
-    shutil.copytree(spoken / "txt" / "f01", text)
+    shutil.copytree(espeak_corpus / "txt" / "f01", text)
     audio.mkdir()
     for i in (1, 2):
-        shutil.copy(spoken / "audio" / "f01" / f"f01_00{i}.flac", audio)
-    write_bad(audio, "nan.wav").rename(audio / "f01_003.wav")
+        shutil.copy(espeak_corpus / "audio" / "f01" / f"f01_00{i}.flac", audio)
+    write_invalid_audio(audio, "nan.wav").rename(audio / "f01_003.wav")
     write_tone(audio / "tone.wav")
     (text / "f01_002.txt").write_text("Blorft " + (text / "f01_002.txt").read_text())
     assert run("--audio", audio, "--text", text, "--out", out) == 0
@@ -69,12 +69,12 @@ def test_failures_are_counted_and_named(
     assert names(out) == {"f01_001.lab", "f01_002.lab", "unknown.dict"}
 
 
-def test_a_manifest_is_accepted(spoken: Path, tmp_path: Path) -> None:
+def test_a_manifest_is_accepted(espeak_corpus: Path, tmp_path: Path) -> None:
     listed = [f"f01_00{i} f01 {split} 1 audio/f01/f01_00{i}.flac" for i, split in ((1, "train"), (2, "test"))]
     rows = ["utt speaker split seconds path", *listed]
-    small(spoken, tmp_path)
+    small(espeak_corpus, tmp_path)
     (tmp_path / "manifest.tsv").write_text("".join(row.replace(" ", "\t") + "\n" for row in rows))
-    flags = ["--audio", tmp_path, "--text", spoken / "txt", "--out", tmp_path / "out"]
+    flags = ["--audio", tmp_path, "--text", espeak_corpus / "txt", "--out", tmp_path / "out"]
     assert run(*flags, "--split", "test") == 0 and names(tmp_path / "out") == {"f01_002.lab"}
     assert run(*flags) == 0 and names(tmp_path / "out") == {"f01_001.lab", "f01_002.lab"}
     assert run(*flags, "--split", "unseen") == 2
@@ -132,13 +132,13 @@ def test_without_pocketsphinx_nothing_is_touched(
     assert not (tmp_path / "out").exists()
 
 
-def test_several_processes_write_the_same(spoken: Path, tmp_path: Path) -> None:
+def test_several_processes_write_the_same(espeak_corpus: Path, tmp_path: Path) -> None:
     """Enough sounds for two processes, most of them kept, so that it is quick."""
     audio = tmp_path / "audio"
     audio.mkdir()
     for i in range(64):
-        shutil.copy(spoken / "audio/f01/f01_001.flac", audio / f"{i:02}.flac")
-        (audio / f"{i:02}.txt").write_text((spoken / "txt/f01/f01_001.txt").read_text())
+        shutil.copy(espeak_corpus / "audio/f01/f01_001.flac", audio / f"{i:02}.flac")
+        (audio / f"{i:02}.txt").write_text((espeak_corpus / "txt/f01/f01_001.txt").read_text())
     out = tmp_path / "out"
     assert run("--audio", audio / "00.flac", "--text", audio, "--out", out) == 0
     for i in range(1, 64):

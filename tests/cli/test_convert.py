@@ -9,8 +9,15 @@ import pytest
 import soundfile
 
 import speechvq
-from helpers.odd_sounds import BAD, names, save_tiny_model, write_bad, write_samples, write_tone
-from helpers.tiny import VOICES, WAVENET, python, speech_config
+from helpers.audio_files import (
+    INVALID_AUDIO,
+    names,
+    save_tiny_model,
+    write_invalid_audio,
+    write_samples,
+    write_tone,
+)
+from helpers.tiny import SPEAKERS, WAVENET, python, speech_config
 from speechvq import convert
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.cli.sources import Source
@@ -34,7 +41,7 @@ def rms(wave: np.ndarray) -> float:
 
 def test_list_speakers(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(model, "--list-speakers") == 0
-    assert tuple(capsys.readouterr().out.split()) == VOICES
+    assert tuple(capsys.readouterr().out.split()) == SPEAKERS
 
 
 def test_length_and_level_are_those_of_the_source(
@@ -76,7 +83,7 @@ def test_silence_and_single_samples(samples: np.ndarray, model: Path, tmp_path: 
 def test_a_decoder_with_f0_accepts_short_recordings(samples: int) -> None:
     told = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
     source = SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8)
-    model = speechvq.SpeechVQ(speech_config(wavenet=told, source_filter=source), VOICES).eval()
+    model = speechvq.SpeechVQ(speech_config(wavenet=told, source_filter=source), SPEAKERS).eval()
     for wave in (np.zeros(samples, np.float32), np.ones(samples, np.float32)):
         assert model.convert(wave, "bob").shape == wave.shape
 
@@ -146,8 +153,8 @@ def test_own_keeps_the_speaker_of_each_recording(
 ) -> None:
     flags = ["--src", corpus, "--split", "dev", "--out", tmp_path / "out"]
     assert run(model, *flags, "--target-speaker", "own,bob") == 0
-    own = {f"{voice}/{voice}_4.wav" for voice in VOICES}
-    assert names(tmp_path / "out") == own | {f"bob/{voice}_4.wav" for voice in VOICES}
+    own = {f"{voice}/{voice}_4.wav" for voice in SPEAKERS}
+    assert names(tmp_path / "out") == own | {f"bob/{voice}_4.wav" for voice in SPEAKERS}
     assert run(model, "--src", corpus / "audio", "--target-speaker", "own", "--out", tmp_path / "out") == 2
     assert "its speaker is unknown; --target-speaker own needs --src MANIFEST" in capsys.readouterr().err
 
@@ -156,7 +163,7 @@ def test_an_unreadable_recording_is_skipped(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
-    write_bad(folder, "nan.wav")
+    write_invalid_audio(folder, "nan.wav")
     write_tone(folder / "good.wav", samples=100)
     assert run(model, "--src", folder, "--target-speaker", "bob", "--out", out) == 0
     assert f"skipped: {folder / 'nan.wav'}: " in capsys.readouterr().err and names(out) == {"bob/good.wav"}
@@ -166,9 +173,9 @@ def test_every_unreadable_recording_is_named_and_skipped(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
-    bad = [name for name in BAD if name not in ("missing.wav", "folder.wav")]
+    bad = [name for name in INVALID_AUDIO if name not in ("missing.wav", "folder.wav")]
     for name in bad:
-        write_bad(folder, name)
+        write_invalid_audio(folder, name)
     for name in ("a", "m", "z"):
         write_tone(folder / f"{name}.wav", samples=90)
     assert run(model, "--src", folder, "--target-speaker", "bob,ada", "--out", out) == 0
@@ -192,7 +199,7 @@ def test_the_longest_recording_comes_first(tmp_path: Path) -> None:
         Source(str(samples), write_tone(tmp_path / f"{samples}.wav", samples=samples, rate=rate))
         for samples, rate in ((100, 16_000), (400, 16_000), (200, 16_000), (500, 48_000))
     ]
-    sources.append(Source("bad", write_bad(tmp_path, "text.wav")))
+    sources.append(Source("bad", write_invalid_audio(tmp_path, "text.wav")))
     assert [source.name for source in convert._longest_first(sources)] == ["400", "200", "500", "100", "bad"]
 
 
@@ -242,7 +249,7 @@ def test_sizes_that_bfloat16_refuses_cost_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     odd = speech_config(wavenet=dataclasses.replace(WAVENET, residual_channels=5))
-    save_model(tmp_path / "model", speechvq.SpeechVQ(odd, VOICES))
+    save_model(tmp_path / "model", speechvq.SpeechVQ(odd, SPEAKERS))
     source = write_tone(tmp_path / "a.wav", samples=100)
     arguments = (
         "--src",
@@ -299,7 +306,9 @@ def test_memory_grows_little_with_the_duration(tmp_path: Path) -> None:
     encoder = EncoderConfig(strides=(4, 4, 4), channels=2)
     save_model(
         tmp_path / "model",
-        speechvq.SpeechVQ(speech_config(wavenet=told, encoder=encoder, source_filter=source), VOICES).eval(),
+        speechvq.SpeechVQ(
+            speech_config(wavenet=told, encoder=encoder, source_filter=source), SPEAKERS
+        ).eval(),
     )
     rng, sounds = np.random.default_rng(0), []
     for seconds in (10, 120):
@@ -320,13 +329,13 @@ def is_one_line(error: str, *parts: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", INVALID_AUDIO)
 def test_an_unreadable_recording_costs_one_line_and_leaves_no_file(
     name: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write_bad(tmp_path / "in", name)
+    path = write_invalid_audio(tmp_path / "in", name)
     assert run(model, "--src", path, "--target-speaker", "bob", "--out", tmp_path / "out/b.wav") == 2
-    line = "no audio files" if name == "folder.wav" else BAD[name]
+    line = "no audio files" if name == "folder.wav" else INVALID_AUDIO[name]
     assert is_one_line(capsys.readouterr().err, str(path), line) and not (tmp_path / "out").exists()
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.odd_sounds import BAD, names, save_tiny_model, write_bad, write_samples, write_tone
+from helpers.audio_files import (
+    INVALID_AUDIO,
+    names,
+    save_tiny_model,
+    write_invalid_audio,
+    write_samples,
+    write_tone,
+)
 from speechvq import encode, load
 from speechvq.audio.waveform import read_waveform
 
@@ -90,14 +97,14 @@ def test_codes_of_another_model_are_refused(
     assert error.endswith("these codes are of another model; choose another --out\n") and names(out) == before
 
 
-@pytest.mark.parametrize("name", list(BAD))
+@pytest.mark.parametrize("name", list(INVALID_AUDIO))
 def test_a_damaged_file_gives_one_line_and_no_output(
     name: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write_bad(tmp_path / "in", name)
+    path = write_invalid_audio(tmp_path / "in", name)
     assert run(model, path, tmp_path / "out") == 2
     error = capsys.readouterr().err
-    line = "no audio files" if name == "folder.wav" else BAD[name]
+    line = "no audio files" if name == "folder.wav" else INVALID_AUDIO[name]
     assert error.startswith(f"speechvq.encode: error: {path}: ") and line in error and error.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
@@ -106,7 +113,7 @@ def test_a_damaged_file_among_others_is_skipped(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
-    write_bad(folder, "text.wav")
+    write_invalid_audio(folder, "text.wav")
     write_tone(folder / "sub/good.wav")
     write_samples(folder / "one.wav", np.ones(1))
     write_samples(folder / "silence.wav", np.zeros(900))

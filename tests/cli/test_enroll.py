@@ -11,8 +11,8 @@ import pytest
 import soundfile
 import torch
 
-from helpers.odd_sounds import write_tone
-from helpers.tiny import VOICES, WAVENET, noise, speech_config, speech_model
+from helpers.audio_files import write_tone
+from helpers.tiny import SPEAKERS, WAVENET, noise, speech_config, speech_model
 from speechvq import convert, enroll
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.config import SourceFilterConfig
@@ -52,19 +52,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model that is conditioned on F0."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model")
-    save_model(path, SpeechVQ(TOLD, VOICES).eval())
+    save_model(path, SpeechVQ(TOLD, SPEAKERS).eval())
     return path
 
 
 @pytest.mark.parametrize("config", [TOLD, speech_config()])
 def test_fitting_lowers_the_loss_and_leaves_the_model_unchanged(config: object, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = SpeechVQ(config, VOICES).eval()  # type: ignore[arg-type]
+    model = SpeechVQ(config, SPEAKERS).eval()  # type: ignore[arg-type]
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     found = enrollment.enroll(model, [pulses(4, 130)], steps=40, run=tmp_path / "run")
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert [(line["stage"], line["step"]) for line in lines] == [("enrollment", 40)]
-    assert found.after < found.before and found.nearest in VOICES
+    assert found.after < found.before and found.nearest in SPEAKERS
     assert found.voice.embedding.shape == (WAVENET.speaker_dim,) and found.voice.f0 == pytest.approx(
         130, rel=0.1
     )
@@ -76,7 +76,7 @@ def test_fitting_lowers_the_loss_and_leaves_the_model_unchanged(config: object, 
 @pytest.mark.parametrize("config", [TOLD, speech_config()])
 def test_unfreezing_the_decoder_changes_the_decoder_only(config: object) -> None:
     torch.manual_seed(0)
-    model, plain = (SpeechVQ(config, VOICES).eval() for _ in range(2))  # type: ignore[arg-type]
+    model, plain = (SpeechVQ(config, SPEAKERS).eval() for _ in range(2))  # type: ignore[arg-type]
     plain.load_state_dict(model.state_dict())
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     found = enrollment.enroll(model, [pulses(4, 130)], steps=40, tune=True)
@@ -106,7 +106,7 @@ def test_adding_a_speaker_leaves_the_others_unchanged() -> None:
         model.decoder.wavenet.conditioning.speaker_embedding.weight,
     )
     add_voice(model, "me", Voice(table[1].detach().clone(), 99.0))
-    assert model.speakers == (*VOICES, "me") and float(model.speaker_f0[-1]) == 99.0
+    assert model.speakers == (*SPEAKERS, "me") and float(model.speaker_f0[-1]) == 99.0
     assert np.array_equal(model.convert(wave, "bob", seed=1), before)
     assert np.array_equal(model.convert(wave, "me", seed=1), before), (
         "the same embedding gives the same voice"
@@ -135,7 +135,7 @@ def test_from_a_recording_to_a_conversion(
         convert.main([*common, "--target-speaker", str(tmp_path / "me.safetensors"), "--out", "c.wav"]) == 0
     )
     assert np.array_equal(read_waveform(tmp_path / "b.wav"), read_waveform(tmp_path / "c.wav"))
-    assert load_model(folder).speakers == VOICES, "the model on disk is unchanged"
+    assert load_model(folder).speakers == SPEAKERS, "the model on disk is unchanged"
     capsys.readouterr()
     assert convert.main([*common, "--target-speaker", "mee", "--out", "d.wav"]) == 2
     assert "unknown speaker 'mee'" in capsys.readouterr().err
@@ -159,7 +159,7 @@ def test_a_fine_tuned_model_is_written_as_a_model(
         "decoder",
     ]
     assert enroll.main(flags) == 0 and capsys.readouterr().out.splitlines()[-1] == "me"
-    assert load_model("me").speakers == (*VOICES, "me") and load_model(folder).speakers == VOICES
+    assert load_model("me").speakers == (*SPEAKERS, "me") and load_model(folder).speakers == SPEAKERS
     source = write_tone(tmp_path / "a.wav", samples=500)
     assert (
         convert.main(["--model", "me", "--src", str(source), "--target-speaker", "me", "--out", "b.wav"]) == 0
@@ -248,7 +248,7 @@ def test_an_enrollment_with_other_settings_starts_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     torch.manual_seed(0)
-    model, wave = SpeechVQ(speech_config(), VOICES).eval(), pulses(4, 130)
+    model, wave = SpeechVQ(speech_config(), SPEAKERS).eval(), pulses(4, 130)
     enrollment.enroll(model, [wave], steps=3, run=tmp_path)
     found = enrollment.enroll(model, [wave], steps=4, seed=1, run=tmp_path)
     assert "other settings (steps, seed); starting again" in caplog.text

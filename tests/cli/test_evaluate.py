@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers.synthetic_speech import make_speech_corpus, speech
 from helpers.tiny import python
-from helpers.voices import make_voices, speech
 from speechvq import evaluate
 from speechvq.audio.waveform import write_waveform
 from speechvq.data.conversions import (
@@ -24,7 +24,7 @@ from speechvq.results.conversion import ConversionResult
 
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_voices(tmp_path_factory.mktemp("voices"), sentences=7)
+    return make_speech_corpus(tmp_path_factory.mktemp("voices"), sentences=7)
 
 
 @pytest.fixture(autouse=True)

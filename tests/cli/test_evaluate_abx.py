@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.synthetic_speech import make_speech_corpus
 from helpers.tiny import speech_model
-from helpers.voices import make_voices
 from speechvq import evaluate
 from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.data.manifest import Utterance, write_manifest
@@ -97,7 +97,7 @@ def test_codes_compared_by_codebook_vectors(
 @pytest.fixture(scope="module")
 def vowels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Vowels of 150 ms by three speakers, with alignments and with codes at 50 Hz that equal the vowels."""
-    folder = make_voices(tmp_path_factory.mktemp("vowels"))
+    folder = make_speech_corpus(tmp_path_factory.mktemp("vowels"))
     for number, speaker in enumerate(("ann", "ben", "cay")):
         for i in range(6):
             rng = np.random.default_rng(100 * number + i)

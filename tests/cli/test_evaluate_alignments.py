@@ -41,11 +41,13 @@ def test_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert AlignmentsResult.load(tmp_path / "s.json").to_json() == scores
 
 
-def test_align_is_accurate(spoken: Path, tmp_path: Path) -> None:
+def test_align_is_accurate(espeak_corpus: Path, tmp_path: Path) -> None:
     """A small version of the benchmark: eight sentences, so the bounds are wider than for 400."""
-    audio, text, out = (str(folder) for folder in (spoken / "audio", spoken / "txt", tmp_path / "out"))
+    audio, text, out = (
+        str(folder) for folder in (espeak_corpus / "audio", espeak_corpus / "txt", tmp_path / "out")
+    )
     assert align.main(["--audio", audio, "--text", text, "--out", out, "--jobs", "1"]) == 0
-    assert run("--alignments", out, "--reference", spoken / "lab", "--json", tmp_path / "s.json") == 0
+    assert run("--alignments", out, "--reference", espeak_corpus / "lab", "--json", tmp_path / "s.json") == 0
     scores = json.loads((tmp_path / "s.json").read_text())
     value = {name: each["value"] for name, each in scores["metrics"].items()}
     assert scores["missing_utterances"] == 0 and scores["boundaries"] > 150 and value["coverage"] > 0.7

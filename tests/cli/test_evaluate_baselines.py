@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.synthetic_speech import make_speech_corpus
 from helpers.tiny import run_config, write_config
-from helpers.voices import make_voices
 from speechvq import evaluate
 from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.config import EncoderConfig
@@ -22,7 +22,7 @@ from speechvq.results.units import BaselinesResult
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Vowels of 150 ms by three speakers, with alignments."""
-    folder = make_voices(tmp_path_factory.mktemp("voices"))
+    folder = make_speech_corpus(tmp_path_factory.mktemp("voices"))
     for number, speaker in enumerate(("ann", "ben", "cay")):
         for i in range(6):
             rng = np.random.default_rng(100 * number + i)

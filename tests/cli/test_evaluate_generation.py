@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from helpers.synthetic_speech import SPEAKERS, make_speech_corpus, speech
 from helpers.tiny_prior import walk
-from helpers.voices import VOICES, make_voices, speech
 from speechvq import evaluate
 from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.audio.waveform import write_waveform
@@ -28,7 +28,7 @@ def codes(folder: Path, strings: dict[str, np.ndarray], **changes: Any) -> Path:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three speakers, their codes and phones: codes 0 to 3 are A and the others B."""
-    folder = make_voices(tmp_path_factory.mktemp("corpus"))
+    folder = make_speech_corpus(tmp_path_factory.mktemp("corpus"))
     strings = {u.utt: walk(300, i) for i, u in enumerate(read_manifest(folder))}
     codes(folder / "codes", strings)
     for name, string in strings.items():
@@ -41,7 +41,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Output of a good prior and decoder, as `generate` writes it."""
     folder, made = tmp_path_factory.mktemp("generated"), []
-    for i, voice in enumerate(VOICES):
+    for i, voice in enumerate(SPEAKERS):
         write_waveform(folder / f"{voice}_{i}.wav", speech(voice, 900 + i))
         made.append(Utterance(f"{voice}_{i}", voice, "generated", 1.5, folder / f"{voice}_{i}.wav"))
     write_manifest(folder / "manifest.tsv", made)

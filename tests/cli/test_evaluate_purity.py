@@ -9,8 +9,8 @@ import pytest
 from sklearn.metrics import homogeneity_score
 from sklearn.metrics.cluster import contingency_matrix
 
+from helpers.synthetic_speech import speech
 from helpers.tiny import ROOT
-from helpers.voices import speech
 from speechvq import evaluate
 from speechvq.alignment.intervals import Interval, read_lab, write_lab
 from speechvq.audio.waveform import write_waveform

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import speechvq
-from helpers.odd_sounds import BAD, names, save_tiny_model, write_bad, write_tone
-from helpers.tiny import VOICES, WAVENET, speech_config
+from helpers.audio_files import INVALID_AUDIO, names, save_tiny_model, write_invalid_audio, write_tone
+from helpers.tiny import SPEAKERS, WAVENET, speech_config
 from helpers.tiny_prior import CONFIGS, prior_of
 from speechvq import generate
 from speechvq.audio.waveform import read_waveform
@@ -96,7 +96,7 @@ def test_speakers_are_drawn_without_repetition_first(
     model: Path, prior: Path, conditional_prior: Path
 ) -> None:
     loaded = speechvq.load(model)
-    for which, known in ((prior, set(VOICES)), (conditional_prior, {"ada", "bob"})):
+    for which, known in ((prior, set(SPEAKERS)), (conditional_prior, {"ada", "bob"})):
         drawn = [
             generation.choose_speakers("", 2 * len(known) + 1, loaded, load_prior(which), seed)
             for seed in range(6)
@@ -119,7 +119,7 @@ def test_a_prompt_is_continued(model: Path, conditional_prior: Path, tmp_path: P
 
 def test_the_f0_is_the_prompts_and_then_the_speakers_mean() -> None:
     config = speech_config(wavenet=dataclasses.replace(WAVENET, condition_on_f0=True))
-    model = speechvq.SpeechVQ(config, VOICES).eval()
+    model = speechvq.SpeechVQ(config, SPEAKERS).eval()
     model.speaker_f0.copy_(model.speaker_f0.new_tensor([100.0, 200.0, 0.0]))
     prompt = generation.Prompt(np.zeros(200, np.int64), np.array([110.0] * 5 + [0.0] * 6, np.float32))
     silence = np.zeros(400, np.int64)
@@ -209,9 +209,9 @@ def test_folders_without_a_model_or_prior(
 def test_an_unreadable_prompt(
     name: str, model: Path, prior: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(model, prior, tmp_path / "out", "--prompt", write_bad(tmp_path, name)) == 2
+    assert run(model, prior, tmp_path / "out", "--prompt", write_invalid_audio(tmp_path, name)) == 2
     error = capsys.readouterr().err
-    assert BAD[name] in error and error.count("\n") == 1
+    assert INVALID_AUDIO[name] in error and error.count("\n") == 1
 
 
 def test_an_output_folder_that_cannot_be_made(

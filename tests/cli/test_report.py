@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from helpers import measurements
+from helpers.synthetic_speech import make_speech_corpus, speech
 from helpers.tiny import run_config, speech_model
-from helpers.voices import make_voices, speech
 from speechvq import config as configuration
 from speechvq import report
 from speechvq.audio.waveform import write_waveform
@@ -51,7 +51,7 @@ def without_rendering(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def voices(tmp_path: Path) -> Path:
-    return make_voices(tmp_path / "voices", sentences=3)
+    return make_speech_corpus(tmp_path / "voices", sentences=3)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 import speechvq
-from helpers import image_data, tiny, tiny_prior, video_data, voices
+from helpers import image_data, synthetic_speech, tiny, tiny_prior, video_data
 from speechvq import __main__ as commands
 from speechvq import config as configuration
 from speechvq import encode, evaluate, train
@@ -237,9 +237,9 @@ def _enrolment(told: bool, tune: bool) -> Callable[[Path], Curves]:
     def curve(folder: Path) -> Curves:
         torch.manual_seed(0)
         changes: dict[str, Any] = {"wavenet": WITH_PHASE, "source_filter": SOURCE_FILTER} if told else {}
-        model = SpeechVQ(tiny.speech_config(**changes), tiny.VOICES).eval()
+        model = SpeechVQ(tiny.speech_config(**changes), tiny.SPEAKERS).eval()
         with watched() as curves:
-            found = enroll(model, [voices.speech("ann", 5, seconds=4.0)], steps=STEPS, tune=tune)
+            found = enroll(model, [synthetic_speech.speech("ann", 5, seconds=4.0)], steps=STEPS, tune=tune)
         curves["e1"] = [
             found.before,
             found.after,
@@ -437,13 +437,13 @@ def _measurements(folder: Path) -> dict[str, tuple[str, list[str | Path]]]:
     corpus = _aligned_corpus(folder / "corpus")
     codes, lab = corpus / "codes", corpus / "lab"
     for voice, seed in (("ann", 5), ("ben", 105)):
-        write_waveform(folder / "converted/cay" / f"{voice}_5.wav", voices.speech("cay", seed))
+        write_waveform(folder / "converted/cay" / f"{voice}_5.wav", synthetic_speech.speech("cay", seed))
         for part, who, number in (
             ("source", "ann", seed),
             ("made", "ben", seed),
             ("target", "ben", seed + 1),
         ):
-            write_waveform(folder / part / f"s{number}.wav", voices.speech(who, number))
+            write_waveform(folder / part / f"s{number}.wav", synthetic_speech.speech(who, number))
     encoder = EncoderConfig(strides=(2, 2, 2, 2, 2, 5), channels=4)
     config = tiny.write_config(folder, tiny.run_config(corpus, model={"encoder": encoder}))
     sounds: list[str | Path] = ["--source", folder / "source", "--target", folder / "target"]
@@ -475,7 +475,7 @@ def _measurements(folder: Path) -> dict[str, tuple[str, list[str | Path]]]:
 
 def _aligned_corpus(folder: Path) -> Path:
     """Three voices, phones at known places, and codes of 50 Hz that follow these."""
-    voices.make_voices(folder)
+    synthetic_speech.make_speech_corpus(folder)
     (folder / "codes").mkdir()
     for number, utterance in enumerate(read_manifest(folder)):
         said = np.cumsum(np.random.default_rng(number).integers(1, 4, size=10)) % 4

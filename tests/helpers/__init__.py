@@ -1,1 +1,1 @@
-"""What several tests share: tiny corpora, models and runs, and slow oracles."""
+"""Code shared by tests: tiny corpora, models and runs, and slow reference implementations."""

@@ -45,7 +45,7 @@ def prepared(folder: Path, train: int = 12, test: int = 6, size: int = SIZE) -> 
 
     def read(split: str) -> preparation.LabeledImages:
         pixels = pixels_of(train if split == "train" else test, size, seed=len(split)).numpy()
-        return ((picture, i % 2) for i, picture in enumerate(pixels))
+        return ((image, i % 2) for i, image in enumerate(pixels))
 
     preparation.prepare(folder, "a test", size, ["cat", "dog"], {"train": read, "test": read})
     return folder
@@ -60,7 +60,7 @@ def model_of(kind: str, **changes: Any) -> ImageModel:
 
 
 def run_of(kind: str, root: Path, **train: Any) -> ImageRun:
-    """A run of a few steps."""
+    """The configuration of a run of a few steps."""
     settings: dict[str, Any] = {
         "steps": 6,
         "warmup": 2,
@@ -75,7 +75,7 @@ def run_of(kind: str, root: Path, **train: Any) -> ImageRun:
 
 
 def cifar10_file(path: Path, records: int, *, label: int = 3, packed: bool = False, cut: int = 0) -> Path:
-    """A file of CIFAR-10's binary version, gzipped or not, `cut` bytes short."""
+    """Write a file in the binary format of CIFAR-10, gzipped if `packed`, without its last `cut` bytes."""
     rng = np.random.default_rng(records)
     raw = np.concatenate(
         [np.full((records, 1), label, np.uint8), rng.integers(0, 256, (records, 3072), dtype=np.uint8)], 1

@@ -29,11 +29,11 @@ class Launcher:
         return int(self._read())
 
     def wait(self) -> int:
-        """Exit code of the child; negative for a signal."""
+        """Exit code of the child; negative if a signal ended it."""
         return os.waitstatus_to_exitcode(int(self._read()))
 
     def close(self) -> None:
-        """End the process."""
+        """End the server process."""
         self._process.communicate(timeout=30)
 
     def _read(self) -> str:

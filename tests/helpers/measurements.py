@@ -39,7 +39,7 @@ def converted_utterance(
 
 def conversions() -> ConversionResult:
     """Three conversions of ann and ben to ben and cay; one is whispered and has no F0."""
-    figures = [
+    summaries = [
         MetricSummary(
             "f0_closer_to_target", "F0 closer to target (%)", "%", 2 / 3, 0.2, 0.9, 3, 0.5, 0.0, 1.0
         ),
@@ -55,7 +55,7 @@ def conversions() -> ConversionResult:
             converted_utterance("ann", "cay", math.nan, "other"),
             converted_utterance("ben", "cay", 150.0, "target"),
         ],
-        summary={each.name: each for each in figures},
+        summary={each.name: each for each in summaries},
         unmatched={},
     )
 
@@ -79,22 +79,22 @@ PURITY = PurityMetrics(
 
 
 def purity() -> PurityResult:
-    """225 codes and three phones."""
+    """A purity result of 225 codes and three phones."""
     intervals = {"phone_purity": (0.389, 0.471), "phone_purity_heldout": None, "pnmi": (0.012, 0.056)}
     corpus = PurityCorpus("exp/run/codes", "data/lab", 50.0, 8, 3, [], 0, [], 0, ["A", "B", "C"])
     return PurityResult(PURITY, PURITY, {"all": intervals, "edges_trimmed": intervals}, corpus)
 
 
 def baselines() -> BaselinesResult:
-    """k-means with two seeds, and the codes of `purity` under the name of their folder."""
+    """k-means with two seeds, and the codes of `purity` named by their folder."""
     seeds = [dataclasses.replace(PURITY, phone_purity=value) for value in (0.25, 0.35)]
     rows = {"k-means on MFCC": seeds, "exp/run/codes": [PURITY]}
     return BaselinesResult("test", 8, 50.0, 3, [], {"all": rows, "edges_trimmed": rows})
 
 
 def abx() -> AbxResult:
-    """Codes and one baseline; the baseline could not be compared across speakers."""
-    score, none = AbxScore(0.123, 0.1, 0.15, 2, 2, 9), AbxScore(math.nan, math.nan, math.nan, 0, 0, 0)
+    """ABX results of codes and of one baseline; the baseline has no triples across speakers."""
+    score, empty = AbxScore(0.123, 0.1, 0.15, 2, 2, 9), AbxScore(math.nan, math.nan, math.nan, 0, 0, 0)
     return AbxResult(
         items="phoneme",
         context="any",
@@ -107,7 +107,7 @@ def abx() -> AbxResult:
         missing_utterances=[],
         chance=0.5,
         units=AbxUnits("equal or not", score, score),
-        baselines={"MFCC": AbxUnits("angle of features", score, none)},
+        baselines={"MFCC": AbxUnits("angle of features", score, empty)},
     )
 
 
@@ -125,7 +125,7 @@ def likelihood() -> LikelihoodResult:
 
 
 def rollout() -> RolloutResult:
-    """Three videos of four frames by a prior whose name holds markup."""
+    """A rollout result of three videos of four frames; the name of the prior contains HTML markup."""
     names = ("real", "reconstruction", "imagined")
     return RolloutResult(
         prior="<b>exp",

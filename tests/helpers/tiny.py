@@ -1,4 +1,4 @@
-"""The smallest corpus, model and run that still have every part."""
+"""The smallest corpus, model and run that still have all parts."""
 
 import dataclasses
 import os
@@ -25,7 +25,7 @@ from speechvq.data.manifest import Utterance, write_manifest
 from speechvq.speech.model import SpeechVQ
 
 ROOT = Path(__file__).resolve().parents[2]
-VOICES = ("ada", "bob", "cyd")
+SPEAKERS = ("ada", "bob", "cyd")
 WAVENET = WaveNetConfig(
     stacks=2,
     layers=3,
@@ -50,9 +50,9 @@ def speech_config(codebook: str = "loss", **changes: Any) -> SpeechConfig:
 
 
 def speech_model(config: SpeechConfig = MODEL, seed: int = 0) -> SpeechVQ:
-    """A tiny model with random weights, laid on one batch of noise, in evaluation mode."""
+    """A tiny model with random weights, initialized on one batch of noise, in evaluation mode."""
     torch.manual_seed(seed)
-    model = SpeechVQ(config, VOICES).train()
+    model = SpeechVQ(config, SPEAKERS).train()
     model(noise(4, 64 * config.hop, seed), torch.tensor([0, 1, 2, 0]))
     return model.eval()
 
@@ -61,23 +61,25 @@ def f0_model() -> SpeechVQ:
     """A tiny model with random weights whose decoder is conditioned on F0 and phase, in evaluation mode."""
     torch.manual_seed(0)
     wavenet = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
-    return SpeechVQ(speech_config(wavenet=wavenet), VOICES).eval()
+    return SpeechVQ(speech_config(wavenet=wavenet), SPEAKERS).eval()
 
 
 def noise(batch: int, samples: int, seed: int = 0) -> torch.Tensor:
-    """Noise of the package's level, (batch, samples)."""
+    """White noise at the normalized level of the package, (batch, samples)."""
     return 0.06 * torch.randn(batch, samples, generator=torch.Generator().manual_seed(seed))
 
 
 def make_corpus(folder: Path) -> Path:
-    """Write three voices of five utterances, 0.3 to 0.5 s, and their manifest; one of each is held out."""
+    """Write five utterances of 0.3 to 0.5 s for each of three speakers, and a manifest with one dev utterance
+    each.
+    """
     utterances = []
-    for number, speaker in enumerate(VOICES):
+    for number, speaker in enumerate(SPEAKERS):
         for i in range(5):
             rng = np.random.default_rng((number, i))
             time = np.arange(4_800 + 800 * i) / SAMPLE_RATE
-            pitch = 100 * (number + 1) * (1 + 0.2 * np.sin(9 * time))
-            wave = 0.08 * np.sin(2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE) + 0.01 * rng.standard_normal(
+            f0 = 100 * (number + 1) * (1 + 0.2 * np.sin(9 * time))
+            wave = 0.08 * np.sin(2 * np.pi * np.cumsum(f0) / SAMPLE_RATE) + 0.01 * rng.standard_normal(
                 len(time)
             )
             path = folder / "audio" / f"{speaker}_{i}.flac"
@@ -91,7 +93,7 @@ def make_corpus(folder: Path) -> Path:
 def run_config(
     corpus: Path, codebook: str = "loss", model: dict[str, Any] | None = None, **train: Any
 ) -> SpeechRun:
-    """A run of a few steps on the tiny corpus."""
+    """The configuration of a run of a few steps on the tiny corpus."""
     settings = {
         "steps": 20,
         "warmup": 4,
@@ -107,13 +109,13 @@ def run_config(
 
 
 def write_config(folder: Path, config: SpeechRun) -> Path:
-    """The YAML file of a run."""
+    """Write the YAML file of a run and return its path."""
     configuration.save(folder / "run.yaml", config)
     return folder / "run.yaml"
 
 
 def python(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """Start this Python on arguments, from the root of the checkout, on one thread."""
+    """Start this Python interpreter with arguments, in the root of the checkout, with one thread."""
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",

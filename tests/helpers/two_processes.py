@@ -16,7 +16,7 @@ import torch.distributed as dist
 from safetensors.torch import save_file
 from torch import Tensor
 
-from helpers.tiny import VOICES, WAVENET, noise, run_config, speech_config
+from helpers.tiny import SPEAKERS, WAVENET, noise, run_config, speech_config
 from speechvq import train
 from speechvq.config import EncoderConfig, SourceFilterConfig, SpeechRun, TrainConfig
 from speechvq.data.crops import CropDataset, crop_loader
@@ -45,7 +45,7 @@ def main_steps(mode: str, rank: int, world_size: int) -> dict[str, Tensor]:
     Plain gradient descent, which does not amplify rounding as Adam does.
     """
     torch.manual_seed(0)
-    model = SpeechVQ(speech_config(mode), VOICES)
+    model = SpeechVQ(speech_config(mode), SPEAKERS)
     config = TrainConfig(learning_rate=0.05, warmup=0, steps=1_000)
     stage = main_stage(model, lambda step: iter(()), lambda model: {}, config)
     state, rows = state_of(model, stage), part_of_batch(rank, world_size)
@@ -60,9 +60,9 @@ def pretraining_steps(corpus: Path, rank: int, world_size: int) -> dict[str, Ten
     """A few updates of the source-filter stage on this process's part of the batches."""
     run = speech_run_with_stages(corpus)
     torch.manual_seed(0)
-    model = SpeechVQ(run.model, VOICES).train()
+    model = SpeechVQ(run.model, SPEAKERS).train()
     training = [each for each in read_manifest(corpus) if each.split == "train"]
-    dataset = CropDataset(training, VOICES, run.data.crop, 0, True)
+    dataset = CropDataset(training, SPEAKERS, run.data.crop, 0, True)
     stage = speech.source_filter_stage(model, dataset, run)
     state, rows = state_of(model, stage), part_of_batch(rank, world_size)
     for step, crops in zip(range(STEPS), crop_loader(dataset, BATCH)):

@@ -11,7 +11,7 @@ import torch
 
 import speechvq
 from cli.test_commands import FLAGS, PARSERS
-from helpers.odd_sounds import names, write_tone
+from helpers.audio_files import names, write_tone
 from helpers.tiny import ROOT
 from speechvq import (
     __main__,

@@ -1,11 +1,11 @@
-"""Audio in float64, numpy's default type, stopped the encoder with an error from inside torch."""
+"""Audio in float64, the default type of numpy, ended the encoder with an internal error of torch."""
 
 import numpy as np
 
 from helpers.tiny import noise, speech_model
 
 
-def test_integers_and_doubles_are_sounds_too() -> None:
+def test_float64_and_int16_waveforms_are_encoded() -> None:
     model, wave = speech_model(), noise(1, 800)[0].numpy()
     codes = model.encode(wave)
     assert np.array_equal(model.encode(wave.astype(np.float64)), codes)

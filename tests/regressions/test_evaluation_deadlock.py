@@ -1,4 +1,4 @@
-"""Only the first process evaluates, but the quantizer summed its usage over all processes: a deadlock."""
+"""Only the first process evaluates, but the quantizer summed the code usage over all processes: a deadlock."""
 
 import pytest
 import torch
@@ -7,9 +7,9 @@ from helpers.tiny import noise, speech_model
 from speechvq.runtime import distributed
 
 
-def test_a_model_in_use_calls_no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluation_mode_calls_no_collective(monkeypatch: pytest.MonkeyPatch) -> None:
     def call(*_: object) -> None:
-        raise AssertionError("another process was called")
+        raise AssertionError("a collective was called")
 
     model = speech_model()
     for name in ("all_reduce_sum", "differentiable_all_reduce", "all_gather_rows"):

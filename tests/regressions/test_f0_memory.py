@@ -1,4 +1,4 @@
-"""The F0 contour of ten minutes took 150 MB more than the audio: two copies of it in double precision."""
+"""The F0 contour of ten minutes of audio took an extra 150 MB: two copies of the audio in double precision."""
 
 import tracemalloc
 
@@ -8,15 +8,15 @@ from speechvq.audio.f0 import f0_contour
 from speechvq.audio.waveform import SAMPLE_RATE
 
 
-def most_memory(wave: np.ndarray) -> int:
+def peak_memory(wave: np.ndarray) -> int:
     tracemalloc.start()
     f0_contour(wave)
-    most = tracemalloc.get_traced_memory()[1]
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return most
+    return peak
 
 
-def test_it_takes_one_copy() -> None:
+def test_f0_contour_allocates_less_than_two_copies() -> None:
     wave = np.random.default_rng(0).standard_normal(60 * SAMPLE_RATE, np.float32)
     short = wave[: 20 * SAMPLE_RATE]
-    assert most_memory(wave) - most_memory(short) < 2 * (wave.nbytes - short.nbytes)
+    assert peak_memory(wave) - peak_memory(short) < 2 * (wave.nbytes - short.nbytes)

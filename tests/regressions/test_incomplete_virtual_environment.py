@@ -1,4 +1,4 @@
-"""Without python3-venv, Python leaves a .venv without pip; the second call used it and failed on pip."""
+"""Without python3-venv, Python leaves a .venv without pip. The second call used it and failed in pip."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from project.test_recipes import shell, stub
 
 
-def test_it_is_made_again(tmp_path: Path) -> None:
+def test_a_virtual_environment_without_pip_is_created_again(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     stub(tmp_path / ".venv/bin/python", "exit 1")
     stubs = stub(tmp_path / "bin/python3", f'[ "$1" = -c ] || echo "$*" >>"{tmp_path}/calls"; [ "$1" = -c ]')

@@ -1,12 +1,12 @@
-"""A weight of -0.0 beside a negative one became NaN in pairs of bfloat16; such a decoder was silent."""
+"""In pairs of bfloat16, a weight of -0.0 paired with a negative weight became NaN; the decoder was silent."""
 
 import numpy as np
 
-from helpers.panels import unpacked
+from helpers.weight_panels import unpack_panels
 from speechvq.speech.sampling.matmul_kernels import NARROW, pack_pairs
 
 
-def test_it_stays_nothing() -> None:
+def test_negative_zero_stays_near_zero() -> None:
     weight = np.array([[-0.0], [-1.0]], np.float32)
-    used = unpacked(pack_pairs(weight, NARROW), (2, 1), NARROW)
+    used = unpack_panels(pack_pairs(weight, NARROW), (2, 1), NARROW)
     assert abs(used[0, 0]) < 1e-38 and used[1, 0] == -1.0

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from helpers.odd_sounds import save_tiny_model, write_tone
+from helpers.audio_files import save_tiny_model, write_tone
 from speechvq import convert
 
 
-def test_a_log_stays_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_file_has_no_progress_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write_tone(tmp_path / "a.wav", samples=800)
     argv = [
         "--model",
@@ -19,7 +19,6 @@ def test_a_log_stays_clean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "bob",
     ]
     assert convert.main([*argv, "--out", str(tmp_path / "b.wav")]) == 0
-    err = (
-        capsys.readouterr().err
-    )  # a first call may say that it compiles, and one line of progress; the last is the speed
+    # The first call may log that it compiles and one line of progress. The last line reports the speed.
+    err = capsys.readouterr().err
     assert "\r" not in err and err.count("s of sound") <= 2

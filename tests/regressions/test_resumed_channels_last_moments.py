@@ -1,6 +1,6 @@
-"""Fused Adam follows memory order: in channels_last, weights got each other's moments after a resume.
+"""After a resume in channels_last, fused Adam paired weights with the moments of other weights.
 
-The moments of a checkpoint were in the default memory order.
+Fused Adam works in memory order, and the moments of a checkpoint were in the default memory order.
 """
 
 from pathlib import Path
@@ -24,11 +24,11 @@ def update(state: TrainingState) -> None:
     state.optimizer.step()
 
 
-def test_moments_lie_as_their_weights_do(tmp_path: Path) -> None:
-    unbroken, resumed = state_of(0), state_of(1)
-    update(unbroken)
-    load_checkpoint(save_checkpoint(tmp_path, unbroken, keep=1), resumed)
-    for state in (unbroken, resumed):
+def test_restored_moments_have_the_memory_format_of_their_weights(tmp_path: Path) -> None:
+    uninterrupted, resumed = state_of(0), state_of(1)
+    update(uninterrupted)
+    load_checkpoint(save_checkpoint(tmp_path, uninterrupted, keep=1), resumed)
+    for state in (uninterrupted, resumed):
         update(state)
-    for one, other in zip(unbroken.model.parameters(), resumed.model.parameters()):
+    for one, other in zip(uninterrupted.model.parameters(), resumed.model.parameters()):
         assert torch.equal(one, other)

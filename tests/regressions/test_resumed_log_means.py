@@ -1,4 +1,4 @@
-"""After a resume between two log lines, the next line held the mean of the steps since the resume only."""
+"""After a resume between two log lines, the next line held the means of only the steps since the resume."""
 
 import json
 import signal
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from helpers.tiny import MODEL, VOICES, noise
+from helpers.tiny import MODEL, SPEAKERS, noise
 from speechvq.config import TrainConfig
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import loop
@@ -17,9 +17,7 @@ from speechvq.training.signals import Interrupted
 from speechvq.training.stage import main_stage
 
 
-def test_the_means_are_over_all_steps_since_the_last_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_means_include_the_steps_before_the_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY", 6)
 
     def run(folder: Path, stop: int) -> list[float]:
@@ -31,11 +29,11 @@ def test_the_means_are_over_all_steps_since_the_last_line(
                 yield noise(2, 320, step), torch.tensor([0, 1])
 
         torch.manual_seed(0)
-        model, config = SpeechVQ(MODEL, VOICES), TrainConfig(steps=6, warmup=0)
+        model, config = SpeechVQ(MODEL, SPEAKERS), TrainConfig(steps=6, warmup=0)
         loop.fit(model, [main_stage(model, batches, lambda _: {}, config)], folder, config)
         lines = (folder / "metrics.jsonl").read_text().splitlines()
         return [line["nats"] for line in map(json.loads, lines) if "nats" in line]
 
     with pytest.raises(Interrupted):
         run(tmp_path / "stopped", stop=4)
-    assert run(tmp_path / "stopped", stop=0) == run(tmp_path / "unbroken", stop=0)
+    assert run(tmp_path / "stopped", stop=0) == run(tmp_path / "uninterrupted", stop=0)

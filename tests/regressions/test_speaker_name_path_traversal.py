@@ -1,4 +1,4 @@
-"""A model directory could name a speaker `../x`, and conversions are written to a folder of that name."""
+"""A speaker of a model could be named `../x`, and `convert` writes to a folder with the name of the speaker."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from speechvq.speech.model import load_model
 from speechvq.speech.model_directory import save_model
 
 
-def test_such_a_model_is_refused(tmp_path: Path) -> None:
+def test_a_speaker_name_with_a_path_is_refused(tmp_path: Path) -> None:
     save_model(tmp_path, speech_model())
     config = tmp_path / "config.yaml"
     config.write_text(config.read_text().replace("- bob", "- ../bob"))

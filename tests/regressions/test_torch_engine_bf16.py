@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from helpers.odd_sounds import save_tiny_model, write_tone
+from helpers.audio_files import save_tiny_model, write_tone
 from speechvq import convert
 
 
-def test_the_two_do_not_go_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_torch_engine_refuses_bf16(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, source = save_tiny_model(tmp_path / "run"), write_tone(tmp_path / "a.wav", samples=100)
     arguments = ["--model", str(model), "--src", str(source), "--target-speaker", "bob"]
     flags = ["--engine", "torch", "--precision", "bf16", "--out", str(tmp_path / "b.wav")]

@@ -1,14 +1,14 @@
-"""Code files that a power cut had left empty or truncated counted as encoded and were never redone."""
+"""Empty and truncated code files, as left by a power cut, counted as encoded and were kept."""
 
 from pathlib import Path
 
 import numpy as np
 
-from helpers.odd_sounds import save_tiny_model, write_tone
+from helpers.audio_files import save_tiny_model, write_tone
 from speechvq import encode
 
 
-def test_they_are_made_anew(tmp_path: Path) -> None:
+def test_damaged_code_files_are_encoded_again(tmp_path: Path) -> None:
     model, source = save_tiny_model(tmp_path / "run"), write_tone(tmp_path / "a.wav")
     argv = ["--model", str(model), "--src", str(source), "--out", str(tmp_path / "codes")]
     assert encode.main(argv) == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.odd_sounds import BAD, write_bad, write_tone
+from helpers.audio_files import INVALID_AUDIO, write_invalid_audio, write_tone
 from speechvq.alignment import forced_aligner
 from speechvq.alignment.forced_aligner import (
     BOUNDARY_BIAS,
@@ -25,9 +25,9 @@ HELLO = [
 ]  # fmt: skip
 
 
-def one(spoken: Path, folder: Path, number: int = 0) -> AlignmentTask:
-    text = sorted(spoken.glob("txt/*/*.txt"))[number]
-    sound = spoken / "audio" / text.parent.name / f"{text.stem}.flac"
+def one(espeak_corpus: Path, folder: Path, number: int = 0) -> AlignmentTask:
+    text = sorted(espeak_corpus.glob("txt/*/*.txt"))[number]
+    sound = espeak_corpus / "audio" / text.parent.name / f"{text.stem}.flac"
     return AlignmentTask(sound, text, folder / f"{text.stem}.lab")
 
 
@@ -58,11 +58,11 @@ def test_phones_outside_the_recording_are_refused(found: list[Interval]) -> None
     assert correct_bias(found, 1.0) == []
 
 
-def test_a_recording(spoken: Path, tmp_path: Path) -> None:
-    task = one(spoken, tmp_path)
+def test_a_recording(espeak_corpus: Path, tmp_path: Path) -> None:
+    task = one(espeak_corpus, tmp_path)
     done = align_recording(task, {})
     assert done.attempt == "words" and done.seconds > 1 and not done.complaint and not done.unknown
-    reference = read_lab(spoken / "lab" / task.text.parent.name / task.lab.name)
+    reference = read_lab(espeak_corpus / "lab" / task.text.parent.name / task.lab.name)
     figures = {
         each.name: each.value
         for each in summarize_boundaries([boundary_errors(read_lab(task.lab), reference)])
@@ -71,8 +71,8 @@ def test_a_recording(spoken: Path, tmp_path: Path) -> None:
     assert read_lab(task.lab)[-1].end == pytest.approx(done.seconds)
 
 
-def test_a_whole_alignment_is_kept_and_a_damaged_one_is_redone(spoken: Path, tmp_path: Path) -> None:
-    task = one(spoken, tmp_path)
+def test_a_whole_alignment_is_kept_and_a_damaged_one_is_redone(espeak_corpus: Path, tmp_path: Path) -> None:
+    task = one(espeak_corpus, tmp_path)
     align_recording(task, {})
     content = task.lab.read_bytes()
     assert align_recording(task, {}).attempt == "kept"
@@ -82,7 +82,9 @@ def test_a_whole_alignment_is_kept_and_a_damaged_one_is_redone(spoken: Path, tmp
     assert align_recording(task, {}).attempt == "words"
 
 
-def test_fallbacks_are_tried_in_order(spoken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fallbacks_are_tried_in_order(
+    espeak_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found, asked = [*HELLO], []
     answers: dict[str, list[Interval]] = {"softer": found, "wider": found, "phones": found}
     kinds = {(1.0, False): "words", (LOW_LEVEL, False): "softer", (1.0, True): "wider"}
@@ -99,14 +101,16 @@ def test_fallbacks_are_tried_in_order(spoken: Path, tmp_path: Path, monkeypatch:
     order = ["words", "softer", "wider", "phones"]
     for expected in ("softer", "wider", "phones", ""):
         asked.clear()
-        done = align_recording(one(spoken, tmp_path / f"to_{expected}"), {})
+        done = align_recording(one(espeak_corpus, tmp_path / f"to_{expected}"), {})
         assert done.attempt == expected and ("could not be aligned" in done.complaint) == (not expected)
         assert asked == (order[: order.index(expected) + 1] if expected else order)
         answers.pop(expected, None)
 
 
-def test_unknown_words_are_reported_and_a_dictionary_takes_precedence(spoken: Path, tmp_path: Path) -> None:
-    task = one(spoken, tmp_path)
+def test_unknown_words_are_reported_and_a_dictionary_takes_precedence(
+    espeak_corpus: Path, tmp_path: Path
+) -> None:
+    task = one(espeak_corpus, tmp_path)
     said = task.text.read_text().split()
     text = tmp_path / "strange.txt"
     text.write_text(" ".join(["Blorft", *said]))
@@ -122,11 +126,11 @@ def test_unknown_words_are_reported_and_a_dictionary_takes_precedence(spoken: Pa
     assert [each.phone for each in read_lab(task.lab) if each.phone != "SIL"][:2] != ["M", "UW"]
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_sound_is_an_outcome(name: str, spoken: Path, tmp_path: Path) -> None:
-    sound = write_bad(tmp_path, name)
-    done = align_recording(AlignmentTask(sound, one(spoken, tmp_path).text, tmp_path / "a.lab"), {})
-    assert not done.attempt and BAD[name] in done.complaint and not (tmp_path / "a.lab").exists()
+@pytest.mark.parametrize("name", INVALID_AUDIO)
+def test_a_bad_sound_is_an_outcome(name: str, espeak_corpus: Path, tmp_path: Path) -> None:
+    sound = write_invalid_audio(tmp_path, name)
+    done = align_recording(AlignmentTask(sound, one(espeak_corpus, tmp_path).text, tmp_path / "a.lab"), {})
+    assert not done.attempt and INVALID_AUDIO[name] in done.complaint and not (tmp_path / "a.lab").exists()
 
 
 @pytest.mark.parametrize(
@@ -146,8 +150,8 @@ def test_a_bad_text_is_an_outcome(content: bytes, words: str, tmp_path: Path) ->
     assert not done.attempt and words in done.complaint and not (tmp_path / "a.lab").exists()
 
 
-def test_a_full_disk_ends_the_work(spoken: Path, tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_work(espeak_corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    task = one(spoken, tmp_path)
+    task = one(espeak_corpus, tmp_path)
     with pytest.raises(forced_aligner.UserError, match="cannot be written"):
         align_recording(AlignmentTask(task.audio, task.text, tmp_path / "file" / "a.lab"), {})

@@ -18,14 +18,14 @@ def aligner() -> ForcedAligner:
     return ForcedAligner()
 
 
-def sentences(spoken: Path) -> list[tuple[np.ndarray, list[str]]]:
-    texts = sorted(spoken.glob("txt/*/*.txt"))
-    sounds = (spoken / "audio" / path.parent.name / f"{path.stem}.flac" for path in texts)
+def sentences(espeak_corpus: Path) -> list[tuple[np.ndarray, list[str]]]:
+    texts = sorted(espeak_corpus.glob("txt/*/*.txt"))
+    sounds = (espeak_corpus / "audio" / path.parent.name / f"{path.stem}.flac" for path in texts)
     return [(read_waveform(sound), normalize_text(text.read_text())) for sound, text in zip(sounds, texts)]
 
 
-def test_phones_tile_the_sound_and_its_padding(aligner: ForcedAligner, spoken: Path) -> None:
-    samples, said = sentences(spoken)[0]
+def test_phones_tile_the_sound_and_its_padding(aligner: ForcedAligner, espeak_corpus: Path) -> None:
+    samples, said = sentences(espeak_corpus)[0]
     found = aligner.align(samples, said)
     assert found[0].start == pytest.approx(-PADDING)
     assert found[-1].end == pytest.approx(len(samples) / SAMPLE_RATE + PADDING, abs=3 * FRAME)
@@ -35,15 +35,15 @@ def test_phones_tile_the_sound_and_its_padding(aligner: ForcedAligner, spoken: P
     assert distance(heard, spelled) <= 3  # other pronunciations of the dictionary
 
 
-def test_results_do_not_depend_on_previous_recordings(aligner: ForcedAligner, spoken: Path) -> None:
-    every = sentences(spoken)[:4]
+def test_results_do_not_depend_on_previous_recordings(aligner: ForcedAligner, espeak_corpus: Path) -> None:
+    every = sentences(espeak_corpus)[:4]
     forwards = [aligner.align(*each) for each in every]
     assert [aligner.align(*each) for each in reversed(every)] == forwards[::-1]
     assert ForcedAligner().align(*every[-1]) == forwards[-1]
 
 
-def test_phones_as_words(aligner: ForcedAligner, spoken: Path) -> None:
-    samples, said = sentences(spoken)[0]
+def test_phones_as_words(aligner: ForcedAligner, espeak_corpus: Path) -> None:
+    samples, said = sentences(espeak_corpus)[0]
     phones = [phone for word in said for phone in (aligner.pronunciation(word) or "").split()]
     found = aligner.align_phones(samples, phones)
     assert [each.phone for each in found if each.phone != "SIL"] == phones
@@ -56,8 +56,8 @@ def test_words_that_are_not_there_are_not_found(aligner: ForcedAligner) -> None:
     assert aligner.align(noise, []) == [] and aligner.align(noise, ["zzxq"]) == []
 
 
-def test_a_wider_search_finds_the_same_words(aligner: ForcedAligner, spoken: Path) -> None:
-    samples, said = sentences(spoken)[0]
+def test_a_wider_search_finds_the_same_words(aligner: ForcedAligner, espeak_corpus: Path) -> None:
+    samples, said = sentences(espeak_corpus)[0]
     if aligner.pronunciation("zork") is None:
         aligner.add_word("zork", aligner.pronunciation(said[0]) or "AH")
     narrow, wide = aligner.align(samples, said), aligner.align(samples, ["zork", *said[1:]], wide=True)
@@ -73,9 +73,9 @@ def test_words_are_added(aligner: ForcedAligner) -> None:
             aligner.add_word(word, phones)
 
 
-def test_phones_are_recognized_better_than_those_of_another_sentence(spoken: Path) -> None:
+def test_phones_are_recognized_better_than_those_of_another_sentence(espeak_corpus: Path) -> None:
     recogniser = PhoneRecognizer()
-    (one, _), (other, _) = sentences(spoken)[1], sentences(spoken)[2]
+    (one, _), (other, _) = sentences(espeak_corpus)[1], sentences(espeak_corpus)[2]
     heard = recogniser.phones(one)
     assert len(heard) > 15 and heard == recogniser.phones(one) and "SIL" not in heard
     again = distance(recogniser.phones(one + 0.001), heard)

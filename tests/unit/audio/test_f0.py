@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from helpers.voices import VOICES, speech
+from helpers.synthetic_speech import SPEAKERS, speech
 from speechvq.audio.f0 import (
     F0_HOP,
     harmonics_to_noise_ratio,
@@ -31,10 +31,10 @@ def test_pulses_of_any_pitch(hertz: float) -> None:
     assert voiced_fraction(track) > 0.9
 
 
-@pytest.mark.parametrize("voice", VOICES)
+@pytest.mark.parametrize("voice", SPEAKERS)
 def test_speech(voice: str) -> None:
     track = track_f0(speech(voice, seconds=3))
-    assert abs(semitones(median_f0(track), VOICES[voice][0])) < 0.5
+    assert abs(semitones(median_f0(track), SPEAKERS[voice][0])) < 0.5
     assert voiced_fraction(track) > 0.8 and harmonics_to_noise_ratio(track) > 4
 
 
@@ -44,7 +44,7 @@ def test_a_missing_fundamental_is_tracked() -> None:
     assert median_f0(track_f0(np.asarray(wave))) == pytest.approx(120, rel=0.01)
 
 
-@pytest.mark.parametrize("voice", VOICES)
+@pytest.mark.parametrize("voice", SPEAKERS)
 def test_whispers_are_unvoiced(voice: str) -> None:
     track = track_f0(speech(voice, seconds=3, whispered=True))
     assert (
@@ -59,7 +59,7 @@ def test_noise_is_unvoiced() -> None:
 
 def test_speech_in_noise_keeps_its_pitch() -> None:
     noisy = speech("ann", seconds=3) + 0.06 * 10 ** (-10 / 20) * NOISE  # 10 dB
-    assert abs(semitones(median_f0(track_f0(noisy)), VOICES["ann"][0])) < 1
+    assert abs(semitones(median_f0(track_f0(noisy)), SPEAKERS["ann"][0])) < 1
 
 
 def test_the_level_does_not_matter() -> None:

@@ -16,7 +16,7 @@ def test_preemphasis_equals_its_loop(emphasis: float) -> None:
     companding, wave = MuLawCodec(emphasis, 256), noise(2, 200)
     ours = companding.preemphasize(wave)
     for i in range(2):
-        by_loop = reference.emphasise(wave[i].double().numpy(), emphasis, companding.gain)
+        by_loop = reference.preemphasize(wave[i].double().numpy(), emphasis, companding.gain)
         assert np.allclose(ours[i].numpy(), by_loop, atol=1e-6)
 
 
@@ -44,7 +44,7 @@ def test_decode_waveform_inverts_mu_law_and_preemphasis(emphasis: float) -> None
     assert waves.shape == levels.shape and waves.dtype == torch.float32
     for i in range(2):
         expanded = np.array([reference.mu_law_inverse(int(level), 256) for level in levels[i]])
-        by_loop = reference.deemphasise(expanded, emphasis, companding.gain)
+        by_loop = reference.deemphasize(expanded, emphasis, companding.gain)
         assert np.allclose(waves[i].numpy(), by_loop, atol=1e-4)
 
 

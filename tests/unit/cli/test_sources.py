@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.odd_sounds import BAD, write_bad, write_samples, write_tone
+from helpers.audio_files import INVALID_AUDIO, write_invalid_audio, write_samples, write_tone
 from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
@@ -76,10 +76,10 @@ def test_a_conversion_of_format_is_logged(tmp_path: Path, capsys: pytest.Capture
     )
 
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", INVALID_AUDIO)
 def test_a_single_damaged_file_is_an_error(name: str, tmp_path: Path) -> None:
-    path = write_bad(tmp_path / "in", name)
-    with pytest.raises(UserError, match=BAD[name]) as caught:
+    path = write_invalid_audio(tmp_path / "in", name)
+    with pytest.raises(UserError, match=INVALID_AUDIO[name]) as caught:
         list(read_sources([Source("a", path)]))
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
@@ -88,7 +88,7 @@ def test_damaged_files_among_others_are_logged_and_skipped(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "in"
-    bad = [write_bad(folder, name) for name in BAD if name != "missing.wav"]
+    bad = [write_invalid_audio(folder, name) for name in INVALID_AUDIO if name != "missing.wav"]
     write_tone(folder / "good.wav")
     (folder / "gone.wav").symlink_to("nowhere")
     write_samples(folder / "one.wav", np.ones(1))
@@ -99,7 +99,7 @@ def test_damaged_files_among_others_are_logged_and_skipped(
 
 
 def test_only_damaged_files_are_an_error_if_input_is_required(tmp_path: Path) -> None:
-    sources = [Source(name, write_bad(tmp_path, name)) for name in ("text.wav", "nan.wav")]
+    sources = [Source(name, write_invalid_audio(tmp_path, name)) for name in ("text.wav", "nan.wav")]
     with pytest.raises(UserError, match="none of 2 recordings could be read"):
         list(read_sources(sources))
     assert list(read_sources(sources, required=False)) == []

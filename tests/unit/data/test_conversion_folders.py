@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.voices import speech
+from helpers.synthetic_speech import speech
 from speechvq import evaluate
 from speechvq.audio.waveform import write_waveform
 from speechvq.data.conversion_folders import match_folders

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from helpers.tiny import VOICES
+from helpers.tiny import SPEAKERS
 from speechvq.audio.f0 import f0_contour
 from speechvq.data.crops import CropDataset, crop_loader, middle_crops, read_crop
 from speechvq.data.manifest import Utterance, read_manifest
@@ -23,7 +23,7 @@ def utterances(corpus: Path, split: str = "train") -> list[Utterance]:
 
 
 def dataset(corpus: Path, crop: int = CROP, seed: int = 0) -> CropDataset:
-    return CropDataset(utterances(corpus), VOICES, crop, seed)
+    return CropDataset(utterances(corpus), SPEAKERS, crop, seed)
 
 
 def test_a_crop_is_a_pure_function_of_its_position(corpus: Path) -> None:
@@ -64,7 +64,7 @@ def test_crops_lie_inside_their_utterances(corpus: Path) -> None:
         wave, speaker, *_ = data[number]
         found = [
             np.array_equal(whole[start : start + CROP], wave.numpy())
-            for whole in waves[VOICES[speaker]]
+            for whole in waves[SPEAKERS[speaker]]
             for start in np.flatnonzero(whole == wave[0].numpy())
         ]
         assert any(found)
@@ -105,13 +105,13 @@ def test_a_short_utterance_is_padded_with_silence(corpus: Path) -> None:
 
 def test_held_out_crops_are_fixed_middles(corpus: Path) -> None:
     held_out = utterances(corpus, "dev")
-    crops = middle_crops(held_out, VOICES, CROP, 9)
+    crops = middle_crops(held_out, SPEAKERS, CROP, 9)
     assert crops.speaker.tolist() == [0, 1, 2]
     for wave, utterance in zip(crops.wave, held_out):
         whole = soundfile.read(utterance.path, dtype="float32")[0]
         start = (len(whole) - CROP) // 2
         assert np.array_equal(wave.numpy(), whole[start : start + CROP])
-    assert len(middle_crops(held_out, VOICES, CROP, 2).wave) == 2
+    assert len(middle_crops(held_out, SPEAKERS, CROP, 2).wave) == 2
 
 
 def test_mistakes_are_named(corpus: Path) -> None:
@@ -120,12 +120,12 @@ def test_mistakes_are_named(corpus: Path) -> None:
         [dataclasses.replace(u, speaker="eve") for u in utterances(corpus)],
     )
     with pytest.raises(UserError, match="no utterances in this split"):
-        CropDataset([], VOICES, CROP, 0)
-    for use in (lambda u: CropDataset(u, VOICES, CROP, 0), lambda u: middle_crops(u, VOICES, CROP, 3)):
+        CropDataset([], SPEAKERS, CROP, 0)
+    for use in (lambda u: CropDataset(u, SPEAKERS, CROP, 0), lambda u: middle_crops(u, SPEAKERS, CROP, 3)):
         with pytest.raises(UserError, match="speakers unknown to the model: eve; .*'unseen'"):
             use(strange)
     with pytest.raises(UserError, match="fewer than two utterances in split 'dev'"):
-        middle_crops(everything[:1], VOICES, CROP, 3)
+        middle_crops(everything[:1], SPEAKERS, CROP, 3)
     with pytest.raises(UserError, match="data.batch = 3 cannot be split over 2 processes"):
         next(crop_loader(dataset(corpus), 3, world_size=2))
 
@@ -155,7 +155,7 @@ def test_f0_and_phase_belong_to_their_crop(
 ) -> None:
     """Tracks of the utterance and of the crop: pure functions of the position, and alike in the middle."""
     monkeypatch.setattr("speechvq.data.crops.MAX_CACHED_HOURS", hours)
-    one, other = (CropDataset(utterances(corpus), VOICES, 3_200, 0, track_f0=True) for _ in range(2))
+    one, other = (CropDataset(utterances(corpus), SPEAKERS, 3_200, 0, track_f0=True) for _ in range(2))
     for number in (3, 0, 7, 3):
         wave, _, pitch, phase = one[number]
         assert wave.shape == phase.shape == (3_200,) and pitch.shape == (20,) and phase.dtype == torch.uint8

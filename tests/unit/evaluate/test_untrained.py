@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.synthetic_speech import speech
 from helpers.tiny import MODEL
-from helpers.voices import speech
 from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
 from speechvq.config import SpeechConfig
 from speechvq.evaluate.baselines import untrained

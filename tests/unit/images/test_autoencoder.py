@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from helpers.image_data import CONFIGS, model_of, pixels_of, prepared, run_of
+from helpers.synthetic_speech import make_speech_corpus
 from helpers.tiny import run_config
-from helpers.voices import make_voices
 from speechvq import config as configuration
 from speechvq import train
 from speechvq.config.images import AutoencoderConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.voices import make_voices, speech
+from helpers.synthetic_speech import make_speech_corpus, speech
 from speechvq import evaluate
 from speechvq.audio.waveform import read_waveform, write_waveform
 from speechvq.data.conversions import ConversionPair, EvaluationFold, find_conversion_pairs, select_references
@@ -26,7 +26,7 @@ from speechvq.judges.word_error_rate import WordErrorRate
 
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_voices(tmp_path_factory.mktemp("voices"), sentences=4)
+    return make_speech_corpus(tmp_path_factory.mktemp("voices"), sentences=4)
 
 
 def make_pair(source: str = "ann", target: str = "ben", utt: str = "ann_0") -> ConversionPair:
@@ -66,8 +66,8 @@ def speechmos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "speechmos.dnsmos", stub)
 
 
-def test_phone_error_rate_is_lower_for_the_same_sentence(spoken: Path) -> None:
-    one, other = (read_waveform(spoken / "audio" / "m01" / f"m01_00{i}.flac") for i in (1, 3))
+def test_phone_error_rate_is_lower_for_the_same_sentence(espeak_corpus: Path) -> None:
+    one, other = (read_waveform(espeak_corpus / "audio" / "m01" / f"m01_00{i}.flac") for i in (1, 3))
     metric = PhoneErrorRate(CachedPhoneRecognizer())
     metric.update(ConversionExample(make_pair(), one, one, None, other))
     (summary,) = metric.compute()

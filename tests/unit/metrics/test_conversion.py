@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from helpers.voices import VOICES, speech
+from helpers.synthetic_speech import SPEAKERS, speech
 from speechvq.metrics.conversion import (
     ConversionMetrics,
     f0_closer_to_target,
@@ -17,9 +17,9 @@ from speechvq.metrics.conversion import (
 from speechvq.metrics.speaker_classifier import SpeakerClassifier
 from speechvq.metrics.summary import MetricSummary, finite_mean, summarize_conversions
 
-RECORDINGS = [(voice, speech(voice, seed=10 * i + n)) for n, voice in enumerate(VOICES) for i in range(8)]
+RECORDINGS = [(voice, speech(voice, seed=10 * i + n)) for n, voice in enumerate(SPEAKERS) for i in range(8)]
 CLASSIFIER = SpeakerClassifier.fit([wave for _, wave in RECORDINGS], [voice for voice, _ in RECORDINGS])
-SPEAKER_F0 = {voice: speaker_f0([wave for name, wave in RECORDINGS if name == voice]) for voice in VOICES}
+SPEAKER_F0 = {voice: speaker_f0([wave for name, wave in RECORDINGS if name == voice]) for voice in SPEAKERS}
 
 
 def measure(source: np.ndarray, converted: np.ndarray, pair: tuple[str, str]) -> ConversionMetrics:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from helpers.voices import speech
+from helpers.synthetic_speech import speech
 from speechvq.metrics.mel_cepstrum import BANDS, _cepstra, _decibels, mel_cepstral_distortion
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from helpers.voices import VOICES, speech
+from helpers.synthetic_speech import SPEAKERS, speech
 from speechvq.metrics.speaker_classifier import SpeakerClassifier
 
 RECORDINGS = [
-    (speaker, speech(speaker, seed=10 * i + n)) for n, speaker in enumerate(VOICES) for i in range(4)
+    (speaker, speech(speaker, seed=10 * i + n)) for n, speaker in enumerate(SPEAKERS) for i in range(4)
 ]
 
 
@@ -19,14 +19,14 @@ def fitted(seed: int = 0) -> SpeakerClassifier:
 
 def test_new_sentences_are_classified() -> None:
     classifier = fitted()
-    for speaker in VOICES:
+    for speaker in SPEAKERS:
         for seed in range(200, 205):
             assert classifier.predict(speech(speaker, seed)) == speaker
 
 
 def test_noisy_sentences_are_classified() -> None:
     rng, classifier = np.random.default_rng(0), fitted()
-    for speaker in VOICES:
+    for speaker in SPEAKERS:
         wave = speech(speaker, 300)
         assert classifier.predict(wave + 0.006 * rng.standard_normal(len(wave))) == speaker
 
@@ -34,7 +34,7 @@ def test_noisy_sentences_are_classified() -> None:
 def test_the_best_score_is_predicted() -> None:
     classifier, wave = fitted(), speech("ben", 400)
     scores = classifier.scores(wave)
-    assert list(scores) == sorted(VOICES) and np.isfinite(list(scores.values())).all()
+    assert list(scores) == sorted(SPEAKERS) and np.isfinite(list(scores.values())).all()
     assert max(scores, key=scores.__getitem__) == classifier.predict(wave) == "ben"
 
 

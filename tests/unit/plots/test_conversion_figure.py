@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from helpers.voices import speech
+from helpers.synthetic_speech import speech
 from speechvq.alignment.intervals import Interval
 from speechvq.audio.f0 import track_f0
 from speechvq.plots.conversion import conversion_figure, plot_conversion

@@ -6,7 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from helpers.voices import speech
+from helpers.synthetic_speech import speech
 from speechvq.alignment.intervals import Interval
 from speechvq.alignment.phones import PHONES, SILENCE
 from speechvq.metrics.units.purity import LabeledCodes, score_purity

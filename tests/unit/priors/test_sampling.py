@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.reference import draw as draw_by_loops
+from helpers.reference import sample_by_inversion
 from helpers.tiny_prior import CODES, CONFIGS, TOLD, WAVENET, prior_of, walk
 from speechvq import categorical
 from speechvq.priors.sequence.prior import PriorState
@@ -22,7 +22,9 @@ def test_draws_equal_a_loop(temperature: float, top_p: float) -> None:
     assert torch.equal(drawn, sampler.sample_categorical(logits, uniforms, temperature, top_p))
     if temperature:
         rows = zip(logits.double().numpy(), uniforms.tolist())
-        assert drawn.tolist() == [draw_by_loops(row, uniform, temperature, top_p) for row, uniform in rows]
+        assert drawn.tolist() == [
+            sample_by_inversion(row, uniform, temperature, top_p) for row, uniform in rows
+        ]
 
 
 @pytest.mark.parametrize("name", CONFIGS)

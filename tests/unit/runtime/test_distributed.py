@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from helpers.tiny import ROOT, VOICES, python, write_config
+from helpers.tiny import ROOT, SPEAKERS, python, write_config
 from helpers.two_processes import main_steps, pretraining_steps, speech_run_with_stages
 from speechvq.data.manifest import read_manifest
 from speechvq.io.tensors import read_tensors
@@ -62,7 +62,7 @@ def differing(one: dict[str, Tensor], other: dict[str, Tensor]) -> list[str]:
 def test_all_processes_end_with_the_same_model(together: Path) -> None:
     first, second = (read_tensors(together / f"unbroken_{rank}.safetensors") for rank in range(2))
     assert differing(first, second) == []
-    assert load_model(together / "unbroken").speakers == VOICES
+    assert load_model(together / "unbroken").speakers == SPEAKERS
     lines = [json.loads(line) for line in (together / "unbroken" / "metrics.jsonl").read_text().splitlines()]
     evaluated = [line["step"] for line in lines if "heldout_bits" in line]
     assert evaluated == [5, 10, 12], "one process writes the log"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.tiny import VOICES, WAVENET, speech_config
+from helpers.tiny import SPEAKERS, WAVENET, speech_config
 from speechvq.audio.f0_conditioning import f0_at_frame_rate, mean_f0
 from speechvq.config import SourceFilterConfig
 from speechvq.speech.model import SpeechVQ
@@ -66,9 +66,9 @@ def test_frames_are_interpolated_between_voiced_codes(hop: int) -> None:
 def test_the_predicted_contour_has_the_mean_f0_of_the_speaker() -> None:
     wavenet = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
     source = SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8)
-    model = SpeechVQ(speech_config(wavenet=wavenet, source_filter=source), VOICES).eval()
+    model = SpeechVQ(speech_config(wavenet=wavenet, source_filter=source), SPEAKERS).eval()
     assert model.decoder.intonation is not None
     model.decoder.intonation.f0_head.bias.data[1] = 3.0
     model.speaker_f0.fill_(133.0)
-    contour = model.predict_f0(np.arange(40) % model.config.quantizer.num_codes, VOICES[1])
+    contour = model.predict_f0(np.arange(40) % model.config.quantizer.num_codes, SPEAKERS[1])
     assert mean_f0(contour) == pytest.approx(133.0, rel=1e-3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers.panels import half_step, unpacked
+from helpers.weight_panels import half_step, unpack_panels
 from speechvq.speech.sampling.matmul_kernels import (
     NARROW,
     STREAMS,
@@ -25,7 +25,7 @@ def check_product(inputs: int, outputs: int, streams: int, width: int, *, paired
     rng = np.random.default_rng((inputs, outputs, streams))
     inputs, room = inputs * (2 if paired else 1), -(-outputs // width) * width
     packed = panels(rng.standard_normal((inputs, outputs)).astype(np.float32), width, paired=paired)
-    weight = unpacked(packed, (inputs, outputs), width)
+    weight = unpack_panels(packed, (inputs, outputs), width)
     y_at, y_step, x_at, x_step, w_at = 5, room + 3, 2, inputs + 1, 11
     y = rng.standard_normal(y_at + streams * y_step).astype(np.float32)
     x = np.full(x_at + streams * x_step, np.nan, np.float32)
@@ -93,7 +93,7 @@ def test_panels_hold_the_matrix_and_zeros(shape: tuple[int, int], width: int) ->
     weight = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     packed = pack_panels(weight, width)
     assert packed.shape == (shape[0] * -(-shape[1] // width) * width,) and packed.dtype == np.float32
-    assert np.array_equal(unpacked(packed, shape, width), weight)
+    assert np.array_equal(unpack_panels(packed, shape, width), weight)
     assert (packed != 0).sum() == weight.size
 
 
@@ -105,7 +105,7 @@ def test_pairs_are_rounded_to_the_nearest_representable(width: int) -> None:
     weight[:4, 0] = 1.0, -1.0, 2.0 - 2.0**-20, -(2.0 - 2.0**-20)  # at the edge of a step twice as long
     packed = pack_pairs(weight, width)
     assert packed.shape == (20 * -(-70 // width) * width,) and packed.dtype == np.uint32
-    used = unpacked(packed, weight.shape, width)
+    used = unpack_panels(packed, weight.shape, width)
     steps = np.maximum(half_step(weight), half_step(used))
     assert (np.abs(used - weight) <= steps).all()
     assert np.abs(used - weight).max() > 0
@@ -114,7 +114,7 @@ def test_pairs_are_rounded_to_the_nearest_representable(width: int) -> None:
 @pytest.mark.parametrize("second", [0.0, -0.0, 1.5, -1.5, 3e38, -3e38])
 @pytest.mark.parametrize("first", [0.0, -0.0, 1e-45, -1e-45, 1e-40, -1e-40, 3.4e38, -3.4e38])
 def test_pairs_of_extreme_values_stay_finite(first: float, second: float) -> None:
-    used = unpacked(pack_pairs(np.array([[first], [second]], np.float32), NARROW), (2, 1), NARROW)[:, 0]
+    used = unpack_panels(pack_pairs(np.array([[first], [second]], np.float32), NARROW), (2, 1), NARROW)[:, 0]
     assert np.isfinite(used).all()
     assert abs(used[0] - np.float32(first)) <= max(2.0**-8 * abs(first), 1e-38)
     assert abs(used[1] - np.float32(second)) <= 2.0**-8 * abs(second)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.tiny import MODEL, VOICES, f0_model, noise, speech_config, speech_model
+from helpers.tiny import MODEL, SPEAKERS, f0_model, noise, speech_config, speech_model
 from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.f0_conditioning import f0_at_code_rate
 from speechvq.errors import UserError
@@ -90,7 +90,7 @@ def test_jitter_applies_in_training_only() -> None:
     model, wave = speech_model(speech_config(jitter=0.5)), noise(2, 320)
     speakers = torch.tensor([0, 1])
     assert model(wave, speakers).nats == model(wave, speakers).nats
-    assert tuple(model.speakers) == VOICES
+    assert tuple(model.speakers) == SPEAKERS
 
 
 def vibrato(seconds: float) -> np.ndarray:

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 import speechvq
-from helpers.tiny import MODEL, VOICES, noise, speech_config, speech_model
+from helpers.tiny import MODEL, SPEAKERS, noise, speech_config, speech_model
 from speechvq.config import to_mapping
 from speechvq.errors import UserError
 from speechvq.io.model_directory import CONFIG, WEIGHTS
@@ -39,7 +39,7 @@ def refusal(folder: Path) -> str:
 
 def rewrite(folder: Path, **changes: object) -> None:
     """Change top-level keys of a model's configuration."""
-    mapping = to_mapping(MODEL) | {"speakers": list(VOICES)} | changes
+    mapping = to_mapping(MODEL) | {"speakers": list(SPEAKERS)} | changes
     (folder / CONFIG).write_text(yaml.safe_dump(mapping))
 
 
@@ -49,7 +49,7 @@ def test_a_saved_model_encodes_and_decodes_the_same(tmp_path: Path, mode: str) -
     save_model(tmp_path / "run" / "model", saved)
     for folder in (tmp_path / "run" / "model", tmp_path / "run"):
         model = load_model(folder)
-        assert model.config == saved.config and model.speakers == VOICES and not model.training
+        assert model.config == saved.config and model.speakers == SPEAKERS and not model.training
         assert np.array_equal(model.encode(wave), saved.encode(wave))
         assert np.array_equal(model.convert(wave, "cyd", seed=2), saved.convert(wave, "cyd", seed=2))
         assert all(parameter.requires_grad for parameter in model.parameters())
@@ -61,7 +61,7 @@ def test_a_saved_model_encodes_and_decodes_the_same(tmp_path: Path, mode: str) -
 )
 def test_every_option_of_the_decoder_is_saved(tmp_path: Path, options: dict[str, Any]) -> None:
     config = dataclasses.replace(MODEL, wavenet=dataclasses.replace(MODEL.wavenet, **options))
-    saved = SpeechVQ(config, VOICES)
+    saved = SpeechVQ(config, SPEAKERS)
     save_model(tmp_path, saved)
     model = load_model(tmp_path)
     assert model.config == config

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.panels import half_step, unpacked
+from helpers.weight_panels import half_step, unpack_panels
 from speechvq.config import WaveNetConfig
 from speechvq.errors import UserError
 from speechvq.speech.decoder.wavenet import WaveNet
@@ -53,7 +53,7 @@ def matrices(model: WaveNet) -> dict[str, np.ndarray]:
 def used(weights: Weights, name: str, like: np.ndarray) -> np.ndarray:
     """The matrices in panels, unpacked: (layers, I, O)."""
     parts = np.split(getattr(weights, name), len(like))
-    return np.stack([unpacked(part, like.shape[1:], weights.width) for part in parts])
+    return np.stack([unpack_panels(part, like.shape[1:], weights.width) for part in parts])
 
 
 @pytest.mark.parametrize("streams", [1, 2, 13])
@@ -86,7 +86,7 @@ def test_one_stream_has_its_past_taps_twice(precision: str) -> None:
     model = wavenet()
     weights, exact = pack(model, 1, precision), matrices(model)["past_tap"]  # type: ignore[arg-type]
     parts = np.split(weights.precomputed_past, len(exact))
-    again = np.stack([unpacked(part, exact.shape[1:], NARROW) for part in parts])
+    again = np.stack([unpack_panels(part, exact.shape[1:], NARROW) for part in parts])
     assert np.array_equal(again, used(weights, "past_tap", exact))
     several = pack(model, 2, precision)  # type: ignore[arg-type]
     assert (

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.launcher import Launcher
-from helpers.tiny import VOICES, noise, run_config, speech_config, write_config
+from helpers.tiny import SPEAKERS, noise, run_config, speech_config, write_config
 from speechvq import train
 from speechvq.config import SpeechRun, TrainConfig
 from speechvq.data.crops import CropDataset, crop_loader, middle_crops
@@ -53,8 +53,8 @@ def train_in_process(
     """Train as the command does, with a SIGTERM at a chosen step or during a chosen evaluation."""
     utterances, evaluations = read_manifest(corpus), 0
     train_split, dev_split = ([u for u in utterances if u.split == split] for split in ("train", "dev"))
-    dataset = CropDataset(train_split, VOICES, CROP, config.train.seed)
-    heldout = middle_crops(dev_split, VOICES, CROP, 3)
+    dataset = CropDataset(train_split, SPEAKERS, CROP, config.train.seed)
+    heldout = middle_crops(dev_split, SPEAKERS, CROP, 3)
 
     def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
         for batch in crop_loader(dataset, config.data.batch, step=step, workers=config.data.workers):
@@ -72,7 +72,7 @@ def train_in_process(
         return measure_heldout(model, heldout)
 
     torch.manual_seed(seed)
-    return fit_main(SpeechVQ(config.model, VOICES), batches, evaluate, run, config.train)
+    return fit_main(SpeechVQ(config.model, SPEAKERS), batches, evaluate, run, config.train)
 
 
 def final(run: Path) -> dict[str, Tensor]:
@@ -247,7 +247,7 @@ def test_a_broken_update_is_not_applied_and_three_stop_the_run(tmp_path: Path) -
     """With NaN out of the encoder, weights, statistics and codebook stay as they are."""
     config, bad_steps = toy_config(steps=9, save_every=100, evaluate_every=100), {0, 3, 5, 6}
     torch.manual_seed(0)
-    model = SpeechVQ(speech_config("ema"), VOICES)
+    model = SpeechVQ(speech_config("ema"), SPEAKERS)
     before: dict[int, Tensor] = {}
 
     def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
@@ -266,7 +266,7 @@ def test_a_broken_update_is_not_applied_and_three_stop_the_run(tmp_path: Path) -
     assert state.ema is not None
     assert all(tensor.isfinite().all() for tensor in [*state.ema.tensors.values(), before[9]])
     bad_steps |= {4}
-    model = SpeechVQ(speech_config("ema"), VOICES)
+    model = SpeechVQ(speech_config("ema"), SPEAKERS)
     with pytest.raises(
         UserError, match="NaN or Inf in 3 consecutive updates.*lower train.learning_rate"
     ) as caught:
