@@ -113,7 +113,7 @@ def test_training_compiled_and_in_bfloat16(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_models_without_compilation_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    configuration.save(tmp_path / "a.yaml", run_config(make_voices(tmp_path / "voices")))
+    configuration.save(tmp_path / "a.yaml", run_config(make_speech_corpus(tmp_path / "voices")))
     arguments = ["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run"), "--device", "cpu"]
     assert train.main([*arguments, "--set", "train.compile=true"]) == 2
     assert "train.compile=true is for image models only" in capsys.readouterr().err
