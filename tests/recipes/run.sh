@@ -34,7 +34,7 @@ fi
 
 if stage 6 "imagenet"; then
     bash recipes/imagenet/run.sh --corpus "$exp/corpora/images" --exp "$exp/imagenet" --data "$exp/imagenet_data" \
-        --size 32 --channels 8 --steps 4 --images 8
+        --size 32 --channels 8 --steps 4 --images 4
 fi
 
 if stage 7 "video"; then
