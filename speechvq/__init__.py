@@ -5,7 +5,9 @@
     converted = model.convert(wave, "p239")
 
 Letters of shapes, used in every docstring: B batch, T samples, N code frames, F frames of 10 ms, C channels,
-    D code width, K codebook size, S speakers.
+    D code width, K codebook size, S speakers, L spectra, M mel bands. Inside the decoder: R residual and U
+    skip channels, Q mu-law bins, V width of the speaker embedding, H harmonics, P order of the all-pole
+    filter.
 """
 
 from importlib import import_module

@@ -19,7 +19,7 @@ from speechvq.runtime.progress import counter
 
 MAX_STREAMS, MAX_SECONDS = 64, 1800.0  # in a batch: recordings, and their total duration; bounds the memory
 ENDINGS = (".wav", ".flac")  # of audio files that can be written
-OWN = "own"  # as a target: the speaker of each source, which shows the loss of the codes alone
+OWN = "own"  # as a target: resynthesis by the source's own speaker, to hear what the codes lose
 SAMPLING = ("seed", "temperature", "top_p", "harmonic_boost", "engine", "precision")
 VOICE_ENDING = ".safetensors"  # of a voice file
 Conversion = tuple[Source, str]  # a recording and its target speaker

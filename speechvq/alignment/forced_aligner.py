@@ -37,9 +37,8 @@ class Outcome:
 
     seconds: float = 0.0
     attempt: str = ""  # "kept" (done before), "words", "softer", "wider" or "phones"; "" if all failed
-    unknown: dict[str, str] = field(
-        default_factory=dict
-    )  # words not in the dictionary, and the guessed phones
+    # Words not in the dictionary, and the guessed phones.
+    unknown: dict[str, str] = field(default_factory=dict)
     complaint: str = ""  # one line that names file and remedy
 
 

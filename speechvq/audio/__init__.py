@@ -1,1 +1,1 @@
-"""Sound in and out, no learning: waveforms, manifests, corpora, crops, alignments."""
+"""Signal processing of speech: waveforms, F0, glottal phase, linear prediction, mel, MFCC, mu-law."""

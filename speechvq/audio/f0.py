@@ -109,9 +109,8 @@ def _frames(wave: np.ndarray) -> Iterator[np.ndarray]:
     padded = np.pad(wave, WINDOW // 2)
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: len(wave) : F0_HOP]
     for start in range(0, len(windows), _BLOCK):
-        block = windows[start : start + _BLOCK].astype(
-            np.float64
-        )  # the whole padded waveform would take four times the memory
+        # By blocks: the whole padded waveform would take four times the memory.
+        block = windows[start : start + _BLOCK].astype(np.float64)
         yield (block - block.mean(axis=1, keepdims=True)) * np.hanning(WINDOW)
 
 

@@ -10,8 +10,8 @@ NUM_PHASE_BINS = 255  # per cycle, numbered from 1; 0 means unvoiced, so that al
 UNVOICED = 0
 
 _RADIUS, _WIDTH = 320, 128.0  # samples: half width of the analysis window, and its standard deviation
-_HARMONICS = 12  # used to locate a pulse,
-_BAND = 2500.0  # Hz, and only those below
+_HARMONICS = 12  # number of harmonics that locate a pulse
+_BAND = 2500.0  # Hz; higher harmonics are not used
 _POSITIONS = 64  # candidate positions of the pulse within a cycle
 _JUMP_COST = 2.4  # of a move by a whole cycle from one frame to the next, in units of the mean best score
 

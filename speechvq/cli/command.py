@@ -1,4 +1,4 @@
-"""The frame of every command: exit codes, logging, and one line for a user's mistake."""
+"""What every command does around its work: exit codes, logging, and one line for a user's mistake."""
 
 import argparse
 import io

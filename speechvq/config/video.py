@@ -15,9 +15,8 @@ from speechvq.errors import UserError
 class MotionConfig:
     """The motion model, which warps the last frame; our choice."""
 
-    depth_features: int = bounded(
-        0, 64, 0
-    )  # per position, predicted from codes; 0 for a prior without motion
+    # Per position, predicted from codes; 0 for a prior without motion.
+    depth_features: int = bounded(0, 64, 0)
     channels: int = bounded(1, 4096, 48)  # of the network that predicts them
     blocks: int = bounded(0, 64, 4)  # of that network
     steps: int = bounded(1, 10**9, 2000)  # of pre-training; the motion model is frozen afterwards
@@ -32,9 +31,8 @@ class VideoPriorConfig:
     context_frames: int = bounded(0, 64, 6)  # past frames; 6 as in the paper, 0 for none
     actions: bool = True  # condition the prior on the action
     channels: int = bounded(1, 4096, 64)  # of the context network
-    blocks: int = bounded(
-        0, 64, 6
-    )  # of the context network: gated 3x3 convolutions with dilations 1, 2, 4, 1, 2, 4, ...
+    # Of the context network: gated 3x3 convolutions with dilations 1, 2, 4, 1, 2, 4, ...
+    blocks: int = bounded(0, 64, 6)
     # Fraction of past codes replaced at random in training; simulates the prior's own errors.
     context_noise: float = bounded(0, 1, 0.0)
     motion: MotionConfig = field(default_factory=MotionConfig)

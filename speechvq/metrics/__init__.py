@@ -1,4 +1,6 @@
-"""Metrics of discrete units: arrays in, numbers out, without a network.
+"""Metrics of discrete units, conversions and images: arrays in, numbers out, without a network.
+
+The public functions measure discrete units:
 
     from speechvq import metrics
 

@@ -156,8 +156,7 @@ def abx(
 
     Args:
         frames: features (N, C), compared by angular distance, or codes (N,), compared for equality or by
-        the angle
-            of their codebook entries; or a list or dict of such arrays, one per utterance.
+            the angle of their codebook entries; or a list or dict of such arrays, one per utterance.
         alignments: (start, end, phone) in seconds, in order of time, for every utterance.
         speakers: speaker of every utterance; one name for a single utterance.
         frame_rate_hz: frames per second; frame i has its center at (i + 0.5) / frame_rate_hz seconds.

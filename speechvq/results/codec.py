@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import numpy as np
 
 T = TypeVar("T")
-Flat = Annotated[
-    T, "flat"
-]  # the type of a field whose own fields are written beside it, without a key for it
+# The type of a field whose own fields are written beside it, without a key for it.
+Flat = Annotated[T, "flat"]
 
 
 def to_json(value: Any) -> Any:

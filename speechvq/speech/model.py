@@ -171,11 +171,11 @@ class SpeechVQ(VQVAE):
     def mel(self, wave: Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> list[np.ndarray]: ...
     @torch.no_grad()
     def mel(self, wave: Array | Sequence[Array], *, sample_rate: float = SAMPLE_RATE) -> Any:
-        """Log-mel spectrograms, (F, M) float32 per recording, natural logarithm; arguments as of `encode`.
+        """Log-mel spectrograms, (L, M) float32 per recording, natural logarithm; arguments as of `encode`.
 
         These are the spectra that the encoder reads, of the level-normalized and pre-emphasized waveform,
-        before the mean over the utterance is subtracted. A model that reads the waveform itself gives 80
-        bands every 10 ms.
+        before the mean over the utterance is subtracted. There is one per hop of the mel front end. A model
+        that reads the waveform itself gives 80 bands every 10 ms.
         """
         inputs = as_waveforms(wave, sample_rate)
         return inputs.restore([self._mel(each) for each in inputs.items])
@@ -244,9 +244,8 @@ class SpeechVQ(VQVAE):
         device = self.quantizer.codebook.device
         vectors = self.quantizer.lookup(self._checked(codes).to(device))[None]
         voice = decoder.wavenet.conditioning.embed_speaker(torch.tensor([index], device=device))
-        return shift_f0(
-            f0_at_frame_rate(decoder.intonation.predict_f0(vectors, voice)[0].cpu().numpy(), hop), mean
-        )
+        f0 = decoder.intonation.predict_f0(vectors, voice)[0].cpu().numpy()
+        return shift_f0(f0_at_frame_rate(f0, hop), mean)
 
     @overload
     def convert(self, wave: Array, speaker: str | Sequence[str], **options: Any) -> np.ndarray: ...
@@ -316,11 +315,8 @@ class SpeechVQ(VQVAE):
         codes, f0, hop = self._encode(wave), self._target_f0(wave, speaker), self.config.hop
         if not len(codes):
             return OverlapAddResult(np.empty(0, np.float32), np.empty(0))
-        chunks, phase, options = (
-            split(len(codes), hop),
-            phase_from_f0(f0, len(codes) * hop),
-            SamplingOptions(**sampling),
-        )
+        chunks, phase = split(len(codes), hop), phase_from_f0(f0, len(codes) * hop)
+        options = SamplingOptions(**sampling)
         decoded: list[np.ndarray] = []
         for group in (chunks[i : i + CHUNKS_AT_ONCE] for i in range(0, len(chunks), CHUNKS_AT_ONCE)):
             decoded += self._decode(
@@ -355,7 +351,7 @@ class SpeechVQ(VQVAE):
             yield vectors[0, each.frames], self.quantizer(vectors).codes[0, each.frames]
 
     def _mel(self, wave: np.ndarray) -> np.ndarray:
-        """Log-mel spectrogram of one waveform: (T,), float32, 16 kHz, to (F, M)."""
+        """Log-mel spectrogram of one waveform: (T,), float32, 16 kHz, to (L, M)."""
         device = self.quantizer.codebook.device
         frontend = self.encoder.frontend
         spectrum = LogMel(MEL_BANDS, F0_HOP).to(device) if frontend is None else frontend.spectrum
@@ -444,6 +440,6 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SpeechVQ
     model = SpeechVQ.from_pretrained(name)
     try:
         return model.to(device)
-    except (RuntimeError, AssertionError) as error:  # torch raises either, after its build
+    except (RuntimeError, AssertionError) as error:  # which one depends on the torch build
         reason = str(error).splitlines()[0]
         raise UserError(f"device '{device}': {reason}; take 'cpu', or a device of this machine") from None

@@ -1,4 +1,6 @@
-"""Checkpoints: safetensors and JSON, complete or ignored, from which a run continues to the bit.
+"""Checkpoints of a training run, in safetensors and JSON.
+
+An incomplete checkpoint is ignored. Resuming is bit-exact.
 
 The checkpoint of step M of stage N is the folder `checkpoints/stage_N_step_M`. It holds `model.safetensors`,
 `optimizer.safetensors`, `ema.safetensors` if the stage averages its weights, `state.json` and, written last,

@@ -14,7 +14,9 @@ from speechvq.runtime import distributed
 
 
 class Losses(Protocol):
-    """The losses of one batch: a NamedTuple with `total` and with scalars, whose means are logged by name.
+    """The losses of one batch, a NamedTuple.
+
+    `total` is minimized; the mean of every other field is logged under its name.
 
     Two names have a meaning of their own. `nats` is -log p per dimension of the modeled data; progress lines
     show it in bits. `usage`, (K,), holds the code counts of the batch; perplexity and active codes are logged

@@ -1,4 +1,4 @@
-"""A prior's training: it learns, resumes to the bit, measures honestly, and refuses in one line."""
+"""A prior's training: it learns, resumes bit-exactly, measures honestly, and refuses in one line."""
 
 import json
 import shutil

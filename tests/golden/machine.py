@@ -1,6 +1,6 @@
 """The machine that recorded the values, and how values of another one are compared.
 
-On the machine that recorded them, values are equal to the bit. Another processor, thread count or library
+On the machine that recorded them, values are bit-identical. Another processor, thread count or library
 adds in another order. There, losses may differ by 1e-3 of their size: rounding does not grow further in
 twenty steps. 99 % of the codes are equal: a vector half way between two entries falls to either. Of drawn
 samples only the first fifty are compared, by a correlation over 0.9: once rounding moves a draw to the next

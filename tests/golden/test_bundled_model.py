@@ -23,7 +23,7 @@ def test_codes(found: subjects.Bundled) -> None:
 
 
 def test_samples(found: subjects.Bundled) -> None:
-    """Equal to the bit, or alike at their beginning on another machine."""
+    """Bit-identical, or alike at their beginning on another machine."""
     with np.load(machine.FOLDER / "bundled_samples.npz", allow_pickle=False) as file:
         recorded = dict(file)
     assert found.samples.keys() == recorded.keys()

@@ -1,1 +1,4 @@
-"""One module a corpus, its oddities in the docstring; each finds its recordings under a root folder."""
+"""One module per corpus: `recordings(root) -> CorpusListing`, optionally `download(folder)`.
+
+The docstring of a module describes the corpus's irregularities.
+"""

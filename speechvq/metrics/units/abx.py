@@ -93,7 +93,7 @@ def _group_items(items: Sequence[Item], options: AbxOptions) -> Groups:
 def _within_cells(
     items: Sequence[Item], groups: Groups, distance: FrameDistance, options: AbxOptions
 ) -> Iterator[_Cell]:
-    """Cells with A, B and X by one speaker; every item of the group is X once, and A otherwise."""
+    """Cells with A, B and X by one speaker; each item is X in turn, and the others are A."""
     for phones in groups.values():
         for phone, speakers in phones.items():
             for speaker, same in speakers.items():

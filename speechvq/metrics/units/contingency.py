@@ -119,6 +119,5 @@ def _entropy(counts: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
     total = counts.sum(axis=axes)
     logs = np.log2(counts, out=np.zeros_like(counts), where=counts > 0)
     one = np.maximum(total, 1)
-    return np.maximum(
-        np.log2(one) - (counts * logs).sum(axis=axes) / one, 0.0
-    )  # rounding may give less than 0
+    # Rounding may give less than 0.
+    return np.maximum(np.log2(one) - (counts * logs).sum(axis=axes) / one, 0.0)

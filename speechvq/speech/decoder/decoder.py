@@ -14,7 +14,7 @@ from speechvq.speech.source_filter.source_filter import SourceFilter, SourceFilt
 
 
 class Decoder(nn.Module):
-    """A WaveNet over mu-law bins of the waveform, as in the paper, or over those of a filter's excitation."""
+    """A WaveNet over mu-law bins of the waveform, as in the paper, or of a filter's excitation."""
 
     def __init__(self, config: SpeechConfig, num_speakers: int, mulaw: MuLawCodec) -> None:
         """
@@ -69,9 +69,12 @@ class Decoder(nn.Module):
         """-log p(mu-law bins of the waveform | vectors, speaker), nats per sample, ().
 
         If a segment length is configured, the mean is over a segment of that length: a random one in
-        training, the middle one in evaluation. A source-filter model gets no gradients. With it, the value is
-        the negative log-density of the waveform, scaled by the width of each sample's mu-law bin, so that
-        both kinds of decoder can be compared.
+        training, the middle one in evaluation.
+
+        A source-filter model gets no gradients here; `source_filter_loss` trains it.
+
+        With a source-filter model, the value is the negative log-density of the waveform, scaled by the width
+        of each sample's mu-law bin, so that both kinds of decoder can be compared.
 
         Args:
             wave: (B, T), T a multiple of the hop.

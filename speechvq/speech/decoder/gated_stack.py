@@ -29,12 +29,12 @@ def gated_stack(
         x: (B, R, T), input of the first layer.
         condition: (B, layers x 2 R, N), T a multiple of N.
         gates: (layers, 2 R, 2 R), see `GatedLayer.gate`.
-        outs: (layers, R + S, R), see `GatedLayer.out`.
-        out_biases: (layers, R + S, 1).
+        outs: (layers, R + U, R), see `GatedLayer.out`.
+        out_biases: (layers, R + U, 1).
         dilations: one per layer.
 
     Returns:
-        (S, B, T), channels first.
+        (U, B, T), channels first.
     """
     return _GatedStack.apply(x, condition, gates, outs, out_biases, tuple(dilations))
 

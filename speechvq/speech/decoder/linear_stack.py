@@ -20,12 +20,12 @@ def linear_stack(
         x: (B, T, R), input of the first layer.
         condition: (B, layers x 2 R, N), T a multiple of N.
         gates: (layers, 2 R, 2 R), see `GatedLayer.gate`.
-        outs: (layers, R + S, R), see `GatedLayer.out`.
-        out_biases: (layers, R + S, 1).
+        outs: (layers, R + U, R), see `GatedLayer.out`.
+        out_biases: (layers, R + U, 1).
         dilations: one per layer.
 
     Returns:
-        (S, B, T), channels first.
+        (U, B, T), channels first.
     """
     residual = x.shape[-1]
     filters, others = gates.chunk(2, dim=1)

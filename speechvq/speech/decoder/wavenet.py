@@ -68,7 +68,7 @@ class Conditioning(nn.Module):
 class GatedLayer(nn.Module):
     """One dilated layer: tanh(filter) x sigmoid(gate) of samples t and t - dilation, then residual and skip.
 
-    This is the formula of one layer; `gated_stack` computes all layers of the network at once. Filter and
+    This is the reference implementation; training runs `gated_stack` or `linear_stack`. Filter and
     gate share one matrix, and so do residual and skip. The rows of the filter are doubled: because
     tanh(a) = 2 sigmoid(2a) - 1, one sigmoid then serves both, four times as fast on a CPU as tanh.
     """
@@ -89,7 +89,7 @@ class GatedLayer(nn.Module):
             condition: (B, 2 R, N), T a multiple of N.
 
         Returns:
-            (B, R, T), input of the next layer, and (B, S, T), the skip output.
+            (B, R, T), input of the next layer, and (B, U, T), the skip output.
         """
         r = self.residual_channels
         past = F.pad(x, (self.dilation, 0))[..., : x.shape[-1]]
@@ -145,7 +145,7 @@ class WaveNet(nn.Module):
         """Predict each sample from the samples before it.
 
         Args:
-            classes: (B, T), int64 in [0, K), K = `mulaw_bins`.
+            classes: (B, T), int64 in [0, Q).
             vectors: (B, N, D), quantized; T = N x hop.
             speaker: (B,), int64, indices, or (B, V), embeddings.
             f0: (B, N), Hz, 0 where unvoiced; for a decoder that is conditioned on F0.
@@ -153,7 +153,7 @@ class WaveNet(nn.Module):
                 is conditioned on the phase.
 
         Returns:
-            (B, T, K), logits; those of sample t depend on the classes before t only.
+            (B, T, Q), logits; those of sample t depend on the classes before t only.
         """
         past = F.pad(classes, (1, -1), value=self.config.mulaw_bins // 2)
         x = F.embedding(past, self.embedding)
@@ -161,14 +161,14 @@ class WaveNet(nn.Module):
             assert phase is not None, "this decoder needs the phase"
             x = x + F.embedding(phase.long(), self.phase_embedding)
         total = self._skips(x, self.conditioning(vectors, speaker, f0))
-        # Transposing (S, B T) inside the product is free and leaves the classes contiguous. The weights are
+        # Transposing (U, B T) inside the product is free and leaves the classes contiguous. The weights are
         # scaled rather than the activations, because they are fewer.
         rows, scaled = F.relu(total).flatten(1).t(), self.hidden.weight / math.sqrt(len(self.layers))
         hidden = F.relu(F.linear(rows, scaled, self.hidden.bias)).view(*classes.shape, -1)
         return self.logits(hidden)
 
     def _skips(self, x: Tensor, condition: Tensor) -> Tensor:
-        """Sum of the skip outputs of all layers, by the faster implementation: (B, T, R) to (S, B, T)."""
+        """Sum of the skip outputs of all layers, by the faster implementation: (B, T, R) to (U, B, T)."""
         dilations = [layer.dilation for layer in self.layers]
         gates = torch.stack([layer.gate for layer in self.layers])
         outs = torch.stack([layer.out for layer in self.layers])

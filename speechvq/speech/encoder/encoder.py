@@ -99,8 +99,8 @@ class Encoder(nn.Module):
         Args:
             wave: (B, T), T a multiple of the hop.
             mean: (B, M), mean log-mel spectra of the utterances that the waves are parts of, see
-                `utterance_mean`; None if each wave is a whole utterance. An encoder without a mel front end
-                does not use it.
+                `utterance_mean`; None: the mean of each wave itself; in training that is the crop's. An
+                encoder without a mel front end does not use it.
 
         Returns:
             (B, N, D), N = T / hop.

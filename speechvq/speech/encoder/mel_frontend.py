@@ -38,7 +38,7 @@ class MelFrontend(nn.Module):
         Args:
             wave: (B, T), scaled to an RMS of about 1.
             mean: (B, M), mean spectra of the utterances that the waves are excerpts of, see `utterance_mean`;
-                None if each wave is a whole utterance.
+                None: the mean of each wave itself; in training that is the crop's.
 
         Returns:
             (B, M, N), N = T / hop.

@@ -26,25 +26,23 @@ class Weights(NamedTuple):
     dilations: np.ndarray  # (layers,), int64, powers of two
     embedding: np.ndarray  # (classes, R)
     phase_embedding: np.ndarray  # (phase bins, R); one row of zeros for a decoder without phase
-    past_tap: (
-        np.ndarray
-    )  # panels of (R, 2 R), one layer after the other: for the input `dilation` samples ago
-    precomputed_past: (
-        np.ndarray
-    )  # past_tap in NARROW panels, for the lookahead of one stream; empty for several
+    # Panels of (R, 2 R), one layer after the other: for the input `dilation` samples ago.
+    past_tap: np.ndarray
+    # past_tap in NARROW panels, for the lookahead of one stream; empty for several.
+    precomputed_past: np.ndarray
     current_tap: np.ndarray  # as past_tap, for the current input
-    out: np.ndarray  # panels of (R, R + S)
-    out_bias: np.ndarray  # (layers, R + S)
-    hidden: np.ndarray  # panels of (S, H)
-    hidden_bias: np.ndarray  # (H,)
-    last: np.ndarray  # panels of (H, classes)
+    out: np.ndarray  # panels of (R, R + U)
+    out_bias: np.ndarray  # (layers, R + U)
+    hidden: np.ndarray  # panels of (U, hidden)
+    hidden_bias: np.ndarray  # (hidden,)
+    last: np.ndarray  # panels of (hidden, classes)
     last_bias: np.ndarray  # (classes,)
     width: int  # of the panels: WIDE for one stream, NARROW otherwise
     inputs_per_row: int  # of the panels: 1 in float32, 2 in bfloat16
 
 
 class Streams(NamedTuple):
-    """State of the streams between two calls; updated in panel."""
+    """State of the streams between two calls; updated in place."""
 
     previous: np.ndarray  # (B,), int64, the classes sampled last
     caches: np.ndarray  # flat: the last inputs of one layer after the other, (dilation, B, R) each
@@ -148,11 +146,8 @@ def _draw(logits, probs, scratch, uniform, temperature, top_p):  # type: ignore[
 def _precompute_past(time, precomputed, a_step, streams, weights):  # type: ignore[no-untyped-def]
     """Past taps of one stream's next LOOKAHEAD samples: to precomputed (layers x LOOKAHEAD, a_step), flat."""
     noinline()
-    residual, depth, cache = (
-        weights.embedding.shape[1],
-        weights.embedding.shape[1] // weights.inputs_per_row,
-        0,
-    )
+    residual, cache = weights.embedding.shape[1], 0
+    depth = residual // weights.inputs_per_row
     size = depth * ((2 * residual + NARROW - 1) // NARROW) * NARROW
     for layer in range(len(weights.dilations)):
         dilation = weights.dilations[layer]
@@ -180,7 +175,7 @@ def _precompute_past(time, precomputed, a_step, streams, weights):  # type: igno
 
 @njit(**OPTIONS)
 def _layers(time, active, x, x_step, a, a_step, z, precomputed, biases, streams, weights):  # type: ignore[no-untyped-def]
-    """All layers for one sample; a row of x, (R + S,), is the layer input and the sum of skips; updated."""
+    """All layers for one sample; a row of x, (R + U,), is the layer input and the sum of skips; updated."""
     noinline()
     count, residual = len(streams.previous), weights.embedding.shape[1]
     width, depth, outputs = weights.width, residual // weights.inputs_per_row, weights.out_bias.shape[1]
@@ -283,11 +278,8 @@ def step_streams(start, hop, active, classes, temperature, top_p, conditioning, 
         streams: their state; updated.
         weights: of the decoder.
     """
-    residual, outputs, num_classes = (
-        weights.embedding.shape[1],
-        weights.out_bias.shape[1],
-        len(weights.last_bias),
-    )
+    residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
+    num_classes = len(weights.last_bias)
     units, count = len(weights.hidden_bias), len(streams.previous)
     x_step, a_step, hidden_step = row_size(outputs), row_size(2 * residual), row_size(units)
     logits_step = row_size(num_classes)
@@ -310,11 +302,9 @@ def step_streams(start, hop, active, classes, temperature, top_p, conditioning, 
                 )
             for n in range(residual, outputs):
                 x[b * x_step + n] = skips[n]
-        gone = (start + t) & (
-            LOOKAHEAD - 1
-        )  # samples since the last precomputation; a call may begin in between
-        if len(weights.precomputed_past) > 0 and (gone == 0 or t == 0):
-            _precompute_past(start + t - gone, precomputed, a_step, streams, weights)
+        offset_in_block = (start + t) & (LOOKAHEAD - 1)  # a call may start inside a block
+        if len(weights.precomputed_past) > 0 and (offset_in_block == 0 or t == 0):
+            _precompute_past(start + t - offset_in_block, precomputed, a_step, streams, weights)
         _layers(
             start + t,
             active,

@@ -43,9 +43,8 @@ def pack_pairs(weight: np.ndarray, width: int) -> np.ndarray:
     second = _rounded(weight[1::2]).view(np.uint32) >> 16
     exact = np.ascontiguousarray(weight[0::2], np.float32).view(np.uint32)
     size = ((exact & 0x7FFFFFFF).astype(np.int64) - second + 0x8000) >> 16
-    first = (exact >> 31 << 15) | np.clip(size, 0, 0x7F7F).astype(
-        np.uint32
-    )  # larger bits are infinity and NaN
+    largest = 0x7F7F  # larger bits are infinity and NaN
+    first = (exact >> 31 << 15) | np.clip(size, 0, largest).astype(np.uint32)
     return pack_panels(((first << 16) | second).view(np.float32), width).view(np.uint32)
 
 

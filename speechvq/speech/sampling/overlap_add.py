@@ -17,14 +17,10 @@ import numpy as np
 from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.waveform import SAMPLE_RATE
 
-SEGMENT = (
-    1.5  # seconds that each chunk contributes, about: short, so that one sentence keeps several cores busy
-)
-WARMUP, SEARCH, TAIL = (
-    0.25,
-    0.06,
-    0.1,
-)  # seconds; the tail keeps the join away from the end of the conditioning
+# Seconds that each chunk contributes, about: short, so that one sentence keeps several cores busy.
+SEGMENT = 1.5
+# Seconds. The tail keeps the join away from the end of the conditioning.
+WARMUP, SEARCH, TAIL = 0.25, 0.06, 0.1
 CROSSFADE = 160  # samples
 
 
@@ -39,9 +35,8 @@ class OverlapAddResult(NamedTuple):
     """A waveform joined from chunks."""
 
     wave: np.ndarray  # (T,)
-    errors: (
-        np.ndarray
-    )  # (joins,), RMS of the difference within each crossfade, relative to the RMS of the waveform
+    # (joins,), RMS of the difference within each crossfade, relative to the RMS of the waveform.
+    errors: np.ndarray
 
 
 def split(frames: int, hop: int) -> list[Chunk]:

@@ -25,9 +25,8 @@ class Postprocessor:
         self.done = 0  # code frames
         self.last_sample: Tensor | None = None  # (B,), of the waveform
         order = 0 if decoder.source_filter is None else decoder.source_filter.order
-        self.past_outputs = np.zeros(
-            (len(request.vectors), order)
-        )  # of the all-pole filter, the newest first
+        # Of the all-pole filter, the newest first.
+        self.past_outputs = np.zeros((len(request.vectors), order))
         # Mean square of the excitation of the last spectra.
         self.energies = torch.full((len(request.vectors), NORMALIZATION_FRAMES), LAPLACE_VARIANCE)
 

@@ -1,7 +1,7 @@
 """Source-filter model: harmonics plus filtered noise, predicted from the codes.
 
 From the codes, networks predict a log-mel spectrum for each frame. For each frequency they also predict which
-fraction of it belongs to the harmonics of the glottal cycle, and with which phase. Both determine
+fraction of its energy is harmonic, and the phase of the harmonics. These predictions determine
 
     x = h + n
 
@@ -58,8 +58,8 @@ class SourceFilter(nn.Module):
     """Predicts the parameters, and converts between pre-emphasized waveforms and excitation classes.
 
     Buffers, not saved:
-        bin_centers: (K,), excitation of each class, relative to its scale.
-        log_bin_widths: (K,), natural logarithm of the width of each class's interval.
+        bin_centers: (Q,), excitation of each class, relative to its scale.
+        log_bin_widths: (Q,), natural logarithm of the width of each class's interval.
         mel_to_freqs: (M, NUM_FREQS), interpolation weights from bands to frequencies.
         to_autocorrelation: (NUM_FREQS, P + 1).
         cycle_table: (1 + NUM_PHASE_BINS, 2 H), cosines and sines of the harmonics at each phase bin.
@@ -79,7 +79,7 @@ class SourceFilter(nn.Module):
             config: sizes and options.
             dim: D, width of the code vectors.
             speaker_dim: V, width of the speaker embedding.
-            num_classes: K, excitation classes.
+            num_classes: Q, excitation classes.
             hop: samples per code.
         """
         super().__init__()
@@ -243,11 +243,11 @@ class SourceFilter(nn.Module):
         return (innovation * params.log_inv_scale.exp().unsqueeze(-1)).flatten(1)
 
     def quantize_excitation(self, excitation: Tensor) -> Tensor:
-        """Classes of excitations: (B, T) to (B, T), int64 in [0, K)."""
+        """Classes of excitations: (B, T) to (B, T), int64 in [0, Q)."""
         return TAF.mu_law_encoding((excitation / MAX_EXCITATION).clamp(-1, 1), len(self.bin_centers))
 
     def log_density(self, classes: Tensor, params: SourceFilterParams) -> Tensor:
-        """Difference between ln p(sample), of full scale, and ln p(class): (B, T) to (B, T)."""
+        """ln p(sample) - ln p(class), the sample relative to full scale: (B, T) to (B, T)."""
         hop = classes.shape[1] // params.taps.shape[1]
         return params.log_inv_scale.repeat_interleave(hop, dim=1) - self.log_bin_widths[classes]
 
@@ -306,6 +306,6 @@ def _cycle_table(num_harmonics: int) -> Tensor:
 
 
 def _log_bin_widths(centers: Tensor) -> Tensor:
-    """Natural logarithm of the width of the interval nearest to each center: (K,), ascending, to (K,)."""
+    """Natural logarithm of the width of the interval nearest to each center: (Q,), ascending, to (Q,)."""
     edges = torch.cat([centers[:1], (centers[1:] + centers[:-1]) / 2, centers[-1:]])
     return (edges[1:] - edges[:-1]).log()

@@ -1,1 +1,1 @@
-"""Training tasks: one module per model kind, with its data, its stages and its held-out measures."""
+"""Training tasks: one module per task, with its data, its stages and its held-out measures."""

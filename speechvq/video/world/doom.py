@@ -103,9 +103,8 @@ class DoomWorld:
 
     def _start(self) -> "DoomGame":
         game = _game()
-        engine = Path(_vizdoom().__file__ or "").with_name(
-            "vizdoom"
-        )  # the game does not report its default path
+        # The game does not report its default path.
+        engine = Path(_vizdoom().__file__ or "").with_name("vizdoom")
         if engine.is_file():
             game.set_vizdoom_path(str(die_with_parent(engine, self._folder.name)))
         with _working_in(self._folder.name), _trouble_explained():
