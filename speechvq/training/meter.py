@@ -76,7 +76,7 @@ class Meter:
         if step > self.stage.warmup and used < COLLAPSED_FRACTION * num_codes:
             logger.warning(
                 "warning: the codebook has collapsed (perplexity %.1f of %d codes): raise "
-                "model.quantizer.revive_below or set model.quantizer.codebook=ema",
+                "model.quantizer.dead_code_threshold or set model.quantizer.codebook=ema",
                 used,
                 num_codes,
             )
@@ -89,6 +89,7 @@ def warn_of_posterior_collapse(heldout: dict[str, float]) -> None:
         logger.warning(
             "WARNING: THE DECODER IGNORES THE CODES: the codes of another utterance raise the loss by only "
             "%.3f bits. Converted speech will not keep the words. Lower train.learning_rate or data.batch "
-            "(more, smaller steps), raise model.quantizer.revive_below, or set model.quantizer.codebook=ema",
+            "(more, smaller steps), raise model.quantizer.dead_code_threshold, or set "
+            "model.quantizer.codebook=ema",
             gap,
         )
