@@ -71,6 +71,21 @@ def median_f0(track: F0Track) -> float:
     return float(np.nanmedian(track.f0))
 
 
+def mean_f0(f0: np.ndarray) -> float:
+    """Geometric mean F0 of the voiced frames of a contour (F,), Hz; 0 if none is voiced."""
+    voiced = f0[f0 > 0]
+    return float(np.exp(np.log(voiced).mean())) if len(voiced) else 0.0
+
+
+def shift_f0(f0: np.ndarray, target: float) -> np.ndarray:
+    """Scale a contour (F,) so that its mean becomes `target` Hz; zeros stay zero.
+
+    Only the mean changes; the range in semitones stays that of the source.
+    """
+    mean = mean_f0(f0)
+    return f0 * np.float32(target / mean) if mean > 0 and target > 0 else f0
+
+
 def voiced_fraction(track: F0Track) -> float:
     """Fraction of the active frames that are voiced: near 0.6 for speech, 0 for whispers and noise."""
     return float(np.isfinite(track.f0).sum() / max(int(track.active.sum()), 1))

@@ -1,6 +1,4 @@
-"""F0 contours as conditioning: conversions between the tracker's frames and the code rate, features, F0
-shift.
-"""
+"""F0 contours as conditioning of networks: input features, and conversion between frame and code rate."""
 
 import numpy as np
 import torch
@@ -49,18 +47,3 @@ def fill_unvoiced(f0: Tensor) -> Tensor:
     first = torch.where(f0 > 0, frames, f0.shape[1] - 1).amin(1, keepdim=True)
     filled = f0.gather(1, torch.where(last < 0, first, last))
     return torch.where(filled > 0, filled, REFERENCE_F0)
-
-
-def mean_f0(f0: np.ndarray) -> float:
-    """Geometric mean F0 of the voiced frames of a contour (F,), Hz; 0 if none is voiced."""
-    voiced = f0[f0 > 0]
-    return float(np.exp(np.log(voiced).mean())) if len(voiced) else 0.0
-
-
-def shift_f0(f0: np.ndarray, target: float) -> np.ndarray:
-    """Scale a contour (F,) so that its mean becomes `target` Hz; zeros stay zero.
-
-    Only the mean changes; the range of the intonation, in semitones, stays that of the source.
-    """
-    mean = mean_f0(f0)
-    return f0 * np.float32(target / mean) if mean > 0 and target > 0 else f0

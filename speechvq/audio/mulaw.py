@@ -5,6 +5,10 @@ import torch.nn.functional as F
 import torchaudio.functional as TAF
 from torch import Tensor, nn
 
+# Gain of the encoder's input. Pre-emphasized speech has an RMS of about 0.1; with a smaller input all codes
+# become one.
+INPUT_GAIN = 10.0
+
 
 class MuLawCodec(nn.Module):
     """Pre-emphasis, a fixed gain and mu-law quantization, and their inverses.

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from speechvq.audio.f0 import F0_HOP, f0_contour
-from speechvq.audio.f0_conditioning import shift_f0
+from speechvq.audio.f0 import F0_HOP, f0_contour, shift_f0
 from speechvq.errors import UserError
 from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.prior import SequencePrior

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.audio.f0 import F0_HOP, f0_contour
-from speechvq.audio.f0_conditioning import f0_at_frame_rate, shift_f0
+from speechvq.audio.f0 import F0_HOP, f0_contour, shift_f0
+from speechvq.audio.f0_conditioning import f0_at_frame_rate
 from speechvq.audio.glottal_phase import phase_from_f0
 from speechvq.audio.mel import FFT, LogMel
 from speechvq.audio.mulaw import MuLawCodec
@@ -225,7 +225,7 @@ class SpeechVQ(VQVAE):
     def predict_f0(self, codes: np.ndarray, speaker: str) -> np.ndarray:
         """F0 contour predicted from codes, in the range of a speaker.
 
-        A model without an intonation network gives the speaker's mean F0 in every frame.
+        A model without an F0 predictor gives the speaker's mean F0 in every frame.
 
         Args:
             codes: (N,), int64.
@@ -239,12 +239,12 @@ class SpeechVQ(VQVAE):
         """
         index, hop, decoder = self.speaker_index(speaker), self.config.hop, self.decoder
         mean = float(self.speaker_f0[index])
-        if decoder.intonation is None:
+        if decoder.f0_predictor is None:
             return np.full(-(-len(codes) * hop // F0_HOP), mean, np.float32)
         device = self.quantizer.codebook.device
         vectors = self.quantizer.lookup(self._checked(codes).to(device))[None]
         voice = decoder.wavenet.conditioning.embed_speaker(torch.tensor([index], device=device))
-        f0 = decoder.intonation.predict_f0(vectors, voice)[0].cpu().numpy()
+        f0 = decoder.f0_predictor.predict_f0(vectors, voice)[0].cpu().numpy()
         return shift_f0(f0_at_frame_rate(f0, hop), mean)
 
     @overload

@@ -9,7 +9,7 @@ from speechvq.audio.mulaw import MuLawCodec
 from speechvq.config import SpeechConfig
 from speechvq.speech.decoder.augmentation import add_input_noise, time_jitter
 from speechvq.speech.decoder.wavenet import WaveNet
-from speechvq.speech.source_filter.intonation import Intonation
+from speechvq.speech.f0_predictor import F0Predictor
 from speechvq.speech.source_filter.source_filter import SourceFilter, SourceFilterParams
 
 
@@ -29,13 +29,13 @@ class Decoder(nn.Module):
         self.mulaw = mulaw
         self.wavenet = WaveNet(config.wavenet, config.quantizer.dim, num_speakers)
         self.source_filter: SourceFilter | None = None
-        self.intonation: Intonation | None = None
+        self.f0_predictor: F0Predictor | None = None
         if config.source_filter.filter_order:
             dim, speaker_dim = config.quantizer.dim, config.wavenet.speaker_dim
             bins = config.wavenet.mulaw_bins
             self.source_filter = SourceFilter(config.source_filter, dim, speaker_dim, bins, config.hop)
             if config.source_filter.num_harmonics:
-                self.intonation = Intonation(dim, speaker_dim)
+                self.f0_predictor = F0Predictor(dim, speaker_dim)
             # The initial prediction is the Laplace density that the source-filter model assumes.
             bias = self.source_filter.log_bin_widths - self.source_filter.bin_centers.abs()
             self.wavenet.logits.bias.data = bias
@@ -109,7 +109,7 @@ class Decoder(nn.Module):
         f0: Tensor | None = None,
         phase: Tensor | None = None,
     ) -> Tensor:
-        """Pre-training loss of source-filter model and intonation, (); arguments as in `nll`."""
+        """Pre-training loss of source-filter model and F0 predictor, (); arguments as in `nll`."""
         source_filter = self._source_filter()
         if self.training and self.jitter > 0:
             vectors = time_jitter(vectors, self.jitter)
@@ -123,8 +123,8 @@ class Decoder(nn.Module):
         wave, phase = wave[:, samples], _slice(phase, samples)
         harmonic = self._harmonic_signal(params, wave, phase)
         loss = loss + source_filter.source_loss(wave, params, harmonic, phase)
-        if self.intonation is not None and f0 is not None:
-            loss = loss + self.intonation.loss(vectors, embedding, f0)
+        if self.f0_predictor is not None and f0 is not None:
+            loss = loss + self.f0_predictor.loss(vectors, embedding, f0)
         return loss
 
     def _source_filter(self) -> SourceFilter:

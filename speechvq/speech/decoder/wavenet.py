@@ -15,7 +15,7 @@ from speechvq.audio.glottal_phase import NUM_PHASE_BINS
 from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.gated_stack import gated_stack
 from speechvq.speech.decoder.linear_stack import linear_stack
-from speechvq.speech.source_filter.frame_network import FrameNetwork
+from speechvq.speech.frame_network import FrameNetwork
 
 PHASE_HARMONICS = 4  # the initial phase embedding consists of the first harmonics of the glottal cycle
 FREQUENCY_STD = 4.0  # standard deviation of the frequencies in `smooth_embedding`, radians per half range

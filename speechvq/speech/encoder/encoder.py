@@ -8,14 +8,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from speechvq.audio.mel import FFT
-from speechvq.audio.mulaw import MuLawCodec
+from speechvq.audio.mulaw import INPUT_GAIN, MuLawCodec
 from speechvq.config import EncoderConfig
 from speechvq.normalization import BatchRenorm
 from speechvq.speech.encoder.mel_frontend import MelFrontend, cepstrum_weights, utterance_mean, utterance_sums
 
 NORM_MOMENTUM = 0.002  # of running statistics with a mel front end; low, so that codes do not drift
 DELTA_WINDOW = 9  # spectra that a delta (slope of the cepstrum) spans
-INPUT_GAIN = 10.0  # pre-emphasized speech has an RMS of about 0.1; with a smaller input all codes become one
 
 
 class ResidualBlock(nn.Module):

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from speechvq.audio.f0_conditioning import fill_unvoiced
 from speechvq.audio.glottal_phase import NUM_PHASE_BINS, UNVOICED
 from speechvq.audio.mel import LogMel, band_centers
+from speechvq.audio.mulaw import INPUT_GAIN
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import SourceFilterConfig
 from speechvq.runtime import distributed
-from speechvq.speech.encoder.encoder import INPUT_GAIN
-from speechvq.speech.source_filter.frame_network import FrameNetwork
+from speechvq.speech.frame_network import FrameNetwork
 from speechvq.speech.source_filter.spectral_envelope import (
     NOISE_FLOOR,
     NUM_FREQS,

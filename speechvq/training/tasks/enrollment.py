@@ -15,8 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.audio.f0 import F0_HOP, f0_contour
-from speechvq.audio.f0_conditioning import mean_f0
+from speechvq.audio.f0 import F0_HOP, f0_contour, mean_f0
 from speechvq.audio.glottal_phase import glottal_phase
 from speechvq.config import TrainConfig
 from speechvq.io.atomic import write_json

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.audio.f0 import f0_contour
-from speechvq.audio.f0_conditioning import mean_f0
+from speechvq.audio.f0 import f0_contour, mean_f0
 from speechvq.audio.waveform import read_waveform
 from speechvq.config import SpeechRun
 from speechvq.data.crops import CropDataset, Crops, crop_loader, middle_crops
@@ -150,7 +149,7 @@ def source_filter_stage(model: SpeechVQ, dataset: CropDataset, config: SpeechRun
 def source_filter_modules(model: SpeechVQ) -> list[nn.Module]:
     """The modules that learn before the WaveNet and are frozen in the main stage; none without a filter."""
     decoder = model.decoder
-    modules = [decoder.source_filter, decoder.intonation, decoder.wavenet.conditioning.speaker_embedding]
+    modules = [decoder.source_filter, decoder.f0_predictor, decoder.wavenet.conditioning.speaker_embedding]
     return [] if decoder.source_filter is None else [module for module in modules if module is not None]
 
 

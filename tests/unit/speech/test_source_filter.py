@@ -10,10 +10,9 @@ from torch import Tensor
 from helpers.tiny import MODEL, WAVENET
 from speechvq.audio.f0_conditioning import f0_at_code_rate
 from speechvq.audio.glottal_phase import NUM_PHASE_BINS, phase_from_f0
-from speechvq.audio.mulaw import MuLawCodec
+from speechvq.audio.mulaw import INPUT_GAIN, MuLawCodec
 from speechvq.config import SourceFilterConfig
 from speechvq.speech.decoder.decoder import Decoder
-from speechvq.speech.encoder.encoder import INPUT_GAIN
 from speechvq.speech.sampling.postprocess import Postprocessor
 from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.source_filter.source_filter import LOG_MEL_SCALE, SourceFilterParams

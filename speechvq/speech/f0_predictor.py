@@ -6,13 +6,13 @@ from torch import Tensor, nn
 
 from speechvq.audio.f0_conditioning import REFERENCE_F0, f0_features
 from speechvq.runtime import distributed
-from speechvq.speech.source_filter.frame_network import FrameNetwork
+from speechvq.speech.frame_network import FrameNetwork
 
 NUM_LAYERS = 6  # with doubling dilation: a context of 63 codes on each side
 MAX_OCTAVES = 2.0  # largest distance of a predicted F0 from REFERENCE_F0
 
 
-class Intonation(nn.Module):
+class F0Predictor(nn.Module):
     """Predicts voicing and F0 of each code from codes and speaker (our choice).
 
     A conversion takes the F0 contour of its source. Codes that a prior samples have no source. The network is
