@@ -25,8 +25,8 @@ def espeak_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of eSpeak NG recordings: two speakers, four sentences each, in `audio`, `txt` and `lab`. Read
     only.
     """
-    from speechvq.data.corpora import mini
+    from speechvq.data.corpora.mini.corpus import build
 
     folder = tmp_path_factory.mktemp("espeak")
-    mini.build(folder, speakers=2, sentences=4, jobs=1)
+    build(folder, speakers=2, sentences=4, jobs=1)
     return folder / "recordings"

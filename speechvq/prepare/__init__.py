@@ -127,12 +127,12 @@ def _download(arguments: argparse.Namespace) -> None:
 
 
 def _mini(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
-    from speechvq.data.corpora import mini  # the only corpus with an optional dependency
+    from speechvq.data.corpora.mini import corpus  # the only corpus with an optional dependency
 
     counts = {"speakers": arguments.speakers, "sentences": arguments.sentences, "seed": arguments.seed}
     source = f"mini {counts}"
     claim_folder(arguments.out, source)  # before another corpus overwrites the first
-    mini.build(arguments.out, **counts, jobs=arguments.jobs)
+    corpus.build(arguments.out, **counts, jobs=arguments.jobs)
     return folder.recordings(arguments.out / "recordings"), source
 
 

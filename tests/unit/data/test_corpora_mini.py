@@ -14,10 +14,11 @@ import soundfile
 from speechvq.alignment.directory import read_alignments
 from speechvq.alignment.intervals import read_lab
 from speechvq.alignment.phones import PHONES, STOPS
-from speechvq.data.corpora import espeak, folder, mini
-from speechvq.data.corpora.espeak import Voice, _phones, synthesize
-from speechvq.data.corpora.mini_sentences import sentences
-from speechvq.data.corpora.mini_voices import VOICES
+from speechvq.data.corpora import folder
+from speechvq.data.corpora.mini import corpus, espeak
+from speechvq.data.corpora.mini.espeak import Voice, _phones, synthesize
+from speechvq.data.corpora.mini.sentences import sentences
+from speechvq.data.corpora.mini.voices import VOICES
 from speechvq.errors import UserError
 
 needs_espeak = pytest.mark.skipif(
@@ -30,7 +31,7 @@ SMALL = {"speakers": 2, "sentences": 3, "seed": 1}
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     out = tmp_path_factory.mktemp("mini")
-    assert mini.build(out, **SMALL, jobs=1) == 6
+    assert corpus.build(out, **SMALL, jobs=1) == 6
     return out
 
 
@@ -64,14 +65,14 @@ def _median_f0(samples: np.ndarray, rate: int) -> float:
 
 @needs_espeak
 def test_builds_are_equal_to_the_byte_for_any_number_of_jobs(built, tmp_path):
-    mini.build(tmp_path, **SMALL, jobs=2)
+    corpus.build(tmp_path, **SMALL, jobs=2)
     assert len(_hashes(built)) == 3 * 6 + 1
     assert _hashes(tmp_path) == _hashes(built)
 
 
 @needs_espeak
 def test_an_utterance_does_not_depend_on_the_others():
-    pairs = mini.speaker_sentences("f02", 3, seed=0)
+    pairs = corpus.speaker_sentences("f02", 3, seed=0)
     together = list(synthesize(VOICES["f02"], pairs))
     [alone] = synthesize(VOICES["f02"], pairs[2:])
     assert np.array_equal(together[2].samples, alone.samples)
@@ -80,7 +81,7 @@ def test_an_utterance_does_not_depend_on_the_others():
 
 @needs_espeak
 def test_without_fork_the_samples_are_the_same(monkeypatch, tmp_path):
-    pairs = mini.speaker_sentences("f02", 2, seed=0)
+    pairs = corpus.speaker_sentences("f02", 2, seed=0)
     forked = list(synthesize(VOICES["f02"], pairs))
     program = tmp_path / "without_fork.py"
     program.write_text(
@@ -146,7 +147,7 @@ def test_a_symbol_moves_a_stop_only_and_not_into_a_silence():
 @pytest.mark.parametrize("name", ["m01", "m04", "f05", "f03"])
 def test_the_median_f0_is_as_designed(name):
     designed = {"m01": 89, "m04": 126, "f05": 161, "f03": 213}
-    heard = [speech.samples for speech in synthesize(VOICES[name], mini.speaker_sentences(name, 2, seed=0))]
+    heard = [speech.samples for speech in synthesize(VOICES[name], corpus.speaker_sentences(name, 2, seed=0))]
     assert _median_f0(np.concatenate(heard), 22_050) == pytest.approx(designed[name], rel=0.1)
 
 
@@ -159,7 +160,7 @@ def test_the_voices_are_distinct_half_male_half_female():
 
 
 def test_the_first_tenth_of_the_sentences_is_shared():
-    one, other = mini.speaker_sentences("m01", 25, seed=0), mini.speaker_sentences("f01", 25, seed=0)
+    one, other = corpus.speaker_sentences("m01", 25, seed=0), corpus.speaker_sentences("f01", 25, seed=0)
     assert [text for _, text in one[:3]] == [text for _, text in other[:3]]
     assert not {text for _, text in one[3:]} & {text for _, text in other[3:]}
     assert one[0][0] == "m01_001"
@@ -186,7 +187,7 @@ def test_sentences_are_plain_english_and_follow_the_seed():
 def test_the_sentences_contain_every_phone():
     heard = {
         phone
-        for speech in synthesize(VOICES["m04"], mini.speaker_sentences("m04", 60, 0))
+        for speech in synthesize(VOICES["m04"], corpus.speaker_sentences("m04", 60, 0))
         for _, phone in speech.phones
     }
     assert heard == set(PHONES)
@@ -194,13 +195,13 @@ def test_the_sentences_contain_every_phone():
 
 @needs_espeak
 def test_only_other_parameters_rebuild_the_corpus(tmp_path, monkeypatch):
-    mini.build(tmp_path, speakers=2, sentences=1)
+    corpus.build(tmp_path, speakers=2, sentences=1)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    monkeypatch.setattr(mini, "_record_all", lambda *_: pytest.fail("built again"))
-    assert mini.build(tmp_path, speakers=2, sentences=1) == 2
+    monkeypatch.setattr(corpus, "_record_all", lambda *_: pytest.fail("built again"))
+    assert corpus.build(tmp_path, speakers=2, sentences=1) == 2
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
     monkeypatch.undo()
-    assert mini.build(tmp_path, speakers=1, sentences=2) == 2
+    assert corpus.build(tmp_path, speakers=1, sentences=2) == 2
     assert sorted(path.name for path in tmp_path.rglob("*.flac")) == ["m01_001.flac", "m01_002.flac"]
 
 
@@ -210,10 +211,10 @@ def test_an_interrupted_build_is_repeated(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(mini, "write_lab", interrupt)
-        mini.build(tmp_path, speakers=1, sentences=1)
+        patch.setattr(corpus, "write_lab", interrupt)
+        corpus.build(tmp_path, speakers=1, sentences=1)
     assert not json.loads((tmp_path / "recordings" / "mini.json").read_text())["complete"]
-    mini.build(tmp_path, speakers=1, sentences=1)
+    corpus.build(tmp_path, speakers=1, sentences=1)
     assert read_lab(tmp_path / "recordings" / "lab" / "m01" / "m01_001.lab")
 
 
@@ -228,14 +229,14 @@ def test_other_recordings_are_not_removed(tmp_path):
     (tmp_path / "recordings" / "audio").mkdir(parents=True)
     (tmp_path / "recordings" / "audio" / "precious.wav").write_bytes(b"sound")
     with pytest.raises(UserError, match="choose another --out"):
-        mini.build(tmp_path)
+        corpus.build(tmp_path)
     assert (tmp_path / "recordings" / "audio" / "precious.wav").read_bytes() == b"sound"
 
 
 @pytest.mark.parametrize("numbers", [{"speakers": 0}, {"speakers": 51}, {"sentences": 0}])
 def test_numbers_out_of_range_are_refused(tmp_path, numbers):
     with pytest.raises(UserError, match="the built-in corpus has|give at least 1"):
-        mini.build(tmp_path, **numbers)
+        corpus.build(tmp_path, **numbers)
 
 
 def test_a_missing_extra_is_named(monkeypatch):

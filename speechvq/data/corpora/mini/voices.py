@@ -5,7 +5,7 @@ in Hz is in the comment. The first five of each sex cover a wide range. Variants
 are left out because its hooks miss their samples, and so are variants that clip or sound robotic.
 """
 
-from speechvq.data.corpora.espeak import Voice
+from speechvq.data.corpora.mini.espeak import Voice
 
 VOICES: dict[str, Voice] = {
     "m01": Voice("gmw/en-US", "m3", 36, 160),  # 89

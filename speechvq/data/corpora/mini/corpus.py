@@ -24,9 +24,9 @@ import numpy as np
 
 from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
-from speechvq.data.corpora.espeak import EspeakUtterance, synthesize
-from speechvq.data.corpora.mini_sentences import sentences as make_sentences
-from speechvq.data.corpora.mini_voices import VOICES
+from speechvq.data.corpora.mini.espeak import EspeakUtterance, synthesize
+from speechvq.data.corpora.mini.sentences import sentences as make_sentences
+from speechvq.data.corpora.mini.voices import VOICES
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress

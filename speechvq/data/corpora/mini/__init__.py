@@ -1,0 +1,1 @@
+"""The built-in corpus of synthetic speech: `corpus` builds it from `sentences` and `voices` by eSpeak NG."""
