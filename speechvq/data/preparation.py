@@ -7,7 +7,8 @@
     OUT/complaints.txt            one line per skipped file, if any
     OUT/preparation.json          source and settings, so that two corpora never mix
 
-An interrupted call continues where it stopped.
+An interrupted call continues where it stopped. `preprocessing` has the steps for one recording;
+`images.preparation` prepares image sets.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""Preprocessing of one recording: 16 kHz, silence trimmed at the ends, normalized level, shifted labels."""
+"""Preprocessing of one recording: 16 kHz, silence trimmed at the ends, normalized level, shifted labels.
+
+`preparation` applies it to every recording of a corpus and writes the manifest.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

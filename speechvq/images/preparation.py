@@ -3,6 +3,8 @@
 OUT/SPLIT.npy          (N, 3, size, size), uint8
 OUT/SPLIT_labels.npy   (N,), int64
 OUT/meta.json          size, classes, images per split, source; written last
+
+`prepare.images` is the command around it; `data.preparation` prepares speech.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""Image data for `python -m speechvq.prepare`: CIFAR-10, image folders, frames of a recorded world."""
+"""Image data for `python -m speechvq.prepare`: CIFAR-10, image folders, frames of a recorded world.
+
+The command: it chooses the source and prints a summary. `images.preparation` writes the prepared folder.
+"""
 
 import argparse
 from collections import Counter
