@@ -320,12 +320,12 @@ class SpeechVQ(VQVAE):
         decoded: list[np.ndarray] = []
         for group in (chunks[i : i + CHUNKS_AT_ONCE] for i in range(0, len(chunks), CHUNKS_AT_ONCE)):
             decoded += self._decode(
-                [codes[chunk.first : chunk.last] for chunk in group],
+                [codes[chunk.start : chunk.stop] for chunk in group],
                 [speaker] * len(group),
                 options,
-                f0=[f0[chunk.first * hop // F0_HOP : -(-chunk.last * hop // F0_HOP)] for chunk in group],
-                phase=[phase[chunk.first * hop : chunk.last * hop] for chunk in group],
-                offsets=[chunk.first * hop for chunk in group],
+                f0=[f0[chunk.start * hop // F0_HOP : -(-chunk.stop * hop // F0_HOP)] for chunk in group],
+                phase=[phase[chunk.start * hop : chunk.stop * hop] for chunk in group],
+                offsets=[chunk.start * hop for chunk in group],
             )
             if on_chunks is not None:
                 on_chunks(len(decoded) / len(chunks))

@@ -38,12 +38,12 @@ def sample(
     ]
     frames_per_call = max(SAMPLES_PER_CALL // hop, 1)
     with ThreadPoolExecutor(len(groups)) as pool:
-        for first in range(0, frames, frames_per_call):
-            last = min(first + frames_per_call, frames)
-            randoms = uniforms(first * hop, last * hop).double().numpy()
-            classes = torch.zeros(len(randoms), (last - first) * hop, dtype=torch.long)
+        for start in range(0, frames, frames_per_call):
+            stop = min(start + frames_per_call, frames)
+            randoms = uniforms(start * hop, stop * hop).double().numpy()
+            classes = torch.zeros(len(randoms), (stop - start) * hop, dtype=torch.long)
             jobs = [
-                pool.submit(group.step_frames, first, last, randoms, temperature, top_p) for group in groups
+                pool.submit(group.step_frames, start, stop, randoms, temperature, top_p) for group in groups
             ]
             for group, job in zip(groups, jobs):
                 classes[group.indices] = torch.from_numpy(job.result())
@@ -84,39 +84,39 @@ class StreamGroup:
         )
 
     def step_frames(
-        self, first: int, last: int, randoms: np.ndarray, temperature: float, top_p: float
+        self, start: int, stop: int, randoms: np.ndarray, temperature: float, top_p: float
     ) -> np.ndarray:
-        """Sample code frames first to last of this group.
+        """Sample code frames start to stop of this group.
 
         Args:
-            first, last: code frames.
+            start, stop: code frames.
             randoms: (B, T), float64, uniform, of all streams.
             temperature, top_p: as of `sample_categorical`.
 
         Returns:
             (streams of the group, T), int64 classes, 0 after the end of a stream.
         """
-        hop, active = self.request.hop, int((self.lengths > first).sum())
-        classes = np.zeros((len(self.indices), (last - first) * hop), np.int64)
+        hop, active = self.request.hop, int((self.lengths > start).sum())
+        classes = np.zeros((len(self.indices), (stop - start) * hop), np.int64)
         if active:
             kernels.step_streams(
-                first * hop,
+                start * hop,
                 hop,
                 active,
                 classes,
                 float(temperature),
                 float(top_p),
-                self.conditioning_block(first, last, randoms),
+                self.conditioning_block(start, stop, randoms),
                 self.streams,
                 self.weights,
             )
-        remaining = (self.lengths - first).clip(0)[:, None] * hop
+        remaining = (self.lengths - start).clip(0)[:, None] * hop
         classes[np.arange(classes.shape[1]) >= remaining] = 0
         return classes
 
-    def conditioning_block(self, first: int, last: int, randoms: np.ndarray) -> kernels.ConditioningBlock:
+    def conditioning_block(self, start: int, stop: int, randoms: np.ndarray) -> kernels.ConditioningBlock:
         """Conditioning and random numbers of this group; the biases include the factor for powers of 2."""
-        biases, phases = self.request.conditioning(self.wavenet, first, last)
+        biases, phases = self.request.conditioning(self.wavenet, start, stop)
         layers = len(self.weights.dilations)
         biases = (-kernels.LOG2_E * biases).unflatten(1, (layers, -1)).permute(3, 1, 0, 2)
         if phases is None:

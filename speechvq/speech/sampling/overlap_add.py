@@ -27,8 +27,8 @@ CROSSFADE = 160  # samples
 class Chunk(NamedTuple):
     """Code frames of one stream."""
 
-    first: int
-    last: int
+    start: int
+    stop: int  # exclusive
 
 
 class OverlapAddResult(NamedTuple):
@@ -60,13 +60,13 @@ def overlap_add(waves: list[np.ndarray], chunks: list[Chunk], hop: int) -> Overl
         chunks: from `split`.
         hop: samples per code frame.
     """
-    whole = np.zeros(chunks[-1].last * hop, np.float32)
+    whole = np.zeros(chunks[-1].stop * hop, np.float32)
     whole[: len(waves[0])] = waves[0]
     differences = []
     warmup, search = round(WARMUP * SAMPLE_RATE), round(SEARCH * SAMPLE_RATE)
     rise = np.linspace(0, 1, CROSSFADE, dtype=np.float32)
     for wave, chunk in zip(waves[1:], chunks[1:]):
-        start = chunk.first * hop
+        start = chunk.start * hop
         before = whole[start + warmup : start + warmup + search + CROSSFADE]
         difference = np.square(before - wave[warmup : warmup + search + CROSSFADE], dtype=np.float64)
         energy = np.convolve(difference, np.ones(CROSSFADE), mode="valid")

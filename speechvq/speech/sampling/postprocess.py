@@ -65,8 +65,8 @@ class Postprocessor:
 
         model, hop = self.decoder.source_filter, self.request.hop
         assert model is not None
-        first, last = self.done, self.done + classes.shape[1] // hop
-        part, own = self.request.with_context(first, last, model.context_codes)
+        start, stop = self.done, self.done + classes.shape[1] // hop
+        part, own = self.request.with_context(start, stop, model.context_codes)
         params = self.decoder.predict_params(
             part.vectors, part.speaker, part.f0, part.num_frames, self.harmonic_boost
         )

@@ -51,25 +51,25 @@ class SynthesisRequest(NamedTuple):
         )
 
     @torch.no_grad()
-    def conditioning(self, wavenet: WaveNet, first: int, last: int) -> ConditioningChunk:
-        """Conditioning of code frames first to last, equal to the same part of the whole."""
-        part, own = self.with_context(first, last, wavenet.conditioning.network.context_frames)
+    def conditioning(self, wavenet: WaveNet, start: int, stop: int) -> ConditioningChunk:
+        """Conditioning of code frames start to stop, equal to the same part of the whole."""
+        part, own = self.with_context(start, stop, wavenet.conditioning.network.context_frames)
         biases = wavenet.conditioning(part.vectors, part.speaker, part.f0, part.num_frames)[..., own]
         phases = None
         if wavenet.phase_embedding is not None and self.phase is not None:
-            phases = self.phase[:, first * self.hop : last * self.hop]
+            phases = self.phase[:, start * self.hop : stop * self.hop]
         return ConditioningChunk(biases, phases)
 
-    def with_context(self, first: int, last: int, context: int) -> tuple["SynthesisRequest", slice]:
-        """Code frames first to last with `context` frames on both sides, and the slice of the former."""
-        low, high = max(first - context - 1, 0), min(last + context + 1, self.vectors.shape[1])
+    def with_context(self, start: int, stop: int, context: int) -> tuple["SynthesisRequest", slice]:
+        """Code frames start to stop with `context` frames on both sides, and the slice of the former."""
+        low, high = max(start - context - 1, 0), min(stop + context + 1, self.vectors.shape[1])
         part = self._replace(
             vectors=self.vectors[:, low:high],
             f0=None if self.f0 is None else _slice_f0(self.f0, low, high),
             num_frames=None if self.num_frames is None else (self.num_frames - low).clamp(0, high - low),
             phase=None if self.phase is None else self.phase[:, low * self.hop : high * self.hop],
         )
-        return part, slice(first - low, last - low)
+        return part, slice(start - low, stop - low)
 
 
 def batch_f0(contours: Sequence[np.ndarray], frames: Sequence[int], hop: int) -> Tensor:

@@ -164,8 +164,8 @@ class SourceFilter(nn.Module):
 
     def slice_params(self, params: SourceFilterParams, codes: slice) -> SourceFilterParams:
         """Parameters of some of the codes."""
-        first, last = codes.start * self.frames_per_code, codes.stop * self.frames_per_code
-        return SourceFilterParams(*(each[:, first:last] for each in params))
+        start, stop = codes.start * self.frames_per_code, codes.stop * self.frames_per_code
+        return SourceFilterParams(*(each[:, start:stop] for each in params))
 
     def _harmonic_fractions(self, inputs: tuple[Tensor | None, ...], boost: float) -> Tensor:
         """Cosine and sine amplitude of the harmonics, as fractions of the spectrum's: (B, L, 2, NUM_FREQS).

@@ -123,7 +123,7 @@ def test_joined_chunks_have_the_sources_length_and_report_errors(
     assert fractions == sorted(fractions) and len(fractions) == -(-count // 2) and fractions[-1] == 1.0
     converted = model.convert(wave, "bob", seed=2, chunked=True)
     assert converted.shape == wave.shape and math.isclose(rms(converted), rms(wave), rel_tol=1e-2)
-    first = 8 * overlap_add.split(-(-len(wave) // 8), 8)[1].first + round(16_000 * overlap_add.WARMUP)
+    first = 8 * overlap_add.split(-(-len(wave) // 8), 8)[1].start + round(16_000 * overlap_add.WARMUP)
     (whole,) = model.decode([model.encode(wave)], ["bob"], f0=[model._target_f0(wave, "bob")], seed=2)
     assert np.array_equal(joined.wave[:first], whole[:first]), "the samples before the first join are exact"
 
@@ -135,10 +135,10 @@ def test_the_contour_of_a_chunk_is_part_of_the_whole(hop: int) -> None:
     contour = torch.arange(-(-frames * hop // F0_HOP)).float()
     whole = f0_at_code_rate(contour[None], frames, hop)[0]
     for chunk in overlap_add.split(frames, hop):
-        own = contour[chunk.first * hop // F0_HOP : -(-chunk.last * hop // F0_HOP)]
-        part = f0_at_code_rate(own[None], chunk.last - chunk.first, hop)[0]
+        own = contour[chunk.start * hop // F0_HOP : -(-chunk.stop * hop // F0_HOP)]
+        part = f0_at_code_rate(own[None], chunk.stop - chunk.start, hop)[0]
         known = len(part) - -(-F0_HOP // hop // 2) - 1
-        assert torch.equal(part[:known], whole[chunk.first : chunk.last][:known])
+        assert torch.equal(part[:known], whole[chunk.start : chunk.stop][:known])
 
 
 def test_an_empty_waveform_can_be_chunked() -> None:

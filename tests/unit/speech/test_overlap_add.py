@@ -28,14 +28,14 @@ def seconds_of(frames: int, hop: int) -> float:
 def test_chunks_cover_a_waveform_and_overlap_by_what_a_join_needs(seconds: float, hop: int) -> None:
     frames = max(round(seconds * SAMPLE_RATE / hop), 1)
     chunks = split(frames, hop)
-    assert chunks[0].first == 0 and chunks[-1].last == frames
+    assert chunks[0].start == 0 and chunks[-1].stop == frames
     for before, after in zip(chunks, chunks[1:]):
-        assert before.first < after.first < before.last < after.last
-        overlap = seconds_of(before.last - after.first, hop)
+        assert before.start < after.start < before.stop < after.stop
+        overlap = seconds_of(before.stop - after.start, hop)
         assert -1e-9 < overlap - (WARMUP + SEARCH + TAIL) < 0.25
     for chunk in chunks:
-        assert chunk.first * hop % F0_HOP == 0, "a chunk starts on an F0 frame"
-        assert seconds_of(chunk.last - chunk.first, hop) < SEGMENT + WARMUP + SEARCH + TAIL + 0.35
+        assert chunk.start * hop % F0_HOP == 0, "a chunk starts on an F0 frame"
+        assert seconds_of(chunk.stop - chunk.start, hop) < SEGMENT + WARMUP + SEARCH + TAIL + 0.35
 
 
 @pytest.mark.parametrize("hop", HOPS)
@@ -51,7 +51,7 @@ def test_every_length_is_covered(hop: int) -> None:
         chunks = split(frames, hop)
         coverage = np.zeros(frames, int)
         for chunk in chunks:
-            coverage[chunk.first : chunk.last] += 1
+            coverage[chunk.start : chunk.stop] += 1
         assert set(coverage.tolist()) <= {1, 2}
 
 
@@ -61,7 +61,7 @@ def test_chunks_of_a_waveform_are_joined_to_that_waveform(seconds: float, hop: i
     frames = round(seconds * SAMPLE_RATE / hop)
     wave = np.random.default_rng(0).standard_normal(frames * hop).astype(np.float32)
     chunks = split(frames, hop)
-    joined = overlap_add([wave[chunk.first * hop : chunk.last * hop] for chunk in chunks], chunks, hop)
+    joined = overlap_add([wave[chunk.start * hop : chunk.stop * hop] for chunk in chunks], chunks, hop)
     assert np.array_equal(joined.wave, wave) and joined.wave.dtype == np.float32
     assert joined.errors.tolist() == [0.0] * (len(chunks) - 1)
 
@@ -71,9 +71,9 @@ def test_the_join_is_at_the_smallest_difference() -> None:
     hop, rng = 64, np.random.default_rng(0)
     frames = round(2.3 * SAMPLE_RATE / hop)
     chunks = split(frames, hop)
-    first, second = (rng.standard_normal((c.last - c.first) * hop).astype(np.float32) for c in chunks)
+    first, second = (rng.standard_normal((c.stop - c.start) * hop).astype(np.float32) for c in chunks)
     place = round(WARMUP * SAMPLE_RATE) + 333
-    start = chunks[1].first * hop + place  # within the first chunk
+    start = chunks[1].start * hop + place  # within the first chunk
     second[place : place + CROSSFADE] = first[start : start + CROSSFADE]
     joined = overlap_add([first, second], chunks, hop)
     assert joined.errors.tolist() == [0.0]
@@ -86,7 +86,7 @@ def test_join_errors_are_relative_to_the_level(level: float) -> None:
     """Independent waveforms differ by sqrt(2) times their RMS, or a little less at the best place."""
     hop, frames = 64, round(12.0 * SAMPLE_RATE / 64)
     chunks, rng = split(frames, hop), np.random.default_rng(1)
-    waves = [level * rng.standard_normal((c.last - c.first) * hop).astype(np.float32) for c in chunks]
+    waves = [level * rng.standard_normal((c.stop - c.start) * hop).astype(np.float32) for c in chunks]
     joined = overlap_add(waves, chunks, hop)
     assert joined.wave.shape == (frames * hop,) and joined.errors.shape == (len(chunks) - 1,)
     assert (0.9 < joined.errors).all() and (joined.errors < np.sqrt(2)).all()
@@ -96,5 +96,5 @@ def test_join_errors_are_relative_to_the_level(level: float) -> None:
 def test_silence_joins_without_error() -> None:
     frames = round(7.0 * SAMPLE_RATE / 64)
     chunks = split(frames, 64)
-    joined = overlap_add([np.zeros((c.last - c.first) * 64, np.float32) for c in chunks], chunks, 64)
+    joined = overlap_add([np.zeros((c.stop - c.start) * 64, np.float32) for c in chunks], chunks, 64)
     assert not joined.wave.any() and not joined.errors.any() and len(joined.errors) == len(chunks) - 1
