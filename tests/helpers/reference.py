@@ -7,7 +7,7 @@ import numpy as np
 
 
 def nearest_code(vectors: np.ndarray, codebook: np.ndarray) -> np.ndarray:
-    """Index of the nearest codebook entry in float64; (n, D) and (K, D) to (n,). Ties go to the lower index."""
+    """Index of the nearest codebook entry in float64, (n, D) and (K, D) to (n,); ties: lower index."""
     codes = np.empty(len(vectors), np.int64)
     for i, vector in enumerate(vectors.astype(np.float64)):
         best = math.inf

@@ -1,4 +1,4 @@
-"""Only the first process evaluates, but the quantizer summed the code usage over all processes: a deadlock."""
+"""Only one process evaluates, but the quantizer summed the code usage over all processes: a deadlock."""
 
 import pytest
 import torch

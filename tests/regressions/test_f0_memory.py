@@ -1,4 +1,4 @@
-"""The F0 contour of ten minutes of audio took an extra 150 MB: two copies of the audio in double precision."""
+"""The F0 contour of ten minutes of audio took an extra 150 MB: two copies in double precision."""
 
 import tracemalloc
 

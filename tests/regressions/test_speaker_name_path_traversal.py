@@ -1,4 +1,4 @@
-"""A speaker of a model could be named `../x`, and `convert` writes to a folder with the name of the speaker."""
+"""A speaker of a model could be named `../x`, and `convert` writes to a folder of that name."""
 
 from pathlib import Path
 

@@ -52,7 +52,7 @@ def test_every_input_type_gives_the_same_codes(kind: str, samples: int) -> None:
 
 @pytest.mark.parametrize("rate", [16_000, 22_050, 48_000])
 def test_the_command_and_python_give_the_same_codes(rate: int, tmp_path: Path) -> None:
-    """From a file, int16 and float samples, at any rate; the file is 16 bits."""
+    """From a 16-bit file, int16 samples and float samples, at any sampling rate."""
     model, samples = speech_model(), (32_768 * wave(3_000)).round().astype(np.int16)
     soundfile.write(tmp_path / "a.wav", samples, rate, subtype="PCM_16")
     model.save_pretrained(tmp_path / "model")
@@ -86,7 +86,7 @@ def test_arrays_keep_their_leading_axes_and_lists_stay_lists(method: str) -> Non
     assert call([]) == []
 
 
-def test_mel_is_what_the_encoder_reads() -> None:
+def test_mel_equals_the_input_of_the_encoder() -> None:
     config = speech_config(encoder=EncoderConfig(strides=(160, 2), channels=8, mel_bands=20))
     model, x = speech_model(config), wave(4_810)
     assert model.encoder.frontend is not None
@@ -98,7 +98,7 @@ def test_mel_is_what_the_encoder_reads() -> None:
 
 
 @pytest.mark.parametrize("mel", [0, 20])
-def test_a_long_mel_spectrogram_is_that_of_the_whole(mel: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mel_spectrogram_in_segments_equals_the_whole(mel: int, monkeypatch: pytest.MonkeyPatch) -> None:
     config = (
         speech_config(encoder=EncoderConfig(strides=(160, 2), channels=8, mel_bands=20))
         if mel
@@ -110,7 +110,7 @@ def test_a_long_mel_spectrogram_is_that_of_the_whole(mel: int, monkeypatch: pyte
     assert whole.shape == (313, mel or 80) and np.allclose(model.mel(x), whole, atol=1e-5)
 
 
-def test_decoding_takes_one_string_or_many() -> None:
+def test_decode_takes_one_code_string_or_a_batch() -> None:
     model = speech_model()
     codes, other = model.encode(wave(400)), model.encode(wave(400, 1))
     alone = model.decode(codes, "ada", seed=3)
@@ -123,17 +123,17 @@ def test_decoding_takes_one_string_or_many() -> None:
     assert [len(each) for each in several] == [40, 400] and np.array_equal(several[1], alone)
 
 
-def test_decoding_with_the_targets_f0_is_converting() -> None:
+def test_decoding_with_the_f0_of_the_target_equals_conversion() -> None:
     model, x = f0_model(), wave(800)
     f0 = model._target_f0(x, "bob")
     decoded = model.decode(model.encode(x), "bob", f0=f0, seed=1)
     assert np.allclose(
         model.convert(x, "bob", seed=1) / decoded, np.sqrt(np.mean(x**2) / np.mean(decoded**2)), rtol=0.01
     )
-    assert model.decode(model.encode(x), "bob").shape == (800,), "F0 is predicted where none is given"
+    assert model.decode(model.encode(x), "bob").shape == (800,), "F0 is predicted if none is given"
 
 
-def test_conversion_takes_one_waveform_or_many_at_any_rate() -> None:
+def test_convert_takes_one_waveform_or_a_batch_at_any_rate() -> None:
     model, x = speech_model(), wave(400)
     alone = model.convert(x, "bob", seed=1)
     assert alone.shape == (400,)
@@ -148,7 +148,7 @@ def test_conversion_takes_one_waveform_or_many_at_any_rate() -> None:
 
 
 NAN = np.full(100, np.nan, np.float32)
-MISTAKES: dict[str, tuple[Callable[[Any], Any], str]] = {
+INVALID_CALLS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "NaN": (lambda m: m.encode(NAN), "wave: NaN or infinite samples"),
     "infinite float64": (lambda m: m.encode(np.full(9, 1e300)), "wave: NaN or infinite samples"),
     "NaN in a list": (lambda m: m.encode([wave(9), NAN]), r"wave\[1\]: NaN or infinite samples"),
@@ -200,9 +200,9 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_gets_one_sentence(mistake: str) -> None:
-    call, message = MISTAKES[mistake]
+@pytest.mark.parametrize("name", INVALID_CALLS)
+def test_an_invalid_call_gets_one_sentence(name: str) -> None:
+    call, message = INVALID_CALLS[name]
     with pytest.raises(ValueError, match=message) as caught:
         call(speech_model())
     assert len(str(caught.value).splitlines()) == 1 and len(str(caught.value)) < 160
@@ -218,7 +218,7 @@ def test_a_model_in_training_mode_does_not_encode() -> None:
     assert model.eval().encode(wave()).shape == (101,)
 
 
-def test_the_bundled_model_loads_by_default_and_moves() -> None:
+def test_the_bundled_model_loads_by_default_and_moves_between_devices() -> None:
     model = speechvq.load()
     assert isinstance(model, speechvq.SpeechVQ) and not model.training and len(model.speakers) == 29
     assert model.to("cpu") is model
@@ -226,7 +226,7 @@ def test_the_bundled_model_loads_by_default_and_moves() -> None:
         speechvq.load(device="nowhere")
 
 
-def test_names_are_complete_before_anything_is_imported() -> None:
+def test_public_names_are_listed_before_torch_is_imported() -> None:
     """`import speechvq` does not import torch; every public name is listed for completion and importable."""
     code = (
         "import sys, speechvq\n"

@@ -291,7 +291,9 @@ def test_perplexity_of_uniform_single_and_mixed_usage() -> None:
 
 @pytest.mark.parametrize("codebook", ["loss", "ema"])
 def test_k_means_initializes_the_codebook(codebook: Literal["loss", "ema"]) -> None:
-    """Each of eight distant clusters gets one of eight codes, which random draws would not give."""
+    """Each of eight distant clusters gets one of eight codes, which a random initialization would not
+    achieve.
+    """
     torch.manual_seed(0)
     centers = 10 * torch.randn(8, 4)
     vectors = centers.repeat(50, 1) + 0.1 * torch.randn(400, 4)

@@ -1,4 +1,4 @@
-"""Alignments of every kind in one folder, found by utterance; what is ambiguous or empty is refused."""
+"""Alignment files of all formats in one folder, found by utterance; ambiguous or empty files are refused."""
 
 import os
 from collections.abc import Callable
@@ -17,18 +17,18 @@ TWO = [Interval(0.0, 0.1, "AA"), Interval(0.1, 0.25, "SIL")]
 
 def write_textgrid(path: Path, **tiers: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    usual = {"words": [(0, 0.25, "a")], "phones": [(0, 0.1, "AA"), (0.1, 0.25, "")]}
-    path.write_text(long_form(tiers or usual))
+    default = {"words": [(0, 0.25, "a")], "phones": [(0, 0.1, "AA"), (0.1, 0.25, "")]}
+    path.write_text(long_form(tiers or default))
 
 
-def test_every_kind_is_read_by_utterance_at_any_depth(tmp_path: Path) -> None:
+def test_all_formats_are_read_by_utterance_at_any_depth(tmp_path: Path) -> None:
     write_lab(tmp_path / "s1" / "a.lab", TWO)
     write_lab(tmp_path / "s2" / "deeper" / "b.LAB", TWO[:1])
     write_textgrid(tmp_path / "s 3" / "ü.TextGrid")
     write_textgrid(tmp_path / "d.textgrid")
     (tmp_path / "rest.ctm").write_text("e 1 0 0.1 AA\ne 1 0.1 0.15 SIL\nf 1 0 0.1 AA\n")
     (tmp_path / "s1" / "notes.txt").write_text("not an alignment")
-    (tmp_path / "s1" / "._a.lab").write_bytes(b"\0\5\x16\7")  # a companion of macOS
+    (tmp_path / "s1" / "._a.lab").write_bytes(b"\0\5\x16\7")  # a hidden file of macOS
     (tmp_path / "folder.lab").mkdir()
     expected = {"a": TWO, "b": TWO[:1], "ü": TWO, "d": TWO, "e": TWO, "f": TWO[:1]}
     assert read_alignments(tmp_path) == expected
@@ -36,7 +36,7 @@ def test_every_kind_is_read_by_utterance_at_any_depth(tmp_path: Path) -> None:
     assert list(open_alignments(tmp_path / "s1" / "a.lab").places) == ["a"]
 
 
-def test_the_tier_is_passed_on(tmp_path: Path) -> None:
+def test_the_tier_can_be_selected(tmp_path: Path) -> None:
     write_textgrid(tmp_path / "a.TextGrid")
     assert open_alignments(tmp_path, tier="words").read("a") == [Interval(0.0, 0.25, "a")]
     with pytest.raises(UserError, match="named 'syllables'; its tiers are 'words', 'phones'"):
@@ -66,7 +66,7 @@ def test_two_files_of_one_utterance_are_refused(make: Callable[[Path], None], tm
 
 
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("make", "message"),
     [
         (lambda folder: None, "no alignments below; expected files ending in .lab, .textgrid, .ctm"),
         (lambda folder: folder.rmdir(), "no such folder; give the folder of the alignments"),
@@ -79,7 +79,7 @@ def test_two_files_of_one_utterance_are_refused(make: Callable[[Path], None], tm
         (lambda folder: (folder / "a.ctm").symlink_to("nowhere"), "a.ctm: neither a file nor a folder"),
     ],
 )
-def test_what_cannot_be_read_is_named(make: Callable[[Path], Any], words: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_named(make: Callable[[Path], Any], message: str, tmp_path: Path) -> None:
     make(tmp_path)
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=message):
         read_alignments(tmp_path)

@@ -1,4 +1,4 @@
-"""CTM files of one or many utterances: read passage by passage, or refused by line."""
+"""CTM files of one or many utterances: read by passages; an error names the line."""
 
 import random
 from pathlib import Path
@@ -25,7 +25,7 @@ def read(path: Path) -> dict[str, list[Interval]]:
     return {utterance: read_passage(passage) for utterance, passage in find_passages(path).items()}
 
 
-def test_many_utterances_comments_and_further_columns(tmp_path: Path) -> None:
+def test_comments_blank_lines_and_extra_columns_are_ignored(tmp_path: Path) -> None:
     text = (
         "\ufeff;; made by hand\r\n"
         "utt-1 1 0.00 0.10 AA 0.93\r\n"
@@ -42,7 +42,7 @@ def test_many_utterances_comments_and_further_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"a 1 0 0.1 AA\na 1 0.1 0.1\n", "line 2: expected 'utterance channel start duration phone'"),
         (b"a\n", "line 1: expected 'utterance channel"),
@@ -59,11 +59,11 @@ def test_many_utterances_comments_and_further_columns(tmp_path: Path) -> None:
         (b"a 1 0 0.1 " + b"A" * 100_000, "line 1: not text"),
     ],
 )
-def test_a_bad_line_is_named(content: bytes, words: str, tmp_path: Path) -> None:
+def test_an_invalid_line_is_named(content: bytes, message: str, tmp_path: Path) -> None:
     path = written(tmp_path, content)
     with pytest.raises(UserError) as error:
         read(path)
-    assert str(error.value).startswith(f"{path}, ") and words in str(error.value)
+    assert str(error.value).startswith(f"{path}, ") and message in str(error.value)
 
 
 def test_an_empty_file_has_no_utterances(tmp_path: Path) -> None:
@@ -81,22 +81,22 @@ def test_each_passage_is_found_in_a_large_file(tmp_path: Path) -> None:
     lines = {name: [f"{name} 1 {n} 1 P{n}\n" for n in range(rng.randrange(1, 9))] for name in names}
     passages = find_passages(written(tmp_path, "".join("".join(lines[name]) for name in names)))
     for name in rng.sample(names, 50):
-        spoken = [each.phone for each in read_passage(passages[name])]
-        assert spoken == [f"P{n}" for n in range(len(lines[name]))]
+        phones = [each.phone for each in read_passage(passages[name])]
+        assert phones == [f"P{n}" for n in range(len(lines[name]))]
 
 
 @FEW
 @given(st.lists(STEPS, min_size=1, max_size=5))
-def test_what_is_written_is_read(tmp_path: Path, steps: list[list[tuple[int, int]]]) -> None:
-    """Times of hundredths, as Kaldi prints them: ends that are sums never seem to overlap what follows."""
+def test_written_intervals_are_read_back(tmp_path: Path, steps: list[list[tuple[int, int]]]) -> None:
+    """Times in hundredths, as Kaldi prints them: rounding never makes intervals overlap."""
     expected, lines = {}, []
     for i, pieces in enumerate(steps):
-        at, spoken = 0, []
+        time, intervals = 0, []
         for gap, length in pieces:
-            start, at = at + gap, at + gap + length
-            spoken.append((start, at))
+            start, time = time + gap, time + gap + length
+            intervals.append((start, time))
             lines.append(f"u{i} 1 {start / 100:.2f} {length / 100:.2f} P\n")
-        expected[f"u{i}"] = spoken
+        expected[f"u{i}"] = intervals
     found = read(written(tmp_path, "".join(lines)))
     hundredths = {u: [(round(100 * i.start), round(100 * i.end)) for i in each] for u, each in found.items()}
     assert hundredths == expected
@@ -105,13 +105,15 @@ def test_what_is_written_is_read(tmp_path: Path, steps: list[list[tuple[int, int
 
 @FEW
 @given(st.binary(max_size=120) | st.text("a1 .-0e\n;é", max_size=120).map(str.encode))
-def test_noise_is_refused_or_read(tmp_path: Path, content: bytes) -> None:
+def test_random_bytes_are_refused_or_read(tmp_path: Path, content: bytes) -> None:
     path = written(tmp_path, content)
     try:
         found = read(path)
     except UserError as error:
         assert str(error).startswith(str(path))
     else:
-        rows = content.decode("utf-8", "replace").split("\n")  # of text: some blanks are none among bytes
+        rows = content.decode("utf-8", "replace").split(
+            "\n"
+        )  # text, because some Unicode blanks are not blank as bytes
         lines = [line for line in rows if line.strip() and not line.strip().startswith(";;")]
         assert sum(map(len, found.values())) == len(lines)

@@ -1,4 +1,4 @@
-"""One recording: its bias taken away, fall-backs tried in turn, strangers told, a failure an outcome."""
+"""Alignment of one recording: bias correction, fallbacks, unknown words and reported failures."""
 
 import os
 from pathlib import Path
@@ -25,10 +25,10 @@ HELLO = [
 ]  # fmt: skip
 
 
-def one(espeak_corpus: Path, folder: Path, number: int = 0) -> AlignmentTask:
+def task_of(espeak_corpus: Path, folder: Path, number: int = 0) -> AlignmentTask:
     text = sorted(espeak_corpus.glob("txt/*/*.txt"))[number]
-    sound = espeak_corpus / "audio" / text.parent.name / f"{text.stem}.flac"
-    return AlignmentTask(sound, text, folder / f"{text.stem}.lab")
+    audio = espeak_corpus / "audio" / text.parent.name / f"{text.stem}.flac"
+    return AlignmentTask(audio, text, folder / f"{text.stem}.lab")
 
 
 def test_the_bias_is_removed_and_the_ends_match_the_recording() -> None:
@@ -39,13 +39,13 @@ def test_the_bias_is_removed_and_the_ends_match_the_recording() -> None:
     ]  # fmt: skip
 
 
-def test_a_sound_without_silence_at_its_ends() -> None:
+def test_silences_at_the_ends_are_optional() -> None:
     assert [each.phone for each in correct_bias(HELLO, 0.9)] == ["SIL", "HH", "AY"]
     late = [Interval(-0.2, -0.02, "SIL"), Interval(-0.02, 0.5, "AY"), Interval(0.5, 0.7, "SIL")]
     assert correct_bias(late, 0.5) == [Interval(0.0, 0.5, "AY")]
 
 
-def test_silences_become_one() -> None:
+def test_adjacent_silences_are_merged() -> None:
     more = [Interval(-0.2, -0.1, "SIL"), Interval(-0.1, 0.1, "SIL"), Interval(0.1, 0.5, "AY")]
     assert correct_bias(more, 0.8) == [
         Interval(0.0, 0.1 + BOUNDARY_BIAS, "SIL"),
@@ -58,25 +58,27 @@ def test_phones_outside_the_recording_are_refused(found: list[Interval]) -> None
     assert correct_bias(found, 1.0) == []
 
 
-def test_a_recording(espeak_corpus: Path, tmp_path: Path) -> None:
-    task = one(espeak_corpus, tmp_path)
+def test_a_recording_is_aligned(espeak_corpus: Path, tmp_path: Path) -> None:
+    task = task_of(espeak_corpus, tmp_path)
     done = align_recording(task, {})
     assert done.attempt == "words" and done.seconds > 1 and not done.complaint and not done.unknown
     reference = read_lab(espeak_corpus / "lab" / task.text.parent.name / task.lab.name)
-    figures = {
+    metrics = {
         each.name: each.value
         for each in summarize_boundaries([boundary_errors(read_lab(task.lab), reference)])
     }
-    assert figures["mean_error"] < 25 and figures["coverage"] > 0.5
+    assert metrics["mean_error"] < 25 and metrics["coverage"] > 0.5
     assert read_lab(task.lab)[-1].end == pytest.approx(done.seconds)
 
 
-def test_a_whole_alignment_is_kept_and_a_damaged_one_is_redone(espeak_corpus: Path, tmp_path: Path) -> None:
-    task = one(espeak_corpus, tmp_path)
+def test_a_complete_alignment_is_kept_and_a_truncated_one_is_computed_again(
+    espeak_corpus: Path, tmp_path: Path
+) -> None:
+    task = task_of(espeak_corpus, tmp_path)
     align_recording(task, {})
     content = task.lab.read_bytes()
     assert align_recording(task, {}).attempt == "kept"
-    task.lab.write_bytes(content[: len(content) // 2])  # a power cut
+    task.lab.write_bytes(content[: len(content) // 2])  # as after a power cut
     assert align_recording(task, {}).attempt == "words" and task.lab.read_bytes() == content
     os.utime(task.lab, (1, 1))  # older than the text
     assert align_recording(task, {}).attempt == "words"
@@ -85,7 +87,7 @@ def test_a_whole_alignment_is_kept_and_a_damaged_one_is_redone(espeak_corpus: Pa
 def test_fallbacks_are_tried_in_order(
     espeak_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, asked = [*HELLO], []
+    found, attempts = [*HELLO], []
     answers: dict[str, list[Interval]] = {"softer": found, "wider": found, "phones": found}
     kinds = {(1.0, False): "words", (LOW_LEVEL, False): "softer", (1.0, True): "wider"}
 
@@ -93,48 +95,50 @@ def test_fallbacks_are_tried_in_order(
         _: ForcedAligner, __: np.ndarray, names: list[str], *, level: float = 1.0, wide: bool = False
     ) -> list[Interval]:
         kind = "phones" if names[0].isupper() else kinds[level, wide]
-        asked.append(kind)
+        attempts.append(kind)
         return answers.get(kind, [])
 
     monkeypatch.setattr(ForcedAligner, "align", align)
     monkeypatch.setattr(ForcedAligner, "align_phones", align)
     order = ["words", "softer", "wider", "phones"]
     for expected in ("softer", "wider", "phones", ""):
-        asked.clear()
-        done = align_recording(one(espeak_corpus, tmp_path / f"to_{expected}"), {})
+        attempts.clear()
+        done = align_recording(task_of(espeak_corpus, tmp_path / f"to_{expected}"), {})
         assert done.attempt == expected and ("could not be aligned" in done.complaint) == (not expected)
-        assert asked == (order[: order.index(expected) + 1] if expected else order)
+        assert attempts == (order[: order.index(expected) + 1] if expected else order)
         answers.pop(expected, None)
 
 
 def test_unknown_words_are_reported_and_a_dictionary_takes_precedence(
     espeak_corpus: Path, tmp_path: Path
 ) -> None:
-    task = one(espeak_corpus, tmp_path)
-    said = task.text.read_text().split()
+    task = task_of(espeak_corpus, tmp_path)
+    words = task.text.read_text().split()
     text = tmp_path / "strange.txt"
-    text.write_text(" ".join(["Blorft", *said]))
+    text.write_text(" ".join(["Blorft", *words]))
     strange = AlignmentTask(task.audio, text, tmp_path / "strange.lab")
     assert align_recording(strange, {}).unknown == {"blorft": "B L AO R F T"}
     strange.lab.unlink()
     assert align_recording(strange, {"blorft": "B AA"}).unknown == {}
     other = AlignmentTask(task.audio, task.text, tmp_path / "other.lab")
-    first = said[0].lower()
+    first = words[0].lower()
     align_recording(other, {first: "M UW"})
     assert [each.phone for each in read_lab(other.lab) if each.phone != "SIL"][:2] == ["M", "UW"]
-    align_recording(task, {})  # what was taught for one is not heard in another
+    align_recording(task, {})  # the dictionary of one recording does not affect another
     assert [each.phone for each in read_lab(task.lab) if each.phone != "SIL"][:2] != ["M", "UW"]
 
 
 @pytest.mark.parametrize("name", INVALID_AUDIO)
-def test_a_bad_sound_is_an_outcome(name: str, espeak_corpus: Path, tmp_path: Path) -> None:
-    sound = write_invalid_audio(tmp_path, name)
-    done = align_recording(AlignmentTask(sound, one(espeak_corpus, tmp_path).text, tmp_path / "a.lab"), {})
+def test_invalid_audio_is_reported(name: str, espeak_corpus: Path, tmp_path: Path) -> None:
+    audio = write_invalid_audio(tmp_path, name)
+    done = align_recording(
+        AlignmentTask(audio, task_of(espeak_corpus, tmp_path).text, tmp_path / "a.lab"), {}
+    )
     assert not done.attempt and INVALID_AUDIO[name] in done.complaint and not (tmp_path / "a.lab").exists()
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"", "has no words"),
         (b"...", "has no words"),
@@ -143,15 +147,15 @@ def test_a_bad_sound_is_an_outcome(name: str, espeak_corpus: Path, tmp_path: Pat
         (b"a sentence that was never spoken here " * 9, "could not be aligned"),
     ],
 )
-def test_a_bad_text_is_an_outcome(content: bytes, words: str, tmp_path: Path) -> None:
+def test_an_invalid_text_is_reported(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(content)
-    sound = write_tone(tmp_path / "a.wav", samples=8_000)
-    done = align_recording(AlignmentTask(sound, tmp_path / "a.txt", tmp_path / "a.lab"), {})
-    assert not done.attempt and words in done.complaint and not (tmp_path / "a.lab").exists()
+    audio = write_tone(tmp_path / "a.wav", samples=8_000)
+    done = align_recording(AlignmentTask(audio, tmp_path / "a.txt", tmp_path / "a.lab"), {})
+    assert not done.attempt and message in done.complaint and not (tmp_path / "a.lab").exists()
 
 
-def test_a_full_disk_ends_the_work(espeak_corpus: Path, tmp_path: Path) -> None:
+def test_an_unwritable_output_is_a_user_error(espeak_corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    task = one(espeak_corpus, tmp_path)
+    task = task_of(espeak_corpus, tmp_path)
     with pytest.raises(forced_aligner.UserError, match="cannot be written"):
         align_recording(AlignmentTask(task.audio, task.text, tmp_path / "file" / "a.lab"), {})

@@ -1,4 +1,4 @@
-"""Strangers are read by their parts, their letters' names or rules, the same every time."""
+"""Pronunciations of unknown words: by their parts, by the names of their letters, or by rules."""
 
 from pathlib import Path
 
@@ -23,18 +23,18 @@ KNOWN = {
     [
         ("cat", "K AE T"),
         ("don't", "D OW N T"),
-        ("birdhouse", "B ER D HH AW S"),  # not BIRDHO and USE
+        ("birdhouse", "B ER D HH AW S"),  # not "birdho" + "use"
         ("cat's", "K AE T S"), ("dogs", "D AO G Z"), ("fox's", "F AA K S IH Z"), ("dogs'", "D AO G Z"),
         ("wanted", "W AA N T IH D"), ("baked", "B EY K T"), ("hopped", "HH AA P T"), ("buzzed", "B AH Z D"),
         ("baking", "B EY K IH NG"), ("hopping", "HH AA P IH NG"), ("dogless", "D AO G L AH S"),
         ("vctk", "V IY S IY T IY K EY"),
-        ("xqz", "Z K Z"),  # a letter has no name
+        ("xqz", "Z K Z"),  # one letter has no name in the dictionary
         ("knight", "N AY T"), ("phlegm", "F L EH G M"), ("quota", "K W AA T AH"), ("wretched", "R EH CH T"),
         ("judge", "JH AH JH"), ("zorgle", "Z AO R G AH L"), ("nation", "N AE SH AH N"), ("cake", "K EY K"),
         ("he", "HH IY"), ("h", "AH"),
     ],
 )  # fmt: skip
-def test_words(word: str, phones: str) -> None:
+def test_unknown_words_are_pronounced(word: str, phones: str) -> None:
     assert pronounce(word, KNOWN.get) == phones
 
 
@@ -50,14 +50,14 @@ def test_a_string_that_is_not_a_word_is_refused(word: str) -> None:
         pronounce(word, KNOWN.get)
 
 
-def test_a_dictionary_is_read(tmp_path: Path) -> None:
+def test_a_dictionary_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "my.dict"
     path.write_text(";;; remark\n\nZork  Z AO1 R K\nzork(2) Z ER0 K\nvctk V IY1\n", encoding="utf-8")
     assert read_dictionary(path) == {"zork": "Z AO R K", "vctk": "V IY"}
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"zork\n", "line 1"),
         (b"a AH\nzork Z OH K\n", "line 2"),
@@ -65,9 +65,9 @@ def test_a_dictionary_is_read(tmp_path: Path) -> None:
         (b"\xff\xfe", "UTF-8"),
     ],
 )
-def test_a_bad_dictionary_is_named(content: bytes, words: str, tmp_path: Path) -> None:
+def test_an_invalid_dictionary_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "my.dict").write_bytes(content)
-    with pytest.raises(UserError, match=words):
+    with pytest.raises(UserError, match=message):
         read_dictionary(tmp_path / "my.dict")
     with pytest.raises(UserError, match="cannot be read"):
         read_dictionary(tmp_path / "none.dict")

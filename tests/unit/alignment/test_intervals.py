@@ -1,4 +1,4 @@
-"""Label files are read as written, refused in clear words, and asked half-open at the frame's centre."""
+"""Label files: reading, writing and errors. The phone at the center of each frame; intervals are half-open."""
 
 import random
 
@@ -10,7 +10,7 @@ from speechvq.errors import UserError
 TWO = [Interval(0.0, 0.1, "AA"), Interval(0.1, 0.25, "SIL")]
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_written_intervals_are_read_back(tmp_path):
     write_lab(tmp_path / "a.lab", TWO)
     assert (tmp_path / "a.lab").read_bytes() == b"0 1000000 AA\n1000000 2500000 SIL\n"
     assert read_lab(tmp_path / "a.lab") == TWO
@@ -18,26 +18,26 @@ def test_what_is_written_is_read(tmp_path):
 
 def test_writing_keeps_every_16_khz_sample_exactly(tmp_path):
     cuts = [number / 16_000 for number in range(0, 20_000, 7)]
-    spoken = [Interval(start, end, "AA") for start, end in zip(cuts, cuts[1:], strict=False)]
-    write_lab(tmp_path / "a.lab", spoken)
-    assert read_lab(tmp_path / "a.lab") == spoken
+    intervals = [Interval(start, end, "AA") for start, end in zip(cuts, cuts[1:], strict=False)]
+    write_lab(tmp_path / "a.lab", intervals)
+    assert read_lab(tmp_path / "a.lab") == intervals
 
 
-def test_scores_empty_lines_byte_order_mark_and_windows_lines_are_tolerated(tmp_path):
+def test_scores_empty_lines_byte_order_mark_and_crlf_are_accepted(tmp_path):
     (tmp_path / "a.lab").write_bytes(b"\xef\xbb\xbf0 1000000 AA -12.5\r\n\r\n1000000 2500000 SIL\r\n")
     assert read_lab(tmp_path / "a.lab") == TWO
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
-def test_encodings_and_line_ends(tmp_path, encoding, ending):
+def test_all_encodings_and_line_ends_are_read(tmp_path, encoding, ending):
     text = "0 1000000 ɑː\u2028x\n1000000 2500000 SIL\n".replace("\n", ending)
     (tmp_path / "a.lab").write_bytes(text.encode(encoding))
     assert [each.phone for each in read_lab(tmp_path / "a.lab")] == ["ɑː", "SIL"]
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"0 10 AA\n10 20\n", "line 2: expected 'start end phone'"),
         (b"0.0 0.1 AA\n", "line 1: expected 'start end phone' with times in units of 100 ns"),
@@ -51,13 +51,13 @@ def test_encodings_and_line_ends(tmp_path, encoding, ending):
         (b"0 nan AA\n", "line 1: expected"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path, content, words):
+def test_an_invalid_line_is_named(tmp_path, content, message):
     path = tmp_path / "bad.lab"
     path.write_bytes(content)
     with pytest.raises(UserError) as error:
         read_lab(path)
     assert str(error.value).startswith(str(path))
-    assert words in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -66,25 +66,27 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_boundary_belongs_to_the_phone_that_begins_there():
-    # At 50 frames a second the centres lie at 10, 30, 50 ms.
-    spoken = [Interval(0.0, 0.01, "AA"), Interval(0.01, 0.05, "B")]
-    assert phones_at_frames(spoken, 3, 50.0) == ["B", "B", None]
+    # At 50 frames per second, the centers are at 10, 30 and 50 ms.
+    intervals = [Interval(0.0, 0.01, "AA"), Interval(0.01, 0.05, "B")]
+    assert phones_at_frames(intervals, 3, 50.0) == ["B", "B", None]
 
 
 def test_frames_before_between_and_after_have_no_phone():
-    spoken = [Interval(0.02, 0.04, "AA"), Interval(0.08, 0.1, "B")]
-    assert phones_at_frames(spoken, 6, 50.0) == [None, "AA", None, None, "B", None]
+    intervals = [Interval(0.02, 0.04, "AA"), Interval(0.08, 0.1, "B")]
+    assert phones_at_frames(intervals, 6, 50.0) == [None, "AA", None, None, "B", None]
     assert phones_at_frames([], 2, 50.0) == [None, None]
 
 
 def _by_search(intervals, num_frames, frame_rate_hz):
-    """Oracle: look through all intervals for every frame."""
-    centres = [(frame + 0.5) / frame_rate_hz for frame in range(num_frames)]
-    return [next((i.phone for i in intervals if i.start <= t < i.end), None) for t in centres]
+    """Reference: a search through all intervals for each frame."""
+    centers = [(frame + 0.5) / frame_rate_hz for frame in range(num_frames)]
+    return [next((i.phone for i in intervals if i.start <= t < i.end), None) for t in centers]
 
 
 def test_many_frames_equal_a_search_through_all_intervals():
-    draw = random.Random(0)
-    cuts = sorted(draw.uniform(0, 5) for _ in range(200))
-    spoken = [Interval(a, b, str(n)) for n, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False)) if n % 5]
-    assert phones_at_frames(spoken, 300, 62.5) == _by_search(spoken, 300, 62.5)
+    rng = random.Random(0)
+    cuts = sorted(rng.uniform(0, 5) for _ in range(200))
+    intervals = [
+        Interval(a, b, str(n)) for n, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False)) if n % 5
+    ]
+    assert phones_at_frames(intervals, 300, 62.5) == _by_search(intervals, 300, 62.5)

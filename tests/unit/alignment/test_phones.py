@@ -1,4 +1,4 @@
-"""The phone set is CMUdict's, and eSpeak's names fall into it without doubt."""
+"""The phone set is that of CMUdict; each eSpeak mnemonic maps to one phone."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def test_the_set_is_the_39_phones_of_cmudict_and_silence():
     assert set(STOPS) <= set(PHONES)
 
 
-def test_every_phone_has_a_name_in_espeak_and_no_name_has_two_phones():
+def test_every_phone_has_espeak_mnemonics_and_no_mnemonic_has_two_phones():
     names = [name for group in ESPEAK_NAMES.values() for name in group.split()]
     assert set(ESPEAK_NAMES) == set(PHONES)
     assert len(set(names)) == len(names)
@@ -22,10 +22,10 @@ def test_every_phone_has_a_name_in_espeak_and_no_name_has_two_phones():
     ("mnemonic", "phone"),
     [("'eI", "EY"), ("eI", "EY"), ("tS", "CH"), (",0", "AA"), ("%@", "AH"), ("_:", "SIL"), ("''aI@", "AY")],
 )
-def test_stress_marks_do_not_matter(mnemonic, phone):
+def test_stress_marks_are_ignored(mnemonic, phone):
     assert arpabet(mnemonic) == phone
 
 
-def test_an_unknown_name_is_refused():
+def test_an_unknown_mnemonic_is_refused():
     with pytest.raises(ValueError, match="'Q'"):
         arpabet("Q")

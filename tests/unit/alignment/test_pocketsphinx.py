@@ -1,4 +1,4 @@
-"""PocketSphinx finds the phones of a sentence, the same in any order, and says when it finds nothing."""
+"""PocketSphinx: forced alignment independent of the order of recordings, failures, and phone recognition."""
 
 import sys
 from pathlib import Path
@@ -20,36 +20,36 @@ def aligner() -> ForcedAligner:
 
 def sentences(espeak_corpus: Path) -> list[tuple[np.ndarray, list[str]]]:
     texts = sorted(espeak_corpus.glob("txt/*/*.txt"))
-    sounds = (espeak_corpus / "audio" / path.parent.name / f"{path.stem}.flac" for path in texts)
-    return [(read_waveform(sound), normalize_text(text.read_text())) for sound, text in zip(sounds, texts)]
+    audio = (espeak_corpus / "audio" / path.parent.name / f"{path.stem}.flac" for path in texts)
+    return [(read_waveform(path), normalize_text(text.read_text())) for path, text in zip(audio, texts)]
 
 
-def test_phones_tile_the_sound_and_its_padding(aligner: ForcedAligner, espeak_corpus: Path) -> None:
-    samples, said = sentences(espeak_corpus)[0]
-    found = aligner.align(samples, said)
+def test_phones_cover_the_recording_and_its_padding(aligner: ForcedAligner, espeak_corpus: Path) -> None:
+    samples, words = sentences(espeak_corpus)[0]
+    found = aligner.align(samples, words)
     assert found[0].start == pytest.approx(-PADDING)
     assert found[-1].end == pytest.approx(len(samples) / SAMPLE_RATE + PADDING, abs=3 * FRAME)
     assert all(a.end == pytest.approx(b.start) and a.start < a.end for a, b in zip(found, found[1:]))
-    spelled = [phone for word in said for phone in (aligner.pronunciation(word) or "").split()]
-    heard = [each.phone for each in found if each.phone != "SIL"]
-    assert distance(heard, spelled) <= 3  # other pronunciations of the dictionary
+    spelled = [phone for word in words for phone in (aligner.pronunciation(word) or "").split()]
+    aligned = [each.phone for each in found if each.phone != "SIL"]
+    assert distance(aligned, spelled) <= 3  # alternative pronunciations of the dictionary
 
 
 def test_results_do_not_depend_on_previous_recordings(aligner: ForcedAligner, espeak_corpus: Path) -> None:
-    every = sentences(espeak_corpus)[:4]
-    forwards = [aligner.align(*each) for each in every]
-    assert [aligner.align(*each) for each in reversed(every)] == forwards[::-1]
-    assert ForcedAligner().align(*every[-1]) == forwards[-1]
+    recordings = sentences(espeak_corpus)[:4]
+    forwards = [aligner.align(*each) for each in recordings]
+    assert [aligner.align(*each) for each in reversed(recordings)] == forwards[::-1]
+    assert ForcedAligner().align(*recordings[-1]) == forwards[-1]
 
 
-def test_phones_as_words(aligner: ForcedAligner, espeak_corpus: Path) -> None:
-    samples, said = sentences(espeak_corpus)[0]
-    phones = [phone for word in said for phone in (aligner.pronunciation(word) or "").split()]
+def test_given_phones_are_aligned(aligner: ForcedAligner, espeak_corpus: Path) -> None:
+    samples, words = sentences(espeak_corpus)[0]
+    phones = [phone for word in words for phone in (aligner.pronunciation(word) or "").split()]
     found = aligner.align_phones(samples, phones)
     assert [each.phone for each in found if each.phone != "SIL"] == phones
 
 
-def test_words_that_are_not_there_are_not_found(aligner: ForcedAligner) -> None:
+def test_absent_words_give_no_alignment(aligner: ForcedAligner) -> None:
     noise = np.random.default_rng(0).standard_normal(8_000).astype(np.float32)
     for samples in (np.zeros(8_000), noise, np.zeros(1), np.zeros(0)):
         assert aligner.align(samples, ["hello", "world"] * 20) == []
@@ -57,14 +57,14 @@ def test_words_that_are_not_there_are_not_found(aligner: ForcedAligner) -> None:
 
 
 def test_a_wider_search_finds_the_same_words(aligner: ForcedAligner, espeak_corpus: Path) -> None:
-    samples, said = sentences(espeak_corpus)[0]
+    samples, words = sentences(espeak_corpus)[0]
     if aligner.pronunciation("zork") is None:
-        aligner.add_word("zork", aligner.pronunciation(said[0]) or "AH")
-    narrow, wide = aligner.align(samples, said), aligner.align(samples, ["zork", *said[1:]], wide=True)
+        aligner.add_word("zork", aligner.pronunciation(words[0]) or "AH")
+    narrow, wide = aligner.align(samples, words), aligner.align(samples, ["zork", *words[1:]], wide=True)
     assert distance([each.phone for each in narrow], [each.phone for each in wide]) <= 3
 
 
-def test_words_are_added(aligner: ForcedAligner) -> None:
+def test_words_can_be_added(aligner: ForcedAligner) -> None:
     assert aligner.pronunciation("hello") == "HH AH L OW" and aligner.pronunciation("blorft") is None
     aligner.add_word("blorft", "B L AO R F T")
     assert aligner.pronunciation("blorft") == "B L AO R F T"
@@ -73,14 +73,14 @@ def test_words_are_added(aligner: ForcedAligner) -> None:
             aligner.add_word(word, phones)
 
 
-def test_phones_are_recognized_better_than_those_of_another_sentence(espeak_corpus: Path) -> None:
-    recogniser = PhoneRecognizer()
+def test_recognized_phones_are_stable_and_differ_between_sentences(espeak_corpus: Path) -> None:
+    recognizer = PhoneRecognizer()
     (one, _), (other, _) = sentences(espeak_corpus)[1], sentences(espeak_corpus)[2]
-    heard = recogniser.phones(one)
-    assert len(heard) > 15 and heard == recogniser.phones(one) and "SIL" not in heard
-    again = distance(recogniser.phones(one + 0.001), heard)
-    assert again < distance(recogniser.phones(other), heard)
-    assert recogniser.phones(np.zeros(8_000)) == recogniser.phones(np.zeros(0)) == []
+    recognized = recognizer.phones(one)
+    assert len(recognized) > 15 and recognized == recognizer.phones(one) and "SIL" not in recognized
+    again = distance(recognizer.phones(one + 0.001), recognized)
+    assert again < distance(recognizer.phones(other), recognized)
+    assert recognizer.phones(np.zeros(8_000)) == recognizer.phones(np.zeros(0)) == []
 
 
 @pytest.mark.parametrize("make", [ForcedAligner, PhoneRecognizer])

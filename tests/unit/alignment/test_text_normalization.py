@@ -1,4 +1,4 @@
-"""What is written becomes what is said; what cannot be said in English is refused, never dropped."""
+"""Text normalization: written text becomes English words; other scripts are refused and never dropped."""
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from speechvq.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("text", "spoken"),
+    ("text", "expected"),
     [
         ("Hello, World's 'quoted' don’t — it’s OK!", "hello world's quoted don't it's ok"),
         ("café naïve Ærø Straße", "cafe naive aero strasse"),
@@ -32,8 +32,8 @@ from speechvq.errors import UserError
         ("... -- '' ♥", ""),
     ],
 )  # fmt: skip
-def test_words(text: str, spoken: str) -> None:
-    assert normalize_text(text) == spoken.split()
+def test_text_becomes_words(text: str, expected: str) -> None:
+    assert normalize_text(text) == expected.split()
 
 
 @pytest.mark.parametrize("text", ["привет", "hello 世界", "ωμέγα"])
@@ -54,7 +54,7 @@ def test_any_text_gives_words_of_letters_or_one_error(text: str) -> None:
 
 
 @given(st.integers(0, 10**13))
-def test_any_number_is_spoken(number: int) -> None:
+def test_any_number_becomes_words(number: int) -> None:
     assert (
         normalize_text(f"{number}")
         and normalize_text(f"{number:,}")

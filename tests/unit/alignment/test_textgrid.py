@@ -1,4 +1,4 @@
-"""TextGrids by hand and by praatio, in every encoding, with every fault: read whole, or refused by line."""
+"""TextGrid files, handwritten and by praatio, in all encodings: read completely, or refused with the line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChec
 
 
 def long_form(tiers: dict[str, Entries], *, kind: str = "IntervalTier") -> str:
-    """As Praat writes it."""
+    """A TextGrid in the long text format of Praat."""
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0 ", "xmax = 1 "]
     lines += ["tiers? <exists> ", f"size = {len(tiers)} ", "item []: "]
     for i, (name, entries) in enumerate(tiers.items(), start=1):
@@ -49,6 +49,7 @@ def written(folder: Path, text: str | bytes, encoding: str = "utf-8") -> Path:
 
 
 def refusal(path: Path, tier: str | None = None) -> str:
+    """The error message, without the path."""
     with pytest.raises(UserError) as error:
         read_textgrid(path, tier=tier)
     assert str(error.value).startswith(str(path)) and "\n" not in str(error.value)
@@ -58,7 +59,9 @@ def refusal(path: Path, tier: str | None = None) -> str:
 @pytest.mark.parametrize("form", [long_form, short_form])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "be"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
-def test_both_forms_in_every_encoding(form: Form, encoding: str, ending: str, tmp_path: Path) -> None:
+def test_both_formats_are_read_in_every_encoding(
+    form: Form, encoding: str, ending: str, tmp_path: Path
+) -> None:
     text = form({"words": [(0, 1, "a")], "phones": [(0, 0.25, "ɑː"), (0.25, 1, "")]}).replace("\n", ending)
     text, encoding = ("\ufeff" + text, "utf-16-be") if encoding == "be" else (text, encoding)
     found = read_textgrid(written(tmp_path, text, encoding))
@@ -70,7 +73,7 @@ STRUCTURE = ["item [2]:", "intervals [9]:", 'text = "', "IntervalTier", '"TextTi
 
 @pytest.mark.parametrize("form", [long_form, short_form])
 @pytest.mark.parametrize("label", ['a "quoted" b', '"', *STRUCTURE])
-def test_labels_are_never_taken_for_structure(form: Form, label: str, tmp_path: Path) -> None:
+def test_labels_that_look_like_structure_are_labels(form: Form, label: str, tmp_path: Path) -> None:
     found = read_textgrid(written(tmp_path, form({"phones": [(0, 0.5, label), (0.5, 1, "B")]})))
     assert [each.phone for each in found] == [label, "B"]
 
@@ -100,13 +103,13 @@ def test_comments_and_point_tiers_are_skipped(tmp_path: Path) -> None:
         (["words", "phones"], "words", "words"),
     ],
 )
-def test_the_tier_of_phones(names: list[str], tier: str | None, chosen: str, tmp_path: Path) -> None:
+def test_the_phone_tier_is_chosen(names: list[str], tier: str | None, chosen: str, tmp_path: Path) -> None:
     path = written(tmp_path, long_form({name: [(0, 1, name)] for name in names}))
     assert read_textgrid(path, tier=tier)[0].phone == chosen
 
 
 @pytest.mark.parametrize(
-    ("text", "tier", "words"),
+    ("text", "tier", "message"),
     [
         (long_form({"a": TWO, "b": TWO}), None, ": 2 tiers match; its tiers are 'a', 'b'; select the"),
         (long_form({"a": TWO}), "phones", ": no tier of intervals named 'phones'; its tiers are 'a'"),
@@ -119,12 +122,12 @@ def test_the_tier_of_phones(names: list[str], tier: str | None, chosen: str, tmp
         ),
     ],
 )
-def test_a_tier_that_is_not_there(text: str, tier: str | None, words: str, tmp_path: Path) -> None:
-    assert words in refusal(written(tmp_path, text), tier)
+def test_a_missing_tier_is_refused(text: str, tier: str | None, message: str, tmp_path: Path) -> None:
+    assert message in refusal(written(tmp_path, text), tier)
 
 
 @pytest.mark.parametrize(
-    ("entries", "words"),
+    ("entries", "message"),
     [
         ([(0, 0.5, "A"), (0.4, 1, "B")], ", line 20: begins before the interval above it ends"),
         ([(0, 0.5, "A"), (0.6, 0.55, "B")], ", line 20: ends at 0.55 s, before its start at 0.6 s"),
@@ -134,8 +137,8 @@ def test_a_tier_that_is_not_there(text: str, tier: str | None, words: str, tmp_p
         ([(0, "1.2.3", "A")], ", line 17: expected the end of an interval, a number, found '1.2.3'"),
     ],
 )
-def test_bad_times(entries: Entries, words: str, tmp_path: Path) -> None:
-    assert words in refusal(written(tmp_path, long_form({"phones": entries})))
+def test_invalid_times_are_refused(entries: Entries, message: str, tmp_path: Path) -> None:
+    assert message in refusal(written(tmp_path, long_form({"phones": entries})))
 
 
 def test_gaps_zero_lengths_huge_times_and_rounding_are_read(tmp_path: Path) -> None:
@@ -145,84 +148,86 @@ def test_gaps_zero_lengths_huge_times_and_rounding_are_read(tmp_path: Path) -> N
     assert all(a.end <= b.start for a, b in zip(found, found[1:]))
 
 
-WHOLE = long_form({"p": TWO})
+COMPLETE = long_form({"p": TWO})
 
 
-def counting(number: str) -> bytes:
-    return WHOLE.replace("size = 2 ", f"size = {number} ").encode()
+def with_size(number: str) -> bytes:
+    return COMPLETE.replace("size = 2 ", f"size = {number} ").encode()
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"", ", line 1: the file ends before 'ooTextFile'"),
         (b"ooBinaryFile\x08TextGrid\0\0\0\x10", ", line 1: binary, not text"),
         (bytes(range(128, 256)) * 20, ", line 1: not UTF-8"),
         (b"\xff\xfe\x00", ", line 1: not UTF-16"),
-        (WHOLE.encode().replace(b"AA", b"\xc4"), ", line 18: not UTF-8; save it as UTF-8"),
+        (COMPLETE.encode().replace(b"AA", b"\xc4"), ", line 18: not UTF-8; save it as UTF-8"),
         (b'"ooTextFile"', ", line 1: the file ends before 'TextGrid'"),
         (b'"ooTextFile" "Sound"', ", line 1: not a TextGrid: the header is missing"),
         (b"[1, 2]", ", line 1: expected 'ooTextFile', in quotes, found '2]'"),
-        (counting("3"), ", line 23: the file ends before the start of an interval"),
-        (counting("1"), ", line 20: more entries than the file declares"),
-        (counting("-1"), ", line 14: -1 intervals or points"),
-        (counting("9e99"), ", line 14: 9e+99 intervals"),
+        (with_size("3"), ", line 23: the file ends before the start of an interval"),
+        (with_size("1"), ", line 20: more entries than the file declares"),
+        (with_size("-1"), ", line 14: -1 intervals or points"),
+        (with_size("9e99"), ", line 14: 9e+99 intervals"),
         (long_form({"p": TWO}, kind="Tier").encode(), ", line 10: 'Tier' is not a tier class"),
-        (WHOLE.replace("<exists>", "<perhaps>").encode(), ", line 6: expected <exists>"),
-        (WHOLE.replace('"AA"', '"AA').encode(), ", line 22: expected"),
+        (COMPLETE.replace("<exists>", "<perhaps>").encode(), ", line 6: expected <exists>"),
+        (COMPLETE.replace('"AA"', '"AA').encode(), ", line 22: expected"),
     ],
 )
-def test_a_file_that_is_not_a_textgrid_is_named(content: bytes, words: str, tmp_path: Path) -> None:
-    assert words in refusal(written(tmp_path, content))
+def test_a_file_that_is_not_a_textgrid_is_named(content: bytes, message: str, tmp_path: Path) -> None:
+    assert message in refusal(written(tmp_path, content))
 
 
 @FEW
 @given(data=st.data())
-def test_every_cut_is_noticed(data: st.DataObject, tmp_path: Path) -> None:
-    """A file that lost its end never gives fewer intervals in silence."""
+def test_every_truncation_is_detected(data: st.DataObject, tmp_path: Path) -> None:
+    """A truncated file never silently gives fewer intervals."""
     form = data.draw(st.sampled_from([long_form, short_form]))
     text = form({"phones": TWO, "words": TWO}).rstrip()
     kept = data.draw(st.integers(0, len(text) - 1))
     refusal(written(tmp_path, text[:kept]))
 
 
-NASTY = "aɑ\"'<>![]0.5-:= \u2028\U0001f600"
-LABELS = st.text(NASTY, min_size=1, max_size=8).map(lambda text: " ".join(text.split()))
+SPECIAL_CHARACTERS = "aɑ\"'<>![]0.5-:= \u2028\U0001f600"
+LABELS = st.text(SPECIAL_CHARACTERS, min_size=1, max_size=8).map(lambda text: " ".join(text.split()))
 
 
 @st.composite
 def intervals(draw: st.DrawFn) -> list[Interval]:
-    """In order, with gaps, in milliseconds."""
+    """Ordered intervals with gaps, at whole milliseconds."""
     cuts = sorted(draw(st.sets(st.integers(0, 10**6), min_size=2, max_size=16)))
     pairs = zip(cuts[::2], cuts[1::2])
     return [Interval(a / 1000, b / 1000, draw(LABELS.filter(bool))) for a, b in pairs]
 
 
 @FEW
-@given(spoken=intervals(), form=st.sampled_from([long_form, short_form]), wide=st.booleans())
-def test_what_is_written_is_read(spoken: list[Interval], form: Form, wide: bool, tmp_path: Path) -> None:
-    entries: Entries = [(each.start, each.end, each.phone) for each in spoken]
+@given(written_intervals=intervals(), form=st.sampled_from([long_form, short_form]), wide=st.booleans())
+def test_written_intervals_are_read_back(
+    written_intervals: list[Interval], form: Form, wide: bool, tmp_path: Path
+) -> None:
+    entries: Entries = [(each.start, each.end, each.phone) for each in written_intervals]
     text = form({"phones": entries})
-    assert read_textgrid(written(tmp_path, text, "utf-16" if wide else "utf-8")) == spoken
+    assert read_textgrid(written(tmp_path, text, "utf-16" if wide else "utf-8")) == written_intervals
 
 
 @FEW
-@given(spoken=intervals(), form=st.sampled_from(["short_textgrid", "long_textgrid"]))
-def test_what_praatio_writes_is_read(spoken: list[Interval], form: str, tmp_path: Path) -> None:
+@given(written_intervals=intervals(), form=st.sampled_from(["short_textgrid", "long_textgrid"]))
+def test_files_by_praatio_are_read(written_intervals: list[Interval], form: str, tmp_path: Path) -> None:
     textgrid = pytest.importorskip("praatio.textgrid")
     made = textgrid.Textgrid()
-    entries = [(each.start, each.end, each.phone) for each in spoken]
-    made.addTier(textgrid.IntervalTier("phones", entries, 0, spoken[-1].end))
+    entries = [(each.start, each.end, each.phone) for each in written_intervals]
+    made.addTier(textgrid.IntervalTier("phones", entries, 0, written_intervals[-1].end))
     made.save(str(tmp_path / "a.TextGrid"), format=form, includeBlankSpaces=True)
     found = read_textgrid(tmp_path / "a.TextGrid")
-    assert [each for each in found if each in spoken] == spoken
-    assert all(each.phone == "SIL" for each in found if each not in spoken)
+    assert [each for each in found if each in written_intervals] == written_intervals
+    assert all(each.phone == "SIL" for each in found if each not in written_intervals)
 
 
 @FEW
-@given(content=st.binary(max_size=99) | st.text(NASTY + "\n", max_size=99).map(str.encode))
+@given(content=st.binary(max_size=99) | st.text(SPECIAL_CHARACTERS + "\n", max_size=99).map(str.encode))
 @pytest.mark.parametrize("header", [b"", b'"ooTextFile" "TextGrid" 0 1 <exists> 1 "IntervalTier" "a" 0 1 1 '])
-def test_noise_is_refused_or_read(header: bytes, content: bytes, tmp_path: Path) -> None:
+def test_random_bytes_are_refused_or_read(header: bytes, content: bytes, tmp_path: Path) -> None:
     path = written(tmp_path, header + content)
     try:
         found = read_textgrid(path)

@@ -1,4 +1,4 @@
-"""Pitch of signals whose pitch is known, and none where there is none."""
+"""F0 tracking of signals of known F0, and voicing of noise, whispers and silence."""
 
 import math
 
@@ -24,17 +24,17 @@ def pulses(hertz: float, samples: int = SAMPLE_RATE) -> np.ndarray:
 
 
 @pytest.mark.parametrize("hertz", [60, 85, 123, 200, 311, 390])
-def test_pulses_of_any_pitch(hertz: float) -> None:
+def test_f0_of_pulse_trains(hertz: float) -> None:
     track = track_f0(pulses(hertz))
     assert abs(semitones(median_f0(track), hertz)) < 0.1
-    assert np.nanmax(np.abs(12 * np.log2(track.f0 / hertz))) < 0.5  # no octave jumps anywhere
+    assert np.nanmax(np.abs(12 * np.log2(track.f0 / hertz))) < 0.5  # no octave jumps
     assert voiced_fraction(track) > 0.9
 
 
-@pytest.mark.parametrize("voice", SPEAKERS)
-def test_speech(voice: str) -> None:
-    track = track_f0(speech(voice, seconds=3))
-    assert abs(semitones(median_f0(track), SPEAKERS[voice][0])) < 0.5
+@pytest.mark.parametrize("speaker", SPEAKERS)
+def test_f0_and_voicing_of_speech(speaker: str) -> None:
+    track = track_f0(speech(speaker, seconds=3))
+    assert abs(semitones(median_f0(track), SPEAKERS[speaker][0])) < 0.5
     assert voiced_fraction(track) > 0.8 and harmonics_to_noise_ratio(track) > 4
 
 
@@ -44,9 +44,9 @@ def test_a_missing_fundamental_is_tracked() -> None:
     assert median_f0(track_f0(np.asarray(wave))) == pytest.approx(120, rel=0.01)
 
 
-@pytest.mark.parametrize("voice", SPEAKERS)
-def test_whispers_are_unvoiced(voice: str) -> None:
-    track = track_f0(speech(voice, seconds=3, whispered=True))
+@pytest.mark.parametrize("speaker", SPEAKERS)
+def test_whispered_speech_is_unvoiced(speaker: str) -> None:
+    track = track_f0(speech(speaker, seconds=3, whispered=True))
     assert (
         voiced_fraction(track) < 0.1 and math.isnan(median_f0(track)) and harmonics_to_noise_ratio(track) < 0
     )
@@ -57,18 +57,18 @@ def test_noise_is_unvoiced() -> None:
     assert voiced_fraction(track) < 0.01 and harmonics_to_noise_ratio(track) < -1
 
 
-def test_speech_in_noise_keeps_its_pitch() -> None:
+def test_f0_of_speech_in_noise() -> None:
     noisy = speech("ann", seconds=3) + 0.06 * 10 ** (-10 / 20) * NOISE  # 10 dB
     assert abs(semitones(median_f0(track_f0(noisy)), SPEAKERS["ann"][0])) < 1
 
 
-def test_the_level_does_not_matter() -> None:
+def test_f0_does_not_depend_on_the_level() -> None:
     wave = speech("cay")
     np.testing.assert_allclose(track_f0(wave).f0, track_f0(wave * 1e-2).f0, rtol=1e-6)
 
 
-def test_rumble_is_silence() -> None:
-    """A recording whose room hums at 50 Hz: the pause after the speech must not count as sounding."""
+def test_hum_is_not_active() -> None:
+    """With a hum of 50 Hz in the recording, the pause after the speech is not active."""
     wave = np.concatenate([speech("ann"), 0.001 * NOISE[:SAMPLE_RATE]])
     humming = wave + 0.02 * np.sin(2 * np.pi * 50 * np.arange(len(wave)) / SAMPLE_RATE)
     pause = track_f0(humming).active[-90:]
@@ -76,12 +76,12 @@ def test_rumble_is_silence() -> None:
 
 
 @pytest.mark.parametrize("samples", [1, F0_HOP - 1, F0_HOP, 20 * F0_HOP + 1])
-def test_a_frame_every_ten_milliseconds(samples: int) -> None:
+def test_there_is_one_frame_per_ten_milliseconds(samples: int) -> None:
     track = track_f0(NOISE[:samples])
     assert {len(part) for part in track} == {-(-samples // F0_HOP)}
 
 
-def test_blocks_leave_no_seam() -> None:
+def test_block_boundaries_do_not_change_f0() -> None:
     wave = np.tile(speech("ann", seconds=2), 3)  # 600 frames, more than a block
     later = track_f0(wave[100 * F0_HOP :]).f0[5:-5]
     np.testing.assert_allclose(track_f0(wave).f0[105:-5], later, rtol=1e-6)
@@ -95,9 +95,9 @@ def test_silence_and_empty_waveforms_are_unvoiced(wave: np.ndarray) -> None:
     assert not track.active[3:-3].any() and voiced_fraction(track) == 0 and math.isnan(median_f0(track))
 
 
-def test_silence_has_no_harmonics() -> None:
+def test_the_hnr_of_silence_is_nan() -> None:
     assert math.isnan(harmonics_to_noise_ratio(track_f0(np.zeros(5000))))
 
 
-def test_semitones() -> None:
+def test_semitones_of_octaves_and_nan() -> None:
     assert semitones(440, 220) == 12 and semitones(220, 440) == -12 and math.isnan(semitones(math.nan, 100))

@@ -1,4 +1,4 @@
-"""Phases of sounds whose pulses are known."""
+"""Glottal phase of signals with known pulses."""
 
 import numpy as np
 import pytest
@@ -15,43 +15,45 @@ from speechvq.audio.glottal_phase import (
 )
 
 RATE = 16_000
-FORMANTS = ((500, 80), (1_500, 120), (2_500, 160))  # Hz, and their widths
+FORMANTS = ((500, 80), (1_500, 120), (2_500, 160))  # Hz, with bandwidths
 
 
-def voice(hertz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pulses of a pitch (T,) through three formants: the sound and the cycles since the first pulse, both
-    (T,).
+def pulses_through_formants(f0: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pulses of an F0 contour (T,) through three formants.
+
+    Returns:
+        The waveform and the cycles since the first pulse, both (T,).
     """
-    cycles = np.cumsum(hertz / RATE)
+    cycles = np.cumsum(f0 / RATE)
     wave = np.diff(np.floor(cycles), prepend=0.0) * 0.1
-    for middle, width in FORMANTS:
+    for center, width in FORMANTS:
         radius = np.exp(-np.pi * width / RATE)
-        wave = lfilter([1.0], [1.0, -2 * radius * np.cos(2 * np.pi * middle / RATE), radius**2], wave)
+        wave = lfilter([1.0], [1.0, -2 * radius * np.cos(2 * np.pi * center / RATE), radius**2], wave)
     return wave.astype(np.float32), cycles
 
 
-def apart(found: np.ndarray, cycles: np.ndarray) -> np.ndarray:
-    """Parts of a cycle between classes and cycles, 0 to 0.5; of voiced samples."""
-    own = found != UNVOICED
-    difference = ((found[own] - 1 + 0.5) / NUM_PHASE_BINS - cycles[own]) % 1.0
+def phase_distance(found: np.ndarray, cycles: np.ndarray) -> np.ndarray:
+    """Distance in cycles, 0 to 0.5, between phase bins and true phases of voiced samples."""
+    voiced = found != UNVOICED
+    difference = ((found[voiced] - 1 + 0.5) / NUM_PHASE_BINS - cycles[voiced]) % 1.0
     return np.minimum(difference, 1 - difference)
 
 
 @pytest.mark.parametrize("lowest, highest", [(70, 75), (100, 180), (220, 300)])
-def test_the_phase_of_a_known_voice(lowest: float, highest: float) -> None:
-    wave, cycles = voice(np.linspace(lowest, highest, RATE))
+def test_phase_bins_match_the_known_phase(lowest: float, highest: float) -> None:
+    wave, cycles = pulses_through_formants(np.linspace(lowest, highest, RATE))
     found = glottal_phase(wave, f0_contour(wave))
     assert found.dtype == np.uint8 and found.shape == wave.shape
     inner = slice(800, -800)
     assert (found[inner] != UNVOICED).mean() > 0.95
-    assert np.percentile(apart(found[inner], cycles[inner]), 95) < 0.08
+    assert np.percentile(phase_distance(found[inner], cycles[inner]), 95) < 0.08
 
 
 def test_a_small_error_of_f0_is_corrected() -> None:
-    """Where the pulses are mends an error of a few Hz, which would add up to whole cycles."""
-    wave, cycles = voice(np.full(RATE, 150.0))
+    """The pulse positions correct an F0 error of 2 Hz, which would add up to whole cycles."""
+    wave, cycles = pulses_through_formants(np.full(RATE, 150.0))
     found = glottal_phase(wave, np.full(100, 152.0))
-    assert np.percentile(apart(found[1_600:-1_600], cycles[1_600:-1_600]), 90) < 0.1
+    assert np.percentile(phase_distance(found[1_600:-1_600], cycles[1_600:-1_600]), 90) < 0.1
 
 
 def test_noise_and_silence_are_unvoiced() -> None:
@@ -59,13 +61,13 @@ def test_noise_and_silence_are_unvoiced() -> None:
     assert (glottal_phase(hiss, f0_contour(hiss)) == UNVOICED).mean() > 0.9
     assert not glottal_phase(np.zeros(400, np.float32), np.zeros(3, np.float32)).any()
     assert np.isfinite(glottal_phase(np.zeros(480, np.float32), np.full(3, 100.0))).all(), (
-        "a contour of silence"
+        "a voiced contour with a silent waveform"
     )
     assert len(glottal_phase(np.zeros(0, np.float32), np.zeros(0, np.float32))) == 0
     assert glottal_phase(np.full(7, 0.1, np.float32), np.full(1, 100.0)).shape == (7,)
 
 
-def test_a_contour_starts_at_the_beginning_of_a_cycle() -> None:
+def test_a_contour_begins_at_the_start_of_a_cycle() -> None:
     hertz = np.full(50, 200.0)
     found = phase_from_f0(hertz, 50 * F0_HOP)
     assert len(np.flatnonzero(np.diff(found.astype(int)) < 0)) in (99, 100), "half a second of 200 Hz"
@@ -95,12 +97,12 @@ def test_phase_bins_divide_a_cycle() -> None:
 
 
 def test_all_255_phase_bins_are_used() -> None:
-    """A voice of slowly rising F0 meets every bin, equally often, and the first one begins at a pulse."""
+    """A slowly rising F0 visits all bins about equally often."""
     f0 = np.linspace(90, 110, 200)
     bins = phase_from_f0(f0, 200 * F0_HOP)
     assert set(bins.tolist()) == set(range(1, NUM_PHASE_BINS + 1))
     counts = np.bincount(bins, minlength=NUM_PHASE_BINS + 1)[1:]
     assert counts.min() > 0.5 * counts.mean() and counts.max() < 1.5 * counts.mean()
-    wave, _ = voice(np.linspace(90, 110, 2 * RATE))
+    wave, _ = pulses_through_formants(np.linspace(90, 110, 2 * RATE))
     tracked = glottal_phase(wave, f0_contour(wave))
     assert set(tracked.tolist()) >= set(range(1, NUM_PHASE_BINS + 1))

@@ -1,4 +1,4 @@
-"""The excitation of sounds that were made by an excitation and a filter."""
+"""LPC residual and polarity of signals with a known excitation and filter."""
 
 import numpy as np
 import pytest
@@ -25,11 +25,11 @@ def test_noise_is_whitened() -> None:
     found = lpc_residual(lfilter([1.0], POLES, noise).astype(np.float32))
     spectrum = np.abs(np.fft.rfft(found[:15_360].reshape(-1, 512) * np.hanning(512))) ** 2
     level = 10 * np.log10(spectrum.mean(0)[4:-4])
-    assert level.std() < 1.5, "dB; 8 before"
+    assert level.std() < 1.5, "dB; 8 dB without whitening"
 
 
 @pytest.mark.parametrize("samples", [0, 1, 159, 160, 161])
-def test_short_sounds_and_silence(samples: int) -> None:
+def test_short_signals_and_silence_are_accepted(samples: int) -> None:
     assert lpc_residual(np.zeros(samples, np.float32)).shape == (samples,)
     assert np.isfinite(lpc_residual(np.full(samples, 0.1, np.float32))).all()
     assert polarity(np.zeros(samples, np.float32)) == 1

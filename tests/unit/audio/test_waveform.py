@@ -1,4 +1,4 @@
-"""Sound in and out: every bad file is one clear line, every good one is mono at 16 kHz."""
+"""Reading and writing audio: invalid files give one line, valid files become mono at 16 kHz."""
 
 import os
 from collections.abc import Callable
@@ -21,33 +21,33 @@ from speechvq.errors import UserError
 
 
 def tone(seconds: float = 0.5, rate: int = SAMPLE_RATE, hertz: float = 440.0) -> np.ndarray:
-    """(T,) float32, amplitude 0.3."""
+    """A sine of amplitude 0.3, (T,), float32."""
     return (0.3 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
 def spectral_peak(samples: np.ndarray) -> float:
-    """The loudest frequency, Hz."""
+    """Frequency of the largest spectral magnitude, Hz."""
     return float(np.abs(np.fft.rfft(samples)).argmax() * SAMPLE_RATE / len(samples))
 
 
-def cut(path: Path, suffix: str, share: float) -> None:
+def write_truncated(path: Path, suffix: str, fraction: float) -> None:
     whole = path.with_name(f"whole{suffix}")
     soundfile.write(whole, tone(), SAMPLE_RATE)
-    path.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * share)])
+    path.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * fraction)])
 
 
-BAD_SOUNDS: dict[str, tuple[Callable[[Path], object], str]] = {
+INVALID_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing.wav": (lambda path: None, "no such file"),
     "folder.wav": (Path.mkdir, "a folder"),
     "link.wav": (lambda path: path.symlink_to("nowhere.wav"), "a broken link to nowhere.wav"),
     "pipe.wav": (os.mkfifo, "a pipe or device"),
     "empty.wav": (Path.touch, "empty, 0 bytes"),
     "header.wav": (lambda path: soundfile.write(path, np.empty(0), SAMPLE_RATE), "no samples"),
-    "header.flac": (lambda path: cut(path, ".flac", 0.01), "not a readable audio file"),
-    "cut.wav": (lambda path: cut(path, ".wav", 0.5), "truncated after"),
-    "cut.flac": (lambda path: cut(path, ".flac", 0.5), "not a readable audio file"),
-    "text.wav": (lambda path: path.write_text("not a sound\n" * 99), "not a readable audio file"),
-    "text.flac": (lambda path: path.write_text("not a sound\n" * 99), "not a readable audio file"),
+    "header.flac": (lambda path: write_truncated(path, ".flac", 0.01), "not a readable audio file"),
+    "cut.wav": (lambda path: write_truncated(path, ".wav", 0.5), "truncated after"),
+    "cut.flac": (lambda path: write_truncated(path, ".flac", 0.5), "not a readable audio file"),
+    "text.wav": (lambda path: path.write_text("not audio\n" * 99), "not a readable audio file"),
+    "text.flac": (lambda path: path.write_text("not audio\n" * 99), "not a readable audio file"),
     "headerless.raw": (lambda path: path.write_bytes(bytes(999)), "not a readable audio file"),
     "slow.wav": (lambda path: soundfile.write(path, tone(), 1), "1 samples per second"),
     "nan.wav": (lambda path: write_float(path, np.nan), "NaN or infinite"),
@@ -61,9 +61,9 @@ def write_float(path: Path, value: float, rate: int = SAMPLE_RATE) -> None:
     soundfile.write(path, samples, rate, subtype="FLOAT")
 
 
-@pytest.mark.parametrize("name", BAD_SOUNDS)
-def test_a_bad_file_gives_one_line_with_file_and_remedy(tmp_path: Path, name: str) -> None:
-    make, reason = BAD_SOUNDS[name]
+@pytest.mark.parametrize("name", INVALID_FILES)
+def test_an_invalid_file_gives_one_line_with_file_and_remedy(tmp_path: Path, name: str) -> None:
+    make, reason = INVALID_FILES[name]
     make(tmp_path / name)
     with pytest.raises(UserError) as caught:
         read_waveform(tmp_path / name)
@@ -72,57 +72,57 @@ def test_a_bad_file_gives_one_line_with_file_and_remedy(tmp_path: Path, name: st
     assert "\n" not in message and "; " in message
 
 
-def test_non_finite_samples_survive_no_resampling(tmp_path: Path) -> None:
+def test_nonfinite_samples_are_refused_before_resampling(tmp_path: Path) -> None:
     write_float(tmp_path / "nan.wav", np.nan, rate=44_100)
     with pytest.raises(UserError, match="NaN or infinite"):
         read_waveform(tmp_path / "nan.wav")
 
 
-def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "secret.wav"
     write_waveform(path, tone())
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root, who runs many containers, may read anything
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may read all files
     with pytest.raises(UserError, match="no permission"):
         read_waveform(path)
 
 
 @pytest.mark.parametrize("name", ["a b.wav", "ünïcode 声.flac", "wrong-extension.txt"])
-def test_names_do_not_matter(tmp_path: Path, name: str) -> None:
+def test_any_file_name_is_read(tmp_path: Path, name: str) -> None:
     write_waveform(tmp_path / "plain.wav", tone())
     os.replace(tmp_path / "plain.wav", tmp_path / name)
     assert len(read_waveform(tmp_path / name)) == len(tone())
 
 
 @pytest.mark.parametrize("samples", [np.zeros(1000), np.full(1, 0.25)], ids=["silence", "one sample"])
-def test_silence_and_one_sample_are_legal(tmp_path: Path, samples: np.ndarray) -> None:
+def test_silence_and_one_sample_are_valid(tmp_path: Path, samples: np.ndarray) -> None:
     write_waveform(tmp_path / "a.wav", samples)
     np.testing.assert_allclose(read_waveform(tmp_path / "a.wav"), samples, atol=1e-4)
 
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000, 192_000])
 @pytest.mark.parametrize("channels", [1, 2, 6])
-def test_rate_and_channels_change_neither_pitch_nor_length(tmp_path: Path, rate: int, channels: int) -> None:
+def test_any_rate_and_channels_keep_frequency_and_duration(tmp_path: Path, rate: int, channels: int) -> None:
     soundfile.write(tmp_path / "a.wav", np.tile(tone(rate=rate)[:, None], channels), rate)
-    sound = read_audio(tmp_path / "a.wav")
-    assert sound.samples.dtype == np.float32 and sound.samples.shape == (SAMPLE_RATE // 2,)
-    assert spectral_peak(sound.samples) == pytest.approx(440, abs=2)
-    assert (sound.source_rate, sound.source_channels) == (rate, channels)
+    audio = read_audio(tmp_path / "a.wav")
+    assert audio.samples.dtype == np.float32 and audio.samples.shape == (SAMPLE_RATE // 2,)
+    assert spectral_peak(audio.samples) == pytest.approx(440, abs=2)
+    assert (audio.source_rate, audio.source_channels) == (rate, channels)
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
-def test_bit_depths(tmp_path: Path, subtype: str) -> None:
+def test_all_sample_formats_are_read(tmp_path: Path, subtype: str) -> None:
     soundfile.write(tmp_path / "a.wav", tone(), SAMPLE_RATE, subtype=subtype)
     np.testing.assert_allclose(read_waveform(tmp_path / "a.wav"), tone(), atol=0.01)
 
 
-def test_blocks_join_seamlessly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_in_blocks_equals_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soundfile.write(tmp_path / "a.wav", np.stack([tone(rate=48_000), tone(rate=48_000)], axis=1), 48_000)
     whole = read_waveform(tmp_path / "a.wav")
     monkeypatch.setattr("speechvq.audio.waveform._BLOCK_VALUES", 514)
     np.testing.assert_allclose(read_waveform(tmp_path / "a.wav"), whole, atol=1e-6)
 
 
-def test_a_stream_of_unknown_length_is_not_taken_as_truncated(tmp_path: Path) -> None:
+def test_a_stream_of_unknown_length_is_not_reported_as_truncated(tmp_path: Path) -> None:
     write_waveform(tmp_path / "a.wav", tone())
     content = bytearray((tmp_path / "a.wav").read_bytes())
     content[40:44] = b"\xff\xff\xff\xff"
@@ -131,7 +131,7 @@ def test_a_stream_of_unknown_length_is_not_taken_as_truncated(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("rate", "channels", "words"),
+    ("rate", "channels", "description"),
     [
         (16_000, 1, ""),
         (16_000, 2, "2 channels at 16000 Hz, down-mixed"),
@@ -139,9 +139,9 @@ def test_a_stream_of_unknown_length_is_not_taken_as_truncated(tmp_path: Path) ->
         (48_000, 2, "2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz"),
     ],
 )
-def test_changes_on_reading_are_described(tmp_path: Path, rate: int, channels: int, words: str) -> None:
+def test_changes_on_reading_are_described(tmp_path: Path, rate: int, channels: int, description: str) -> None:
     soundfile.write(tmp_path / "a.wav", np.tile(tone(rate=rate)[:, None], channels), rate)
-    assert read_audio(tmp_path / "a.wav").change() == words
+    assert read_audio(tmp_path / "a.wav").change() == description
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
@@ -171,7 +171,7 @@ def test_full_disk_leaves_the_old_file_and_nothing_else(
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 
 
-def test_unwritable_places_are_user_errors(tmp_path: Path) -> None:
+def test_unwritable_paths_are_user_errors(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "a.wav", tmp_path / "a.mp3"):
         with pytest.raises(UserError, match=r"a\.(wav|mp3)"):
@@ -179,20 +179,21 @@ def test_unwritable_places_are_user_errors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("samples", [np.zeros((2, 3)), np.array([np.nan])])
-def test_only_finite_mono_is_written(tmp_path: Path, samples: np.ndarray) -> None:
+def test_only_finite_mono_waveforms_are_written(tmp_path: Path, samples: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"finite and of shape \(T,\)"):
         write_waveform(tmp_path / "a.wav", samples)
 
 
 @pytest.mark.parametrize("gain", [1e-3, 1.0, 1e3])
-def test_level_is_reached_whatever_it_was(gain: float) -> None:
-    levelled = normalize_level(gain * tone())
+def test_normalization_reaches_the_target_level(gain: float) -> None:
+    normalized = normalize_level(gain * tone())
     assert (
-        np.sqrt(np.mean(levelled**2)) == pytest.approx(TARGET_RMS, rel=1e-4) and levelled.dtype == np.float32
+        np.sqrt(np.mean(normalized**2)) == pytest.approx(TARGET_RMS, rel=1e-4)
+        and normalized.dtype == np.float32
     )
 
 
-def test_peak_limits_the_level() -> None:
+def test_the_peak_limits_the_normalized_level() -> None:
     click = np.zeros(16_000, np.float32)
     click[100] = 0.5
     assert np.abs(normalize_level(click)).max() == pytest.approx(0.999)
@@ -205,13 +206,13 @@ def test_silence_keeps_its_level_and_length(samples: np.ndarray) -> None:
 
 
 def test_trimming_leaves_the_speech_with_a_margin() -> None:
-    quiet = np.zeros(SAMPLE_RATE, np.float32)
-    trimmed, offset = trim_silence(np.concatenate([quiet, tone(), quiet]))
+    silence = np.zeros(SAMPLE_RATE, np.float32)
+    trimmed, offset = trim_silence(np.concatenate([silence, tone(), silence]))
     assert 0.8 * SAMPLE_RATE < offset < 0.96 * SAMPLE_RATE
     assert 0.55 * SAMPLE_RATE < len(trimmed) < 0.9 * SAMPLE_RATE
-    assert np.abs(trimmed).sum() == pytest.approx(np.abs(tone()).sum(), rel=1e-4)  # no speech is lost
+    assert np.abs(trimmed).sum() == pytest.approx(np.abs(tone()).sum(), rel=1e-4)  # the speech is complete
 
 
-def test_trimming_one_sample() -> None:
+def test_trimming_keeps_one_sample() -> None:
     trimmed, offset = trim_silence(np.full(1, 0.5, np.float32))
     assert len(trimmed) == 1 and offset == 0

@@ -1,4 +1,4 @@
-"""The time-varying filter against scipy's, frame by frame, in chunks of any length."""
+"""The time-varying all-pole filter equals scipy frame by frame, in chunks of any length."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def expected(excitation: np.ndarray, taps: np.ndarray, hop: int) -> np.ndarray:
 
 @pytest.mark.parametrize("hop", [1, 3, 20])
 @pytest.mark.parametrize("chunk", [1, 2, 12])
-def test_it_equals_scipys_filter(hop: int, chunk: int) -> None:
+def test_the_filter_equals_scipy(hop: int, chunk: int) -> None:
     rng = np.random.default_rng(0)
     excitation, taps = rng.standard_normal(12 * hop), rng.uniform(-0.2, 0.2, (12, 4))
     ours, past = excitation.copy(), np.zeros(4)

@@ -1,4 +1,4 @@
-"""F0 prediction: what it learns, and its interpolation to frames."""
+"""F0 prediction from codes, and its interpolation to the frame rate."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ from speechvq.speech.f0_predictor import F0Predictor
 from speechvq.speech.model import SpeechVQ
 
 
-def test_it_learns_voicing_and_f0_of_codes() -> None:
+def test_training_learns_voicing_and_f0_of_codes() -> None:
     """Two voiced codes, of 100 and 200 Hz and for another speaker an octave higher, and an unvoiced one."""
     torch.manual_seed(0)
     model, speakers, vectors = F0Predictor(3, 2, 16), torch.eye(2), torch.eye(3)
@@ -32,7 +32,7 @@ def test_it_learns_voicing_and_f0_of_codes() -> None:
     assert (contour[target > 0] / target[target > 0]).log2().abs().max() < 0.2
 
 
-def test_its_loss_sends_no_gradients_to_codes_and_speakers() -> None:
+def test_the_loss_has_no_gradients_for_codes_and_speakers() -> None:
     vectors, speakers = torch.randn(1, 9, 3, requires_grad=True), torch.randn(1, 2, requires_grad=True)
     model = F0Predictor(3, 2, 8)
     model.loss(vectors, speakers, torch.full((1, 9), 120.0)).backward()

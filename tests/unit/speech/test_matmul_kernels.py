@@ -34,8 +34,8 @@ def check_product(inputs: int, outputs: int, streams: int, width: int, *, paired
         row = rng.standard_normal(inputs).astype(np.float32)
         x[x_at + stream * x_step :][:inputs] = row
         expected[y_at + stream * y_step :][:outputs] += row @ weight
-    nothing = np.full(w_at, np.nan, np.float32).view(packed.dtype)
-    w = np.concatenate([nothing, packed, nothing])
+    guard = np.full(w_at, np.nan, np.float32).view(packed.dtype)
+    w = np.concatenate([guard, packed, guard])
     before = y.copy()
     depth = inputs // 2 if paired else inputs
     add_product(y, y_at, y_step, x, x_at, x_step, w, w_at, depth, outputs, streams, width)

@@ -17,7 +17,7 @@ from speechvq.speech.encoder.mel_frontend import (
 
 
 @pytest.mark.parametrize("bands, hop", [(40, 160), (20, 64)])
-def test_bands_are_librosas(bands: int, hop: int) -> None:
+def test_mel_bands_equal_librosa(bands: int, hop: int) -> None:
     wave = noise(2, 20 * hop)
     ours = LogMel(bands, hop)(wave)
     assert ours.shape == (2, 20, bands)
@@ -40,8 +40,8 @@ def test_white_noise_has_its_variance_in_every_band() -> None:
 def test_band_centers_have_the_largest_response() -> None:
     for bands in (20, 40):
         filters = librosa.filters.mel(sr=16_000, n_fft=1 << 14, n_mels=bands, fmin=40.0, htk=True, norm=None)
-        loudest = filters.argmax(1) * 16_000 / (1 << 14)
-        assert np.allclose(band_centers(bands).numpy(), loudest, atol=2.0)
+        peak = filters.argmax(1) * 16_000 / (1 << 14)
+        assert np.allclose(band_centers(bands).numpy(), peak, atol=2.0)
 
 
 def test_training_brings_every_band_to_unit_scale() -> None:
@@ -49,8 +49,8 @@ def test_training_brings_every_band_to_unit_scale() -> None:
     assert out.mean((0, 2)).abs().max() < 0.1 and (out.std((0, 2)) - 1).abs().max() < 0.1
 
 
-def test_a_fixed_filter_does_not_change_the_features() -> None:
-    """Neither its level, nor another filter's, nor pauses before and after."""
+def test_gain_and_pauses_do_not_change_the_features() -> None:
+    """Neither a gain, a smooth envelope, nor pauses before and after change the features."""
     frontend = MelFrontend(40, 160, 0.0, 0.05).eval()
     wave = noise(1, 160 * 60) * torch.linspace(1e3, 1e4, 160 * 60)
     features = frontend(wave)
@@ -61,7 +61,7 @@ def test_a_fixed_filter_does_not_change_the_features() -> None:
     )
 
 
-def test_the_utterance_mean_adds_up_over_excerpts() -> None:
+def test_the_utterance_mean_can_be_computed_from_segments() -> None:
     logs = torch.randn(2, 30, 8, dtype=torch.float64)
     whole = utterance_mean(*utterance_sums(logs))
     pieces = [utterance_sums(part) for part in logs.split([4, 20, 6], dim=1)]
@@ -95,15 +95,15 @@ def test_the_cepstrum_is_the_cosine_transform_and_its_delta() -> None:
     weights = cepstrum_weights(40, 26, 9)
     assert weights.shape == (26, 40, 9)
     bands = torch.randn(40)
-    still = torch.einsum("dmw,m->d", weights, bands)
+    static = torch.einsum("dmw,m->d", weights, bands)
     expected = [
         sum(float(bands[m]) * np.cos(np.pi * k * (m + 0.5) / 40) for m in range(40)) / 40**0.5
         for k in range(13)
     ]
-    assert np.allclose(still[:13].numpy(), expected, atol=1e-4)
-    assert still[13:].abs().max() < 1e-4, "what stays has no slope"
+    assert np.allclose(static[:13].numpy(), expected, atol=1e-4)
+    assert static[13:].abs().max() < 1e-4, "a constant spectrum has zero deltas"
     rising = bands[:, None] * torch.arange(9.0)
     slopes = torch.einsum("dmw,mw->d", weights, rising)[13:]
-    assert torch.allclose(slopes, 3.0 * still[:13], atol=1e-3), (
-        "60 / 20: the sum of squares over that of sizes"
+    assert torch.allclose(slopes, 3.0 * static[:13], atol=1e-3), (
+        "60 / 20: sum of squares over sum of magnitudes"
     )

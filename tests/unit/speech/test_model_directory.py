@@ -97,7 +97,7 @@ def test_mismatched_configurations_are_named(folder: Path, changes: dict[str, ob
 
 
 def test_the_largest_sizes_are_refused_before_memory_is_taken(folder: Path) -> None:
-    """Every number at its upper bound would take terabytes; the few kilobytes of weights are checked first."""
+    """Every number at its upper bound would take terabytes; the size of the weights is checked first."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     rewrite(
         folder,

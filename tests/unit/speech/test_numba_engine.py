@@ -1,4 +1,4 @@
-"""The kernels: equal to the parallel forward pass for any batch and number of cores; numba's cache."""
+"""The numba kernels equal the parallel forward pass for any batch and number of cores; compilation cache."""
 
 import dataclasses
 import json
@@ -29,7 +29,7 @@ ODD = WaveNetConfig(
     mulaw_bins=33,
 )
 CONDITIONED = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
-PITCH = dataclasses.replace(WAVENET, condition_on_f0=True)
+F0_ONLY = dataclasses.replace(WAVENET, condition_on_f0=True)
 DIM = 4
 
 
@@ -44,12 +44,12 @@ def wavenet(config: WaveNetConfig) -> WaveNet:
 def request(config: WaveNetConfig, streams: int, frames: int, hop: int) -> SynthesisRequest:
     """Random code vectors, and an F0 contour that is often unvoiced."""
     generator = torch.Generator().manual_seed(streams)
-    pitch = 60 + 300 * torch.rand(streams, frames, generator=generator)
-    pitch[torch.rand(streams, frames, generator=generator) < 0.4] = 0.0
+    f0 = 60 + 300 * torch.rand(streams, frames, generator=generator)
+    f0[torch.rand(streams, frames, generator=generator) < 0.4] = 0.0
     vectors = torch.randn(streams, frames, DIM, generator=generator)
     phase = torch.randint(65, (streams, frames * hop), generator=generator).byte()
     return SynthesisRequest(
-        vectors, torch.arange(streams) % 3, hop, pitch if config.condition_on_f0 else None, phase=phase
+        vectors, torch.arange(streams) % 3, hop, f0 if config.condition_on_f0 else None, phase=phase
     )
 
 
@@ -73,7 +73,7 @@ def both(
         (ODD, 13, 96, 8),
         (CONDITIONED, 1, 700, 20),
         (CONDITIONED, 5, 200, 20),
-        (PITCH, 2, 80, 16),
+        (F0_ONLY, 2, 80, 16),
         (dataclasses.replace(WAVENET, mulaw_bins=2), 1, 40, 5),
         (WaveNetConfig(1, 1, 1, 1, 1, 1, 1, 2), 2, 12, 3),
     ],
@@ -92,7 +92,7 @@ def test_bfloat16_gives_nearly_the_same_distribution(config: WaveNetConfig, stre
     exact = parallel.double().log_softmax(-1)
     nats = (exact.exp() * (exact - ours.double().log_softmax(-1))).sum(-1)
     assert 0 < nats.mean() < 1e-4
-    assert (ours - parallel).abs().max() > 1e-4, "it is another precision"
+    assert (ours - parallel).abs().max() > 1e-4, "the precision differs"
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def first(streams_13: dict[str, Any], count: int, **options: Any) -> Tensor:
 
 @pytest.mark.parametrize("cores", [1, 2, 3])
 @pytest.mark.parametrize("streams", [1, 2, 5, 7, 13])
-def test_any_number_of_streams_on_any_number_of_cores(
+def test_samples_do_not_depend_on_the_numbers_of_streams_and_cores(
     streams: int, cores: int, streams_13: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(numba_engine, "_cores", lambda: cores)
@@ -138,7 +138,7 @@ def test_any_number_of_streams_on_any_number_of_cores(
 
 
 @pytest.mark.parametrize("cores", [1, 3])
-def test_bfloat16_does_not_depend_on_the_batch_either(
+def test_bfloat16_does_not_depend_on_the_batch(
     cores: int, streams_13: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = first(streams_13, 1, precision="bf16")
@@ -150,13 +150,13 @@ def test_bfloat16_does_not_depend_on_the_batch_either(
 @pytest.mark.parametrize("cores", [1, 2, 3, 8])
 def test_streams_are_balanced_over_cores_with_the_longest_first(cores: int) -> None:
     lengths = [5, 0, 9, 9, 1, 7, 3]
-    shares = numba_engine.balance_streams(lengths, cores)
-    assert sorted(number for share in shares for number in share) == list(range(7))
-    assert len(shares) == min(cores, 7)
-    for share in shares:
-        own = [lengths[number] for number in share]
-        assert own == sorted(own, reverse=True)
-    work = [sum(lengths[number] for number in share) for share in shares]
+    groups = numba_engine.balance_streams(lengths, cores)
+    assert sorted(number for group in groups for number in group) == list(range(7))
+    assert len(groups) == min(cores, 7)
+    for group in groups:
+        group_lengths = [lengths[number] for number in group]
+        assert group_lengths == sorted(group_lengths, reverse=True)
+    work = [sum(lengths[number] for number in group) for group in groups]
     assert max(work) - min(work) <= max(lengths)
 
 
@@ -172,7 +172,7 @@ class ImmediateTimer:
 
 @pytest.fixture
 def empty_jit_cache() -> Iterator[None]:
-    """As in a process that has not sampled yet."""
+    """Clear the cache of compiled kernels, as in a process that has not sampled yet."""
     numba_engine.warm_up_jit.cache_clear()
     yield
     numba_engine.warm_up_jit.cache_clear()
@@ -199,18 +199,19 @@ from speechvq.speech.decoder.wavenet import WaveNet, WaveNetConfig
 torch.set_num_threads(1)
 config = WaveNetConfig(2, 3, 6, 8, 8, 8, 3, 32, condition_on_f0=True, condition_on_phase=True)
 for streams in (1, 4):
-    request = SynthesisRequest(torch.zeros(streams, 3, 4), torch.zeros(streams, dtype=torch.long), 8, torch.zeros(streams, 3))
-    chance = lambda start, stop: torch.zeros(streams, stop - start, dtype=torch.float64)
-    list(numba_engine.sample(WaveNet(config, 4, 1), request, chance, 1.0, 0.9, "fp32"))
-made = [part for module in (kernels, matmul_kernels) for part in vars(module).values() if hasattr(part, "stats")]
-stats = [part.stats for part in made]
+    speaker = torch.zeros(streams, dtype=torch.long)
+    request = SynthesisRequest(torch.zeros(streams, 3, 4), speaker, 8, torch.zeros(streams, 3))
+    random_uniforms = lambda start, stop: torch.zeros(streams, stop - start, dtype=torch.float64)
+    list(numba_engine.sample(WaveNet(config, 4, 1), request, random_uniforms, 1.0, 0.9, "fp32"))
+functions = [*vars(kernels).values(), *vars(matmul_kernels).values()]
+stats = [function.stats for function in functions if hasattr(function, "stats")]
 print(json.dumps([sum(sum(getattr(s, k).values()) for s in stats) for k in ("cache_hits", "cache_misses")]))
 """
 
 
 def test_a_second_process_does_not_compile_again() -> None:
     """All models and numbers of streams run the same compiled code."""
-    numba_engine.warm_up_jit("fp32")  # made here, or by an earlier process
+    numba_engine.warm_up_jit("fp32")  # compiled here or by an earlier process
     second = python("-c", CACHED)
     out, errors = second.communicate(timeout=300)
     assert second.returncode == 0, errors

@@ -74,14 +74,14 @@ def test_frames_after_the_end_of_a_stream_do_not_change_it(length: int) -> None:
     request = SynthesisRequest(vectors(6), torch.arange(6), 8, contours(), frames)
     ours = in_chunks(model, request, length)
     assert torch.allclose(ours.biases, whole(model, request).biases, atol=1e-5)
-    for row, own in enumerate(frames.tolist()):
-        if not own:
+    for row, length in enumerate(frames.tolist()):
+        if not length:
             continue
         alone = request.select([row])
         alone = whole(
-            model, alone._replace(vectors=alone.vectors[:, :own], f0=alone.f0[:, :own], num_frames=None)
+            model, alone._replace(vectors=alone.vectors[:, :length], f0=alone.f0[:, :length], num_frames=None)
         )
-        assert torch.allclose(ours.biases[row, :, :own], alone.biases[0], atol=1e-5)
+        assert torch.allclose(ours.biases[row, :, :length], alone.biases[0], atol=1e-5)
 
 
 def test_a_decoder_without_phase_gets_no_phases() -> None:

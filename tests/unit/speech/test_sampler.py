@@ -72,17 +72,17 @@ def test_a_stream_does_not_depend_on_its_batch(engine: Engine) -> None:
     model, (vectors, speaker, uniforms) = wavenet(), inputs(3, 5)
     frames = torch.tensor([5, 2, 1])
     together = sample(model, vectors, speaker, uniforms, num_frames=frames, engine=engine)
-    for i, own in enumerate(frames.tolist()):
-        randoms = uniforms[i : i + 1, : own * HOP]
-        alone = sample(model, vectors[i : i + 1, :own], speaker[i : i + 1], randoms, engine=engine)
-        assert torch.equal(together[i : i + 1, : own * HOP], alone)
+    for i, length in enumerate(frames.tolist()):
+        randoms = uniforms[i : i + 1, : length * HOP]
+        alone = sample(model, vectors[i : i + 1, :length], speaker[i : i + 1], randoms, engine=engine)
+        assert torch.equal(together[i : i + 1, : length * HOP], alone)
 
 
 @pytest.mark.parametrize("streams", [1, 3])
 def test_the_length_of_kernel_calls_does_not_matter(streams: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when a call ends between two precomputations of the past taps."""
     model, (vectors, speaker, uniforms) = wavenet(WaveNetConfig(1, 6)), inputs(streams, 30)
-    request = SynthesisRequest(vectors, speaker, 5)  # samples a frame, so that pieces end anywhere
+    request = SynthesisRequest(vectors, speaker, 5)  # samples per frame, so that kernel calls end anywhere
 
     def sampled(piece: int) -> Tensor:
         monkeypatch.setattr(numba_engine, "SAMPLES_PER_CALL", piece)
@@ -129,8 +129,8 @@ def test_frequencies_of_draws_are_the_softmax() -> None:
     logits, count = torch.tensor([[0.5, -1.0, 2.0, 0.0]]), 4000
     uniforms = (torch.arange(count, dtype=torch.float64) + 0.5) / count
     levels = sample_categorical(logits.expand(count, -1), uniforms)
-    shares = torch.bincount(levels, minlength=4) / count
-    assert torch.allclose(shares, torch.softmax(logits[0], -1), atol=1 / count)
+    frequencies = torch.bincount(levels, minlength=4) / count
+    assert torch.allclose(frequencies, torch.softmax(logits[0], -1), atol=1 / count)
 
 
 def test_temperature_zero_takes_the_most_likely_class() -> None:
@@ -139,10 +139,13 @@ def test_temperature_zero_takes_the_most_likely_class() -> None:
 
 
 def test_top_p_keeps_the_fewest_classes_with_that_probability() -> None:
-    shares = torch.tensor([[0.1, 0.4, 0.2, 0.3]])
+    probabilities = torch.tensor([[0.1, 0.4, 0.2, 0.3]])
     uniforms = torch.linspace(0, 1, 1001, dtype=torch.float64)[:-1]
     for top_p, kept in [(0.39, {1}), (0.41, {1, 3}), (0.71, {1, 2, 3}), (1.0, {0, 1, 2, 3})]:
-        assert set(sample_categorical(shares.log().expand(1000, -1), uniforms, top_p=top_p).tolist()) == kept
+        assert (
+            set(sample_categorical(probabilities.log().expand(1000, -1), uniforms, top_p=top_p).tolist())
+            == kept
+        )
 
 
 def test_the_seed_determines_the_samples() -> None:

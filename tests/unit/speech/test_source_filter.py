@@ -59,14 +59,14 @@ def test_excitation_and_harmonic_signal_equal_loops() -> None:
         harmonic = source.harmonic_signal(params.harmonics, request.phase)
         excitation = source.excitation(wave, params, harmonic)
     for t in range(7 * HOP):
-        part, place = int(request.phase[0, t]), min(max((t + 0.5) / HOP - 0.5, 0), 6)
-        left = int(place)
+        phase_bin, position = int(request.phase[0, t]), min(max((t + 0.5) / HOP - 0.5, 0), 6)
+        left = int(position)
         total = 0.0
-        for frame, weight in ((left, 1 - place + left), (min(left + 1, 6), place - left)):
+        for frame, weight in ((left, 1 - position + left), (min(left + 1, 6), position - left)):
             for k in range(6):
-                angle = 2 * np.pi * (part - 0.5) / NUM_PHASE_BINS * (k + 1)
+                angle = 2 * np.pi * (phase_bin - 0.5) / NUM_PHASE_BINS * (k + 1)
                 both = params.harmonics[0, frame, [k, k + 6]].tolist()
-                total += weight * (both[0] * np.cos(angle) + both[1] * np.sin(angle)) * (part > 0)
+                total += weight * (both[0] * np.cos(angle) + both[1] * np.sin(angle)) * (phase_bin > 0)
         assert float(harmonic[0, t]) == pytest.approx(total, abs=1e-5)
         predicted = sum(
             float(params.taps[0, t // HOP, j]) * float(wave[0, t - 1 - j] - harmonic[0, t - 1 - j])

@@ -17,7 +17,7 @@ from speechvq.speech.sampling.sampler import sample
 from speechvq.speech.sampling.synthesize import SamplingOptions, random_uniforms, synthesize
 
 HOP, DIM = 8, 4
-COMPANDING = MuLawCodec(0.85, WAVENET.mulaw_bins)
+MULAW = MuLawCodec(0.85, WAVENET.mulaw_bins)
 
 
 @pytest.mark.parametrize("edges", [[0, 1, 2, 3, 1_000], [0, 999, 1_000], [0, 500, 500, 1_000], [0, 1_000]])
@@ -37,7 +37,7 @@ def test_random_numbers_are_uniform_and_differ_between_seeds() -> None:
 def decoder() -> Decoder:
     torch.manual_seed(0)
     quantizer = QuantizerConfig(num_codes=8, dim=DIM)
-    made = Decoder(dataclasses.replace(MODEL, quantizer=quantizer), 3, COMPANDING)
+    made = Decoder(dataclasses.replace(MODEL, quantizer=quantizer), 3, MULAW)
     for parameter in made.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return made.eval()
@@ -50,9 +50,7 @@ def request(*lengths: int) -> SynthesisRequest:
 
 def classes_of(waves: list[np.ndarray]) -> list[list[int]]:
     """The mu-law classes of waveforms."""
-    return [
-        COMPANDING.encode(COMPANDING.preemphasize(torch.from_numpy(wave)[None]))[0].tolist() for wave in waves
-    ]
+    return [MULAW.encode(MULAW.preemphasize(torch.from_numpy(wave)[None]))[0].tolist() for wave in waves]
 
 
 @pytest.mark.parametrize("engine", ["numba", "torch"])
@@ -77,7 +75,7 @@ def test_waveforms_have_the_length_of_their_codes_for_any_chunk_size(
         engine="torch",
     )
     for wave, row in zip(waves, levels):
-        whole = COMPANDING.decode_waveform(row[None, : len(wave)])[0].numpy() if len(wave) else np.empty(0)
+        whole = MULAW.decode_waveform(row[None, : len(wave)])[0].numpy() if len(wave) else np.empty(0)
         assert np.allclose(wave, whole, atol=1e-6)
 
 

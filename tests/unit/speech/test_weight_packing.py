@@ -75,9 +75,9 @@ def test_bfloat16_is_within_half_a_step(streams: int) -> None:
     weights = pack(model, streams, "bf16")
     assert weights.inputs_per_row == 2
     for name, exact in matrices(model).items():
-        near = used(weights, name, exact)
-        steps = np.maximum(half_step(exact), half_step(near))
-        assert (np.abs(near - exact) <= 1.0001 * steps).all(), name  # the factors are float32
+        packed = used(weights, name, exact)
+        steps = np.maximum(half_step(exact), half_step(packed))
+        assert (np.abs(packed - exact) <= 1.0001 * steps).all(), name  # the factors are float32
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -126,6 +126,7 @@ def test_odd_sizes_are_refused_in_bfloat16(part: str) -> None:
     pack(model, 1)
     with pytest.raises(
         UserError,
-        match="bf16 needs even wavenet.residual_channels, wavenet.skip_channels and wavenet.hidden_channels; use fp32",
+        match="bf16 needs even wavenet.residual_channels, wavenet.skip_channels and "
+        "wavenet.hidden_channels; use fp32",
     ):
         pack(model, 1, "bf16")
