@@ -109,9 +109,9 @@ def _code_rows(
         )
         for name, values in code_divergences(generated, real, directory.num_codes).items()
     ]
-    made, spoken = (frame_ms * float(run_lengths(strings).mean()) for strings in (generated, real))
+    made, observed = (frame_ms * float(run_lengths(strings).mean()) for strings in (generated, real))
     uniform = frame_ms / (1 - 1 / directory.num_codes) if directory.num_codes > 1 else math.nan
-    row = GenerationRow("mean_code_duration_ms", "mean code duration (ms)", "ms", made, spoken, uniform)
+    row = GenerationRow("mean_code_duration_ms", "mean code duration (ms)", "ms", made, observed, uniform)
     return [*rows, row]
 
 
@@ -128,11 +128,11 @@ def _phone_rows(
     phone_of_code = most_likely_phones([string.codes for string in known], phones, directory.num_codes)
     ids = np.unique(phone_of_code, return_inverse=True)[1]
     made = [ids[string] for string in generated]
-    spoken = [ids[string.codes] for string in known]
+    observed = [ids[string.codes] for string in known]
     uniform = [ids[np.random.default_rng(0).integers(directory.num_codes, size=10_000)]]
-    durations = [1000 / rate * float(run_lengths(strings).mean()) for strings in (made, spoken, uniform)]
+    durations = [1000 / rate * float(run_lengths(strings).mean()) for strings in (made, observed, uniform)]
     divergences = [
-        jensen_shannon(np.concatenate(strings), np.concatenate(spoken)) for strings in (made, uniform)
+        jensen_shannon(np.concatenate(strings), np.concatenate(observed)) for strings in (made, uniform)
     ]
     aligned_duration = float(
         np.mean([1000 * (each.end - each.start) for utterance in intervals for each in utterance])

@@ -98,15 +98,15 @@ def render(mazes: np.ndarray, eyes: np.ndarray, headings: np.ndarray, packed: np
 def compile_camera() -> None:
     """Compile the renderer or load it from numba's cache, and log if that takes long."""
     words = "compiling the camera, once for this machine ..."
-    said = threading.Timer(2.0, print, [words], {"file": sys.stderr})
+    timer = threading.Timer(2.0, print, [words], {"file": sys.stderr})
     closet = np.full((1, 3, 3), FLOOR + 1, np.uint8)
     closet[0, 1, 1] = 0
-    said.start()
+    timer.start()
     try:
         blank = np.zeros((2, SHARPNESSES, SIZE, SIZE), np.int64)
         render(closet, np.full((1, 2), 1.5), np.eye(1, 2), blank)
     finally:  # Ctrl-C too
-        said.cancel()
+        timer.cancel()
 
 
 @njit(**_COMPILED)
