@@ -22,7 +22,20 @@ def load(path: Path, cls: type[Config], overrides: Sequence[str] = ()) -> Config
     Raises:
         UserError: an unreadable file, invalid YAML, an unknown key, or a wrong type; names file and key.
     """
-    mapping = read_yaml(path)
+    return from_file_mapping(path, read_yaml(path), cls, overrides)
+
+
+def from_file_mapping(
+    path: Path, mapping: dict[str, Any], cls: type[Config], overrides: Sequence[str] = ()
+) -> Config:
+    """Configuration from the mapping of a YAML file; arguments and errors as of `load`.
+
+    Args:
+        path: the file, for messages.
+        mapping: its content; changed in place.
+        cls: see `load`.
+        overrides: see `load`.
+    """
     try:
         for override in overrides:
             _override(mapping, cls, override)

@@ -7,7 +7,7 @@ from pathlib import Path
 from speechvq.config.images import ImageDataConfig, ImageVAEConfig, ImageVimcoConfig, ImageVQConfig
 from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStageConfig
 from speechvq.config.priors import CodesDataConfig, SequencePriorConfig
-from speechvq.config.reading import load
+from speechvq.config.reading import from_file_mapping
 from speechvq.config.speech import SpeechConfig, SpeechDataConfig
 from speechvq.config.training import TrainConfig
 from speechvq.config.video import VideoDataConfig, VideoPriorConfig
@@ -117,4 +117,4 @@ def read_run(path: Path, overrides: Sequence[str] = ()) -> Run:
     kind = model.get("kind", "speech") if isinstance(model, dict) else "speech"
     if not isinstance(kind, str) or kind not in RUNS:
         raise UserError(f"{path}: model.kind: expected one of {', '.join(RUNS)}, got {short_repr(kind)}")
-    return load(path, RUNS[kind], overrides)
+    return from_file_mapping(path, mapping, RUNS[kind], overrides)

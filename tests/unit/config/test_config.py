@@ -10,6 +10,7 @@ import yaml
 
 from helpers.tiny import MODEL, ROOT, run_config
 from speechvq import config as configuration
+from speechvq import train
 from speechvq.config import (
     WAVENET_SIZES,
     EncoderConfig,
@@ -24,6 +25,7 @@ from speechvq.config import (
     read_run,
     to_mapping,
 )
+from speechvq.config.runs import RUNS
 from speechvq.errors import UserError
 from speechvq.io.yaml_files import read_yaml
 
@@ -224,3 +226,7 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monk
         configuration.save(path, SpeechRun(model=MODEL))
     assert path.read_text() == before and [each.name for each in tmp_path.iterdir()] == ["run.yaml"]
     assert sys.getrecursionlimit() >= 1000
+
+
+def test_train_has_a_task_for_every_model_kind() -> None:
+    assert train.TASKS.keys() == RUNS.keys()
