@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from speechvq.audio.f0 import (
+    F0_HOP,
     F0Track,
     harmonics_to_noise_ratio,
     median_f0,
@@ -14,7 +15,7 @@ from speechvq.audio.f0 import (
     track_f0,
     voiced_fraction,
 )
-from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.audio.mel import FFT, mel_power
 from speechvq.metrics.speaker_classifier import SpeakerClassifier
 
 MIN_F0_GAP = 2.0  # semitones between source and target; below it, no shift can be measured
@@ -148,9 +149,8 @@ def _best_role(scores: dict[str, float], source: str, target: str) -> SpeakerRol
 def _centered_log_mel(wave: np.ndarray) -> np.ndarray:
     """Log-mel spectrogram minus its mean over time: (T,) to (40, F), dB, dynamic range limited to 60 dB."""
     from librosa import power_to_db
-    from librosa.feature import melspectrogram
 
-    padded = np.pad(np.asarray(wave, np.float32), (0, max(0, 512 - len(wave))))
-    power = melspectrogram(y=padded, sr=SAMPLE_RATE, n_fft=512, win_length=400, hop_length=160, n_mels=40)
+    length = max(len(wave), FFT)
+    power = mel_power(wave, np.arange(0, length + 1, F0_HOP)).T
     decibels = power_to_db(power, ref=max(float(power.max()), 1e-10), top_db=60.0)
     return decibels - decibels.mean(axis=1, keepdims=True)
