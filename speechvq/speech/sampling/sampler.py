@@ -77,10 +77,12 @@ def sample_chunks(
     Yields:
         Classes (B, n), int64, 0 after the end of a stream. Engines and batches give the same classes, except
         where rounding breaks a tie.
+
+    Raises:
+        ValueError: the kernels or bf16 on another device than the CPU, or bf16 with the torch engine.
     """
     device = request.vectors.device
-    chosen = engine if engine != "auto" else "numba" if device.type == "cpu" else "torch"
-    if chosen == "numba":
+    if _runs_kernels(engine, precision, device):
         from speechvq.speech.sampling import numba_engine  # numba takes a second to import
 
         yield from numba_engine.sample(wavenet, request, uniforms, temperature, top_p, precision)
@@ -90,6 +92,17 @@ def sample_chunks(
         yield from sample_on_gpu(wavenet, request, uniforms, temperature, top_p)
     else:
         yield from _sample_with_torch(wavenet, request, uniforms, temperature, top_p)
+
+
+def _runs_kernels(engine: Engine, precision: Precision, device: torch.device) -> bool:
+    """Whether the numba kernels sample; raises ValueError for a combination that no engine has."""
+    on_cpu = device.type == "cpu"
+    if engine == "numba" and not on_cpu:
+        raise ValueError(f"engine 'numba' runs on the CPU, and the model is on '{device}'; use engine='auto'")
+    kernels = on_cpu and engine != "torch"
+    if precision != "fp32" and not kernels:
+        raise ValueError(f"precision '{precision}' is for the numba engine on the CPU; use precision='fp32'")
+    return kernels
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 """Both CPU engines: equal to the parallel forward pass, to plain draws, and independent of the batch."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -163,3 +163,20 @@ def test_the_speaker_changes_the_waveform_and_not_the_codes() -> None:
     ada, bob = model.decode([codes, codes], ["ada", "bob"])
     assert not np.array_equal(ada, bob)
     assert np.array_equal(codes, model.encode(wave))
+
+
+@pytest.mark.parametrize(
+    "device, options, message",
+    [
+        ("meta", {"engine": "numba"}, "engine 'numba' runs on the CPU, and the model is on 'meta'"),
+        ("meta", {"precision": "bf16"}, "precision 'bf16' is for the numba engine on the CPU"),
+        ("cpu", {"engine": "torch", "precision": "bf16"}, "precision 'bf16' is for the numba engine"),
+    ],
+)
+def test_combinations_that_no_engine_has_are_refused(
+    device: str, options: dict[str, Any], message: str
+) -> None:
+    vectors, speaker, uniforms = (each.to(device) for each in inputs(1, 2))
+    request = SynthesisRequest(vectors, speaker, HOP)
+    with pytest.raises(ValueError, match=message):
+        next(iter(sample_chunks(wavenet(), request, lambda a, b: uniforms[:, a:b], **options)))
