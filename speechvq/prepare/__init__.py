@@ -112,8 +112,9 @@ def _find(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
             return vctk.recordings(root, mic=arguments.mic), f"{source} mic{arguments.mic}"
         case "librispeech":
             return librispeech.recordings(root), source
-        case _:
+        case "folder":
             return folder.recordings(root), source
+    raise NotImplementedError(f"no module reads the corpus {arguments.corpus}")
 
 
 def _download(arguments: argparse.Namespace) -> None:
