@@ -1,6 +1,7 @@
 """`python -m speechvq.convert`: convert recordings to the voice of another speaker."""
 
 import argparse
+import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import speechvq
-from speechvq.audio.waveform import SAMPLE_RATE, audio_seconds, write_waveform
+from speechvq.audio.waveform import SAMPLE_RATE, WRITABLE_SUFFIXES, audio_seconds, write_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.sources import Source, find_sources, read_sources
@@ -18,9 +19,7 @@ from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 
 MAX_STREAMS, MAX_SECONDS = 64, 1800.0  # in a batch: recordings, and their total duration; bounds the memory
-ENDINGS = (".wav", ".flac")  # of audio files that can be written
 OWN = "own"  # as a target: resynthesis by the source's own speaker, to hear what the codes lose
-SAMPLING = ("seed", "temperature", "top_p", "harmonic_boost", "engine", "precision")
 VOICE_ENDING = ".safetensors"  # of a voice file
 Conversion = tuple[Source, str]  # a recording and its target speaker
 Job = tuple[Source, np.ndarray, str]  # with the samples (T,)
@@ -157,8 +156,11 @@ def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:
 
 def _convert(model: "speechvq.SpeechVQ", batch: list[Job], arguments: argparse.Namespace) -> list[np.ndarray]:
     """Converted waveforms of a batch, (T,) each."""
+    from speechvq.speech.sampling.synthesize import SamplingOptions
+
     waves, targets = [wave for _, wave, _ in batch], [target for _, _, target in batch]
-    options = {name: getattr(arguments, name) for name in SAMPLING}
+    names = [field.name for field in dataclasses.fields(SamplingOptions)]
+    options = {name: getattr(arguments, name) for name in names}
     if arguments.chunked:
         return [_convert_chunked(model, *job, options) for job in batch]
     lengths = np.array([len(wave) for wave in waves]) / SAMPLE_RATE
@@ -198,10 +200,10 @@ def _output_paths(arguments: argparse.Namespace, targets: dict[Source, list[str]
     if [source.path for source, _ in conversions] == [arguments.src] and not _is_folder(out):
         source, target = conversions[0]
         path = out or Path(f"{source.name}_{target}.wav")
-        if path.suffix.lower() not in ENDINGS:
+        if path.suffix.lower() not in WRITABLE_SUFFIXES:
             raise UserError(f"{path}: only .wav and .flac are written; name it {path.stem}.wav")
         return {(source, target): path}
-    if out is None or (out.suffix.lower() in ENDINGS and not _is_folder(out)):
+    if out is None or (out.suffix.lower() in WRITABLE_SUFFIXES and not _is_folder(out)):
         raise UserError("several conversions are written to a folder; give --out DIR")
     return {(source, target): out / target / f"{source.name}.wav" for source, target in conversions}
 

@@ -34,8 +34,7 @@ class MuLawCodec(nn.Module):
         self.preemphasis, self.num_bins = preemphasis, num_bins
         self.gain = 4.0 if preemphasis > 0 else 1.6  # to an RMS of about 0.1 for speech at TARGET_RMS
         centers = TAF.mu_law_decoding(torch.arange(num_bins), num_bins)
-        edges = torch.cat([centers[:1], (centers[1:] + centers[:-1]) / 2, centers[-1:]])
-        self.register_buffer("log_widths", (edges[1:] - edges[:-1]).log(), persistent=False)
+        self.register_buffer("log_widths", log_bin_widths(centers), persistent=False)
 
     def preemphasize(self, wave: Tensor) -> Tensor:
         """y[t] = gain (x[t] - a x[t-1]): (B, T) to (B, T)."""
@@ -70,3 +69,9 @@ class MuLawCodec(nn.Module):
     def decode_waveform(self, bins: Tensor) -> Tensor:
         """Waveform of mu-law bins, pre-emphasis undone: (B, T), int64, to (B, T), float32."""
         return self.deemphasize(self.decode(bins))
+
+
+def log_bin_widths(centers: Tensor) -> Tensor:
+    """Natural logarithm of the width of the interval nearest to each center: (Q,), ascending, to (Q,)."""
+    edges = torch.cat([centers[:1], (centers[1:] + centers[:-1]) / 2, centers[-1:]])
+    return (edges[1:] - edges[:-1]).log()

@@ -16,6 +16,7 @@ from speechvq.io.atomic import write_bytes
 SAMPLE_RATE = 16_000  # Hz; our choice where the paper states none, and the rate of LibriSpeech
 TARGET_RMS = 0.06  # about -24 dBFS: our choice, leaves speech headroom below the peak limit
 PEAK_LIMIT = 0.999
+WRITABLE_SUFFIXES = (".wav", ".flac")  # of files that `write_waveform` writes
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 4_000, 768_000  # Hz, accepted rates of a file
 MARGIN_SECONDS = 0.05  # kept on both sides of the speech, so that a soft onset is not cut
 TRIM_DB = 40.0  # below the loudest frame; see trim_silence
@@ -118,7 +119,7 @@ def write_waveform(path: str | Path, samples: np.ndarray) -> None:
         ValueError: samples are not one-dimensional or not finite.
     """
     path = Path(path)
-    if path.suffix.lower() not in (".wav", ".flac"):
+    if path.suffix.lower() not in WRITABLE_SUFFIXES:
         raise UserError(f"{path}: only .wav and .flac are written; name it {path.stem}.wav")
     if samples.ndim != 1 or not np.isfinite(samples).all():
         raise ValueError(f"samples must be finite and of shape (T,), got shape {samples.shape}")
@@ -130,6 +131,11 @@ def write_waveform(path: str | Path, samples: np.ndarray) -> None:
     write_bytes(path, encoded.getbuffer())
 
 
+def root_mean_square(samples: np.ndarray) -> float:
+    """RMS of samples (T,); 0 if there are none."""
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
+
+
 def normalize_level(samples: np.ndarray, level: float = TARGET_RMS) -> np.ndarray:
     """Scale to an RMS of `level`, or lower if the peak would exceed 0.999; silence is returned unchanged.
 
@@ -139,8 +145,7 @@ def normalize_level(samples: np.ndarray, level: float = TARGET_RMS) -> np.ndarra
     Returns:
         (T,), of the same type.
     """
-    peak = float(np.abs(samples).max(initial=0.0))
-    rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
+    peak, rms = float(np.abs(samples).max(initial=0.0)), root_mean_square(samples)
     if rms == 0.0:
         return samples
     return (samples * min(level / rms, PEAK_LIMIT / peak)).astype(samples.dtype)

@@ -16,7 +16,7 @@ from speechvq.audio.f0_conditioning import f0_at_frame_rate
 from speechvq.audio.glottal_phase import phase_from_f0
 from speechvq.audio.mel import FFT, LogMel
 from speechvq.audio.mulaw import MuLawCodec
-from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
+from speechvq.audio.waveform import SAMPLE_RATE, normalize_level, root_mean_square
 from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
 from speechvq.io.hub import upload
@@ -427,7 +427,7 @@ class SpeechVQ(VQVAE):
 
 def match_level(wave: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Scale a waveform to the RMS of another, at most to full scale: (T,) and (T',) to (T,), float32."""
-    rms = float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))) if len(reference) else 0.0
+    rms = root_mean_square(reference)
     return normalize_level(wave, rms).astype(np.float32) if rms > 0 else np.zeros_like(wave)
 
 

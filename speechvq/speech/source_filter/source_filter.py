@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from speechvq.audio.f0_conditioning import fill_unvoiced
 from speechvq.audio.glottal_phase import NUM_PHASE_BINS, UNVOICED
 from speechvq.audio.mel import LogMel, band_centers
-from speechvq.audio.mulaw import INPUT_GAIN
+from speechvq.audio.mulaw import INPUT_GAIN, log_bin_widths
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import SourceFilterConfig
 from speechvq.runtime import distributed
@@ -101,7 +101,7 @@ class SourceFilter(nn.Module):
         _init_constant(self.harmonic_head, 0.0)
         centers = MAX_EXCITATION * TAF.mu_law_decoding(torch.arange(num_classes), num_classes)
         self.register_buffer("bin_centers", centers, persistent=False)
-        self.register_buffer("log_bin_widths", _log_bin_widths(centers), persistent=False)
+        self.register_buffer("log_bin_widths", log_bin_widths(centers), persistent=False)
         self.register_buffer("cycle_table", _cycle_table(config.num_harmonics), persistent=False)
         weights = mel_interpolation(band_centers(config.mel_bands))
         self.register_buffer("mel_to_freqs", weights, persistent=False)
@@ -175,7 +175,7 @@ class SourceFilter(nn.Module):
         outputs = self.harmonic_head(self.harmonic_network(*inputs))
         fractions = outputs.transpose(1, 2).unflatten(-1, (2, NUM_FREQS))
         fractions = fractions / (1 + fractions.square().sum(2, keepdim=True)).sqrt()
-        hertz = torch.arange(NUM_FREQS, device=fractions.device) * 8000 / (NUM_FREQS - 1)
+        hertz = torch.arange(NUM_FREQS, device=fractions.device) * (SAMPLE_RATE // 2) / (NUM_FREQS - 1)
         fractions = fractions * (hertz < MAX_HARMONIC_HZ)
         if boost > 0:
             energy = fractions.square().sum(2, keepdim=True)
@@ -303,9 +303,3 @@ def _cycle_table(num_harmonics: int) -> Tensor:
     angle = 2 * math.pi * (torch.arange(NUM_PHASE_BINS) + 0.5)[:, None] / NUM_PHASE_BINS
     angle = angle * torch.arange(1, num_harmonics + 1)
     return torch.cat([torch.zeros(1, 2 * num_harmonics), torch.cat([angle.cos(), angle.sin()], dim=1)])
-
-
-def _log_bin_widths(centers: Tensor) -> Tensor:
-    """Natural logarithm of the width of the interval nearest to each center: (Q,), ascending, to (Q,)."""
-    edges = torch.cat([centers[:1], (centers[1:] + centers[:-1]) / 2, centers[-1:]])
-    return (edges[1:] - edges[:-1]).log()
