@@ -13,7 +13,7 @@ import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, WRITABLE_SUFFIXES, audio_seconds, write_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
-from speechvq.cli.sources import Source, find_sources, read_sources
+from speechvq.cli.sources import Source, check_not_overwritten, find_sources, read_sources
 from speechvq.errors import UserError
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
@@ -82,11 +82,12 @@ def _work(arguments: argparse.Namespace) -> None:
         print("\n".join(speechvq.load(arguments.model).speakers))
         return
     _check(arguments)
-    sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
+    sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit, out=arguments.out)
     requested = [name.strip() for name in arguments.target_speaker.split(",")]
     names = [Path(name).stem if name.endswith(VOICE_ENDING) else name for name in requested]
     targets = {source: _targets(source, names) for source in sources}
     paths = _output_paths(arguments, targets)
+    check_not_overwritten((source.path for source in sources), paths.values())
     model = _load_model(arguments.model, requested, targets)
     started, seconds = time.monotonic(), 0.0
     recordings = read_sources(_longest_first(sources))

@@ -11,6 +11,7 @@ import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.sources import check_not_overwritten
 from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
 from speechvq.errors import UserError
@@ -79,6 +80,9 @@ def _work(arguments: argparse.Namespace) -> None:
             "corpus with this model and train a prior on that"
         )
     speakers = generation.choose_speakers(arguments.speaker, arguments.count, model, prior, arguments.seed)
+    names = [f"{speaker}_{i}" for i, speaker in enumerate(speakers)]
+    if arguments.prompt:
+        check_not_overwritten([arguments.prompt], [_audio_path(arguments.out, name) for name in names])
     prompt = generation.encode_prompt(model, wave)
     frames = max(round(arguments.seconds * prior.code_spec.frame_rate_hz), 1)
     with counter(frames, label=f"{len(speakers)} code strings", unit="codes") as count:
@@ -93,7 +97,6 @@ def _work(arguments: argparse.Namespace) -> None:
             on_step=count,
         )
     waves = _decode(model, codes, speakers, prompt, arguments)
-    names = [f"{speaker}_{i}" for i, speaker in enumerate(speakers)]
     _write(arguments.out, names, speakers, codes, waves, prior.code_spec)
     plot_generation(
         arguments.out / FIGURE,
@@ -145,10 +148,15 @@ def _write(
     utterances = []
     for name, speaker, each, wave in zip(names, speakers, codes, waves):
         write_codes(out / CODES / f"{name}.npy", each)
-        write_waveform(out / f"{name}.wav", wave)
-        utterances.append(Utterance(name, speaker, SPLIT, len(wave) / SAMPLE_RATE, out / f"{name}.wav"))
-        print(out / f"{name}.wav")
+        path = _audio_path(out, name)
+        write_waveform(path, wave)
+        utterances.append(Utterance(name, speaker, SPLIT, len(wave) / SAMPLE_RATE, path))
+        print(path)
     write_manifest(out / FILE_NAME, utterances)
+
+
+def _audio_path(out: Path, name: str) -> Path:
+    return out / f"{name}.wav"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The audio files that `--src` names: one file, a folder, or a manifest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ class Source:
     speaker: str = ""  # from a manifest; "" if unknown
 
 
-def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
+def find_sources(src: Path, *, split: str = "", limit: int = 0, out: Path | None = None) -> list[Source]:
     """The recordings that `--src` names.
 
     Args:
@@ -30,9 +30,10 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
             contains one.
         split: only this split of the manifest; "" for all.
         limit: at most this many, evenly spaced over the list; 0 for all.
+        out: folder of the results, if they are audio files; left out of the search below a folder.
 
     Raises:
-        UserError: no audio files there, or two with the same name.
+        UserError: no audio files there, two with the same name, or a folder that is `out` itself.
     """
     if limit < 0:
         raise UserError(f"--limit {limit}: give the number of recordings, or 0 for all")
@@ -40,7 +41,7 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
         chosen = [u for u in read_manifest(src) if split in ("", u.split)]
         found = [Source(u.utt, u.path, u.speaker) for u in chosen]
     elif src.is_dir():
-        found = _in_folder(src)
+        found = _in_folder(src, out)
     else:
         found = [Source(src.stem, src)]
     if not found:
@@ -51,12 +52,40 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0) -> list[Source]:
     return found
 
 
-def _in_folder(folder: Path) -> list[Source]:
-    """All audio files below a folder, without hidden files such as macOS's `._*`."""
+def check_not_overwritten(recordings: Iterable[Path], outputs: Iterable[Path]) -> None:
+    """Refuse output files that would replace an input recording.
+
+    Raises:
+        UserError: an output is one of the recordings, also by another path or link.
+    """
+    identities = {_identity(path) for path in recordings if path.exists()}
+    for path in outputs:
+        if path.exists() and _identity(path) in identities:
+            raise UserError(
+                f"{path}: is a recording that is read, and would be replaced; choose another --out"
+            )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Device and number of an existing file: equal for all links to it."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _in_folder(folder: Path, out: Path | None) -> list[Source]:
+    """All audio files below a folder, without those in `out` and hidden files such as macOS's `._*`."""
+    results = out.resolve() if out else None
+    if results == folder.resolve():
+        raise UserError(
+            f"{folder}: the results would be taken as recordings by the next call; choose another --out"
+        )
+    is_inside = results is not None and results.is_relative_to(folder.resolve())
     found: dict[str, Source] = {}
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES):
         inside = path.relative_to(folder)
         if any(part.startswith(".") for part in inside.parts):
+            continue
+        if is_inside and results and path.resolve().is_relative_to(results):
             continue
         source = Source(str(inside.with_suffix("")), path)
         if (other := found.setdefault(source.name, source)) is not source:
