@@ -12,6 +12,7 @@ import soundfile
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
+from speechvq.runtime.logging import logger
 
 SAMPLE_RATE = 16_000  # Hz; our choice where the paper states none, and the rate of LibriSpeech
 TARGET_RMS = 0.06  # about -24 dBFS: our choice, leaves speech headroom below the peak limit
@@ -20,6 +21,9 @@ WRITABLE_SUFFIXES = (".wav", ".flac")  # of files that `write_waveform` writes
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 4_000, 768_000  # Hz, accepted rates of a file
 MARGIN_SECONDS = 0.05  # kept on both sides of the speech, so that a soft onset is not cut
 TRIM_DB = 40.0  # below the loudest frame; see trim_silence
+# Energy of the channels' mean, relative to that of channels without correlation: 1 for those, 0 for inverse
+# ones. Our choice: 10 dB lower, which no recording reaches unless its channels cancel.
+MIN_MEAN_ENERGY = 0.1
 
 _BLOCK_VALUES = 1 << 20  # samples times channels read at once; bounds the memory
 _STREAMED_BYTES = 0x7FFF_F000  # a program that writes to a pipe puts this or more into the header as length
@@ -31,18 +35,22 @@ class LoadedAudio(NamedTuple):
     samples: np.ndarray  # (T,), float32, mono at SAMPLE_RATE
     source_rate: int  # Hz
     source_channels: int
+    chosen_channel: int | None = None  # the only one that was read, from 0; None: the mean of all
 
     def change(self) -> str:
         """What reading changed, for example "2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz".
 
         Empty if the file was mono at 16 kHz already.
         """
-        return describe_change(self.source_rate, self.source_channels)
+        return describe_change(self.source_rate, self.source_channels, self.chosen_channel)
 
 
-def describe_change(rate: int, channels: int) -> str:
+def describe_change(rate: int, channels: int, chosen_channel: int | None = None) -> str:
     """Text of `LoadedAudio.change` for a file of `channels` at `rate` Hz; empty for mono at 16 kHz."""
-    steps = ["down-mixed"] * (channels > 1) + [f"resampled to {SAMPLE_RATE} Hz"] * (rate != SAMPLE_RATE)
+    mixing = "down-mixed"
+    if chosen_channel is not None:
+        mixing = f"only channel {chosen_channel + 1} read because the channels cancel one another"
+    steps = [mixing] * (channels > 1) + [f"resampled to {SAMPLE_RATE} Hz"] * (rate != SAMPLE_RATE)
     plural = "s" if channels > 1 else ""
     return f"{channels} channel{plural} at {rate} Hz, {' and '.join(steps)}" if steps else ""
 
@@ -50,19 +58,26 @@ def describe_change(rate: int, channels: int) -> str:
 def read_waveform(path: str | Path) -> np.ndarray:
     """Samples of an audio file in any format of soundfile, mono at 16 kHz.
 
+    A file of which only one channel is read is logged, see read_audio.
+
     Returns:
         (T,), float32, T >= 1. Not clipped: a file of floats may exceed 1.
 
     Raises:
         UserError: see read_audio.
     """
-    return read_audio(path).samples
+    audio = read_audio(path)
+    if audio.chosen_channel is not None:
+        logger.warning("%s: %s", path, audio.change())
+    return audio.samples
 
 
 def read_audio(path: str | Path) -> LoadedAudio:
     """Like read_waveform, with the original rate and channels, so that a command can report what was changed.
 
-    A truncated Ogg or MP3 file is read as far as it goes, because those formats do not state their length.
+    Several channels are averaged. If that loses the signal, as with inverse channels, the loudest one is read
+    alone. A truncated Ogg or MP3 file is read as far as it goes, because those formats do not state their
+    length.
 
     Raises:
         UserError: the file is missing, no regular file, unreadable, empty, truncated, not audio, without
@@ -73,7 +88,8 @@ def read_audio(path: str | Path) -> LoadedAudio:
     try:
         with soundfile.SoundFile(path) as file:
             _check_header(path, file)
-            sound = LoadedAudio(_mono_16k(file), file.samplerate, file.channels)
+            samples, channel = _mono_16k(file)
+            sound = LoadedAudio(samples, file.samplerate, file.channels, channel)
     except UserError:
         raise
     except PermissionError as error:
@@ -205,19 +221,43 @@ def _check_header(path: Path, file: soundfile.SoundFile) -> None:
         raise UserError(f"{path}: truncated after {found[2]} of {found[1]} bytes; copy it again")
 
 
-def _mono_16k(file: soundfile.SoundFile) -> np.ndarray:
-    """All samples (T,), down-mixed and resampled block by block."""
-    blocks = _mono_blocks(file)
-    if file.samplerate != SAMPLE_RATE:
-        blocks = _resampled(blocks, file.samplerate)
-    return np.concatenate([np.empty(0, np.float32), *blocks])
+def _mono_16k(file: soundfile.SoundFile) -> tuple[np.ndarray, int | None]:
+    """All samples (T,), resampled block by block; and the channel, if it is not the mean of all."""
+    energies = np.zeros(1 + file.channels)  # of the mean, and of each channel
+    samples = _at_16k(_mean_blocks(file, energies), file.samplerate)
+    mean, channels = energies[0], energies[1:]
+    if file.channels == 1 or not mean < MIN_MEAN_ENERGY * channels.sum() / file.channels**2:
+        return samples, None
+    channel = int(channels.argmax())
+    file.seek(0)
+    return _at_16k((block[:, channel] for block in _blocks(file)), file.samplerate), channel
 
 
-def _mono_blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+def _at_16k(blocks: Iterator[np.ndarray], rate: int) -> np.ndarray:
+    """Blocks (T,) each at `rate` Hz, as one array at 16 kHz."""
+    return np.concatenate(
+        [np.empty(0, np.float32), *(blocks if rate == SAMPLE_RATE else _resampled(blocks, rate))]
+    )
+
+
+def _mean_blocks(file: soundfile.SoundFile, energies: np.ndarray) -> Iterator[np.ndarray]:
+    """Means of the channels, (T,) each; adds the energies of the mean and of each channel, (1 + channels,)."""
+    for block in _blocks(file):
+        if file.channels == 1:
+            yield block[:, 0]
+            continue
+        with np.errstate(over="ignore", invalid="ignore"):  # read_audio refuses samples that are not finite
+            mean = block.mean(axis=1)
+            energies[0] += np.square(mean, dtype=np.float64).sum()
+            energies[1:] += np.square(block, dtype=np.float64).sum(axis=0)
+        yield mean
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    """Blocks of samples (T, channels), float32."""
     frames = max(1, _BLOCK_VALUES // file.channels)
     while len(block := file.read(frames, dtype="float32", always_2d=True)):
-        with np.errstate(over="ignore", invalid="ignore"):  # read_audio refuses samples that are not finite
-            yield block.mean(axis=1) if file.channels > 1 else block[:, 0]
+        yield block
 
 
 def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.audio.waveform import describe_change, read_audio
+from speechvq.audio.waveform import read_audio
 from speechvq.data.corpora.recording import AUDIO_SUFFIXES
 from speechvq.data.manifest import FILE_NAME, read_manifest
 from speechvq.errors import UserError
@@ -117,7 +117,7 @@ def read_sources(sources: list[Source], *, required: bool = True) -> Iterator[tu
             logger.warning("skipped: %s", error)
             continue
         good += 1
-        if change := describe_change(audio.source_rate, audio.source_channels):
+        if change := audio.change():
             logger.info("%s: %s", source.path, change)
         yield source, audio.samples
     if required and not good:
