@@ -15,6 +15,7 @@ from speechvq.cli.command import run
 from speechvq.cli.sources import Source, find_sources
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
+from speechvq.io.folders import files_below
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 from speechvq.runtime.worker_pool import map_in_order
@@ -88,7 +89,7 @@ def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[lis
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the folder of the texts, UTT.txt for UTT.wav")
     texts: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*.txt")):
+    for path in files_below(folder, {".txt"}):
         texts.setdefault(path.stem, []).append(path)
     tasks, complaints = [], []
     for source in sources:

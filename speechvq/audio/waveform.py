@@ -241,7 +241,7 @@ def _at_16k(blocks: Iterator[np.ndarray], rate: int) -> np.ndarray:
 
 
 def _mean_blocks(file: soundfile.SoundFile, energies: np.ndarray) -> Iterator[np.ndarray]:
-    """Means of the channels, (T,) each; adds the energies of the mean and of each channel, (1 + channels,)."""
+    """Means of the channels, (T,) each; adds up the energies of the mean and of each channel."""
     for block in _blocks(file):
         if file.channels == 1:
             yield block[:, 0]

@@ -10,6 +10,7 @@ from speechvq.audio.waveform import read_audio
 from speechvq.data.corpora.recording import AUDIO_SUFFIXES
 from speechvq.data.manifest import FILE_NAME, read_manifest
 from speechvq.errors import UserError
+from speechvq.io.folders import files_below
 from speechvq.runtime.logging import logger
 
 
@@ -26,8 +27,7 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0, out: Path | None
     """The recordings that `--src` names.
 
     Args:
-        src: an audio file; a folder, searched recursively without hidden files; a manifest, or a folder that
-            contains one.
+        src: an audio file; a folder, see `files_below`; a manifest, or a folder that contains one.
         split: only this split of the manifest; "" for all.
         limit: at most this many, evenly spaced over the list; 0 for all.
         out: folder of the results, if they are audio files; left out of the search below a folder.
@@ -81,10 +81,8 @@ def _in_folder(folder: Path, out: Path | None) -> list[Source]:
         )
     is_inside = results is not None and results.is_relative_to(folder.resolve())
     found: dict[str, Source] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES):
+    for path in files_below(folder, AUDIO_SUFFIXES):
         inside = path.relative_to(folder)
-        if any(part.startswith(".") for part in inside.parts):
-            continue
         if is_inside and results and path.resolve().is_relative_to(results):
             continue
         source = Source(str(inside.with_suffix("")), path)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speechvq.errors import UserError
+from speechvq.io.folders import files_below
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -149,13 +150,8 @@ def _center_square(image: "Image", size: int) -> np.ndarray:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """All image files below a folder, by suffix, sorted; hidden files are left out."""
-    found = (
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
-    return sorted(path for path in found if path.is_file())
+    """All image files below a folder, by suffix, sorted; hidden ones are left out, links are followed."""
+    return [path for path in files_below(folder, SUFFIXES) if path.is_file()]
 
 
 def _class_of(root: Path, path: Path) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from speechvq.errors import UserError
+from speechvq.io.folders import files_below
 
 
 def find_files(directory: Path, endings: Iterable[str], *, what: str) -> list[Path]:
     """Files below a folder with one of the given extensions, sorted by path; hidden files are left out.
 
     Args:
-        directory: searched recursively; links to folders are not followed.
+        directory: searched recursively; links to folders are followed.
         endings: extensions in lower case, with the dot; the case of file names is ignored.
         what: plural name of the files, for messages.
 
@@ -21,9 +22,8 @@ def find_files(directory: Path, endings: Iterable[str], *, what: str) -> list[Pa
         raise UserError(f"{directory}: no such folder; give the folder of the {what}")
     endings = tuple(endings)
     found = []
-    for path in sorted(directory.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(directory).parts)
-        if hidden or path.suffix.lower() not in endings or path.is_dir():
+    for path in files_below(directory, endings):
+        if path.is_dir():
             continue
         if not path.is_file():  # reading a pipe would block
             raise UserError(f"{path}: neither a file nor a folder, or a broken link; remove it")

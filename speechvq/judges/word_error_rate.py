@@ -7,6 +7,7 @@ from speechvq.alignment.text_normalization import normalize_text
 from speechvq.data.conversions import ConversionPair
 from speechvq.data.corpora.recording import read_text
 from speechvq.errors import UserError
+from speechvq.io.folders import files_below
 from speechvq.judges.metric import ConversionExample
 from speechvq.judges.speech_recognition import SpeechRecognizer
 from speechvq.metrics.edit_distance import error_rate
@@ -28,7 +29,7 @@ class WordErrorRate:
         Raises:
             UserError: no such folder, a sentence has no text, or the recognizer cannot be downloaded.
         """
-        texts = {path.stem: path for path in sorted(folder.rglob("*.txt"))}
+        texts = {path.stem: path for path in files_below(folder, {".txt"})}
         needed = sorted({pair.source.utt for pair in pairs})
         if missing := [utt for utt in needed if utt not in texts]:
             raise UserError(
