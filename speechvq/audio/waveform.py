@@ -12,6 +12,7 @@ import soundfile
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
+from speechvq.io.reading import PERMISSION_REMEDY
 from speechvq.runtime.logging import logger
 
 SAMPLE_RATE = 16_000  # Hz; our choice where the paper states none, and the rate of LibriSpeech
@@ -93,7 +94,7 @@ def read_audio(path: str | Path) -> LoadedAudio:
     except UserError:
         raise
     except PermissionError as error:
-        raise UserError(f"{path}: no permission to read it; change its mode or owner") from error
+        raise UserError(f"{path}: {PERMISSION_REMEDY}") from error
     except (
         OSError,
         RuntimeError,
@@ -204,7 +205,7 @@ def _check_regular_file(path: Path) -> None:
     if not path.is_file():
         raise UserError(f"{path}: a pipe or device, not a file; save the audio to a file first")
     if not os.access(path, os.R_OK):
-        raise UserError(f"{path}: no permission to read it; change its mode or owner")
+        raise UserError(f"{path}: {PERMISSION_REMEDY}")
     if path.stat().st_size == 0:
         raise UserError(f"{path}: empty, 0 bytes; copy or record it again")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
+from speechvq.io.reading import read_regular_text
 
 COLUMNS = ("utt", "speaker", "split", "seconds", "path")
 FILE_NAME = "manifest.tsv"
@@ -81,7 +82,7 @@ def is_file_name(name: str) -> bool:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular_text(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such manifest; make one with `python -m speechvq.prepare`") from error
     except UnicodeDecodeError as error:

@@ -7,6 +7,7 @@ dot, so a search for audio files or codes never finds one that a power cut left 
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,8 @@ _PREFIX = ".part-"
 def atomic_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
     """Yield a temporary path that replaces `path` when the block ends without an error.
 
-    The temporary file is removed on any failure, Ctrl-C included.
+    The temporary file exists and is empty. It is removed on any failure, Ctrl-C included. The result has the
+    permissions of a new file (0666 less the umask), even if a library wrote it for its owner alone.
 
     Args:
         path: parent folders are created; an existing file is replaced.
@@ -34,7 +36,10 @@ def atomic_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
     temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = stat.S_IMODE(temporary.stat().st_mode)
         yield temporary
+        temporary.chmod(mode)
         if sync:
             with open(temporary, "rb+") as file:
                 os.fsync(file.fileno())
@@ -108,6 +113,10 @@ def _temporary(path: Path) -> Path:
 
 
 def _cannot_be_written(path: Path, error: OSError) -> UserError:
+    if isinstance(error, PermissionError):
+        return UserError(
+            f"{path}: cannot be written, no permission; change the folder's mode or choose another folder"
+        )
     reason = error.strerror or error
     return UserError(f"{path}: cannot be written ({reason}); free some space or choose another folder")
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.errors import UserError, short_repr
+from speechvq.io.reading import PERMISSION_REMEDY
 from speechvq.io.tensors import check_shapes, check_tensors, read_tensors, write_tensors
 from speechvq.io.yaml_files import read_yaml, write_yaml
 
@@ -41,10 +42,13 @@ def find_model_directory(folder: str | Path, *, hint: str = "") -> Path:
         UserError: no model directory there.
     """
     folder = Path(folder)
-    for candidate in (folder / "model", folder):
-        if (candidate / WEIGHTS).is_file() and (candidate / CONFIG).is_file():
-            return candidate
-    missing = " and ".join(name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file())
+    try:
+        for candidate in (folder / "model", folder):
+            if (candidate / WEIGHTS).is_file() and (candidate / CONFIG).is_file():
+                return candidate
+        missing = " and ".join(name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file())
+    except PermissionError as error:
+        raise UserError(f"{error.filename}: {PERMISSION_REMEDY}") from None
     raise UserError(
         f"{folder}: no model here ({missing} missing); give the folder that `train --out` made, or its "
         f"model/{hint}"

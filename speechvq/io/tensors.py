@@ -14,6 +14,7 @@ from torch import Tensor
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import atomic_file
+from speechvq.io.reading import PERMISSION_REMEDY, open_regular
 
 MAX_HEADER_BYTES = 16 << 20  # bytes; ours are a few kilobytes
 CHECKSUM = "crc32"  # key in the file's metadata; optional, for files from other programs
@@ -43,6 +44,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         header = _read_header(path)
         tensors = load_file(path)
+    except PermissionError:
+        raise UserError(f"{path}: {PERMISSION_REMEDY}") from None
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}; {REMEDY}") from None
     except UserError:
@@ -58,7 +61,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def _read_header(path: Path) -> dict[str, Any]:
     """The header. Refuses other formats, such as a pickle, before a library reads them."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         start = file.read(8)
         size = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= size <= min(MAX_HEADER_BYTES, path.stat().st_size - 8):

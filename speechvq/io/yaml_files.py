@@ -8,6 +8,7 @@ import yaml
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_text
+from speechvq.io.reading import PERMISSION_REMEDY, open_regular
 
 _MAX_BYTES = 1 << 20
 
@@ -19,8 +20,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: the file is missing, too large, not UTF-8, not YAML or not a mapping.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             raw = file.read(_MAX_BYTES + 1)
+    except PermissionError:
+        raise UserError(f"{path}: {PERMISSION_REMEDY}") from None
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give an existing YAML file") from None
     if len(raw) > _MAX_BYTES:
