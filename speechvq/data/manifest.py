@@ -18,7 +18,7 @@ class Utterance:
     """One row of a manifest: a recording of one sentence."""
 
     utt: str  # unique in the corpus, and a valid file name: its codes are in UTT.npy
-    speaker: str
+    speaker: str  # a valid file name too: conversions are in SPEAKER/UTT.wav
     split: str  # train, dev, test, or unseen for speakers kept out of training
     seconds: float
     path: Path
@@ -100,6 +100,8 @@ def _utterance(values: Sequence[str], columns: Sequence[str], *, where: str, fol
     row = dict(zip(columns, values, strict=True))
     if not is_file_name(row["utt"]):
         raise UserError(f"{where}: {row['utt']!r} cannot name a file; use letters, digits, - and _")
+    if not is_file_name(row["speaker"]):  # conversions go into a folder with the speaker's name
+        raise UserError(f"{where}: {row['speaker']!r} cannot name a speaker; use letters, digits, - and _")
     seconds = _seconds(row["seconds"], where)
     return Utterance(row["utt"], row["speaker"], row["split"], seconds, (folder / row["path"]).resolve())
 
