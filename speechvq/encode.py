@@ -16,6 +16,7 @@ from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_json
+from speechvq.io.reading import read_regular
 from speechvq.runtime.progress import progress
 
 
@@ -95,7 +96,7 @@ def _meta(model: "speechvq.SpeechVQ") -> dict[str, Any]:
 def _check_model(path: Path, meta: dict[str, Any]) -> None:
     """Refuse a folder with codes of another model, or with a damaged meta.json."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else meta
+        found = json.loads(read_regular(path)) if path.exists() else meta
     except (OSError, ValueError, RecursionError):
         raise UserError(f"{path}: damaged; remove it if the codes beside it are of this model") from None
     if found != meta:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from speechvq.alignment.intervals import Interval, append_interval, shorten
 from speechvq.errors import UserError
+from speechvq.io.reading import open_regular
 
 _LONGEST_LINE = 1 << 16  # bytes
 
@@ -77,7 +78,7 @@ def _interval(columns: list[str], place: str) -> Interval:
 def _lines(path: Path, start: int = 0, number: int = 1) -> Iterator[tuple[int, int, str]]:
     """Offset, number and text of the lines from `start` on, without comments and empty lines."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(start)
             while line := file.readline(_LONGEST_LINE):
                 if len(line) == _LONGEST_LINE or b"\0" in line:

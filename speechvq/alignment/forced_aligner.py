@@ -14,6 +14,7 @@ from speechvq.alignment.pocketsphinx import ForcedAligner
 from speechvq.alignment.text_normalization import normalize_text
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.errors import UserError
+from speechvq.io.reading import read_regular_text
 
 # PocketSphinx places boundaries early, by about half of its window of 25.6 ms, because it labels a frame by
 # its first sample. The mean over 9,671 exact boundaries of the built-in corpus (ten voices) is 11.2 ms; over
@@ -107,7 +108,7 @@ def _aligner() -> ForcedAligner:
 
 def _words(path: Path) -> list[str]:
     try:
-        words = normalize_text(path.read_text(encoding="utf-8-sig"))
+        words = normalize_text(read_regular_text(path))
     except UserError as error:
         raise UserError(f"{path}: {error}; write the words as they are spoken in English") from error
     except UnicodeDecodeError as error:

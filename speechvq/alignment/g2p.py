@@ -11,6 +11,7 @@ from pathlib import Path
 
 from speechvq.alignment.phones import PHONES, SILENCE
 from speechvq.errors import UserError
+from speechvq.io.reading import read_regular_text
 
 Lookup = Callable[[str], str | None]  # phones of a known word, separated by spaces
 
@@ -70,7 +71,7 @@ def read_dictionary(path: Path) -> dict[str, str]:
         UserError: the file cannot be read, or a line has no phones or a phone that is not one of the 39.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_regular_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as UTF-8 text ({error}); check the path") from error
     pronunciations: dict[str, str] = {}

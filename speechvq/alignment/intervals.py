@@ -14,6 +14,7 @@ import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
+from speechvq.io.reading import read_regular
 
 UNITS_PER_SECOND = 10_000_000
 ROUNDING = 5e-8  # seconds of apparent overlap that is tolerated, because times are decimal
@@ -123,7 +124,7 @@ def read_text(path: Path) -> str:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise UserError(f"{path}: {_MOST_BYTES >> 20} MB and more, so not the alignment of one utterance")
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
     encoding = "UTF-16" if content.startswith(_UTF_16) else "UTF-8"

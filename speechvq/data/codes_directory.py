@@ -10,6 +10,7 @@ import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import atomic_file
+from speechvq.io.reading import read_regular
 from speechvq.io.utterance_files import by_utterance, find_files
 
 META = "meta.json"
@@ -95,7 +96,7 @@ def write_codes(path: Path, codes: np.ndarray) -> None:
 
 def _meta(path: Path) -> dict[str, Any]:
     try:
-        meta = json.loads(path.read_bytes())
+        meta = json.loads(read_regular(path))
     except FileNotFoundError as error:
         raise UserError(f"{path}: missing; write it beside the codes, for example {_EXAMPLE}") from error
     except OSError as error:

@@ -9,6 +9,7 @@ import numpy as np
 
 from speechvq.data.codes_directory import FRAME_RATE, META
 from speechvq.errors import UserError
+from speechvq.io.reading import read_regular
 from speechvq.io.utterance_files import by_utterance, find_files
 
 _EXAMPLE = f'{{"{FRAME_RATE}": 50}}'
@@ -56,7 +57,7 @@ def open_features(directory: Path) -> FeaturesDirectory:
     files = by_utterance(find_files(directory, [".npy"], what="features"))
     place = directory / META
     try:
-        meta = json.loads(place.read_bytes())
+        meta = json.loads(read_regular(place))
     except OSError as error:
         raise UserError(f"{place}: {error.strerror}; write it beside the features, {_EXAMPLE}") from error
     except (ValueError, RecursionError) as error:

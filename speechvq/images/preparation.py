@@ -17,6 +17,7 @@ import numpy as np
 from speechvq.errors import UserError
 from speechvq.images import cifar10, folder
 from speechvq.io.atomic import atomic_file, write_json
+from speechvq.io.reading import read_regular
 from speechvq.runtime.progress import progress
 
 META = "meta.json"
@@ -137,7 +138,7 @@ def read_meta(out: Path) -> ImageSetMeta:
         UserError: it is not a prepared folder, or the description is damaged.
     """
     try:
-        fields = json.loads((out / META).read_text(encoding="utf-8"))
+        fields = json.loads(read_regular(out / META))
         meta = ImageSetMeta(**fields)
         sizes = [meta.size, *meta.splits.values()]
         if not all(isinstance(size, int) and size > 0 for size in sizes) or not isinstance(

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_json
+from speechvq.io.reading import read_regular
 from speechvq.results import codec
 
 R = TypeVar("R", bound="Record")
@@ -52,7 +53,7 @@ class Result(Record):
         """
         command = f"`evaluate {cls.subject} --json {path}`"
         try:
-            return cls.from_json(json.loads(path.read_bytes()))
+            return cls.from_json(json.loads(read_regular(path)))
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}; write it with {command}") from None
         except RecursionError:

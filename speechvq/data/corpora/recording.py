@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from speechvq.io.reading import read_regular_text
+
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3"})
 
 
@@ -36,7 +38,7 @@ def read_text(path: Path) -> str | None:
     Bytes that are not UTF-8 become replacement characters: a wrong letter must not exclude the recording.
     """
     try:
-        words = path.read_text(encoding="utf-8-sig", errors="replace").split()
+        words = read_regular_text(path, errors="replace").split()
     except OSError:
         return None
     return " ".join(words) or None

@@ -18,6 +18,7 @@ import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
+from speechvq.io.reading import read_regular
 from speechvq.runtime.progress import counter
 from speechvq.runtime.worker_pool import map_in_order
 from speechvq.video.recording.episode import Episode, is_whole, write_episode
@@ -85,7 +86,7 @@ def read_recording(folder: Path) -> Recording:
     """
     path = folder / META
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_regular(path))
         recording = Recording(**{**found, "actions": tuple(found["actions"])})
     except FileNotFoundError:
         raise UserError(f"{folder}: no recording here; record one with `speechvq.prepare maze`") from None
