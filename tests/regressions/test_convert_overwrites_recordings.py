@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.odd_sounds import names, save_tiny_model, write_tone
+from helpers.audio_files import names, save_tiny_model, write_tone
 from speechvq import convert
 
 

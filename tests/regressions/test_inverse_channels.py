@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.odd_sounds import write_samples
+from helpers.audio_files import write_samples
 from speechvq.audio import waveform
 from speechvq.audio.waveform import SAMPLE_RATE, read_audio, read_waveform
 from speechvq.cli.sources import find_sources, read_sources

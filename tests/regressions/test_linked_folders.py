@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.odd_sounds import write_tone
+from helpers.audio_files import write_tone
 from speechvq import align
 from speechvq.cli.sources import find_sources
 from speechvq.data.corpora import folder as folder_corpus

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.odd_sounds import save_tiny_model
+from helpers.audio_files import save_tiny_model
 from speechvq.errors import UserError
 from speechvq.io import reading
 from speechvq.io.atomic import atomic_file, write_text
