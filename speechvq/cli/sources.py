@@ -61,9 +61,7 @@ def check_not_overwritten(recordings: Iterable[Path], outputs: Iterable[Path]) -
     identities = {_identity(path) for path in recordings if path.exists()}
     for path in outputs:
         if path.exists() and _identity(path) in identities:
-            raise UserError(
-                f"{path}: is a recording that is read, and would be replaced; choose another --out"
-            )
+            raise UserError(f"{path}: is a source recording and would be replaced; choose another --out")
 
 
 def _identity(path: Path) -> tuple[int, int]:
