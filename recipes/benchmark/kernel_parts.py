@@ -27,7 +27,7 @@ ALONE: dict[str, Any] = {**OPTIONS, "cache": False}
 def products(times, active, x, a, z, hidden, logits, cache, weights):  # type: ignore[no-untyped-def]
     """All matrix products of a sample, without the work between them."""
     residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
-    units, levels, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
+    units, num_bins, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
     x_step, a_step, hidden_step = row_size(outputs), row_size(2 * residual), row_size(units)
     gate, out = residual * a_step, residual * x_step
     for _ in range(times):
@@ -93,14 +93,14 @@ def products(times, active, x, a, z, hidden, logits, cache, weights):  # type: i
         add_product(
             logits,
             START,
-            row_size(levels),
+            row_size(num_bins),
             hidden,
             START,
             hidden_step,
             weights.last,
             START,
             units,
-            levels,
+            num_bins,
             active,
             width,
         )

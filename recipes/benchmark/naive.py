@@ -25,19 +25,19 @@ def sample_uncached(
     Returns:
         (B, T + n), int64, equal to `sampler.sample`.
     """
-    levels = before
+    bins = before
     for column in uniforms.t():
-        logits = _next_logits(wavenet, levels, vectors, speaker, hop)
-        levels = torch.cat([levels, sample_categorical(logits, column).unsqueeze(1)], dim=1)
-    return levels
+        logits = _next_logits(wavenet, bins, vectors, speaker, hop)
+        bins = torch.cat([bins, sample_categorical(logits, column).unsqueeze(1)], dim=1)
+    return bins
 
 
-def _next_logits(wavenet: WaveNet, levels: Tensor, vectors: Tensor, speaker: Tensor, hop: int) -> Tensor:
-    """Logits of the sample after `levels`, (B, levels), from the code frames of its receptive field.
+def _next_logits(wavenet: WaveNet, bins: Tensor, vectors: Tensor, speaker: Tensor, hop: int) -> Tensor:
+    """Logits of the sample after `bins`, (B, Q), from the code frames of its receptive field.
 
     The conditioning network needs two more frames on both sides: 12 % more samples at S and 64x.
     """
-    t = levels.shape[1]
+    t = bins.shape[1]
     first, last = max((t - wavenet.receptive_field) // hop - 2, 0), min(t // hop + 3, vectors.shape[1])
-    seen = F.pad(levels[:, first * hop :], (0, last * hop - t), value=wavenet.config.mulaw_bins // 2)
+    seen = F.pad(bins[:, first * hop :], (0, last * hop - t), value=wavenet.config.mulaw_bins // 2)
     return wavenet(seen, vectors[:, first:last], speaker)[:, t - first * hop]

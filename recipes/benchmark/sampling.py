@@ -124,11 +124,11 @@ def logit_error(wavenet: WaveNet, frames: int = 48, streams: int = 2) -> float:
 
     The samples are the decoder's own. One stream and several streams use different kernels.
     """
-    levels, vectors, speaker = _own_samples(wavenet, torch.randn(streams, frames, DIM))
+    bins, vectors, speaker = _own_samples(wavenet, torch.randn(streams, frames, DIM))
     with torch.no_grad():
-        parallel = wavenet(levels, vectors, speaker)
-    together = teacher_forced_logits(wavenet, SynthesisRequest(vectors, speaker, HOP), levels)
-    alone = teacher_forced_logits(wavenet, SynthesisRequest(vectors[:1], speaker[:1], HOP), levels[:1])
+        parallel = wavenet(bins, vectors, speaker)
+    together = teacher_forced_logits(wavenet, SynthesisRequest(vectors, speaker, HOP), bins)
+    alone = teacher_forced_logits(wavenet, SynthesisRequest(vectors[:1], speaker[:1], HOP), bins[:1])
     return max(float((together - parallel).abs().max()), float((alone - parallel[:1]).abs().max()))
 
 
@@ -145,11 +145,11 @@ def divergence(model: Path | None, frames: int = 256) -> dict[str, Any]:
         wavenet, hop = loaded.decoder.wavenet, loaded.config.hop
         vectors = loaded.quantizer.lookup(torch.randint(loaded.config.quantizer.num_codes, (1, frames)))
         pitch, phase = constant_f0(loaded, frames)
-    levels, vectors, speaker = _own_samples(wavenet, vectors, pitch, phase, hop)
+    bins, vectors, speaker = _own_samples(wavenet, vectors, pitch, phase, hop)
     with torch.no_grad():
-        exact = wavenet(levels, vectors, speaker, pitch, phase).double().log_softmax(-1)
+        exact = wavenet(bins, vectors, speaker, pitch, phase).double().log_softmax(-1)
     request = SynthesisRequest(vectors, speaker, hop, pitch, phase=phase)
-    rounded = teacher_forced_logits(wavenet, request, levels, "bf16").double().log_softmax(-1)
+    rounded = teacher_forced_logits(wavenet, request, bins, "bf16").double().log_softmax(-1)
     nats = float((exact.exp() * (exact - rounded)).sum(-1).mean())
     return {
         "kl_bf16_nats": nats,

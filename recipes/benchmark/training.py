@@ -84,8 +84,8 @@ class _TypicalDecoder(nn.Module):
         self.mulaw, self.wavenet = model.decoder.mulaw, TypicalWaveNet(model.decoder.wavenet)
 
     def nll(self, wave: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
-        levels = self.mulaw.encode(self.mulaw.preemphasize(wave))
-        return F.cross_entropy(self.wavenet(levels, vectors, speaker).float(), levels)
+        bins = self.mulaw.encode(self.mulaw.preemphasize(wave))
+        return F.cross_entropy(self.wavenet(bins, vectors, speaker).float(), bins)
 
 
 def typical_model(config: SpeechConfig) -> SpeechVQ:

@@ -39,7 +39,7 @@ class TypicalWaveNet(nn.Module):
         """Take the sizes, weights and conditioning network of a WaveNet."""
         super().__init__()
         config = wavenet.config
-        self.levels, self.conditioning = config.mulaw_bins, wavenet.conditioning
+        self.num_bins, self.conditioning = config.mulaw_bins, wavenet.conditioning
         self.first = nn.Conv1d(config.mulaw_bins, config.residual_channels, 1, bias=False)
         self.layers = nn.ModuleList(
             TypicalLayer(
@@ -51,12 +51,12 @@ class TypicalWaveNet(nn.Module):
         self.logits = nn.Conv1d(config.hidden_channels, config.mulaw_bins, 1)
         self._copy(wavenet)
 
-    def forward(self, levels: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
-        """Logits (B, levels, T) from levels (B, T), vectors (B, N, D) and speaker (B,)."""
-        before = F.pad(levels, (1, -1), value=self.levels // 2)
-        x = self.first(F.one_hot(before, self.levels).transpose(1, 2).float())
+    def forward(self, bins: Tensor, vectors: Tensor, speaker: Tensor) -> Tensor:
+        """Logits (B, Q, T) from mu-law bins (B, T), vectors (B, N, D) and speaker (B,)."""
+        before = F.pad(bins, (1, -1), value=self.num_bins // 2)
+        x = self.first(F.one_hot(before, self.num_bins).transpose(1, 2).float())
         condition = self.conditioning.network(vectors, self.conditioning.speaker_embedding(speaker))
-        condition = F.interpolate(condition, size=levels.shape[1], mode="nearest")
+        condition = F.interpolate(condition, size=bins.shape[1], mode="nearest")
         total: Tensor | float = 0.0
         for layer in self.layers:
             x, skip = layer(x, condition)

@@ -1,4 +1,4 @@
-"""The mu-law codec between the waveform and the classes that the WaveNet predicts."""
+"""The mu-law codec between the waveform and the bins that the WaveNet predicts."""
 
 import torch
 import torch.nn.functional as F

@@ -51,7 +51,7 @@ def convolution3(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndar
 
 def wavenet(
     weights: dict[str, np.ndarray],
-    levels: np.ndarray,
+    bins: np.ndarray,
     vectors: np.ndarray,
     speaker: int,
     dilations: Sequence[int],
@@ -60,13 +60,13 @@ def wavenet(
 
     Args:
         weights: state dict of the WaveNet, float64.
-        levels: mu-law bins, (T,).
+        bins: mu-law bins, (T,).
         vectors: code vectors, (N, D) with T = N x hop.
         speaker: speaker index.
         dilations: dilation of each layer.
 
     Returns:
-        (T, levels).
+        (T, Q).
     """
     c, n = "conditioning.", "conditioning.network.layers."
     speakers = np.tile(weights[c + "speaker_embedding.weight"][speaker], (len(vectors), 1))
@@ -75,12 +75,12 @@ def wavenet(
     )
     second = (first + convolution3(first, weights[n + "1.weight"], weights[n + "1.bias"])).clip(0)
     biases = second @ weights[c + "project.weight"][:, :, 0].T + weights[c + "project.bias"]
-    residual, hop = weights["embedding"].shape[1], len(levels) // len(vectors)
-    past = [[np.zeros(residual)] * len(levels) for _ in dilations]  # inputs of each layer over time
+    residual, hop = weights["embedding"].shape[1], len(bins) // len(vectors)
+    past = [[np.zeros(residual)] * len(bins) for _ in dilations]  # inputs of each layer over time
     middle = len(weights["embedding"]) // 2
     logits = []
-    for t in range(len(levels)):
-        x, total = weights["embedding"][levels[t - 1] if t else middle], 0.0
+    for t in range(len(bins)):
+        x, total = weights["embedding"][bins[t - 1] if t else middle], 0.0
         for i, dilation in enumerate(dilations):
             past[i][t] = x
             before = past[i][t - dilation] if t >= dilation else np.zeros(residual)
@@ -119,16 +119,16 @@ def sample_by_inversion(
     return max(kept)
 
 
-def mu_law(x: float, levels: int) -> int:
+def mu_law(x: float, num_bins: int) -> int:
     """Mu-law bin of x in [-1, 1]: sign(x) ln(1 + mu |x|) / ln(1 + mu), scaled to 0..mu and rounded."""
-    mu = levels - 1
+    mu = num_bins - 1
     return math.floor((math.copysign(math.log1p(mu * abs(x)) / math.log1p(mu), x) + 1) / 2 * mu + 0.5)
 
 
-def mu_law_inverse(level: int, levels: int) -> float:
-    """The value of a mu-law bin."""
-    mu = levels - 1
-    y = 2 * level / mu - 1
+def mu_law_inverse(index: int, num_bins: int) -> float:
+    """The value of a mu-law bin, by its index."""
+    mu = num_bins - 1
+    y = 2 * index / mu - 1
     return math.copysign(((1 + mu) ** abs(y) - 1) / mu, y)
 
 

@@ -1,1 +1,1 @@
-"""Waveform decoder: a WaveNet over mu-law classes, and its likelihood."""
+"""Waveform decoder: a WaveNet over mu-law bins, and its likelihood."""

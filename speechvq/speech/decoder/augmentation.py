@@ -24,20 +24,20 @@ def time_jitter(vectors: Tensor, probability: float) -> Tensor:
     return vectors.gather(1, source.unsqueeze(-1).expand_as(vectors))
 
 
-def add_input_noise(classes: Tensor, max_std: float, num_classes: int) -> Tensor:
+def add_input_noise(bins: Tensor, max_std: float, num_bins: int) -> Tensor:
     """Add Gaussian noise to the past samples that the decoder sees, with a random deviation for each crop.
 
     In sampling the past consists of the decoder's own, imperfect samples. A decoder trained on perfect past
     samples drifts away from the codes (Valin and Skoglund 2019, section 3.4).
 
     Args:
-        classes: (B, T), int64.
-        max_std: upper end of the uniform distribution of the standard deviation, in classes.
-        num_classes: noisy classes are clipped to [0, num_classes).
+        bins: (B, T), int64, mu-law bins.
+        max_std: upper end of the uniform distribution of the standard deviation, in bins.
+        num_bins: noisy bins are clipped to [0, num_bins).
 
     Returns:
         (B, T), int64.
     """
-    std = max_std * torch.rand(len(classes), 1, device=classes.device)
-    noisy = classes + std * torch.randn(classes.shape, device=classes.device)
-    return noisy.round().long().clamp(0, num_classes - 1)
+    std = max_std * torch.rand(len(bins), 1, device=bins.device)
+    noisy = bins + std * torch.randn(bins.shape, device=bins.device)
+    return noisy.round().long().clamp(0, num_bins - 1)

@@ -32,8 +32,8 @@ class Decoder(nn.Module):
         self.f0_predictor: F0Predictor | None = None
         if config.source_filter.filter_order:
             dim, speaker_dim = config.quantizer.dim, config.wavenet.speaker_dim
-            bins = config.wavenet.mulaw_bins
-            self.source_filter = SourceFilter(config.source_filter, dim, speaker_dim, bins, config.hop)
+            num_bins = config.wavenet.mulaw_bins
+            self.source_filter = SourceFilter(config.source_filter, dim, speaker_dim, num_bins, config.hop)
             if config.source_filter.num_harmonics:
                 self.f0_predictor = F0Predictor(dim, speaker_dim)
             # The initial prediction is the Laplace density that the source-filter model assumes.
@@ -96,10 +96,11 @@ class Decoder(nn.Module):
             params = self._segment_params(codes, vectors, speaker, f0)
             harmonic = self._harmonic_signal(params, wave[:, samples], _slice(phase, samples))
             excitation = self.source_filter.excitation(wave[:, samples], params, harmonic)
-            classes = self.source_filter.quantize_excitation(excitation)
-            log_density = self.source_filter.log_density(classes, params).mean()
+            excitation_bins = self.source_filter.quantize_excitation(excitation)
+            log_density = self.source_filter.log_density(excitation_bins, params).mean()
             nats = -log_density - self.mulaw.log_widths[bins].mean()
-        return nats + self._cross_entropy(self.wavenet(self._noisy_input(classes), *condition), classes)
+        logits = self.wavenet(self._noisy_input(excitation_bins), *condition)
+        return nats + self._cross_entropy(logits, excitation_bins)
 
     def source_filter_loss(
         self,
@@ -159,14 +160,14 @@ class Decoder(nn.Module):
             return None
         return f0_at_code_rate(f0, vectors.shape[1], wave.shape[1] // vectors.shape[1])
 
-    def _noisy_input(self, classes: Tensor) -> Tensor:
+    def _noisy_input(self, bins: Tensor) -> Tensor:
         if not (self.training and self.input_noise > 0):
-            return classes
-        return add_input_noise(classes, self.input_noise, self.wavenet.config.mulaw_bins)
+            return bins
+        return add_input_noise(bins, self.input_noise, self.wavenet.config.mulaw_bins)
 
     @staticmethod
-    def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
-        return F.cross_entropy(logits.flatten(0, 1).float(), classes.flatten())
+    def _cross_entropy(logits: Tensor, bins: Tensor) -> Tensor:
+        return F.cross_entropy(logits.flatten(0, 1).float(), bins.flatten())
 
 
 def _slice(rows: Tensor | None, part: slice) -> Tensor | None:

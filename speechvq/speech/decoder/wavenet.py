@@ -102,7 +102,7 @@ class GatedLayer(nn.Module):
 
 
 class WaveNet(nn.Module):
-    """Logits of each sample's class given the classes before it, the codes and the speaker."""
+    """Logits of each sample's mu-law bin given the bins before it, the codes and the speaker."""
 
     layers: Sequence[GatedLayer]
 
@@ -115,9 +115,9 @@ class WaveNet(nn.Module):
         """
         super().__init__()
         self.config = config
-        bins, residual, hidden = config.mulaw_bins, config.residual_channels, config.hidden_channels
+        num_bins, residual, hidden = config.mulaw_bins, config.residual_channels, config.hidden_channels
         self.conditioning = Conditioning(config, dim, num_speakers)
-        self.embedding = nn.Parameter(smooth_embedding(bins, residual))
+        self.embedding = nn.Parameter(smooth_embedding(num_bins, residual))
         self.phase_embedding = (
             nn.Parameter(cyclic_embedding(NUM_PHASE_BINS, residual)) if config.condition_on_phase else None
         )
@@ -125,9 +125,9 @@ class WaveNet(nn.Module):
         layers = nn.ModuleList(GatedLayer(d, residual, config.skip_channels) for d in dilations)
         self.layers = cast(Sequence[GatedLayer], layers)
         self.hidden = nn.Linear(config.skip_channels, hidden)
-        self.logits = nn.Linear(hidden, bins)
+        self.logits = nn.Linear(hidden, num_bins)
         nn.init.zeros_(self.logits.bias)
-        self.logits.weight.data = smooth_embedding(bins, hidden) / math.sqrt(hidden)
+        self.logits.weight.data = smooth_embedding(num_bins, hidden) / math.sqrt(hidden)
 
     @property
     def receptive_field(self) -> int:
@@ -136,7 +136,7 @@ class WaveNet(nn.Module):
 
     def forward(
         self,
-        classes: Tensor,
+        bins: Tensor,
         vectors: Tensor,
         speaker: Tensor,
         f0: Tensor | None = None,
@@ -145,7 +145,7 @@ class WaveNet(nn.Module):
         """Predict each sample from the samples before it.
 
         Args:
-            classes: (B, T), int64 in [0, Q).
+            bins: (B, T), int64 in [0, Q).
             vectors: (B, N, D), quantized; T = N x hop.
             speaker: (B,), int64, indices, or (B, V), embeddings.
             f0: (B, N), Hz, 0 where unvoiced; for a decoder that is conditioned on F0.
@@ -153,18 +153,18 @@ class WaveNet(nn.Module):
                 is conditioned on the phase.
 
         Returns:
-            (B, T, Q), logits; those of sample t depend on the classes before t only.
+            (B, T, Q), logits; those of sample t depend on the bins before t only.
         """
-        past = F.pad(classes, (1, -1), value=self.config.mulaw_bins // 2)
+        past = F.pad(bins, (1, -1), value=self.config.mulaw_bins // 2)
         x = F.embedding(past, self.embedding)
         if self.phase_embedding is not None:
             assert phase is not None, "this decoder needs the phase"
             x = x + F.embedding(phase.long(), self.phase_embedding)
         total = self._skips(x, self.conditioning(vectors, speaker, f0))
-        # Transposing (U, B T) inside the product is free and leaves the classes contiguous. The weights are
+        # Transposing (U, B T) inside the product is free and leaves the bins contiguous. The weights are
         # scaled rather than the activations, because they are fewer.
         rows, scaled = F.relu(total).flatten(1).t(), self.hidden.weight / math.sqrt(len(self.layers))
-        hidden = F.relu(F.linear(rows, scaled, self.hidden.bias)).view(*classes.shape, -1)
+        hidden = F.relu(F.linear(rows, scaled, self.hidden.bias)).view(*bins.shape, -1)
         return self.logits(hidden)
 
     def _skips(self, x: Tensor, condition: Tensor) -> Tensor:
@@ -179,9 +179,9 @@ class WaveNet(nn.Module):
 
 
 def smooth_embedding(count: int, width: int) -> Tensor:
-    """Initial embedding of ordered classes: random smooth functions with unit variance (our choice).
+    """Initial embedding of ordered bins: random smooth functions with unit variance (our choice).
 
-    Neighboring classes start with similar vectors, so the network does not have to learn their order.
+    Neighboring bins start with similar vectors, so the network does not have to learn their order.
 
     Returns:
         (count, width).

@@ -38,7 +38,7 @@ class CachedStep:
         """Logits of the next sample.
 
         Args:
-            previous: (B,), int64, the class sampled last.
+            previous: (B,), int64, the bin sampled last.
             condition: (layers, B, 2 R), biases of the gates in this code frame.
             phase: (B,), uint8, bin of `audio.glottal_phase`; for a decoder conditioned on the phase.
 

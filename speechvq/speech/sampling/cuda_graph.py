@@ -35,7 +35,7 @@ class FrameStep(CachedStep):
         self.clock = torch.zeros(1, dtype=torch.long, device=device)  # samples since the beginning
         self.position = torch.zeros(1, dtype=torch.long, device=device)  # samples since the frame began
         self.previous = torch.full((streams,), wavenet.config.mulaw_bins // 2, device=device)
-        self.classes = torch.zeros(streams, request.hop, dtype=torch.long, device=device)
+        self.bins = torch.zeros(streams, request.hop, dtype=torch.long, device=device)
         self.uniforms = torch.zeros(streams, request.hop, dtype=torch.float64, device=device)
         first = request.conditioning(wavenet, 0, 1)
         self.biases = first.biases.clone()
@@ -50,13 +50,13 @@ class FrameStep(CachedStep):
         self.position.zero_()
 
     def step_sample(self) -> None:
-        """Sample one class of every stream into `classes`; only tensors change."""
+        """Sample one bin of every stream into `bins`; only tensors change."""
         condition = self.biases[..., 0].unflatten(1, (len(self.wavenet.layers), -1)).transpose(0, 1)
         phase = None if self.phases is None else self.phases.index_select(1, self.position)[:, 0]
         logits = self(self.previous, condition, phase)
         uniforms = self.uniforms.index_select(1, self.position)[:, 0]
         sampled = sample_categorical(logits, uniforms, self.temperature, self.top_p)
-        self.classes.index_copy_(1, self.position, sampled[:, None])
+        self.bins.index_copy_(1, self.position, sampled[:, None])
         self.previous.copy_(sampled)
         self.clock += 1
         self.position += 1
@@ -71,7 +71,7 @@ class FrameStep(CachedStep):
 
     def state(self) -> list[Tensor]:
         """All tensors that a step changes."""
-        return [self.clock, self.position, self.previous, self.classes, *self.caches]
+        return [self.clock, self.position, self.previous, self.bins, *self.caches]
 
 
 @torch.no_grad()
@@ -86,7 +86,7 @@ def sample_on_gpu(
         step.load(request.conditioning(wavenet, frame, frame + 1), uniforms(frame * hop, (frame + 1) * hop))
         for _ in range(hop):
             graph.replay()
-        yield step.classes * (frame < lengths)[:, None]
+        yield step.bins * (frame < lengths)[:, None]
 
 
 def capture(step: FrameStep) -> torch.cuda.CUDAGraph:

@@ -24,7 +24,7 @@ class Weights(NamedTuple):
     """Weights of a WaveNet as the kernels read them; panels are those of `matmul_kernels`, flat."""
 
     dilations: np.ndarray  # (layers,), int64, powers of two
-    embedding: np.ndarray  # (classes, R)
+    embedding: np.ndarray  # (Q, R)
     phase_embedding: np.ndarray  # (phase bins, R); one row of zeros for a decoder without phase
     # Panels of (R, 2 R), one layer after the other: for the input `dilation` samples ago.
     past_tap: np.ndarray
@@ -35,8 +35,8 @@ class Weights(NamedTuple):
     out_bias: np.ndarray  # (layers, R + U)
     hidden: np.ndarray  # panels of (U, hidden)
     hidden_bias: np.ndarray  # (hidden,)
-    last: np.ndarray  # panels of (hidden, classes)
-    last_bias: np.ndarray  # (classes,)
+    last: np.ndarray  # panels of (hidden, Q)
+    last_bias: np.ndarray  # (Q,)
     width: int  # of the panels: WIDE for one stream, NARROW otherwise
     inputs_per_row: int  # of the panels: 1 in float32, 2 in bfloat16
 
@@ -44,9 +44,9 @@ class Weights(NamedTuple):
 class Streams(NamedTuple):
     """State of the streams between two calls; updated in place."""
 
-    previous: np.ndarray  # (B,), int64, the classes sampled last
+    previous: np.ndarray  # (B,), int64, the mu-law bins sampled last
     caches: np.ndarray  # flat: the last inputs of one layer after the other, (dilation, B, R) each
-    logits: np.ndarray  # flat: of the samples drawn last, (B, classes) in whole panels
+    logits: np.ndarray  # flat: of the samples drawn last, (B, Q) in whole panels
 
 
 class ConditioningBlock(NamedTuple):
@@ -103,7 +103,7 @@ def _argmax(probs, count):  # type: ignore[no-untyped-def]
 
 @njit(**OPTIONS)
 def _nucleus(probs, scratch, mass):  # type: ignore[no-untyped-def]
-    """Zero all but the most likely classes that together reach `mass`; one always stays."""
+    """Zero all but the most likely bins that together reach `mass`; one always stays."""
     kept = np.float64(0.0)
     for n in range(len(probs)):
         scratch[n], probs[n] = probs[n], np.float32(0.0)
@@ -117,7 +117,7 @@ def _nucleus(probs, scratch, mass):  # type: ignore[no-untyped-def]
 
 @njit(**OPTIONS)
 def _draw(logits, probs, scratch, uniform, temperature, top_p):  # type: ignore[no-untyped-def]
-    """The class at which the cumulative distribution passes `uniform`, as sample_categorical."""
+    """The bin at which the cumulative distribution passes `uniform`, as sample_categorical."""
     noinline()
     best = _argmax(logits, len(probs))
     if temperature == 0.0:
@@ -227,13 +227,13 @@ def _head(active, x, x_step, hidden, hidden_step, logits, logits_step, weights):
     """Logits of each stream from the sums of skips in x; the hidden units stay in `hidden`."""
     noinline()
     residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
-    units, levels, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
+    units, num_bins, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
     for b in range(active):
         for n in range(residual, outputs):
             x[b * x_step + n] = max(x[b * x_step + n], np.float32(0.0))
         for n in range(units):
             hidden[b * hidden_step + n] = weights.hidden_bias[n]
-        for n in range(levels):
+        for n in range(num_bins):
             logits[b * logits_step + n] = weights.last_bias[n]
     depth = (outputs - residual) // weights.inputs_per_row
     add_product(
@@ -252,7 +252,7 @@ def _head(active, x, x_step, hidden, hidden_step, logits, logits_step, weights):
         weights.last,
         START,
         depth,
-        levels,
+        num_bins,
         active,
         width,
     )
@@ -265,35 +265,35 @@ def row_size(length):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
-def step_streams(start, hop, active, classes, temperature, top_p, conditioning, streams, weights):  # type: ignore[no-untyped-def]
+def step_streams(start, hop, active, bins, temperature, top_p, conditioning, streams, weights):  # type: ignore[no-untyped-def]
     """Sample the streams for some code frames.
 
     Args:
         start: index of the first sample, for the caches.
         hop: samples per code frame.
         active: number of streams that have not ended; they come first.
-        classes: (B, T), int64, written; T = frames x hop.
+        bins: (B, T), int64, written; T = frames x hop.
         temperature, top_p: as of sample_categorical.
         conditioning: a ConditioningBlock.
         streams: their state; updated.
         weights: of the decoder.
     """
     residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
-    num_classes = len(weights.last_bias)
+    num_bins = len(weights.last_bias)
     units, count = len(weights.hidden_bias), len(streams.previous)
     x_step, a_step, hidden_step = row_size(outputs), row_size(2 * residual), row_size(units)
-    logits_step = row_size(num_classes)
+    logits_step = row_size(num_bins)
     x, a = np.zeros(count * x_step, np.float32), np.zeros(count * a_step, np.float32)
     z, hidden = np.zeros(count * residual, np.float32), np.zeros(count * hidden_step, np.float32)
     logits, skips = streams.logits, np.zeros(outputs, np.float32)
     precomputed = np.zeros(
         len(weights.dilations) * LOOKAHEAD * a_step if len(weights.precomputed_past) > 0 else 0, np.float32
     )
-    probs, scratch = np.zeros(num_classes, np.float32), np.zeros(num_classes, np.float32)
+    probs, scratch = np.zeros(num_bins, np.float32), np.zeros(num_bins, np.float32)
     for layer in range(len(weights.dilations)):
         for n in range(residual, outputs):
             skips[n] += weights.out_bias[layer, n]
-    for t in range(classes.shape[1]):
+    for t in range(bins.shape[1]):
         for b in range(active):
             for n in range(residual):
                 x[b * x_step + n] = (
@@ -322,4 +322,4 @@ def step_streams(start, hop, active, classes, temperature, top_p, conditioning, 
         for b in range(active):
             row = logits[b * logits_step :]
             sampled = _draw(row, probs, scratch, conditioning.uniforms[b, t], temperature, top_p)
-            streams.previous[b] = classes[b, t] = sampled
+            streams.previous[b] = bins[b, t] = sampled

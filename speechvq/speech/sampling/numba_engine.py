@@ -41,13 +41,13 @@ def sample(
         for start in range(0, frames, frames_per_call):
             stop = min(start + frames_per_call, frames)
             randoms = uniforms(start * hop, stop * hop).double().numpy()
-            classes = torch.zeros(len(randoms), (stop - start) * hop, dtype=torch.long)
+            bins = torch.zeros(len(randoms), (stop - start) * hop, dtype=torch.long)
             jobs = [
                 pool.submit(group.step_frames, start, stop, randoms, temperature, top_p) for group in groups
             ]
             for group, job in zip(groups, jobs):
-                classes[group.indices] = torch.from_numpy(job.result())
-            yield classes
+                bins[group.indices] = torch.from_numpy(job.result())
+            yield bins
 
 
 def _cores() -> int:
@@ -94,16 +94,16 @@ class StreamGroup:
             temperature, top_p: as of `sample_categorical`.
 
         Returns:
-            (streams of the group, T), int64 classes, 0 after the end of a stream.
+            (streams of the group, T), int64 mu-law bins, 0 after the end of a stream.
         """
         hop, active = self.request.hop, int((self.lengths > start).sum())
-        classes = np.zeros((len(self.indices), (stop - start) * hop), np.int64)
+        bins = np.zeros((len(self.indices), (stop - start) * hop), np.int64)
         if active:
             kernels.step_streams(
                 start * hop,
                 hop,
                 active,
-                classes,
+                bins,
                 float(temperature),
                 float(top_p),
                 self.conditioning_block(start, stop, randoms),
@@ -111,8 +111,8 @@ class StreamGroup:
                 self.weights,
             )
         remaining = (self.lengths - start).clip(0)[:, None] * hop
-        classes[np.arange(classes.shape[1]) >= remaining] = 0
-        return classes
+        bins[np.arange(bins.shape[1]) >= remaining] = 0
+        return bins
 
     def conditioning_block(self, start: int, stop: int, randoms: np.ndarray) -> kernels.ConditioningBlock:
         """Conditioning and random numbers of this group; the biases include the factor for powers of 2."""
@@ -129,25 +129,25 @@ class StreamGroup:
 
 
 def teacher_forced_logits(
-    wavenet: WaveNet, request: SynthesisRequest, classes: Tensor, precision: Precision = "fp32"
+    wavenet: WaveNet, request: SynthesisRequest, bins: Tensor, precision: Precision = "fp32"
 ) -> Tensor:
     """Logits of the kernels with every previous sample given, for comparison with the parallel forward pass.
 
     Args:
         wavenet: the decoder.
         request: streams of equal length.
-        classes: (B, T), int64, the samples.
+        bins: (B, T), int64, mu-law bins of the samples.
         precision: of the weights.
 
     Returns:
         (B, T, mulaw_bins), float32.
     """
-    hop, count = request.hop, len(classes)
+    hop, count = request.hop, len(bins)
     group = StreamGroup(wavenet, request, list(range(count)), precision)
     streams = group.streams
-    block = group.conditioning_block(0, classes.shape[1] // hop, np.zeros(classes.shape))
-    logits = np.empty((*classes.shape, wavenet.config.mulaw_bins), np.float32)
-    for t, current in enumerate(classes.t().numpy()):
+    block = group.conditioning_block(0, bins.shape[1] // hop, np.zeros(bins.shape))
+    logits = np.empty((*bins.shape, wavenet.config.mulaw_bins), np.float32)
+    for t, current in enumerate(bins.t().numpy()):
         step = kernels.ConditioningBlock(
             biases=block.biases[t // hop : t // hop + 1],
             phases=np.ascontiguousarray(block.phases[:, t : t + 1]),

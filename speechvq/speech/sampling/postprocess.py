@@ -1,4 +1,4 @@
-"""Sampled classes to waveforms: by mu-law decoding alone, or through the source-filter model."""
+"""Sampled mu-law bins to waveforms: by mu-law decoding alone, or through the source-filter model."""
 
 import numpy as np
 import torch
@@ -30,14 +30,14 @@ class Postprocessor:
         # Mean square of the excitation of the last spectra.
         self.energies = torch.full((len(request.vectors), NORMALIZATION_FRAMES), LAPLACE_VARIANCE)
 
-    def __call__(self, classes: Tensor) -> Tensor:
-        """Waveforms (B, n) of the next classes (B, n), n a multiple of the hop."""
+    def __call__(self, bins: Tensor) -> Tensor:
+        """Waveforms (B, n) of the next bins (B, n), n a multiple of the hop."""
         mulaw = self.decoder.mulaw
         if self.decoder.source_filter is None:
-            emphasized = mulaw.decode(classes)
+            emphasized = mulaw.decode(bins)
         else:
-            emphasized = self._apply_source_filter(classes)
-        self.done += classes.shape[1] // self.request.hop
+            emphasized = self._apply_source_filter(bins)
+        self.done += bins.shape[1] // self.request.hop
         wave = mulaw.deemphasize(emphasized, self.last_sample)
         self.last_sample = wave[:, -1]
         return wave
@@ -59,24 +59,24 @@ class Postprocessor:
         return excitation * (LAPLACE_VARIANCE / mean).sqrt().repeat_interleave(hop, dim=1)
 
     @torch.no_grad()
-    def _apply_source_filter(self, classes: Tensor) -> Tensor:
-        """Pre-emphasized waveform of the next classes (B, n): filtered excitation plus harmonics."""
+    def _apply_source_filter(self, bins: Tensor) -> Tensor:
+        """Pre-emphasized waveform of the next bins (B, n): filtered excitation plus harmonics."""
         from speechvq.speech.sampling.all_pole import all_pole  # numba takes a second to import
 
         model, hop = self.decoder.source_filter, self.request.hop
         assert model is not None
-        start, stop = self.done, self.done + classes.shape[1] // hop
+        start, stop = self.done, self.done + bins.shape[1] // hop
         part, own = self.request.with_context(start, stop, model.context_codes)
         params = self.decoder.predict_params(
             part.vectors, part.speaker, part.f0, part.num_frames, self.harmonic_boost
         )
         step, current = hop // model.frames_per_code, model.slice_params(params, own)
         scale = (-current.log_inv_scale).exp().repeat_interleave(step, dim=1)
-        noise = (self.normalize_excitation(model.bin_centers[classes], step) * scale).double().cpu().numpy()
+        noise = (self.normalize_excitation(model.bin_centers[bins], step) * scale).double().cpu().numpy()
         taps = np.ascontiguousarray(current.taps.double().cpu().numpy())
         for excitation, weights, past in zip(noise, taps, self.past_outputs):
             all_pole(excitation, weights, past, step)
-        wave = torch.from_numpy(noise).float().to(classes.device)
+        wave = torch.from_numpy(noise).float().to(bins.device)
         if part.phase is None:
             return wave
         return wave + model.harmonic_signal(params.harmonics, part.phase)[:, own.start * hop : own.stop * hop]

@@ -24,7 +24,7 @@ def sample(
     on_frame: Callable[[int], None] | None = None,
     **options: Any,
 ) -> Tensor:
-    """Sample classes from code vectors, each given the samples before it.
+    """Sample mu-law bins from code vectors, each given the samples before it.
 
     Args:
         wavenet: the decoder.
@@ -39,17 +39,17 @@ def sample(
         options: temperature, top_p, engine and precision as of `sample_chunks`.
 
     Returns:
-        (B, T), int64 classes; 0 after the end of a stream.
+        (B, T), int64; 0 after the end of a stream.
     """
     request = SynthesisRequest(vectors, speaker, uniforms.shape[1] // vectors.shape[1], f0, num_frames, phase)
-    classes = torch.zeros(uniforms.shape, dtype=torch.long, device=uniforms.device)
+    bins = torch.zeros(uniforms.shape, dtype=torch.long, device=uniforms.device)
     done = 0
     for chunk in sample_chunks(wavenet, request, lambda start, stop: uniforms[:, start:stop], **options):
-        classes[:, done : done + chunk.shape[1]] = chunk
+        bins[:, done : done + chunk.shape[1]] = chunk
         done += chunk.shape[1]
         if on_frame is not None:
             on_frame(done // request.hop)
-    return classes
+    return bins
 
 
 def sample_chunks(
@@ -75,7 +75,7 @@ def sample_chunks(
             0.01.
 
     Yields:
-        Classes (B, n), int64, 0 after the end of a stream. Engines and batches give the same classes, except
+        Bins (B, n), int64, 0 after the end of a stream. Engines and batches give the same bins, except
         where rounding breaks a tie.
 
     Raises:
@@ -118,9 +118,9 @@ def _sample_with_torch(
         biases, phases = request.conditioning(wavenet, frame, frame + 1)
         condition = biases[..., 0].unflatten(1, (len(wavenet.layers), -1)).transpose(0, 1).contiguous()
         randoms = uniforms(frame * hop, (frame + 1) * hop)
-        classes = torch.empty(streams, hop, dtype=torch.long, device=lengths.device)
+        bins = torch.empty(streams, hop, dtype=torch.long, device=lengths.device)
         for t in range(hop):
             phase = None if phases is None else phases[:, t]
             previous = sample_categorical(step(previous, condition, phase), randoms[:, t], temperature, top_p)
-            classes[:, t] = previous
-        yield classes * (frame < lengths)[:, None]
+            bins[:, t] = previous
+        yield bins * (frame < lengths)[:, None]

@@ -21,8 +21,8 @@ class SamplingOptions:
 
     Attributes:
         seed: of the random numbers. All streams use the same ones, so a stream does not depend on its batch.
-        temperature: divides the logits; 0 takes the most likely class.
-        top_p: keeps the fewest classes that together have this probability (nucleus sampling).
+        temperature: divides the logits; 0 takes the most likely bin.
+        top_p: keeps the fewest bins that together have this probability (nucleus sampling).
         harmonic_boost: fraction, 0 to 1, of the noise energy in voiced frames that the harmonics take over,
             see `SourceFilter.forward`; ignored by a decoder without a source-filter model.
         engine: see `sample_chunks`.
@@ -97,11 +97,11 @@ def synthesize(
         engine=options.engine,
         precision=options.precision,
     )
-    for classes in chunks:
-        samples = postprocessor(classes).cpu().numpy()
+    for bins in chunks:
+        samples = postprocessor(bins).cpu().numpy()
         for wave, row in zip(waves, samples):
             wave[done : done + len(row)] = row[: max(len(wave) - done, 0)]
-        done += classes.shape[1]
+        done += bins.shape[1]
         if on_frame is not None:
             on_frame(done // request.hop)
     return waves

@@ -8,7 +8,7 @@ fraction of its energy is harmonic, and the phase of the harmonics. These predic
 where h is the sum of the harmonics, and n is an excitation after an all-pole filter that has the rest of
 the spectrum (harmonic plus noise: Stylianou 2001; filters from mel spectra: Valin and Skoglund 2019;
 glottal phase as conditioning: after Wang et al. 2019). The WaveNet models the excitation, as in ExcitNet
-(Song et al. 2019), in mu-law classes relative to its predicted scale. Loudness and formants follow from the
+(Song et al. 2019), in mu-law bins relative to its predicted scale. Loudness and formants follow from the
 codes alone, so they do not drift in long synthesis.
 """
 
@@ -39,7 +39,7 @@ from speechvq.speech.source_filter.spectral_envelope import (
 
 FRAME_SAMPLES = 160  # per spectrum, if the hop is a multiple of it; otherwise there is one spectrum per code
 MAX_HARMONIC_HZ = 7000.0  # harmonics above are left to the noise
-MAX_EXCITATION = 16.0  # excitation of the outermost classes, relative to its scale
+MAX_EXCITATION = 16.0  # excitation of the outermost bins, relative to its scale
 LOG_MEL_SCALE = 2.0  # approximate standard deviation of a band's log energy over time
 INITIAL_LOG_MEL = -3.0  # low, so that the initial harmonics are quieter than pauses
 ENERGY_FLOOR = 1e-4  # mean square, of full scale, below which a frame's harmonic error has little weight
@@ -55,11 +55,11 @@ class SourceFilterParams(NamedTuple):
 
 
 class SourceFilter(nn.Module):
-    """Predicts the parameters, and converts between pre-emphasized waveforms and excitation classes.
+    """Predicts the parameters, and converts between pre-emphasized waveforms and excitation bins.
 
     Buffers, not saved:
-        bin_centers: (Q,), excitation of each class, relative to its scale.
-        log_bin_widths: (Q,), natural logarithm of the width of each class's interval.
+        bin_centers: (Q,), excitation of each bin, relative to its scale.
+        log_bin_widths: (Q,), natural logarithm of the width of each bin's interval.
         mel_to_freqs: (M, NUM_FREQS), interpolation weights from bands to frequencies.
         to_autocorrelation: (NUM_FREQS, P + 1).
         cycle_table: (1 + NUM_PHASE_BINS, 2 H), cosines and sines of the harmonics at each phase bin.
@@ -72,14 +72,14 @@ class SourceFilter(nn.Module):
     cycle_table: Tensor
 
     def __init__(
-        self, config: SourceFilterConfig, dim: int, speaker_dim: int, num_classes: int, hop: int
+        self, config: SourceFilterConfig, dim: int, speaker_dim: int, num_bins: int, hop: int
     ) -> None:
         """
         Args:
             config: sizes and options.
             dim: D, width of the code vectors.
             speaker_dim: V, width of the speaker embedding.
-            num_classes: Q, excitation classes.
+            num_bins: Q, excitation bins.
             hop: samples per code.
         """
         super().__init__()
@@ -99,7 +99,7 @@ class SourceFilter(nn.Module):
         self.log_bias = nn.Parameter(torch.zeros(config.mel_bands))
         _init_constant(self.mel_head, INITIAL_LOG_MEL / LOG_MEL_SCALE)
         _init_constant(self.harmonic_head, 0.0)
-        centers = MAX_EXCITATION * TAF.mu_law_decoding(torch.arange(num_classes), num_classes)
+        centers = MAX_EXCITATION * TAF.mu_law_decoding(torch.arange(num_bins), num_bins)
         self.register_buffer("bin_centers", centers, persistent=False)
         self.register_buffer("log_bin_widths", log_bin_widths(centers), persistent=False)
         self.register_buffer("cycle_table", _cycle_table(config.num_harmonics), persistent=False)
@@ -243,13 +243,13 @@ class SourceFilter(nn.Module):
         return (innovation * params.log_inv_scale.exp().unsqueeze(-1)).flatten(1)
 
     def quantize_excitation(self, excitation: Tensor) -> Tensor:
-        """Classes of excitations: (B, T) to (B, T), int64 in [0, Q)."""
+        """Bins of excitations: (B, T) to (B, T), int64 in [0, Q)."""
         return TAF.mu_law_encoding((excitation / MAX_EXCITATION).clamp(-1, 1), len(self.bin_centers))
 
-    def log_density(self, classes: Tensor, params: SourceFilterParams) -> Tensor:
-        """ln p(sample) - ln p(class), the sample relative to full scale: (B, T) to (B, T)."""
-        hop = classes.shape[1] // params.taps.shape[1]
-        return params.log_inv_scale.repeat_interleave(hop, dim=1) - self.log_bin_widths[classes]
+    def log_density(self, bins: Tensor, params: SourceFilterParams) -> Tensor:
+        """ln p(sample) - ln p(bin), the sample relative to full scale: (B, T) to (B, T)."""
+        hop = bins.shape[1] // params.taps.shape[1]
+        return params.log_inv_scale.repeat_interleave(hop, dim=1) - self.log_bin_widths[bins]
 
     def spectral_loss(self, wave: Tensor, log_mel: Tensor) -> Tensor:
         """Mean squared error of the log-mel spectra, in units of LOG_MEL_SCALE squared, ().

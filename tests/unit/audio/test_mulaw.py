@@ -43,7 +43,7 @@ def test_decode_waveform_inverts_mu_law_and_preemphasis(emphasis: float) -> None
     waves = codec.decode_waveform(bins)
     assert waves.shape == bins.shape and waves.dtype == torch.float32
     for i in range(2):
-        expanded = np.array([reference.mu_law_inverse(int(level), 256) for level in bins[i]])
+        expanded = np.array([reference.mu_law_inverse(int(index), 256) for index in bins[i]])
         by_loop = reference.deemphasize(expanded, emphasis, codec.gain)
         assert np.allclose(waves[i].numpy(), by_loop, atol=1e-4)
 

@@ -59,17 +59,17 @@ def test_the_in_place_step_equals_the_plain_one(config: WaveNetConfig) -> None:
         for _ in range(HOP):
             step.step_sample()
         assert [tensor.data_ptr() for tensor in step.state()] == places, "a graph needs fixed addresses"
-        frames.append(step.classes.clone())
-    levels, expected = torch.cat(frames, dim=1), plain(wavenet, request, uniforms)
-    assert torch.equal(levels[[0, 2]], expected[[0, 2]])
-    assert torch.equal(levels[1, : 4 * HOP], expected[1, : 4 * HOP])
+        frames.append(step.bins.clone())
+    bins, expected = torch.cat(frames, dim=1), plain(wavenet, request, uniforms)
+    assert torch.equal(bins[[0, 2]], expected[[0, 2]])
+    assert torch.equal(bins[1, : 4 * HOP], expected[1, : 4 * HOP])
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("config", [PLAIN, CONDITIONED])
 def test_the_graph_samples_like_the_plain_step(config: WaveNetConfig) -> None:
     wavenet, request, uniforms = case(config, "cuda")
-    levels = torch.cat(
+    bins = torch.cat(
         list(sample_on_gpu(wavenet, request, lambda start, stop: uniforms[:, start:stop], 1.0, 1.0)), dim=1
     )
-    assert (levels == plain(wavenet, request, uniforms)).float().mean() > 0.99  # rounding decides some ties
+    assert (bins == plain(wavenet, request, uniforms)).float().mean() > 0.99  # rounding decides some ties

@@ -5,7 +5,7 @@ import torch
 
 from speechvq.speech.decoder.augmentation import add_input_noise, time_jitter
 
-CLASSES = 256
+NUM_BINS = 256
 
 
 def test_jitter_keeps_a_frame_or_takes_a_neighbor() -> None:
@@ -41,9 +41,9 @@ def test_gradients_flow_to_the_frame_that_jitter_takes() -> None:
 
 def test_input_noise_keeps_the_classes_in_range() -> None:
     torch.manual_seed(0)
-    classes = torch.randint(CLASSES, (50, 400))
-    noisy = add_input_noise(classes, 8.0, CLASSES)
-    assert noisy.dtype == torch.long and noisy.min() >= 0 and noisy.max() < CLASSES
-    deviations = (noisy - classes).double().std(1)
+    bins = torch.randint(NUM_BINS, (50, 400))
+    noisy = add_input_noise(bins, 8.0, NUM_BINS)
+    assert noisy.dtype == torch.long and noisy.min() >= 0 and noisy.max() < NUM_BINS
+    deviations = (noisy - bins).double().std(1)
     assert deviations.min() < 1.5 and 5 < deviations.max() < 9, "a random deviation for each crop"
-    assert torch.equal(add_input_noise(classes, 0.0, CLASSES), classes)
+    assert torch.equal(add_input_noise(bins, 0.0, NUM_BINS), bins)

@@ -59,10 +59,10 @@ def both(
     """Logits of the kernels and of the parallel forward pass, for the same samples."""
     model, batch = wavenet(config), request(config, streams, samples // hop, hop)
     walk = torch.randn(streams, samples, generator=torch.Generator().manual_seed(1)).cumsum(1)
-    levels = ((0.5 + 0.5 * torch.sin(walk / 5)) * (config.mulaw_bins - 1)).round().long()
+    bins = ((0.5 + 0.5 * torch.sin(walk / 5)) * (config.mulaw_bins - 1)).round().long()
     with torch.no_grad():
-        parallel = model(levels, batch.vectors, batch.speaker, batch.f0, batch.phase)
-    return teacher_forced_logits(model, batch, levels, precision), parallel
+        parallel = model(bins, batch.vectors, batch.speaker, batch.f0, batch.phase)
+    return teacher_forced_logits(model, batch, bins, precision), parallel
 
 
 @pytest.mark.parametrize(

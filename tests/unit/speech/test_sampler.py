@@ -46,25 +46,25 @@ def test_cached_steps_equal_the_parallel_forward(config: WaveNetConfig) -> None:
     """Teacher-forced, for longer than the receptive field, so that every cache wraps around."""
     model = wavenet(config)
     vectors, speaker, _ = inputs(2, 20)
-    levels = torch.randint(config.mulaw_bins, (2, 20 * HOP), generator=torch.Generator().manual_seed(0))
-    assert model.receptive_field < levels.shape[1]
-    parallel = model(levels, vectors, speaker)
+    bins = torch.randint(config.mulaw_bins, (2, 20 * HOP), generator=torch.Generator().manual_seed(0))
+    assert model.receptive_field < bins.shape[1]
+    parallel = model(bins, vectors, speaker)
     biases = model.conditioning(vectors, speaker).chunk(len(model.layers), dim=1)
     step, before = CachedStep(model, 2), torch.full((2,), config.mulaw_bins // 2)
-    for t in range(levels.shape[1]):
+    for t in range(bins.shape[1]):
         logits = step(before, torch.stack([bias[..., t // HOP] for bias in biases]))
         assert (logits - parallel[:, t]).abs().max() < 1e-4, f"sample {t}"
-        before = levels[:, t]
+        before = bins[:, t]
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("engine", ENGINES)
 def test_samples_equal_draws_from_the_parallel_forward(engine: Engine) -> None:
     model, (vectors, speaker, uniforms) = wavenet(), inputs(2, 6)
-    levels = sample(model, vectors, speaker, uniforms, engine=engine)
-    logits = model(levels, vectors, speaker)
-    assert torch.equal(levels, sample_categorical(logits.flatten(0, 1), uniforms.flatten()).view_as(levels))
-    assert len(levels.unique()) > 10
+    bins = sample(model, vectors, speaker, uniforms, engine=engine)
+    logits = model(bins, vectors, speaker)
+    assert torch.equal(bins, sample_categorical(logits.flatten(0, 1), uniforms.flatten()).view_as(bins))
+    assert len(bins.unique()) > 10
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -120,16 +120,16 @@ def test_sampling_inverts_the_cumulative_distribution(temperature: float, top_p:
     rng = np.random.default_rng(0)
     logits, uniforms = 3 * rng.standard_normal((200, 17)), rng.random(200)
     uniforms[:3] = 0.0, 1 - 2**-53, 0.5
-    levels = sample_categorical(torch.from_numpy(logits), torch.from_numpy(uniforms), temperature, top_p)
+    drawn = sample_categorical(torch.from_numpy(logits), torch.from_numpy(uniforms), temperature, top_p)
     slow = [reference.sample_by_inversion(row, u, temperature, top_p) for row, u in zip(logits, uniforms)]
-    assert levels.tolist() == slow
+    assert drawn.tolist() == slow
 
 
 def test_frequencies_of_draws_are_the_softmax() -> None:
     logits, count = torch.tensor([[0.5, -1.0, 2.0, 0.0]]), 4000
     uniforms = (torch.arange(count, dtype=torch.float64) + 0.5) / count
-    levels = sample_categorical(logits.expand(count, -1), uniforms)
-    frequencies = torch.bincount(levels, minlength=4) / count
+    drawn = sample_categorical(logits.expand(count, -1), uniforms)
+    frequencies = torch.bincount(drawn, minlength=4) / count
     assert torch.allclose(frequencies, torch.softmax(logits[0], -1), atol=1 / count)
 
 

@@ -18,11 +18,11 @@ from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.source_filter.source_filter import LOG_MEL_SCALE, SourceFilterParams
 from speechvq.speech.source_filter.spectral_envelope import NUM_FREQS
 
-HOP, DIM, CLASSES = 20, 4, 256
+HOP, DIM, NUM_BINS = 20, 4, 256
 CONFIG = dataclasses.replace(
     MODEL,
     encoder=dataclasses.replace(MODEL.encoder, strides=(4, 5)),
-    wavenet=dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True, mulaw_bins=CLASSES),
+    wavenet=dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True, mulaw_bins=NUM_BINS),
     source_filter=SourceFilterConfig(filter_order=4, num_harmonics=6, channels=8),
 )
 FILTER_ALONE = dataclasses.replace(CONFIG, source_filter=SourceFilterConfig(filter_order=4, channels=8))
@@ -30,7 +30,7 @@ FILTER_ALONE = dataclasses.replace(CONFIG, source_filter=SourceFilterConfig(filt
 
 def decoder(config: object = CONFIG, random: float = 0.1) -> Decoder:
     torch.manual_seed(0)
-    made = Decoder(config, 3, MuLawCodec(0.85, CLASSES))  # type: ignore[arg-type]
+    made = Decoder(config, 3, MuLawCodec(0.85, NUM_BINS))  # type: ignore[arg-type]
     for parameter in made.parameters():
         parameter.data += random * torch.randn_like(parameter)
     return made.eval()
@@ -85,18 +85,16 @@ def test_postprocessing_equals_loops(length: int, config: object) -> None:
     model, request = decoder(config), random_request(3, 9)
     source, params = model.source_filter, params_of(model, request)
     assert source is not None and request.phase is not None
-    classes = torch.randint(CLASSES, (3, 9 * HOP))
+    bins = torch.randint(NUM_BINS, (3, 9 * HOP))
     with torch.no_grad():
         harmonic = source.harmonic_signal(params.harmonics, request.phase)
         preemphasized = (
-            torch.stack(
-                [filtered_by_loops(source.bin_centers[row], params, n) for n, row in enumerate(classes)]
-            )
+            torch.stack([filtered_by_loops(source.bin_centers[row], params, n) for n, row in enumerate(bins)])
             + harmonic
         )
         expected = model.mulaw.deemphasize(preemphasized.clone())
     synthesis = Postprocessor(model, request, harmonic_boost=0.0)
-    parts = [synthesis(classes[:, t : t + length * HOP]) for t in range(0, 9 * HOP, length * HOP)]
+    parts = [synthesis(bins[:, t : t + length * HOP]) for t in range(0, 9 * HOP, length * HOP)]
     assert torch.allclose(torch.cat(parts, dim=1), expected, rtol=1e-3, atol=1e-4)
 
 
@@ -133,8 +131,8 @@ def test_the_level_of_an_excitation_is_normalized() -> None:
 def test_a_stream_does_not_depend_on_the_other_streams() -> None:
     model, request = decoder(), random_request(3, 8)
     request = request._replace(num_frames=torch.tensor([8, 5, 2]))
-    classes = torch.randint(CLASSES, (3, 8 * HOP))
-    together = Postprocessor(model, request)(classes.clone())
+    bins = torch.randint(NUM_BINS, (3, 8 * HOP))
+    together = Postprocessor(model, request)(bins.clone())
     for row, length in enumerate((8, 5, 2)):
         one = request.select([row])
         assert one.f0 is not None and one.phase is not None
@@ -144,7 +142,7 @@ def test_a_stream_does_not_depend_on_the_other_streams() -> None:
             phase=one.phase[:, : length * HOP],
             num_frames=None,
         )
-        expected = Postprocessor(model, alone)(classes[row : row + 1, : length * HOP].clone())
+        expected = Postprocessor(model, alone)(bins[row : row + 1, : length * HOP].clone())
         # In the last half frame of a stream, the harmonics are interpolated with the frame that follows.
         same = slice(0, (length - 1) * HOP)
         assert torch.allclose(together[row, same], expected[0, same], atol=1e-5)

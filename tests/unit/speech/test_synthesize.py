@@ -49,7 +49,7 @@ def request(*lengths: int) -> SynthesisRequest:
 
 
 def classes_of(waves: list[np.ndarray]) -> list[list[int]]:
-    """The mu-law classes of waveforms."""
+    """The mu-law bins of waveforms."""
     return [MULAW.encode(MULAW.preemphasize(torch.from_numpy(wave)[None]))[0].tolist() for wave in waves]
 
 
@@ -65,7 +65,7 @@ def test_waveforms_have_the_length_of_their_codes_for_any_chunk_size(
     assert [wave.shape for wave in waves] == [(24,), (88,), (8,), (0,)] and waves[0].dtype == np.float32
     assert calls == sorted(set(calls)) and calls[-1] == 11
     uniforms = random_uniforms(4, 0, 88).expand(4, -1)
-    levels = sample(
+    bins = sample(
         model.wavenet,
         batch.vectors,
         batch.speaker,
@@ -74,7 +74,7 @@ def test_waveforms_have_the_length_of_their_codes_for_any_chunk_size(
         temperature=0.8,
         engine="torch",
     )
-    for wave, row in zip(waves, levels):
+    for wave, row in zip(waves, bins):
         whole = MULAW.decode_waveform(row[None, : len(wave)])[0].numpy() if len(wave) else np.empty(0)
         assert np.allclose(wave, whole, atol=1e-6)
 

@@ -30,8 +30,8 @@ def wavenet(config: WaveNetConfig = WAVENET, seed: int = 0) -> WaveNet:
 
 def inputs(batch: int = 1, frames: int = 6, seed: int = 1) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    classes = torch.randint(WAVENET.mulaw_bins, (batch, frames * HOP), generator=generator)
-    return classes, torch.randn(batch, frames, DIM, generator=generator), torch.arange(batch) % 3
+    bins = torch.randint(WAVENET.mulaw_bins, (batch, frames * HOP), generator=generator)
+    return bins, torch.randn(batch, frames, DIM, generator=generator), torch.arange(batch) % 3
 
 
 def dilations(config: WaveNetConfig) -> list[int]:
@@ -44,13 +44,13 @@ def dilations(config: WaveNetConfig) -> list[int]:
     [WAVENET, dataclasses.replace(WAVENET, stacks=1, layers=1), dataclasses.replace(WAVENET, stacks=3)],
 )
 def test_forward_equals_loops_over_time(config: WaveNetConfig) -> None:
-    model, (classes, vectors, speaker) = wavenet(config), inputs(batch=2)
-    logits = model(classes, vectors, speaker)
-    assert logits.shape == (2, classes.shape[1], config.mulaw_bins)
+    model, (bins, vectors, speaker) = wavenet(config), inputs(batch=2)
+    logits = model(bins, vectors, speaker)
+    assert logits.shape == (2, bins.shape[1], config.mulaw_bins)
     weights = {name: tensor.double().numpy() for name, tensor in model.state_dict().items()}
     for i in range(2):
         slow = reference.wavenet(
-            weights, classes[i].numpy(), vectors[i].numpy(), int(speaker[i]), dilations(config)
+            weights, bins[i].numpy(), vectors[i].numpy(), int(speaker[i]), dilations(config)
         )
         assert np.abs(logits[i].numpy() - slow).max() < 1e-4
 
@@ -58,14 +58,14 @@ def test_forward_equals_loops_over_time(config: WaveNetConfig) -> None:
 @torch.no_grad()
 def test_a_future_sample_changes_no_past_prediction() -> None:
     """A changed sample changes later logits only."""
-    model, (classes, vectors, speaker) = wavenet(), inputs()
-    before = model(classes, vectors, speaker)
-    for t in range(classes.shape[1]):
-        changed = classes.clone()
+    model, (bins, vectors, speaker) = wavenet(), inputs()
+    before = model(bins, vectors, speaker)
+    for t in range(bins.shape[1]):
+        changed = bins.clone()
         changed[:, t] = (changed[:, t] + 11) % WAVENET.mulaw_bins
         after = model(changed, vectors, speaker)
         assert torch.equal(before[:, : t + 1], after[:, : t + 1])
-        assert t + 1 == classes.shape[1] or not torch.equal(before[:, t + 1], after[:, t + 1])
+        assert t + 1 == bins.shape[1] or not torch.equal(before[:, t + 1], after[:, t + 1])
 
 
 @pytest.mark.parametrize("stacks, layers", [(1, 1), (1, 4), (2, 3), (3, 3)])
@@ -90,9 +90,9 @@ def test_the_receptive_field_equals_its_formula_and_its_measurement(stacks: int,
 @torch.no_grad()
 def test_a_sample_changes_no_logit_beyond_the_receptive_field() -> None:
     model = wavenet().double()
-    field, (classes, vectors, speaker) = model.receptive_field, inputs()
-    before = model(classes, vectors.double(), speaker)
-    changed = classes.clone()
+    field, (bins, vectors, speaker) = model.receptive_field, inputs()
+    before = model(bins, vectors.double(), speaker)
+    changed = bins.clone()
     changed[:, 3] = (changed[:, 3] + 16) % WAVENET.mulaw_bins
     moved = (model(changed, vectors.double(), speaker) != before).any(-1)[0]
     assert moved.nonzero().flatten().tolist() == list(range(4, 4 + field))
@@ -100,12 +100,12 @@ def test_a_sample_changes_no_logit_beyond_the_receptive_field() -> None:
 
 @torch.no_grad()
 def test_codes_and_speaker_change_the_logits() -> None:
-    model, (classes, vectors, speaker) = wavenet(), inputs()
-    before = model(classes, vectors, speaker)
-    assert (model(classes, vectors, speaker + 1) != before).any(-1).all()
+    model, (bins, vectors, speaker) = wavenet(), inputs()
+    before = model(bins, vectors, speaker)
+    assert (model(bins, vectors, speaker + 1) != before).any(-1).all()
     changed = vectors.clone()
     changed[:, 3] += 1
-    moved = (model(classes, changed, speaker) != before).any(-1)[0]
+    moved = (model(bins, changed, speaker) != before).any(-1)[0]
     assert moved[3 * HOP : 4 * HOP].all(), "a code changes its own frame"
     assert not moved[: (3 - 2) * HOP].any(), "two convolutions of width 3 have a context of two frames"
 
@@ -216,20 +216,18 @@ def test_the_stack_saves_tensors_only_for_gradients() -> None:
 
 
 def test_autocast_computes_in_bfloat16_with_similar_logits() -> None:
-    model, (classes, vectors, speaker) = wavenet(), inputs(batch=2)
-    exact = model(classes, vectors, speaker)
+    model, (bins, vectors, speaker) = wavenet(), inputs(batch=2)
+    exact = model(bins, vectors, speaker)
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = model(classes, vectors, speaker)
+        rounded = model(bins, vectors, speaker)
     assert rounded.dtype == torch.bfloat16
     assert 0 < (rounded - exact).abs().max() < 0.05 * exact.abs().max()
 
 
 def test_successive_layers_give_the_same_logits_and_gradients() -> None:
     """`GatedLayer` is the formula of the paper; training runs the stack."""
-    model, (classes, vectors, speaker) = wavenet(), inputs(batch=2)
-    x = model.embedding[torch.nn.functional.pad(classes, (1, -1), value=WAVENET.mulaw_bins // 2)].transpose(
-        1, 2
-    )
+    model, (bins, vectors, speaker) = wavenet(), inputs(batch=2)
+    x = model.embedding[torch.nn.functional.pad(bins, (1, -1), value=WAVENET.mulaw_bins // 2)].transpose(1, 2)
     total = torch.zeros(())
     for layer, condition in zip(
         model.layers, model.conditioning(vectors, speaker).chunk(len(model.layers), dim=1)
@@ -237,7 +235,7 @@ def test_successive_layers_give_the_same_logits_and_gradients() -> None:
         x, skip = layer(x, condition)
         total = total + skip / len(model.layers) ** 0.5
     plain = model.logits(torch.relu(model.hidden(torch.relu(total).transpose(1, 2))))
-    fast = model(classes, vectors, speaker)
+    fast = model(bins, vectors, speaker)
     assert torch.allclose(fast, plain, atol=1e-5)
     weights, parameters = torch.randn(plain.shape), list(model.parameters())
     gradients = (torch.autograd.grad((y * weights).sum(), parameters) for y in (fast, plain))

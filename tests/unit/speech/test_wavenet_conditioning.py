@@ -45,15 +45,15 @@ def inputs(batch: int, frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 @pytest.mark.parametrize("options", OPTIONS)
 def test_a_future_sample_changes_no_past_prediction(options: str) -> None:
     model, (vectors, speaker, f0, _) = wavenet(options), inputs(1, 12)
-    classes = torch.randint(WAVENET.mulaw_bins, (1, 12 * HOP), generator=torch.Generator().manual_seed(0))
-    phase = phases(*classes.shape)
-    before = model(classes, vectors, speaker, f0, phase)
-    for t in range(0, classes.shape[1], 5):
-        changed = classes.clone()
+    bins = torch.randint(WAVENET.mulaw_bins, (1, 12 * HOP), generator=torch.Generator().manual_seed(0))
+    phase = phases(*bins.shape)
+    before = model(bins, vectors, speaker, f0, phase)
+    for t in range(0, bins.shape[1], 5):
+        changed = bins.clone()
         changed[:, t] = (changed[:, t] + 11) % WAVENET.mulaw_bins
         after = model(changed, vectors, speaker, f0, phase)
         assert torch.allclose(before[:, : t + 1], after[:, : t + 1], atol=1e-5)
-        assert t + 1 == classes.shape[1] or not torch.allclose(before[:, t + 1], after[:, t + 1], atol=1e-5)
+        assert t + 1 == bins.shape[1] or not torch.allclose(before[:, t + 1], after[:, t + 1], atol=1e-5)
 
 
 @torch.no_grad()
@@ -94,5 +94,5 @@ def test_a_stream_does_not_depend_on_the_other_streams(options: str) -> None:
 @torch.no_grad()
 def test_f0_changes_the_logits() -> None:
     model, (vectors, speaker, f0, _) = wavenet("f0"), inputs(1, 6)
-    classes = torch.randint(WAVENET.mulaw_bins, (1, 6 * HOP))
-    assert not torch.allclose(model(classes, vectors, speaker, f0), model(classes, vectors, speaker, 2 * f0))
+    bins = torch.randint(WAVENET.mulaw_bins, (1, 6 * HOP))
+    assert not torch.allclose(model(bins, vectors, speaker, f0), model(bins, vectors, speaker, 2 * f0))
