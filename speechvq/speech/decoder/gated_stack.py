@@ -40,7 +40,7 @@ def gated_stack(
 
 
 class _GatedStack(torch.autograd.Function):
-    """With p and q the sigmoids of doubled filter and gate, tanh x sigmoid = 2 (p - 1/2) q = 2 z."""
+    """tanh(filter) x gate = 2 (filter_sigmoid - 1/2) gate = 2 z, filter_sigmoid = sigmoid(2 filter)."""
 
     @staticmethod
     def forward(
@@ -66,8 +66,8 @@ class _GatedStack(torch.autograd.Function):
             taps = _taps(x, dilation, sizes)
             sigmoids = gates[i] @ taps
             sigmoids.view(-1, *sizes).add_(local[:, i].transpose(0, 1).unsqueeze(-1)).sigmoid_()
-            p, q = sigmoids.chunk(2)
-            z = (p * q).sub_(q, alpha=0.5)
+            filter_sigmoid, gate = sigmoids.chunk(2)
+            z = (filter_sigmoid * gate).sub_(gate, alpha=0.5)
             skip_sum.addmm_(outs[i, residual:], z)
             x = torch.add(x, biases[i, :residual]).addmm_(outs[i, :residual], z)
             saved += [taps, sigmoids, z] if any(ctx.needs_input_grad) else []
@@ -120,10 +120,10 @@ def _taps(x: Tensor, dilation: int, sizes: Sizes) -> Tensor:
 
 def _gate_backward(grad_z: Tensor, sigmoids: Tensor) -> Tensor:
     """Gradient of the sigmoids' input: gradient of z (R, B T) and sigmoids (2 R, B T) to (2 R, B T)."""
-    p, q = sigmoids.chunk(2)
+    filter_sigmoid, gate = sigmoids.chunk(2)
     grad_sigmoids = torch.empty_like(sigmoids)
-    torch.mul(grad_z, q, out=grad_sigmoids[: len(q)])
-    torch.mul(grad_z, p, out=grad_sigmoids[len(q) :]).sub_(grad_z, alpha=0.5)
+    torch.mul(grad_z, gate, out=grad_sigmoids[: len(gate)])
+    torch.mul(grad_z, filter_sigmoid, out=grad_sigmoids[len(gate) :]).sub_(grad_z, alpha=0.5)
     return torch.ops.aten.sigmoid_backward.grad_input(grad_sigmoids, sigmoids, grad_input=grad_sigmoids)
 
 

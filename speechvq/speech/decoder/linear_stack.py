@@ -31,11 +31,11 @@ def linear_stack(
     filters, others = gates.chunk(2, dim=1)
     gates, outputs = torch.cat([2 * filters, others], dim=1), []  # tanh(a) = 2 sigmoid(2a) - 1
     local = condition.unflatten(1, (len(gates), -1)).permute(1, 0, 3, 2).unsqueeze(3)
-    for dilation, gate, out, bias, here in zip(dilations, gates, outs, out_biases, local):
+    for dilation, weight, out, bias, here in zip(dilations, gates, outs, out_biases, local):
         past = F.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]
-        a = F.linear(torch.cat([past, x], dim=-1), gate).unflatten(1, (here.shape[1], -1))
-        p, q = torch.sigmoid(a + here).flatten(1, 2).chunk(2, dim=-1)
-        outputs.append((2 * p - 1) * q)
+        a = F.linear(torch.cat([past, x], dim=-1), weight).unflatten(1, (here.shape[1], -1))
+        filter_sigmoid, gate = torch.sigmoid(a + here).flatten(1, 2).chunk(2, dim=-1)
+        outputs.append((2 * filter_sigmoid - 1) * gate)
         x = x + F.linear(outputs[-1], out[:residual], bias[:residual, 0])
     skips = outs[:, residual:].transpose(0, 1).flatten(1)
     total = F.linear(torch.cat(outputs, dim=-1), skips, out_biases[:, residual:].sum((0, 2)))

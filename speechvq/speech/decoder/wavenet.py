@@ -96,8 +96,8 @@ class GatedLayer(nn.Module):
         weight = torch.cat([2 * self.gate[:r], self.gate[r:]]).expand(len(x), -1, -1)
         a = weight[..., :r].bmm(past).baddbmm(weight[..., r:], x)
         a = (a.unflatten(-1, (condition.shape[-1], -1)) + condition.unsqueeze(-1)).flatten(-2)
-        soft, gate = torch.sigmoid(a).chunk(2, dim=1)
-        out = torch.baddbmm(self.out_bias, self.out.expand(len(x), -1, -1), (2 * soft - 1) * gate)
+        filter_sigmoid, gate = torch.sigmoid(a).chunk(2, dim=1)
+        out = torch.baddbmm(self.out_bias, self.out.expand(len(x), -1, -1), (2 * filter_sigmoid - 1) * gate)
         return x + out[:, :r], out[:, r:]
 
 

@@ -49,11 +49,11 @@ class CachedStep:
         if self.wavenet.phase_embedding is not None:
             assert phase is not None, "this decoder needs the phase"
             x = x + F.embedding(phase.long(), self.wavenet.phase_embedding)
-        for cache, gate, (out, bias), local in zip(self.caches, self.gates, self.outs, condition):
-            a = torch.addmm(local, torch.cat([self.read_cache(cache), x], dim=1), gate)
+        for cache, weight, (out, bias), local in zip(self.caches, self.gates, self.outs, condition):
+            a = torch.addmm(local, torch.cat([self.read_cache(cache), x], dim=1), weight)
             self.write_cache(cache, x)
-            soft, sigmoid = torch.sigmoid(a).chunk(2, dim=1)
-            both = torch.addmm(bias, (2 * soft - 1) * sigmoid, out)
+            filter_sigmoid, gate = torch.sigmoid(a).chunk(2, dim=1)
+            both = torch.addmm(bias, (2 * filter_sigmoid - 1) * gate, out)
             x = x + both[:, : self.residual]
             skips.append(both[:, self.residual :])
         self.time += 1
