@@ -3,7 +3,9 @@
 import argparse
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from speechvq.errors import UserError
 from speechvq.runtime.logging import log_to_stderr, logger
@@ -21,7 +23,8 @@ def run(
 ) -> int:
     """Parse `argv`, run the command's work, and turn a user's mistake or Ctrl-C into one line on stderr.
 
-    Results go to stdout. Log records of the package go to stderr.
+    Results go to stdout. If its reader is gone, as in `... | head -1`, the work continues without it. Log
+    records of the package go to stderr.
 
     Args:
         parser: its `prog` names the command in error lines.
@@ -33,7 +36,7 @@ def run(
         0 or the exit code of `work`, 2 after a UserError, 130 after Ctrl-C.
     """
     _escape_unprintable_names()
-    with log_to_stderr():
+    with _closed_pipe_ignored(), log_to_stderr():
         try:
             return work(parser.parse_args(argv)) or SUCCESS
         except UserError as error:
@@ -50,3 +53,57 @@ def _escape_unprintable_names() -> None:
     """Print file names that the terminal's encoding lacks with escapes, as stderr does already."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _closed_pipe_ignored() -> Iterator[None]:
+    """Drop what is printed to a pipe whose reader is gone, instead of raising BrokenPipeError.
+
+    The stream remains as it is if it is no file, for example in a notebook.
+    """
+    original = sys.stdout
+    buffer = getattr(original, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # with PYTHONUNBUFFERED, the buffer is the file itself
+    if not isinstance(original, io.TextIOWrapper) or not isinstance(raw, io.FileIO):
+        yield
+        return
+    original.flush()
+    replacement = io.TextIOWrapper(
+        _Droppable(raw) if buffer is raw else io.BufferedWriter(_Droppable(raw)),  # type: ignore[arg-type]
+        encoding=original.encoding,
+        errors=original.errors,
+        line_buffering=original.line_buffering,
+        write_through=original.write_through,
+    )
+    sys.stdout = replacement
+    try:
+        yield
+    finally:
+        sys.stdout = original
+        replacement.flush()
+
+
+class _Droppable(io.RawIOBase):
+    """Writes to a file; drops the bytes if it is a pipe without a reader."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        self._raw = raw
+
+    def writable(self) -> bool:
+        """True."""
+        return True
+
+    def fileno(self) -> int:
+        """Number of the file."""
+        return self._raw.fileno()
+
+    def isatty(self) -> bool:
+        """Whether the file is a terminal."""
+        return self._raw.isatty()
+
+    def write(self, content: Any) -> int | None:
+        """Write bytes; returns their number."""
+        try:
+            return self._raw.write(content)
+        except BrokenPipeError:
+            return memoryview(content).nbytes
