@@ -27,12 +27,12 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, 
 
 
 def room(module: str) -> str:
-    """The part of the house a module belongs to: its folder, or itself where it lies in the hall."""
+    """The room of a module: its folder below speechvq/, or the module itself if it has none."""
     return ".".join(module.split(".")[:2])
 
 
 def floor(module: str) -> int:
-    """Index of the floor that a room stands on; the package's own `__init__` and `__main__` stand on the top
+    """Index of the floor of a room; the package's own `__init__` and `__main__` are on the top
     one.
     """
     if room(module) in ("speechvq", "speechvq.__main__"):
