@@ -20,8 +20,8 @@ from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 from speechvq.runtime.worker_pool import map_in_order
 
-COMPLAINTS, UNKNOWN = "complaints.txt", "unknown.dict"
-COMPLAINTS_SHOWN = 10
+PROBLEMS, UNKNOWN = "problems.txt", "unknown.dict"
+PROBLEMS_SHOWN = 10
 _REMARK = """\
 ;;; Words that are not in the dictionary, with guessed phones. Correct wrong entries, remove the .lab files of
 ;;; the sentences, and align again with --dictionary.
@@ -58,23 +58,21 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError("alignment needs PocketSphinx: pip install 'speechvq[align]'")
     dictionary = read_dictionary(arguments.dictionary) if arguments.dictionary else {}
     sources = find_sources(arguments.audio, split=arguments.split)
-    tasks, complaints = match_texts(sources, arguments.text, arguments.out)
+    tasks, problems = match_texts(sources, arguments.text, arguments.out)
     if not tasks:
-        raise UserError(f"{arguments.text}: no UTT.txt for any of {len(sources)} recordings; {complaints[0]}")
-    without = len(complaints)
+        raise UserError(f"{arguments.text}: no UTT.txt for any of {len(sources)} recordings; {problems[0]}")
+    without = len(problems)
     started = time.monotonic()
     done = map_in_order(partial(align_recording, dictionary=dictionary), tasks, arguments.jobs)
     outcomes = list(progress(done, total=len(tasks), label="align", unit="recordings"))
-    complaints += [outcome.complaint for outcome in outcomes if outcome.complaint]
+    problems += [outcome.problem for outcome in outcomes if outcome.problem]
     unknown = _list_unknown(arguments.out / UNKNOWN, outcomes)
-    _list_complaints(arguments.out / COMPLAINTS, complaints)
+    _list_problems(arguments.out / PROBLEMS, problems)
     _report(arguments.out, outcomes, without=without, seconds=time.monotonic() - started)
     if unknown:
         print(f"words not in the dictionary, with guessed phones: {unknown}, see {arguments.out / UNKNOWN}")
     if not any(outcome.attempt for outcome in outcomes):
-        raise UserError(
-            f"{arguments.out}: none of {len(tasks)} recordings could be aligned; {complaints[-1]}"
-        )
+        raise UserError(f"{arguments.out}: none of {len(tasks)} recordings could be aligned; {problems[-1]}")
 
 
 def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[list[AlignmentTask], list[str]]:
@@ -91,7 +89,7 @@ def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[lis
     texts: dict[str, list[Path]] = {}
     for path in files_below(folder, {".txt"}):
         texts.setdefault(path.stem, []).append(path)
-    tasks, complaints = [], []
+    tasks, problems = [], []
     for source in sources:
         place = Path(source.name)
         found = [folder / f"{source.name}.txt"]
@@ -101,19 +99,19 @@ def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[lis
             tasks.append(AlignmentTask(source.path, found[0], out / f"{source.name}.lab"))
         else:
             fault = f"{len(found)} texts are named" if found else "there is no"
-            complaints.append(f"{source.path}: {fault} {place.name}.txt; write {folder / place}.txt")
-    return tasks, complaints
+            problems.append(f"{source.path}: {fault} {place.name}.txt; write {folder / place}.txt")
+    return tasks, problems
 
 
-def _list_complaints(path: Path, complaints: Sequence[str]) -> None:
-    """Write all complaints to a file, and print the first ones."""
+def _list_problems(path: Path, problems: Sequence[str]) -> None:
+    """Write all problems to a file, and print the first ones."""
     path.unlink(missing_ok=True)
-    if complaints:
-        write_bytes(path, "".join(f"{line}\n" for line in complaints).encode(errors="replace"))
-    for line in complaints[:COMPLAINTS_SHOWN]:
+    if problems:
+        write_bytes(path, "".join(f"{line}\n" for line in problems).encode(errors="replace"))
+    for line in problems[:PROBLEMS_SHOWN]:
         logger.warning("%s", line)
-    if len(complaints) > COMPLAINTS_SHOWN:
-        logger.warning("and %d more in %s", len(complaints) - COMPLAINTS_SHOWN, path)
+    if len(problems) > PROBLEMS_SHOWN:
+        logger.warning("and %d more in %s", len(problems) - PROBLEMS_SHOWN, path)
 
 
 def _list_unknown(path: Path, outcomes: Sequence[Outcome]) -> int:

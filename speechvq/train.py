@@ -61,7 +61,7 @@ def _work(arguments: argparse.Namespace) -> int:
     with distributed_device(arguments.device) as device:
         task = module.build_task(config, device)
         if distributed.rank() == 0:
-            claim(arguments.out, config)
+            reserve_folder(arguments.out, config)
         return run_training(task, arguments.out, config.train)
 
 
@@ -73,7 +73,7 @@ def _read_config(arguments: argparse.Namespace) -> Run:
     return read_run(path, arguments.set)
 
 
-def claim(out: Path, config: Run) -> None:
+def reserve_folder(out: Path, config: Run) -> None:
     """Create the run directory, or check that it belongs to the same model and data.
 
     A changed `train` setting that changes the weights is allowed with a warning.

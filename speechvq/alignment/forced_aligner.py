@@ -40,7 +40,7 @@ class Outcome:
     attempt: str = ""  # "kept" (done before), "words", "softer", "wider" or "phones"; "" if all failed
     # Words not in the dictionary, and the guessed phones.
     unknown: dict[str, str] = field(default_factory=dict)
-    complaint: str = ""  # one line that names file and remedy
+    problem: str = ""  # one line that names file and remedy
 
 
 def align_recording(task: AlignmentTask, dictionary: Mapping[str, str]) -> Outcome:
@@ -61,7 +61,7 @@ def align_recording(task: AlignmentTask, dictionary: Mapping[str, str]) -> Outco
         samples = read_waveform(task.audio)
         words = _words(task.text)
     except UserError as error:
-        return Outcome(complaint=str(error))
+        return Outcome(problem=str(error))
     seconds = len(samples) / SAMPLE_RATE
     names, phones, unknown = _read(words, dictionary, aligner)
     attempts = {
@@ -74,8 +74,8 @@ def align_recording(task: AlignmentTask, dictionary: Mapping[str, str]) -> Outco
         if found := correct_bias(align(), seconds):
             write_lab(task.lab, found)
             return Outcome(seconds, attempt, unknown)
-    complaint = f"{task.audio}: {task.text.name} could not be aligned; check that the text is what is said"
-    return Outcome(seconds, "", unknown, complaint)
+    problem = f"{task.audio}: {task.text.name} could not be aligned; check that the text is what is said"
+    return Outcome(seconds, "", unknown, problem)
 
 
 def correct_bias(found: Sequence[Interval], seconds: float) -> list[Interval]:

@@ -4,7 +4,7 @@
     OUT/txt/SPEAKER/UTT.txt       if the corpus has transcripts
     OUT/lab/SPEAKER/UTT.lab       if it has alignments; times are relative to the trimmed audio
     OUT/manifest.tsv
-    OUT/complaints.txt            one line per skipped file, if any
+    OUT/problems.txt              one line per skipped file, if any
     OUT/preparation.json          source and settings, so that two corpora never mix
 
 An interrupted call continues where it stopped. `preprocessing` has the steps for one recording;
@@ -28,7 +28,7 @@ from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress
 from speechvq.runtime.worker_pool import map_in_order
 
-COMPLAINTS = "complaints.txt"
+PROBLEMS = "problems.txt"
 DEFAULT_RULE = SplitRule()
 SETTINGS = {"sample_rate": SAMPLE_RATE, "level": TARGET_RMS, "trim_db": TRIM_DB}
 
@@ -40,7 +40,7 @@ class Summary:
     utterances: list[Utterance]
     changes: Counter[str]  # recordings that were down-mixed or resampled, by format
     skipped: Counter[str]  # skipped recordings, by reason
-    complaints: list[str]  # one line per file
+    problems: list[str]  # one line per file
     without_text: int
 
 
@@ -68,19 +68,19 @@ def prepare_corpus(
     recordings = found.recordings
     choose_unseen([recording.speaker for recording in recordings], rule)  # reports mistakes before the work
     _check_apart(recordings, out)
-    claim_folder(out, source)
+    reserve_folder(out, source)
     done = map_in_order(partial(preprocess_recording, out=out), recordings, jobs)
     outcomes = list(progress(done, total=len(recordings), label="prepare", unit="utt"))
     summary = _summary(found, outcomes, out, rule)
-    _list_complaints(out / COMPLAINTS, summary.complaints)
+    _list_problems(out / PROBLEMS, summary.problems)
     if not summary.utterances:
-        first = summary.complaints[0] if summary.complaints else "no recordings were found"
+        first = summary.problems[0] if summary.problems else "no recordings were found"
         raise UserError(f"{out}: none of {len(recordings)} recordings could be prepared; {first}")
     write_manifest(out / FILE_NAME, summary.utterances)
     return summary
 
 
-def claim_folder(out: Path, source: str) -> None:
+def reserve_folder(out: Path, source: str) -> None:
     """Record source and settings in `out`, so that two corpora never mix in one folder.
 
     Raises:
@@ -104,11 +104,11 @@ def _check_apart(recordings: Sequence[Recording], out: Path) -> None:
         raise UserError(f"{out}: contains the recordings themselves; choose another --out")
 
 
-def _list_complaints(path: Path, complaints: Sequence[str]) -> None:
-    """Write all complaints; the terminal shows only the first."""
+def _list_problems(path: Path, problems: Sequence[str]) -> None:
+    """Write all problems; the terminal shows only the first."""
     path.unlink(missing_ok=True)
-    if complaints:
-        write_bytes(path, "".join(f"{line}\n" for line in complaints).encode(errors="replace"))
+    if problems:
+        write_bytes(path, "".join(f"{line}\n" for line in problems).encode(errors="replace"))
 
 
 def _summary(found: CorpusListing, outcomes: Sequence[Outcome], out: Path, rule: SplitRule) -> Summary:
@@ -117,7 +117,7 @@ def _summary(found: CorpusListing, outcomes: Sequence[Outcome], out: Path, rule:
         _utterances(made, out, rule),
         Counter(outcome.change for outcome in made if outcome.change),
         found.skipped + Counter(outcome.skipped for outcome in outcomes if outcome.skipped),
-        [outcome.complaint for outcome in outcomes if outcome.complaint],
+        [outcome.problem for outcome in outcomes if outcome.problem],
         sum(outcome.recording.text is None for outcome in made),
     )
 

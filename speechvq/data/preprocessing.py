@@ -34,7 +34,7 @@ class Outcome:
     seconds: float = 0.0
     change: str = ""  # conversion of the format, see `audio.waveform`
     skipped: str = ""  # the reason, if the recording was skipped
-    complaint: str = ""  # a line that names file and remedy; also if only the alignment was skipped
+    problem: str = ""  # a line that names file and remedy; also if only the alignment was skipped
 
 
 def audio_path(out: Path, recording: Recording) -> Path:
@@ -56,18 +56,18 @@ def preprocess_recording(recording: Recording, out: Path) -> Outcome:
     try:
         audio = read_audio(recording.audio)
     except UserError as error:
-        return Outcome(recording, skipped="damaged audio", complaint=str(error))
+        return Outcome(recording, skipped="damaged audio", problem=str(error))
     samples, offset = trim_silence(audio.samples)
     if len(samples) < MIN_SECONDS * SAMPLE_RATE or not samples.any():
         reason = f"silent or shorter than {MIN_SECONDS} s"
-        return Outcome(recording, skipped=reason, complaint=f"{recording.audio}: {reason}; record it again")
-    phones, complaint = _phones(recording, offset, len(samples))
+        return Outcome(recording, skipped=reason, problem=f"{recording.audio}: {reason}; record it again")
+    phones, problem = _phones(recording, offset, len(samples))
     if recording.text:
         write_bytes(_label_path(out, "txt", recording), f"{recording.text}\n".encode())
     if phones:
         write_lab(_label_path(out, "lab", recording), phones)
     write_waveform(audio_path(out, recording), normalize_level(polarity(samples) * samples))
-    return Outcome(recording, len(samples) / SAMPLE_RATE, audio.change(), complaint=complaint)
+    return Outcome(recording, len(samples) / SAMPLE_RATE, audio.change(), problem=problem)
 
 
 def shift_intervals(intervals: Iterable[Interval], offset: float, seconds: float) -> list[Interval]:
@@ -102,7 +102,7 @@ def _earlier_outcome(recording: Recording, out: Path) -> Outcome | None:
 
 
 def _phones(recording: Recording, offset: int, samples: int) -> tuple[list[Interval], str]:
-    """The alignment of the trimmed recording, and a complaint if its file is damaged; the audio is kept."""
+    """The alignment of the trimmed recording, and a problem if its file is damaged; the audio is kept."""
     if recording.alignment is None:
         return [], ""
     try:

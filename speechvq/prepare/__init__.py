@@ -9,7 +9,7 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.data.corpora import folder, librispeech, vctk
 from speechvq.data.corpora.recording import CorpusListing
-from speechvq.data.preparation import COMPLAINTS, Summary, claim_folder, prepare_corpus
+from speechvq.data.preparation import PROBLEMS, Summary, prepare_corpus, reserve_folder
 from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
 from speechvq.prepare.images import IMAGES, MAX_MESSAGES, prepare_images
@@ -132,7 +132,7 @@ def _mini(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
 
     counts = {"speakers": arguments.speakers, "sentences": arguments.sentences, "seed": arguments.seed}
     source = f"mini {counts}"
-    claim_folder(arguments.out, source)  # before another corpus overwrites the first
+    reserve_folder(arguments.out, source)  # before another corpus overwrites the first
     corpus.build(arguments.out, **counts, jobs=arguments.jobs)
     return folder.recordings(arguments.out / "recordings"), source
 
@@ -161,8 +161,8 @@ def _print_summary(summary: Summary, out: Path) -> None:
         print(f"kept without text: {summary.without_text}")
     for reason, count in summary.skipped.most_common():
         print(f"skipped: {count} ({reason})")
-    for complaint in summary.complaints[:MAX_MESSAGES]:
-        logger.warning("%s", complaint)
-    if len(summary.complaints) > MAX_MESSAGES:
-        rest = len(summary.complaints) - MAX_MESSAGES
-        logger.warning("and %d more in %s", rest, out / COMPLAINTS)
+    for problem in summary.problems[:MAX_MESSAGES]:
+        logger.warning("%s", problem)
+    if len(summary.problems) > MAX_MESSAGES:
+        rest = len(summary.problems) - MAX_MESSAGES
+        logger.warning("and %d more in %s", rest, out / PROBLEMS)

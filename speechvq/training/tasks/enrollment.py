@@ -100,7 +100,7 @@ def enroll(
         before = float(_loss(model, heldout, table[nearest], quick=False))
     enrollment = _Enrollment(model, table[nearest])
     if run is not None:
-        _claim(run, _settings(model, waves, steps, seed, tune))
+        _reserve_folder(run, _settings(model, waves, steps, seed, tune))
     with nullcontext(run) if run is not None else tempfile.TemporaryDirectory() as folder:
         _fit(enrollment, training, TrainConfig(steps, seed=seed, save_every=SAVE_EVERY), tune, Path(folder))
     embedding = enrollment.embedding.detach()
@@ -172,7 +172,7 @@ def _settings(
     }
 
 
-def _claim(run: Path, settings: dict[str, object]) -> None:
+def _reserve_folder(run: Path, settings: dict[str, object]) -> None:
     """Write the settings of a run; a stopped enrollment with other settings is discarded with a warning.
 
     Raises:

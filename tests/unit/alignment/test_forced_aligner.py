@@ -61,7 +61,7 @@ def test_phones_outside_the_recording_are_refused(found: list[Interval]) -> None
 def test_a_recording_is_aligned(espeak_corpus: Path, tmp_path: Path) -> None:
     task = task_of(espeak_corpus, tmp_path)
     done = align_recording(task, {})
-    assert done.attempt == "words" and done.seconds > 1 and not done.complaint and not done.unknown
+    assert done.attempt == "words" and done.seconds > 1 and not done.problem and not done.unknown
     reference = read_lab(espeak_corpus / "lab" / task.text.parent.name / task.lab.name)
     metrics = {
         each.name: each.value
@@ -104,7 +104,7 @@ def test_fallbacks_are_tried_in_order(
     for expected in ("softer", "wider", "phones", ""):
         attempts.clear()
         done = align_recording(task_of(espeak_corpus, tmp_path / f"to_{expected}"), {})
-        assert done.attempt == expected and ("could not be aligned" in done.complaint) == (not expected)
+        assert done.attempt == expected and ("could not be aligned" in done.problem) == (not expected)
         assert attempts == (order[: order.index(expected) + 1] if expected else order)
         answers.pop(expected, None)
 
@@ -134,7 +134,7 @@ def test_invalid_audio_is_reported(name: str, espeak_corpus: Path, tmp_path: Pat
     done = align_recording(
         AlignmentTask(audio, task_of(espeak_corpus, tmp_path).text, tmp_path / "a.lab"), {}
     )
-    assert not done.attempt and INVALID_AUDIO[name] in done.complaint and not (tmp_path / "a.lab").exists()
+    assert not done.attempt and INVALID_AUDIO[name] in done.problem and not (tmp_path / "a.lab").exists()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_an_invalid_text_is_reported(content: bytes, message: str, tmp_path: Pat
     (tmp_path / "a.txt").write_bytes(content)
     audio = write_tone(tmp_path / "a.wav", samples=8_000)
     done = align_recording(AlignmentTask(audio, tmp_path / "a.txt", tmp_path / "a.lab"), {})
-    assert not done.attempt and message in done.complaint and not (tmp_path / "a.lab").exists()
+    assert not done.attempt and message in done.problem and not (tmp_path / "a.lab").exists()
 
 
 def test_an_unwritable_output_is_a_user_error(espeak_corpus: Path, tmp_path: Path) -> None:

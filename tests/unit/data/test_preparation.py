@@ -61,8 +61,8 @@ def test_converted_and_skipped_files_are_counted(root: Path, tmp_path: Path) -> 
     words = "2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz"
     assert summary.changes[words] == 6
     assert summary.skipped == {"damaged audio": 1, "silent or shorter than 0.1 s": 2}
-    assert summary.without_text == 6 and len(summary.complaints) == 4
-    listed = (tmp_path / "out/complaints.txt").read_text()
+    assert summary.without_text == 6 and len(summary.problems) == 4
+    listed = (tmp_path / "out/problems.txt").read_text()
     for name in ("broken.wav: not a readable audio file", "silent.wav: ", "short.wav: ", "a1.lab, line 1"):
         assert name in listed
 
@@ -164,7 +164,7 @@ def test_a_full_disk_stops_the_work(root: Path, tmp_path: Path, monkeypatch: pyt
 
 def test_a_missing_recording_is_an_outcome(tmp_path: Path) -> None:
     outcome = preprocess_recording(Recording("u", "s", tmp_path / "gone.wav"), tmp_path / "out")
-    assert outcome.skipped == "damaged audio" and "no such file" in outcome.complaint
+    assert outcome.skipped == "damaged audio" and "no such file" in outcome.problem
 
 
 def test_settings_contain_what_changes_the_audio() -> None:
