@@ -1,4 +1,4 @@
-"""Mel spectra: the one place where a waveform becomes energies in mel bands.
+"""Mel spectra: energies of a waveform in mel bands.
 
 `LogMel` is differentiable and is the input of the models. `mel_power` serves metrics and baselines. Its bands
 are those of librosa (Slaney's mel scale), so that their numbers can be compared with other programs.
