@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.synthetic_speech import SPEAKERS, make_speech_corpus, speech
-from helpers.tiny_prior import walk
+from helpers.tiny_prior import random_walk
 from speechvq import evaluate
 from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.audio.waveform import write_waveform
@@ -29,7 +29,7 @@ def codes(folder: Path, strings: dict[str, np.ndarray], **changes: Any) -> Path:
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three speakers, their codes and phones: codes 0 to 3 are A and the others B."""
     folder = make_speech_corpus(tmp_path_factory.mktemp("corpus"))
-    strings = {u.utt: walk(300, i) for i, u in enumerate(read_manifest(folder))}
+    strings = {u.utt: random_walk(300, i) for i, u in enumerate(read_manifest(folder))}
     codes(folder / "codes", strings)
     for name, string in strings.items():
         labels = [Interval(n / 50, (n + 1) / 50, "AB"[code // 4]) for n, code in enumerate(string)]
@@ -45,7 +45,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_waveform(folder / f"{voice}_{i}.wav", speech(voice, 900 + i))
         made.append(Utterance(f"{voice}_{i}", voice, "generated", 1.5, folder / f"{voice}_{i}.wav"))
     write_manifest(folder / "manifest.tsv", made)
-    codes(folder / "codes", {u.utt: walk(200, 1000 + i) for i, u in enumerate(made)})
+    codes(folder / "codes", {u.utt: random_walk(200, 1000 + i) for i, u in enumerate(made)})
     return folder
 
 
@@ -83,7 +83,7 @@ def test_codes_like_real_speech_score_like_it(
 def test_mistakes_are_one_error_line(
     corpus: Path, generated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    other = codes(tmp_path / "other", {"a": walk(20, 0)}, codebook="f" * 16)
+    other = codes(tmp_path / "other", {"a": random_walk(20, 0)}, codebook="f" * 16)
     empty = codes(tmp_path / "empty", {"a": np.empty(0, np.int64)})
     lab = tmp_path / "lab"
     write_lab(lab / "stranger.lab", [Interval(0, 1, "A")])

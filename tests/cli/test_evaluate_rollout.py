@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.video_data import PAST, make_world
+from helpers.video_data import CONTEXT_FRAMES, make_world
 from speechvq.evaluate import rollout
 from speechvq.evaluate.rollout.measures import (
     Videos,
@@ -40,7 +40,7 @@ def test_the_command(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert rollout.main(arguments) == 0
     found = json.loads((tmp_path / "a.json").read_text())
     counts = [found[key] for key in ("rollouts", "frames", "context_frames", "windows")]
-    assert counts == [3, 4, PAST, 5]
+    assert counts == [3, 4, CONTEXT_FRAMES, 5]
     assert list(found["bits"])[:4] == ["uniform", "unigram", "copy", str(world / "prior")]
     assert found["bits"]["uniform"] == 2.0 and len(found["bits"]) == 6
     assert found["quality"].keys() == {"1", "4"} and found["actions"].keys() == {"4"}
@@ -58,8 +58,8 @@ def test_bits_are_those_of_the_priors_and_of_the_copy(world: Path) -> None:
     )
     priors = {Path(name): load_video_prior(world / name) for name in ("prior", "no_past")}
     lengths = code_lengths(priors, training, heldout, 10**6)
-    count = heldout.count(PAST + 1)
-    codes, actions = heldout.windows(np.arange(count), PAST + 1)
+    count = heldout.count(CONTEXT_FRAMES + 1)
+    codes, actions = heldout.windows(np.arange(count), CONTEXT_FRAMES + 1)
     with torch.no_grad():
         with_context = float(priors[Path("prior")].nll(codes[:, :-1], actions[:, -1], codes[:, -1]).mean())
         without_context = float(
@@ -75,12 +75,16 @@ def test_bits_are_those_of_the_priors_and_of_the_copy(world: Path) -> None:
 def test_videos_start_with_the_last_context_frame_and_follow_the_recorded_actions(world: Path) -> None:
     prior, model = load_video_prior(world / "prior"), load_image_model(world / "model")
     videos = sample_videos(prior, model, world / "maze", "test", 3, 4, seed=1)
-    first = read_window(episode_path(world / "maze", 0), 0, PAST + 4)
-    assert videos.real.shape == (3, 5, 84, 84, 3) and np.array_equal(videos.real[0], first.frames[PAST - 1 :])
-    assert np.array_equal(videos.actions[0], first.actions[PAST - 1 :])
+    first = read_window(episode_path(world / "maze", 0), 0, CONTEXT_FRAMES + 4)
+    assert videos.real.shape == (3, 5, 84, 84, 3) and np.array_equal(
+        videos.real[0], first.frames[CONTEXT_FRAMES - 1 :]
+    )
+    assert np.array_equal(videos.actions[0], first.actions[CONTEXT_FRAMES - 1 :])
     assert np.array_equal(videos.imagined[:, 0], videos.reconstructed[:, 0])
-    late = read_window(episode_path(world / "maze", 0), 1, PAST + 4)
-    assert np.array_equal(videos.real[2], late.frames[PAST - 1 :]), "the third of three, in two episodes"
+    late = read_window(episode_path(world / "maze", 0), 1, CONTEXT_FRAMES + 4)
+    assert np.array_equal(videos.real[2], late.frames[CONTEXT_FRAMES - 1 :]), (
+        "the third of three, in two episodes"
+    )
     again = sample_videos(prior, model, world / "maze", "test", 3, 4, seed=1)
     assert np.array_equal(videos.imagined, again.imagined)
 

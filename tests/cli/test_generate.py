@@ -43,7 +43,7 @@ def prior(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def conditional_prior(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prior that is conditioned on the speaker, ada or bob."""
-    return make_prior(tmp_path_factory.mktemp("conditional_prior"), model, CONFIGS["gru told"])
+    return make_prior(tmp_path_factory.mktemp("conditional_prior"), model, CONFIGS["gru conditioned"])
 
 
 def run(model: Path, prior: Path, out: Path, *arguments: object) -> int:
@@ -198,7 +198,7 @@ def test_folders_without_a_model_or_prior(
     assert run(model, conditional_prior, tmp_path / "out", "--speaker", "cyd") == 2
     assert "--speaker cyd: the prior does not know this speaker" in capsys.readouterr().err
     unrelated = SequencePrior(
-        CONFIGS["gru told"], CodeSpec(8, RATE, speechvq.load(model).fingerprint()), ("x", "y")
+        CONFIGS["gru conditioned"], CodeSpec(8, RATE, speechvq.load(model).fingerprint()), ("x", "y")
     )
     save_prior(tmp_path / "unrelated/model", unrelated)
     assert run(model, tmp_path / "unrelated", tmp_path / "out") == 2

@@ -12,7 +12,16 @@ import torch
 from PIL import Image
 
 from helpers.image_data import model_of
-from helpers.video_data import FRAMES, PAST, TOLD, codes_of, learn, make_world, prior_of, run_of
+from helpers.video_data import (
+    CONTEXT_FRAMES,
+    FRAMES,
+    VARIANTS,
+    codes_of,
+    make_world,
+    prior_of,
+    run_of,
+    train_prior,
+)
 from speechvq import config as configuration
 from speechvq import imagine
 from speechvq.errors import UserError
@@ -46,7 +55,7 @@ def size(path: Path) -> tuple[int, int, int]:
 
 
 def test_a_run_of_each_kind_logs_its_bits(world: Path) -> None:
-    for name in TOLD:
+    for name in VARIANTS:
         lines = [json.loads(line) for line in (world / name / "metrics.jsonl").read_text().splitlines()]
         assert 0 < lines[-1]["heldout_bits"] < 6 and lines[-1]["step"] == 4
 
@@ -65,8 +74,8 @@ def test_a_resumed_run_equals_an_unbroken_one(name: str, world: Path, tmp_path: 
     """Motion is not trained again; it is in the checkpoint."""
     shutil.copytree(world / name, tmp_path / name)
     shutil.rmtree(list_checkpoints(tmp_path / name)[-1])
-    run = run_of(world, **TOLD[name])
-    assert learn(tmp_path, run, name) == 0
+    run = run_of(world, **VARIANTS[name])
+    assert train_prior(tmp_path, run, name) == 0
     one, other = (read_tensors(list_checkpoints(f / name)[-1] / "ema.safetensors") for f in (world, tmp_path))
     assert one.keys() == other.keys() and all(
         torch.equal(one[name], tensor) for name, tensor in other.items()
@@ -83,12 +92,12 @@ def test_a_run_resumed_in_the_motion_stage_equals_an_unbroken_one(
             signal.raise_signal(signal.SIGTERM)
         return plain(state, *rest)
 
-    run = run_of(world, **TOLD["motion"])
+    run = run_of(world, **VARIANTS["motion"])
     with monkeypatch.context() as patch:
         patch.setattr(loop, "update", stopped_at_step_1)
-        assert learn(tmp_path, run, "motion") == 128 + signal.SIGTERM
+        assert train_prior(tmp_path, run, "motion") == 128 + signal.SIGTERM
     assert [folder.name for folder in list_checkpoints(tmp_path / "motion")] == ["stage_0_step_2"]
-    assert learn(tmp_path, run, "motion") == 0
+    assert train_prior(tmp_path, run, "motion") == 0
     one, other = (list_checkpoints(folder / "motion")[-1] for folder in (world, tmp_path))
     for name in ("model", "ema", "optimizer"):
         first, second = (read_tensors(folder / f"{name}.safetensors") for folder in (one, other))
@@ -101,12 +110,14 @@ def test_a_video_from_context_frames_and_actions(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(world, tmp_path, "--actions", "forward*2,left", "--start", "20:2") == 0
-    assert f"{PAST} context frames and 3 sampled frames" in capsys.readouterr().out
-    assert size(tmp_path / "imagined.gif") == (2 * 252 + 4, 252, PAST + 3)
+    assert f"{CONTEXT_FRAMES} context frames and 3 sampled frames" in capsys.readouterr().out
+    assert size(tmp_path / "imagined.gif") == (2 * 252 + 4, 252, CONTEXT_FRAMES + 3)
     assert size(tmp_path / "imagined.png") == (2 + 7 * 86, 2 + 2 * 86, 1)
     with Image.open(tmp_path / "imagined.png") as strip:
         cells = np.asarray(strip)[:, 2:].reshape(2 + 2 * 86, 7, 86, 3)
-        assert [(cell == 255).all() for cell in cells.swapaxes(0, 1)] == [i == PAST for i in range(7)]
+        assert [(cell == 255).all() for cell in cells.swapaxes(0, 1)] == [
+            i == CONTEXT_FRAMES for i in range(7)
+        ]
     before = (tmp_path / "imagined.gif").read_bytes()
     assert call(world, tmp_path / "again", "--actions", "forward*2,left", "--start", "20:2") == 0
     assert (tmp_path / "again/imagined.gif").read_bytes() == before
@@ -119,9 +130,9 @@ def test_a_video_from_context_frames_and_actions(
 @pytest.mark.parametrize(
     ("prior", "arguments", "given", "drawn"),
     [
-        ("prior", "--frames 4", PAST, 4),  # as was done
-        ("prior", "--frames 1 --actions right*5", PAST, 1),
-        ("no_action", "--frames 2", PAST, 2),
+        ("prior", "--frames 4", CONTEXT_FRAMES, 4),  # as was done
+        ("prior", "--frames 1 --actions right*5", CONTEXT_FRAMES, 1),
+        ("no_action", "--frames 2", CONTEXT_FRAMES, 2),
         ("no_past", "--frames 3", 0, 3),
     ],
 )
@@ -136,7 +147,7 @@ def test_the_number_of_frames(
 def test_context_from_image_files(world: Path, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
-    for number, frame in enumerate(read_window(episode_path(world / "maze", 0), 0, PAST).frames):
+    for number, frame in enumerate(read_window(episode_path(world / "maze", 0), 0, CONTEXT_FRAMES).frames):
         Image.fromarray(frame).save(folder / f"{number}.png")
     assert call(world, tmp_path / "a", "--start", str(folder), "--actions", "forward*2") == 0
     assert call(world, tmp_path / "b", "--start", "0", "--actions", "forward*2") == 0
@@ -180,7 +191,7 @@ def test_errors_are_one_line(
 ) -> None:
     for name in ("empty", "broken"):
         (tmp_path / name).mkdir()
-    for number in range(PAST):
+    for number in range(CONTEXT_FRAMES):
         (tmp_path / f"broken/{number}.png").write_text("no picture")
     Image.new("RGB", (84, 84)).save(tmp_path / "broken/0.png")
     if "OTHER" in arguments:
@@ -227,8 +238,8 @@ def test_training_names_missing_data(
 
 @torch.no_grad()
 def test_a_prior_and_its_directory(tmp_path: Path) -> None:
-    for name, told in TOLD.items():
-        prior = prior_of(**told).float()
+    for name, variant in VARIANTS.items():
+        prior = prior_of(**variant).float()
         save_video_prior(tmp_path / name, prior)
         loaded = load_video_prior(tmp_path / name)
         assert (loaded.config, loaded.grid, loaded.source) == (prior.config, prior.grid, "abc")
@@ -269,7 +280,7 @@ def test_a_hostile_prior_is_refused(change: dict[str, object], line: str, tmp_pa
     ],
 )
 def test_a_hostile_image_model_within_a_prior_is_refused(change: Any, line: str, tmp_path: Path) -> None:
-    save_video_prior(tmp_path, prior_of(**TOLD["motion"]).float())
+    save_video_prior(tmp_path, prior_of(**VARIANTS["motion"]).float())
     mapping = read_yaml(tmp_path / "config.yaml")
     mapping["image"] = mapping["image"] | change if isinstance(change, dict) else change
     write_yaml(tmp_path / "config.yaml", mapping)

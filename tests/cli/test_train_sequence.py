@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.tiny_prior import CODE_SPEC, GRU_TOLD, SPEAKERS, WAVENET, make_codes, prior_run
+from helpers.tiny_prior import CODE_SPEC, GRU_CONDITIONED, SPEAKERS, WAVENET, make_codes, prior_run
 from speechvq import config as configuration
 from speechvq import evaluate, train
 from speechvq.config import SequencePriorRun
@@ -37,10 +37,16 @@ def arguments(place: Path, config: SequencePriorRun, run: str = "run") -> list[s
 
 @pytest.fixture(scope="module")
 def trained(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that has learned the walk, and that ada's rises and bob's falls."""
+    """A run that has learned the random_walk, and that ada's rises and bob's falls."""
     place = tmp_path_factory.mktemp("exp")
     config = prior_run(
-        folder, GRU_TOLD, steps=150, learning_rate=2e-2, ema_decay=0.9, evaluate_every=75, save_every=75
+        folder,
+        GRU_CONDITIONED,
+        steps=150,
+        learning_rate=2e-2,
+        ema_decay=0.9,
+        evaluate_every=75,
+        save_every=75,
     )
     assert train.main(arguments(place, config)) == 0
     return place / "run"

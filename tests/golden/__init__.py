@@ -1,1 +1,1 @@
-"""The net below a rebuild: numbers and names that were recorded once and must stay."""
+"""Golden tests: numbers and names that were recorded once and must not change by accident."""

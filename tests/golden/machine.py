@@ -1,10 +1,10 @@
-"""The machine that recorded the values, and how values of another one are compared.
+"""Identity of the recording machine, and tolerances for values computed on other machines.
 
-On the machine that recorded them, values are bit-identical. Another processor, thread count or library
-adds in another order. There, losses may differ by 1e-3 of their size: rounding does not grow further in
-twenty steps. 99 % of the codes are equal: a vector half way between two entries falls to either. Of drawn
-samples only the first fifty are compared, by a correlation over 0.9: once rounding moves a draw to the next
-level, every sample after it is another.
+On the machine that recorded them, values are equal to the bit. Another processor, thread count or library
+version changes the order of summation. There, losses may differ by 1e-3 of their size, because rounding
+errors stay below that in twenty steps. 99 % of the codes must be equal, because a vector halfway between two
+codebook entries may get either code. Only the first fifty samples are compared, by a correlation above 0.9:
+once rounding changes one sample, all later samples differ.
 """
 
 import json
@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 FOLDER = Path(__file__).parent
-LOSS_TOLERANCE = 1e-3  # of the value; and of one for what is near zero
-BF16_TOLERANCE = 3e-2  # of what was learnt in bfloat16, whose products have eight bits
-EQUAL_CODES = 0.99  # share
+LOSS_TOLERANCE = 1e-3  # relative, and absolute for values near zero
+BF16_TOLERANCE = 3e-2  # for training in bfloat16, whose mantissa has eight bits
+EQUAL_CODES = 0.99  # fraction
 FIRST_SAMPLES, CORRELATION = 50, 0.9
 
 
 def fingerprint() -> dict[str, str]:
-    """What decides the last bits here."""
+    """Libraries, processor and threads of this machine, which determine the rounding."""
     import torch
 
     facts = {name: version(name) for name in ("torch", "numpy", "numba", "scipy", "librosa")}
@@ -34,17 +34,17 @@ def fingerprint() -> dict[str, str]:
 
 
 def is_recorder() -> bool:
-    """Whether this is the machine that recorded, with the same libraries and threads."""
+    """Whether this machine recorded the values, with the same libraries and threads."""
     return bool(read("machine.json") == fingerprint())
 
 
 def read(name: str) -> Any:
-    """A recorded JSON file."""
+    """Content of a recorded JSON file."""
     return json.loads((FOLDER / name).read_text(encoding="utf-8"))
 
 
 def write(name: str, content: Any, folder: Path = FOLDER) -> None:
-    """Write a JSON file with one line for each entry of the second level."""
+    """Write a JSON file with one line per entry of the second level."""
     if all(not isinstance(each, dict) for each in content.values()):
         text = _lines({key: json.dumps(each) for key, each in content.items()}, 1)
     else:
@@ -54,20 +54,20 @@ def write(name: str, content: Any, folder: Path = FOLDER) -> None:
 
 
 def in_hex(numbers: list[float]) -> list[str]:
-    """Numbers with all their digits."""
+    """Exact hexadecimal strings of floats."""
     return [float(number).hex() for number in numbers]
 
 
 def assert_curve(found: list[float], recorded: list[str], name: str) -> None:
-    """Compare a row of losses with the recorded one."""
+    """Compare a curve with the recorded one: exactly on the recording machine, else within a tolerance."""
     if is_recorder():
-        assert in_hex(found) == recorded, f"{name}: other numbers than the recorded ones"
+        assert in_hex(found) == recorded, f"{name}: the numbers differ from the recorded ones"
         return
-    wanted = np.array([float.fromhex(number) for number in recorded])
-    assert len(found) == len(wanted), f"{name}: {len(found)} numbers in place of {len(wanted)}"
+    expected = np.array([float.fromhex(number) for number in recorded])
+    assert len(found) == len(expected), f"{name}: {len(found)} numbers instead of {len(expected)}"
     tolerance = BF16_TOLERANCE if "bf16" in name else LOSS_TOLERANCE
-    near = np.isclose(found, wanted, rtol=tolerance, atol=tolerance, equal_nan=True)
-    assert near.all(), f"{name}: first differs at {int(np.argmin(near))}"
+    close = np.isclose(found, expected, rtol=tolerance, atol=tolerance, equal_nan=True)
+    assert close.all(), f"{name}: first differs at {int(np.argmin(close))}"
 
 
 def _lines(entries: dict[str, str], depth: int) -> str:
@@ -77,7 +77,7 @@ def _lines(entries: dict[str, str], depth: int) -> str:
 
 
 def _processor() -> str:
-    """The processor by its name and family: its name alone is the same for many."""
+    """Name and family of the processor; different processors share a name."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

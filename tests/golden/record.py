@@ -1,15 +1,16 @@
-"""`python -m tests.golden.record`: record everything anew.
+"""`python -m tests.golden.record`: record all golden values again.
 
-Only for a change that is meant to change numbers or names, and the commit says which and why; never to make
-a test pass. Record with OMP_NUM_THREADS=1, as the tests run. A moved or renamed thing needs an edit of
-`subjects.py` and no new numbers. `python -m tests.golden.record FOLDER` writes elsewhere, to compare.
+Record only for a deliberate change of numbers or names, and state in the commit which and why; never record
+to make a test pass. Record with OMP_NUM_THREADS=1, as in the tests. After a move or rename, edit
+`subjects.py` and record no new numbers. `python -m tests.golden.record FOLDER` writes to another folder for a
+comparison.
 """
 
 import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for the helpers of the tests
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for tests/helpers
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from golden import machine, subjects
 
 
 def main(folder: Path = machine.FOLDER) -> None:
-    """Write every recorded file into a folder."""
+    """Write all golden files to a folder."""
     machine.write("machine.json", machine.fingerprint(), folder)
     codes, samples = subjects.bundled()
     machine.write("bundled_codes.json", codes, folder)

@@ -1,8 +1,8 @@
-"""What is recorded, by the names that things have today.
+"""Computes all golden values with the current names of the package.
 
-This is the only file here that names parts of the package: imports, flags, configuration keys, attributes,
-names of logged numbers. After a rename it is edited; what was recorded stays as it is. Only flags.txt,
-config_keys.txt and json_keys.txt hold names themselves.
+Only this file of the folder uses names of the package: imports, flags, configuration keys, attributes, names
+of logged numbers. Edit it after a rename; the recorded numbers stay. Only flags.txt, config_keys.txt and
+json_keys.txt contain names.
 """
 
 import argparse
@@ -46,26 +46,26 @@ Curves = dict[str, list[float]]
 
 # -- the bundled model
 
-VOICE, OTHER_VOICE, SEED = 0, 7, 1
-SAMPLES = 400  # kept of each conversion
-BRIEF = 1_600  # samples of the sound that every engine converts; the whole takes the torch engine a minute
+SPEAKER, OTHER_SPEAKER, SEED = 0, 7, 1
+SAMPLES = 400  # recorded of each conversion
+BRIEF = 1_600  # samples that all engines convert; the torch engine would need a minute for the whole waveform
 ENGINES: dict[str, dict[str, Any]] = {
     "torch": {"engine": "torch"},
     "numba fp32": {"engine": "numba"},
     "numba bf16": {"engine": "numba", "precision": "bf16"},
 }
-JOIN = 28_000  # sample at which the chunks' crossfade is looked for
+JOIN = 28_000  # a sample before the crossfade of the chunks
 
 
 class Bundled(NamedTuple):
-    """The bundled model's codes, and what it says with them."""
+    """Codes and converted samples of the bundled model."""
 
     codes: dict[str, list[int]]
     samples: dict[str, np.ndarray]  # (SAMPLES,), float32
 
 
 def synthetic_wave(seconds: float = 2.1, seed: int = 29) -> np.ndarray:
-    """Eight harmonics with a moving pitch, a pause and noise: (T,), float32; long enough for two chunks."""
+    """Eight harmonics of a varying F0 with a pause and noise, (T,), float32; long enough for two chunks."""
     rng, time = np.random.default_rng(seed), np.arange(round(seconds * RATE)) / RATE
     cycles = 2 * np.pi * np.cumsum(150 * 2 ** (0.4 * np.sin(2 * np.pi * 1.1 * time))) / RATE
     tilt = 0.7 + 0.5 * np.sin(2 * np.pi * 2.3 * time)
@@ -75,23 +75,27 @@ def synthetic_wave(seconds: float = 2.1, seed: int = 29) -> np.ndarray:
 
 
 def bundled() -> Bundled:
-    """Encode and convert the synthetic sound, on every engine."""
+    """Encode and convert the synthetic waveform with all engines."""
     model, wave = speechvq.load("english29"), synthetic_wave()
-    brief, voice, other = wave[4_000 : 4_000 + BRIEF], model.speakers[VOICE], model.speakers[OTHER_VOICE]
+    brief, speaker, other = (
+        wave[4_000 : 4_000 + BRIEF],
+        model.speakers[SPEAKER],
+        model.speakers[OTHER_SPEAKER],
+    )
     codes = {"whole": model.encode(wave).tolist(), "brief": model.encode(brief).tolist()}
-    samples = {name: model.convert(brief, voice, seed=SEED, **how) for name, how in ENGINES.items()}
-    both = model.convert([brief, wave[:1_000]], [voice, other], seed=SEED, engine="numba")
+    samples = {name: model.convert(brief, speaker, seed=SEED, **options) for name, options in ENGINES.items()}
+    both = model.convert([brief, wave[:1_000]], [speaker, other], seed=SEED, engine="numba")
     samples |= {"first of a batch": both[0], "second of a batch": both[1]}
-    both = model.convert([brief[:640], wave[:500]], [voice, other], seed=SEED, engine="torch")
+    both = model.convert([brief[:640], wave[:500]], [speaker, other], seed=SEED, engine="torch")
     samples |= {"first of a batch, torch": both[0], "second of a batch, torch": both[1]}
-    chunked = model.convert(wave, voice, seed=SEED, engine="numba", chunked=True)
+    chunked = model.convert(wave, speaker, seed=SEED, engine="numba", chunked=True)
     samples |= {"chunked": chunked, "chunked, at the join": chunked[JOIN:]}
-    return Bundled(codes, {name: sound[:SAMPLES] for name, sound in samples.items()})
+    return Bundled(codes, {name: wave[:SAMPLES] for name, wave in samples.items()})
 
 
-# -- what training loses
+# -- loss curves
 
-# Logged numbers by neutral ids, so that another name for one changes no recorded line. None: not recorded.
+# Neutral ids of logged numbers, so that a rename changes no recorded line. None: not recorded.
 NUMBERS: dict[str, str | None] = {
     "nats": "n1",
     "quantizer": "n2",
@@ -117,34 +121,36 @@ NUMBERS: dict[str, str | None] = {
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[Curves]:
-    """Note each loss that is minimised, by whatever loop, in `minimised`, and what is logged at each step."""
+def record_curves() -> Iterator[Curves]:
+    """Record the loss of every backward pass in `minimised`, and the logged numbers of each step."""
     curves: Curves = {"minimised": []}
     backward, write = torch.Tensor.backward, metrics_log.MetricsLog.write
 
-    def noted_backward(self: torch.Tensor, *arguments: Any, **options: Any) -> None:
+    def recorded_backward(self: torch.Tensor, *arguments: Any, **options: Any) -> None:
         curves["minimised"].append(float(self.detach()))
         backward(self, *arguments, **options)
 
-    def noted_write(self: metrics_log.MetricsLog, stage: str, step: int, values: Mapping[str, float]) -> None:
+    def recorded_write(
+        self: metrics_log.MetricsLog, stage: str, step: int, values: Mapping[str, float]
+    ) -> None:
         for name, value in values.items():
             if stage == MAIN_STAGE and (number := NUMBERS[name]) is not None:
                 curves.setdefault(number, []).append(float(value))
         write(self, stage, step, values)
 
     with (
-        mock.patch.object(torch.Tensor, "backward", noted_backward),
-        mock.patch.object(metrics_log.MetricsLog, "write", noted_write),
+        mock.patch.object(torch.Tensor, "backward", recorded_backward),
+        mock.patch.object(metrics_log.MetricsLog, "write", recorded_write),
         mock.patch.object(loop, "LOG_EVERY", 1),
     ):
         yield curves
 
 
 def learn(folder: Path, run: Any, name: str = "run") -> Curves:
-    """Train by the command into FOLDER/NAME, and watch."""
+    """Run the `train` command into FOLDER/NAME and return its curves."""
     configuration.save(folder / f"{name}.yaml", run)
     arguments = ["--config", str(folder / f"{name}.yaml"), "--out", str(folder / name), "--device", "cpu"]
-    with watched() as curves:
+    with record_curves() as curves:
         assert train.main(arguments) == 0
     return curves
 
@@ -159,12 +165,12 @@ def _speech_run(
 def _speech(
     codebook: str = "loss", *, train: dict[str, Any] | None = None, crop: int = 320, **model: Any
 ) -> Callable[[Path], Curves]:
-    """A speech model of a variant."""
+    """Curves of a speech model with other settings."""
     return lambda folder: learn(folder, _speech_run(folder, codebook, model, train or {}, crop))
 
 
 def _image(kind: str) -> Callable[[Path], Curves]:
-    """An image model of a kind."""
+    """Curves of an image model of a kind."""
 
     def curve(folder: Path) -> Curves:
         root = image_data.prepared(folder / "pictures")
@@ -181,7 +187,7 @@ GRID_TRAINING = TrainConfig(steps=STEPS, warmup=2, evaluate_every=10, num_eval_i
 
 
 def first_stage(folder: Path) -> GridDataConfig:
-    """A VQ-VAE of pictures of 16 pixels, of two steps, and its codes as data."""
+    """Train a VQ-VAE of 16 x 16 images for two steps; returns the data configuration of its codes."""
     config = image_data.run_of("image_vqvae", image_data.prepared(folder / "pictures", size=16), steps=2)
     sizes = dataclasses.replace(image_data.SIZES, size=16)
     model: Any = dataclasses.replace(
@@ -208,7 +214,7 @@ def _sequence(kind: str) -> Callable[[Path], Curves]:
 
 
 def _video(**model: Any) -> Callable[[Path], Curves]:
-    """A prior over frames; with motion, that is learnt first."""
+    """Curves of a prior over frames; a motion model is pre-trained."""
 
     def curve(folder: Path) -> Curves:
         record(folder / "maze", Recording("maze", 0, video_data.EPISODES, video_data.FRAMES), jobs=1)
@@ -231,14 +237,16 @@ WITH_PHASE = dataclasses.replace(tiny.WAVENET, condition_on_f0=True, condition_o
 SOURCE_FILTER = SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8)
 
 
-def _enrolment(told: bool, tune: bool) -> Callable[[Path], Curves]:
-    """A voice fitted to a model with random weights, with source and filter or without."""
+def _enrollment(source_filter: bool, tune: bool) -> Callable[[Path], Curves]:
+    """Curves of the enrollment of a speaker, with a source-filter model or without."""
 
     def curve(folder: Path) -> Curves:
         torch.manual_seed(0)
-        changes: dict[str, Any] = {"wavenet": WITH_PHASE, "source_filter": SOURCE_FILTER} if told else {}
+        changes: dict[str, Any] = (
+            {"wavenet": WITH_PHASE, "source_filter": SOURCE_FILTER} if source_filter else {}
+        )
         model = SpeechVQ(tiny.speech_config(**changes), tiny.SPEAKERS).eval()
-        with watched() as curves:
+        with record_curves() as curves:
             found = enroll(model, [synthetic_speech.speech("ann", 5, seconds=4.0)], steps=STEPS, tune=tune)
         curves["e1"] = [
             found.before,
@@ -291,25 +299,25 @@ CURVES: dict[str, Callable[[Path], Curves]] = {
     "PixelCNN": _pixelcnn(False),
     "PixelCNN, told the class": _pixelcnn(True),
     "sequence prior, WaveNet": _sequence("wavenet"),
-    "sequence prior, WaveNet, told the speaker": _sequence("wavenet told"),
-    "sequence prior, GRU, told the speaker": _sequence("gru told"),
+    "sequence prior, WaveNet, told the speaker": _sequence("wavenet conditioned"),
+    "sequence prior, GRU, told the speaker": _sequence("gru conditioned"),
     "video prior": _video(),
     "video prior, motion": _video(motion=dataclasses.replace(video_data.MOTION, steps=STEPS)),
     "video prior, no past": _video(actions=False, context_frames=0),
-    "enrolment": _enrolment(False, False),
-    "enrolment, source and filter": _enrolment(True, False),
-    "enrolment, tuned decoder": _enrolment(True, True),
+    "enrolment": _enrollment(False, False),
+    "enrolment, source and filter": _enrollment(True, False),
+    "enrolment, tuned decoder": _enrollment(True, True),
 }
 
 # -- flags and keys
 
 
 class _Parsed(Exception):
-    """Carries a command's parser out of it."""
+    """Carries the parser of a command to the caller."""
 
 
 def flags() -> list[str]:
-    """A line for each flag of each command: its values, and what it is when it is not given."""
+    """One line per flag of each command, with its values and default."""
 
     def stop(self: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
         raise _Parsed(self)
@@ -348,7 +356,7 @@ def _plain(value: object) -> str:
 
 
 def config_keys() -> list[str]:
-    """A line for each key of each kind of run: its default, and what it may be."""
+    """One line per key of each kind of run, with its default and bounds."""
     return [f"{kind} {line}" for kind, cls in RUNS.items() for line in _keys_of(cls, cls(), "")]
 
 
@@ -368,7 +376,7 @@ def _keys_of(cls: type, defaults: Any, where: str) -> Iterator[str]:
 
 
 def json_keys(folder: Path) -> list[str]:
-    """A line for each key of each JSON that commands write."""
+    """One line per key of each JSON file that commands write."""
     lines = []
     for subject, path in _written(folder):
         texts = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
@@ -378,7 +386,7 @@ def json_keys(folder: Path) -> list[str]:
 
 
 def _paths(value: Any, where: str = "") -> Iterator[str]:
-    """Keys with those within them; what a list holds is under []."""
+    """Paths of all keys; items of a list are below []."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield f"{where}{key}"
@@ -388,7 +396,7 @@ def _paths(value: Any, where: str = "") -> Iterator[str]:
             yield from _paths(inner, f"{where}[].")
 
 
-TRAINED = {  # whose metrics.jsonl is read, and left for `evaluate`
+TRAINED = {  # runs whose metrics.jsonl is recorded and whose models `evaluate` uses
     "speech": "speech, source and filter",
     "sequence": "sequence prior, WaveNet, told the speaker",
     "image_vae": "image VAE",
@@ -400,7 +408,7 @@ TRAINED = {  # whose metrics.jsonl is read, and left for `evaluate`
 
 
 def _written(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every kind of JSON file, by what writes it; all below a folder."""
+    """All kinds of JSON files below a folder, each with the command that writes it."""
     for kind, name in TRAINED.items():
         (folder / kind).mkdir()
         CURVES[name](folder / kind)
@@ -420,7 +428,7 @@ def _written(folder: Path) -> Iterator[tuple[str, Path]]:
 
 @contextlib.contextmanager
 def _without_extras() -> Iterator[None]:
-    """As where none of the judges is installed: each would bring keys of its own."""
+    """Hide the optional judges, because each would add keys."""
     extras = ("pocketsphinx", "resemblyzer", "speechmos")
     before = {name: sys.modules[name] for name in extras if name in sys.modules}
     sys.modules.update(dict.fromkeys(extras))  # type: ignore[arg-type]
@@ -433,11 +441,11 @@ def _without_extras() -> Iterator[None]:
 
 
 def _measurements(folder: Path) -> dict[str, tuple[str, list[str | Path]]]:
-    """What is measured, by a name: the subject and its flags."""
+    """Named calls of `evaluate`: the subject and its flags."""
     corpus = _aligned_corpus(folder / "corpus")
     codes, lab = corpus / "codes", corpus / "lab"
-    for voice, seed in (("ann", 5), ("ben", 105)):
-        write_waveform(folder / "converted/cay" / f"{voice}_5.wav", synthetic_speech.speech("cay", seed))
+    for speaker, seed in (("ann", 5), ("ben", 105)):
+        write_waveform(folder / "converted/cay" / f"{speaker}_5.wav", synthetic_speech.speech("cay", seed))
         for part, who, number in (
             ("source", "ann", seed),
             ("made", "ben", seed),
@@ -446,10 +454,19 @@ def _measurements(folder: Path) -> dict[str, tuple[str, list[str | Path]]]:
             write_waveform(folder / part / f"s{number}.wav", synthetic_speech.speech(who, number))
     encoder = EncoderConfig(strides=(2, 2, 2, 2, 2, 5), channels=4)
     config = tiny.write_config(folder, tiny.run_config(corpus, model={"encoder": encoder}))
-    sounds: list[str | Path] = ["--source", folder / "source", "--target", folder / "target"]
+    audio: list[str | Path] = ["--source", folder / "source", "--target", folder / "target"]
     real: list[str | Path] = ["--reference", codes, "--manifest", corpus]
-    under: list[str | Path] = ["--second-stage", folder / "second_stage/run"]
-    asked: list[str | Path] = ["--num-codes", "8", "--frame-rate", "100", "--seeds", "1", "--config", config]
+    second_stage: list[str | Path] = ["--second-stage", folder / "second_stage/run"]
+    settings: list[str | Path] = [
+        "--num-codes",
+        "8",
+        "--frame-rate",
+        "100",
+        "--seeds",
+        "1",
+        "--config",
+        config,
+    ]
     brief: list[str | Path] = ["--frames", "4", "--rollouts", "3", "--windows", "5", "--probe-steps", "2"]
     aligned: list[str | Path] = ["--alignments", lab, "--manifest", corpus]
     return {
@@ -458,12 +475,12 @@ def _measurements(folder: Path) -> dict[str, tuple[str, list[str | Path]]]:
         "speakers": ("speakers", ["--codes", codes, "--manifest", corpus]),
         "abx": ("abx", ["--codes", codes, *aligned, "--items", "phoneme", "--context", "any", "--baselines"]),
         "alignments": ("alignments", ["--alignments", lab, "--reference", lab]),
-        "baselines": ("baselines", ["--corpus", corpus, "--alignments", lab, *asked]),
+        "baselines": ("baselines", ["--corpus", corpus, "--alignments", lab, *settings]),
         "generation": ("generation", ["--codes", codes, *real, "--alignments", lab]),
         "conversion": ("conversion", ["--converted", folder / "converted", "--manifest", corpus]),
-        "conversion, folders": ("conversion", ["--converted", folder / "made", *sounds]),
+        "conversion, folders": ("conversion", ["--converted", folder / "made", *audio]),
         "prior": ("prior", ["--prior", folder / "sequence/run"]),
-        "likelihood": ("likelihood", ["--run", folder / "second_stage/first", *under]),
+        "likelihood": ("likelihood", ["--run", folder / "second_stage/first", *second_stage]),
         "likelihood, fitted": (
             "likelihood",
             ["--run", folder / "pixelcnn/first", "--prior", folder / "pixelcnn/run"],
@@ -474,14 +491,14 @@ def _measurements(folder: Path) -> dict[str, tuple[str, list[str | Path]]]:
 
 
 def _aligned_corpus(folder: Path) -> Path:
-    """Three voices, phones at known places, and codes of 50 Hz that follow these."""
+    """A corpus of three speakers with random phones of 150 ms, and codes at 50 Hz equal to the phones."""
     synthetic_speech.make_speech_corpus(folder)
     (folder / "codes").mkdir()
     for number, utterance in enumerate(read_manifest(folder)):
-        said = np.cumsum(np.random.default_rng(number).integers(1, 4, size=10)) % 4
-        phones = [Interval(0.15 * n, 0.15 * (n + 1), "ABCD"[phone]) for n, phone in enumerate(said)]
+        labels = np.cumsum(np.random.default_rng(number).integers(1, 4, size=10)) % 4
+        phones = [Interval(0.15 * n, 0.15 * (n + 1), "ABCD"[phone]) for n, phone in enumerate(labels)]
         write_lab(folder / "lab" / f"{utterance.utt}.lab", phones)
-        codes = said[np.minimum((np.arange(75) + 0.5) / 7.5, 9).astype(int)]
+        codes = labels[np.minimum((np.arange(75) + 0.5) / 7.5, 9).astype(int)]
         np.save(folder / "codes" / f"{utterance.utt}.npy", codes)
     meta = {"frame_rate_hz": 50, "num_codes": 8, "codebook": "0123456789abcdef"}
     (folder / "codes/meta.json").write_text(json.dumps(meta))

@@ -1,8 +1,8 @@
-"""Every command's flags and their defaults are those that were recorded."""
+"""All commands have the recorded flags and defaults."""
 
 from golden import machine, subjects
 
 
 def test_flags() -> None:
-    """Line by line."""
+    """The list equals flags.txt line by line."""
     assert subjects.flags() == (machine.FOLDER / "flags.txt").read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""What commands write as JSON has the keys that were recorded."""
+"""JSON files written by the commands have the recorded keys."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from golden import machine, subjects
 
 
 def test_json_keys(tmp_path: Path) -> None:
-    """Line by line; of measurements, of training logs and of what describes a folder."""
+    """Results of `evaluate`, training logs and descriptions of folders, line by line."""
     assert (
         subjects.json_keys(tmp_path)
         == (machine.FOLDER / "json_keys.txt").read_text(encoding="utf-8").splitlines()

@@ -24,9 +24,14 @@ CODE_SPEC = CodeSpec(CODES, RATE, "0123456789abcdef")
 SPEAKERS = ("ada", "bob")
 WAVENET = SequencePriorConfig(wavenet=DilatedStackConfig(2, 3, 6, 8, 8))
 GRU = SequencePriorConfig(network="gru", gru=RecurrentStackConfig(2, 6))
-TOLD = SequencePriorConfig(wavenet=DilatedStackConfig(2, 3, 6, 8, 8), speaker_dim=3)
-GRU_TOLD = SequencePriorConfig(network="gru", gru=RecurrentStackConfig(1, 6), speaker_dim=3)
-CONFIGS = {"wavenet": WAVENET, "gru": GRU, "wavenet told": TOLD, "gru told": GRU_TOLD}
+CONDITIONED = SequencePriorConfig(wavenet=DilatedStackConfig(2, 3, 6, 8, 8), speaker_dim=3)
+GRU_CONDITIONED = SequencePriorConfig(network="gru", gru=RecurrentStackConfig(1, 6), speaker_dim=3)
+CONFIGS = {
+    "wavenet": WAVENET,
+    "gru": GRU,
+    "wavenet conditioned": CONDITIONED,
+    "gru conditioned": GRU_CONDITIONED,
+}
 
 
 def prior_of(
@@ -37,7 +42,7 @@ def prior_of(
     return SequencePrior(config, code_spec, SPEAKERS if config.speaker_dim else ()).eval()
 
 
-def walk(length: int, seed: int, step: int = 1) -> np.ndarray:
+def random_walk(length: int, seed: int, step: int = 1) -> np.ndarray:
     """Codes that increase by `step` with probability 0.9, else randomly, (length,), int64."""
     rng = np.random.default_rng(seed)
     steps = np.where(rng.random(length) < 0.9, step, rng.integers(CODES, size=length))
@@ -45,11 +50,13 @@ def walk(length: int, seed: int, step: int = 1) -> np.ndarray:
 
 
 def make_codes(folder: Path, strings: int = 8, length: int = 60) -> Path:
-    """A codes directory and its manifest: ada counts up, bob down; the last two of each are held out."""
+    """Write a codes directory and its manifest: ada steps up, bob down; the last two of each are held out."""
     utterances = []
     for speaker, step in zip(SPEAKERS, (1, -1)):
         for i in range(strings):
-            write_codes(folder / "codes" / f"{speaker}_{i}.npy", walk(length + i, 100 * step + i + 200, step))
+            write_codes(
+                folder / "codes" / f"{speaker}_{i}.npy", random_walk(length + i, 100 * step + i + 200, step)
+            )
             split = {strings - 2: "dev", strings - 1: "test"}.get(i, "train")
             utterances.append(
                 Utterance(f"{speaker}_{i}", speaker, split, length / RATE, folder / f"{speaker}_{i}.wav")
@@ -60,8 +67,8 @@ def make_codes(folder: Path, strings: int = 8, length: int = 60) -> Path:
     return folder
 
 
-def prior_run(folder: Path, model: SequencePriorConfig = TOLD, **train: float) -> SequencePriorRun:
-    """A run of a few steps on `make_codes`."""
+def prior_run(folder: Path, model: SequencePriorConfig = CONDITIONED, **train: float) -> SequencePriorRun:
+    """The configuration of a run of a few steps on the codes of `make_codes`."""
     settings = {
         "steps": 20,
         "warmup": 4,

@@ -21,42 +21,44 @@ from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.video.model.prior import VideoPrior
 from speechvq.video.recording.recording import Recording, record
 
-EPISODES, FRAMES, PAST = 22, 8, 3
+EPISODES, FRAMES, CONTEXT_FRAMES = 22, 8, 3
 PIXELCNN = PixelCNNConfig(layers=2, channels=6, kernel_radius=1, hidden_channels=8)
-PRIOR = VideoPriorConfig(context_frames=PAST, channels=6, blocks=2, context_noise=0.1, pixelcnn=PIXELCNN)
+PRIOR = VideoPriorConfig(
+    context_frames=CONTEXT_FRAMES, channels=6, blocks=2, context_noise=0.1, pixelcnn=PIXELCNN
+)
 MOTION = MotionConfig(depth_features=2, channels=6, blocks=2, steps=3, batch=2)
-TOLD: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "prior": {},
     "motion": {"motion": MOTION},
     "no_action": {"actions": False},
     "no_past": {"actions": False, "context_frames": 0},
 }
-SMALL = Grid(4, 5, 1, 6)
+SMALL_GRID = Grid(4, 5, 1, 6)
 
 
 def make_world(folder: Path) -> Path:
-    """A recording in `maze`, an image model in `model`, and a run for each of TOLD."""
+    """A recording in `maze`, an image model in `model`, and a run for each of VARIANTS."""
     record(folder / "maze", Recording("maze", 0, EPISODES, FRAMES), jobs=1)
     torch.manual_seed(0)
     config = dataclasses.replace(CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, size=84))
     model = build(dataclasses.replace(config, codes_per_position=1))
     model.train()(torch.randint(256, (2, 3, 84, 84), dtype=torch.uint8))
     save_image_model(folder / "model", model.eval())
-    for name in TOLD:
-        assert learn(folder, run_of(folder, **TOLD[name]), name) == 0
+    for name in VARIANTS:
+        assert train_prior(folder, run_of(folder, **VARIANTS[name]), name) == 0
     return folder
 
 
-def run_of(folder: Path, **told: Any) -> VideoPriorRun:
+def run_of(folder: Path, **changes: Any) -> VideoPriorRun:
     """The configuration of a run of a few steps on the recording in a folder."""
     data = VideoDataConfig(str(folder / "model"), str(folder / "maze"), batch=2)
     brief = TrainConfig(
         steps=4, warmup=2, evaluate_every=2, num_eval_items=4, save_every=2, lr_decay_fraction=0.0
     )
-    return VideoPriorRun(dataclasses.replace(PRIOR, **told), data, brief)
+    return VideoPriorRun(dataclasses.replace(PRIOR, **changes), data, brief)
 
 
-def learn(folder: Path, run: VideoPriorRun, name: str) -> int:
+def train_prior(folder: Path, run: VideoPriorRun, name: str) -> int:
     """Run `train` into FOLDER/NAME; returns the exit code."""
     configuration.save(folder / f"{name}.yaml", run)
     return train.main(
@@ -64,13 +66,13 @@ def learn(folder: Path, run: VideoPriorRun, name: str) -> int:
     )
 
 
-def prior_of(grid: Grid = SMALL, seed: int = 0, **told: Any) -> VideoPrior:
+def prior_of(grid: Grid = SMALL_GRID, seed: int = 0, **changes: Any) -> VideoPrior:
     """Random weights, large enough that everything that is seen makes a difference; double precision.
 
-    With motion its grid is as wide as the given one is high, for pictures are square.
+    With motion its grid is as wide as the given one is high, because images are square.
     """
     torch.manual_seed(seed)
-    config, image = dataclasses.replace(PRIOR, **told), None
+    config, image = dataclasses.replace(PRIOR, **changes), None
     if config.motion.depth_features:
         grid = grid._replace(width=grid.height)
         image = image_of(grid)
@@ -92,7 +94,7 @@ def image_of(grid: Grid, channels: int = 6) -> ImageVQ:
     return model.eval()
 
 
-def codes_of(batch: int, frames: int, grid: Grid = SMALL, seed: int = 0) -> torch.Tensor:
+def codes_of(batch: int, frames: int, grid: Grid = SMALL_GRID, seed: int = 0) -> torch.Tensor:
     """Random codes of videos, (batch, frames, H, W, G)."""
     shape = (batch, frames, grid.height, grid.width, grid.codes_per_position)
     return torch.randint(grid.num_codes, shape, generator=torch.Generator().manual_seed(seed))

@@ -1,4 +1,4 @@
-"""The rules of docs/architecture.md, read from the syntax trees: floors, no cycles, no unsafe calls,
+"""The rules of docs/architecture.md, checked on syntax trees: import order, cycles, unsafe calls,
 documentation.
 """
 
@@ -16,8 +16,7 @@ FILES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 TABLE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-# A row of the table is a floor: "| 3 | `config` | what it holds |"; a file imports only from floors below its
-# own.
+# A row of the table is a floor: "| 3 | `config` | description |". A file imports only from lower floors.
 FLOORS = [
     {f"speechvq.{name}" for name in re.findall(r"`(\w+)`", row[1])}
     for row in re.findall(r"^\| (\d+) \| (.*?) \|", TABLE, re.MULTILINE)
@@ -45,13 +44,13 @@ def test_every_module_has_a_floor() -> None:
     assert rooms == set().union(*FLOORS)
 
 
-def test_no_folder_is_crowded() -> None:
+def test_no_folder_has_more_than_16_files() -> None:
     folders = [path.parent for path in FILES.values()]
     assert max(map(folders.count, folders)) <= 16
 
 
 def imports(module: str) -> Iterator[str]:
-    """Modules of the package that a module imports anywhere, inside functions too."""
+    """Modules of the package that a module imports, also inside functions."""
     for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -65,7 +64,7 @@ def imports(module: str) -> Iterator[str]:
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
-    """Every call with the written name of what is called."""
+    """All calls, with the source text of the called function."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             yield ast.unparse(node.func), node
@@ -80,22 +79,22 @@ def test_a_file_imports_only_from_floors_below(module: str) -> None:
         assert floor(imported) < floor(module) or floor(module) == TOP, f"{module} imports {imported}"
 
 
-def test_speech_and_images_never_import_one_another() -> None:
+def test_speech_and_images_do_not_import_each_other() -> None:
     rooms = {room(module): {room(name) for name in imports(module)} for module in FILES}
     assert "speechvq.images" not in rooms.get("speechvq.speech", set())
     assert "speechvq.speech" not in rooms.get("speechvq.images", set()) | rooms.get("speechvq.video", set())
 
 
-def test_no_import_goes_in_a_circle() -> None:
+def test_there_are_no_import_cycles() -> None:
     graph = {module: set(imports(module)) & FILES.keys() for module in FILES}
     while leaves := {module for module, needed in graph.items() if not needed}:
         graph = {module: needed - leaves for module, needed in graph.items() if module not in leaves}
-    assert not graph, f"circles among {sorted(graph)}"
+    assert not graph, f"import cycles among {sorted(graph)}"
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_nothing_runs_code_out_of_a_file(module: str) -> None:
-    """No pickle, torch.load, yaml.load, eval, shell or bare extractall, by whatever name."""
+def test_no_call_executes_code_from_a_file(module: str) -> None:
+    """No pickle, torch.load, yaml.load, eval, shell or extractall without a filter."""
     for node in ast.walk(TREES[module]):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             source = getattr(node, "module", None) or ""
@@ -122,9 +121,7 @@ def test_nothing_runs_code_out_of_a_file(module: str) -> None:
 
 
 def public(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
-    """Public classes and functions of a module, and public methods of public classes, without their
-    overloads.
-    """
+    """Public classes and functions of a module and public methods of public classes, without overloads."""
     for node in tree.body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             yield node.name, node
@@ -142,8 +139,8 @@ def test_every_module_and_public_name_is_documented(module: str) -> None:
 
 @pytest.mark.parametrize("module", FILES)
 def test_every_public_function_has_full_type_hints(module: str) -> None:
-    """But for kernels that numba compiles: it takes their types from the first call."""
-    bare = []
+    """Except for kernels that numba compiles, whose types come from the first call."""
+    incomplete = []
     for name, node in public(TREES[module]):
         compiled = any(
             re.match("njit|intrinsic", ast.unparse(decorator)) for decorator in node.decorator_list
@@ -153,5 +150,5 @@ def test_every_public_function_has_full_type_hints(module: str) -> None:
             arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, *spread]
             unhinted = [a.arg for a in arguments if a.annotation is None and a.arg not in ("self", "cls")]
             if unhinted or node.returns is None:
-                bare.append(f"{name}({', '.join(unhinted)})")
-    assert bare == []
+                incomplete.append(f"{name}({', '.join(unhinted)})")
+    assert incomplete == []

@@ -1,4 +1,6 @@
-"""The benchmark: what it compares with computes the same, its pieces run, its numbers have their names."""
+"""The benchmark: its baselines compute the same results, all parts run, and the metrics have the expected
+names.
+"""
 
 import dataclasses
 import json
@@ -34,7 +36,7 @@ HOP, DIM = 8, 4
 
 
 def wavenet(config: WaveNetConfig = WAVENET) -> WaveNet:
-    """Random weights everywhere."""
+    """A WaveNet in which all parameters are random."""
     torch.manual_seed(0)
     made = WaveNet(config, DIM, num_speakers=3)
     for parameter in made.parameters():
@@ -61,21 +63,23 @@ def test_the_typical_model_has_the_same_loss_and_the_encoder_the_same_gradient()
     assert torch.allclose(losses[0].nats, losses[1].nats, atol=1e-5)
     for each in losses:
         each.total.backward()
-    for own, other in zip(ours.encoder.parameters(), typical.encoder.parameters()):
-        assert torch.allclose(own.grad, other.grad, atol=1e-4 * float(own.grad.abs().max()) + 1e-8)
+    for mine, other in zip(ours.encoder.parameters(), typical.encoder.parameters()):
+        assert torch.allclose(mine.grad, other.grad, atol=1e-4 * float(mine.grad.abs().max()) + 1e-8)
 
 
 def test_sampling_without_a_cache_gives_the_same_samples() -> None:
     model, vectors, speaker = wavenet(), torch.randn(2, 9, DIM), torch.tensor([0, 1])
-    chance = torch.rand(2, 9 * HOP, dtype=torch.float64)
-    whole = sample(model, vectors, speaker, chance, engine="torch")
-    assert model.receptive_field < 40, "some of what is spoken here has a beginning that is cut off"
-    for known in (0, 7, 48):
-        again = naive.sample_uncached(model, vectors, speaker, chance[:, known:], whole[:, :known], HOP)
+    uniforms = torch.rand(2, 9 * HOP, dtype=torch.float64)
+    whole = sample(model, vectors, speaker, uniforms, engine="torch")
+    assert model.receptive_field < 40, "some samples have a truncated receptive field"
+    for num_known in (0, 7, 48):
+        again = naive.sample_uncached(
+            model, vectors, speaker, uniforms[:, num_known:], whole[:, :num_known], HOP
+        )
         assert torch.equal(again, whole)
 
 
-def test_works_alternate_and_the_first_round_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workloads_alternate_and_the_first_round_is_discarded(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, order = [0.0], []
 
     def work(name: str, costs: list[float]) -> Any:
@@ -90,7 +94,7 @@ def test_works_alternate_and_the_first_round_is_not_counted(monkeypatch: pytest.
     assert medians == {"a": 2, "b": 8} and order == ["a", "b"] * 4
 
 
-def test_the_roofline_counts_what_it_does() -> None:
+def test_the_roofline_counts_bytes_and_operations() -> None:
     reading = roofline.Reading(1 << 12, at_least=1 << 14)
     assert reading.bytes == 1 << 14 and reading() == reading.bytes / 4
     adding = roofline.MultiplyAdds(100)
@@ -112,7 +116,7 @@ AMOUNTS = sampling.Amounts(naive=1, torch=64, kernel=256, torch_streams=2, kerne
 
 @pytest.fixture(scope="module")
 def parts() -> list[dict[str, Any]]:
-    """Every piece in the smallest size."""
+    """All parts of the benchmark at the smallest size."""
     with pytest.MonkeyPatch.context() as monkey:
         for work, amount in (
             (roofline.Reading, 1 << 12),
@@ -126,7 +130,7 @@ def parts() -> list[dict[str, Any]]:
     return [*sizes, steps, grown]
 
 
-def test_every_figure_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_every_metric_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) -> None:
     for number, part in enumerate(parts):
         timing.write_part(tmp_path / f"parts/{number}.json", part)
     read = [json.loads(path.read_text()) for path in sorted((tmp_path / "parts").iterdir())]
@@ -149,12 +153,12 @@ def test_every_figure_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) 
     assert "| 1e-06 | 0.0001 | |" in text
 
 
-def test_no_number_stands_in_two_parts() -> None:
+def test_a_number_in_two_parts_is_refused() -> None:
     with pytest.raises(ValueError, match="a is in two parts"):
         table.merge([{"r": {"a": 1}}, {"r": {"a": 2}}])
 
 
-def test_the_quantisers_are_compared() -> None:
+def test_the_quantizers_are_compared() -> None:
     pytest.importorskip("vector_quantize_pytorch", reason="pip install speechvq[benchmark]")
     import quantizer
 
@@ -162,13 +166,13 @@ def test_the_quantisers_are_compared() -> None:
     assert part["ratios"]["vq_train_16"] > 0
 
 
-def test_the_divergence_of_random_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_divergence_is_labeled_as_of_random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sampling.WAVENET_SIZES, "S", TINY)
     part = sampling.divergence(None, frames=3)
     assert 0 <= part["kl_bf16_nats"] < 1e-3 and part["kl_bf16_model"].startswith("random weights")
 
 
-def test_the_scaling_plot(parts: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_the_scaling_plot_is_written(parts: list[dict[str, Any]], tmp_path: Path) -> None:
     scaling.plot_scaling(parts[-1]["scaling"], tmp_path / "a/scaling.png")
     assert (tmp_path / "a/scaling.png").stat().st_size > 5_000
 
@@ -186,8 +190,8 @@ def test_images_are_measured() -> None:
     assert part["ratios"]["pixelcnn"] == rates["cached"] / rates["naive"]
 
 
-def test_the_operations_of_a_picture() -> None:
-    """By the sizes of the paper's layers: what each multiplies, at how many places."""
+def test_the_operations_per_image_equal_the_count_by_layer() -> None:
+    """Multiply-adds of each layer of the paper's autoencoder: weights times positions."""
     units, at16, at8 = 256, 16 * 16, 8 * 8
     block = at8 * units * units * (9 + 1)
     down = [at16 * 3 * 16 * units, at8 * 16 * units * units, 2 * block, at8 * units * 160]

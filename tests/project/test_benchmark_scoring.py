@@ -1,4 +1,4 @@
-"""The benchmark of scoring: it counts what it was asked to count, and writes what it prints."""
+"""The scoring benchmark runs at a small size and writes the printed rows as JSON."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from helpers.tiny import python
 
 
-def test_a_small_size(tmp_path: Path) -> None:
+def test_scoring_is_measured_at_a_small_size(tmp_path: Path) -> None:
     file = tmp_path / "scoring.json"
     process = python(
         "recipes/benchmark/scoring.py", "--frames", "2000", "4000", "--resamplings", "3", "--json", str(file)

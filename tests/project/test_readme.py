@@ -1,4 +1,4 @@
-"""The README is correct: what it names exists, and the commands of "Your own speech" run in order."""
+"""The README is correct: commands, paths and flags exist, and the commands of "Your own speech" run."""
 
 import re
 import shlex
@@ -88,12 +88,12 @@ def test_other_commands_are_scripts_of_ours(line: str) -> None:
     assert program == "bash" and (ROOT / script).is_file() and not arguments
 
 
-def test_there_is_something_to_test() -> None:
+def test_the_readme_has_commands_links_and_code() -> None:
     assert len(COMMANDS) >= 6 and len(LINKS) >= 5 and len(INLINE) >= 20
 
 
 @pytest.mark.parametrize("span", [span for span in INLINE if "speechvq." in span or "run.sh" in span])
-def test_commands_within_sentences_know_their_flags(span: str) -> None:
+def test_flags_of_inline_commands_exist(span: str) -> None:
     found = re.search(r"-m speechvq\.(evaluate \w+|\w+)|(recipes/\S+\.sh)", span)
     assert found, span
     if found[2]:
@@ -104,25 +104,25 @@ def test_commands_within_sentences_know_their_flags(span: str) -> None:
     assert all(flag in known for flag in flags)
 
 
-def test_flags_within_sentences_exist() -> None:
+def test_inline_flags_exist() -> None:
     known = set(" ".join(FLAGS.values()).split())
     flags = {span.split()[0] for span in INLINE if span.startswith("--")}
     assert flags and flags <= known
 
 
 @pytest.mark.parametrize("link", [*dict.fromkeys(LINKS)])
-def test_links_lead_somewhere(link: str) -> None:
+def test_links_exist(link: str) -> None:
     assert (ROOT / link).exists()
 
 
-def test_paths_within_commands_and_sentences_exist() -> None:
+def test_paths_exist() -> None:
     spans = " ".join([*INLINE, *COMMANDS])
     paths = set(re.findall(r"(?:recipes|speechvq|tests|docs)/[\w./-]+", spans))
     assert paths and not [path for path in paths if not (ROOT / path).exists()]
 
 
-def test_the_map_is_right() -> None:
-    """Every name at the left of "Where things are", below its folder."""
+def test_the_map_of_folders_is_correct() -> None:
+    """All names in the left column of "Where things are" exist below their folders."""
     [tree] = [block for kind, block in FENCED if not kind]
     folder, found = ROOT, 0
     for line in tree.splitlines():
@@ -138,7 +138,7 @@ def test_the_map_is_right() -> None:
 
 
 @pytest.mark.parametrize("path", [link for link in dict.fromkeys(LINKS) if link.endswith(".yaml")])
-def test_configurations_are_as_the_table_says(path: str) -> None:
+def test_configurations_match_the_table(path: str) -> None:
     config = configuration.load(ROOT / path, SpeechRun)
     row = next(line for line in README.splitlines() if f"({path})" in line and line.startswith("|"))
     _, _, codes, number, decoder, _ = (cell.strip() for cell in row.split("|"))
@@ -147,13 +147,13 @@ def test_configurations_are_as_the_table_says(path: str) -> None:
     assert config.model.wavenet == configuration.WAVENET_SIZES[decoder]
 
 
-def test_settings_named_can_be_laid_over() -> None:
+def test_named_settings_override_the_configuration() -> None:
     settings = [span.removeprefix("--set ") for span in INLINE if span.startswith("--set ")]
     assert settings
     configuration.load(ROOT / "recipes/vctk/vctk64.yaml", SpeechRun, settings)
 
 
-def test_extras_named_exist() -> None:
+def test_named_extras_exist() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     assert all(
         re.search(rf"^{extra} = \[", project, re.MULTILINE)
@@ -162,13 +162,13 @@ def test_extras_named_exist() -> None:
 
 
 def run(line: str, more: list[str]) -> int:
-    """A command of the README in this process; only its module is called by another name."""
+    """Run a command of the README in this process; returns the exit code."""
     _, _, module, *arguments = words(line)
     return int(MAINS[module.removeprefix("speechvq.")].main([*arguments, *more]))
 
 
 def record(folder: Path) -> None:
-    """What the reader has: two speakers' recordings, and a sentence to convert."""
+    """Write recordings of two speakers and a sentence to convert."""
     for i, speaker in enumerate(("p225", "p226")):
         for sentence in range(5):
             name = folder / "my_recordings" / speaker / f"{sentence}.wav"
@@ -177,10 +177,10 @@ def record(folder: Path) -> None:
     (folder / "recipes").symlink_to(ROOT / "recipes")
 
 
-def test_your_own_speech(
+def test_the_commands_of_your_own_speech_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The commands word by word, but for a training of two steps; then the Python, then the measures."""
+    """The commands as written, with two training steps; then the Python block and the metric names."""
     monkeypatch.chdir(tmp_path)
     record(tmp_path)
     shrunk = [word for key, value in SHRUNK.items() for word in ("--set", f"{key}={value}")]
@@ -195,11 +195,11 @@ def test_your_own_speech(
         "a.npy",
     }
     check_python(tmp_path)
-    check_measures(tmp_path / "exp/mine/metrics.jsonl")
+    check_metric_names(tmp_path / "exp/mine/metrics.jsonl")
 
 
 def check_python(folder: Path) -> None:
-    """The block of Python, run where `exp/mine` is."""
+    """Run the Python block of the README in the folder of `exp/mine`."""
     [block] = [block for kind, block in FENCED if kind == "python"]
     scope: dict[str, Any] = {"wave": read_waveform(folder / "a.wav")}
     exec(block, scope)
@@ -212,13 +212,13 @@ def check_python(folder: Path) -> None:
     assert isinstance(scope["layer"], torch.nn.Module) and scope["layer"].codebook.shape == (512, 64)
 
 
-def check_measures(metrics: Path) -> None:
-    """The table's names are those of the file."""
+def check_metric_names(metrics: Path) -> None:
+    """The metric names in the table occur in metrics.jsonl."""
     table = re.findall(r"^\| (`.*?) \|", README, re.MULTILINE)
-    measures = set(re.findall(r"`(\w+)`", " ".join(table)))
-    assert len(measures) == 6 and all(f'"{name}"' in metrics.read_text() for name in measures)
+    metric_names = set(re.findall(r"`(\w+)`", " ".join(table)))
+    assert len(metric_names) == 6 and all(f'"{name}"' in metrics.read_text() for name in metric_names)
 
 
-def test_the_package_shows_few_names() -> None:
+def test_the_package_exports_few_names() -> None:
     assert len(speechvq.__all__) <= 12 and all(hasattr(speechvq, name) for name in speechvq.__all__)
     assert set(__main__.COMMANDS) == {*MAINS, "evaluate"} and callable(evaluate.main)

@@ -1,6 +1,4 @@
-"""The recipes: valid scripts, known flags, an environment that is created once, and the checks of the mini
-recipe.
-"""
+"""The recipes: valid scripts and flags, creation of the environment, and the checks of the mini recipe."""
 
 import importlib.util
 import itertools
@@ -32,28 +30,28 @@ def named(path: Path) -> str:
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=named)
-def test_bash_can_read_it(script: Path) -> None:
+def test_scripts_are_valid_bash(script: Path) -> None:
     done = subprocess.run([BASH, "-n", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("script", RUNS, ids=named)
-def test_commands_know_the_flags(script: Path) -> None:
+def test_flags_of_commands_exist(script: Path) -> None:
     text = script.read_text().replace("\\\n", " ")
     found = [match.groups() for match in map(COMMAND.search, text.splitlines()) if match]
     for name, rest in found:
         assert set(re.findall(r"--[a-z-]+", rest)) <= set(FLAGS[name].split()), f"{script}: {name}"
     names = {name for name, _ in found}
-    # The benchmark has scripts of its own.
+    # The benchmark runs its own scripts.
     speech, images = {"train", "encode", "convert"}, {"train", "evaluate likelihood", "draw"}
     video = {"train", "evaluate rollout", "imagine"}
-    assert any(wanted <= names for wanted in (speech, images, video)) or (
+    assert any(required <= names for required in (speech, images, video)) or (
         not names and script.parent.name == "benchmark"
     )
 
 
 @pytest.mark.parametrize("script", RUNS, ids=named)
-def test_the_head_tells_every_flag(script: Path) -> None:
+def test_the_head_comment_lists_all_flags(script: Path) -> None:
     text = script.read_text()
     head = "".join(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
     known = re.search(r'^parse_flags "([^"]*)"', text, re.MULTILINE)
@@ -63,14 +61,14 @@ def test_the_head_tells_every_flag(script: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/**/*.yaml")), ids=named)
-def test_every_configuration_is_one(path: Path) -> None:
+def test_every_configuration_is_valid(path: Path) -> None:
     config = configuration.read_run(path)
     if isinstance(config, SpeechRun):
         check(config)
 
 
 def shell(script: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run lines after the source of common.sh; PATH and VIRTUAL_ENV are as given, or the usual and none."""
+    """Run a script after sourcing common.sh; VIRTUAL_ENV is unset unless given."""
     variables = {"PATH": os.environ["PATH"]} | environment
     command = [BASH, "-c", f". '{ROOT}/recipes/common.sh'\n{script}", "recipe", *arguments]
     return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=20)
@@ -95,13 +93,13 @@ done
         ("--stage 4 --stop-stage 1", ""),
     ],
 )
-def test_stages_are_chosen(arguments: str, stages: str, tmp_path: Path) -> None:
+def test_stages_can_be_selected(arguments: str, stages: str, tmp_path: Path) -> None:
     done = shell(FLAGS_AND_STAGES, *arguments.split(), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "".join(f"== stage {i}: work {i}\nexp/mini \n" for i in stages)
 
 
-def test_flags_are_read_whole(tmp_path: Path) -> None:
+def test_flag_values_with_spaces_are_kept(tmp_path: Path) -> None:
     done = shell(
         FLAGS_AND_STAGES, "--exp", "a folder; $(touch x)", "--steps", "7", "--stage", "4", cwd=tmp_path
     )
@@ -129,14 +127,14 @@ def test_wrong_flags_exit_with_2(arguments: list[str], line: str, tmp_path: Path
 
 
 def stub(path: Path, script: str) -> Path:
-    """A program that only a test would call."""
+    """Write a stub program and return its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!{BASH}\n{script}\n")
     path.chmod(0o755)
     return path.parent
 
 
-def test_no_fitting_python(tmp_path: Path) -> None:
+def test_a_missing_python_version_is_reported(tmp_path: Path) -> None:
     stubs = stub(tmp_path / "bin/python3", "exit 1")
     stub(stubs / "python3.12", "exit 1")
     done = shell("find_python -m venv x; echo on", cwd=tmp_path, PATH=str(stubs))
@@ -144,7 +142,7 @@ def test_no_fitting_python(tmp_path: Path) -> None:
     assert done.stderr == "no Python 3.10 to 3.13 found\n"
 
 
-def test_the_first_fitting_python_is_taken(tmp_path: Path) -> None:
+def test_the_first_supported_python_is_used(tmp_path: Path) -> None:
     stubs = stub(tmp_path / "bin/python3", "exit 1")  # too old
     for name in ("python3.12", "python3.11"):
         stub(stubs / name, f'[ "$1" = -c ] || echo {name} "$@"')
@@ -152,7 +150,7 @@ def test_the_first_fitting_python_is_taken(tmp_path: Path) -> None:
 
 
 def environment(folder: Path, script: str = "") -> dict[str, str]:
-    """An active virtual environment whose python writes down what it is asked to do."""
+    """An active virtual environment whose python logs its arguments."""
     folder.joinpath("pyproject.toml").write_text("[project]\n")
     bin_folder = stub(folder / "venv/bin/python", f'echo "$*" >>"{folder}/calls"\n{script}')
     return {"VIRTUAL_ENV": str(folder / "venv"), "PATH": f"{bin_folder}:{os.environ['PATH']}"}
@@ -163,7 +161,7 @@ def calls(folder: Path) -> list[str]:
 
 
 def vctk_recipe(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run stages 1 to 5 with a python that only writes down what it is asked to do."""
+    """Run stages 1 to 5 with a python that only logs its arguments."""
     rows = ["utt speaker split seconds path", "a_1 ann test 1 a.flac", "b_1 ben unseen 1 b.flac"]
     (folder / "data/lab").mkdir(parents=True)
     (folder / "data/manifest.tsv").write_text("".join(row.replace(" ", "\t") + "\n" for row in rows))
@@ -175,31 +173,31 @@ def vctk_recipe(folder: Path, script: str, *arguments: str) -> subprocess.Comple
     )
 
 
-VOICES = 'case "$*" in *--list-speakers) echo {};; esac'
+LIST_SPEAKERS = 'case "$*" in *--list-speakers) echo {};; esac'
 
 
-def test_speakers_kept_out_of_training_are_scored_apart(tmp_path: Path) -> None:
-    done = vctk_recipe(tmp_path, VOICES.format("ann"), "--unseen", "ben")
+def test_unseen_speakers_are_scored_separately(tmp_path: Path) -> None:
+    done = vctk_recipe(tmp_path, LIST_SPEAKERS.format("ann"), "--unseen", "ben")
     assert (done.returncode, done.stderr) == (0, "")
-    asked = [line.removeprefix("-m speechvq.") for line in calls(tmp_path)]
-    assert asked[1].startswith("prepare folder") and asked[1].endswith("--unseen-speakers ben,")
-    assert sum(line.startswith("align") for line in asked) == 0  # the corpus tells its phones
+    commands = [line.removeprefix("-m speechvq.") for line in calls(tmp_path)]
+    assert commands[1].startswith("prepare folder") and commands[1].endswith("--unseen-speakers ben,")
+    assert sum(line.startswith("align") for line in commands) == 0  # the corpus has phone labels
     for split, codes, names in (("test", "codes", ""), ("unseen", "unseen_codes", "_unseen")):
-        told = [line for line in asked if f"--codes {tmp_path}/exp/{codes} " in line]
-        assert [line.split()[1] for line in told] == ["purity", "baselines", "abx"]
-        assert all(f"{names}.json" in line for line in told)
-        assert all(f"--split {split}" in line for line in told[1:])
+        scored = [line for line in commands if f"--codes {tmp_path}/exp/{codes} " in line]
+        assert [line.split()[1] for line in scored] == ["purity", "baselines", "abx"]
+        assert all(f"{names}.json" in line for line in scored)
+        assert all(f"--split {split}" in line for line in scored[1:])
         encoded = f"encode --model {tmp_path}/exp --src {tmp_path}/data --split {split} "
         encoded += f"--out {tmp_path}/exp/{codes}"
-        assert encoded in asked
+        assert encoded in commands
 
 
-def test_a_model_that_has_heard_them_is_refused(tmp_path: Path) -> None:
-    done = vctk_recipe(tmp_path, VOICES.format("ann; echo ben"), "--unseen", "ben")
+def test_a_model_trained_on_unseen_speakers_is_refused(tmp_path: Path) -> None:
+    done = vctk_recipe(tmp_path, LIST_SPEAKERS.format("ann; echo ben"), "--unseen", "ben")
     assert done.returncode == 2 and "was trained on ben; give another --exp" in done.stderr
 
 
-def test_unseen_speakers_are_no_afterthought(tmp_path: Path) -> None:
+def test_unseen_requires_data_prepared_with_unseen(tmp_path: Path) -> None:
     done = vctk_recipe(
         tmp_path, f"sed -i /unseen/d {tmp_path}/data/manifest.tsv", "--unseen", "ben", "--stage", "2"
     )
@@ -219,7 +217,7 @@ def test_setup_installs_once(tmp_path: Path) -> None:
     assert calls(tmp_path) == [f"{pip} .[mini]", f"{pip} .", f"{pip} .[mini]"]
 
 
-def test_an_installation_that_failed_is_tried_again(tmp_path: Path) -> None:
+def test_a_failed_installation_is_repeated(tmp_path: Path) -> None:
     variables = environment(tmp_path, "exit 1")
     for tried in (1, 2):
         done = shell("setup mini; echo on", cwd=tmp_path, **variables)
@@ -234,33 +232,35 @@ def test_without_venv_the_remedy_is_named(tmp_path: Path) -> None:
 
 
 def video_recipe(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run it with a python that only writes down what it is asked to do."""
+    """Run the recipe with a python that only logs its arguments."""
     command = [BASH, str(ROOT / "recipes/video/run.sh"), "--exp", str(folder / "exp"), *arguments]
     return subprocess.run(command, env=environment(folder), capture_output=True, text=True, timeout=20)
 
 
-def test_the_video_recipe_teaches_three_priors_alike(tmp_path: Path) -> None:
+def test_the_video_recipe_trains_three_priors_with_equal_settings(tmp_path: Path) -> None:
     done = video_recipe(tmp_path, "--schedule", "brief", "--episodes", "22", "--data", "d")
     assert (done.returncode, done.stderr) == (0, "")
-    asked = [line.removeprefix("-m speechvq.") for line in calls(tmp_path)]
-    assert asked[1:3] == [
+    commands = [line.removeprefix("-m speechvq.") for line in calls(tmp_path)]
+    assert commands[1:3] == [
         "prepare maze --out d --episodes 22 --frames 100",
         "prepare frames --root d --out d/frames",
     ]
-    first, told, *others = (line for line in asked if line.startswith("train"))
+    first, prior, *others = (line for line in commands if line.startswith("train"))
     assert "train.steps=6" in first and first.endswith("--set data.root=d/frames")
-    told = told.replace("/prior ", "/NAME ")
-    silent = "--set model.actions=false"
-    assert others[0] == f"{told.replace('NAME', 'no_action')} {silent}"
-    nothing = f"{silent} --set model.context_frames=0 --set model.motion.depth_features=0"
-    assert others[1] == f"{told.replace('NAME', 'no_past')} {nothing}"
-    assert sum(line.startswith("imagine") for line in asked) == 3 and (tmp_path / "exp/rollout.txt").exists()
+    prior = prior.replace("/prior ", "/NAME ")
+    no_action = "--set model.actions=false"
+    assert others[0] == f"{prior.replace('NAME', 'no_action')} {no_action}"
+    no_past = f"{no_action} --set model.context_frames=0 --set model.motion.depth_features=0"
+    assert others[1] == f"{prior.replace('NAME', 'no_past')} {no_past}"
+    assert (
+        sum(line.startswith("imagine") for line in commands) == 3 and (tmp_path / "exp/rollout.txt").exists()
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"), [("--world mars", "give maze or doom"), ("--schedule long", "give full or brief")]
 )
-def test_the_video_recipe_knows_its_worlds(arguments: str, line: str, tmp_path: Path) -> None:
+def test_the_video_recipe_refuses_unknown_values(arguments: str, line: str, tmp_path: Path) -> None:
     done = video_recipe(tmp_path, *arguments.split())
     assert (done.returncode, calls(tmp_path)) == (2, []) and line in done.stderr
 
@@ -279,7 +279,7 @@ def check_results() -> ModuleType:
 
 
 def conversion(converted: float | None, **changes: Any) -> dict[str, Any]:
-    """A sentence of a speaker at 100 Hz converted to a speaker at 200 Hz."""
+    """A row of a conversion from a speaker at 100 Hz to a speaker at 200 Hz."""
     row = {"source": "m01", "target": "f03", "source_f0_hz": 100.0, "target_speaker_f0_hz": 200.0}
     return row | {"converted_f0_hz": converted} | changes
 
@@ -300,21 +300,25 @@ def run_check(
 @pytest.mark.parametrize(
     ("gap", "conversions", "code"),
     [
-        (0.5, [conversion(190.0), conversion(210.0), conversion(90.0)], 0),  # by the median
+        (0.5, [conversion(190.0), conversion(210.0), conversion(90.0)], 0),  # the median counts
         (0.2, [conversion(190.0)], 1),  # the decoder hardly uses the codes
         (0.5, [conversion(110.0), conversion(190.0), conversion(100.0)], 1),  # keeps the source's F0
         (
             0.5,
             [conversion(190.0), conversion(300.0, target="m05", target_speaker_f0_hz=90.0)],
             1,
-        ),  # one speaker of two
-        (0.5, [conversion(None)], 1),  # nothing is voiced
+        ),  # one of two speakers fails
+        (0.5, [conversion(None)], 1),  # no conversion is voiced
         (
             0.5,
             [conversion(190.0), conversion(None), conversion(190.0, source_f0_hz=None)],
             0,
-        ),  # some have none
-        (0.5, [conversion(190.0), conversion(100.0, source="f03")], 0),  # to its own speaker: not counted
+        ),  # some have no F0
+        (
+            0.5,
+            [conversion(190.0), conversion(100.0, source="f03")],
+            0,
+        ),  # a conversion to the source speaker is not counted
     ],
 )
 def test_results_are_checked(

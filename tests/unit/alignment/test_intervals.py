@@ -1,4 +1,4 @@
-"""Label files: reading, writing and errors. The phone at the center of each frame; intervals are half-open."""
+"""Label files: reading, writing and errors. The phone at the center of each frame, half-open intervals."""
 
 import random
 

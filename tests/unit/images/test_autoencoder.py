@@ -71,7 +71,9 @@ def test_a_bfloat16_step_is_close(kind: str) -> None:
     """Matrix products in bfloat16; likelihood, quantizer and loss in float32."""
     model = model_of(kind)
     seen: list[torch.dtype] = []
-    hook = model.decoder.conv_in.register_forward_hook(lambda module, told, made: seen.append(made.dtype))
+    hook = model.decoder.conv_in.register_forward_hook(
+        lambda module, inputs, output: seen.append(output.dtype)
+    )
     nats, gradients = step(copy.deepcopy(model))
     rough, others = step(model, "bf16")
     hook.remove()
@@ -87,7 +89,9 @@ def test_activations_are_in_channels_last() -> None:
     layouts: list[bool] = []
     for part in (*encoder_of(model).down, *model.decoder.up, model.decoder.conv_in):
         part.register_forward_hook(
-            lambda module, told, made: layouts.append(made.is_contiguous(memory_format=torch.channels_last))
+            lambda module, inputs, output: layouts.append(
+                output.is_contiguous(memory_format=torch.channels_last)
+            )
         )
     model(pixels_of(4))
     assert len(layouts) == 5 and all(layouts)

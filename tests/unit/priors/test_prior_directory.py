@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from helpers.tiny_prior import CODE_SPEC, CONFIGS, SPEAKERS, TOLD, prior_of, walk
+from helpers.tiny_prior import CODE_SPEC, CONDITIONED, CONFIGS, SPEAKERS, prior_of, random_walk
 from speechvq.config import SequencePriorConfig, to_mapping
 from speechvq.errors import UserError
 from speechvq.io.model_directory import CONFIG, WEIGHTS
@@ -22,7 +22,7 @@ FIELDS = {"num_codes": 8, "frame_rate_hz": 50.0, "codebook": "0123456789abcdef"}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save_prior(tmp_path / "m", prior_of(TOLD))
+    save_prior(tmp_path / "m", prior_of(CONDITIONED))
     return tmp_path / "m"
 
 
@@ -35,7 +35,7 @@ def refusal(folder: Path) -> str:
 
 
 def rewrite(folder: Path, **changes: object) -> None:
-    mapping = to_mapping(TOLD) | {"code_spec": FIELDS, "speakers": list(SPEAKERS)} | changes
+    mapping = to_mapping(CONDITIONED) | {"code_spec": FIELDS, "speakers": list(SPEAKERS)} | changes
     (folder / CONFIG).write_text(yaml.safe_dump(mapping))
 
 
@@ -47,7 +47,9 @@ def test_a_loaded_prior_predicts_the_same(name: str, tmp_path: Path) -> None:
         prior = load_prior(place)
         assert (prior.config, prior.code_spec, prior.speakers) == (saved.config, CODE_SPEC, saved.speakers)
         assert not prior.training
-        assert (code_nll(prior, [walk(9, 0)], [0])[0] == code_nll(saved, [walk(9, 0)], [0])[0]).all()
+        assert (
+            code_nll(prior, [random_walk(9, 0)], [0])[0] == code_nll(saved, [random_walk(9, 0)], [0])[0]
+        ).all()
     assert sorted(path.name for path in (tmp_path / "run/model").iterdir()) == [CONFIG, WEIGHTS]
 
 

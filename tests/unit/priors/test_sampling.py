@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from helpers.reference import sample_by_inversion
-from helpers.tiny_prior import CODES, CONFIGS, TOLD, WAVENET, prior_of, walk
+from helpers.tiny_prior import CODES, CONDITIONED, CONFIGS, WAVENET, prior_of, random_walk
 from speechvq import categorical
 from speechvq.priors.sequence.prior import PriorState
 from speechvq.priors.sequence.sampling import code_nll, sample_codes
@@ -39,7 +39,7 @@ def test_sampling_uses_the_logits_of_the_parallel_pass(name: str, monkeypatch: p
         return categorical.sample_categorical(logits, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("speechvq.priors.sequence.prior.sample_categorical", keep)
-    prior, prompt = prior_of(CONFIGS[name]), walk(17, 3)
+    prior, prompt = prior_of(CONFIGS[name]), random_walk(17, 3)
     codes = sample_codes(prior, 30, [0, 1, 1], prompt=prompt, seed=5)
     whole = torch.from_numpy(np.concatenate([np.tile(prompt, (3, 1)), codes], axis=1))
     logits, _ = prior.predict(whole, prior.initial_state(3), torch.tensor([0, 1, 1]))
@@ -47,7 +47,7 @@ def test_sampling_uses_the_logits_of_the_parallel_pass(name: str, monkeypatch: p
 
 
 def test_a_sequence_depends_on_the_seed_and_its_index_alone() -> None:
-    prior = prior_of(TOLD)
+    prior = prior_of(CONDITIONED)
     three, one = sample_codes(prior, 40, [0, 1, 0], seed=2), sample_codes(prior, 40, [0], seed=2)
     assert np.array_equal(three[:1], one) and not np.array_equal(three[0], three[2])
     assert np.array_equal(sample_codes(prior, 60, [0], seed=2)[:, :40], one)
@@ -67,14 +67,14 @@ def test_empty_sequences_and_empty_prompts() -> None:
     assert sample_codes(prior, 0, [0, 0]).shape == (2, 0)
     empty = np.empty(0, np.int64)
     assert np.array_equal(sample_codes(prior, 5, [0], prompt=empty), sample_codes(prior, 5, [0]))
-    assert [len(each) for each in code_nll(prior, [empty, walk(3, 0)], [0, 0])] == [0, 3]
+    assert [len(each) for each in code_nll(prior, [empty, random_walk(3, 0)], [0, 0])] == [0, 3]
     assert code_nll(prior, [], []) == []
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_nll_of_a_batch_equals_that_of_each_sequence(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("speechvq.priors.sequence.prior.SEGMENT", 7)
-    prior, strings = prior_of(CONFIGS[name]), [walk(n, n) for n in (20, 1, 33)]
+    prior, strings = prior_of(CONFIGS[name]), [random_walk(n, n) for n in (20, 1, 33)]
     together = code_nll(prior, strings, [0, 1, 1])
     for string, speaker, nats in zip(strings, [0, 1, 1], together):
         codes = torch.from_numpy(string)[None]
@@ -94,6 +94,6 @@ def test_memory_does_not_grow_with_the_length(name: str) -> None:
         state = PriorState(torch.full((4, 1), n % CODES), memory)
         sizes.append(sum(tensor.untyped_storage().nbytes() for tensor in memory))
     assert len(set(sizes[30:])) == 1
-    told: list[int] = []
-    sample_codes(prior, 3, [0], on_step=told.append)
-    assert told == [1, 2, 3]
+    steps: list[int] = []
+    sample_codes(prior, 3, [0], on_step=steps.append)
+    assert steps == [1, 2, 3]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from helpers.tiny_prior import CODES, CONFIGS, TOLD, WAVENET, prior_of
+from helpers.tiny_prior import CODES, CONDITIONED, CONFIGS, WAVENET, prior_of
 from speechvq.priors.sequence.dilated import DilatedStack
 from speechvq.priors.sequence.prior import SequencePrior
 
@@ -89,7 +89,7 @@ def by_loops(weights: dict[str, np.ndarray], codes: list[int], speaker: int | No
     return np.stack(rows)
 
 
-@pytest.mark.parametrize("config", [WAVENET, TOLD])
+@pytest.mark.parametrize("config", [WAVENET, CONDITIONED])
 @torch.no_grad()
 def test_the_wavenet_equals_its_formula(config: object) -> None:
     prior, codes = prior_of(config), strings()  # type: ignore[arg-type]
@@ -105,11 +105,11 @@ def test_only_a_prior_with_speakers_depends_on_the_speaker() -> None:
     for name, config in CONFIGS.items():
         prior = prior_of(config)
         other = prior.predict(codes, prior.initial_state(3), 1 - SPEAKER_INDEX)[0]
-        assert torch.equal(parallel(prior, codes), other) == ("told" not in name)
+        assert torch.equal(parallel(prior, codes), other) == ("conditioned" not in name)
 
 
 def test_the_loss_is_the_mean_over_valid_codes() -> None:
-    prior, codes = prior_of(TOLD), strings()
+    prior, codes = prior_of(CONDITIONED), strings()
     before, length = torch.tensor([CODES, 3, CODES]), torch.tensor([20, 7, 1])
     losses = prior(codes, before, SPEAKER_INDEX, length)
     summed = 0.0

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from helpers.video_data import MOTION, PAST, PRIOR, codes_of, image_of, prior_of
+from helpers.video_data import CONTEXT_FRAMES, MOTION, PRIOR, codes_of, image_of, prior_of
 from speechvq.config.video import MotionConfig, VideoPriorConfig
 from speechvq.errors import UserError
 from speechvq.priors.grid.pixelcnn import Grid
@@ -17,10 +17,10 @@ SQUARE, SEVERAL = Grid(4, 4, 1, 6), Grid(4, 4, 2, 5)
 ACTIONS = 6
 
 
-def motion_of(grid: Grid = SQUARE, **told: object) -> Motion:
+def motion_of(grid: Grid = SQUARE, **changes: object) -> Motion:
     """One of random weights, in double precision."""
     torch.manual_seed(0)
-    config = dataclasses.replace(PRIOR, motion=MOTION, **told)  # type: ignore[arg-type]
+    config = dataclasses.replace(PRIOR, motion=MOTION, **changes)  # type: ignore[arg-type]
     return Motion(config, grid, image_of(grid), ACTIONS).double().eval()
 
 
@@ -45,7 +45,7 @@ def places(like: Tensor) -> Tensor:
 @pytest.mark.parametrize(("right", "down"), [(0, 0), (3, 0), (-2, 0), (0, 5), (-1, -4)])
 @torch.no_grad()
 def test_a_uniform_flow_shifts_the_image(right: int, down: int) -> None:
-    motion, past, action = motion_of(), codes_of(2, PAST, SQUARE), torch.tensor([1, 4])
+    motion, past, action = motion_of(), codes_of(2, CONTEXT_FRAMES, SQUARE), torch.tensor([1, 4])
     motion.flow_basis.zero_()
     side = 4 * SQUARE.height
     motion.flow_bias[1] = motion.flow_bias[4] = torch.tensor([right, down]).view(2, 1, 1) * 2 / side
@@ -60,7 +60,7 @@ def test_a_uniform_flow_shifts_the_image(right: int, down: int) -> None:
 @torch.no_grad()
 def test_flow_depends_on_depth_features() -> None:
     """The flow is a bias plus a basis weighted by the depth features of each position."""
-    motion, past, action = motion_of(), codes_of(1, PAST, SQUARE), torch.tensor([2])
+    motion, past, action = motion_of(), codes_of(1, CONTEXT_FRAMES, SQUARE), torch.tensor([2])
     motion.flow_bias.normal_()
     seen: list[Tensor] = []
     motion.depth_features.register_forward_hook(lambda _, __, output: seen.append(output))
@@ -84,7 +84,7 @@ def test_flow_depends_on_depth_features() -> None:
 @pytest.mark.parametrize("grid", [SQUARE, SEVERAL], ids=["plain", "several"])
 @torch.no_grad()
 def test_the_largest_code_logit_is_the_image_models_code(grid: Grid) -> None:
-    motion, past = motion_of(grid).float(), codes_of(3, PAST, grid)
+    motion, past = motion_of(grid).float(), codes_of(3, CONTEXT_FRAMES, grid)
     motion.flow_bias.normal_(std=0.3)
     moved = motion(past, torch.tensor([0, 1, 2]))
     vectors, known = motion.encode_warped(moved)
@@ -136,7 +136,7 @@ def test_the_image_model_is_frozen() -> None:
     kept = {name: tensor.clone() for name, tensor in prior.motion.image.state_dict().items()}
     prior.train()
     assert prior.motion.training and not prior.motion.image.training
-    codes, actions = codes_of(2, PAST + 1, prior.grid), torch.zeros(2, PAST).long()
+    codes, actions = codes_of(2, CONTEXT_FRAMES + 1, prior.grid), torch.zeros(2, CONTEXT_FRAMES).long()
     prior(codes, actions).total.backward()
     assert prior.warp_proj.weight.grad is not None and prior.pixelcnn.head.prior_gate is not None
     assert prior.pixelcnn.head.prior_gate.weight.grad is not None
@@ -151,7 +151,7 @@ def test_the_image_model_is_frozen() -> None:
 
 @torch.no_grad()
 def test_without_actions_the_flow_is_shared() -> None:
-    motion, past = motion_of(actions=False), codes_of(2, PAST, SQUARE)[:1].expand(2, -1, -1, -1, -1)
+    motion, past = motion_of(actions=False), codes_of(2, CONTEXT_FRAMES, SQUARE)[:1].expand(2, -1, -1, -1, -1)
     motion.flow_bias.normal_()
     one, other = motion(past, torch.tensor([0, 5])).images
     assert torch.equal(one, other) and len(motion.flow_bias) == 1
@@ -167,7 +167,7 @@ def test_motion_needs_past_frames_and_a_codebook() -> None:
 @torch.no_grad()
 def test_warped_codes_are_computed_in_float32_under_autocast() -> None:
     prior = prior_of(motion=MOTION).float()
-    past, action = codes_of(2, PAST, prior.grid), torch.tensor([0, 3])
+    past, action = codes_of(2, CONTEXT_FRAMES, prior.grid), torch.tensor([0, 3])
     wanted = prior.condition(past, action).prior_logits
     with torch.autocast("cpu", torch.bfloat16):
         guess = prior.condition(past, action).prior_logits
