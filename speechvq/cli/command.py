@@ -68,8 +68,9 @@ def _closed_pipe_ignored() -> Iterator[None]:
         yield
         return
     original.flush()
+    droppable: Any = _Droppable(raw)
     replacement = io.TextIOWrapper(
-        _Droppable(raw) if buffer is raw else io.BufferedWriter(_Droppable(raw)),  # type: ignore[arg-type]
+        droppable if buffer is raw else io.BufferedWriter(droppable),
         encoding=original.encoding,
         errors=original.errors,
         line_buffering=original.line_buffering,
