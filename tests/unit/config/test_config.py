@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -191,16 +190,14 @@ def test_malicious_files_give_one_line(tmp_path: Path, what: str) -> None:
 
 
 def test_aliases_cannot_grow(tmp_path: Path) -> None:
-    """A billion items from thirty lists of two: the message does not print them."""
+    """A billion items from thirty lists of two: the message does not print them, which would never end."""
     lines = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 30)]
-    started = time.monotonic()
     for place in ("train: {steps: *a29}", "model: {encoder: {strides: [*a29]}}", "data: *a29"):
         key, _, value = place.partition(": ")
         bomb = "\n".join(lines).replace("a0: ", "zz0: ")
         refusal(tmp_path, f"{bomb}\n{key}: {value}")
         with pytest.raises(UserError):
             from_mapping(SpeechRun, {key: yaml.safe_load(f"{bomb}\n{key}: {value}")[key]})
-    assert time.monotonic() - started < 5
 
 
 def test_files_that_are_not_configurations(tmp_path: Path) -> None:

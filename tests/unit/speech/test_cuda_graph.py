@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from speechvq.audio.glottal_phase import NUM_PHASE_BINS
 from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.cuda_graph import FrameStep, sample_on_gpu
@@ -35,7 +36,7 @@ def case(config: WaveNetConfig, device: str = "cpu") -> tuple[WaveNet, Synthesis
         torch.tensor([[0.0, 200.0, 210.0, 0.0, 0.0, 150.0]]).expand(3, -1) if config.condition_on_f0 else None
     )
     uniforms = torch.rand(3, 6 * HOP, dtype=torch.float64)
-    phase = torch.randint(65, uniforms.shape).byte()
+    phase = torch.randint(NUM_PHASE_BINS + 1, uniforms.shape).byte()
     parts = (vectors, speaker, f0, torch.tensor([6, 4, 6]), phase, uniforms)
     vectors, speaker, f0, frames, phase, uniforms = (None if p is None else p.to(device) for p in parts)
     return wavenet.eval().to(device), SynthesisRequest(vectors, speaker, HOP, f0, frames, phase), uniforms

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from helpers.tiny import WAVENET, python
+from speechvq.audio.glottal_phase import NUM_PHASE_BINS
 from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling import numba_engine
@@ -47,7 +48,7 @@ def request(config: WaveNetConfig, streams: int, frames: int, hop: int) -> Synth
     f0 = 60 + 300 * torch.rand(streams, frames, generator=generator)
     f0[torch.rand(streams, frames, generator=generator) < 0.4] = 0.0
     vectors = torch.randn(streams, frames, DIM, generator=generator)
-    phase = torch.randint(65, (streams, frames * hop), generator=generator).byte()
+    phase = torch.randint(NUM_PHASE_BINS + 1, (streams, frames * hop), generator=generator).byte()
     return SynthesisRequest(
         vectors, torch.arange(streams) % 3, hop, f0 if config.condition_on_f0 else None, phase=phase
     )

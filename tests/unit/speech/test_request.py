@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from helpers.tiny import WAVENET
+from speechvq.audio.glottal_phase import NUM_PHASE_BINS
 from speechvq.config import WaveNetConfig
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.request import ConditioningChunk, SynthesisRequest
@@ -40,7 +41,9 @@ def contours() -> Tensor:
 
 
 def phases(streams: int, hop: int) -> Tensor:
-    return torch.randint(65, (streams, FRAMES * hop), generator=torch.Generator().manual_seed(4)).byte()
+    return torch.randint(
+        NUM_PHASE_BINS + 1, (streams, FRAMES * hop), generator=torch.Generator().manual_seed(4)
+    ).byte()
 
 
 @torch.no_grad()

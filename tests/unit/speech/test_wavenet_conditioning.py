@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from helpers.tiny import WAVENET
+from speechvq.audio.glottal_phase import NUM_PHASE_BINS
 from speechvq.categorical import sample_categorical
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.sampler import sample
@@ -29,7 +30,9 @@ def wavenet(options: str) -> WaveNet:
 
 def phases(batch: int, samples: int) -> Tensor:
     """Random phase bins."""
-    return torch.randint(65, (batch, samples), generator=torch.Generator().manual_seed(3)).byte()
+    return torch.randint(
+        NUM_PHASE_BINS + 1, (batch, samples), generator=torch.Generator().manual_seed(3)
+    ).byte()
 
 
 def inputs(batch: int, frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
