@@ -85,10 +85,10 @@ def test_texts_are_matched_by_path_then_by_name(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / f"{name}.txt").touch()
     sources = [Source(name, Path(f"{name}.wav")) for name in ("a/1", "b/1", "2", "e/3", "4", "5")]
-    spoken, complaints = align.match_texts(sources, tmp_path, Path("out"))
-    found = [str(each.text.relative_to(tmp_path)) for each in spoken]
+    tasks, complaints = align.match_texts(sources, tmp_path, Path("out"))
+    found = [str(each.text.relative_to(tmp_path)) for each in tasks]
     assert found == ["a/1.txt", "b/1.txt", "b/2.txt", "c/d/3.txt"]
-    assert [str(each.lab) for each in spoken] == ["out/a/1.lab", "out/b/1.lab", "out/2.lab", "out/e/3.lab"]
+    assert [str(each.lab) for each in tasks] == ["out/a/1.lab", "out/b/1.lab", "out/2.lab", "out/e/3.lab"]
     assert [line.partition(";")[0] for line in complaints] == [
         "4.wav: 2 texts are named 4.txt", "5.wav: there is no 5.txt",
     ]  # fmt: skip

@@ -81,9 +81,9 @@ def test_silence_and_single_samples(samples: np.ndarray, model: Path, tmp_path: 
 
 @pytest.mark.parametrize("samples", [0, 1, 7, 1_000])
 def test_a_decoder_with_f0_accepts_short_recordings(samples: int) -> None:
-    told = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
+    wavenet = dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True)
     source = SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8)
-    model = speechvq.SpeechVQ(speech_config(wavenet=told, source_filter=source), SPEAKERS).eval()
+    model = speechvq.SpeechVQ(speech_config(wavenet=wavenet, source_filter=source), SPEAKERS).eval()
     for wave in (np.zeros(samples, np.float32), np.ones(samples, np.float32)):
         assert model.convert(wave, "bob").shape == wave.shape
 
@@ -299,7 +299,7 @@ for sound in sys.argv[2:]:
 
 def test_memory_grows_little_with_the_duration(tmp_path: Path) -> None:
     """At most 300 MB more for ten minutes than for ten seconds, scaled to two minutes."""
-    told = dataclasses.replace(
+    wavenet = dataclasses.replace(
         WAVENET, stacks=1, layers=1, mulaw_bins=4, condition_on_f0=True, condition_on_phase=True
     )
     source = SourceFilterConfig(filter_order=2, num_harmonics=2, channels=2)
@@ -307,7 +307,7 @@ def test_memory_grows_little_with_the_duration(tmp_path: Path) -> None:
     save_model(
         tmp_path / "model",
         speechvq.SpeechVQ(
-            speech_config(wavenet=told, encoder=encoder, source_filter=source), SPEAKERS
+            speech_config(wavenet=wavenet, encoder=encoder, source_filter=source), SPEAKERS
         ).eval(),
     )
     rng, sounds = np.random.default_rng(0), []

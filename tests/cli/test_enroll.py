@@ -25,7 +25,7 @@ from speechvq.training import loop
 from speechvq.training.checkpoint import TrainingState, list_checkpoints
 from speechvq.training.tasks import enrollment
 
-TOLD = speech_config(
+CONDITIONED = speech_config(
     wavenet=dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True),
     source_filter=SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8),
 )
@@ -52,11 +52,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model that is conditioned on F0."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("model")
-    save_model(path, SpeechVQ(TOLD, SPEAKERS).eval())
+    save_model(path, SpeechVQ(CONDITIONED, SPEAKERS).eval())
     return path
 
 
-@pytest.mark.parametrize("config", [TOLD, speech_config()])
+@pytest.mark.parametrize("config", [CONDITIONED, speech_config()])
 def test_fitting_lowers_the_loss_and_leaves_the_model_unchanged(config: object, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = SpeechVQ(config, SPEAKERS).eval()  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ def test_fitting_lowers_the_loss_and_leaves_the_model_unchanged(config: object, 
     assert torch.equal(again.voice.embedding, found.voice.embedding), "seeded"
 
 
-@pytest.mark.parametrize("config", [TOLD, speech_config()])
+@pytest.mark.parametrize("config", [CONDITIONED, speech_config()])
 def test_unfreezing_the_decoder_changes_the_decoder_only(config: object) -> None:
     torch.manual_seed(0)
     model, plain = (SpeechVQ(config, SPEAKERS).eval() for _ in range(2))  # type: ignore[arg-type]

@@ -86,18 +86,16 @@ def test_mistakes_are_one_error_line(
     other = codes(tmp_path / "other", {"a": random_walk(20, 0)}, codebook="f" * 16)
     empty = codes(tmp_path / "empty", {"a": np.empty(0, np.int64)})
     lab = tmp_path / "lab"
-    write_lab(lab / "stranger.lab", [Interval(0, 1, "A")])
+    write_lab(lab / "unknown.lab", [Interval(0, 1, "A")])
     made, real, manifest = (
         ("--codes", generated / "codes"),
         ("--reference", corpus / "codes"),
         ("--manifest", corpus),
     )
-    strangers = tmp_path / "strangers"
-    write_waveform(strangers / "zoe.wav", speech("ann", 1))
-    write_manifest(
-        strangers / "manifest.tsv", [Utterance("zoe", "zoe", "generated", 1.0, strangers / "zoe.wav")]
-    )
-    for given, said in (
+    unknown = tmp_path / "unknown"
+    write_waveform(unknown / "zoe.wav", speech("ann", 1))
+    write_manifest(unknown / "manifest.tsv", [Utterance("zoe", "zoe", "generated", 1.0, unknown / "zoe.wav")])
+    for given, message in (
         ((*made, *real, "--sounds", generated), "--sounds needs --manifest"),
         ((*made, "--reference", other, *manifest), "codes of different models"),
         (("--codes", empty, *real, *manifest), "empty"),
@@ -107,12 +105,12 @@ def test_mistakes_are_one_error_line(
             (*made, *real, *manifest, "--alignments", lab),
             "no alignment of the real strings, for example ann_5",
         ),
-        ((*made, *real, *manifest, "--sounds", strangers), "no recordings of zoe"),
+        ((*made, *real, *manifest, "--sounds", unknown), "no recordings of zoe"),
     ):
         assert run(*given) == 2
         error = capsys.readouterr().err
         assert (
             error.startswith("speechvq.evaluate generation: error: ")
-            and said in error
+            and message in error
             and error.count("\n") == 1
         )

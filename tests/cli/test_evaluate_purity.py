@@ -40,8 +40,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     utterances, lines = [], []
     for i in range(COUNT):
         name, intervals = f"s{i % 3}_{i}", phones(i)
-        centres = (np.arange(2 * RATE) + 0.5) / RATE
-        right = [next(NAMES.index(p.phone) for p in intervals if p.start <= t < p.end) for t in centres]
+        centers = (np.arange(2 * RATE) + 0.5) / RATE
+        right = [next(NAMES.index(p.phone) for p in intervals if p.start <= t < p.end) for t in centers]
         codes = np.where(rng.random(len(right)) < 0.6, right, rng.integers(6, size=len(right)))
         np.save(folder / f"codes/{name}.npy", codes.astype(["uint8", "int32", "int64"][i % 3]))
         if i % 3 == 0:

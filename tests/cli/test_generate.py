@@ -72,8 +72,8 @@ def test_audio_codes_manifest_and_figure_are_written(
     assert {(u.utt, u.speaker, u.split) for u in listed} == {
         (name, name[:3], "generated") for name in samples
     }
-    spoken = loaded.decode([codes.read("cyd_1")], ["cyd"])[0]
-    assert np.allclose(spoken, read_waveform(out / "cyd_1.wav"), atol=1e-4)
+    decoded = loaded.decode([codes.read("cyd_1")], ["cyd"])[0]
+    assert np.allclose(decoded, read_waveform(out / "cyd_1.wav"), atol=1e-4)
 
 
 @pytest.fixture
@@ -123,9 +123,9 @@ def test_the_f0_is_the_prompts_and_then_the_speakers_mean() -> None:
     model.speaker_f0.copy_(model.speaker_f0.new_tensor([100.0, 200.0, 0.0]))
     prompt = generation.Prompt(np.zeros(200, np.int64), np.array([110.0] * 5 + [0.0] * 6, np.float32))
     silence = np.zeros(400, np.int64)
-    pitch = generation.continued_f0(model, silence, "bob", prompt)
-    assert np.allclose(pitch[:5], 200) and not pitch[5:10].any() and (pitch[10:] == 200).all()
-    assert len(pitch) * 160 >= 400 * 8
+    f0 = generation.continued_f0(model, silence, "bob", prompt)
+    assert np.allclose(f0[:5], 200) and not f0[5:10].any() and (f0[10:] == 200).all()
+    assert len(f0) * 160 >= 400 * 8
     nothing = generation.Prompt(np.empty(0, np.int64), np.empty(0, np.float32))
     assert not generation.continued_f0(model, silence, "cyd", nothing).any()
     wave = model.decode([silence], ["bob"], f0=[generation.continued_f0(model, silence, "bob", nothing)])

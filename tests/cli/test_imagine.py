@@ -50,8 +50,8 @@ def call(world: Path, out: Path, *arguments: str, prior: str = "prior") -> int:
 
 def size(path: Path) -> tuple[int, int, int]:
     """Width, height and number of frames of an image."""
-    with Image.open(path) as picture:
-        return (*picture.size, getattr(picture, "n_frames", 1))
+    with Image.open(path) as image:
+        return (*image.size, getattr(image, "n_frames", 1))
 
 
 def test_a_run_of_each_kind_logs_its_bits(world: Path) -> None:
@@ -192,7 +192,7 @@ def test_errors_are_one_line(
     for name in ("empty", "broken"):
         (tmp_path / name).mkdir()
     for number in range(CONTEXT_FRAMES):
-        (tmp_path / f"broken/{number}.png").write_text("no picture")
+        (tmp_path / f"broken/{number}.png").write_text("no image")
     Image.new("RGB", (84, 84)).save(tmp_path / "broken/0.png")
     if "OTHER" in arguments:
         save_image_model(tmp_path / "other", model_of("image_vqvae"))
@@ -320,10 +320,10 @@ def test_ground_truth_of_other_worlds_is_that_of_the_recording(world: Path, tmp_
 def test_a_gif_shows_every_frame(tmp_path: Path) -> None:
     video = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.full((1, 5, 6, 3), 60, np.uint8)
     save_gif(tmp_path / "a.gif", [video, 255 - video], frame_ms=50)
-    with Image.open(tmp_path / "a.gif") as picture:
-        assert picture.n_frames == 4 and picture.info["duration"] == 50 and picture.info["loop"] == 0
-        picture.seek(3)
-        shown = np.asarray(picture.convert("RGB"))
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.n_frames == 4 and image.info["duration"] == 50 and image.info["loop"] == 0
+        image.seek(3)
+        shown = np.asarray(image.convert("RGB"))
     assert np.array_equal(shown, tile_videos([video, 255 - video])[3])
     assert (
         shown.shape == (15, 2 * 18 + 4, 3) and (shown[:, 18:22] == 255).all() and (shown[:, :18] == 180).all()

@@ -37,9 +37,9 @@ BRIEF = TrainConfig(steps=4, warmup=2, evaluate_every=4, num_eval_items=4, save_
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A prepared folder of tiny images."""
-    return prepared(tmp_path_factory.mktemp("pictures"))
+    return prepared(tmp_path_factory.mktemp("images"))
 
 
 def learn(folder: Path, config: Any, name: str = "run") -> Path:
@@ -51,11 +51,11 @@ def learn(folder: Path, config: Any, name: str = "run") -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One run of every kind, in one folder."""
     folder = tmp_path_factory.mktemp("runs")
     for kind in CONFIGS:
-        learn(folder, run_of(kind, pictures), kind)
+        learn(folder, run_of(kind, image_folder), kind)
     data = GridDataConfig(model=str(folder / "image_vqvae"), batch=4)
     learn(folder, PixelCNNRun(PIXELCNN, data, BRIEF), "prior")
     conditional = dataclasses.replace(PIXELCNN, class_conditional=True)
@@ -74,8 +74,10 @@ def test_a_run_learns_and_logs_its_bound(kind: str, runs: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-def test_a_resumed_run_equals_an_unbroken_one(kind: str, runs: Path, pictures: Path, tmp_path: Path) -> None:
-    config = run_of(kind, pictures, save_every=3)
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    kind: str, runs: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    config = run_of(kind, image_folder, save_every=3)
     learn(
         tmp_path,
         dataclasses.replace(config, train=dataclasses.replace(config.train, steps=3, lr_decay_fraction=0.0)),
@@ -111,14 +113,14 @@ def test_the_likelihood_command(
         assert own["bits_per_dim"] == pytest.approx(own["reconstruction"] + own["latents"], rel=1e-6)
 
 
-def test_the_fitted_prior_equals_the_pixelcnns_nll(runs: Path, pictures: Path) -> None:
+def test_the_fitted_prior_equals_the_pixelcnns_nll(runs: Path, image_folder: Path) -> None:
     model, prior = load_image_model(runs / "image_vqvae"), load_grid_prior(runs / "prior")
-    images = read_images(pictures, "test")
+    images = read_images(image_folder, "test")
     under = likelihood.measure_likelihood(model, images, 6, prior)
     codes = torch.from_numpy(encode_images(model, images).astype(np.int64))
     with torch.no_grad():
-        wanted = float(prior.nll(codes).mean()) / (3 * SIZE * SIZE * math.log(2))
-    assert under["fitted"].latents == pytest.approx(wanted, rel=1e-5)
+        expected = float(prior.nll(codes).mean()) / (3 * SIZE * SIZE * math.log(2))
+    assert under["fitted"].latents == pytest.approx(expected, rel=1e-5)
     assert under["fitted"].reconstruction == pytest.approx(under["uniform"].reconstruction)
 
 
@@ -144,7 +146,7 @@ def test_errors_of_the_likelihood_command(
 
 
 def test_images_of_another_size_are_refused(
-    pictures: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    image_folder: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     larger = prepared(tmp_path / "larger", size=12)
     assert likelihood.main(["--run", str(runs / "image_vae"), "--data", str(larger)]) == 2
@@ -154,26 +156,31 @@ def test_images_of_another_size_are_refused(
     assert "larger: images of 12 pixels" in capsys.readouterr().err
 
 
-def test_codes_are_cached_by_the_weights(pictures: Path, tmp_path: Path) -> None:
-    images, model = read_images(pictures, "test"), model_of("image_vqvae")
+def test_codes_are_cached_by_the_weights(image_folder: Path, tmp_path: Path) -> None:
+    images, model = read_images(image_folder, "test"), model_of("image_vqvae")
     save_image_model(tmp_path, model)
-    codes = cached_codes(tmp_path, model, images, pictures, "test")
+    codes = cached_codes(tmp_path, model, images, image_folder, "test")
     assert (
         codes.shape == (6, 2, 2, 2)
         and codes.dtype == np.uint8
         and len(list(tmp_path.glob("codes/*.npy"))) == 1
     )
     assert np.array_equal(
-        cached_codes(tmp_path, model_of("image_vimco"), images, pictures, "test"), codes
+        cached_codes(tmp_path, model_of("image_vimco"), images, image_folder, "test"), codes
     )  # not asked
     before = fingerprint(tmp_path)
     save_image_model(tmp_path, model_of("image_vqvae", codes_per_position=1))
     assert fingerprint(tmp_path) != before
-    assert cached_codes(tmp_path, load_image_model(tmp_path), images, pictures, "test").shape == (6, 2, 2, 1)
+    assert cached_codes(tmp_path, load_image_model(tmp_path), images, image_folder, "test").shape == (
+        6,
+        2,
+        2,
+        1,
+    )
 
 
 def test_a_vae_has_no_codes(
-    pictures: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    image_folder: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for model, line in ((str(runs / "image_vae"), "a VAE has no codes"), ("", "data.model is not set")):
         configuration.save(tmp_path / "a.yaml", PixelCNNRun(PIXELCNN, GridDataConfig(model=model), BRIEF))
@@ -237,8 +244,8 @@ def test_the_draw_command(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     ):
         out = tmp_path / f"{kind}{len(more)}"
         assert draw.main(["--run", str(runs / kind), "--out", str(out), "--count", "3", *more]) == 0
-        with Image.open(out / "reconstructions.png") as picture:
-            assert picture.size == (2 + 3 * 66, 2 + 2 * 66)
+        with Image.open(out / "reconstructions.png") as image:
+            assert image.size == (2 + 3 * 66, 2 + 2 * 66)
         assert (out / "samples.png").exists() == made
     assert draw.main(["--run", str(runs / "image_vqvae"), "--out", str(tmp_path), "--count", "0"]) == 2
     wrong = ["--run", str(runs / "image_vimco"), "--out", str(tmp_path), "--prior", str(runs / "prior")]
@@ -267,7 +274,7 @@ STAGE = SecondStageConfig(
 def first_stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of images of 16 pixels, with grids of 4x4 codes."""
     folder = tmp_path_factory.mktemp("first")
-    root = prepared(folder / "pictures", size=16)
+    root = prepared(folder / "images", size=16)
     config = run_of("image_vqvae", root)
     model = dataclasses.replace(
         CONFIGS["image_vqvae"], autoencoder=dataclasses.replace(SIZES, size=16), codes_per_position=1
@@ -295,14 +302,16 @@ def test_the_second_stage_is_trained_and_drawn(first_stage: Path, tmp_path: Path
         "2",
     ]
     assert draw.main(arguments) == 0
-    with Image.open(tmp_path / "reconstructions.png") as picture:
-        assert picture.size == (2 + 2 * 66, 2 + 3 * 66)
+    with Image.open(tmp_path / "reconstructions.png") as image:
+        assert image.size == (2 + 2 * 66, 2 + 3 * 66)
     argv = ["--run", str(first_stage), "--second-stage", str(run), "--json", str(tmp_path / "a.json")]
     assert likelihood.main(argv) == 0
     figures = json.loads((tmp_path / "a.json").read_text())
     second, under = figures["second_stage"], figures["under"]
-    wanted = (second["bits_per_code"] * 16 + second["latent_bits"]) / (3 * 16 * 16)
-    assert under["second stage"]["latents"] == pytest.approx(wanted, rel=1e-5) and second["latent_bits"] == 4
+    expected = (second["bits_per_code"] * 16 + second["latent_bits"]) / (3 * 16 * 16)
+    assert (
+        under["second stage"]["latents"] == pytest.approx(expected, rel=1e-5) and second["latent_bits"] == 4
+    )
     assert under["second stage"]["reconstruction"] == pytest.approx(under["uniform"]["reconstruction"])
     assert second["gap"] == pytest.approx(second["shuffled_bits_per_code"] - second["bits_per_code"])
     assert figures["bits_per_dim"] == under["uniform"]["bits_per_dim"]
@@ -330,12 +339,12 @@ def test_latents_that_are_used_and_latents_that_are_not() -> None:
     torch.manual_seed(0)
     model = SecondStage(STAGE, Grid(4, 4, 1, 4), "")
     codes = torch.arange(4).repeat_interleave(8).view(-1, 1, 1, 1).expand(-1, 4, 4, 1)
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(60):
         loss = model(codes).total
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
     measures = second_stage.measure(model.eval(), codes)
     assert measures["latents_gap_bits"] > 0.1 and 1 < measures["heldout_perplexity"] <= 8
     for layer in model.decoder.pixelcnn.layers:

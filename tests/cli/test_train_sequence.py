@@ -136,7 +136,7 @@ def test_mistakes_of_evaluate_prior(
     meta = json.loads((other / "meta.json").read_text())
     (other / "meta.json").write_text(json.dumps(meta | {"codebook": "f" * 16}))
     manifest = ["--manifest", str(folder)]
-    for given, said in (
+    for given, message in (
         (["--prior", str(trained / "model")], "--codes is needed"),
         (
             ["--prior", str(trained), "--codes", str(other), *manifest],
@@ -148,11 +148,11 @@ def test_mistakes_of_evaluate_prior(
     ):
         assert evaluate.main(["prior", *given]) == 2
         error = capsys.readouterr().err
-        assert said in error and error.count("\n") == 1
+        assert message in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("data.codes=''", "data.codes is not set"),
         ("data.codes=nowhere", "nowhere: no such folder"),
@@ -163,11 +163,11 @@ def test_mistakes_of_evaluate_prior(
     ],
 )
 def test_mistakes_cost_one_line(
-    change: str, said: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    change: str, message: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train.main([*arguments(tmp_path, prior_run(folder)), "--set", change]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line and not (tmp_path / "run").exists()
+    assert message in line and not (tmp_path / "run").exists()
 
 
 def test_another_speaker_among_the_held_out_is_refused_at_once(

@@ -1,4 +1,4 @@
-"""Speakers kept out of training, from the corpus to the table: never heard, encoded, and scored apart."""
+"""Speakers kept out of training, from the corpus to the result table: encoded and scored separately."""
 
 import json
 import shutil

@@ -38,13 +38,13 @@ def test_one_channel_is_read_only_if_the_mean_loses_the_signal(
     assert audio.chosen_channel == chosen and np.array_equal(audio.samples, expected)
 
 
-def test_it_is_resampled_like_a_mono_file(tmp_path: Path) -> None:
+def test_inverse_channels_are_resampled_like_a_mono_file(tmp_path: Path) -> None:
     stereo = write_samples(tmp_path / "a.wav", np.stack([X, -X], axis=1), 3 * SAMPLE_RATE)
     mono = write_samples(tmp_path / "b.wav", X, 3 * SAMPLE_RATE)
     assert np.array_equal(read_waveform(stereo), read_waveform(mono))
 
 
-def test_it_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_inverse_channels_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write_samples(tmp_path / "a.wav", np.stack([X, -X], axis=1))
     line = "a.wav: 2 channels at 16000 Hz, only channel 1 read because the channels cancel one another"
     caplog.set_level("INFO", "speechvq")

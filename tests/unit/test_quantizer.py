@@ -341,7 +341,7 @@ def test_wrong_settings_raise_an_error() -> None:
 
 
 @pytest.mark.parametrize("codebook", ["loss", "ema"])
-def test_it_trains_as_a_layer_of_any_autoencoder(codebook: Literal["loss", "ema"]) -> None:
+def test_the_quantizer_trains_as_a_layer_of_any_autoencoder(codebook: Literal["loss", "ema"]) -> None:
     """Data in eight clusters: four dimensions through eight codes of two dimensions and back."""
     torch.manual_seed(0)
     data = (3 * torch.randn(8, 4)).repeat(16, 1) + 0.1 * torch.randn(128, 4)

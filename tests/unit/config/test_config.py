@@ -72,12 +72,12 @@ def test_the_kind_selects_the_class_of_a_run(tmp_path: Path) -> None:
     assert isinstance(config, SequencePriorRun) and config.model.gru.hidden_size == 8
     configuration.save(tmp_path / "again.yaml", config)
     assert read_run(tmp_path / "again.yaml") == config
-    for text, said in (
+    for text, message in (
         ("model.gru.hidden_size=0", "expected 1 to"),
         ("model.quantizer=1", "unknown key"),
         ("data.crop=0", "1 to"),
     ):
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             read_run(tmp_path / "run.yaml", [text])
 
 

@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 def test_splits_and_speakers_come_from_the_manifest(folder: Path) -> None:
     (folder / "codes/ada_1.npy").unlink()  # not encoded
     write_codes(folder / "codes/bob_1.npy", np.empty(0, np.int64))
-    write_codes(folder / "codes/stranger.npy", np.zeros(5, np.int64))
+    write_codes(folder / "codes/unknown.npy", np.zeros(5, np.int64))
     strings = read_strings(open_codes(folder / "codes"), folder, ("train", "dev"))
     names = sorted(f"{who}_{i}" for who in SPEAKERS for i in range(7) if i != 1)
     assert [string.utt for string in strings] == names

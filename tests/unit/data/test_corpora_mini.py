@@ -147,8 +147,8 @@ def test_a_symbol_moves_a_stop_only_and_not_into_a_silence():
 @pytest.mark.parametrize("name", ["m01", "m04", "f05", "f03"])
 def test_the_median_f0_is_as_designed(name):
     designed = {"m01": 89, "m04": 126, "f05": 161, "f03": 213}
-    heard = [speech.samples for speech in synthesize(VOICES[name], corpus.speaker_sentences(name, 2, seed=0))]
-    assert _median_f0(np.concatenate(heard), 22_050) == pytest.approx(designed[name], rel=0.1)
+    waves = [speech.samples for speech in synthesize(VOICES[name], corpus.speaker_sentences(name, 2, seed=0))]
+    assert _median_f0(np.concatenate(waves), 22_050) == pytest.approx(designed[name], rel=0.1)
 
 
 def test_the_voices_are_distinct_half_male_half_female():
@@ -185,12 +185,12 @@ def test_sentences_are_plain_english_and_follow_the_seed():
 
 @needs_espeak
 def test_the_sentences_contain_every_phone():
-    heard = {
+    phones = {
         phone
         for speech in synthesize(VOICES["m04"], corpus.speaker_sentences("m04", 60, 0))
         for _, phone in speech.phones
     }
-    assert heard == set(PHONES)
+    assert phones == set(PHONES)
 
 
 @needs_espeak

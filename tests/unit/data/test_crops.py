@@ -157,12 +157,12 @@ def test_f0_and_phase_belong_to_their_crop(
     monkeypatch.setattr("speechvq.data.crops.MAX_CACHED_HOURS", hours)
     one, other = (CropDataset(utterances(corpus), SPEAKERS, 3_200, 0, track_f0=True) for _ in range(2))
     for number in (3, 0, 7, 3):
-        wave, _, pitch, phase = one[number]
-        assert wave.shape == phase.shape == (3_200,) and pitch.shape == (20,) and phase.dtype == torch.uint8
+        wave, _, f0, phase = one[number]
+        assert wave.shape == phase.shape == (3_200,) and f0.shape == (20,) and phase.dtype == torch.uint8
         assert all(
-            torch.equal(a, b) for a, b in zip((wave, pitch, phase), (other[number][i] for i in (0, 2, 3)))
+            torch.equal(a, b) for a, b in zip((wave, f0, phase), (other[number][i] for i in (0, 2, 3)))
         )
         around = f0_contour(wave.numpy())
-        both = (pitch[4:-4].numpy() > 0) & (around[4:-4] > 0)
-        assert np.allclose(pitch[4:-4].numpy()[both], around[4:-4][both], rtol=0.1)
-        assert ((phase > 0).float().view(20, 160).mean(1)[1:-1] >= (pitch[1:-1] > 0).float() * 0.4).all()
+        both = (f0[4:-4].numpy() > 0) & (around[4:-4] > 0)
+        assert np.allclose(f0[4:-4].numpy()[both], around[4:-4][both], rtol=0.1)
+        assert ((phase > 0).float().view(20, 160).mean(1)[1:-1] >= (f0[1:-1] > 0).float() * 0.4).all()

@@ -54,12 +54,12 @@ def test_another_speaker_changes_no_other_split() -> None:
     assert before.items() <= after.items()
 
 
-@pytest.mark.parametrize("wanted", ["q", "q,", " q , r ", "2"])
-def test_all_utterances_of_an_unseen_speaker_are_unseen(wanted: str) -> None:
+@pytest.mark.parametrize("setting", ["q", "q,", " q , r ", "2"])
+def test_all_utterances_of_an_unseen_speaker_are_unseen(setting: str) -> None:
     speakers = corpus(p=9, q=9, r=9)
-    rule = SplitRule(unseen_speakers=wanted)
+    rule = SplitRule(unseen_speakers=setting)
     unseen = choose_unseen(speakers.values(), rule)
-    assert len(unseen) == (1 if wanted in ("q", "q,") else 2)
+    assert len(unseen) == (1 if setting in ("q", "q,") else 2)
     for utt, split in split_of(speakers, rule).items():
         assert (split == "unseen") == (speakers[utt] in unseen)
 
@@ -70,10 +70,10 @@ def test_a_number_that_is_a_name_is_a_name() -> None:
     assert choose_unseen(["118", "163", "226"], SplitRule(unseen_speakers="0")) == set()
 
 
-@pytest.mark.parametrize("wanted", ["p,q", "2", "7", "x", "p,x", "-1"])
-def test_invalid_unseen_speakers_are_user_errors(wanted: str) -> None:
+@pytest.mark.parametrize("setting", ["p,q", "2", "7", "x", "p,x", "-1"])
+def test_invalid_unseen_speakers_are_user_errors(setting: str) -> None:
     with pytest.raises(UserError, match="--unseen-speakers"):
-        split_of(corpus(p=5, q=5), SplitRule(unseen_speakers=wanted))
+        split_of(corpus(p=5, q=5), SplitRule(unseen_speakers=setting))
 
 
 @pytest.mark.parametrize(("dev", "test"), [(-0.1, 0), (0.5, 0.5), (0, 1), (float("nan"), 0)])

@@ -40,11 +40,11 @@ def test_a_compiled_step_equals_the_eager_step() -> None:
     compile_parts(encoder_of(compiled), compiled.decoder, backend="eager")
     assert compiled.state_dict().keys() == plain.state_dict().keys()
     for _ in range(2):
-        (nats, gradients), (wanted, expected) = step(compiled), step(plain)
-        torch.testing.assert_close(nats, wanted)
-        assert gradients.keys() == expected.keys()
+        (nats, gradients), (expected_nats, expected_gradients) = step(compiled), step(plain)
+        torch.testing.assert_close(nats, expected_nats)
+        assert gradients.keys() == expected_gradients.keys()
         for name, gradient in gradients.items():
-            torch.testing.assert_close(gradient, expected[name], atol=1e-6, rtol=1e-4, msg=name)
+            torch.testing.assert_close(gradient, expected_gradients[name], atol=1e-6, rtol=1e-4, msg=name)
     with torch.no_grad():
         bound = compiled.eval().elbo(pixels_of(3))
         torch.testing.assert_close(bound.total, plain.eval().elbo(pixels_of(3)).total)

@@ -155,7 +155,7 @@ def empty(path: Path) -> None:
 
 
 def write_text(path: Path) -> None:
-    path.write_text("no picture")
+    path.write_text("not an image")
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,8 @@ def test_losses_are_the_bound_per_dimension(kind: str) -> None:
     losses = model(PIXELS)
     torch.manual_seed(1)
     bound = model.elbo(PIXELS)
-    wanted = bound.reconstruction if kind == "image_vqvae" else bound.total
-    assert float(losses.nats) == pytest.approx(float(wanted.detach().mean()) / DIMENSIONS, rel=1e-4)
+    expected = bound.reconstruction if kind == "image_vqvae" else bound.total
+    assert float(losses.nats) == pytest.approx(float(expected.detach().mean()) / DIMENSIONS, rel=1e-4)
     losses.total.backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
@@ -131,17 +131,17 @@ def test_the_kl_divergence_of_the_vae_equals_a_monte_carlo_estimate() -> None:
     deviation = (0.5 * log_variance).exp()
     draws = mean + deviation * torch.randn(40_000, *mean.shape[1:], dtype=torch.float64)
     q, p = torch.distributions.Normal(mean, deviation), torch.distributions.Normal(0.0, 1.0)
-    wanted = float((q.log_prob(draws) - p.log_prob(draws)).flatten(1).sum(1).mean())
-    assert float(model.elbo(PIXELS[:1]).latents) == pytest.approx(wanted, abs=0.05)
+    expected = float((q.log_prob(draws) - p.log_prob(draws)).flatten(1).sum(1).mean())
+    assert float(model.elbo(PIXELS[:1]).latents) == pytest.approx(expected, abs=0.05)
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
 @torch.no_grad()
 def test_reconstructions_are_images_and_do_not_depend_on_the_batch(kind: str) -> None:
     model = model_of(kind)
-    pictures = model.reconstruct(PIXELS)
-    assert pictures.shape == PIXELS.shape and pictures.dtype == torch.uint8
-    assert (model.reconstruct(PIXELS[2:3]).int() - pictures[2:3].int()).abs().max() <= 1
+    reconstructions = model.reconstruct(PIXELS)
+    assert reconstructions.shape == PIXELS.shape and reconstructions.dtype == torch.uint8
+    assert (model.reconstruct(PIXELS[2:3]).int() - reconstructions[2:3].int()).abs().max() <= 1
 
 
 @torch.no_grad()

@@ -24,30 +24,30 @@ def outputs_of(kind: Likelihood, batch: int, side: int, scale: float = 1.0, seed
 def test_the_values_of_a_sub_pixel_sum_to_one(kind: Likelihood, scale: float) -> None:
     """256 images of one pixel that differ in one color sum to the probability of the two others."""
     outputs = outputs_of(kind, 1, 1, scale).expand(256, -1, -1, -1)
-    for colour in range(3):
+    for channel in range(3):
         pixels = torch.full((256, 3, 1, 1), 77, dtype=torch.uint8)
-        pixels[:, colour, 0, 0] = torch.arange(256)
+        pixels[:, channel, 0, 0] = torch.arange(256)
         others = pixels.clone()
         each = kind.nll(outputs, pixels).double()
         share = (-each).exp().sum()
-        others[:, colour] = 0
-        first = kind.nll(outputs[:1], others[:1]).double() - own_nats(kind, outputs[:1], colour, 0)
+        others[:, channel] = 0
+        first = kind.nll(outputs[:1], others[:1]).double() - own_nats(kind, outputs[:1], channel, 0)
         assert float(share) == pytest.approx(float((-first).exp()), rel=2e-4)
 
 
-def own_nats(kind: Likelihood, outputs: torch.Tensor, colour: int, value: int) -> torch.Tensor:
+def own_nats(kind: Likelihood, outputs: torch.Tensor, channel: int, value: int) -> torch.Tensor:
     """-log p of one sub-pixel of an image of one pixel, by the loops below."""
-    return torch.tensor([-math.log(mass(kind, outputs[0, :, 0, 0].double().numpy(), colour, value))])
+    return torch.tensor([-math.log(mass(kind, outputs[0, :, 0, 0].double().numpy(), channel, value))])
 
 
-def mass(kind: Likelihood, outputs: np.ndarray, colour: int, value: int) -> float:
+def mass(kind: Likelihood, outputs: np.ndarray, channel: int, value: int) -> float:
     """Probability of a value, in float64 and by definition: outputs (C,)."""
     if isinstance(kind, SoftmaxLikelihood):
-        row = np.exp(outputs[256 * colour : 256 * (colour + 1)])
+        row = np.exp(outputs[256 * channel : 256 * (channel + 1)])
         return float(row[value] / row.sum())
     assert isinstance(kind, LogisticLikelihood)
     count, total = kind.mixtures, 0.0
-    weights, means, scales = outputs.reshape(3, 3, count)[colour]
+    weights, means, scales = outputs.reshape(3, 3, count)[channel]
     for m in range(count):
         weight = math.exp(weights[m]) / sum(math.exp(w) for w in weights)
         mean = means[m] + (m + 0.5) / count * 2 - 1
@@ -70,7 +70,7 @@ def test_the_nll_of_an_image_is_the_sum_over_its_sub_pixels(kind: Likelihood) ->
         0, 256, (2, 3, 3, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8
     )
     pixels[0, :, 0, 0], pixels[0, :, 0, 1] = 0, 255
-    wanted = [
+    expected = [
         -sum(
             math.log(mass(kind, outputs[b, :, i, j].double().numpy(), c, int(pixels[b, c, i, j])))
             for c in range(3)
@@ -79,7 +79,7 @@ def test_the_nll_of_an_image_is_the_sum_over_its_sub_pixels(kind: Likelihood) ->
         )
         for b in range(2)
     ]
-    assert kind.nll(outputs, pixels).tolist() == pytest.approx(wanted, rel=1e-4)
+    assert kind.nll(outputs, pixels).tolist() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_uniform_model_needs_eight_bits_exactly() -> None:
@@ -107,9 +107,9 @@ def test_the_mean_image(kind: Likelihood) -> None:
     """Equals the sum over all values; the logistic one neglects the truncated tails."""
     outputs = outputs_of(kind, 1, 1, 0.3)
     vector = outputs[0, :, 0, 0].double().numpy()
-    wanted = [sum(v * mass(kind, vector, colour, v) for v in range(256)) for colour in range(3)]
+    expected = [sum(v * mass(kind, vector, channel, v) for v in range(256)) for channel in range(3)]
     tolerance = 0.01 if isinstance(kind, SoftmaxLikelihood) else 12
-    assert kind.mean_image(outputs).flatten().tolist() == pytest.approx(wanted, abs=tolerance)
+    assert kind.mean_image(outputs).flatten().tolist() == pytest.approx(expected, abs=tolerance)
 
 
 @pytest.mark.parametrize("value", [0, 1, 128, 254, 255])

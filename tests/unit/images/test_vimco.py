@@ -36,9 +36,9 @@ def test_the_gradient_is_unbiased(samples: int, seed: int) -> None:
         signal, share = vimco_weights(log_weights)
         surrogate = (signal * log_q + share * log_weights).sum()
         expected_surrogate = expected_surrogate + chance.detach() * surrogate
-    wanted = torch.autograd.grad(expected_bound, [logits, joint], retain_graph=True)
+    expected = torch.autograd.grad(expected_bound, [logits, joint], retain_graph=True)
     got = torch.autograd.grad(expected_surrogate, [logits, joint])
-    for ours, exact in zip(got, wanted):
+    for ours, exact in zip(got, expected):
         torch.testing.assert_close(ours, exact, rtol=1e-9, atol=1e-12)
 
 
@@ -47,8 +47,8 @@ def test_leave_one_out_equals_loops() -> None:
     for b, s in itertools.product(range(2), range(5)):
         others = [float(w) for i, w in enumerate(weights[b]) if i != s]
         mean = sum(others) / 4
-        wanted = math.log(sum(math.exp(w) for w in [*others, mean]) / 5)
-        assert float(leave_one_out(weights)[b, s]) == pytest.approx(wanted, rel=1e-12)
+        expected = math.log(sum(math.exp(w) for w in [*others, mean]) / 5)
+        assert float(leave_one_out(weights)[b, s]) == pytest.approx(expected, rel=1e-12)
 
 
 def test_more_samples_tighten_the_bound() -> None:
@@ -151,7 +151,7 @@ def test_codes_are_drawn_from_q() -> None:
 def test_lookup_uses_the_codebook_of_each_position() -> None:
     model = tiny(1)
     codes = torch.tensor([[1, 4], [0, 2]])
-    wanted = torch.stack(
+    expected = torch.stack(
         [torch.stack([model.codebook[g, code] for g, code in enumerate(row)]) for row in codes]
     )
-    assert torch.equal(model.lookup(codes), wanted)
+    assert torch.equal(model.lookup(codes), expected)

@@ -43,8 +43,8 @@ def slow_ssim(x: np.ndarray, y: np.ndarray) -> float:
 def test_ssim_equals_loops() -> None:
     truth = noise(3, 16, 14, 3)
     frames = (0.7 * truth + 0.3 * noise(3, 16, 14, 3, seed=1)).astype(np.uint8)
-    wanted = [slow_ssim(x, y) for x, y in zip(luma(frames), luma(truth))]
-    assert ssim(frames, truth) == pytest.approx(wanted, rel=1e-9) and min(wanted) > 0.2
+    expected = [slow_ssim(x, y) for x, y in zip(luma(frames), luma(truth))]
+    assert ssim(frames, truth) == pytest.approx(expected, rel=1e-9) and min(expected) > 0.2
     assert ssim(truth, truth) == pytest.approx([1, 1, 1])
     assert abs(ssim(noise(40, 40, 3), noise(40, 40, 3, seed=2))) < 0.1
 

@@ -19,7 +19,7 @@ KEYS = (
 ).split()
 
 
-def spoken(seed: int, *, seconds: float = 4.0) -> list[Interval]:
+def random_phones(seed: int, *, seconds: float = 4.0) -> list[Interval]:
     """Phones of odd durations, T most often, with silence at both edges, and gaps."""
     rng = np.random.default_rng(seed)
     times = np.cumsum(rng.uniform(0.01, 0.3, size=40))
@@ -37,7 +37,7 @@ def corpus(count: int = 12, num_codes: int = 9) -> list[LabeledCodes]:
     rng = np.random.default_rng(0)
     made = []
     for i in range(count):
-        intervals = spoken(i)
+        intervals = random_phones(i)
         phones = phones_at_frames(intervals, 200, RATE)
         codes = [NAMES.index(p) if p and rng.random() < 0.5 else rng.integers(num_codes) for p in phones]
         made.append(LabeledCodes(np.array(codes), intervals, f"speaker {i % 4}"))
@@ -201,7 +201,7 @@ def test_nothing_to_score() -> None:
 )
 def test_invalid_codes_are_rejected(codes: np.ndarray, words: str) -> None:
     with pytest.raises(ValueError) as error:
-        score_purity([LabeledCodes(codes, spoken(0))], 9, RATE)
+        score_purity([LabeledCodes(codes, random_phones(0))], 9, RATE)
     assert words in str(error.value)
 
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from speechvq.plots.panels import code_colors, log_spectrogram, plot_code_cells, plot_spectrogram
 
 
-def test_every_code_has_a_color_of_its_own() -> None:
+def test_all_codes_have_different_colors() -> None:
     colors = code_colors(np.arange(512), 512)
     assert colors.shape == (512, 3) and len(np.unique((colors * 255).round(), axis=0)) == 512
     assert np.abs(np.diff(colors, axis=0)).max(axis=1).min() > 0.1  # neighboring indices are distinct

@@ -82,7 +82,7 @@ def test_phones_are_ordered_by_manner_and_others_by_frequency() -> None:
     assert sorted(order_by_manner(PHONES, np.ones(len(PHONES)))) == list(range(len(PHONES)))
 
 
-def test_every_phone_has_a_color_of_its_own() -> None:
+def test_all_phones_have_different_colors() -> None:
     colors = phone_colors(PHONES)
     assert set(colors) == set(PHONES) and len(set(colors.values())) == len(PHONES)
     red, green, blue = colors[SILENCE]

@@ -63,12 +63,12 @@ def test_the_gradient_of_one_layer_covers_its_kernels(radius: int) -> None:
     )
     model(codes_of(grid))[0, 3, 3].square().sum().backward()
     touched = seen[0].grad[0, :, :, 0].abs().sum(-1) > 0
-    wanted = torch.zeros(7, 7, dtype=torch.bool)
+    expected = torch.zeros(7, 7, dtype=torch.bool)
     for row, column in itertools.product(range(7), range(7)):
         above = 1 <= 3 - row <= radius + 1 and abs(column - 3) <= radius
         left = row == 3 and 1 <= 3 - column <= radius + 1
-        wanted[row, column] = above or left
-    assert torch.equal(touched, wanted)
+        expected[row, column] = above or left
+    assert torch.equal(touched, expected)
 
 
 @pytest.mark.parametrize("condition", [0, 3])
@@ -129,14 +129,14 @@ def test_nll_equals_the_log_softmax_of_the_logits() -> None:
     grid = GRIDS["several"]
     model, codes = model_of(grid), codes_of(grid, batch=2)
     log_probabilities = F.log_softmax(model(codes), -1)
-    wanted = [
+    expected = [
         -sum(
             float(log_probabilities[b, i, j, g, codes[b, i, j, g]])
             for i, j, g in itertools.product(range(3), repeat=3)
         )
         for b in range(2)
     ]
-    assert model.nll(codes).tolist() == pytest.approx(wanted, rel=1e-5)
+    assert model.nll(codes).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 @torch.no_grad()

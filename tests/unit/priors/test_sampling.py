@@ -79,8 +79,8 @@ def test_the_nll_of_a_batch_equals_that_of_each_sequence(name: str, monkeypatch:
     for string, speaker, nats in zip(strings, [0, 1, 1], together):
         codes = torch.from_numpy(string)[None]
         logits, _ = prior.predict(codes, prior.initial_state(1), torch.tensor([speaker]))
-        wanted = -logits.detach().log_softmax(-1).gather(2, codes[..., None])[0, :, 0].double().numpy()
-        assert np.allclose(nats, wanted, atol=1e-5) and nats.dtype == np.float64
+        expected = -logits.detach().log_softmax(-1).gather(2, codes[..., None])[0, :, 0].double().numpy()
+        assert np.allclose(nats, expected, atol=1e-5) and nats.dtype == np.float64
 
 
 @pytest.mark.parametrize("name", CONFIGS)

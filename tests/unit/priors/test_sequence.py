@@ -95,8 +95,8 @@ def test_the_wavenet_equals_its_formula(config: object) -> None:
     prior, codes = prior_of(config), strings()  # type: ignore[arg-type]
     weights = {name: tensor.double().numpy() for name, tensor in prior.state_dict().items()}
     for row, voice, logits in zip(codes.tolist(), SPEAKER_INDEX.tolist(), parallel(prior, codes)):
-        wanted = by_loops(weights, row, voice if prior.speakers else None)
-        assert np.allclose(logits.numpy(), wanted, atol=1e-5)
+        expected = by_loops(weights, row, voice if prior.speakers else None)
+        assert np.allclose(logits.numpy(), expected, atol=1e-5)
 
 
 @torch.no_grad()

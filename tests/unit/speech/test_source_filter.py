@@ -166,7 +166,7 @@ def test_nll_is_that_of_a_density_over_the_bins() -> None:
     assert ours == pytest.approx(expected, abs=0.02)
 
 
-def test_only_its_own_loss_trains_the_source_filter_model() -> None:
+def test_only_the_source_filter_loss_trains_the_source_filter_model() -> None:
     model, request = decoder(), random_request(2, 8)
     inputs = (
         0.05 * torch.randn(2, 8 * HOP),

@@ -35,7 +35,7 @@ def test_arguments_and_the_exit_code_are_passed_on(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr, done.returncode) == ("""['a b', "'"]\n""", "", 3)
 
 
-def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     program = die_with_parent("/bin/sleep", tmp_path)
     command = [sys.executable, "-c", STARTER, str(program), "60"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:

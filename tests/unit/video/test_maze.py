@@ -40,9 +40,9 @@ def test_a_number_always_gives_the_same_maze() -> None:
 
 
 def test_mazes_have_regions_halls_and_landmarks() -> None:
-    picture = FIRST_WALL + wall_count() - 1
+    poster = FIRST_WALL + wall_count() - 1
     mazes = np.stack([build_maze(0, number) for number in NUMBERS])
-    papers = [len(set(np.unique(maze)) - {0, picture}) for maze in mazes]
+    papers = [len(set(np.unique(maze)) - {0, poster}) for maze in mazes]
     assert max(papers) == 4 and min(papers) >= 2
-    assert 0.05 < (mazes == picture).sum() / (mazes > 0).sum() < 0.11
+    assert 0.05 < (mazes == poster).sum() / (mazes > 0).sum() < 0.11
     assert len({int((maze == 0).sum()) for maze in mazes}) > 5, "more or fewer walls are taken away"

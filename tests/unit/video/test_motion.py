@@ -24,13 +24,13 @@ def motion_of(grid: Grid = SQUARE, **changes: object) -> Motion:
     return Motion(config, grid, image_of(grid), ACTIONS).double().eval()
 
 
-def shifted(pictures: Tensor, right: int, down: int) -> Tensor:
+def shifted(images: Tensor, right: int, down: int) -> Tensor:
     """The image shifted by whole pixels with the border repeated, by loops."""
-    _, _, height, width = pictures.shape
-    out = torch.empty_like(pictures)
+    _, _, height, width = images.shape
+    out = torch.empty_like(images)
     for y in range(height):
         for x in range(width):
-            out[:, :, y, x] = pictures[
+            out[:, :, y, x] = images[
                 :, :, min(max(y + down, 0), height - 1), min(max(x + right, 0), width - 1)
             ]
     return out
@@ -72,12 +72,12 @@ def test_flow_depends_on_depth_features() -> None:
         motion(past, action)
     finally:
         torch.nn.functional.grid_sample = still
-    wanted = torch.empty(1, 2, 4, 4, dtype=torch.float64)
+    expected = torch.empty(1, 2, 4, 4, dtype=torch.float64)
     for i, j, d in ((i, j, d) for i in range(4) for j in range(4) for d in range(2)):
-        wanted[0, d, i, j] = (
+        expected[0, d, i, j] = (
             motion.flow_bias[2, d, i, j] + (motion.flow_basis[2, d, :, i, j] * seen[0][0, i, j]).sum()
         )
-    fine = torch.nn.functional.interpolate(wanted, size=16, mode="bilinear")
+    fine = torch.nn.functional.interpolate(expected, size=16, mode="bilinear")
     torch.testing.assert_close(way[0].permute(0, 3, 1, 2), places(fine) + fine)
 
 
@@ -104,9 +104,9 @@ def test_motion_is_learned_from_images_without_labels() -> None:
     torch.manual_seed(0)
     grid = Grid(8, 8, 1, 16)
     config = VideoPriorConfig(context_frames=2, motion=MotionConfig(depth_features=2, channels=8, blocks=1))
-    motion, colours = Motion(config, grid, image_of(grid), ACTIONS), torch.randint(256, (16, 3)).byte()
+    motion, colors = Motion(config, grid, image_of(grid), ACTIONS), torch.randint(256, (16, 3)).byte()
     motion.image.decode = lambda codes: (
-        colours[codes[..., 0]].permute(0, 3, 1, 2).repeat_interleave(4, 2).repeat_interleave(4, 3)
+        colors[codes[..., 0]].permute(0, 3, 1, 2).repeat_interleave(4, 2).repeat_interleave(4, 3)
     )
     optimizer = torch.optim.Adam([p for p in motion.parameters() if p.requires_grad], lr=0.01)
 
@@ -168,7 +168,7 @@ def test_motion_needs_past_frames_and_a_codebook() -> None:
 def test_warped_codes_are_computed_in_float32_under_autocast() -> None:
     prior = prior_of(motion=MOTION).float()
     past, action = codes_of(2, CONTEXT_FRAMES, prior.grid), torch.tensor([0, 3])
-    wanted = prior.condition(past, action).prior_logits
+    expected = prior.condition(past, action).prior_logits
     with torch.autocast("cpu", torch.bfloat16):
         guess = prior.condition(past, action).prior_logits
-    assert guess is not None and guess.dtype == torch.float32 and torch.equal(guess, wanted)
+    assert guess is not None and guess.dtype == torch.float32 and torch.equal(guess, expected)

@@ -29,10 +29,10 @@ def test_codes_are_those_of_the_model_with_the_actions(world: Path) -> None:
     for path, codes, actions in zip(paths, coded.codes, coded.actions):
         episode = read_window(path, 0, FRAMES)
         assert np.array_equal(actions, episode.actions)
-        wanted = [
+        expected = [
             model.encode(torch.from_numpy(frame.transpose(2, 0, 1).copy())[None]) for frame in episode.frames
         ]
-        assert torch.equal(torch.cat(wanted), torch.from_numpy(codes.astype(np.int64)))
+        assert torch.equal(torch.cat(expected), torch.from_numpy(codes.astype(np.int64)))
 
 
 def test_frames_are_encoded_and_decoded(world: Path) -> None:
@@ -40,8 +40,8 @@ def test_frames_are_encoded_and_decoded(world: Path) -> None:
     frames = read_window(episodes(world / "maze", "test")[0], 0, 3).frames
     codes = encode_frames(model, frames)
     pixels = torch.from_numpy(frames.transpose(0, 3, 1, 2).copy())
-    wanted = model.reconstruct(pixels).permute(0, 2, 3, 1).numpy()
-    assert codes.shape == (3, 21, 21, 1) and np.array_equal(decode_frames(model, codes), wanted)
+    expected = model.reconstruct(pixels).permute(0, 2, 3, 1).numpy()
+    assert codes.shape == (3, 21, 21, 1) and np.array_equal(decode_frames(model, codes), expected)
 
 
 def test_codes_are_computed_once(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

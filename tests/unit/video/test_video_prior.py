@@ -105,8 +105,8 @@ def test_the_probabilities_of_all_frames_sum_to_one(variant: str) -> None:
 def test_the_loss_is_of_the_last_frame_under_the_last_action() -> None:
     prior, codes, actions = prior_of(), codes_of(2, CONTEXT_FRAMES + 1), torch.tensor([[0, 1, 2], [5, 4, 3]])
     losses = prior(codes, actions)
-    wanted = prior.nll(codes[:, :-1], torch.tensor([2, 3]), codes[:, -1]).mean() / 20
-    assert losses.total.item() == pytest.approx(wanted.item()) and losses.nats.item() == losses.total.item()
+    expected = prior.nll(codes[:, :-1], torch.tensor([2, 3]), codes[:, -1]).mean() / 20
+    assert losses.total.item() == pytest.approx(expected.item()) and losses.nats.item() == losses.total.item()
     assert not losses.nats.requires_grad
     alone = prior_of(**VARIANTS["no_past"])
     assert math.isfinite(alone(codes[:, :1], torch.zeros(2, 0).long()).total.item())
