@@ -13,6 +13,17 @@ from speechvq.config.quantizer import QuantizerConfig
 from speechvq.errors import UserError
 
 MAX_HOP = 65_536  # samples per code: four seconds
+MAX_DILATION = 64  # frames
+
+
+def _check_dilations(key: str, dilations: tuple[int, ...]) -> None:
+    """Refuse a list of dilations that is empty, too long or out of range.
+
+    Raises:
+        UserError: names the key.
+    """
+    if not 1 <= len(dilations) <= 32 or not all(1 <= each <= MAX_DILATION for each in dilations):
+        raise UserError(f"{key}: expected 1 to 32 numbers from 1 to {MAX_DILATION}")
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,8 @@ class EncoderConfig:
     channels: int = bounded(1, 8192, 128)
     # residual blocks at the code rate; the paper has none
     residual_blocks: int = bounded(0, 64, 0)
+    # dilation of each residual block, in codes; repeated cyclically where there are more blocks
+    dilations: tuple[int, ...] = (1,)
     # bands of a log-mel spectrogram as input; 0 for the waveform, as in the paper
     mel_bands: int = bounded(0, 128, 0)
     # strength of the vocal tract length perturbation in training, see `mel_frontend.vtlp_augment`
@@ -49,6 +62,7 @@ class EncoderConfig:
             raise UserError("encoder.augment_strength: needs encoder.mel_bands over 0")
         if len(self.strides) > 32:
             raise UserError("encoder.strides: expected at most 32 layers")
+        _check_dilations("encoder.dilations", self.dilations)
 
 
 @dataclass(frozen=True)
@@ -104,6 +118,8 @@ class SourceFilterConfig:
     # channels and layers of the two networks that predict spectra and harmonics
     channels: int = bounded(1, 4096, 192)
     depth: int = bounded(1, 32, 3)
+    # dilation of each of these layers, in frames; repeated cyclically where there are more layers
+    dilations: tuple[int, ...] = (1,)
     # steps and crops per step of the pre-training, before the WaveNet trains
     pretrain_steps: int = bounded(1, 10**7, 3_000)
     pretrain_batch: int = bounded(1, 65_536, 8)
@@ -117,6 +133,7 @@ class SourceFilterConfig:
         """
         if self.num_harmonics and not self.filter_order:
             raise UserError("source_filter.num_harmonics: needs source_filter.filter_order over 0")
+        _check_dilations("source_filter.dilations", self.dilations)
 
 
 @dataclass(frozen=True)

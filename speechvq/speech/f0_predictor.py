@@ -28,7 +28,12 @@ class F0Predictor(nn.Module):
         """
         super().__init__()
         self.network = FrameNetwork(
-            dim, speaker_dim, channels, depth=NUM_LAYERS, condition_on_f0=False, dilated=True
+            dim,
+            speaker_dim,
+            channels,
+            depth=NUM_LAYERS,
+            condition_on_f0=False,
+            dilations=[2**i for i in range(NUM_LAYERS)],
         )
         self.f0_head = nn.Conv1d(channels, 2, 1)
 

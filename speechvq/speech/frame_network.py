@@ -23,7 +23,7 @@ class FrameNetwork(nn.Module):
         *,
         depth: int,
         condition_on_f0: bool,
-        dilated: bool = False,
+        dilations: Sequence[int] = (1,),
     ) -> None:
         """
         Args:
@@ -32,15 +32,15 @@ class FrameNetwork(nn.Module):
             channels: C, of each layer.
             depth: number of layers.
             condition_on_f0: whether F0 is an input.
-            dilated: whether the dilation doubles from layer to layer; otherwise it is 1.
+            dilations: of each layer, in frames; repeated cyclically where there are more layers.
         """
         super().__init__()
         self.condition_on_f0 = condition_on_f0
         widths = [dim + speaker_dim + (2 if condition_on_f0 else 0)] + [channels] * depth
-        dilations = [2**i if dilated else 1 for i in range(depth)]
+        cycle = [dilations[i % len(dilations)] for i in range(depth)]
         layers = nn.ModuleList(
             nn.Conv1d(below, above, 3, padding=dilation, dilation=dilation)
-            for below, above, dilation in zip(widths, widths[1:], dilations)
+            for below, above, dilation in zip(widths, widths[1:], cycle)
         )
         self.layers = cast(Sequence[nn.Conv1d], layers)
 

@@ -18,11 +18,12 @@ DELTA_WINDOW = 9  # spectra that a delta (slope of the cepstrum) spans
 
 
 class ResidualBlock(nn.Module):
-    """ReLU, convolution of width 3, ReLU, convolution of width 1, added to the input (our choice)."""
+    """ReLU, dilated convolution of width 3, ReLU, convolution of width 1, added to the input (our choice)."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, dilation: int = 1) -> None:
         super().__init__()
-        self.wide = nn.Conv1d(channels, channels, 3, padding=1)
+        self.dilation = dilation
+        self.wide = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
         self.narrow = nn.Conv1d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,7 +71,9 @@ class Encoder(nn.Module):
             for below, above, s in zip(widths, widths[1:], strides)
         ]
         self.layers = cast(Sequence[nn.Conv1d], nn.ModuleList(layers))
-        self.blocks = nn.ModuleList(ResidualBlock(config.channels) for _ in range(config.residual_blocks))
+        dilations = [config.dilations[i % len(config.dilations)] for i in range(config.residual_blocks)]
+        self.blocks = nn.ModuleList(ResidualBlock(config.channels, dilation) for dilation in dilations)
+        self.block_context = sum(dilations)
         self.project = nn.Conv1d(config.channels, dim, 1)
         self.norm = BatchRenorm(dim, NORM_MOMENTUM) if bands else BatchRenorm(dim)
         for layer in [*layers, self.project]:
@@ -90,7 +93,7 @@ class Encoder(nn.Module):
             samples = DELTA_WINDOW * hop + FFT
         for layer in self.layers:
             samples, hop = samples + 2 * layer.stride[0] * hop, hop * layer.stride[0]
-        return -(-(samples + 1) // hop) + len(self.blocks)
+        return -(-(samples + 1) // hop) + self.block_context
 
     def forward(self, wave: Tensor, mean: Tensor | None = None) -> Tensor:
         """Vectors before quantization.

@@ -88,11 +88,21 @@ class SourceFilter(nn.Module):
         self.spectrum = LogMel(config.mel_bands, hop // self.frames_per_code)
         channels, with_f0 = config.channels, config.num_harmonics > 0
         self.mel_network = FrameNetwork(
-            dim, speaker_dim, channels, depth=config.depth, condition_on_f0=with_f0
+            dim,
+            speaker_dim,
+            channels,
+            depth=config.depth,
+            condition_on_f0=with_f0,
+            dilations=config.dilations,
         )
         self.mel_head = nn.Conv1d(channels, config.mel_bands, 1)
         self.harmonic_network = FrameNetwork(
-            dim, speaker_dim, channels, depth=config.depth, condition_on_f0=with_f0
+            dim,
+            speaker_dim,
+            channels,
+            depth=config.depth,
+            condition_on_f0=with_f0,
+            dilations=config.dilations,
         )
         self.harmonic_head = nn.Conv1d(channels, 2 * NUM_FREQS, 1)
         # The predicted mean of the log energy is below the log of the mean energy, differently in each band.

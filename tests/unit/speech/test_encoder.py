@@ -16,6 +16,7 @@ ENCODERS = {
     "8x": EncoderConfig((2, 2, 2), 8),
     "20x": EncoderConfig((2, 2, 5), 8),
     "15x": EncoderConfig((5, 3), 8, residual_blocks=2),
+    "15x dilated": EncoderConfig((5, 3), 8, residual_blocks=3, dilations=(1, 3)),
     "4x": EncoderConfig((1, 4), 8, residual_blocks=1),
     "1x": EncoderConfig((1,), 8),
     "32x mel": EncoderConfig((32,), 8, mel_bands=20),

@@ -1,0 +1,24 @@
+"""The context of the network over code frames."""
+
+import pytest
+import torch
+
+from speechvq.speech.frame_network import FrameNetwork
+
+
+@pytest.mark.parametrize("dilations", [(1,), (1, 2, 4), (3, 1)])
+@pytest.mark.parametrize("depth", [1, 4])
+def test_the_context_is_what_an_output_depends_on(dilations: tuple[int, ...], depth: int) -> None:
+    """Measured by gradients: the farthest frames with an effect are `context_frames` away on both sides."""
+    torch.manual_seed(0)
+    network = FrameNetwork(2, 1, 16, depth=depth, condition_on_f0=False, dilations=dilations)
+    for layer in network.layers:
+        layer.weight.data.abs_()  # no path is blocked by a ReLU
+        layer.bias.data.abs_()
+    vectors = torch.rand(1, 81, 2, requires_grad=True)
+    network(vectors, torch.rand(1, 1))[0, :, 40].sum().backward()
+    assert vectors.grad is not None
+    frames = vectors.grad[0].abs().sum(1).nonzero().flatten()
+    assert int(frames.min()) == 40 - network.context_frames
+    assert int(frames.max()) == 40 + network.context_frames
+    assert network.context_frames == sum(dilations[i % len(dilations)] for i in range(depth))
