@@ -8,8 +8,10 @@ import torch
 
 from helpers.tiny import noise, speech_model
 from speechvq.config import TrainConfig
+from speechvq.runtime.logging import logger
 from speechvq.runtime.precision import supports_bf16
 from speechvq.training import loop
+from speechvq.training.stage import main_stage
 
 
 @pytest.mark.parametrize(
@@ -44,11 +46,13 @@ def test_training_warns_about_emulated_bf16(
     warned: bool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(loop, "supports_bf16", lambda device: there)
-    model = speech_model()
+    monkeypatch.setattr(logger, "propagate", True)  # for caplog
+    model = speech_model().train()
     batch = (noise(2, 64 * 8), torch.tensor([0, 1]))
     config = TrainConfig(steps=1, precision=precision, evaluate_every=10)  # type: ignore[arg-type]
-    loop.fit(model.train(), lambda step: itertools.repeat(batch), lambda model: {}, tmp_path, config)
-    assert ("warning: this device only emulates bfloat16" in capsys.readouterr().err) is warned
+    stage = main_stage(model, lambda step: itertools.repeat(batch), lambda model: {}, config)
+    loop.fit(model, (stage,), tmp_path, config)
+    assert ("warning: this device only emulates bfloat16" in caplog.text) is warned
