@@ -9,6 +9,8 @@ cd "$(dirname "$0")/../.."
 exp=exp/ci
 parse_flags "exp=exp" "$@"
 
+setup mini
+
 if stage 1 "mini"; then
     bash recipes/mini/run.sh --exp "$exp/mini" --data "$exp/data" --steps 40 --sentences 1
 fi
