@@ -22,7 +22,7 @@ MAX_STREAMS, MAX_SECONDS = 64, 1800.0  # in a batch: recordings, and their total
 OWN = "own"  # as a target: resynthesis by the source's own speaker, to hear what the codes lose
 VOICE_ENDING = ".safetensors"  # of a voice file
 Conversion = tuple[Source, str]  # a recording and its target speaker
-Job = tuple[Source, np.ndarray, str]  # with the samples (T,)
+ConversionJob = tuple[Source, np.ndarray, str]  # with the samples (T,)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -142,9 +142,9 @@ def _longest_first(sources: list[Source]) -> list[Source]:
     return sorted(sources, key=lambda source: -audio_seconds(source.path))
 
 
-def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:
+def _batches(jobs: Iterable[ConversionJob]) -> Iterator[list[ConversionJob]]:
     """Batches of jobs that are sampled side by side, within the limits of memory."""
-    batch: list[Job] = []
+    batch: list[ConversionJob] = []
     for job in jobs:
         longest = max(len(wave) for _, wave, _ in [*batch, job]) / SAMPLE_RATE
         if batch and (len(batch) == MAX_STREAMS or longest * (len(batch) + 1) > MAX_SECONDS):
@@ -155,7 +155,9 @@ def _batches(jobs: Iterable[Job]) -> Iterator[list[Job]]:
         yield batch
 
 
-def _convert(model: "speechvq.SpeechVQ", batch: list[Job], arguments: argparse.Namespace) -> list[np.ndarray]:
+def _convert(
+    model: "speechvq.SpeechVQ", batch: list[ConversionJob], arguments: argparse.Namespace
+) -> list[np.ndarray]:
     """Converted waveforms of a batch, (T,) each."""
     from speechvq.speech.sampling.synthesize import SamplingOptions
 

@@ -38,7 +38,7 @@ def _work(arguments: argparse.Namespace) -> None:
         )
     compared = [boundary_errors(found[utt], reference[utt]) for utt in both]
     try:
-        figures = summarize_boundaries(compared)
+        boundary_metrics = summarize_boundaries(compared)
     except ValueError as error:
         raise UserError(f"{arguments.alignments}: {error}; are both of the 39 phones of CMUdict?") from error
     result = AlignmentsResult(
@@ -46,7 +46,7 @@ def _work(arguments: argparse.Namespace) -> None:
         missing_utterances=len(reference) - len(both),
         boundaries=sum(each.total for each in compared),
         boundaries_compared=sum(len(each.errors) for each in compared),
-        metrics={each.name: each for each in figures},
+        metrics={each.name: each for each in boundary_metrics},
     )
     print(alignments_table(result, extra=len(found) - len(both)))
     if arguments.json:

@@ -25,8 +25,10 @@ def plot_example(path: Path, run: Path, example: AudioExample, alignments: Align
     """
     first = example.source
     source = read_waveform(first.path)
-    own = {first.speaker: example.resynthesis} if example.resynthesis and not example.converted else {}
-    shown = list({**example.converted, **own}.items())[:MAX_CONVERSIONS]
+    resynthesis = (
+        {first.speaker: example.resynthesis} if example.resynthesis and not example.converted else {}
+    )
+    shown = list({**example.converted, **resynthesis}.items())[:MAX_CONVERSIONS]
     codes, frame_rate, num_codes = None, 1.0, 1
     if (run / "model").is_dir():
         from speechvq.speech.model import load_model  # imported here because it takes a second

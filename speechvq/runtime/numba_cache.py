@@ -38,7 +38,7 @@ def cache_folder() -> Path:
             status = folder.stat()
         except OSError:
             continue
-        own = not hasattr(os, "getuid") or status.st_uid == os.getuid()
-        if own and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and os.access(folder, os.W_OK):
+        is_owner = not hasattr(os, "getuid") or status.st_uid == os.getuid()
+        if is_owner and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and os.access(folder, os.W_OK):
             return folder
     return Path(tempfile.mkdtemp(prefix="speechvq-numba-"))

@@ -297,10 +297,10 @@ CURVES: dict[str, Callable[[Path], Curves]] = {
     "image VIMCO": _image("image_vimco"),
     "second stage": _second_stage,
     "PixelCNN": _pixelcnn(False),
-    "PixelCNN, told the class": _pixelcnn(True),
+    "PixelCNN, class-conditional": _pixelcnn(True),
     "sequence prior, WaveNet": _sequence("wavenet"),
-    "sequence prior, WaveNet, told the speaker": _sequence("wavenet conditioned"),
-    "sequence prior, GRU, told the speaker": _sequence("gru conditioned"),
+    "sequence prior, WaveNet, speaker-conditional": _sequence("wavenet conditioned"),
+    "sequence prior, GRU, speaker-conditional": _sequence("gru conditioned"),
     "video prior": _video(),
     "video prior, motion": _video(motion=dataclasses.replace(video_data.MOTION, steps=STEPS)),
     "video prior, no past": _video(actions=False, context_frames=0),
@@ -398,7 +398,7 @@ def _paths(value: Any, where: str = "") -> Iterator[str]:
 
 TRAINED = {  # runs whose metrics.jsonl is recorded and whose models `evaluate` uses
     "speech": "speech, source and filter",
-    "sequence": "sequence prior, WaveNet, told the speaker",
+    "sequence": "sequence prior, WaveNet, speaker-conditional",
     "image_vae": "image VAE",
     "image_vimco": "image VIMCO",
     "pixelcnn": "PixelCNN",

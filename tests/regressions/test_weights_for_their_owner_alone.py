@@ -1,4 +1,4 @@
-"""`model.safetensors` had the mode 0600, and other users were told to train again."""
+"""`model.safetensors` had the mode 0600, and other users got the advice to train again."""
 
 import os
 import stat

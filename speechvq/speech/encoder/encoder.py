@@ -131,9 +131,9 @@ class Encoder(nn.Module):
         if self.frontend is None:
             return None
         hop, sums = self.frontend.spectrum.hop, []
-        for wave, own in segments:
+        for wave, valid in segments:
             logs = self.frontend.spectrum(self.scaled_input(wave))
-            sums.append(utterance_sums(logs[:, own.start // hop : own.stop // hop]))
+            sums.append(utterance_sums(logs[:, valid.start // hop : valid.stop // hop]))
         return utterance_mean(*(torch.stack(parts).sum(0) for parts in zip(*sums))) if sums else None
 
     def scaled_input(self, wave: Tensor) -> Tensor:

@@ -29,6 +29,6 @@ def split_into_segments(wave: Tensor, hop: int, length: int, context: int) -> li
     for start in range(0, len(wave) // hop, length):
         first = max(start - context, 0)
         part = wave[None, first * hop : (start + length + context) * hop]
-        own = slice(start - first, min(start - first + length, part.shape[1] // hop))
-        segments.append(Segment(part, own))
+        valid = slice(start - first, min(start - first + length, part.shape[1] // hop))
+        segments.append(Segment(part, valid))
     return segments

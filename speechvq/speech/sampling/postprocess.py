@@ -66,11 +66,11 @@ class Postprocessor:
         model, hop = self.decoder.source_filter, self.request.hop
         assert model is not None
         start, stop = self.done, self.done + bins.shape[1] // hop
-        part, own = self.request.with_context(start, stop, model.context_codes)
+        part, valid = self.request.with_context(start, stop, model.context_codes)
         params = self.decoder.predict_params(
             part.vectors, part.speaker, part.f0, part.num_frames, self.harmonic_boost
         )
-        step, current = hop // model.frames_per_code, model.slice_params(params, own)
+        step, current = hop // model.frames_per_code, model.slice_params(params, valid)
         scale = (-current.log_inv_scale).exp().repeat_interleave(step, dim=1)
         noise = (self.normalize_excitation(model.bin_centers[bins], step) * scale).double().cpu().numpy()
         taps = np.ascontiguousarray(current.taps.double().cpu().numpy())
@@ -79,4 +79,7 @@ class Postprocessor:
         wave = torch.from_numpy(noise).float().to(bins.device)
         if part.phase is None:
             return wave
-        return wave + model.harmonic_signal(params.harmonics, part.phase)[:, own.start * hop : own.stop * hop]
+        return (
+            wave
+            + model.harmonic_signal(params.harmonics, part.phase)[:, valid.start * hop : valid.stop * hop]
+        )

@@ -53,8 +53,8 @@ class SynthesisRequest(NamedTuple):
     @torch.no_grad()
     def conditioning(self, wavenet: WaveNet, start: int, stop: int) -> ConditioningChunk:
         """Conditioning of code frames start to stop, equal to the same part of the whole."""
-        part, own = self.with_context(start, stop, wavenet.conditioning.network.context_frames)
-        biases = wavenet.conditioning(part.vectors, part.speaker, part.f0, part.num_frames)[..., own]
+        part, valid = self.with_context(start, stop, wavenet.conditioning.network.context_frames)
+        biases = wavenet.conditioning(part.vectors, part.speaker, part.f0, part.num_frames)[..., valid]
         phases = None
         if wavenet.phase_embedding is not None and self.phase is not None:
             phases = self.phase[:, start * self.hop : stop * self.hop]

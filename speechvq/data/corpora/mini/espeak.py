@@ -112,7 +112,7 @@ def _phones(events: list[tuple[int, str]], symbols: list[tuple[int, str]]) -> li
     """Start of each phone, from sample 0; consecutive silences are merged.
 
     The event of a stop is at its burst, which assigns the closure to the phone before; the symbol is before
-    the closure, so stops start at their symbols. A closure after a silence cannot be told from the silence
+    the closure, so stops start at their symbols. A closure after a silence cannot be separated from it
     and stays there. All other phones start at their events. eSpeak renders a nasal or liquid and the
     following vowel or final L as one glide: there the event is 20 to 40 ms later than a boundary set by eye.
     The symbol, at the start of the whole glide, is farther away.
