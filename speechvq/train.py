@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="A.B=C",
-        help="override a setting of the file; repeatable",
+        help="override a setting of the file: C is YAML, or text as it stands; repeatable",
     )
     parser.add_argument("--device", default="", help="cpu or cuda (default: cuda if available)")
     return parser

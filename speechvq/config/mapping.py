@@ -94,7 +94,8 @@ def _number(kind: type[int] | type[float], value: Any, where: str) -> int | floa
 
 def _instance(kind: type, value: Any, where: str) -> Any:
     if not isinstance(value, kind):
-        raise UserError(f"{where}: expected {kind.__name__}, got {short_repr(value)}")
+        expected = "text, in quotes in a YAML file" if kind is str else kind.__name__
+        raise UserError(f"{where}: expected {expected}, got {short_repr(value)}")
     return value
 
 
