@@ -4,7 +4,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-import speechvq
+from speechvq.cli.parser import version_line
 
 COMMANDS = {
     "prepare": "prepare a published corpus for training",
@@ -25,11 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command by its name; --version prints the version. Without a name, list the commands."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: speechvq COMMAND ...   (COMMAND --help shows its flags)\n")
+        print("usage: python -m speechvq.COMMAND ...   (--help shows the flags of a command)\n")
         print("\n".join(f"  {name:<10}{what}" for name, what in COMMANDS.items()))
         return 0
     if arguments[0] == "--version":
-        print(f"speechvq {speechvq.__version__}")
+        print(version_line())
         return 0
     if arguments[0] not in COMMANDS:
         print(

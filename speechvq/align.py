@@ -12,6 +12,7 @@ from speechvq.alignment.forced_aligner import AlignmentTask, Outcome, align_reco
 from speechvq.alignment.g2p import read_dictionary
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, find_sources
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
@@ -28,9 +29,9 @@ _REMARK = """\
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.align", description=__doc__)
+    parser = CommandParser("align", __doc__)
     parser.add_argument(
         "--audio", type=Path, required=True, help="audio file, folder of audio files, or manifest"
     )

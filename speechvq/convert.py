@@ -13,6 +13,7 @@ import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, WRITABLE_SUFFIXES, audio_seconds, write_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, check_not_overwritten, find_sources, read_sources
 from speechvq.errors import UserError
 from speechvq.runtime.logging import logger
@@ -25,9 +26,9 @@ Conversion = tuple[Source, str]  # a recording and its target speaker
 ConversionJob = tuple[Source, np.ndarray, str]  # with the samples (T,)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.convert", description=__doc__)
+    parser = CommandParser("convert", __doc__)
     flags.add_src(parser, required=False)
     parser.add_argument(
         "--target-speaker",
@@ -49,20 +50,19 @@ def build_parser() -> argparse.ArgumentParser:
         0,
         1,
         default=0.9,
-        help="fraction of the noise energy in voiced speech that is moved to the harmonics "
-        "(default: %(default)s)",
+        help="fraction of the noise energy in voiced speech that is moved to the harmonics ",
     )
     parser.add_argument(
         "--precision",
         choices=("fp32", "bf16"),
         default="fp32",
-        help="precision of the weights; bf16 is faster and nearly the same (default: %(default)s)",
+        help="precision of the weights; bf16 is faster and nearly the same",
     )
     parser.add_argument(
         "--engine",
         choices=("auto", "numba", "torch"),
         default="auto",
-        help="sampling engine; torch is slow and needs no compiler (default: %(default)s)",
+        help="sampling engine; torch is slow and needs no compiler",
     )
     parser.add_argument(
         "--chunked",

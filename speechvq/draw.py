@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.plots.image_grid import save_image_grid, split_rows
 
 if TYPE_CHECKING:
@@ -15,16 +16,14 @@ if TYPE_CHECKING:
     from speechvq.images.model_directory import ImageModel
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.draw", description=__doc__)
+    parser = CommandParser("draw", __doc__)
     flags.add_image_model(parser)
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for reconstructions.png and samples.png"
     )
-    flags.add_number(
-        parser, "--count", int, 1, 1024, default=16, help="images of each kind (default: %(default)s)"
-    )
+    flags.add_number(parser, "--count", int, 1, 1024, default=16, help="images of each kind")
     flags.add_seed(parser, "sampling")
     flags.add_temperature(parser)
     flags.add_device(parser)

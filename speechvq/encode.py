@@ -12,6 +12,7 @@ import numpy as np
 import speechvq
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.errors import UserError
@@ -20,9 +21,9 @@ from speechvq.io.reading import read_regular
 from speechvq.runtime.progress import progress
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.encode", description=__doc__)
+    parser = CommandParser("encode", __doc__)
     flags.add_src(parser)
     parser.add_argument("--out", type=Path, required=True, help="codes directory; existing codes are kept")
     flags.add_model(parser)

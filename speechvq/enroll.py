@@ -13,6 +13,7 @@ import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import find_sources, read_sources
 from speechvq.data.manifest import is_file_name
 from speechvq.errors import UserError
@@ -24,18 +25,16 @@ if TYPE_CHECKING:
 MIN_SECONDS = 5.0  # of speech
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.enroll", description=__doc__)
+    parser = CommandParser("enroll", __doc__)
     parser.add_argument(
         "--name", required=True, help="name of the new speaker, for convert --target-speaker NAME"
     )
     parser.add_argument(
         "--audio", type=Path, required=True, help="audio file or folder of audio files of one person"
     )
-    parser.add_argument(
-        "--minutes", type=float, default=1.0, help="minutes of speech to use, at most (default: %(default)s)"
-    )
+    parser.add_argument("--minutes", type=float, default=1.0, help="minutes of speech to use, at most")
     flags.add_model(parser)
     parser.add_argument(
         "--unfreeze",
@@ -44,9 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--model NAME",
     )
     parser.add_argument("--out", type=Path, help="voice file (default: NAME.safetensors)")
-    parser.add_argument(
-        "--steps", type=int, default=300, help="updates of the speaker embedding (default: %(default)s)"
-    )
+    parser.add_argument("--steps", type=int, default=300, help="updates of the speaker embedding")
     flags.add_seed(parser, "the crops")
     return parser
 

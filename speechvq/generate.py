@@ -11,6 +11,7 @@ import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import check_not_overwritten
 from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
@@ -29,9 +30,9 @@ PLOTTED = 4  # samples in the figure
 CODES, FIGURE, SPLIT = "codes", "generated.png", "generated"
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.generate", description=__doc__)
+    parser = CommandParser("generate", __doc__)
     parser.add_argument(
         "--model", type=Path, required=True, help="speech model that decodes: model or run directory"
     )
@@ -43,11 +44,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--seconds",
         type=float,
         default=4.0,
-        help="duration of each sample, without the prompt (default: %(default)s)",
+        help="duration of each sample, without the prompt",
     )
-    flags.add_number(
-        parser, "--count", int, 1, 10_000, default=8, help="number of samples (default: %(default)s)"
-    )
+    flags.add_number(parser, "--count", int, 1, 10_000, default=8, help="number of samples")
     parser.add_argument(
         "--speaker",
         default="",

@@ -9,6 +9,7 @@ import numpy as np
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
 from speechvq.runtime.progress import counter
 from speechvq.video.world.interface import ACTIONS, parse_actions
@@ -23,15 +24,15 @@ COLUMNS = 17  # of the strip: six context frames, a gap and ten sampled frames, 
 GIF, STRIP = "imagined.gif", "imagined.png"
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.imagine", description=__doc__)
+    parser = CommandParser("imagine", __doc__)
     flags.add_video_prior(parser)
     parser.add_argument(
         "--start",
         default="0",
         metavar="EPISODE[:FRAME]|DIR",
-        help="initial context: an episode and its first frame, or a folder of images (default: %(default)s)",
+        help="initial context: an episode and its first frame, or a folder of images",
     )
     parser.add_argument(
         "--actions",

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechvq import config as configuration
-from speechvq.cli.command import run
+from speechvq.cli import tables
+from speechvq.cli.command import SUCCESS, run
+from speechvq.cli.parser import CommandParser
 from speechvq.config import Run, TrainConfig, read_run
 from speechvq.errors import UserError
 from speechvq.runtime.logging import logger
@@ -27,15 +29,16 @@ TASKS = {  # by model.kind, the module in training.tasks
 FREE_SETTINGS = ("steps", "evaluate_every", "num_eval_items", "save_every", "keep_checkpoints")
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.train", description=__doc__)
+    parser = CommandParser("train", __doc__)
     parser.add_argument(
         "--config",
         type=Path,
-        help="YAML file, for example recipes/vctk/vctk64.yaml (default: that of the run in --out)",
+        help="name of a configuration, for example voice, or a YAML file (default: that of the run in --out)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="run directory, for example exp/vctk64")
+    parser.add_argument("--list-configs", action="store_true", help="print the named configurations and exit")
+    parser.add_argument("--out", type=Path, help="run directory, for example exp/voice")
     parser.add_argument(
         "--set",
         action="append",
@@ -53,6 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> int:
+    if arguments.list_configs:
+        rows = [[each.name, each.summary] for each in configuration.packaged_configs()]
+        print(tables.align(rows, left=2))
+        return SUCCESS
+    if arguments.out is None:
+        raise UserError("--out is missing; give the run directory, for example --out exp/voice")
     config = _read_config(arguments)
     from speechvq.runtime import distributed  # imports torch, which takes seconds; --help need not wait
     from speechvq.training.task import distributed_device, run_training

@@ -1,7 +1,7 @@
 """The image model's training step against the core's matrix products, and sampling of code grids.
 
-The VQ-VAE of recipes/cifar10/vqvae.yaml at the paper's sizes; a PixelCNN over 32x32x1 codes of the sizes of
-recipes/cifar10/prior.yaml, cached and uncached.
+The VQ-VAE of the configuration cifar10_vqvae at the paper's sizes; a PixelCNN over 32x32x1 codes of the sizes of
+the configuration cifar10_prior, cached and uncached.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from speechvq.runtime.precision import supports_bf16
 from speechvq.training.tasks.images import encoder_of
 from timing import REPEATS, alternate, one_core, rounds, write_part
 
-MODEL, PRIOR = Path("recipes/cifar10/vqvae.yaml"), Path("recipes/cifar10/prior.yaml")
+MODEL, PRIOR = Path("cifar10_vqvae"), Path("cifar10_prior")
 GRID = Grid(32, 32, 1, 512)
 BATCH = 4  # images per step; the paper's 128 take the same time per image
 NAIVE_CODES = 8  # of the 1,024 of a grid; each costs the same

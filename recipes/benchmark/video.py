@@ -19,8 +19,8 @@ from speechvq.video.model.rollout import roll_out
 from speechvq.video.world.interface import ACTIONS
 from timing import REPEATS, alternate, one_core, rounds, write_part
 
-CONFIG = Path("recipes/video/prior.yaml")
-IMAGES = Path("recipes/video/vqvae.yaml")
+CONFIG = Path("video_prior")
+IMAGES = Path("video_vqvae")
 STREAMS = 16  # videos per batch
 NAIVE_CODES = 24  # of the 441 of a frame; each costs the same
 

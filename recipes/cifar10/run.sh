@@ -53,7 +53,7 @@ if stage 2 "train the VAE, the VQ-VAE and VIMCO"; then
             [ "$model$seed" = vimco1 ] && break
             run=$exp/$model${seed/#0/} # EXP/vae is of seed 0, EXP/vae1 of seed 1
             echo "-- $run"
-            python -m speechvq.train --config "recipes/cifar10/$model.yaml" --out "$run" "${on[@]}" "${settings[@]}" \
+            python -m speechvq.train --config "cifar10_$model" --out "$run" "${on[@]}" "${settings[@]}" \
                 --set train.seed="$seed"
         done
     done
@@ -63,7 +63,7 @@ if stage 3 "fit a PixelCNN to the VQ-VAE's codes"; then
     for ((seed = 0; seed < seeds; seed++)); do
         run=$exp/prior${seed/#0/}
         echo "-- $run"
-        python -m speechvq.train --config recipes/cifar10/prior.yaml --out "$run" "${on[@]}" "${prior_settings[@]}" \
+        python -m speechvq.train --config cifar10_prior --out "$run" "${on[@]}" "${prior_settings[@]}" \
             --set data.model="$exp/vqvae${seed/#0/}" --set train.seed="$seed"
     done
 fi

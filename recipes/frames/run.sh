@@ -14,11 +14,11 @@ corpus="" exp=exp/frames data=data/frames episodes=400 schedule=full steps="" ch
 parse_flags "corpus=corpus exp=exp data=data episodes=episodes schedule=schedule
     steps=steps channels=channels images=images device=device" "$@"
 on=(${device:+--device "$device"})
-first=recipes/frames/vqvae.yaml prior=() second=()
+first=frames_vqvae prior=() second=()
 case "$schedule" in
 full) ;;
 short)
-    first=recipes/video/vqvae.yaml
+    first=video_vqvae
     brief=(data.batch=8 train.learning_rate=2e-3 train.warmup=50 train.lr_decay_fraction=0.4 train.ema_decay=0.995
         train.evaluate_every=200 train.save_every=200)
     for word in "${brief[@]}" train.steps=300 model.layers=6 model.channels=32 model.hidden_channels=64; do
@@ -48,12 +48,12 @@ if stage 2 "train the first stage"; then
 fi
 
 if stage 3 "fit a PixelCNN to its codes"; then
-    python -m speechvq.train --config recipes/frames/prior.yaml --out "$exp/prior" "${on[@]}" "${prior[@]}" "${shorter[@]}" \
+    python -m speechvq.train --config frames_prior --out "$exp/prior" "${on[@]}" "${prior[@]}" "${shorter[@]}" \
         --set data.model="$exp/vqvae" ${channels:+--set model.channels="$channels"}
 fi
 
 if stage 4 "train the second stage: latents_gap_bits tells whether its three latents are used"; then
-    python -m speechvq.train --config recipes/frames/second_stage.yaml --out "$exp/second" "${on[@]}" "${second[@]}" \
+    python -m speechvq.train --config frames_second_stage --out "$exp/second" "${on[@]}" "${second[@]}" \
         "${shorter[@]}" --set data.model="$exp/vqvae" \
         ${channels:+--set model.channels="$channels" --set model.pixelcnn.channels="$channels"}
 fi

@@ -24,13 +24,13 @@ if stage 1 "read the pictures"; then
 fi
 
 if stage 2 "train"; then
-    python -m speechvq.train --config recipes/imagenet/vqvae.yaml --out "$exp/vqvae" "${on[@]}" "${shorter[@]}" \
+    python -m speechvq.train --config imagenet_vqvae --out "$exp/vqvae" "${on[@]}" "${shorter[@]}" \
         "${fast[@]}" --set data.root="$data" --set model.autoencoder.size="$size" \
         ${channels:+--set model.autoencoder.channels="$channels"}
 fi
 
 if stage 3 "fit a PixelCNN to the codes"; then
-    python -m speechvq.train --config recipes/imagenet/prior.yaml --out "$exp/prior" "${on[@]}" "${shorter[@]}" \
+    python -m speechvq.train --config imagenet_prior --out "$exp/prior" "${on[@]}" "${shorter[@]}" \
         --set data.model="$exp/vqvae" ${channels:+--set model.channels="$channels"}
 fi
 

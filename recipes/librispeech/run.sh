@@ -23,7 +23,7 @@ if stage 1 "prepare the corpus"; then
 fi
 
 if stage 2 "train"; then
-    python -m speechvq.train --config "recipes/librispeech/$config.yaml" --out "$exp" --set data.manifest="$data" \
+    python -m speechvq.train --config "$config" --out "$exp" --set data.manifest="$data" \
         ${steps:+--set train.steps="$steps"}
 fi
 
@@ -40,7 +40,7 @@ if stage 5 "are the codes phonemes?"; then
     python -m speechvq.evaluate purity --codes "$exp/codes" --alignments "$data/aligned" --manifest "$data" \
         --json "$exp/purity.json" --plot "$exp/units.png"
     python -m speechvq.evaluate baselines --corpus "$data" --alignments "$data/aligned" --codes "$exp/codes" \
-        --config "recipes/librispeech/$config.yaml" --json "$exp/baselines.json"
+        --config "$config" --json "$exp/baselines.json"
     python -m speechvq.evaluate abx --codes "$exp/codes" --model "$exp" --alignments "$data/aligned" \
         --manifest "$data" --split test --items phoneme --context any --max-group 3 --max-across 1 --baselines \
         --json "$exp/abx.json"
@@ -55,7 +55,7 @@ if stage 6 "convert held-out sentences, and speak them again in their own voices
 fi
 
 if stage 7 "learn which codes follow which"; then
-    python -m speechvq.train --config recipes/librispeech/prior.yaml --out "$exp/prior" \
+    python -m speechvq.train --config librispeech_prior --out "$exp/prior" \
         --set data.codes="$exp/all_codes" --set data.manifest="$data" ${prior_steps:+--set train.steps="$prior_steps"}
 fi
 

@@ -18,7 +18,7 @@ if stage 1 "synthesize the corpus with eSpeak NG: 10 speakers, 40 sentences each
 fi
 
 if stage 2 "train"; then
-    python -m speechvq.train --config recipes/mini/mini.yaml --out "$exp" --set data.manifest="$data" \
+    python -m speechvq.train --config mini --out "$exp" --set data.manifest="$data" \
         ${steps:+--set train.steps="$steps" --set model.source_filter.pretrain_steps="$steps"}
 fi
 
@@ -35,7 +35,7 @@ fi
 
 if stage 5 "train a prior over the codes, and generate speech"; then
     python -m speechvq.encode --model "$exp" --src "$data" --out "$exp/all_codes"
-    python -m speechvq.train --config recipes/mini/prior.yaml --out "$exp/prior" --set data.codes="$exp/all_codes" \
+    python -m speechvq.train --config mini_prior --out "$exp/prior" --set data.codes="$exp/all_codes" \
         --set data.manifest="$data" ${steps:+--set train.steps="$steps"}
     python -m speechvq.generate --model "$exp" --prior "$exp/prior" --seconds 3 --count "$sentences" \
         --speaker "$voices" --out "$exp/generated"
@@ -50,7 +50,7 @@ if stage 6 "evaluate and plot"; then
     python -m speechvq.evaluate purity --codes "$exp/codes" --alignments "$data/lab" --manifest "$data" \
         --json "$exp/purity.json"
     python -m speechvq.evaluate baselines --corpus "$data" --alignments "$data/lab" --codes "$exp/codes" \
-        --config recipes/mini/mini.yaml --seeds 1 --json "$exp/baselines.json"
+        --config mini --seeds 1 --json "$exp/baselines.json"
     python -m speechvq.evaluate abx --codes "$exp/codes" --model "$exp" --alignments "$data/lab" --manifest "$data" \
         --split test --items phoneme --context any --max-group 3 --max-across 1 --baselines --json "$exp/abx.json"
     python -m speechvq.report --run "$exp" --converted "$exp/converted" --resynthesis "$exp/resynthesis" \

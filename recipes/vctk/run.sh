@@ -36,7 +36,7 @@ if stage 2 "train"; then
         echo "$data was prepared without --unseen; start from stage 1" >&2
         exit 2
     }
-    python -m speechvq.train --config "recipes/vctk/$config.yaml" --out "$exp" --set data.manifest="$data" \
+    python -m speechvq.train --config "$config" --out "$exp" --set data.manifest="$data" \
         ${steps:+--set train.steps="$steps"}
 fi
 
@@ -64,7 +64,7 @@ score() {
     python -m speechvq.evaluate purity --codes "$codes" --alignments "$(lab)" --manifest "$data" \
         --json "$exp/purity$names.json" --plot "$exp/units$names.png"
     python -m speechvq.evaluate baselines --corpus "$data" --alignments "$(lab)" --split "$split" \
-        --codes "$codes" --config "recipes/vctk/$config.yaml" --json "$exp/baselines$names.json"
+        --codes "$codes" --config "$config" --json "$exp/baselines$names.json"
     python -m speechvq.evaluate abx --codes "$codes" --model "$exp" --alignments "$(lab)" --manifest "$data" \
         --split "$split" --items phoneme --context any --max-group 3 --max-across 1 --baselines \
         --json "$exp/abx$names.json"
@@ -90,7 +90,7 @@ fi
 
 if stage 8 "train a prior over the codes, and generate speech"; then
     python -m speechvq.encode --model "$exp" --src "$data" --out "$exp/all_codes"
-    python -m speechvq.train --config recipes/vctk/prior.yaml --out "$exp/prior" --set data.codes="$exp/all_codes" \
+    python -m speechvq.train --config vctk_prior --out "$exp/prior" --set data.codes="$exp/all_codes" \
         --set data.manifest="$data" ${steps:+--set train.steps="$steps"}
     python -m speechvq.evaluate prior --prior "$exp/prior" --json "$exp/prior.json"
     python -m speechvq.generate --model "$exp" --prior "$exp/prior" --seconds 4 --count 16 --out "$exp/generated"

@@ -43,16 +43,16 @@ if stage 1 "walk through the $world, and take every fifth frame for the first mo
 fi
 
 if stage 2 "train the VQ-VAE of frames"; then
-    python -m speechvq.train --config recipes/video/vqvae.yaml --out "$exp/vqvae" "${on[@]}" "${vqvae[@]}" \
+    python -m speechvq.train --config video_vqvae --out "$exp/vqvae" "${on[@]}" "${vqvae[@]}" \
         --set data.root="$data/frames"
 fi
 
 if stage 3 "teach the prior, and beside it one without actions and one without a past"; then
     taught=(--set data.model="$exp/vqvae" --set data.root="$data" "${on[@]}" "${prior[@]}")
-    python -m speechvq.train --config recipes/video/prior.yaml --out "$exp/prior" "${taught[@]}"
-    python -m speechvq.train --config recipes/video/prior.yaml --out "$exp/no_action" "${taught[@]}" \
+    python -m speechvq.train --config video_prior --out "$exp/prior" "${taught[@]}"
+    python -m speechvq.train --config video_prior --out "$exp/no_action" "${taught[@]}" \
         --set model.actions=false
-    python -m speechvq.train --config recipes/video/prior.yaml --out "$exp/no_past" "${taught[@]}" \
+    python -m speechvq.train --config video_prior --out "$exp/no_past" "${taught[@]}" \
         --set model.actions=false --set model.context_frames=0 --set model.motion.depth_features=0
 fi
 

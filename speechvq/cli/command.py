@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
 from speechvq.runtime.logging import log_to_stderr, logger
 
@@ -15,7 +16,7 @@ INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
 
 
 def run(
-    parser: argparse.ArgumentParser,
+    parser: CommandParser,
     work: Callable[[argparse.Namespace], int | None],
     argv: Sequence[str] | None,
     *,
@@ -27,7 +28,7 @@ def run(
     records of the package go to stderr.
 
     Args:
-        parser: its `prog` names the command in error lines.
+        parser: its `label` names the command in error lines.
         work: the command's work; raises UserError for a user's mistake; may return its own exit code.
         argv: arguments without the program's name; None takes those of the command line.
         resumes: whether the same command continues where an interrupted one stopped.
@@ -41,11 +42,11 @@ def run(
             return work(parser.parse_args(argv)) or SUCCESS
         except UserError as error:
             line = " ".join(str(error).splitlines())  # a file's name may contain line breaks
-            logger.error("%s: error: %s", parser.prog, line)
+            logger.error("%s: error: %s", parser.label, line)
             return USER_MISTAKE
         except KeyboardInterrupt:
             more = "; the same command continues where this one stopped" if resumes else ""
-            logger.error("%s: interrupted%s", parser.prog, more)
+            logger.error("%s: interrupted%s", parser.label, more)
             return INTERRUPTED
 
 

@@ -87,7 +87,7 @@ def add_split(parser: Parser) -> None:
 
 def add_scored_split(parser: Parser) -> None:
     """`--split` that is scored; the test split unless another is given."""
-    parser.add_argument("--split", default="test", help="split that is scored (default: %(default)s)")
+    parser.add_argument("--split", default="test", help="split that is scored")
 
 
 def add_limit(parser: Parser) -> None:
@@ -109,7 +109,7 @@ def add_model(parser: Parser) -> None:
         "--model",
         type=Path,
         default=Path(DEFAULT_MODEL),
-        help="model directory, run directory, bundled model or hub:OWNER/NAME (default: %(default)s)",
+        help="model directory, run directory, bundled model or hub:OWNER/NAME",
     )
 
 
@@ -126,7 +126,7 @@ def add_seed(parser: Parser, purpose: str) -> None:
         action=Checked,
         check=lambda value: 0 <= value <= MAX_SEED,
         remedy="give a whole number from 0 to 2^63 - 1",
-        help=f"random seed of {purpose} (default: %(default)s)",
+        help=f"random seed of {purpose}",
     )
 
 
@@ -139,7 +139,7 @@ def add_temperature(parser: Parser, name: str = "--temperature", *, of: str = "s
         0,
         MAX_TEMPERATURE,
         default=1.0,
-        help=f"temperature of {of}; below 1 favors likely values (default: %(default)s)",
+        help=f"temperature of {of}; below 1 favors likely values",
     )
 
 
@@ -158,7 +158,7 @@ def add_top_p(parser: Parser) -> None:
 
 def add_device(parser: Parser) -> None:
     """`--device`; the processor unless another is given."""
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
 
 
 def add_json(parser: Parser) -> None:

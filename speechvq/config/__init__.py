@@ -1,6 +1,7 @@
 """All settings as frozen dataclasses, read from and written to YAML; unknown keys are errors."""
 
 from speechvq.config.mapping import from_mapping, to_mapping
+from speechvq.config.packaged import find_config, packaged_configs
 from speechvq.config.priors import (
     CodesDataConfig,
     DilatedStackConfig,
@@ -37,8 +38,10 @@ __all__ = [
     "SpeechRun",
     "TrainConfig",
     "WaveNetConfig",
+    "find_config",
     "from_mapping",
     "load",
+    "packaged_configs",
     "read_run",
     "save",
     "to_mapping",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechvq.config.images import ImageDataConfig, ImageVAEConfig, ImageVimcoConfig, ImageVQConfig
+from speechvq.config.packaged import find_config
 from speechvq.config.pixelcnn import GridDataConfig, PixelCNNConfig, SecondStageConfig
 from speechvq.config.priors import CodesDataConfig, SequencePriorConfig
 from speechvq.config.reading import from_file_mapping
@@ -101,17 +102,18 @@ RUNS: dict[str, type[Run]] = {  # by model.kind
 }
 
 
-def read_run(path: Path, overrides: Sequence[str] = ()) -> Run:
+def read_run(path: str | Path, overrides: Sequence[str] = ()) -> Run:
     """Read a run's configuration; `model.kind` selects the class, "speech" if it is missing.
 
     Args:
-        path: the YAML file.
+        path: a YAML file, or the name of a configuration of the package, for example "voice".
         overrides: settings "a.b=c" that override the file, c in YAML.
 
     Raises:
-        UserError: an unreadable file, invalid YAML, an unknown kind or key, or a wrong type; names file and
-            key.
+        UserError: an unknown name, an unreadable file, invalid YAML, an unknown kind or key, or a wrong type;
+            names file and key.
     """
+    path = find_config(path)
     mapping = read_yaml(path)
     model = mapping.get("model")
     kind = model.get("kind", "speech") if isinstance(model, dict) else "speech"

@@ -4,6 +4,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from speechvq.cli.parser import version_line
+
 SUBJECTS = {
     "conversion": "speaker similarity, F0 and intelligibility of converted speech",
     "purity": "phone purity and PNMI of codes against phone alignments",
@@ -23,8 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a subject by its name, or list all of them. Exit code 0, or 2 for a user's mistake."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: speechvq.evaluate SUBJECT ...   (SUBJECT --help shows its flags)\n")
+        print("usage: python -m speechvq.evaluate SUBJECT ...   (--help shows the flags of a subject)\n")
         print("\n".join(f"  {name:<12}{summary}" for name, summary in SUBJECTS.items()))
+        return 0
+    if arguments[0] == "--version":
+        print(version_line())
         return 0
     if arguments[0] not in SUBJECTS:
         print(

@@ -7,15 +7,16 @@ from pathlib import Path
 from speechvq.alignment.directory import read_alignments
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import align, number
 from speechvq.errors import UserError
 from speechvq.metrics.units.boundaries import boundary_errors, summarize_boundaries
 from speechvq.results.alignments import AlignmentsResult
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.evaluate alignments", description=__doc__)
+    parser = CommandParser("evaluate alignments", __doc__)
     flags.add_alignments(parser)
     parser.add_argument(
         "--reference", type=Path, required=True, help="reference alignments, for example data/mini/lab"

@@ -16,6 +16,7 @@ from speechvq.alignment.intervals import phones_at_frames
 from speechvq.audio.waveform import read_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import align, number
 from speechvq.data.code_strings import CodeString, read_strings
 from speechvq.data.codes_directory import CodesDirectory, open_codes
@@ -35,9 +36,9 @@ REFERENCES = 10  # recordings per speaker for the speaker classifier
 _STATISTICS = {"unigrams": "unigrams", "bigrams": "bigrams", "runs": "run lengths"}
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.evaluate generation", description=__doc__)
+    parser = CommandParser("evaluate generation", __doc__)
     flags.add_codes(parser)
     parser.add_argument("--reference", type=Path, required=True, help="codes directory of real speech")
     flags.add_manifest(parser, "speakers and splits of the real speech")

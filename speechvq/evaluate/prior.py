@@ -12,6 +12,7 @@ import numpy as np
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import align
 from speechvq.config import SequencePriorRun, read_run
 from speechvq.data.code_strings import CodeString, mismatched_speakers, read_strings, speaker_indices
@@ -30,9 +31,9 @@ MAX_FIT_CODES = 10_000_000  # that n-grams are fitted to, spread over split trai
 BATCH = 16  # strings
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.evaluate prior", description=__doc__)
+    parser = CommandParser("evaluate prior", __doc__)
     parser.add_argument("--prior", type=Path, required=True, help="run of a prior over code strings")
     parser.add_argument("--codes", type=Path, help="codes directory (default: that of the prior's run)")
     parser.add_argument(

@@ -8,6 +8,7 @@ from speechvq.alignment.directory import open_alignments
 from speechvq.audio.waveform import read_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import MetricRow, decimal, in_percent, interval, metric_table
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
@@ -26,9 +27,9 @@ NOTES = (
 )
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.evaluate purity", description=__doc__)
+    parser = CommandParser("evaluate purity", __doc__)
     flags.add_codes(parser)
     flags.add_alignments(parser)
     flags.add_manifest(parser, "the held-out speakers and the audio of --plot")

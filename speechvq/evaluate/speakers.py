@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import MetricRow, decimal, in_percent, interval, metric_table
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
@@ -14,9 +15,9 @@ from speechvq.results.units import SpeakerMetrics, SpeakersResult
 from speechvq.runtime.progress import progress
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.evaluate speakers", description=__doc__)
+    parser = CommandParser("evaluate speakers", __doc__)
     flags.add_codes(parser)
     flags.add_manifest(parser, "the speakers", required=True)
     flags.add_json(parser)

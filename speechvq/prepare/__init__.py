@@ -7,6 +7,7 @@ from pathlib import Path
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.data.corpora import folder, librispeech, vctk
 from speechvq.data.corpora.recording import CorpusListing
 from speechvq.data.preparation import PROBLEMS, Summary, prepare_corpus, reserve_folder
@@ -28,18 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(build_parser(), _prepare, argv, resumes=True)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser("speechvq.prepare", description=__doc__)
+    parser = CommandParser("prepare", __doc__)
     parser.add_argument("corpus", choices=(*CORPORA, *WORLDS, *IMAGES))
     parser.add_argument(
         "--root", type=Path, help="folder of the corpus, or for --download; not for mini, maze and doom"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to create, for example data/vctk")
     flags.add_jobs(parser)
-    parser.add_argument(
-        "--mic", type=int, choices=(1, 2), default=1, help="vctk 0.92: microphone (default: %(default)s)"
-    )
+    parser.add_argument("--mic", type=int, choices=(1, 2), default=1, help="vctk 0.92: microphone")
     parser.add_argument(
         "--download",
         nargs="?",
@@ -53,13 +52,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--dev-fraction",
         type=float,
         default=0.05,
-        help="fraction of each speaker's utterances in split dev (default: %(default)s)",
+        help="fraction of each speaker's utterances in split dev",
     )
     splits.add_argument(
         "--test-fraction",
         type=float,
         default=0.05,
-        help="fraction of each speaker's utterances in split test (default: %(default)s)",
+        help="fraction of each speaker's utterances in split test",
     )
     splits.add_argument(
         "--unseen-speakers",
@@ -79,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_count(group: flags.Parser, name: str, default: int, help: str) -> None:
     """A number of things, at least one."""
-    flags.add_number(group, name, int, 1, MAX_COUNT, default=default, help=f"{help} (default: {default})")
+    flags.add_number(group, name, int, 1, MAX_COUNT, default=default, help=help)
 
 
 def _prepare(arguments: argparse.Namespace) -> None:

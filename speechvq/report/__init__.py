@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from speechvq.report.units import ProtocolTables
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.report", description=__doc__)
+    parser = CommandParser("report", __doc__)
     parser.add_argument("--run", type=Path, required=True, help="run directory of train, e.g. exp/vctk64")
     parser.add_argument("--manifest", type=Path, help="of the sources (default: that of the run's training)")
     parser.add_argument(
@@ -53,9 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rollout", type=Path, help="JSON of `evaluate rollout`")
     parser.add_argument(
-        "--out", type=Path, help="page to write (default RUN/report.html); figures are written beside it"
+        "--out", type=Path, help="page to write (default: RUN/report.html); figures are written beside it"
     )
-    parser.add_argument("--examples", type=int, default=6, help="sentences with audio (default 6)")
+    parser.add_argument("--examples", type=int, default=6, help="sentences with audio")
     return parser
 
 

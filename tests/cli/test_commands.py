@@ -26,6 +26,7 @@ from speechvq import (
 )
 from speechvq import evaluate as evaluate_command
 from speechvq.cli import command
+from speechvq.cli.parser import CommandParser
 from speechvq.evaluate import (
     abx,
     alignments,
@@ -79,7 +80,23 @@ def test_every_command_has_a_parser_here() -> None:
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["--version"]) == 0
+    assert evaluate_command.main(["--version"]) == 0
+    assert capsys.readouterr().out == 2 * f"speechvq {speechvq.__version__}\n"
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_every_command_prints_the_version(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        __main__.main([*name.split(), "--version"])
     assert capsys.readouterr().out == f"speechvq {speechvq.__version__}\n"
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_help_shows_every_default(name: str) -> None:
+    parser = PARSERS[name]()
+    for action in parser._actions:
+        if action.nargs != 0 and not action.required and action.default not in (None, "", []):
+            assert "(default: " in parser._get_formatter()._expand_help(action), action.option_strings
 
 
 @pytest.mark.parametrize("argv", [[], ["--help"], ["-h"]])
@@ -106,6 +123,8 @@ def test_the_commands_are_listed(argv: list[str], capsys: pytest.CaptureFixture[
             ["train", "--config", "nowhere.yaml", "--out", "o"],
             "speechvq.train: error: nowhere.yaml: No such file",
         ),
+        (["train", "--config", "voise", "--out", "o"], "speechvq.train: error: voise: no such configuration"),
+        (["train", "--config", "voice"], "speechvq.train: error: --out is missing; give the run directory"),
         (["report", "--run", "nowhere"], "speechvq.report: error: nowhere: no run here"),
         (["prepare", "folder", "--out", "o"], "speechvq.prepare: error: --root is missing"),
         (
@@ -131,10 +150,12 @@ def test_a_mistake_gives_one_line_and_exit_code_2(
 def test_help_and_wrong_flags(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         __main__.main([*name.split(), "--help"])
-    assert capsys.readouterr().out.startswith(f"usage: speechvq.{name}")
+    assert capsys.readouterr().out.startswith(f"usage: python -m speechvq.{name} ")
     with pytest.raises(SystemExit, match="2"):
         __main__.main([*name.split(), "--no-such-flag"])
-    assert f"usage: speechvq.{name}" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith(f"usage: python -m speechvq.{name} ")
+    assert f"\nspeechvq.{name}: error: " in error
 
 
 def test_help_does_not_wait_for_torch() -> None:
@@ -159,8 +180,8 @@ def test_as_a_program() -> None:
     assert (process.returncode, printed) == (2, "") and error.count("\n") == 1
 
 
-def parser() -> argparse.ArgumentParser:
-    return argparse.ArgumentParser("speechvq.test")
+def parser() -> CommandParser:
+    return CommandParser("test")
 
 
 def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,3 +215,9 @@ def test_a_name_in_another_encoding_can_be_printed(monkeypatch: pytest.MonkeyPat
     assert command.run(parser(), lambda _: print("b\udce9.wav", flush=True), []) == 0
     assert written.getvalue() == b"b\\udce9.wav\n"
     monkeypatch.undo()
+
+
+def test_the_configurations_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert __main__.main(["train", "--list-configs"]) == 0
+    printed = capsys.readouterr().out
+    assert "\nvoice " in printed and "\nvctk64 " in printed

@@ -335,7 +335,7 @@ def flags() -> list[str]:
 
 def _flags_of(parser: argparse.ArgumentParser) -> Iterator[str]:
     for action in parser._actions:
-        if isinstance(action, argparse._HelpAction):
+        if isinstance(action, (argparse._HelpAction, argparse._VersionAction)):
             continue
         facts = ["required"] if action.required else [f"default {_plain(action.default)}"]
         facts += [f"one of {', '.join(map(str, action.choices))}"] if action.choices else []

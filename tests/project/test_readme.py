@@ -150,7 +150,7 @@ def test_configurations_match_the_table(path: str) -> None:
 def test_named_settings_override_the_configuration() -> None:
     settings = [span.removeprefix("--set ") for span in INLINE if span.startswith("--set ")]
     assert settings
-    configuration.load(ROOT / "recipes/vctk/vctk64.yaml", SpeechRun, settings)
+    configuration.load(configuration.find_config("vctk64"), SpeechRun, settings)
 
 
 def test_named_extras_exist() -> None:

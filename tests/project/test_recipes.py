@@ -60,7 +60,7 @@ def test_the_head_comment_lists_all_flags(script: Path) -> None:
     assert set(re.findall(r"--[a-z-]+", head)) == flags
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/**/*.yaml")), ids=named)
+@pytest.mark.parametrize("path", sorted(ROOT.glob("speechvq/configs/*.yaml")), ids=named)
 def test_every_configuration_is_valid(path: Path) -> None:
     config = configuration.read_run(path)
     if isinstance(config, SpeechRun):

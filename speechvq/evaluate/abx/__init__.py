@@ -15,6 +15,7 @@ import numpy as np
 from speechvq.alignment.directory import open_alignments
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import align, in_percent, interval
 from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.data.features_directory import FeaturesDirectory, open_features
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 BY_ANGLE, BY_VECTORS, BY_EQUALITY = "angle of features", "angle of vectors", "equal or not"
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.evaluate abx", description=__doc__)
+    parser = CommandParser("evaluate abx", __doc__)
     source = parser.add_mutually_exclusive_group(required=True)
     flags.add_codes(source, required=False)
     source.add_argument(
@@ -54,25 +55,25 @@ def build_parser() -> argparse.ArgumentParser:
         "--items",
         choices=("triphone", "phoneme"),
         default="triphone",
-        help="segments that are compared (default: %(default)s)",
+        help="segments that are compared",
     )
     parser.add_argument(
         "--context",
         choices=("within", "any"),
         default="within",
-        help="whether A, B and X must have the same neighboring phones (default: %(default)s)",
+        help="whether A, B and X must have the same neighboring phones",
     )
     parser.add_argument(
         "--max-group",
         type=int,
         default=10,
-        help="items per phone, context and speaker, 0 for all (default: %(default)s)",
+        help="items per phone, context and speaker, 0 for all",
     )
     parser.add_argument(
         "--max-across",
         type=int,
         default=5,
-        help="speakers of X for each A, 0 for all (default: %(default)s)",
+        help="speakers of X for each A, 0 for all",
     )
     flags.add_seed(parser, "the choice of items and speakers")
     flags.add_json(parser)

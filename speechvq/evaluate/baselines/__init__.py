@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from speechvq.alignment.directory import open_alignments
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.config import SpeechConfig, read_run
 from speechvq.data.codes_directory import META, open_codes, write_codes
 from speechvq.data.manifest import Utterance, read_manifest
@@ -36,9 +37,9 @@ MFCC_FRAMES = 300_000
 UNTRAINED_SECONDS = 1200.0
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.evaluate baselines", description=__doc__)
+    parser = CommandParser("evaluate baselines", __doc__)
     parser.add_argument(
         "--corpus", type=Path, required=True, help="manifest.tsv or its folder, for example data/vctk"
     )
@@ -54,9 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="codes per second, for example 25 (default: as --codes or --config)",
     )
     flags.add_scored_split(parser)
-    parser.add_argument(
-        "--seeds", type=int, default=3, help="seeds that the results are averaged over (default: %(default)s)"
-    )
+    parser.add_argument("--seeds", type=int, default=3, help="seeds that the results are averaged over")
     flags.add_tier(parser)
     parser.add_argument(
         "--config",
@@ -136,9 +135,7 @@ def _encoder_config(arguments: argparse.Namespace) -> SpeechConfig | str:
         return _paper_config(arguments.num_codes, arguments.frame_rate)
     model = read_run(arguments.config).model
     if not isinstance(model, SpeechConfig):
-        raise UserError(
-            f"{arguments.config}: not a speech model; give for example recipes/vctk/phone640.yaml"
-        )
+        raise UserError(f"{arguments.config}: not a speech model; give for example --config phone640")
     if model.quantizer.num_codes != arguments.num_codes or not math.isclose(
         model.frame_rate, arguments.frame_rate
     ):

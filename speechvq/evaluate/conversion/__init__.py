@@ -10,6 +10,7 @@ from pathlib import Path
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.data.conversion_folders import match_folders
 from speechvq.data.conversions import EvaluationFold, match_manifest
 from speechvq.data.manifest import read_manifest
@@ -22,9 +23,9 @@ from speechvq.results.conversion import ConversionResult, ConvertedUtterance
 from speechvq.runtime.logging import logger
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.evaluate conversion", description=__doc__)
+    parser = CommandParser("evaluate conversion", __doc__)
     parser.add_argument(
         "--converted",
         type=Path,
@@ -47,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         1,
         10_000,
         default=10,
-        help="recordings per speaker that the conversions are compared with, at most (default: %(default)s)",
+        help="recordings per speaker that the conversions are compared with, at most",
     )
     parser.add_argument(
         "--resynthesis",

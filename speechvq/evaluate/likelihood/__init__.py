@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import align
 from speechvq.errors import UserError
 from speechvq.evaluate.likelihood.second_stage import measure_second_stage, second_stage_lines
@@ -25,9 +26,9 @@ BATCH = 32  # images measured at once; bounds memory
 SEED = 0  # of sampled latents
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.evaluate likelihood", description=__doc__)
+    parser = CommandParser("evaluate likelihood", __doc__)
     flags.add_image_model(parser)
     parser.add_argument("--images", type=int, help="score the first images of the test split (default: all)")
     flags.add_device(parser)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """The command's flags."""
-    parser = argparse.ArgumentParser(prog="speechvq.evaluate rollout", description=__doc__)
+    parser = CommandParser("evaluate rollout", __doc__)
     flags.add_video_prior(parser)
     parser.add_argument(
         "--against",
@@ -25,18 +26,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="another prior whose likelihood is compared; repeatable",
     )
     flags.add_scored_split(parser)
-    parser.add_argument(
-        "--windows", type=int, default=512, help="frames whose likelihood is measured (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--rollouts", type=int, default=40, help="number of sampled videos (default: %(default)s)"
-    )
-    parser.add_argument("--frames", type=int, default=50, help="frames per video (default: %(default)s)")
+    parser.add_argument("--windows", type=int, default=512, help="frames whose likelihood is measured")
+    parser.add_argument("--rollouts", type=int, default=40, help="number of sampled videos")
+    parser.add_argument("--frames", type=int, default=50, help="frames per video")
     parser.add_argument(
         "--probe-steps",
         type=int,
         default=400,
-        help="training steps of the action probe, 64 real pairs each (default: %(default)s)",
+        help="training steps of the action probe, 64 real pairs each",
     )
     flags.add_seed(parser, "sampling")
     flags.add_temperature(parser)

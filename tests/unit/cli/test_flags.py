@@ -1,17 +1,17 @@
 """Shared flags: a value out of bounds costs one line, and defaults are as documented."""
 
-import argparse
 import math
 
 import pytest
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
 
 
-def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser("speechvq.test")
+def parser() -> CommandParser:
+    made = CommandParser("test")
     flags.add_seed(made, "sampling")
     flags.add_temperature(made)
     flags.add_top_p(made)

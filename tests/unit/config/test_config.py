@@ -19,8 +19,10 @@ from speechvq.config import (
     SpeechRun,
     TrainConfig,
     WaveNetConfig,
+    find_config,
     from_mapping,
     load,
+    packaged_configs,
     read_run,
     to_mapping,
 )
@@ -59,7 +61,7 @@ def test_an_empty_mapping_gives_the_defaults(tmp_path: Path) -> None:
     assert loaded(tmp_path, "train: {grad_clip: 5}").train.grad_clip == 5.0
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("recipes/*/*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(ROOT.glob("speechvq/configs/*.yaml")), ids=lambda path: path.name)
 def test_every_recipe_loads(path: Path) -> None:
     config = read_run(path)
     if isinstance(config, SpeechRun):
@@ -226,3 +228,21 @@ def test_a_full_disk_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_train_has_a_task_for_every_model_kind() -> None:
     assert train.TASKS.keys() == RUNS.keys()
+
+
+def test_a_configuration_is_found_by_name_or_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [each.name for each in packaged_configs()]
+    assert {"voice", "mini", "vctk64", "cifar10_vqvae", "video_prior"} <= set(names)
+    assert read_run("voice") == read_run(find_config("voice")) == read_run(Path("voice"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "voice").write_text("train: {steps: 7}")  # a file of that name wins
+    assert read_run("voice").train.steps == 7
+    for name in ("voise", "../configs/voice", ""):
+        with pytest.raises(
+            UserError, match="no such configuration; give a .yaml file or one of cifar10_prior,"
+        ):
+            find_config(name)
+
+
+def test_every_packaged_configuration_has_a_summary() -> None:
+    assert all(20 < len(each.summary) < 130 for each in packaged_configs())
