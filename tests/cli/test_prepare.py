@@ -120,7 +120,7 @@ def test_a_mistake_gives_one_line(
 def test_wrong_flags_exit_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         prepare.main(arguments)
-    assert "usage: speechvq.prepare" in capsys.readouterr().err
+    assert "usage: python -m speechvq.prepare" in capsys.readouterr().err
 
 
 def test_interruption_leaves_complete_files_and_no_processes(tmp_path: Path) -> None:
