@@ -3,16 +3,18 @@
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import soundfile
 
+from speechvq.audio.amplitude import Correction, SampleStatistics
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.io.reading import PERMISSION_REMEDY
+from speechvq.runtime.decoder_messages import collected_messages
 from speechvq.runtime.logging import logger
 
 SAMPLE_RATE = 16_000  # Hz; our choice where the paper states none, and the rate of LibriSpeech
@@ -37,29 +39,42 @@ class LoadedAudio(NamedTuple):
     source_rate: int  # Hz
     source_channels: int
     chosen_channel: int | None = None  # the only one that was read, from 0; None: the mean of all
+    correction: Correction = Correction()  # of the samples, see `amplitude`
 
     def change(self) -> str:
         """What reading changed, for example "2 channels at 48000 Hz, down-mixed and resampled to 16000 Hz".
 
         Empty if the file was mono at 16 kHz already.
         """
-        return describe_change(self.source_rate, self.source_channels, self.chosen_channel)
+        mixing = "down-mixed"
+        if self.chosen_channel is not None:
+            mixing = f"only channel {self.chosen_channel + 1} read because the channels cancel one another"
+        steps = [mixing] * (self.source_channels > 1) + self.correction.describe()
+        return describe_change(self.source_rate, self.source_channels, steps)
 
 
-def describe_change(rate: int, channels: int, chosen_channel: int | None = None) -> str:
-    """Text of `LoadedAudio.change` for a file of `channels` at `rate` Hz; empty for mono at 16 kHz."""
-    mixing = "down-mixed"
-    if chosen_channel is not None:
-        mixing = f"only channel {chosen_channel + 1} read because the channels cancel one another"
-    steps = [mixing] * (channels > 1) + [f"resampled to {SAMPLE_RATE} Hz"] * (rate != SAMPLE_RATE)
-    plural = "s" if channels > 1 else ""
-    return f"{channels} channel{plural} at {rate} Hz, {' and '.join(steps)}" if steps else ""
+def describe_change(rate: int, channels: int, steps: Sequence[str] = ()) -> str:
+    """Text of `LoadedAudio.change` for a file of `channels` at `rate` Hz.
+
+    Args:
+        rate: Hz.
+        channels: number of channels.
+        steps: what reading changed, except for the rate; with none, several channels are down-mixed.
+
+    Returns:
+        Empty for mono at 16 kHz without other steps.
+    """
+    steps = list(steps) or ["down-mixed"] * (channels > 1)
+    steps += [f"resampled to {SAMPLE_RATE} Hz"] * (rate != SAMPLE_RATE)
+    listed = ", ".join([*steps[:-2], " and ".join(steps[-2:])])
+    return f"{channels} channel{'s' * (channels > 1)} at {rate} Hz, {listed}" if steps else ""
 
 
 def read_waveform(path: str | Path) -> np.ndarray:
     """Samples of an audio file in any format of soundfile, mono at 16 kHz.
 
-    A file of which only one channel is read is logged, see read_audio.
+    A file of which only one channel is read, or whose samples exceed all audio formats, is logged; see
+    read_audio.
 
     Returns:
         (T,), float32, T >= 1. Not clipped: a file of floats may exceed 1.
@@ -68,7 +83,7 @@ def read_waveform(path: str | Path) -> np.ndarray:
         UserError: see read_audio.
     """
     audio = read_audio(path)
-    if audio.chosen_channel is not None:
+    if audio.chosen_channel is not None or audio.correction.gain != 1:
         logger.warning("%s: %s", path, audio.change())
     return audio.samples
 
@@ -77,7 +92,8 @@ def read_audio(path: str | Path) -> LoadedAudio:
     """Like read_waveform, with the original rate and channels, so that a command can report what was changed.
 
     Several channels are averaged. If that loses the signal, as with inverse channels, the loudest one is read
-    alone. A truncated Ogg or MP3 file is read as far as it goes, because those formats do not state their
+    alone. A DC offset is removed, and samples far above full scale are scaled down, see `amplitude`. A
+    truncated Ogg or MP3 file is read as far as it goes, because those formats do not state their
     length.
 
     Raises:
@@ -87,10 +103,9 @@ def read_audio(path: str | Path) -> LoadedAudio:
     path = Path(path)
     _check_regular_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with collected_messages(path) as messages, soundfile.SoundFile(path) as file:
             _check_header(path, file)
-            samples, channel = _mono_16k(file)
-            sound = LoadedAudio(samples, file.samplerate, file.channels, channel)
+            sound = _mono_16k(file)
     except UserError:
         raise
     except PermissionError as error:
@@ -106,6 +121,8 @@ def read_audio(path: str | Path) -> LoadedAudio:
         raise UserError(
             f"{path}: not a readable audio file ({reason}); give WAV, FLAC, Ogg, Opus or MP3"
         ) from error
+    if messages:
+        logger.warning("%s: damaged or truncated; read as far as it goes (%s)", path, messages[0])
     if not len(sound.samples):
         raise UserError(f"{path}: has no samples; record it again or leave it out")
     if not np.isfinite(sound.samples).all():
@@ -117,7 +134,8 @@ def audio_seconds(path: str | Path) -> float:
     """Duration of a file by its header, without reading the samples; 0 if it cannot be read."""
     try:
         _check_regular_file(Path(path))
-        return float(soundfile.info(path).duration)
+        with collected_messages(Path(path)):
+            return float(soundfile.info(path).duration)
     except (UserError, OSError, RuntimeError, TypeError, ValueError):
         return 0.0
 
@@ -222,16 +240,28 @@ def _check_header(path: Path, file: soundfile.SoundFile) -> None:
         raise UserError(f"{path}: truncated after {found[2]} of {found[1]} bytes; copy it again")
 
 
-def _mono_16k(file: soundfile.SoundFile) -> tuple[np.ndarray, int | None]:
-    """All samples (T,), resampled block by block; and the channel, if it is not the mean of all."""
-    energies = np.zeros(1 + file.channels)  # of the mean, and of each channel
-    samples = _at_16k(_mean_blocks(file, energies), file.samplerate)
-    mean, channels = energies[0], energies[1:]
-    if file.channels == 1 or not mean < MIN_MEAN_ENERGY * channels.sum() / file.channels**2:
-        return samples, None
-    channel = int(channels.argmax())
-    file.seek(0)
-    return _at_16k((block[:, channel] for block in _blocks(file)), file.samplerate), channel
+def _mono_16k(file: soundfile.SoundFile) -> LoadedAudio:
+    """All samples, resampled block by block; they are read twice if they need a correction."""
+    of_mean = SampleStatistics()
+    of_channels = [of_mean] if file.channels == 1 else [SampleStatistics() for _ in range(file.channels)]
+    with np.errstate(over="ignore", invalid="ignore"):  # read_audio refuses samples that are not finite
+        samples = _at_16k(_mean_blocks(file, of_mean, of_channels), file.samplerate)
+        channel = _audible_channel(of_mean, of_channels)
+        statistics = of_mean if channel is None else of_channels[channel]
+        statistics.peak = max(each.peak for each in of_channels)
+        correction = statistics.correction(file.samplerate)
+        if channel is not None or correction:
+            file.seek(0)
+            samples = _at_16k(_corrected_blocks(file, channel, correction), file.samplerate)
+    return LoadedAudio(samples, file.samplerate, file.channels, channel, correction)
+
+
+def _audible_channel(of_mean: SampleStatistics, of_channels: Sequence[SampleStatistics]) -> int | None:
+    """The loudest channel if the mean of all loses the signal, else None."""
+    energies = [each.variance for each in of_channels]
+    if len(energies) == 1 or not of_mean.variance < MIN_MEAN_ENERGY * sum(energies) / len(energies) ** 2:
+        return None
+    return int(np.argmax(energies))
 
 
 def _at_16k(blocks: Iterator[np.ndarray], rate: int) -> np.ndarray:
@@ -241,17 +271,26 @@ def _at_16k(blocks: Iterator[np.ndarray], rate: int) -> np.ndarray:
     )
 
 
-def _mean_blocks(file: soundfile.SoundFile, energies: np.ndarray) -> Iterator[np.ndarray]:
-    """Means of the channels, (T,) each; adds up the energies of the mean and of each channel."""
+def _mean_blocks(
+    file: soundfile.SoundFile, of_mean: SampleStatistics, of_channels: Sequence[SampleStatistics]
+) -> Iterator[np.ndarray]:
+    """Means of the channels, (T,) each; adds up the statistics of the mean and of each channel."""
     for block in _blocks(file):
+        for samples, statistics in zip(block.T, of_channels):
+            statistics.add(samples)
         if file.channels == 1:
             yield block[:, 0]
             continue
-        with np.errstate(over="ignore", invalid="ignore"):  # read_audio refuses samples that are not finite
-            mean = block.mean(axis=1)
-            energies[0] += np.square(mean, dtype=np.float64).sum()
-            energies[1:] += np.square(block, dtype=np.float64).sum(axis=0)
-        yield mean
+        of_mean.add(block.mean(axis=1, dtype=np.float64))  # may overflow float32
+        yield block.mean(axis=1)
+
+
+def _corrected_blocks(
+    file: soundfile.SoundFile, channel: int | None, correction: Correction
+) -> Iterator[np.ndarray]:
+    """One channel, or the mean of all, after correction; (T,), float32."""
+    for block in _blocks(file):
+        yield correction.apply(block.mean(axis=1, dtype=np.float64) if channel is None else block[:, channel])
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from speechvq.audio.amplitude import correct
 from speechvq.audio.waveform import MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, SAMPLE_RATE, resample
 
 Array: TypeAlias = np.ndarray | Tensor
@@ -35,7 +36,8 @@ def as_waveforms(wave: Array | Sequence[Array], sample_rate: float = SAMPLE_RATE
     """Waveforms as float32 at 16 kHz.
 
     Args:
-        wave: mono samples, float in [-1, 1] or int16: (T,), (B, T), or a list of (T,) or (1, T).
+        wave: mono samples, float in [-1, 1] or int16: (T,), (T, 1), (B, T), or a list of (T,), (T, 1) or
+            (1, T). A DC offset is removed, see `audio.amplitude`.
         sample_rate: of the samples, Hz; any other rate than 16 kHz is resampled as `read_audio` does.
 
     Raises:
@@ -45,13 +47,13 @@ def as_waveforms(wave: Array | Sequence[Array], sample_rate: float = SAMPLE_RATE
         raise ValueError(
             f"sample_rate is {sample_rate:g}; pass whole Hz from {MIN_SAMPLE_RATE} to {MAX_SAMPLE_RATE}"
         )
-    shape = tuple(getattr(wave, "shape", ()))
-    if len(shape) == 2 and 0 < shape[1] <= MAX_CHANNELS < shape[0]:
-        raise ValueError(f"wave has shape {shape}, channels last; mix it down to mono: wave.mean(1)")
+    if not isinstance(wave, (list, tuple)):
+        wave = _without_channel_axis(_numpy(wave), "wave")
     inputs = _items(wave, "wave")
-    waves = [_samples(item, name) for item, name in zip(inputs.items, _names(inputs, "wave"))]
-    if sample_rate != SAMPLE_RATE:
-        waves = [resample(each, int(sample_rate)) for each in waves]
+    rate, names = int(sample_rate), _names(inputs, "wave")
+    waves = [correct(_samples(item, name), rate) for item, name in zip(inputs.items, names)]
+    if rate != SAMPLE_RATE:
+        waves = [resample(each, rate) for each in waves]
     return inputs._replace(items=waves)
 
 
@@ -91,7 +93,8 @@ def as_contours(f0: Array | Sequence[Array] | None, count: int) -> list[np.ndarr
     """One F0 contour (F,), float32, per code string, or None.
 
     Raises:
-        ValueError: another number of contours than of code strings, or a shape that is not supported.
+        ValueError: another number of contours than of code strings, a shape that is not supported, or values
+            that are NaN, infinite or negative.
     """
     if f0 is None:
         return None
@@ -103,6 +106,8 @@ def as_contours(f0: Array | Sequence[Array] | None, count: int) -> list[np.ndarr
     for item, name in zip(inputs.items, _names(inputs, "f0")):
         if item.ndim != 1:
             raise ValueError(f"{name}: shape is {item.shape}; pass (F,) in Hz, one value per 10 ms")
+        if item.dtype.kind not in "fiu" or not np.isfinite(item).all() or (item < 0).any():
+            raise ValueError(f"{name}: not finite Hz from 0; pass 0 where the speech is unvoiced")
     return [item.astype(np.float32) for item in inputs.items]
 
 
@@ -128,8 +133,22 @@ def _numpy(value: Any) -> np.ndarray:
     return np.asarray(value)
 
 
+def _without_channel_axis(wave: np.ndarray, name: str) -> np.ndarray:
+    """(T, 1), as libraries for audio files return mono, to (T,); other shapes are unchanged.
+
+    Raises:
+        ValueError: (T, channels) with several channels.
+    """
+    if wave.ndim != 2 or not 0 < wave.shape[1] <= MAX_CHANNELS < len(wave):
+        return wave
+    if wave.shape[1] > 1:
+        raise ValueError(f"{name} has shape {wave.shape}, channels last; mix it down to mono: wave.mean(1)")
+    return wave[:, 0]
+
+
 def _samples(wave: np.ndarray, name: str) -> np.ndarray:
     """Checked samples, (T,), float32."""
+    wave = _without_channel_axis(wave, name)
     if wave.ndim == 2 and len(wave) == 1:
         wave = wave[0]
     if wave.dtype != np.int16 and wave.dtype.kind != "f":
