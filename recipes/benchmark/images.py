@@ -1,6 +1,6 @@
 """The image model's training step against the core's matrix products, and sampling of code grids.
 
-The VQ-VAE of the configuration cifar10_vqvae at the paper's sizes; a PixelCNN over 32x32x1 codes of the sizes of
+The VQ-VAE cifar10_vqvae at the paper's sizes; a PixelCNN over 32x32x1 codes of the sizes of
 the configuration cifar10_prior, cached and uncached.
 """
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from speechvq.cli.loading_notice import loading_notice
 from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
 from speechvq.runtime.logging import log_to_stderr, logger
@@ -37,7 +38,7 @@ def run(
         0 or the exit code of `work`, 2 after a UserError, 130 after Ctrl-C.
     """
     _escape_unprintable_names()
-    with _closed_pipe_ignored(), log_to_stderr():
+    with _closed_pipe_ignored(), log_to_stderr(), loading_notice():
         try:
             return work(parser.parse_args(argv)) or SUCCESS
         except UserError as error:

@@ -1,6 +1,7 @@
 """Progress of long work: a bar with the time left on a terminal, log lines elsewhere."""
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,12 @@ from speechvq.runtime.logging import logger
 
 Item = TypeVar("Item")
 
-SECONDS_BETWEEN_LINES = 15.0
+FIRST_LINE, LINE_SPACING_GROWTH, LONGEST_SPACING = 2.0, 1.5, 60.0  # seconds, factor, seconds
+SECONDS_BEFORE_ESTIMATE, FRACTION_BEFORE_ESTIMATE = (
+    10.0,
+    0.03,
+)  # less gives no usable estimate of the time left
+BAR_WITHOUT_ESTIMATE = "{l_bar}{bar}| {n_fmt}/{total_fmt} {unit} [{elapsed}]"
 
 
 def progress(items: Iterable[Item], *, total: int, label: str, unit: str = "it") -> Iterator[Item]:
@@ -33,29 +39,84 @@ def progress(items: Iterable[Item], *, total: int, label: str, unit: str = "it")
 @contextmanager
 def counter(total: float, *, label: str, unit: str) -> Iterator[Callable[[float], None]]:
     """Show the progress of work that counts for itself; yields a function that takes the amount done."""
-    if not sys.stderr.isatty():
-        yield _ProgressLines(total, label, unit).show
-        return
-    with tqdm(total=total, desc=label, unit=unit, leave=False) as bar:
+    with _lines(total, label, unit) if not sys.stderr.isatty() else _bar(total, label, unit) as show:
+        yield show
+
+
+def format_duration(seconds: float) -> str:
+    """A duration in its largest useful unit."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"
+
+
+@contextmanager
+def _bar(total: float, label: str, unit: str) -> Iterator[Callable[[float], None]]:
+    """A bar, without the time left until that can be estimated."""
+    estimate = _Estimate(total)
+    with tqdm(total=total, desc=label, unit=unit, leave=False, bar_format=BAR_WITHOUT_ESTIMATE) as bar:
 
         def show(done: float) -> None:
+            estimate.done = done
+            if estimate.seconds_left() is not None:
+                bar.bar_format = None
             bar.update(min(done, total) - bar.n)
 
         yield show
 
 
-class _ProgressLines:
-    """Log lines, one every `SECONDS_BETWEEN_LINES`."""
+@contextmanager
+def _lines(total: float, label: str, unit: str) -> Iterator[Callable[[float], None]]:
+    """Log lines, written by a thread: spaced by time alone, even while one item takes minutes."""
+    estimate, ended = _Estimate(total), threading.Event()
 
-    def __init__(self, total: float, label: str, unit: str) -> None:
-        self.total, self.label, self.unit = total, label, unit
-        self.started = self.shown = time.monotonic()
+    def log() -> None:
+        spacing = FIRST_LINE
+        while not ended.wait(spacing):
+            logger.info("%s: %s", label, _line(estimate, unit))
+            spacing = min(spacing * LINE_SPACING_GROWTH, LONGEST_SPACING)
 
-    def show(self, done: float) -> None:
-        """Log the amount done, unless the last line is recent."""
-        now = time.monotonic()
-        if now - self.shown > SECONDS_BETWEEN_LINES and done > 0:
-            self.shown = now
-            left = (now - self.started) / done * max(self.total - done, 0)
-            part = f"{min(done, self.total)}/{self.total}"
-            logger.info("%s: %s %s, about %.0f s left", self.label, part, self.unit, left)
+    def show(done: float) -> None:
+        estimate.done = done
+
+    thread = threading.Thread(target=log, daemon=True)
+    thread.start()
+    try:
+        yield show
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _line(estimate: "_Estimate", unit: str) -> str:
+    """The amount done, and the time left if it can be estimated."""
+    done, left = min(estimate.done, estimate.total), estimate.seconds_left()
+    line = f"{done}/{estimate.total} {unit}"
+    return line if left is None else f"{line}, about {format_duration(left)} left"
+
+
+class _Estimate:
+    """The time left, from the amount done since the first item: compilation and loading come before that."""
+
+    def __init__(self, total: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.total, self._clock = total, clock
+        self._done = self._first_done = 0.0
+        self._first = clock()
+
+    @property
+    def done(self) -> float:
+        """Amount done."""
+        return self._done
+
+    @done.setter
+    def done(self, value: float) -> None:
+        if not self._done:
+            self._first, self._first_done = self._clock(), value
+        self._done = value
+
+    def seconds_left(self) -> float | None:
+        """Seconds left; None while too little is done for an estimate that means something."""
+        done, seconds = self._done - self._first_done, self._clock() - self._first
+        if seconds < SECONDS_BEFORE_ESTIMATE or done < FRACTION_BEFORE_ESTIMATE * self.total:
+            return None
+        return seconds / done * max(self.total - self._done, 0)

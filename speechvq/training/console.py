@@ -8,6 +8,7 @@ from torch import Tensor
 
 from speechvq.quantizer import perplexity
 from speechvq.runtime.logging import logger
+from speechvq.runtime.progress import format_duration
 from speechvq.training.stage import Losses, Stage
 
 FIRST_LINE, LINE_SPACING_GROWTH, LONGEST_SPACING = 3.0, 1.5, 60.0  # seconds, factor, seconds
@@ -60,12 +61,5 @@ class ProgressLines:
         parts.append(f"{rate:.2f} steps/s" if rate >= 1 else f"{1 / rate:.1f} s/step")
         left = self._stage.steps - step
         if left and done >= STEPS_BEFORE_ESTIMATE and seconds >= SECONDS_BEFORE_ESTIMATE:
-            parts.append(f"about {_duration(left / rate)} left")
+            parts.append(f"about {format_duration(left / rate)} left")
         return f"{self._stage.name}, step {step}/{self._stage.steps}: " + ", ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    """A duration in its largest useful unit."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5_400 else f"{seconds / 3_600:.1f} h"

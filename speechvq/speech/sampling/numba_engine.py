@@ -2,7 +2,6 @@
 
 import functools
 import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,14 +10,13 @@ import torch
 from torch import Tensor
 
 from speechvq.config import WaveNetConfig
-from speechvq.runtime.logging import logger
+from speechvq.runtime.compile_notice import compile_notice
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling import kernels
 from speechvq.speech.sampling.request import Precision, SynthesisRequest, Uniforms
 from speechvq.speech.sampling.weight_packing import pack
 
 SAMPLES_PER_CALL = 4096  # of a kernel, about: bounds the memory of the biases, and the delay of Ctrl-C
-COMPILE_NOTICE = 2.0  # seconds of compilation before a line explains the delay
 
 
 def sample(
@@ -162,13 +160,8 @@ def teacher_forced_logits(
 
 @functools.cache
 def warm_up_jit(precision: Precision) -> None:
-    """Compile the kernels, or load them from numba's cache; a slow compilation is logged."""
-    line = "compiling the sampler, once for this machine (some seconds) ..."
-    notice = threading.Timer(COMPILE_NOTICE, logger.warning, [line])
+    """Compile the kernels, or load them from numba's cache; a compilation is logged."""
     tiny = WaveNet(WaveNetConfig(1, 1, 8, 8, 8, 8, 8, 8), dim=8, num_speakers=1)
-    notice.start()
-    try:
+    with compile_notice("the sampler"):
         request = SynthesisRequest(torch.zeros(1, 1, 8), torch.zeros(1, dtype=torch.long), 1)
         StreamGroup(tiny, request, [0], precision).step_frames(0, 1, np.zeros((1, 1)), 1.0, 1.0)
-    finally:  # after Ctrl-C too
-        notice.cancel()

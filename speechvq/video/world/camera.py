@@ -8,13 +8,12 @@ is.
 """
 
 import functools
-import sys
-import threading
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 
+from speechvq.runtime.compile_notice import compile_notice
 from speechvq.video.world.interface import PIXELS
 from speechvq.video.world.textures import CEILING, FLOOR, SHARPNESSES, SIZE
 
@@ -96,17 +95,12 @@ def render(mazes: np.ndarray, eyes: np.ndarray, headings: np.ndarray, packed: np
 
 @functools.cache
 def compile_camera() -> None:
-    """Compile the renderer or load it from numba's cache, and log if that takes long."""
-    words = "compiling the camera, once for this machine ..."
-    timer = threading.Timer(2.0, print, [words], {"file": sys.stderr})
+    """Compile the renderer, or load it from numba's cache; a compilation is logged."""
     closet = np.full((1, 3, 3), FLOOR + 1, np.uint8)
     closet[0, 1, 1] = 0
-    timer.start()
-    try:
+    with compile_notice("the camera"):
         blank = np.zeros((2, SHARPNESSES, SIZE, SIZE), np.int64)
         render(closet, np.full((1, 2), 1.5), np.eye(1, 2), blank)
-    finally:  # Ctrl-C too
-        timer.cancel()
 
 
 @njit(**_COMPILED)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -159,35 +158,6 @@ def test_streams_are_balanced_over_cores_with_the_longest_first(cores: int) -> N
         assert group_lengths == sorted(group_lengths, reverse=True)
     work = [sum(lengths[number] for number in group) for group in groups]
     assert max(work) - min(work) <= max(lengths)
-
-
-class ImmediateTimer:
-    """A timer that fires at once."""
-
-    def __init__(self, _: float, function: Any, arguments: list[str]) -> None:
-        self.start = lambda: function(*arguments)
-
-    def cancel(self) -> None:
-        """Does nothing, because it has fired."""
-
-
-@pytest.fixture
-def empty_jit_cache() -> Iterator[None]:
-    """Clear the cache of compiled kernels, as in a process that has not sampled yet."""
-    numba_engine.warm_up_jit.cache_clear()
-    yield
-    numba_engine.warm_up_jit.cache_clear()
-
-
-@pytest.mark.usefixtures("empty_jit_cache")
-def test_a_long_compilation_is_logged_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(numba_engine.threading, "Timer", ImmediateTimer)
-    for _ in range(2):
-        numba_engine.warm_up_jit("fp32")
-    lines = [record.getMessage() for record in caplog.records]
-    assert len(lines) == 1 and lines[0].startswith("compiling the sampler, once for this machine")
 
 
 CACHED = """
