@@ -48,7 +48,7 @@ def save_checkpoint(run: Path, state: TrainingState, keep: int) -> Path:
     folder = run / "checkpoints" / f"stage_{state.stage}_step_{state.step}"
     if (folder / MARKER).exists():
         return folder
-    remove_temporaries(folder.parent)  # left by a crash
+    _remove_incomplete(folder.parent)
     sums = {name: total.tolist() for name, total in state.interval_sums.items()}
     position = {"stage": state.stage, "step": state.step}
     with atomic_folder(folder) as temporary:
@@ -67,6 +67,14 @@ def _remove(folder: Path) -> None:
     """Delete a checkpoint, its marker first, so that a partly deleted one does not count as complete."""
     (folder / MARKER).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_incomplete(checkpoints: Path) -> None:
+    """Remove what a killed process left: temporary folders, and partly deleted checkpoints."""
+    remove_temporaries(checkpoints)
+    for folder in checkpoints.glob("*"):
+        if _NAME.fullmatch(folder.name) and not (folder / MARKER).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def list_checkpoints(run: Path) -> list[Path]:
