@@ -17,6 +17,7 @@ from speechvq.cli.sources import Source, find_sources
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.io.folders import files_below
+from speechvq.io.utterance_files import find_matches, relative_name
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 from speechvq.runtime.worker_pool import map_in_order
@@ -87,19 +88,17 @@ def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[lis
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the folder of the texts, UTT.txt for UTT.wav")
-    texts: dict[str, list[Path]] = {}
-    for path in files_below(folder, {".txt"}):
-        texts.setdefault(path.stem, []).append(path)
+    texts = {str(path): relative_name(path, folder) for path in files_below(folder, {".txt"})}
+    names = {each.name: f"{each.speaker}/{each.name}" if each.speaker else each.name for each in sources}
+    text_of, unclear = find_matches(names, texts, shared=True)
     tasks, problems = [], []
     for source in sources:
         place = Path(source.name)
-        found = [folder / f"{source.name}.txt"]
-        if not found[0].is_file():
-            found = texts.get(place.name, [])
-        if len(found) == 1:
-            tasks.append(AlignmentTask(source.path, found[0], out / f"{source.name}.lab"))
+        if source.name in text_of:
+            text = Path(text_of[source.name])
+            tasks.append(AlignmentTask(source.path, text, out / f"{source.name}.lab"))
         else:
-            fault = f"{len(found)} texts are named" if found else "there is no"
+            fault = "several texts could be" if source.name in unclear else "there is no"
             problems.append(f"{source.path}: {fault} {place.name}.txt; write {folder / place}.txt")
     return tasks, problems
 

@@ -15,8 +15,8 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import find_sources, read_sources
-from speechvq.data.manifest import is_file_name
 from speechvq.errors import UserError
+from speechvq.io.names import is_file_name
 from speechvq.runtime.logging import logger
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from speechvq.alignment.intervals import Interval, append_interval, shorten
 from speechvq.errors import UserError
+from speechvq.io.names import normalized
 from speechvq.io.reading import open_regular
 
 _LONGEST_LINE = 1 << 16  # bytes
@@ -32,7 +33,7 @@ def find_passages(path: Path) -> dict[str, Passage]:
     passages: dict[str, Passage] = {}
     current = None
     for start, number, line in _lines(path):
-        name = line.split(maxsplit=1)[0]
+        name = normalized(line.split(maxsplit=1)[0])
         if name == current:
             continue
         if name in passages:

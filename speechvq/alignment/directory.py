@@ -1,5 +1,6 @@
 """A folder of alignments in any supported format: HTK labels, TextGrids and CTM files, at any depth."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,8 @@ from speechvq.alignment.ctm import Passage, find_passages, read_passage
 from speechvq.alignment.intervals import Interval, read_lab
 from speechvq.alignment.textgrid import read_textgrid
 from speechvq.errors import UserError
-from speechvq.io.utterance_files import find_files
+from speechvq.io.names import normalized
+from speechvq.io.utterance_files import by_utterance, find_files, match_names, relative_name
 
 ENDINGS = (".lab", ".textgrid", ".ctm")
 
@@ -18,8 +20,26 @@ class AlignmentDirectory:
     """Location of the alignment of each utterance; the alignment is read on demand."""
 
     path: Path
-    places: Mapping[str, Path | Passage]  # key: file name without ending, or first column of a CTM file
+    places: Mapping[str, Path | Passage]  # by utterance: see `by_utterance`, or first column of a CTM file
     tier: str | None = None  # of TextGrids; None selects the phone tier
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Path of each utterance below the folder, without ending, to be matched with other files."""
+        is_folder = self.path.is_dir()
+        return {
+            key: relative_name(place, self.path) if is_folder and isinstance(place, Path) else key
+            for key, place in self.places.items()
+        }
+
+    def named_as(self, names: Mapping[str, str]) -> "AlignmentDirectory":
+        """The alignments of the utterances `names`, by its keys; see `match_names`.
+
+        Raises:
+            UserError: an alignment could be of several utterances.
+        """
+        matched = match_names(names, self.names)
+        return dataclasses.replace(self, places={key: self.places[own] for key, own in matched.items()})
 
     def read(self, utterance: str) -> list[Interval]:
         """Phone intervals of an utterance, sorted by time.
@@ -51,11 +71,14 @@ def open_alignments(directory: Path, *, tier: str | None = None) -> AlignmentDir
         paths = [directory]
     else:
         paths = find_files(directory, ENDINGS, what="alignments")
-    places: dict[str, Path | Passage] = {}
+    root = directory if directory.is_dir() else directory.parent
+    files = by_utterance([path for path in paths if path.suffix.lower() != ".ctm"], root)
+    places: dict[str, Path | Passage] = dict(files)
+    file_of = {normalized(path.stem): path for path in files.values()}
     for path in paths:
-        for utterance, place in _places(path).items():
-            if utterance in places:
-                other = _file(places[utterance])
+        for utterance, place in _passages(path).items() if path.suffix.lower() == ".ctm" else ():
+            other = _file(places[utterance]) if utterance in places else file_of.get(utterance)
+            if other is not None:
                 raise UserError(f"{path} and {other} both belong to the utterance {utterance}; keep one")
             places[utterance] = place
     return AlignmentDirectory(directory, places, tier)
@@ -71,9 +94,7 @@ def read_alignments(directory: Path, *, tier: str | None = None) -> dict[str, li
     return {utterance: found.read(utterance) for utterance in found.places}
 
 
-def _places(path: Path) -> Mapping[str, Path | Passage]:
-    if path.suffix.lower() != ".ctm":
-        return {path.stem: path}
+def _passages(path: Path) -> Mapping[str, Passage]:
     if not (passages := find_passages(path)):
         raise UserError(f"{path}: holds no intervals; remove the file")
     return passages

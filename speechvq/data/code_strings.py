@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from speechvq.data.codes_directory import CodesDirectory
-from speechvq.data.manifest import read_manifest
+from speechvq.data.manifest import read_manifest, utterance_names
 from speechvq.data.sampler import ShuffledCrops, step_positions
 from speechvq.data.splits import SplitRule, split_of
 from speechvq.errors import UserError
@@ -40,9 +40,12 @@ def read_strings(
     Raises:
         UserError: damaged codes; a manifest of other utterances; a split without codes.
     """
-    known = (
-        {u.utt: (u.speaker, u.split) for u in read_manifest(manifest)} if manifest else _by_name(directory)
-    )
+    if manifest:
+        utterances = read_manifest(manifest)
+        directory = directory.named_as(utterance_names(utterances))
+        known = {u.utt: (u.speaker, u.split) for u in utterances}
+    else:
+        known = _by_name(directory)
     compact = np.uint16 if directory.num_codes <= 1 << 16 else np.int32
     strings = []
     for utt in sorted(directory.files.keys() & known.keys()):

@@ -1,5 +1,6 @@
 """The codes directory: `meta.json` and one `UTT.npy` of integers (N,) per utterance, from any program."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from speechvq.errors import UserError
 from speechvq.io.atomic import atomic_file
 from speechvq.io.reading import read_regular
-from speechvq.io.utterance_files import by_utterance, find_files
+from speechvq.io.utterance_files import by_utterance, find_files, match_names, relative_names
 
 META = "meta.json"
 FRAME_RATE, NUM_CODES = "frame_rate_hz", "num_codes"  # required keys of meta.json
@@ -28,8 +29,22 @@ class CodesDirectory:
     path: Path
     frame_rate_hz: float  # codes per second
     num_codes: int  # K
-    files: Mapping[str, Path]  # by utterance
+    files: Mapping[str, Path]  # by utterance, see `by_utterance`
     codebook: str = ""  # fingerprint of the codebook; "" if unknown
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Path of each utterance below the folder, without ending, to be matched with other files."""
+        return relative_names(self.files, self.path)
+
+    def named_as(self, names: Mapping[str, str]) -> "CodesDirectory":
+        """The utterances that are in `names` too, by the keys of `names`; see `match_names`.
+
+        Raises:
+            UserError: a file could be one of several.
+        """
+        matched = match_names(names, self.names)
+        return dataclasses.replace(self, files={key: self.files[own] for key, own in matched.items()})
 
     def read(self, utterance: str) -> np.ndarray:
         """The codes of an utterance, (N,), int64 in [0, K).
@@ -46,7 +61,7 @@ def open_codes(directory: Path) -> CodesDirectory:
     Raises:
         UserError: no such folder, `meta.json` missing or invalid, no codes, or two files of one utterance.
     """
-    files = by_utterance(find_files(directory, [".npy"], what="codes"))
+    files = by_utterance(find_files(directory, [".npy"], what="codes"), directory)
     place = directory / META
     meta = _meta(place)
     rate, count = meta.get(FRAME_RATE), meta.get(NUM_CODES)

@@ -22,7 +22,8 @@ from speechvq.data.conversions import (
 from speechvq.data.corpora.recording import AUDIO_SUFFIXES
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
-from speechvq.io.utterance_files import by_utterance, find_files
+from speechvq.io.names import normalized
+from speechvq.io.utterance_files import by_utterance, find_files, find_matches, relative_names
 
 _HELD_OUT_EVERY = 4  # every fourth recording of a target is held out of the references
 _MAX_NAMES = 5  # in a message
@@ -63,11 +64,13 @@ def match_folders(
         UserError: a folder is missing or has no recordings, two recordings have one name, nothing matches, or
             a source speaker has no recording but the converted one.
     """
-    same_name = source.resolve().name == target.resolve().name
-    sources = _read_sources(source, "source" if same_name else source.resolve().name)
-    recordings = _read_targets(target, "target" if same_name else target.resolve().name, sources)
+    same_name = normalized(source.resolve().name) == normalized(target.resolve().name)
+    sources = _read_sources(source, "source" if same_name else normalized(source.resolve().name))
+    own = "target" if same_name else normalized(target.resolve().name)
+    recordings = _read_targets(target, own, sources)
     paths = find_files(converted, AUDIO_SUFFIXES, what="conversions")
-    pairs, unmatched = _match(converted, paths, sources, sorted({each.speaker for each in recordings}))
+    targets = sorted({each.speaker for each in recordings})
+    pairs, unmatched = _match(converted, paths, _Sources(sources, source), targets)
     if not pairs:
         raise UserError(_nothing_matches(unmatched, source, converted, target))
     known = list(dict.fromkeys([*sources.values(), *recordings]))
@@ -76,7 +79,7 @@ def match_folders(
 
 def _read_sources(folder: Path, speaker: str) -> dict[str, Utterance]:
     """Sources by name; recordings outside of subfolders are by `speaker`."""
-    files = by_utterance(find_files(folder, AUDIO_SUFFIXES, what="sources"))
+    files = by_utterance(find_files(folder, AUDIO_SUFFIXES, what="sources"), folder)
     return {
         name: Utterance(name, _subfolder(path, folder) or speaker, "train", 0.0, path)
         for name, path in files.items()
@@ -110,31 +113,60 @@ def _read_targets(folder: Path, speaker: str, sources: Mapping[str, Utterance]) 
 def _subfolder(path: Path, folder: Path) -> str:
     """The first subfolder of `folder` on the way to `path`; "" if there is none."""
     inside = path.relative_to(folder).parts
-    return inside[0] if len(inside) > 1 else ""
+    return normalized(inside[0]) if len(inside) > 1 else ""
 
 
 def _match(
-    folder: Path, paths: Sequence[Path], sources: Mapping[str, Utterance], targets: Sequence[str]
+    folder: Path, paths: Sequence[Path], sources: "_Sources", targets: Sequence[str]
 ) -> tuple[list[ConversionPair], Unmatched]:
     """Conversions with a source and a target; if no subfolder names a target, all are to the only target."""
-    by_target = any(_subfolder(path, folder) in targets for path in paths)
-    pairs: dict[tuple[str, str], ConversionPair] = {}
-    unmatched = Unmatched([], [], [])
+    by_target = len(targets) > 1 or any(_subfolder(path, folder) in targets for path in paths)
+    grouped: dict[str, list[Path]] = {}
     for path in paths:
-        target = _subfolder(path, folder) if by_target or len(targets) > 1 else targets[0]
-        name = str(path.relative_to(folder))
-        if path.stem not in sources:
-            unmatched.without_source.append(name)
-        elif target not in targets:
-            unmatched.without_target.append(name)
-        else:
-            pair = ConversionPair(target, sources[path.stem], path)
-            other = pairs.setdefault((target, path.stem), pair)
-            if other is not pair:
-                raise UserError(f"{path} and {other.path} are both {path.stem} of one target; keep one")
-    converted = {pair.source.utt for pair in pairs.values()}
-    unmatched.unconverted.extend(name for name in sources if name not in converted)
-    return list(pairs.values()), unmatched
+        grouped.setdefault(_subfolder(path, folder) if by_target else targets[0], []).append(path)
+    pairs: list[ConversionPair] = []
+    unmatched = Unmatched([], [], [])
+    for target, made in grouped.items():
+        # Without a folder of a target, the first subfolder is the source's.
+        below = folder / made[0].relative_to(folder).parts[0] if by_target and target else folder
+        source_of = sources.of(made, below)
+        for path in made:
+            if path not in source_of:
+                unmatched.without_source.append(str(path.relative_to(folder)))
+            elif target not in targets:
+                unmatched.without_target.append(str(path.relative_to(folder)))
+            else:
+                pairs.append(ConversionPair(target, source_of[path], path))
+    converted = {pair.source.utt for pair in pairs}
+    unmatched.unconverted.extend(name for name in sources.utterances if name not in converted)
+    return sorted(pairs, key=lambda pair: pair.path), unmatched
+
+
+class _Sources(NamedTuple):
+    """The sources by name, and their folder."""
+
+    utterances: Mapping[str, Utterance]
+    folder: Path
+
+    def of(self, conversions: Sequence[Path], folder: Path) -> dict[Path, Utterance]:
+        """The source of each conversion to one target that has one.
+
+        Args:
+            conversions: files below `folder`.
+            folder: their names below it are those of the sources.
+
+        Raises:
+            UserError: two conversions of one source, or a name that could be several.
+        """
+        names = relative_names({utt: each.path for utt, each in self.utterances.items()}, self.folder)
+        path_of = by_utterance(conversions, folder)
+        matched, unclear = find_matches(relative_names(path_of, folder), names)
+        for key, could_be in unclear.items():
+            raise UserError(
+                f"{path_of[key]}: {' and '.join(could_be[:2])} could both be "
+                f"{normalized(path_of[key].stem)} of one target; keep one"
+            )
+        return {path_of[key]: self.utterances[utt] for key, utt in matched.items()}
 
 
 def _two_folds(

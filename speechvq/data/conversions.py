@@ -8,8 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
-from speechvq.data.manifest import Utterance
+from speechvq.data.corpora.recording import AUDIO_SUFFIXES
+from speechvq.data.manifest import Utterance, utterance_names
 from speechvq.errors import UserError
+from speechvq.io.folders import files_below
+from speechvq.io.names import normalized
+from speechvq.io.utterance_files import by_utterance, match_names, relative_names
 
 REFERENCE_SECONDS = 10  # read of each reference; more of the same sentence adds little
 
@@ -49,7 +53,7 @@ def match_manifest(folder: Path, utterances: Sequence[Utterance], count: int) ->
 
 
 def find_conversion_pairs(folder: Path, utterances: Sequence[Utterance]) -> list[ConversionPair]:
-    """The conversions `folder/TARGET/UTT.wav`, sorted by target and utterance.
+    """The conversions `folder/TARGET/UTT.wav` or `folder/TARGET/SPEAKER/UTT.wav`, sorted by path.
 
     Raises:
         UserError: no such folder, no conversions in it, or a name that the manifest does not have.
@@ -57,16 +61,22 @@ def find_conversion_pairs(folder: Path, utterances: Sequence[Utterance]) -> list
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; {LAYOUT}")
     speakers, known = {u.speaker for u in utterances}, {u.utt: u for u in utterances}
+    by_target: dict[Path, list[Path]] = {}
+    for path in files_below(folder, AUDIO_SUFFIXES):
+        if len(inside := path.relative_to(folder).parts) > 1:
+            by_target.setdefault(folder / inside[0], []).append(path)
     pairs = []
-    for path in sorted(folder.glob("*/*.wav")):
-        if path.name.startswith("."):  # partial file of an interrupted command
-            continue
-        target = path.parent.name
+    for place, paths in by_target.items():
+        target = normalized(place.name)
         if target not in speakers:
-            raise UserError(f"{path.parent}: no speaker '{target}' in the manifest{_hint(target, speakers)}")
-        if path.stem not in known:
-            raise UserError(f"{path}: no utterance '{path.stem}' in the manifest{_hint(path.stem, known)}")
-        pairs.append(ConversionPair(target, known[path.stem], path))
+            raise UserError(f"{place}: no speaker '{target}' in the manifest{_hint(target, speakers)}")
+        files = by_utterance(paths, place)
+        matched = match_names(relative_names(files, place), utterance_names(utterances))
+        for name, path in files.items():
+            if name not in matched:
+                utt = normalized(path.stem)
+                raise UserError(f"{path}: no utterance '{utt}' in the manifest{_hint(utt, known)}")
+            pairs.append(ConversionPair(target, known[matched[name]], path))
     if not pairs:
         raise UserError(f"{folder}: no conversions there; {LAYOUT}")
     return pairs

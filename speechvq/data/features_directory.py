@@ -1,5 +1,6 @@
 """The features directory: `meta.json` with `frame_rate_hz`, and `UTT.npy` of numbers (N, C) per utterance."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import numpy as np
 from speechvq.data.codes_directory import FRAME_RATE, META
 from speechvq.errors import UserError
 from speechvq.io.reading import read_regular
-from speechvq.io.utterance_files import by_utterance, find_files
+from speechvq.io.utterance_files import by_utterance, find_files, match_names, relative_names
 
 _EXAMPLE = f'{{"{FRAME_RATE}": 50}}'
 
@@ -21,7 +22,21 @@ class FeaturesDirectory:
 
     path: Path
     frame_rate_hz: float  # frames per second
-    files: Mapping[str, Path]  # by utterance
+    files: Mapping[str, Path]  # by utterance, see `by_utterance`
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Path of each utterance below the folder, without ending, to be matched with other files."""
+        return relative_names(self.files, self.path)
+
+    def named_as(self, names: Mapping[str, str]) -> "FeaturesDirectory":
+        """The utterances that are in `names` too, by the keys of `names`; see `match_names`.
+
+        Raises:
+            UserError: a file could be one of several.
+        """
+        matched = match_names(names, self.names)
+        return dataclasses.replace(self, files={key: self.files[own] for key, own in matched.items()})
 
     def read(self, utterance: str) -> np.ndarray:
         """The features of an utterance, (N, C), float32.
@@ -54,7 +69,7 @@ def open_features(directory: Path) -> FeaturesDirectory:
     Raises:
         UserError: no such folder, `meta.json` missing or invalid, no features, or two files of one utterance.
     """
-    files = by_utterance(find_files(directory, [".npy"], what="features"))
+    files = by_utterance(find_files(directory, [".npy"], what="features"), directory)
     place = directory / META
     try:
         meta = json.loads(read_regular(place))

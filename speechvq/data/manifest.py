@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechvq.errors import UserError
+from speechvq.errors import UserError, short_repr
 from speechvq.io.atomic import write_bytes
+from speechvq.io.names import is_file_name, is_one_line, normalized
 from speechvq.io.reading import read_regular_text
 
 COLUMNS = ("utt", "speaker", "split", "seconds", "path")
@@ -60,24 +61,22 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
     """Write a manifest, sorted by utterance, atomically; paths below its folder become relative.
 
     Raises:
-        UserError: a name contains a tab, a line break or a slash, or the disk is full or not writable.
+        UserError: a name contains a control character or a slash, or the disk is full or not writable.
     """
     path = Path(path)
-    ordered = sorted(utterances, key=lambda utterance: utterance.utt)
+    ordered = sorted(utterances, key=lambda utterance: normalized(utterance.utt))
     rows = [COLUMNS, *(_row(utterance, path.parent) for utterance in ordered)]
     for row in rows:
-        if any(character in field for field in row for character in "\t\n\r"):
-            raise UserError(f"{path}: a tab or line break in {row!r}; rename the file or the speaker")
+        if not all(map(is_one_line, row)):
+            raise UserError(
+                f"{path}: a tab or line break in {row!r}, or no UTF-8; rename the file or speaker"
+            )
     write_bytes(path, "".join("\t".join(row) + "\n" for row in rows).encode())
 
 
-def is_file_name(name: str) -> bool:
-    """Whether `name` can be a file's stem: no slashes, not hidden, not empty, and encodable in UTF-8."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # bytes of another encoding, which Python keeps as surrogates
-        return False
-    return bool(name.strip()) and not name.startswith(".") and not set(name) & set("/\\\0\t\n\r")
+def utterance_names(utterances: Iterable[Utterance]) -> dict[str, str]:
+    """SPEAKER/UTT for each utterance by UTT, to be matched with the files of a folder."""
+    return {utterance.utt: f"{utterance.speaker}/{utterance.utt}" for utterance in utterances}
 
 
 def _lines(path: Path) -> list[str]:
@@ -98,10 +97,13 @@ def _utterance(values: Sequence[str], columns: Sequence[str], *, where: str, fol
             f"{where}: {len(values)} values for {len(columns)} columns; separate them by single tabs"
         )
     row = dict(zip(columns, values, strict=True))
+    row |= {column: normalized(row[column]) for column in ("utt", "speaker", "split")}
     if not is_file_name(row["utt"]):
-        raise UserError(f"{where}: {row['utt']!r} cannot name a file; use letters, digits, - and _")
+        raise UserError(f"{where}: {short_repr(row['utt'])} cannot name a file; use letters, digits, - and _")
     if not is_file_name(row["speaker"]):  # conversions go into a folder with the speaker's name
-        raise UserError(f"{where}: {row['speaker']!r} cannot name a speaker; use letters, digits, - and _")
+        raise UserError(
+            f"{where}: {short_repr(row['speaker'])} cannot name a speaker; use letters, digits, - and _"
+        )
     seconds = _seconds(row["seconds"], where)
     return Utterance(row["utt"], row["speaker"], row["split"], seconds, (folder / row["path"]).resolve())
 
@@ -121,4 +123,5 @@ def _row(utterance: Utterance, folder: Path) -> tuple[str, ...]:
         raise UserError(f"{utterance.path}: {utterance.utt!r} cannot name an utterance; rename the file")
     path, folder = utterance.path.resolve(), folder.resolve()
     written = path.relative_to(folder) if path.is_relative_to(folder) else path
-    return utterance.utt, utterance.speaker, utterance.split, f"{utterance.seconds:.4f}", written.as_posix()
+    names = normalized(utterance.utt), normalized(utterance.speaker), utterance.split
+    return *names, f"{utterance.seconds:.4f}", written.as_posix()

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from speechvq.alignment.directory import AlignmentDirectory
 from speechvq.data.codes_directory import CodesDirectory
-from speechvq.data.manifest import Utterance
+from speechvq.data.manifest import Utterance, utterance_names
 from speechvq.errors import UserError
+from speechvq.io.utterance_files import match_names
 from speechvq.metrics.units.purity import LabeledCodes, PurityScore
 from speechvq.results.units import PurityCorpus, PurityMetrics, PurityResult
 from speechvq.runtime.logging import logger
@@ -28,13 +29,15 @@ class AlignedCodes:
             manifest: utterances by name; may be empty.
 
         Raises:
-            UserError: no utterance has both.
+            UserError: no utterance has both, or one could be several.
         """
-        self.codes, self.alignments, self.manifest = codes, alignments, manifest
-        self.names = sorted(set(codes.files) & set(alignments.places))
-        self.missing = sorted(set(codes.files) - set(alignments.places))
+        listed = match_names(codes.names, utterance_names(manifest.values()))
+        self.codes, self.alignments = codes, alignments.named_as(codes.names)
+        self.manifest = {name: manifest[utt] for name, utt in listed.items()}
+        self.names = sorted(self.alignments.places)
+        self.missing = sorted(set(codes.files) - set(self.names))
         self.unused = len(alignments.places) - len(self.names)
-        self.without_speaker = [name for name in self.names if manifest and name not in manifest]
+        self.without_speaker = [name for name in self.names if manifest and name not in self.manifest]
         self.num_late = 0
         if not self.names:
             examples = f"for example {min(codes.files)!r} and {min(alignments.places)!r}"

@@ -9,7 +9,7 @@ import numpy as np
 from speechvq.alignment.directory import AlignmentDirectory
 from speechvq.alignment.intervals import Interval
 from speechvq.audio.waveform import read_waveform
-from speechvq.data.manifest import Utterance
+from speechvq.data.manifest import Utterance, utterance_names
 from speechvq.errors import UserError
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
@@ -57,6 +57,7 @@ def aligned_speech(
     if not chosen:
         splits = ", ".join(sorted({u.split for u in utterances}))
         raise UserError(f"{where}: no utterances in split '{split}'; there are {splits}")
+    alignments = alignments.named_as(utterance_names(utterances))
     aligned = [u for u in chosen if u.utt in alignments.places]
     if not aligned:
         raise UserError(

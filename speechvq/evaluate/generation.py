@@ -120,7 +120,9 @@ def _phone_rows(
     generated: Sequence[np.ndarray], real: Sequence[CodeString], directory: CodesDirectory, alignments: Path
 ) -> list[GenerationRow]:
     """Phones and their durations, with every code mapped to its most frequent phone in the real strings."""
-    aligned, rate = open_alignments(alignments), directory.frame_rate_hz
+    rate = directory.frame_rate_hz
+    names = {each.utt: f"{each.speaker}/{each.utt}" if each.speaker else each.utt for each in real}
+    aligned = open_alignments(alignments).named_as(names)
     known = [string for string in real if string.utt in aligned.places]
     if not known:
         raise UserError(f"{alignments}: no alignment of the real strings, for example {real[0].utt}")

@@ -8,8 +8,9 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import MetricRow, decimal, in_percent, interval, metric_table
 from speechvq.data.codes_directory import open_codes
-from speechvq.data.manifest import read_manifest
+from speechvq.data.manifest import read_manifest, utterance_names
 from speechvq.errors import UserError
+from speechvq.io.utterance_files import match_names
 from speechvq.metrics.units.speakers import score_speakers
 from speechvq.results.units import SpeakerMetrics, SpeakersResult
 from speechvq.runtime.progress import progress
@@ -31,9 +32,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(arguments: argparse.Namespace) -> None:
     codes = open_codes(arguments.codes)
-    speakers = {u.utt: u.speaker for u in read_manifest(arguments.manifest)}
-    names = sorted(set(codes.files) & set(speakers))
-    not_in_manifest = sorted(set(codes.files) - set(speakers))
+    manifest = {u.utt: u for u in read_manifest(arguments.manifest)}
+    listed = match_names(codes.names, utterance_names(manifest.values()))
+    speakers = {name: manifest[utt].speaker for name, utt in listed.items()}
+    names = sorted(speakers)
+    not_in_manifest = sorted(set(codes.files) - set(names))
     if not names:
         raise UserError(
             f"{arguments.manifest}: lists no utterance of {codes.path}; give the manifest of its corpus"

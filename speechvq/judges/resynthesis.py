@@ -1,14 +1,17 @@
 """Distances between sources and their resynthesis by the source speaker, which show the loss of the codes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from speechvq.audio.waveform import read_waveform
 from speechvq.data.conversions import ConversionPair
+from speechvq.data.corpora.recording import AUDIO_SUFFIXES
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
+from speechvq.io.folders import files_below
+from speechvq.io.utterance_files import relative_name
 from speechvq.judges.metric import ConversionExample
 from speechvq.judges.phone_error_rate import CachedPhoneRecognizer
 from speechvq.metrics.conversion import log_mel_distance
@@ -19,10 +22,19 @@ from speechvq.metrics.summary import MetricSummary, summarize_metric
 Distance = Callable[[np.ndarray, np.ndarray], float]  # of two waveforms, (T,) and (T',)
 
 
-def find_resynthesis(source: Utterance, folder: Path) -> Path | None:
-    """The resynthesis of a source, DIR/SPEAKER/UTT.wav or DIR/UTT.wav; None if there is neither."""
-    candidates = (folder / source.speaker / f"{source.utt}.wav", folder / f"{source.utt}.wav")
-    return next((path for path in candidates if path.is_file()), None)
+def find_resyntheses(sources: Iterable[Utterance], folder: Path) -> dict[Utterance, Path]:
+    """The resynthesis of each source that has one, DIR/SPEAKER/UTT.wav or DIR/UTT.wav.
+
+    Raises:
+        UserError: no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; expected DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
+    files = {relative_name(path, folder): path for path in files_below(folder, AUDIO_SUFFIXES)}
+    # Not by name alone: the folder may hold conversions to other speakers too.
+    named = {source: (f"{source.speaker}/{source.utt}", source.utt) for source in sources}
+    places = {source: next((name for name in names if name in files), "") for source, names in named.items()}
+    return {source: files[name] for source, name in places.items() if name}
 
 
 class ResynthesisDistance:
@@ -47,11 +59,9 @@ class ResynthesisDistance:
         Raises:
             UserError: no such folder, or it holds none of the sources.
         """
-        if not folder.is_dir():
-            raise UserError(f"{folder}: no such folder; expected DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
-        if all(find_resynthesis(pair.source, folder) is None for pair in pairs):
+        self._files = find_resyntheses((pair.source for pair in pairs), folder)
+        if not self._files:
             raise UserError(f"{folder}: holds none of the sources; expected UTT.wav or SPEAKER/UTT.wav")
-        self._folder = folder
         self._measured: set[str] = set()
         self._distances: dict[str, tuple[str, str, Distance]] = {
             "resynthesis_log_mel_distance_db": (
@@ -77,7 +87,7 @@ class ResynthesisDistance:
     def update(self, example: ConversionExample) -> None:
         """Measure the resynthesis of a source, unless it has none or is already measured."""
         source = example.pair.source
-        path = find_resynthesis(source, self._folder)
+        path = self._files.get(source)
         if path is None or source.utt in self._measured:
             return
         self._measured.add(source.utt)

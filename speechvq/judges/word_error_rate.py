@@ -6,8 +6,10 @@ from pathlib import Path
 from speechvq.alignment.text_normalization import normalize_text
 from speechvq.data.conversions import ConversionPair
 from speechvq.data.corpora.recording import read_text
+from speechvq.data.manifest import utterance_names
 from speechvq.errors import UserError
 from speechvq.io.folders import files_below
+from speechvq.io.utterance_files import by_utterance, find_matches, relative_names
 from speechvq.judges.metric import ConversionExample
 from speechvq.judges.speech_recognition import SpeechRecognizer
 from speechvq.metrics.edit_distance import error_rate
@@ -29,8 +31,11 @@ class WordErrorRate:
         Raises:
             UserError: no such folder, a sentence has no text, or the recognizer cannot be downloaded.
         """
-        texts = {path.stem: path for path in files_below(folder, {".txt"})}
-        needed = sorted({pair.source.utt for pair in pairs})
+        files = by_utterance(files_below(folder, {".txt"}), folder)
+        sources = utterance_names(pair.source for pair in pairs)
+        text_of, _ = find_matches(sources, relative_names(files, folder), shared=True)
+        texts = {utt: files[own] for utt, own in text_of.items()}
+        needed = sorted(sources)
         if missing := [utt for utt in needed if utt not in texts]:
             raise UserError(
                 f"{folder}: no {missing[0]}.txt in this folder or below; --wer needs the text of every source"

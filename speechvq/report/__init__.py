@@ -198,5 +198,5 @@ def _plot_units(
 
     manifest = {each.utt: each for each in utterances}
     corpus = AlignedCodes(open_codes(arguments.codes), open_alignments(arguments.alignments), manifest)
-    plot_unit_figure(path, corpus, examples, manifest)
+    plot_unit_figure(path, corpus, examples)
     return path

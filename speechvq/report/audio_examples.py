@@ -6,8 +6,7 @@ from pathlib import Path
 
 from speechvq.data.conversions import ConversionPair
 from speechvq.data.manifest import Utterance, read_manifest
-from speechvq.errors import UserError
-from speechvq.judges.resynthesis import find_resynthesis
+from speechvq.judges.resynthesis import find_resyntheses
 
 MAX_GENERATED = 12
 FIGURE = "generated.png"
@@ -46,17 +45,16 @@ def audio_examples(
     Raises:
         UserError: the folder of resyntheses is missing.
     """
-    if resynthesis is not None and not resynthesis.is_dir():
-        raise UserError(f"{resynthesis}: no such folder; expected DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
     sentences: dict[Utterance, dict[str, Path]] = {}
     for pair in pairs:
         sentences.setdefault(pair.source, {})[pair.target] = pair.path
+    resyntheses = {} if resynthesis is None else find_resyntheses(sentences, resynthesis)
     found = []
     for source, converted in list(sentences.items())[:count]:
         resynthesized = None
         if resynthesis is not None:
             to_source = converted.pop(source.speaker, None)
-            resynthesized = find_resynthesis(source, resynthesis) or to_source
+            resynthesized = resyntheses.get(source) or to_source
         found.append(AudioExample(source, resynthesized, converted))
     return found
 

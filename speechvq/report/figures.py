@@ -1,11 +1,11 @@
 """The figures of a page, written beside it so that they can be used elsewhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from speechvq.alignment.directory import AlignmentDirectory
 from speechvq.audio.waveform import read_waveform
-from speechvq.data.manifest import Utterance
+from speechvq.data.manifest import utterance_names
 from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.plots.conversion import plot_conversion
 from speechvq.plots.units import plot_units
@@ -24,6 +24,7 @@ def plot_example(path: Path, run: Path, example: AudioExample, alignments: Align
         alignments: phones; left out if there are none of the sentence.
     """
     first = example.source
+    aligned = alignments.named_as(utterance_names([first])) if alignments else None
     source = read_waveform(first.path)
     resynthesis = (
         {first.speaker: example.resynthesis} if example.resynthesis and not example.converted else {}
@@ -44,20 +45,17 @@ def plot_example(path: Path, run: Path, example: AudioExample, alignments: Align
         title=f"{first.speaker}, sentence {first.utt}",
         frame_rate=frame_rate,
         num_codes=num_codes,
-        phones=alignments.read(first.utt) if alignments and first.utt in alignments.places else (),
+        phones=aligned.read(first.utt) if aligned and aligned.places else (),
     )
 
 
-def plot_unit_figure(
-    path: Path, corpus: AlignedCodes, examples: Sequence[AudioExample], manifest: Mapping[str, Utterance]
-) -> None:
+def plot_unit_figure(path: Path, corpus: AlignedCodes, examples: Sequence[AudioExample]) -> None:
     """Plot the matrix of phones by codes, and one utterance.
 
     Args:
         path: of the PNG.
         corpus: codes and phones.
         examples: the utterance is one of these if it is in the corpus, otherwise the middle one by name.
-        manifest: utterances by name, for the recording.
 
     Raises:
         UserError: no code lies within a phone.
@@ -67,7 +65,9 @@ def plot_unit_figure(
     rate = corpus.codes.frame_rate_hz
     score = score_purity(corpus.read(), corpus.codes.num_codes, rate, num_resamples=0)["all"]
     corpus.check_scored(score)
-    shared = [each.source.utt for each in examples if each.source.utt in corpus.names]
+    sources = [each.source for each in examples]
+    shared = [name for name in corpus.names if corpus.manifest.get(name) in sources]
+    shared.sort(key=lambda name: sources.index(corpus.manifest[name]))
     name = shared[0] if shared else corpus.names[len(corpus.names) // 2]
-    wave = read_waveform(manifest[name].path) if name in manifest else None
+    wave = read_waveform(corpus.manifest[name].path) if name in corpus.manifest else None
     plot_units(path, score, corpus.labeled(name), wave, title=name, frame_rate=rate)

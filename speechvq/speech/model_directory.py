@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.config import SpeechConfig, from_mapping, to_mapping
-from speechvq.data.manifest import is_file_name
 from speechvq.errors import UserError
 from speechvq.io.hub import download, is_hub_name
 from speechvq.io.model_directory import (
@@ -18,6 +17,7 @@ from speechvq.io.model_directory import (
     read_model_config,
     save_model_directory,
 )
+from speechvq.io.names import is_file_name
 
 BUNDLED = Path(__file__).parents[1] / "pretrained"  # models that come with the package, by name
 Model = TypeVar("Model", bound=nn.Module)

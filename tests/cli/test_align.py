@@ -90,7 +90,7 @@ def test_texts_are_matched_by_path_then_by_name(tmp_path: Path) -> None:
     assert found == ["a/1.txt", "b/1.txt", "b/2.txt", "c/d/3.txt"]
     assert [str(each.lab) for each in tasks] == ["out/a/1.lab", "out/b/1.lab", "out/2.lab", "out/e/3.lab"]
     assert [line.partition(";")[0] for line in complaints] == [
-        "4.wav: 2 texts are named 4.txt", "5.wav: there is no 5.txt",
+        "4.wav: several texts could be 4.txt", "5.wav: there is no 5.txt",
     ]  # fmt: skip
 
 

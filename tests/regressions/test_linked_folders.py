@@ -44,7 +44,7 @@ def test_transcripts_are_found(tmp_path: Path) -> None:
 
 def test_codes_and_alignments_are_found(tmp_path: Path) -> None:
     links = link_speakers(tmp_path, lambda path: np.save(path, np.arange(3)), ".npy")
-    assert set(by_utterance(find_files(links, [".npy"], what="codes"))) == {"ann_0", "ben_0"}
+    assert set(by_utterance(find_files(links, [".npy"], what="codes"), links)) == {"ann_0", "ben_0"}
 
 
 def test_images_are_found(tmp_path: Path) -> None:

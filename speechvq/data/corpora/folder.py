@@ -18,8 +18,8 @@ from speechvq.data.corpora.recording import (
     read_text,
     visible_entries,
 )
-from speechvq.data.manifest import is_file_name
 from speechvq.errors import UserError
+from speechvq.io.names import is_file_name
 
 
 def recordings(root: str | Path) -> CorpusListing:

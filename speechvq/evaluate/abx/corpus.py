@@ -8,7 +8,7 @@ import numpy as np
 from speechvq.alignment.directory import AlignmentDirectory
 from speechvq.data.codes_directory import CodesDirectory
 from speechvq.data.features_directory import FeaturesDirectory
-from speechvq.data.manifest import Utterance
+from speechvq.data.manifest import Utterance, utterance_names
 from speechvq.errors import UserError
 from speechvq.metrics.units.abx_items import Item, ItemKind, find_items
 from speechvq.runtime.logging import logger
@@ -44,14 +44,16 @@ def read_corpus(
     Raises:
         UserError: no utterance has both, or a file cannot be read.
     """
+    names = utterance_names(asked)
+    source, alignments = source.named_as(names), alignments.named_as(names)
     found = [u for u in asked if u.utt in source.files and u.utt in alignments.places]
     if not found:
         raise UserError(
             f"{source.path}: no utterance of the manifest has both frames and an alignment; name files as "
             f"utterances are{f', for example {asked[0].utt}.npy' if asked else ''}"
         )
-    names = {u.utt for u in found}
-    missing = [u.utt for u in asked if u.utt not in names]
+    both = {u.utt for u in found}
+    missing = [u.utt for u in asked if u.utt not in both]
     if missing:
         logger.warning("no frames or no alignment for %d of %d utterances", len(missing), len(asked))
     frames: list[np.ndarray] = []

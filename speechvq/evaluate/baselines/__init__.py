@@ -17,7 +17,7 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.config import SpeechConfig, read_run
 from speechvq.data.codes_directory import META, open_codes, write_codes
-from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.data.manifest import Utterance, read_manifest, utterance_names
 from speechvq.errors import UserError
 from speechvq.evaluate.aligned_speech import (
     AlignedSpeech,
@@ -195,6 +195,7 @@ def _read_units(folder: Path, speech: AlignedSpeech, arguments: argparse.Namespa
             f"{folder / META}: {codes.num_codes} codes at {codes.frame_rate_hz:g} Hz, not as asked for; "
             f"give --num-codes {codes.num_codes} --frame-rate {codes.frame_rate_hz:g}"
         )
+    codes = codes.named_as(utterance_names(speech.utterances))
     missing = [u.utt for u in speech.utterances if u.utt not in codes.files]
     if missing:
         raise UserError(

@@ -44,8 +44,8 @@ def test_the_tier_can_be_selected(tmp_path: Path) -> None:
 
 
 def lab_twice(folder: Path) -> None:
-    write_lab(folder / "s1" / "a.lab", TWO)
-    write_lab(folder / "s2" / "a.lab", TWO)
+    write_lab(folder / "a.lab", TWO)
+    write_lab(folder / "a.LAB", TWO)
 
 
 def lab_and_textgrid(folder: Path) -> None:

@@ -49,7 +49,7 @@ def test_files_that_are_not_features_are_refused(features: np.ndarray, message: 
         (lambda folder: (folder / "meta.json").write_text('{"frame_rate_hz": true}'), "is True"),
         (lambda folder: (folder / "meta.json").write_text('{"frame_rate_hz": -1}'), "is -1"),
         (lambda folder: (folder / "deep/a.npy").unlink(), "no features below"),
-        (lambda folder: (folder / "a.npy").write_bytes(b""), "both belong to the utterance a"),
+        (lambda folder: (folder / "deep/a.NPY").write_bytes(b""), "both belong to the utterance deep/a"),
         (lambda folder: (folder / "deep/a.npy").write_bytes(b"\x93NUMPY"), "not a complete .npy file"),
         (lambda folder: (folder / "deep/a.npy").write_bytes(b""), "not a complete .npy file"),
     ],

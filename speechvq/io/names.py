@@ -1,0 +1,96 @@
+"""Names of utterances, speakers and voices: how they are compared, listed, printed and turned into files.
+
+A name is text in Unicode normal form C. macOS writes file names in form D, in which "José" is another string.
+Names are therefore normalized when they enter the program, and files are opened by the path on the disk.
+"""
+
+import os
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+from speechvq.errors import UserError
+
+MAX_BYTES = 255  # of one part of a path, on the file systems of Linux, macOS and Windows
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}
+_CONTROL = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control, surrogate, line and paragraph separator
+_REORDERING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # make a terminal reverse the text
+
+
+def normalized(name: str) -> str:
+    """A name in Unicode normal form C, in which names are compared."""
+    return unicodedata.normalize("NFC", name)
+
+
+def split_names(text: str, is_known: Callable[[str], bool]) -> list[str]:
+    """Names between commas. A known name that contains commas is one name: "Smith, John,p225" may be two.
+
+    Args:
+        text: as on the command line; spaces around a name and empty names are dropped.
+        is_known: whether a name exists; asked about texts with commas alone.
+
+    Returns:
+        Normalized names. Of several ways to split, the one with the longest known name wins, from the left.
+    """
+    parts = normalized(text).split(",")
+    names, first = list[str](), 0
+    while first < len(parts):
+        last, name = first + 1, parts[first].strip()
+        for end in range(first + 2, len(parts) + 1):
+            joined = ",".join(parts[first:end]).strip()
+            if len(joined) > MAX_BYTES:
+                break
+            if is_known(joined):
+                last, name = end, joined
+        names, first = [*names, name] if name else names, last
+    return names
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a text has no control characters and line breaks, and can be written as UTF-8."""
+    return not any(unicodedata.category(character) in _CONTROL for character in text)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether `name` can be a file's stem: one line of text in UTF-8, without slashes, not hidden, not empty.
+
+    A longer ending than `.safetensors` is never added, so at most 243 bytes are accepted.
+    """
+    if not is_one_line(name):
+        return False
+    if os.name == "nt" and name.split(".")[0].rstrip().lower() in _RESERVED:  # devices of Windows
+        return False
+    fits = len(name.encode()) <= MAX_BYTES - len(".safetensors")
+    return fits and bool(name.strip()) and not name.startswith(".") and not set(name) & set("/\\")
+
+
+def printable(text: str) -> str:
+    """Text for a terminal, table or figure: control characters and line breaks become escapes as in `\\n`."""
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _CONTROL or character in _REORDERING
+        else character
+        for character in text
+    )
+
+
+def existing(path: Path) -> Path:
+    """The path on the disk with the same normalized name; `path` itself if there is none."""
+    if os.path.lexists(path) or path == path.parent:
+        return path
+    folder = existing(path.parent)
+    try:
+        entries = [entry for entry in folder.iterdir() if normalized(entry.name) == normalized(path.name)]
+    except OSError:
+        return path
+    return min(entries) if entries else path
+
+
+def check_length(path: Path) -> None:
+    """Refuse a path that no disk accepts, before the work for its content.
+
+    Raises:
+        UserError: the name of the file or of a folder is longer than 255 bytes.
+    """
+    if long := [part for part in path.parts if len(os.fsencode(part)) > MAX_BYTES]:
+        raise UserError(f"{long[0][:40]}...: a name of {len(os.fsencode(long[0]))} bytes; shorten it to 200")
