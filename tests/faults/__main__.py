@@ -56,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     scratch = Path(tempfile.mkdtemp(prefix="faults-"))
     # Children inherit a handler of Ctrl-C, also where a shell started this command in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends the children too
     try:
         counts = run_families(families, scratch, arguments)
     finally:
@@ -134,6 +135,7 @@ def _start(family: str, scratch: Path, arguments: argparse.Namespace) -> Running
         code = 1
         try:
             os.setpgid(0, 0)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             folder = scratch / family
             folder.mkdir()
             count = count_family(family, Setting(folder, arguments.seed, arguments.short))

@@ -1,6 +1,8 @@
 """Tiny training runs of every kind, started in children, with a signal at a chosen moment."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import signal
 import socket
@@ -134,7 +136,8 @@ class Runs:
             }
             place = self.folder / name
             place.mkdir(parents=True)
-            self._made[name] = make[name](place)
+            with contextlib.redirect_stderr(io.StringIO()):
+                self._made[name] = make[name](place)
         return self._made[name]
 
     def _image_run(self, place: Path) -> Path:

@@ -18,8 +18,8 @@ from speechvq.training.checkpoint import MARKER, list_checkpoints
 
 TRIED = (
     "SIGKILL at random moments while every step saves, and before each file operation of two saves "
-    "(opening, renaming, removing). After each kill the newest complete checkpoint is whole; in the "
-    "end the run equals one that was never killed, and nothing unfinished remains."
+    "(opening, renaming, removing). After each kill the newest complete checkpoint is whole; in the end "
+    "the run equals one that was never killed, and nothing unfinished remains."
 )
 KIND, RANDOM_KILLS = "speech loss", 50
 MAX_WAIT = 0.15  # seconds between a new checkpoint and the kill
