@@ -59,8 +59,11 @@ class MuLawCodec(nn.Module):
         return TAF.lfilter(wave, feedback, torch.tensor([1.0, 0.0], device=wave.device), clamp=False)
 
     def encode(self, preemphasized: Tensor) -> Tensor:
-        """mu-law bins of a pre-emphasized waveform, clipped to [-1, 1]: (B, T) to (B, T), int64."""
-        return TAF.mu_law_encoding(preemphasized.clamp(-1, 1), self.num_bins)
+        """mu-law bins of a pre-emphasized waveform, clipped to [-1, 1]: (B, T) to (B, T), int64.
+
+        NaN becomes some valid bin, so that the loss of a training step is NaN and not an IndexError.
+        """
+        return TAF.mu_law_encoding(preemphasized.clamp(-1, 1), self.num_bins).clamp(0, self.num_bins - 1)
 
     def decode(self, bins: Tensor) -> Tensor:
         """Pre-emphasized waveform of mu-law bins: (B, T), int64, to (B, T), float32."""
