@@ -9,33 +9,14 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from faults.case import Count, Failure, Setting, run_cases
+from faults.names import FAMILIES
 from faults.page import Report, print_count, write_json_report, write_page
-
-FAMILIES = {  # in the order of the page; module in `families`, and the longest first when several run
-    "resume": "Resume to the bit",
-    "kill": "Killed at any moment",
-    "signals": "Interrupted",
-    "disk": "Disk full or read-only",
-    "hostile": "Hostile files",
-    "sounds": "Bad sound",
-    "alignments": "Bad alignments",
-    "codes": "Bad code directories",
-    "archives": "Archives and servers that misbehave",
-    "nan": "NaN and Inf",
-    "quantizer": "Quantizer truths",
-    "wavenet": "WaveNet truths",
-    "purity": "Purity truths",
-    "likelihood": "Likelihood truths",
-    "steady": "Flat memory and handles",
-    "source": "No code from files",
-    "changed": "Changed corpora",
-    "together": "Two processes at once",
-}
 
 
 class Running(NamedTuple):
@@ -86,7 +67,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--minutes", type=float, default=30.0, help="limit of the whole run (default: %(default)s)"
     )
     parser.add_argument(
-        "--out", type=Path, help="page to write between its markers, or a .json file (default: none)"
+        "--out",
+        type=Path,
+        help="page whose rows of these families are replaced, or a .json file (default: none)",
     )
     return parser
 
@@ -141,6 +124,8 @@ def _start(family: str, scratch: Path, arguments: argparse.Namespace) -> Running
             count = count_family(family, Setting(folder, arguments.seed, arguments.short))
             result.write_text(json.dumps(_as_json(count)))
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -20,7 +20,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 MEGABYTE = 1 << 20
-SECONDS, MEMORY = 30.0, 1024 * MEGABYTE  # of a child, if a case does not say otherwise
+SECONDS, MEMORY = 30.0, 1024 * MEGABYTE  # of processor and memory, if a case does not say otherwise
+WALL = (
+    4  # times the seconds of processor that a child may take by the clock, on a machine that has more to do
+)
 TRACEBACK = "Traceback (most recent call last)"
 _LIBRARY = re.compile(r"\w*Warning: |^\[\w+:.*\] |^\[src/|libmpg123", re.MULTILINE)
 
@@ -125,7 +128,7 @@ class Child:
         return not self._has_ended(0.0)
 
     def wait(self, seconds: float = SECONDS) -> Ending:
-        """Wait for the end; after `seconds` the child and its children are killed."""
+        """Wait for the end; after `seconds` by the clock the child and its children are killed."""
         timed_out = not self._has_ended(seconds)
         if timed_out:
             os.killpg(self.pid, signal.SIGKILL)
@@ -164,8 +167,8 @@ def call(
     seconds: float = SECONDS,
     **options: Any,
 ) -> Ending:
-    """Run a command's `main` in a child, in a folder; options as of `Child`."""
-    return Child(lambda: main([str(each) for each in arguments]), folder, **options).wait(seconds)
+    """Run `main` of a command in a child; `seconds` are of processor, options as of `Child`."""
+    return Child(lambda: main([str(each) for each in arguments]), folder, **options).wait(WALL * seconds)
 
 
 def _address_space() -> int:

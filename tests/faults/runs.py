@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from faults.child import Child, Ending, check_done, check_quiet
+from faults.child import WALL, Child, Ending, check_done, check_quiet
 from helpers import image_data, tiny_prior, video_data
 from helpers.image_data import prepared
 from helpers.tiny import WAVENET, make_corpus, run_config
@@ -52,7 +52,7 @@ BRIEF: dict[str, Any] = {
     "num_eval_items": 3,
     "save_every": 6,
 }
-TRAIN_SECONDS = 120.0  # limit of a child that trains
+TRAIN_SECONDS = 60.0  # of processor, of a child that trains
 
 
 class Stop(NamedTuple):
@@ -185,7 +185,7 @@ class Runs:
                     memory=0,
                 )
             )
-        endings = [child.wait(TRAIN_SECONDS) for child in children]
+        endings = [child.wait(WALL * TRAIN_SECONDS) for child in children]
         for ending in endings:
             check_quiet(ending)
             assert ending.code == endings[0].code, f"exit codes {[each.code for each in endings]}"

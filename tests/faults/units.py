@@ -61,7 +61,7 @@ def check_codebook(codes: Path, place: Path) -> Ending:
 
 
 def _check(words: list[Any], place: Path, result: Path) -> Ending:
-    ending = call(evaluate.main, words, place, seconds=2 * UNIT_SECONDS)
+    ending = call(evaluate.main, words, place, seconds=UNIT_SECONDS)
     check_done_or_refused(ending, seconds=UNIT_SECONDS, memory=UNIT_MEMORY)
     if ending.code == 0:
         check_numbers(json.loads(result.read_text()))

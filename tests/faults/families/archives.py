@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from faults.case import Case, Setting
-from faults.child import Child, Ending, check_bounded, check_quiet, last_line
+from faults.child import WALL, Child, Ending, check_bounded, check_quiet, last_line
 from speechvq.errors import UserError
 from speechvq.io import download
 from speechvq.io.archive import extract
@@ -71,7 +71,7 @@ def in_child(work: Callable[[], object], place: Path) -> Ending:
             return REFUSED
         return 0
 
-    return Child(run, place, memory=MEMORY).wait(3 * SECONDS)
+    return Child(run, place, memory=MEMORY).wait(WALL * SECONDS)
 
 
 def check_ending(ending: Ending, expected: str) -> None:

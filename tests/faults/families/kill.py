@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from faults.case import Case, Setting
-from faults.child import Child, check_done, last_line, temporaries
+from faults.child import WALL, Child, check_done, last_line, temporaries
 from faults.runs import TRAIN_SECONDS, Runs, check_same_end
 from speechvq import train
 from speechvq.io.tensors import read_tensors
@@ -49,7 +49,7 @@ def kill_at_random(runs: Runs, rng: np.random.Generator) -> None:
     before = newest(run)
     arguments = runs.arguments(KIND, "killed", *ENDLESS)
     child = Child(lambda: train.main(arguments), runs.folder, memory=0)
-    end = time.monotonic() + TRAIN_SECONDS
+    end = time.monotonic() + WALL * TRAIN_SECONDS
     while newest(run) == before and time.monotonic() < end and child.running():
         time.sleep(0.002)
     time.sleep(rng.uniform(0, MAX_WAIT))

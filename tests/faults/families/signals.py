@@ -17,7 +17,7 @@ TRIED = (
     "called again."
 )
 GRACE = 2.0  # seconds of processor between the signal and the end
-WALL = 60.0  # seconds of a clock, on a machine that has more to do
+LONGEST = 90.0  # seconds by the clock, on a machine that has more to do
 ATTEMPTS = 6  # with ever shorter delays, if the command ends before the signal
 SIGNALS = {"SIGINT": [signal.SIGINT], "SIGTERM": [signal.SIGTERM], "SIGINT twice": [signal.SIGINT] * 2}
 CONTINUE = ("convert folder", "encode", "align", "prepare folder", "prepare images")
@@ -79,7 +79,7 @@ def interrupted(bench: Bench, name: str, signals: list[signal.Signals], delay: f
     for signum in signals:
         child.send(signum)
         time.sleep(0.05 if len(signals) > 1 else 0)
-    ending = child.wait(WALL)
+    ending = child.wait(LONGEST)
     if ending.code == 0:
         return False
     expected = 128 + signals[0]
@@ -99,11 +99,11 @@ def check_continued(bench: Bench, name: str, out: Path) -> None:
     """After an interruption the same command does the rest and keeps what was done."""
     command = bench.command(name, out)
     child = Child(lambda: command.main(command.arguments), bench.folder, memory=0)
-    end = time.monotonic() + WALL
+    end = time.monotonic() + LONGEST
     while len(results(out)) < 5 and child.running() and time.monotonic() < end:
         time.sleep(0.01)
     child.send(signal.SIGINT)
-    ending = child.wait(WALL)
+    ending = child.wait(LONGEST)
     assert ending.code == 128 + signal.SIGINT, f"exit code {ending.code}: {last_line(ending.err)}"
     check_whole(out)
     done = results(out)

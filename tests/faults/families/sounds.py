@@ -112,7 +112,7 @@ def check_batch(command: str, sounds: list[Sound], bench: Bench, place: Path) ->
 def run(command: str, source: Path, bench: Bench, place: Path, seconds: float = SOUND_SECONDS) -> Ending:
     """Run a command on a file or folder."""
     main, arguments = words(command, source, bench, place)
-    return call(main, arguments, place, seconds=3 * seconds)
+    return call(main, arguments, place, seconds=seconds)
 
 
 def words(command: str, source: Path, bench: Bench, place: Path) -> Command:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faults.bench import WRITERS, Bench, call_quietly, check_whole
 from faults.case import Case, Setting
-from faults.child import Child, check_done, check_quiet, contents, last_line
+from faults.child import WALL, Child, check_done, check_quiet, contents, last_line
 from helpers.tiny import ROOT
 
 TRIED = (
@@ -18,7 +18,7 @@ TRIED = (
     "not; one of them succeeds; the results are whole and equal to those of one process alone."
 )
 ROUNDS = 3
-SECONDS = 120.0
+SECONDS = 60.0
 COMPARED = (".wav", ".flac", ".npy", ".lab", ".json", ".safetensors", ".tsv", ".txt", ".yaml")
 
 
@@ -43,7 +43,7 @@ def check_alone(bench: Bench, name: str, folder: Path) -> None:
     if not name.startswith("train"):
         call_quietly(bench.command(name, folder / "warm" / name))
     check_done(
-        Child(lambda: command.main(command.arguments), folder, memory=0).wait(SECONDS), seconds=SECONDS
+        Child(lambda: command.main(command.arguments), folder, memory=0).wait(WALL * SECONDS), seconds=SECONDS
     )
     check_whole(out)
     out.rename(folder / f"alone {name}")
@@ -55,7 +55,7 @@ def check_two(bench: Bench, name: str, folder: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     command = bench.command(name, out)
     children = [Child(lambda: command.main(command.arguments), folder, memory=0) for _ in range(2)]
-    endings = [child.wait(SECONDS) for child in children]
+    endings = [child.wait(WALL * SECONDS) for child in children]
     for ending in endings:
         check_quiet(ending)
         assert not ending.timed_out, "neither ends"
