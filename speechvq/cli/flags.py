@@ -238,3 +238,14 @@ def add_video_prior(parser: Parser) -> None:
         "--model", type=Path, help="run of the image model (default: that of the prior's run)"
     )
     parser.add_argument("--data", type=Path, help="recording (default: that of the prior's run)")
+
+
+def add_whisper(parser: Parser) -> None:
+    """`--whisper` and `--language`: the recognizer of the word error rate."""
+    parser.add_argument(
+        "--whisper",
+        metavar="NAME|DIR",
+        help="measure word and character error rates by Whisper: a name of faster-whisper such as base, or "
+        "the directory of a converted model (extra words)",
+    )
+    parser.add_argument("--language", default="en", help="language of the speech, as Whisper's code")

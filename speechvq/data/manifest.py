@@ -57,6 +57,13 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     return list(utterances.values())
 
 
+def texts_beside(path: str | Path) -> Path | None:
+    """The folder of the texts, txt/ beside a manifest as `prepare` writes it; None if there is none."""
+    path = Path(path)
+    folder = (path if path.is_dir() else path.parent) / "txt"
+    return folder if folder.is_dir() else None
+
+
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
     """Write a manifest, sorted by utterance, atomically; paths below its folder become relative.
 

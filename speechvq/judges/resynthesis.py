@@ -13,7 +13,6 @@ from speechvq.errors import UserError
 from speechvq.io.folders import files_below
 from speechvq.io.utterance_files import relative_name
 from speechvq.judges.metric import ConversionExample
-from speechvq.judges.phone_error_rate import CachedPhoneRecognizer
 from speechvq.metrics.conversion import log_mel_distance
 from speechvq.metrics.edit_distance import error_rate
 from speechvq.metrics.mel_cepstrum import mel_cepstral_distortion
@@ -48,13 +47,13 @@ class ResynthesisDistance:
         folder: Path,
         pairs: Sequence[ConversionPair],
         *,
-        recognizer: CachedPhoneRecognizer | None,
+        recognizer: Callable[[np.ndarray], list[str]] | None,
     ) -> None:
         """
         Args:
             folder: holds DIR/UTT.wav or DIR/SPEAKER/UTT.wav.
             pairs: conversions to measure.
-            recognizer: None leaves out the phone error rate.
+            recognizer: of the phones of a waveform; None leaves out the phone error rate.
 
         Raises:
             UserError: no such folder, or it holds none of the sources.

@@ -7,16 +7,16 @@ import numpy as np
 
 from speechvq.data.conversions import ConversionPair, EvaluationFold, read_reference_audio
 from speechvq.data.manifest import Utterance
-from speechvq.judges.metric import ConversionExample
+from speechvq.judges.metric import ConversionExample, by_content
 from speechvq.judges.speaker_embedding import SpeakerEncoder
 from speechvq.metrics.summary import MetricSummary, summarize_metric
 
 
 class SpeakerSimilarity:
-    """Cosine similarity to the target speaker, and how often the target is closer than the source.
+    """Cosine similarities to target and source speaker, and how often the target is closer than the source.
 
     The embedding of a speaker is the normalized mean over the speaker's references. Chance: 50 % for the
-    preference, and the mean similarity of two different speakers for the cosine.
+    preference, and the mean similarity of two different speakers for the cosines.
     """
 
     def __init__(self, folds: Sequence[EvaluationFold]) -> None:
@@ -43,48 +43,46 @@ class SpeakerSimilarity:
             embeddings = np.stack(list(speakers.values()))
             different = ~np.eye(len(embeddings), dtype=bool)
             self._chance_cosines += (embeddings @ embeddings.T)[different].tolist()
-        kinds = ("converted", "source_baseline", "target_reference")
-        self._preferred: dict[str, list[float]] = {kind: [] for kind in kinds}
-        self._cosines: dict[str, list[float]] = {kind: [] for kind in kinds}
+        self._embed = by_content(self._encoder.embed)
+        self._preferred: dict[str, list[float]] = {"values": []}
+        self._to_target: dict[str, list[float]] = {"values": []}
+        self._to_source: dict[str, list[float]] = {"values": []}
 
     def update(self, example: ConversionExample) -> None:
-        """Compare conversion, source and another recording of the target with both speakers."""
+        """Compare the conversion and the baselines with both speakers."""
         speakers = self._speakers[example.pair]
         source_name, target_name = example.pair.source.speaker, example.pair.target
         source, target = speakers[source_name], speakers[target_name]
-        waves = {
-            "converted": example.converted,
-            "source_baseline": example.source,
-            "target_reference": example.target_reference,
-        }
-        for kind, wave in waves.items():
-            if wave is None:
-                continue
-            embedding = self._encoder.embed(wave)
-            preferred = float(embedding @ target > embedding @ source)
-            self._cosines[kind].append(float(embedding @ target))
-            self._preferred[kind].append(np.nan if source_name == target_name else preferred)
+        for kind, wave in example.sounds().items():
+            embedding = self._embed(wave)
+            to_source, to_target = float(embedding @ source), float(embedding @ target)
+            preferred = np.nan if source_name == target_name else float(to_target > to_source)
+            self._to_source.setdefault(kind, []).append(to_source)
+            self._to_target.setdefault(kind, []).append(to_target)
+            self._preferred.setdefault(kind, []).append(preferred)
 
     def compute(self) -> list[MetricSummary]:
-        """Preference for the target, and cosine similarity to the target."""
-        preferred, cosines = self._preferred, self._cosines
+        """Preference for the target, and cosine similarity to the target and to the source speaker."""
         return [
             summarize_metric(
                 "embedding_target_preferred",
                 "target preferred by speaker embedding (%) ↑",
                 "%",
-                preferred["converted"],
                 chance=[0.5],
-                source_baseline=preferred["source_baseline"],
-                target_reference=preferred["target_reference"],
+                **self._preferred,
             ),
             summarize_metric(
-                "embedding_cosine",
+                "embedding_target_cosine",
                 "speaker embedding, cosine to target ↑",
                 "cosine",
-                cosines["converted"],
                 chance=self._chance_cosines,
-                source_baseline=cosines["source_baseline"],
-                target_reference=cosines["target_reference"],
+                **self._to_target,
+            ),
+            summarize_metric(
+                "embedding_source_cosine",
+                "speaker embedding, cosine to source ↓",
+                "cosine",
+                chance=self._chance_cosines,
+                **self._to_source,
             ),
         ]

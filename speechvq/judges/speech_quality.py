@@ -1,19 +1,27 @@
-"""Speech quality by DNSMOS, a network trained on listener ratings; the optional extra "quality".
+"""Speech quality by networks trained on listener ratings: DNSMOS (the extra "quality") and DistillMOS.
 
 Reddy et al. (2022), "DNSMOS P.835: a non-intrusive perceptual objective speech quality metric"; the networks
-are part of the package speechmos.
+are part of the package speechmos. DistillMOS: see `speechvq.judges.distillmos`.
 """
 
 import warnings
+from typing import Protocol
 
 import numpy as np
 
 from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
 from speechvq.errors import UserError
-from speechvq.judges.metric import ConversionExample
+from speechvq.judges.metric import ConversionExample, by_content
 from speechvq.metrics.summary import MetricSummary, summarize_metric
 
 REMEDY = "pip install 'speechvq[quality]'"
+
+
+class QualityModel(Protocol):
+    """Predicts mean opinion scores from 1 (bad) to 5 (excellent)."""
+
+    def overall_score(self, wave: np.ndarray) -> float:
+        """Quality of a recording (T,), 16 kHz, after level normalization; NaN if it is too short."""
 
 
 class DnsmosModel:
@@ -41,39 +49,44 @@ class DnsmosModel:
 
 
 class SpeechQuality:
-    """Mean DNSMOS score of the conversions; chance: white noise.
+    """Mean quality score of the conversions; chance: white noise."""
+
+    def __init__(self, model: QualityModel, name: str, label: str) -> None:
+        """
+        Args:
+            model: predicts the scores.
+            name: of the metric, for example "dnsmos_overall".
+            label: of its row, without unit.
+        """
+        self._score, self._name, self._label = by_content(model.overall_score), name, label
+        self._scores: dict[str, list[float]] = {"values": []}
+
+    def update(self, example: ConversionExample) -> None:
+        """Score the conversion and the baselines."""
+        for kind, wave in example.sounds().items():
+            self._scores.setdefault(kind, []).append(self._score(wave))
+
+    def compute(self) -> list[MetricSummary]:
+        """The mean opinion score, 1 to 5."""
+        noise = self._score(np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE))
+        return [summarize_metric(self._name, f"{self._label} (1-5) ↑", "1-5", chance=[noise], **self._scores)]
+
+
+def dnsmos() -> SpeechQuality:
+    """The overall score of DNSMOS.
 
     Raises:
         UserError: speechmos is not installed.
     """
+    return SpeechQuality(DnsmosModel(), "dnsmos_overall", "DNSMOS, overall quality")
 
-    def __init__(self) -> None:
-        self._model = DnsmosModel()
-        kinds = ("converted", "source_baseline", "target_reference")
-        self._scores: dict[str, list[float]] = {kind: [] for kind in kinds}
 
-    def update(self, example: ConversionExample) -> None:
-        """Score conversion, source and another recording of the target."""
-        waves = {
-            "converted": example.converted,
-            "source_baseline": example.source,
-            "target_reference": example.target_reference,
-        }
-        for kind, wave in waves.items():
-            if wave is not None:
-                self._scores[kind].append(self._model.overall_score(wave))
+def distillmos() -> SpeechQuality:
+    """The score of DistillMOS.
 
-    def compute(self) -> list[MetricSummary]:
-        """The mean opinion score, 1 to 5."""
-        noise = self._model.overall_score(np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE))
-        return [
-            summarize_metric(
-                "dnsmos_overall",
-                "DNSMOS, overall quality (1-5) ↑",
-                "1-5",
-                self._scores["converted"],
-                chance=[noise],
-                source_baseline=self._scores["source_baseline"],
-                target_reference=self._scores["target_reference"],
-            )
-        ]
+    Raises:
+        UserError: distillmos is not installed.
+    """
+    from speechvq.judges.distillmos import DistillMosModel
+
+    return SpeechQuality(DistillMosModel(), "distillmos", "DistillMOS, overall quality")

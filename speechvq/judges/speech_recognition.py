@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from speechvq.alignment.text_normalization import normalize_text
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.errors import UserError
 
@@ -16,6 +17,9 @@ _MIN_SAMPLES = 400  # receptive field of the network's first layers
 
 class SpeechRecognizer:
     """Transcribes recordings by greedy CTC decoding, without a language model.
+
+    Attributes:
+        description: of the network and the normalizer, for results.
 
     Raises:
         UserError: the weights are not cached and cannot be downloaded.
@@ -39,9 +43,10 @@ class SpeechRecognizer:
         except OSError as error:  # URLError is a subclass
             raise UserError(
                 f"the weights of wav2vec 2.0 (360 MB) cannot be downloaded ({error}); connect to the network "
-                "once, or leave out --wer"
+                "once, or name another recognizer by --whisper"
             ) from error
         self._letters = bundle.get_labels()
+        self.description = "wav2vec 2.0 base, 960 h, greedy CTC; texts by speechvq's normalizer"
 
     def transcribe(self, wave: np.ndarray) -> str:
         """Words of a recording (T,), 16 kHz, in lower case."""
@@ -53,3 +58,11 @@ class SpeechRecognizer:
         best = torch.unique_consecutive(logits[0].argmax(dim=-1)).tolist()
         letters = "".join(self._letters[i] for i in best)
         return " ".join(letters.replace(_BLANK, "").replace(_SPACE, " ").split()).lower()
+
+    def words(self, text: str) -> list[str]:
+        """The words of a text that are compared.
+
+        Raises:
+            UserError: the text has a letter of another script.
+        """
+        return normalize_text(text)

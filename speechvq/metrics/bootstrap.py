@@ -108,6 +108,59 @@ def mean_with_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float
     return mean, float(low), float(high)
 
 
+def weighted_mean_with_interval(
+    values: Sequence[float], weights: Sequence[float], *, seed: int = 0
+) -> tuple[float, float, float]:
+    """Weighted mean, sum(w v) / sum(w), of the values that are not NaN, with its bootstrap interval.
+
+    With error rates as values and lengths as weights, this is the error rate of all items together.
+
+    Args:
+        values: one value per item.
+        weights: not negative, one per item.
+        seed: of the bootstrap.
+
+    Returns:
+        Mean, lower end, upper end; three NaN if no weight is left.
+    """
+    mean, low, high = difference_with_interval(values, None, weights, seed=seed)
+    return mean, low, high
+
+
+def difference_with_interval(
+    first: Sequence[float],
+    second: Sequence[float] | None,
+    weights: Sequence[float] | None = None,
+    *,
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """Weighted mean of `first` minus that of `second`, with its paired bootstrap interval.
+
+    Both means are of the same items, and each resample draws the same items for both, so that what makes an
+    item difficult cancels. Items where either value is NaN are left out.
+
+    Args:
+        first: one value per item.
+        second: one value per item; None for zeros.
+        weights: not negative, one per item; None for equal weights.
+        seed: of the bootstrap; equal numbers of items are drawn alike.
+
+    Returns:
+        Difference, lower end, upper end; three NaN if no weight is left.
+    """
+    differences = np.array(first, float) - (0.0 if second is None else np.array(second, float))
+    weight = np.ones(len(differences)) if weights is None else np.array(weights, float)
+    kept = np.isfinite(differences) & (weight > 0)
+    differences, weight = differences[kept], weight[kept]
+    if not len(differences):
+        return math.nan, math.nan, math.nan
+    totals = differences * weight
+    low, high = bootstrap_interval(
+        lambda counts: (counts @ totals) / (counts @ weight), len(differences), seed=seed
+    )
+    return float(totals.sum() / weight.sum()), float(low), float(high)
+
+
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """Wilson's score interval of a proportion (Wilson 1927)."""
     from scipy.stats import binomtest

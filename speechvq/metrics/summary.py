@@ -1,7 +1,7 @@
-"""Summary of many conversions: means with confidence intervals, beside chance and two baselines."""
+"""Summary of many conversions: means with confidence intervals, beside chance and the baselines."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from speechvq.audio.f0 import harmonics_to_noise_ratio, track_f0, voiced_fraction
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.metrics.bootstrap import mean_with_interval
+from speechvq.metrics.bootstrap import mean_with_interval, weighted_mean_with_interval
 from speechvq.metrics.conversion import ConversionMetrics
 
 
@@ -26,6 +26,12 @@ class MetricSummary(NamedTuple):
     chance: float  # score of random choices, noise or other sentences
     source_baseline: float  # score of the unconverted sources
     target_reference: float  # score of other recordings of the target speakers, an upper bound
+    lossy_copy: float = math.nan  # score of the sources after a codec
+    random_voice: float = math.nan  # score of recordings of other speakers, neither source nor target
+    by_rule: bool = False  # a model that is conditioned on F0 sets this by rule; it says nothing on learning
+
+
+SAME_SENTENCE = ("values", "source_baseline", "lossy_copy")  # the other baselines hold other sentences
 
 
 class _Row(NamedTuple):
@@ -36,37 +42,29 @@ class _Row(NamedTuple):
     unit: str
     value: Callable[[ConversionMetrics], float]
     chance: float = math.nan
+    by_rule: bool = False
 
 
 def summarize_conversions(
-    converted: Sequence[ConversionMetrics],
-    source_baseline: Sequence[ConversionMetrics],
-    target_reference: Sequence[ConversionMetrics],
+    metrics: Mapping[str, Sequence[ConversionMetrics]],
     *,
     num_speakers: int,
     mismatched_distances: Sequence[float],
 ) -> list[MetricSummary]:
-    """Means over all conversions, with baselines.
+    """Means over all conversions, with baselines; what is set by rule comes last.
 
     Args:
-        converted: metrics of the conversions.
-        source_baseline: metrics of the sources in place of the conversions.
-        target_reference: metrics of recordings of the targets in place of the conversions; may be empty.
+        metrics: of the conversions ("values"), and of each baseline in place of the conversions, by the names
+            that `summarize_metric` takes.
         num_speakers: of the speaker classifier.
         mismatched_distances: log-mel distances of conversions from sources of other sentences.
     """
-    rows = _rows(num_speakers, converted, finite_mean(mismatched_distances))
     summaries = []
-    for name, label, unit, value, chance in rows:
-        values, sources, targets = (
-            [value(each) for each in group] for group in (converted, source_baseline, target_reference)
-        )
-        if name == "log_mel_distance_db":
-            targets = []  # recordings of the target hold other sentences
-        summary = summarize_metric(
-            name, label, unit, values, chance=[chance], source_baseline=sources, target_reference=targets
-        )
-        summaries.append(summary)
+    for row in _rows(num_speakers, metrics["values"], finite_mean(mismatched_distances)):
+        kinds = SAME_SENTENCE if row.name == "log_mel_distance_db" else metrics
+        values = {kind: [row.value(each) for each in metrics.get(kind, ())] for kind in kinds}
+        summary = summarize_metric(row.name, row.label, row.unit, chance=[row.chance], **values)
+        summaries.append(summary._replace(by_rule=row.by_rule))
     return summaries
 
 
@@ -81,15 +79,22 @@ def _rows(num_speakers: int, converted: Sequence[ConversionMetrics], mismatched:
     as_target = f"classified as target, of {num_speakers} speakers (%) ↑"
     as_source = f"classified as source, of {num_speakers} speakers (%) ↓"
     return [
-        _Row("f0_closer_to_target", "F0 closer to target than to source (%) ↑", "%", closer, 0.5),
-        _Row("f0_shift_ratio", "F0 shift towards target (%)", "%", shift),
-        _Row("f0_distance_semitones", "F0 distance to target (semitones) ↓", "semitones", distance, other_f0),
         _Row("target_preferred", "target preferred by speaker classifier (%) ↑", "%", preferred, 0.5),
         _Row("classified_as_target", as_target, "%", lambda c: float(c.classified_as == "target"), one),
         _Row("classified_as_source", as_source, "%", lambda c: float(c.classified_as == "source"), one),
+        _Row("log_mel_distance_db", "log-mel distance to source (dB) ↓", "dB", log_mel, mismatched),
         _Row("voiced_fraction", "voiced frames (%)", "%", voiced, voiced_fraction(noise)),
         _Row("hnr_db", "harmonics-to-noise ratio (dB)", "dB", hnr, harmonics_to_noise_ratio(noise)),
-        _Row("log_mel_distance_db", "log-mel distance to source (dB) ↓", "dB", log_mel, mismatched),
+        _Row("f0_closer_to_target", "F0 closer to target than to source (%) ↑", "%", closer, 0.5, True),
+        _Row("f0_shift_ratio", "F0 shift towards target (%)", "%", shift, by_rule=True),
+        _Row(
+            "f0_distance_semitones",
+            "F0 distance to target (semitones) ↓",
+            "semitones",
+            distance,
+            other_f0,
+            True,
+        ),
     ]
 
 
@@ -99,14 +104,39 @@ def summarize_metric(
     unit: str,
     values: Sequence[float],
     *,
+    weights: Sequence[float] | None = None,
     chance: Sequence[float] = (),
     source_baseline: Sequence[float] = (),
     target_reference: Sequence[float] = (),
+    lossy_copy: Sequence[float] = (),
+    random_voice: Sequence[float] = (),
 ) -> MetricSummary:
-    """Summary of one metric from the values of every conversion and of the baselines; NaN are left out."""
+    """Summary of one metric from the values of every conversion and of the baselines; NaN are left out.
+
+    Args:
+        name, label, unit: see `MetricSummary`.
+        values: of the conversions.
+        weights: of the conversions' values, for example the words of each sentence; None for equal weights.
+        chance, source_baseline, target_reference, lossy_copy, random_voice: values of the baselines, whose
+            mean is taken.
+    """
     count = sum(map(math.isfinite, values))
-    baselines = (finite_mean(each) for each in (chance, source_baseline, target_reference))
-    return MetricSummary(name, label, unit, *mean_with_interval(values), count, *baselines)
+    if weights is None:
+        estimate = mean_with_interval(values)
+    else:
+        estimate = weighted_mean_with_interval(values, weights)
+    return MetricSummary(
+        name,
+        label,
+        unit,
+        *estimate,
+        num_values=count,
+        chance=finite_mean(chance),
+        source_baseline=finite_mean(source_baseline),
+        target_reference=finite_mean(target_reference),
+        lossy_copy=finite_mean(lossy_copy),
+        random_voice=finite_mean(random_voice),
+    )
 
 
 def finite_mean(values: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechvq.evaluate.conversion.table import summary_cells
+from speechvq.evaluate.conversion.table import BASELINES, NOTES, summary_cells, summary_label
 from speechvq.evaluate.rollout.table import rollout_rows, rollout_title
 from speechvq.io.atomic import write_bytes
 from speechvq.metrics.summary import MetricSummary
@@ -58,7 +58,9 @@ def write_page(path: Path, page: Page) -> None:
         this_run=THIS_RUN,
         targets=sorted({speaker for example in page.examples for speaker in example.converted}),
         resynthesis=any(example.resynthesis for example in page.examples),
-        metrics=[(each.label, summary_cells(each)) for each in page.conversion_metrics],
+        baselines=BASELINES,
+        notes=NOTES,
+        metrics=[(summary_label(each), summary_cells(each)) for each in page.conversion_metrics],
         rollout_title=rollout_title(rollout) if rollout else "",
         rollout_tables=rollout_rows(rollout) if rollout else [],
         audio_url=audio_url,

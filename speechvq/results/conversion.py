@@ -29,3 +29,4 @@ class ConversionResult(Result):
     conversions: list[ConvertedUtterance]
     summary: dict[str, MetricSummary]  # by name
     unmatched: dict[str, list[str]]  # names of recordings without a partner
+    judges: list[str]  # descriptions of networks whose settings move the result

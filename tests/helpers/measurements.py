@@ -57,6 +57,7 @@ def conversions() -> ConversionResult:
         ],
         summary={each.name: each for each in summaries},
         unmatched={},
+        judges=["Whisper base"],
     )
 
 

@@ -13,11 +13,11 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.data.conversion_folders import match_folders
 from speechvq.data.conversions import EvaluationFold, match_manifest
-from speechvq.data.manifest import read_manifest
+from speechvq.data.manifest import read_manifest, texts_beside
 from speechvq.errors import UserError
 from speechvq.evaluate.conversion.measure import MeasuredConversions, measure
 from speechvq.evaluate.conversion.table import conversion_table, summary_table
-from speechvq.judges.selection import select_metrics
+from speechvq.judges.selection import WordSettings, select_metrics
 from speechvq.metrics.summary import MetricSummary, summarize_conversions
 from speechvq.results.conversion import ConversionResult, ConvertedUtterance
 from speechvq.runtime.logging import logger
@@ -59,8 +59,10 @@ def build_parser() -> CommandParser:
         "--wer",
         type=Path,
         metavar="TEXTS",
-        help="measure the word error rate against UTT.txt in this folder; downloads a recognizer of 360 MB",
+        help="measure the word error rate against UTT.txt in this folder (default with --whisper: txt/ "
+        "beside the manifest); without --whisper by wav2vec 2.0, a download of 360 MB",
     )
+    flags.add_whisper(parser)
     flags.add_json(parser)
     return parser
 
@@ -72,23 +74,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(arguments: argparse.Namespace) -> None:
     folds, unmatched = _match(arguments)
-    metrics, left_out = select_metrics(folds, resynthesis=arguments.resynthesis, transcripts=arguments.wer)
-    measured = measure(folds, metrics)
+    selected = select_metrics(folds, resynthesis=arguments.resynthesis, words=_word_settings(arguments))
+    measured = measure(folds, selected.metrics)
     num_speakers = len(folds[0].speaker_references)
-    summaries = summarize_conversions(
-        measured.converted,
-        measured.source_baseline,
-        measured.target_reference,
-        num_speakers=num_speakers,
-        mismatched_distances=measured.mismatched_distances,
+    summaries = [summary for metric in selected.metrics for summary in metric.compute()]
+    summaries += summarize_conversions(
+        measured.metrics, num_speakers=num_speakers, mismatched_distances=measured.mismatched_distances
     )
-    summaries += [summary for metric in metrics for summary in metric.compute()]
-    print(conversion_table(measured.pairs, measured.converted), end="\n\n")
+    print(conversion_table(measured.pairs, measured.metrics["values"]), end="\n\n")
     print(summary_table(summaries, len(measured.pairs)))
-    print("\n".join(left_out), end="\n" * bool(left_out))
+    for line in [*selected.judges, *selected.left_out]:
+        print(line)
     if arguments.json:
-        result = _result(measured, summaries, num_speakers=num_speakers, unmatched=unmatched)
+        result = _result(measured, summaries, selected.judges, num_speakers=num_speakers, unmatched=unmatched)
         result.save(arguments.json)
+
+
+def _word_settings(arguments: argparse.Namespace) -> WordSettings | None:
+    """Of the word error rate; None if it is not wanted.
+
+    Raises:
+        UserError: --whisper without texts.
+    """
+    if not arguments.wer and not arguments.whisper:
+        return None
+    folder = arguments.wer or (texts_beside(arguments.manifest) if arguments.manifest else None)
+    if folder is None:
+        raise UserError("--whisper needs the texts of the sources; give --wer DIR with UTT.txt of each")
+    return WordSettings(folder, arguments.whisper, arguments.language)
 
 
 def _match(arguments: argparse.Namespace) -> tuple[list[EvaluationFold], Mapping[str, list[str]]]:
@@ -116,6 +129,7 @@ def _match(arguments: argparse.Namespace) -> tuple[list[EvaluationFold], Mapping
 def _result(
     measured: MeasuredConversions,
     summaries: Sequence[MetricSummary],
+    judges: Sequence[str],
     *,
     num_speakers: int,
     unmatched: Mapping[str, list[str]],
@@ -125,8 +139,9 @@ def _result(
         num_speakers=num_speakers,
         conversions=[
             ConvertedUtterance(pair.source.utt, pair.source.speaker, pair.target, metrics)
-            for pair, metrics in zip(measured.pairs, measured.converted)
+            for pair, metrics in zip(measured.pairs, measured.metrics["values"])
         ],
         summary={summary.name: summary for summary in summaries},
         unmatched=dict(unmatched),
+        judges=list(judges),
     )

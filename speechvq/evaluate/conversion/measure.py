@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from speechvq.audio.lossy_copy import lossy_copy
 from speechvq.audio.waveform import read_waveform
 from speechvq.data.conversions import ConversionPair, EvaluationFold, read_reference_audio
 from speechvq.data.manifest import Utterance
@@ -13,15 +14,24 @@ from speechvq.metrics.conversion import ConversionMetrics, log_mel_distance, mea
 from speechvq.metrics.speaker_classifier import SpeakerClassifier
 from speechvq.runtime.progress import progress
 
+RANDOM_VOICE_SEED = 0
+
 
 class MeasuredConversions(NamedTuple):
     """Metrics of the conversions and of the baselines."""
 
     pairs: list[ConversionPair]  # by path
-    converted: list[ConversionMetrics]  # of each pair
-    source_baseline: list[ConversionMetrics]  # of each pair, the source in place of the conversion
-    target_reference: list[ConversionMetrics]  # of pairs whose target has a held-out recording
+    metrics: dict[str, list[ConversionMetrics]]  # by what was measured, see `ConversionExample.sounds`
     mismatched_distances: list[float]  # log-mel distances of conversions from sources of other sentences
+
+
+class _Task(NamedTuple):
+    """A conversion to measure, and the recordings of its fold."""
+
+    pair: ConversionPair
+    held_out_target: Utterance | None
+    fold: EvaluationFold
+    reference: "SpeakerReference"
 
 
 def measure(folds: Sequence[EvaluationFold], metrics: Sequence[Metric]) -> MeasuredConversions:
@@ -30,29 +40,29 @@ def measure(folds: Sequence[EvaluationFold], metrics: Sequence[Metric]) -> Measu
     Raises:
         UserError: a recording cannot be read.
     """
-    references = [SpeakerReference(fold.speaker_references, fold.pairs) for fold in folds]
     tasks = [
-        (pair, held_out, reference)
-        for fold, reference in zip(folds, references)
+        _Task(pair, held_out, fold, reference)
+        for fold in folds
+        for reference in [SpeakerReference(fold.speaker_references, fold.pairs)]
         for pair, held_out in zip(fold.pairs, fold.held_out_targets)
     ]
-    tasks.sort(key=lambda task: task[0].path)
-    measured = MeasuredConversions([pair for pair, _, _ in tasks], [], [], [], [])
-    for i, (pair, held_out, reference) in enumerate(
-        progress(tasks, total=len(tasks), label="measure", unit="conversions")
-    ):
+    tasks.sort(key=lambda task: task.pair.path)
+    measured = MeasuredConversions([task.pair for task in tasks], {"values": []}, [])
+    rng = np.random.default_rng(RANDOM_VOICE_SEED)
+    for i, task in enumerate(progress(tasks, total=len(tasks), label="measure", unit="conversions")):
+        source = read_waveform(task.pair.source.path)
         example = ConversionExample(
-            pair,
-            read_waveform(pair.source.path),
-            read_waveform(pair.path),
-            _read(held_out),
+            task.pair,
+            source,
+            read_waveform(task.pair.path),
+            _read(task.held_out_target),
             _read(_other_sentence(measured.pairs, i)),
+            lossy_copy(source),
+            _read(_random_voice(task.pair, task.fold, rng)),
         )
-        measured.converted.append(reference.measure(pair, example.source, example.converted))
-        measured.source_baseline.append(reference.measure(pair, example.source, example.source))
-        if example.target_reference is not None:
-            target = reference.measure(pair, example.source, example.target_reference)
-            measured.target_reference.append(target)
+        for kind, wave in example.sounds().items():
+            values = measured.metrics.setdefault(kind, [])
+            values.append(task.reference.measure(task.pair, source, wave))
         if example.mismatched_sentence is not None:
             distance = log_mel_distance(example.mismatched_sentence, example.converted)
             measured.mismatched_distances.append(distance)
@@ -98,6 +108,18 @@ def _other_sentence(pairs: Sequence[ConversionPair], i: int) -> Utterance | None
     """The next source that differs from the source of pair i, cyclically; None if all are the same."""
     rotated = [pair.source for pair in [*pairs[i:], *pairs[:i]]]
     return next((source for source in rotated if source != pairs[i].source), None)
+
+
+def _random_voice(pair: ConversionPair, fold: EvaluationFold, rng: np.random.Generator) -> Utterance | None:
+    """A random reference of a random speaker who is neither source nor target; None if there is none.
+
+    The speaker classifier has been fitted on it, for its own speaker, who is not one of the two.
+    """
+    others = sorted(fold.speaker_references.keys() - {pair.source.speaker, pair.target})
+    if not others:
+        return None
+    recordings = fold.speaker_references[others[rng.integers(len(others))]]
+    return recordings[rng.integers(len(recordings))]
 
 
 def _read(utterance: Utterance | None) -> np.ndarray | None:

@@ -47,16 +47,17 @@ class Decoder(nn.Module):
         f0: Tensor | None = None,
         num_frames: Tensor | None = None,
         harmonic_boost: float = 0.0,
+        log_mel: Tensor | None = None,
     ) -> SourceFilterParams:
         """Parameters of the source-filter model.
 
         Args:
             vectors: (B, N, D), quantized.
             speaker: (B,), int64, speaker indices, or (B, V), speaker embeddings.
-            f0, num_frames, harmonic_boost: see `SourceFilter.forward`.
+            f0, num_frames, harmonic_boost, log_mel: see `SourceFilter.forward`.
         """
         embedding = self.wavenet.conditioning.embed_speaker(speaker)
-        return self._source_filter()(vectors, embedding, f0, num_frames, harmonic_boost)
+        return self._source_filter()(vectors, embedding, f0, num_frames, harmonic_boost, log_mel)
 
     def nll(
         self,

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.sampling.request import SynthesisRequest
+from speechvq.speech.source_filter.source_filter import SourceFilterParams
 
 NORMALIZATION_FRAMES = 4  # previous spectra whose excitation is averaged with that of the current one
 LAPLACE_VARIANCE = 2.0  # of a Laplace density of scale 1
@@ -61,8 +62,6 @@ class Postprocessor:
     @torch.no_grad()
     def _apply_source_filter(self, bins: Tensor) -> Tensor:
         """Pre-emphasized waveform of the next bins (B, n): filtered excitation plus harmonics."""
-        from speechvq.speech.sampling.all_pole import all_pole  # numba takes a second to import
-
         model, hop = self.decoder.source_filter, self.request.hop
         assert model is not None
         start, stop = self.done, self.done + bins.shape[1] // hop
@@ -70,16 +69,33 @@ class Postprocessor:
         params = self.decoder.predict_params(
             part.vectors, part.speaker, part.f0, part.num_frames, self.harmonic_boost
         )
-        step, current = hop // model.frames_per_code, model.slice_params(params, valid)
-        scale = (-current.log_inv_scale).exp().repeat_interleave(step, dim=1)
-        noise = (self.normalize_excitation(model.bin_centers[bins], step) * scale).double().cpu().numpy()
-        taps = np.ascontiguousarray(current.taps.double().cpu().numpy())
-        for excitation, weights, past in zip(noise, taps, self.past_outputs):
-            all_pole(excitation, weights, past, step)
-        wave = torch.from_numpy(noise).float().to(bins.device)
+        excitation = self.normalize_excitation(model.bin_centers[bins], hop // model.frames_per_code)
+        wave = filter_excitation(excitation, model.slice_params(params, valid), self.past_outputs)
         if part.phase is None:
             return wave
         return (
             wave
             + model.harmonic_signal(params.harmonics, part.phase)[:, valid.start * hop : valid.stop * hop]
         )
+
+
+def filter_excitation(excitation: Tensor, params: SourceFilterParams, past_outputs: np.ndarray) -> Tensor:
+    """Scale an excitation and filter it.
+
+    Args:
+        excitation: (B, T), relative to the scale of each spectrum.
+        params: of L spectra, T a multiple of L.
+        past_outputs: (B, P), float64, the outputs before, the newest first; updated.
+
+    Returns:
+        (B, T), float32, pre-emphasized.
+    """
+    from speechvq.speech.sampling.all_pole import all_pole  # numba takes a second to import
+
+    step = excitation.shape[1] // params.taps.shape[1]
+    scale = (-params.log_inv_scale).exp().repeat_interleave(step, dim=1)
+    outputs = (excitation * scale).double().cpu().numpy()
+    taps = np.ascontiguousarray(params.taps.double().cpu().numpy())
+    for output, weights, past in zip(outputs, taps, past_outputs):
+        all_pole(output, weights, past, step)
+    return torch.from_numpy(outputs).float().to(excitation.device)

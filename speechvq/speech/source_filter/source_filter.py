@@ -130,6 +130,7 @@ class SourceFilter(nn.Module):
         f0: Tensor | None = None,
         num_frames: Tensor | None = None,
         harmonic_boost: float = 0.0,
+        log_mel: Tensor | None = None,
     ) -> SourceFilterParams:
         """Predict the parameters.
 
@@ -139,12 +140,14 @@ class SourceFilter(nn.Module):
                 harmonics. The total energy stays the same. The networks leave to the noise what the codes do
                 not determine, above all the phase of high harmonics, so predicted speech is noisier than
                 real speech. For synthesis only (our choice).
+            log_mel: (B, L, M), spectra to use in place of the predicted ones, for example those of a
+                recording (copy synthesis).
 
         Returns:
             Parameters of L = N x `frames_per_code` spectra.
         """
         inputs = self._repeat_to_frames(vectors, speaker_embedding, f0, num_frames)
-        log_mel, f0 = self._log_mel(*inputs), inputs[2]
+        log_mel, f0 = self._log_mel(*inputs) if log_mel is None else log_mel, inputs[2]
         power = ((log_mel.detach() + self.log_bias) @ self.mel_to_freqs).exp() / INPUT_GAIN**2
         if f0 is None or not self.num_harmonics:
             filters = all_pole_filter(power, self.to_autocorrelation)

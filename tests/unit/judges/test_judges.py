@@ -10,18 +10,19 @@ import pytest
 
 from helpers.synthetic_speech import make_speech_corpus, speech
 from speechvq import evaluate
+from speechvq.alignment.pocketsphinx import PhoneRecognizer
 from speechvq.audio.waveform import read_waveform, write_waveform
 from speechvq.data.conversions import ConversionPair, EvaluationFold, find_conversion_pairs, select_references
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import UserError
-from speechvq.judges.metric import ConversionExample
-from speechvq.judges.phone_error_rate import CachedPhoneRecognizer, PhoneErrorRate
+from speechvq.judges.metric import ConversionExample, by_content
+from speechvq.judges.phone_error_rate import PhoneErrorRate
 from speechvq.judges.resynthesis import ResynthesisDistance
-from speechvq.judges.selection import select_metrics
+from speechvq.judges.selection import WordSettings, select_metrics
 from speechvq.judges.speaker_embedding import SpeakerEncoder
 from speechvq.judges.speaker_similarity import SpeakerSimilarity
-from speechvq.judges.speech_quality import DnsmosModel, SpeechQuality
-from speechvq.judges.word_error_rate import WordErrorRate
+from speechvq.judges.speech_quality import DnsmosModel, dnsmos
+from speechvq.judges.word_error_rate import WordErrorRate, read_texts
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +65,12 @@ def speechmos(monkeypatch: pytest.MonkeyPatch) -> None:
     package.dnsmos, stub.run = stub, run  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "speechmos", package)
     monkeypatch.setitem(sys.modules, "speechmos.dnsmos", stub)
+    monkeypatch.setitem(sys.modules, "distillmos", None)
 
 
 def test_phone_error_rate_is_lower_for_the_same_sentence(espeak_corpus: Path) -> None:
     one, other = (read_waveform(espeak_corpus / "audio" / "m01" / f"m01_00{i}.flac") for i in (1, 3))
-    metric = PhoneErrorRate(CachedPhoneRecognizer())
+    metric = PhoneErrorRate(by_content(PhoneRecognizer().phones))
     metric.update(ConversionExample(make_pair(), one, one, None, other))
     (summary,) = metric.compute()
     assert (summary.mean, summary.num_values, summary.source_baseline) == (
@@ -80,12 +82,15 @@ def test_phone_error_rate_is_lower_for_the_same_sentence(espeak_corpus: Path) ->
     assert metric.compute()[0].mean == pytest.approx(summary.chance / 2)
 
 
-def test_phone_recognizer_caches_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    recognizer, calls = CachedPhoneRecognizer(), []
-    monkeypatch.setattr(recognizer._recognizer, "phones", lambda wave: calls.append(len(wave)) or ["AA"])
-    assert recognizer(np.zeros(3)) == recognizer(np.zeros(3)) == recognizer(np.ones(3)) == [
-        "AA"
-    ] and calls == [3, 3]
+def test_a_judge_measures_equal_waveforms_once() -> None:
+    calls: list[int] = []
+
+    @by_content
+    def length(wave: np.ndarray) -> int:
+        calls.append(len(wave))
+        return len(wave)
+
+    assert [length(np.zeros(3)), length(np.zeros(3)), length(np.ones(3))] == [3, 3, 3] and len(calls) == 2
 
 
 def test_resynthesis_is_found_by_name_and_measured_once(tmp_path: Path) -> None:
@@ -120,7 +125,8 @@ def test_speaker_similarity(voices: Path, resemblyzer: None) -> None:
     metric = SpeakerSimilarity([EvaluationFold([make_pair(), make_pair(target="ann")], references, [])])
     metric.update(ConversionExample(make_pair(), speech("ann", 9), speech("ben", 9), speech("ben", 10), None))
     metric.update(ConversionExample(make_pair(target="ann"), speech("ann", 9), speech("ann", 9), None, None))
-    preferred, cosine = metric.compute()
+    preferred, cosine, to_source = metric.compute()
+    assert to_source.mean < to_source.source_baseline and to_source.num_values == 2
     assert (preferred.mean, preferred.num_values, preferred.chance) == (1, 1, 0.5)
     assert (preferred.source_baseline, preferred.target_reference) == (0, 1)
     assert (
@@ -131,7 +137,7 @@ def test_speaker_similarity(voices: Path, resemblyzer: None) -> None:
 
 
 def test_speech_quality(speechmos: None) -> None:
-    metric = SpeechQuality()
+    metric = dnsmos()
     quiet = np.pad(speech("ann", 9), 40_000)
     metric.update(ConversionExample(make_pair(), quiet, speech("ben", 9), None, None))
     (summary,) = metric.compute()
@@ -142,21 +148,33 @@ def test_speech_quality(speechmos: None) -> None:
 class StubRecognizer:
     """Returns a fixed text for each value of the first sample."""
 
+    description = "stub"
+
     def transcribe(self, wave: np.ndarray) -> str:
         return {1: "the cat sat", 2: "a cat"}[round(float(wave[0]))]
 
+    def words(self, text: str) -> list[str]:
+        return text.lower().strip("!.").split()
 
-def test_word_error_rate(tmp_path: Path) -> None:
+
+def test_error_rates_are_of_all_sentences_together(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "ann_0.txt").write_text("The cat sat!")
     (tmp_path / "ann_1.txt").write_text("A cat.")
     pairs = [make_pair(utt="ann_0"), make_pair(utt="ann_1")]
-    metric = WordErrorRate(tmp_path, pairs, StubRecognizer())  # type: ignore[arg-type]
-    metric.update(ConversionExample(pairs[0], np.full(9, 1.0), np.full(9, 2.0), None, None))
-    (summary,) = metric.compute()
-    assert summary.mean == pytest.approx(2 / 3) and summary.source_baseline == 0 and summary.chance == 0
-    with pytest.raises(UserError, match=r"no ann_2.txt in this folder"):
-        WordErrorRate(tmp_path, [make_pair(utt="ann_2")], StubRecognizer())  # type: ignore[arg-type]
+    metric = WordErrorRate(read_texts(tmp_path, [pair.source for pair in pairs]), StubRecognizer())
+    one, two = np.full(9, 1.0), np.full(9, 2.0)
+    metric.update(ConversionExample(pairs[0], one, two, None, None, lossy_copy=two))
+    metric.update(ConversionExample(pairs[1], two, two, None, None, lossy_copy=two, random_voice=one))
+    words, characters = metric.compute()
+    assert words.mean == pytest.approx(2 / 5) == words.lossy_copy  # 2 errors in 3 words, 0 in 2
+    assert characters.mean == pytest.approx(7 / 16)  # "the cat sat" to "a cat"
+    assert words.source_baseline == 0 == words.chance and words.low <= words.mean <= words.high
+    assert np.isnan(words.random_voice) and np.isnan(words.target_reference)  # other sentences
+    with pytest.raises(UserError, match=r"no ann_2.txt with words in this folder"):
+        read_texts(tmp_path, [make_pair(utt="ann_2").source])
+    with pytest.raises(UserError, match="no such folder"):
+        read_texts(tmp_path / "no", [make_pair().source])
 
 
 @pytest.mark.parametrize(
@@ -172,12 +190,16 @@ def test_a_missing_package_is_named_with_its_remedy(
 
 
 def test_metrics_without_their_package_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("pocketsphinx", "resemblyzer", "speechmos"):
+    for module in ("pocketsphinx", "resemblyzer", "speechmos", "distillmos", "faster_whisper"):
         monkeypatch.setitem(sys.modules, module, None)
     write_waveform(tmp_path / f"{make_pair().source.utt}.wav", np.zeros(9))
-    metrics, left_out = select_metrics([EvaluationFold([make_pair()], {}, [])], resynthesis=tmp_path)
-    assert [type(metric) for metric in metrics] == [ResynthesisDistance]
-    assert [line.partition(":")[0] for line in left_out] == ["left out"] * 3
+    (tmp_path / f"{make_pair().source.utt}.txt").write_text("Words.")
+    folds, words = [EvaluationFold([make_pair()], {}, [])], WordSettings(tmp_path, "base")
+    metrics, judges, left_out = select_metrics(folds, resynthesis=tmp_path, words=words)
+    assert [type(metric) for metric in metrics] == [ResynthesisDistance] and not judges
+    assert [line.partition(":")[0] for line in left_out] == ["left out"] * 5
+    for extra in ("words", "align", "distillmos", "quality", "speakers"):
+        assert sum(f"pip install 'speechvq[{extra}]'" in line for line in left_out) == 1
 
 
 def test_the_command_prints_and_writes_all_metrics(
@@ -194,12 +216,13 @@ def test_the_command_prints_and_writes_all_metrics(
              "--resynthesis": tmp_path / "again", "--json": tmp_path / "scores.json"}  # fmt: skip
     assert evaluate.main(["conversion", *(str(part) for pair in flags.items() for part in pair)]) == 0
     printed = capsys.readouterr().out
-    assert "left out" not in printed
+    assert printed.count("left out") == 1 and "pip install 'speechvq[distillmos]'" in printed
     summary = json.loads((tmp_path / "scores.json").read_text())["summary"]
     for name in (
         "phone_error_rate",
         "embedding_target_preferred",
-        "embedding_cosine",
+        "embedding_target_cosine",
+        "embedding_source_cosine",
         "dnsmos_overall",
         "f0_shift_ratio",
         "resynthesis_log_mel_distance_db",
@@ -207,6 +230,10 @@ def test_the_command_prints_and_writes_all_metrics(
     ):
         assert summary[name]["label"] in printed and summary[name]["num_values"] <= 2
     assert summary["f0_shift_ratio"]["mean"] == pytest.approx(1, abs=0.1)
+    assert list(summary)[-1] == "f0_distance_semitones" and summary["f0_distance_semitones"]["by_rule"]
+    quality = summary["dnsmos_overall"]
+    assert None not in [quality[kind] for kind in ("source_baseline", "lossy_copy", "random_voice")]
+    assert summary["embedding_source_cosine"]["source_baseline"] > 0.9
     distortion = summary["resynthesis_mel_cepstral_distortion_db"]
     assert distortion["mean"] < distortion["chance"]
 
@@ -217,4 +244,4 @@ def test_missing_transcripts_are_one_error_line(
     write_waveform(tmp_path / "converted" / "cay" / "ann_3.wav", speech("cay", 3))
     flags = {"--converted": tmp_path / "converted", "--manifest": voices, "--wer": tmp_path}
     assert evaluate.main(["conversion", *(str(part) for pair in flags.items() for part in pair)]) == 2
-    assert "no ann_3.txt in this folder or below" in capsys.readouterr().err
+    assert "no ann_3.txt with words in this folder or below" in capsys.readouterr().err

@@ -8,8 +8,10 @@ import pytest
 from speechvq.metrics.bootstrap import (
     bootstrap_interval,
     centered_interval,
+    difference_with_interval,
     draw_weights,
     mean_with_interval,
+    weighted_mean_with_interval,
     wilson_interval,
 )
 
@@ -65,3 +67,24 @@ def test_interval_of_values_covers_their_mean() -> None:
     assert 16 <= covered <= 20
     assert mean_with_interval([2.5, 1.0]) == mean_with_interval([2.5, 1.0])
     assert all(map(math.isnan, mean_with_interval([math.nan])))
+
+
+def test_weighted_mean_is_the_rate_of_all_items_together() -> None:
+    errors, words = np.array([2, 0, 5, 0]), np.array([4, 10, 10, 0])
+    with np.errstate(invalid="ignore"):
+        mean, low, high = weighted_mean_with_interval(errors / words, words)
+    assert mean == pytest.approx(7 / 24) and 0 <= low < mean < high <= 0.5
+    assert all(map(math.isnan, weighted_mean_with_interval([math.nan], [1.0])))
+
+
+def test_paired_differences_are_narrower_than_differences_of_independent_items() -> None:
+    rng = np.random.default_rng(0)
+    difficulty = rng.normal(20, 10, 60)
+    first, second = difficulty + rng.normal(2, 1, 60), difficulty + rng.normal(0, 1, 60)
+    mean, low, high = difference_with_interval(first, second)
+    assert mean == pytest.approx(np.mean(first - second)) and 1 < low < 2 < high < 3
+    assert difference_with_interval(first, first) == (0, 0, 0)
+    unpaired = difference_with_interval(first, rng.permutation(second))
+    assert unpaired[2] - unpaired[1] > 3 * (high - low)
+    with_gap = difference_with_interval([*first, math.nan, 1.0], [*second, 0.0, math.nan])
+    assert with_gap[0] == pytest.approx(mean)

@@ -115,7 +115,9 @@ def summary(converted_waves: list[np.ndarray]) -> dict[str, MetricSummary]:
     return {
         f.name: f
         for f in summarize_conversions(
-            measured, source_baseline, target_reference, num_speakers=3, mismatched_distances=mismatched
+            {"values": measured, "source_baseline": source_baseline, "target_reference": target_reference},
+            num_speakers=3,
+            mismatched_distances=mismatched,
         )
     }
 
