@@ -4,6 +4,8 @@ Stahl and Gamper (2025), "Distillation and pruning for scalable self-supervised 
 quality assessment". It falls more steeply than DNSMOS for buzzing and hoarse synthetic speech.
 """
 
+import contextlib
+import io
 import warnings
 
 import numpy as np
@@ -29,7 +31,8 @@ class DistillMosModel:
                 from distillmos import ConvTransformerSQAModel
         except ImportError as error:
             raise UserError(f"DistillMOS needs distillmos ({error}): {REMEDY}") from error
-        self._model = ConvTransformerSQAModel().eval()
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints where its weights are
+            self._model = ConvTransformerSQAModel().eval()
 
     def overall_score(self, wave: np.ndarray) -> float:
         """Quality of a recording (T,), 16 kHz, after level normalization; NaN if it is shorter than 25 ms."""
