@@ -95,6 +95,7 @@ def test_a_judge_measures_equal_waveforms_once() -> None:
 
 def test_resynthesis_is_found_by_name_and_measured_once(tmp_path: Path) -> None:
     waves = {name: speech("ann", seed) for seed, name in enumerate(("ann_0", "ann_1", "ann_2"))}
+    waves = {name: wave - wave.mean() for name, wave in waves.items()}  # as reading a recording does
     write_waveform(tmp_path / "ann" / "ann_0.wav", waves["ann_0"])
     write_waveform(tmp_path / "ben" / "ann_0.wav", waves["ann_2"])  # a conversion beside it
     write_waveform(tmp_path / "ann_1.wav", 0.5 * waves["ann_1"])
