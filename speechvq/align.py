@@ -15,7 +15,7 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, find_sources
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
+from speechvq.io.atomic import remove_file, write_bytes
 from speechvq.io.folders import files_below
 from speechvq.io.utterance_files import find_matches, relative_name
 from speechvq.runtime.logging import logger
@@ -105,7 +105,7 @@ def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[lis
 
 def _list_problems(path: Path, problems: Sequence[str]) -> None:
     """Write all problems to a file, and print the first ones."""
-    path.unlink(missing_ok=True)
+    remove_file(path)
     if problems:
         write_bytes(path, "".join(f"{line}\n" for line in problems).encode(errors="replace"))
     for line in problems[:PROBLEMS_SHOWN]:

@@ -100,11 +100,7 @@ def reserve_folder(out: Path, config: Run) -> None:
                     f"settings ({'; '.join(changes)})"
                 )
         _warn_of_changes(path, before.train, config.train)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        configuration.save(path, config)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+    configuration.save(path, config)
 
 
 def _warn_of_changes(path: Path, before: TrainConfig, now: TrainConfig) -> None:

@@ -1,19 +1,38 @@
-"""What every command does around its work: exit codes, logging, and one line for a user's mistake."""
+"""What every command does around its work: exit codes, logging, and one line for a user's mistake.
+
+| exit code | end |
+| --- | --- |
+| 0 | success; of many inputs, at least one has a result |
+| 1 | a crash: a traceback, and a line that asks for a report |
+| 2 | a user's mistake: one line; also if none of many inputs has a result |
+| 130, 143 | stopped by SIGINT (Ctrl-C) or SIGTERM; what was finished is kept |
+"""
 
 import argparse
+import errno
 import io
+import shlex
+import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import speechvq
 from speechvq.cli.loading_notice import loading_notice
 from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
 from speechvq.runtime.logging import log_to_stderr, logger
+from speechvq.runtime.signals import Stopped, stop_signals
 
-SUCCESS, USER_MISTAKE = 0, 2
-INTERRUPTED = 130  # the exit code that shells report after Ctrl-C
+SUCCESS, CRASH, USER_MISTAKE = 0, 1, 2
+INTERRUPTED = 128 + signal.SIGINT  # the exit code that shells report after Ctrl-C
+# What the system refuses because of the user's disks and paths; another OSError is a fault of the program.
+_USER_ERRNOS = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR,
+    errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EFBIG, errno.EMFILE,
+)  # fmt: skip
 
 
 def run(
@@ -23,10 +42,10 @@ def run(
     *,
     resumes: bool = False,
 ) -> int:
-    """Parse `argv`, run the command's work, and turn a user's mistake or Ctrl-C into one line on stderr.
+    """Parse `argv`, run the command's work, and turn its end into an exit code and a line on stderr.
 
     Results go to stdout. If its reader is gone, as in `... | head -1`, the work continues without it. Log
-    records of the package go to stderr.
+    records of the package go to stderr. A second signal ends the process at once.
 
     Args:
         parser: its `label` names the command in error lines.
@@ -35,20 +54,51 @@ def run(
         resumes: whether the same command continues where an interrupted one stopped.
 
     Returns:
-        0 or the exit code of `work`, 2 after a UserError, 130 after Ctrl-C.
+        0 or the exit code of `work`, 1 after another exception, 2 after a UserError, 128 + the signal's
+        number after SIGINT and SIGTERM.
     """
     _escape_unprintable_names()
-    with _closed_pipe_ignored(), log_to_stderr(), loading_notice():
+    with _closed_pipes_ignored(), log_to_stderr(), loading_notice():
         try:
-            return work(parser.parse_args(argv)) or SUCCESS
+            with stop_signals():
+                code = work(parser.parse_args(argv)) or SUCCESS
+                sys.stdout.flush()
+                return code
         except UserError as error:
-            line = " ".join(str(error).splitlines())  # a file's name may contain line breaks
-            logger.error("%s: error: %s", parser.label, line)
-            return USER_MISTAKE
-        except KeyboardInterrupt:
+            return _mistake(parser, str(error))
+        except KeyboardInterrupt as stop:
+            signum = stop.signum if isinstance(stop, Stopped) else signal.SIGINT
             more = "; the same command continues where this one stopped" if resumes else ""
-            logger.error("%s: interrupted%s", parser.label, more)
-            return INTERRUPTED
+            word = "interrupted" if signum == signal.SIGINT else "terminated"
+            logger.error("%s: %s%s", parser.label, word, more)
+            return 128 + signum
+        except OSError as error:
+            if error.errno not in _USER_ERRNOS:
+                return _crash(parser, argv)
+            place = f"{error.filename}: " if error.filename is not None else "an output: "
+            return _mistake(parser, f"{place}{error.strerror}; check the path, its permissions and the disk")
+        except Exception:
+            return _crash(parser, argv)
+
+
+def _mistake(parser: CommandParser, message: str) -> int:
+    line = " ".join(message.splitlines())  # a file's name may contain line breaks
+    logger.error("%s: error: %s", parser.label, line)
+    return USER_MISTAKE
+
+
+def _crash(parser: CommandParser, argv: Sequence[str] | None) -> int:
+    """Print the traceback of the current exception, and ask for a report."""
+    traceback.print_exc()
+    command = " ".join([parser.prog, *map(shlex.quote, sys.argv[1:] if argv is None else argv)])
+    logger.error(
+        "%s: crashed: a fault of speechvq %s, not of your input. Please report it as CONTRIBUTING.md says, "
+        "with the lines above and this command: %s",
+        parser.label,
+        speechvq.__version__,
+        command,
+    )
+    return CRASH
 
 
 def _escape_unprintable_names() -> None:
@@ -58,39 +108,50 @@ def _escape_unprintable_names() -> None:
 
 
 @contextmanager
-def _closed_pipe_ignored() -> Iterator[None]:
+def _closed_pipes_ignored() -> Iterator[None]:
     """Drop what is printed to a pipe whose reader is gone, instead of raising BrokenPipeError.
 
-    The stream remains as it is if it is no file, for example in a notebook.
+    This holds for stdout and stderr. A stream remains as it is if it is no file, for example in a notebook.
     """
-    original = sys.stdout
+    originals = sys.stdout, sys.stderr
+    replacements = [_droppable(stream) for stream in originals]
+    sys.stdout, sys.stderr = (new or old for new, old in zip(replacements, originals))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = originals
+        for stream in filter(None, replacements):
+            stream.flush()
+
+
+def _droppable(original: Any) -> io.TextIOWrapper | None:
+    """A stream to the same file that drops what nobody reads; None if the stream is no file."""
     buffer = getattr(original, "buffer", None)
     raw = getattr(buffer, "raw", buffer)  # with PYTHONUNBUFFERED, the buffer is the file itself
     if not isinstance(original, io.TextIOWrapper) or not isinstance(raw, io.FileIO):
-        yield
-        return
-    original.flush()
+        return None
+    try:
+        original.flush()
+    except BrokenPipeError:
+        pass
     droppable: Any = _Droppable(raw)
-    replacement = io.TextIOWrapper(
+    return io.TextIOWrapper(
         droppable if buffer is raw else io.BufferedWriter(droppable),
         encoding=original.encoding,
         errors=original.errors,
         line_buffering=original.line_buffering,
         write_through=original.write_through,
     )
-    sys.stdout = replacement
-    try:
-        yield
-    finally:
-        sys.stdout = original
-        replacement.flush()
 
 
 class _Droppable(io.RawIOBase):
-    """Writes to a file; drops the bytes if it is a pipe without a reader."""
+    """Writes to a file; drops the bytes if it is a pipe without a reader.
+
+    Another error, such as that of a full disk, is raised once, and what follows is dropped.
+    """
 
     def __init__(self, raw: io.FileIO) -> None:
-        self._raw = raw
+        self._raw, self._failed = raw, False
 
     def writable(self) -> bool:
         """True."""
@@ -106,7 +167,13 @@ class _Droppable(io.RawIOBase):
 
     def write(self, content: Any) -> int | None:
         """Write bytes; returns their number."""
+        size = memoryview(content).nbytes
+        if self._failed:
+            return size
         try:
             return self._raw.write(content)
-        except BrokenPipeError:
-            return memoryview(content).nbytes
+        except OSError as error:
+            self._failed = True
+            if not isinstance(error, BrokenPipeError):
+                raise
+            return size

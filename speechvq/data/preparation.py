@@ -24,7 +24,7 @@ from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
 from speechvq.data.preprocessing import Outcome, audio_path, preprocess_recording
 from speechvq.data.splits import SplitRule, choose_unseen, split_of
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
+from speechvq.io.atomic import remove_file, write_bytes
 from speechvq.runtime.progress import progress
 from speechvq.runtime.worker_pool import map_in_order
 
@@ -106,7 +106,7 @@ def _check_apart(recordings: Sequence[Recording], out: Path) -> None:
 
 def _list_problems(path: Path, problems: Sequence[str]) -> None:
     """Write all problems; the terminal shows only the first."""
-    path.unlink(missing_ok=True)
+    remove_file(path)
     if problems:
         write_bytes(path, "".join(f"{line}\n" for line in problems).encode(errors="replace"))
 

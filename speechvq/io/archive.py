@@ -17,7 +17,7 @@ from stat import S_IFDIR, S_IFMT, S_IFREG
 from typing import IO
 
 from speechvq.errors import UserError
-from speechvq.io.atomic import atomic_file
+from speechvq.io.atomic import atomic_file, writing
 
 MAX_MEMBERS = 1_000_000  # the largest subset of LibriSpeech has about 150,000
 _CHUNK_BYTES = 1 << 20
@@ -92,7 +92,8 @@ def _check(member: _Member, archive: Path) -> None:
 def _write(member: _Member, folder: Path) -> None:
     target = folder / member.name
     if member.is_folder:
-        target.mkdir(parents=True, exist_ok=True)
+        with writing(target):
+            target.mkdir(parents=True, exist_ok=True)
     elif content := member.open():
         with content, atomic_file(target) as temporary, open(temporary, "wb") as file:
             shutil.copyfileobj(content, file, _CHUNK_BYTES)

@@ -1,22 +1,23 @@
 """Atomic writing: a file or folder is complete or absent.
 
 The content is written under a temporary name in the same folder, then renamed. Temporary names start with a
-dot, so a search for audio files or codes never finds one that a power cut left behind.
+dot, so a search for audio files or codes never finds one that a power cut left behind. They contain the
+number of their process; the first write into a folder removes those of dead processes, see
+`io.temporaries`.
 """
 
+import errno
 import json
 import os
 import shutil
 import stat
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from speechvq.errors import UserError
-
-_PREFIX = ".part-"
+from speechvq.io.temporaries import remove_left_temporaries, temporary_name
 
 
 @contextmanager
@@ -33,21 +34,20 @@ def atomic_file(path: Path, *, sync: bool = False) -> Iterator[Path]:
     Raises:
         UserError: the disk is full or not writable.
     """
-    temporary = _temporary(path)
-    try:
+    with writing(path), temporary_name(path) as temporary:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-        mode = stat.S_IMODE(temporary.stat().st_mode)
-        yield temporary
-        temporary.chmod(mode)
-        if sync:
-            with open(temporary, "rb+") as file:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _cannot_be_written(path, error) from error
-    finally:
-        _remove_file(temporary)
+        remove_left_temporaries(path.parent)
+        try:
+            temporary.touch()
+            mode = stat.S_IMODE(temporary.stat().st_mode)
+            yield temporary
+            temporary.chmod(mode)
+            if sync:
+                with open(temporary, "rb+") as file:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            _remove_file(temporary)
 
 
 @contextmanager
@@ -59,24 +59,43 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     Raises:
         UserError: the disk is full or not writable.
     """
-    temporary = _temporary(folder)
+    with writing(folder), temporary_name(folder) as temporary:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        remove_left_temporaries(folder.parent)
+        try:
+            temporary.mkdir()
+            yield temporary
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(temporary, folder)
+        except UserError as error:  # of a file within, which has a temporary name
+            raise UserError(str(error).replace(str(temporary), str(folder))) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an OSError of writing, renaming or removing `path` into one line that names it.
+
+    Every function that changes a file or folder works within this context.
+
+    Raises:
+        UserError: the disk is full or read-only; no permission; a parent is a file; the name is too long.
+    """
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
-    except UserError as error:  # of a file within, which has a temporary name
-        raise UserError(str(error).replace(str(temporary), str(folder))) from error
+        yield
     except OSError as error:
-        raise _cannot_be_written(folder, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        raise _cannot_be_written(path, error) from error
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Remove the temporary folders that a killed process left in `folder`."""
-    for temporary in folder.glob(f"{_PREFIX}*"):
-        shutil.rmtree(temporary, ignore_errors=True)
+def remove_file(path: Path) -> None:
+    """Remove a file, if it exists.
+
+    Raises:
+        UserError: it cannot be removed.
+    """
+    with writing(path):
+        path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
@@ -108,17 +127,15 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=1, allow_nan=False))
 
 
-def _temporary(path: Path) -> Path:
-    return path.parent / f"{_PREFIX}{uuid.uuid4().hex[:12]}{path.suffix}"
-
-
 def _cannot_be_written(path: Path, error: OSError) -> UserError:
     if isinstance(error, PermissionError):
         return UserError(
             f"{path}: cannot be written, no permission; change the folder's mode or choose another folder"
         )
-    reason = error.strerror or error
-    return UserError(f"{path}: cannot be written ({reason}); free some space or choose another folder")
+    remedy = "free some space or choose another folder"
+    if error.errno == errno.ENAMETOOLONG:
+        remedy = "choose a shorter name"
+    return UserError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")
 
 
 def _remove_file(temporary: Path) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
 from speechvq.errors import UserError
+from speechvq.io.atomic import writing
 from speechvq.runtime.progress import progress
 
 CHUNK_BYTES = 1 << 20
@@ -44,14 +45,10 @@ def fetch(source: RemoteFile, folder: Path) -> Path:
     target = folder / source.name
     if not target.exists():
         partial = folder / f"{source.name}.partial"
-        try:
+        with writing(partial):
             folder.mkdir(parents=True, exist_ok=True)
             _complete(source.url, partial)
             partial.replace(target)  # not `atomic_file`: a partial download must survive an interruption
-        except OSError as error:
-            raise UserError(
-                f"{partial}: cannot be written ({error.strerror or error}); check the disk"
-            ) from error
     if source.sha256:
         check_sha256(target, source.sha256)
     return target

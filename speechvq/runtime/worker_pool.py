@@ -10,6 +10,7 @@ from threading import Thread
 from typing import TypeVar
 
 from speechvq.errors import UserError
+from speechvq.runtime.signals import deferred_stop
 
 MIN_ITEMS_PER_PROCESS = 32  # with fewer items, a further process costs more time than it saves
 Item = TypeVar("Item")
@@ -31,6 +32,9 @@ def map_in_order(
         jobs: number of processes; None for one per core. Few items are processed without other processes.
         min_items_per_process: number of items for which a further process is started.
 
+    On an exception here, such as `Stopped`, the processes are ended at once; their temporary files are
+    removed by the next write into the same folder.
+
     Raises:
         UserError: raised by `work`, or a process was killed.
     """
@@ -44,12 +48,17 @@ def map_in_order(
         yield from pool.map(work, items, chunksize=max(1, min_items_per_process // 4))
     except BrokenProcessPool as error:
         raise UserError("a process was killed, perhaps out of memory; give fewer --jobs") from error
+    except BaseException:
+        for process in list(pool._processes.values()):
+            process.terminate()
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        with deferred_stop():
+            pool.shutdown(cancel_futures=True)
 
 
 def _start_worker() -> None:
-    """Leave Ctrl-C to the parent process, and exit when the parent is killed."""
+    """Leave Ctrl-C to the parent process, which ends this one, and exit when the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_after_parent, daemon=True).start()
 

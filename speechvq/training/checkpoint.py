@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.errors import UserError
-from speechvq.io.atomic import atomic_folder, remove_temporaries, write_text
+from speechvq.io.atomic import atomic_folder, write_text
 from speechvq.io.tensors import check_tensors, read_tensors, write_tensors
 from speechvq.training.ema import EMA
 
@@ -63,18 +63,17 @@ def save_checkpoint(run: Path, state: TrainingState, keep: int) -> Path:
     return folder
 
 
+def _remove_incomplete(checkpoints: Path) -> None:
+    """Delete what a process that was killed within `_remove` left: the marker is gone, the rest is not."""
+    for folder in checkpoints.glob("*"):
+        if _NAME.fullmatch(folder.name) and not (folder / MARKER).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _remove(folder: Path) -> None:
     """Delete a checkpoint, its marker first, so that a partly deleted one does not count as complete."""
     (folder / MARKER).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_incomplete(checkpoints: Path) -> None:
-    """Remove what a killed process left: temporary folders, and partly deleted checkpoints."""
-    remove_temporaries(checkpoints)
-    for folder in checkpoints.glob("*"):
-        if _NAME.fullmatch(folder.name) and not (folder / MARKER).exists():
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def list_checkpoints(run: Path) -> list[Path]:

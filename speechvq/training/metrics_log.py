@@ -5,8 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
+from speechvq.io.atomic import write_bytes, writing
 
 
 class MetricsLog:
@@ -33,11 +32,8 @@ class MetricsLog:
             UserError: the disk is full or not writable.
         """
         rounded = {name: round(float(value), 6) for name, value in values.items()}
-        try:
-            with open(self.path, "a") as file:
-                file.write(json.dumps({"stage": stage, "step": step} | rounded) + "\n")
-        except OSError as error:
-            raise UserError(f"{self.path}: cannot be written ({error.strerror}); free some space") from None
+        with writing(self.path), open(self.path, "a") as file:
+            file.write(json.dumps({"stage": stage, "step": step} | rounded) + "\n")
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(f"{stage}/{name}", value, step)
@@ -57,4 +53,5 @@ def _open_board(run: Path):  # type: ignore[no-untyped-def]
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(run / "board")
+    with writing(run / "board"):
+        return SummaryWriter(run / "board")

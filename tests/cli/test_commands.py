@@ -1,7 +1,9 @@
 """The interface of the commands: names of commands and flags, exit codes, and no tracebacks."""
 
 import argparse
+import errno
 import io
+import os
 import signal
 import sys
 from pathlib import Path
@@ -194,19 +196,47 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.run(parser(), lambda _: None, []) == 0
     assert command.run(parser(), refuse, []) == 2
     assert capsys.readouterr().err == "speechvq.test: error: a b.wav: no such file\n"
-    with pytest.raises(ZeroDivisionError):  # a bug of the program keeps its traceback
-        command.run(parser(), break_down, [])
+    assert command.run(parser(), break_down, []) == 1
+    *trace, last = capsys.readouterr().err.splitlines()
+    assert trace[0].startswith("Traceback") and trace[-1] == "ZeroDivisionError"
+    assert last.startswith("speechvq.test: crashed: ") and "report it" in last
+    assert f"speechvq {speechvq.__version__}" in last and last.endswith(": python -m speechvq.test")
 
 
 @pytest.mark.parametrize(
+    ("signum", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+@pytest.mark.parametrize(
     ("resumes", "more"), [(False, ""), (True, "; the same command continues where this one stopped")]
 )
-def test_ctrl_c(resumes: bool, more: str, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupt(_: argparse.Namespace) -> None:
-        signal.raise_signal(signal.SIGINT)
+def test_signals(
+    signum: int, code: int, word: str, resumes: bool, more: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signum)
 
-    assert command.run(parser(), interrupt, [], resumes=resumes) == 130
-    assert capsys.readouterr().err == f"speechvq.test: interrupted{more}\n"
+    def interrupt(_: argparse.Namespace) -> None:
+        signal.raise_signal(signum)
+
+    assert command.run(parser(), interrupt, [], resumes=resumes) == code
+    assert capsys.readouterr().err == f"speechvq.test: {word}{more}\n"
+    assert signal.getsignal(signum) == before
+
+
+@pytest.mark.parametrize("kind", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.ENOTDIR, errno.ENAMETOOLONG])
+def test_a_refusal_of_the_system_is_one_line(kind: int, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(_: argparse.Namespace) -> None:
+        raise OSError(kind, os.strerror(kind), "a.wav")
+
+    assert command.run(parser(), refuse, []) == 2
+    assert capsys.readouterr().err.startswith(f"speechvq.test: error: a.wav: {os.strerror(kind)}; check ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that stands for a full disk")
+def test_standard_output_on_a_full_disk_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        process = python("-m", "speechvq.convert", "--list-speakers", stdout=full)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 2 and error.count("\n") == 1 and "No space left" in error
 
 
 def test_a_name_in_another_encoding_can_be_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,8 +125,5 @@ def python(*arguments: str, **options: Any) -> subprocess.Popen[str]:
         [sys.executable, *arguments],
         cwd=ROOT,
         env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        **options,
+        **{"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
     )

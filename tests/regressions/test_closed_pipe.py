@@ -11,13 +11,15 @@ import pytest
 import speechvq
 
 WORK = """
-import argparse
 from speechvq.cli.command import run
+from speechvq.cli.parser import CommandParser
+from speechvq.runtime.logging import logger
 def work(arguments):
     for number in range(20_000):
         print(f"file {number}", flush=number == 9)
+    logger.warning("a warning")
     open("finished", "w").close()
-raise SystemExit(run(argparse.ArgumentParser(prog="test"), work, []))
+raise SystemExit(run(CommandParser("test"), work, []))
 """
 
 
@@ -36,7 +38,16 @@ def test_the_work_continues_without_its_reader(unbuffered: str, tmp_path: Path) 
     os.close(reader)
     ended = start(tmp_path, unbuffered, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
-    assert (ended.returncode, ended.stderr) == (0, "") and (tmp_path / "finished").exists()
+    assert (ended.returncode, ended.stderr) == (0, "a warning\n") and (tmp_path / "finished").exists()
+
+
+def test_the_work_continues_without_a_reader_of_either_stream(tmp_path: Path) -> None:
+    """As in `convert ... 2>&1 | head -1`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = start(tmp_path, "", stdout=writer, stderr=writer)
+    os.close(writer)
+    assert ended.returncode == 0 and (tmp_path / "finished").exists()
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

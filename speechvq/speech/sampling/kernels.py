@@ -56,6 +56,15 @@ class ConditioningBlock(NamedTuple):
     phases: np.ndarray  # (B, T), uint8, bins
     uniforms: np.ndarray  # (B, T), float64
 
+    def frames(self, first: int, last: int, hop: int) -> "ConditioningBlock":
+        """The block of some of the code frames."""
+        samples = slice(first * hop, last * hop)
+        return ConditioningBlock(
+            self.biases[first:last],
+            np.ascontiguousarray(self.phases[:, samples]),
+            np.ascontiguousarray(self.uniforms[:, samples]),
+        )
+
 
 @intrinsic
 def _as_float(typing, bits):  # type: ignore[no-untyped-def]

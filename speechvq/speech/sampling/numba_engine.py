@@ -2,8 +2,9 @@
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -11,12 +12,15 @@ from torch import Tensor
 
 from speechvq.config import WaveNetConfig
 from speechvq.runtime.compile_notice import compile_notice
+from speechvq.runtime.signals import deferred_stop
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling import kernels
 from speechvq.speech.sampling.request import Precision, SynthesisRequest, Uniforms
 from speechvq.speech.sampling.weight_packing import pack
 
-SAMPLES_PER_CALL = 4096  # of a kernel, about: bounds the memory of the biases, and the delay of Ctrl-C
+SAMPLES_PER_BLOCK = 4096  # of a stream, about: bounds the memory of the biases
+# Of all streams of a group: bounds the time for which a kernel cannot be stopped, to a second on slow cores.
+SAMPLES_PER_CALL = 16_384
 
 
 def sample(
@@ -34,10 +38,10 @@ def sample(
         StreamGroup(wavenet, request, indices, precision)
         for indices in balance_streams(request.lengths(), _cores())
     ]
-    frames_per_call = max(SAMPLES_PER_CALL // hop, 1)
-    with ThreadPoolExecutor(len(groups)) as pool:
-        for start in range(0, frames, frames_per_call):
-            stop = min(start + frames_per_call, frames)
+    frames_per_block = max(SAMPLES_PER_BLOCK // hop, 1)
+    with _threads(groups) as pool:
+        for start in range(0, frames, frames_per_block):
+            stop = min(start + frames_per_block, frames)
             randoms = uniforms(start * hop, stop * hop).double().numpy()
             bins = torch.zeros(len(randoms), (stop - start) * hop, dtype=torch.long)
             jobs = [
@@ -46,6 +50,21 @@ def sample(
             for group, job in zip(groups, jobs):
                 bins[group.indices] = torch.from_numpy(job.result())
             yield bins
+
+
+@contextmanager
+def _threads(groups: Sequence["StreamGroup"]) -> Iterator[ThreadPoolExecutor]:
+    """One thread per group; after an exception, such as that of Ctrl-C, the groups stop soon."""
+    pool = ThreadPoolExecutor(max(len(groups), 1))
+    try:
+        yield pool
+    except BaseException:
+        for group in groups:
+            group.is_stopped = True
+        raise
+    finally:
+        with deferred_stop():
+            pool.shutdown()
 
 
 def _cores() -> int:
@@ -72,7 +91,7 @@ class StreamGroup:
             precision: of the weights.
         """
         self.wavenet, self.indices, self.request = wavenet, indices, request.select(indices)
-        self.lengths = np.array(self.request.lengths())
+        self.lengths, self.is_stopped = np.array(self.request.lengths()), False
         self.weights = pack(wavenet, len(indices), precision)
         residual, count = wavenet.config.residual_channels, len(indices)
         self.streams = kernels.Streams(
@@ -97,20 +116,35 @@ class StreamGroup:
         hop, active = self.request.hop, int((self.lengths > start).sum())
         bins = np.zeros((len(self.indices), (stop - start) * hop), np.int64)
         if active:
-            kernels.step_streams(
-                start * hop,
-                hop,
-                active,
-                bins,
-                float(temperature),
-                float(top_p),
-                self.conditioning_block(start, stop, randoms),
-                self.streams,
-                self.weights,
-            )
+            self._run_kernel(start, active, bins, temperature, top_p, randoms)
         remaining = (self.lengths - start).clip(0)[:, None] * hop
         bins[np.arange(bins.shape[1]) >= remaining] = 0
         return bins
+
+    def _run_kernel(
+        self, start: int, active: int, bins: np.ndarray, temperature: float, top_p: float, randoms: np.ndarray
+    ) -> None:
+        """Fill `bins` by short calls of the kernel, between which the group can be stopped."""
+        hop, frames = self.request.hop, bins.shape[1] // self.request.hop
+        block = self.conditioning_block(start, start + frames, randoms)
+        frames_per_call = max(SAMPLES_PER_CALL // (active * hop), 1)
+        for first in range(0, frames, frames_per_call):
+            if self.is_stopped:
+                return
+            last = min(first + frames_per_call, frames)
+            part = np.zeros((len(bins), (last - first) * hop), np.int64)
+            kernels.step_streams(
+                (start + first) * hop,
+                hop,
+                active,
+                part,
+                float(temperature),
+                float(top_p),
+                block.frames(first, last, hop),
+                self.streams,
+                self.weights,
+            )
+            bins[:, first * hop : last * hop] = part
 
     def conditioning_block(self, start: int, stop: int, randoms: np.ndarray) -> kernels.ConditioningBlock:
         """Conditioning and random numbers of this group; the biases include the factor for powers of 2."""

@@ -28,7 +28,6 @@ def save_voice(path: Path, voice: Voice, model: SpeechVQ) -> None:
     Raises:
         UserError: the disk is full or not writable.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     fingerprint = torch.tensor(list(bytes.fromhex(model.fingerprint())), dtype=torch.uint8)
     write_tensors(
         path, {EMBEDDING: voice.embedding.detach(), F0: torch.tensor(voice.f0), CODEBOOK: fingerprint}

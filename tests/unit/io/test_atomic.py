@@ -11,7 +11,6 @@ from speechvq.errors import UserError
 from speechvq.io.atomic import (
     atomic_file,
     atomic_folder,
-    remove_temporaries,
     write_bytes,
     write_json,
     write_text,
@@ -79,10 +78,3 @@ def test_a_failure_keeps_the_old_folder(tmp_path: Path, monkeypatch: pytest.Monk
         with atomic_folder(tmp_path / "step_1") as temporary:
             write_text(temporary / "new", "")
     assert names(tmp_path) == ["step_1"] and names(tmp_path / "step_1") == ["old"]
-
-
-def test_temporary_folders_of_a_killed_process_are_removed(tmp_path: Path) -> None:
-    for name in (".part-0123", "step_1"):
-        write_text(tmp_path / name / "a", "")
-    remove_temporaries(tmp_path)
-    assert names(tmp_path) == ["step_1"]

@@ -129,7 +129,7 @@ def test_samples_do_not_depend_on_the_numbers_of_streams_and_cores(
 ) -> None:
     monkeypatch.setattr(numba_engine, "_cores", lambda: cores)
     monkeypatch.setattr(
-        numba_engine, "SAMPLES_PER_CALL", 24
+        numba_engine, "SAMPLES_PER_BLOCK", 24
     )  # samples; streams end within a call and at its end
     sampled = first(streams_13, streams)
     assert torch.equal(sampled, streams_13["expected"][:streams])

@@ -84,8 +84,9 @@ def test_the_length_of_kernel_calls_does_not_matter(streams: int, monkeypatch: p
     model, (vectors, speaker, uniforms) = wavenet(WaveNetConfig(1, 6)), inputs(streams, 30)
     request = SynthesisRequest(vectors, speaker, 5)  # samples per frame, so that kernel calls end anywhere
 
-    def sampled(piece: int) -> Tensor:
-        monkeypatch.setattr(numba_engine, "SAMPLES_PER_CALL", piece)
+    def sampled(piece: int, call: int = 10**6) -> Tensor:
+        monkeypatch.setattr(numba_engine, "SAMPLES_PER_BLOCK", piece)
+        monkeypatch.setattr(numba_engine, "SAMPLES_PER_CALL", call)
         randoms = uniforms[:, : 30 * 5]
         return torch.cat(
             list(sample_chunks(model, request, lambda a, b: randoms[:, a:b], engine="numba")), dim=1
@@ -93,6 +94,7 @@ def test_the_length_of_kernel_calls_does_not_matter(streams: int, monkeypatch: p
 
     whole = sampled(10_000)
     assert torch.equal(whole, sampled(5)) and torch.equal(whole, sampled(35))
+    assert torch.equal(whole, sampled(10_000, 1)) and torch.equal(whole, sampled(35, 15 * streams))
     assert torch.equal(whole, sample(model, vectors, speaker, uniforms[:, : 30 * 5], engine="torch"))
 
 

@@ -58,7 +58,7 @@ def classes_of(waves: list[np.ndarray]) -> list[list[int]]:
 def test_waveforms_have_the_length_of_their_codes_for_any_chunk_size(
     piece: int, engine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(numba_engine, "SAMPLES_PER_CALL", piece)
+    monkeypatch.setattr(numba_engine, "SAMPLES_PER_BLOCK", piece)
     model, batch, calls = decoder(), request(3, 11, 1, 0), list[int]()
     sampling = SamplingOptions(seed=4, temperature=0.8, engine=engine)
     waves = synthesize(model, batch, sampling, on_frame=calls.append)

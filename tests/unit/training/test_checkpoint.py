@@ -97,12 +97,17 @@ def test_incomplete_and_unknown_folders_are_ignored(tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path, state, keep=2)
     shutil.copytree(folder, folder.with_name("stage_0_step_7"))
     (folder.with_name("stage_0_step_7") / MARKER).unlink()
-    shutil.copytree(folder, folder.with_name(".part-0123"))
+    shutil.copytree(folder, folder.with_name(".part-of-another-computer"))
     shutil.copytree(folder, folder.with_name("step_of_my_own"))
     assert list_checkpoints(tmp_path) == [folder]
     state.step = 7
     save_checkpoint(tmp_path, state, keep=2)
-    assert names(tmp_path / "checkpoints") == ["stage_0_step_1", "stage_0_step_7", "step_of_my_own"]
+    assert names(tmp_path / "checkpoints") == [
+        ".part-of-another-computer",
+        "stage_0_step_1",
+        "stage_0_step_7",
+        "step_of_my_own",
+    ]
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])

@@ -1,0 +1,97 @@
+"""SIGINT (Ctrl-C) and SIGTERM while a command works: the first one unwinds the work, the second one kills."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the process to stop. The exit code is 128 + `signum`."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+
+class _StopHandler:
+    """The handler of both signals. After the first one, they have the system's default effect."""
+
+    def __init__(self) -> None:
+        self.process, self.deferrals, self.pending = os.getpid(), 0, 0
+
+    def __call__(self, signum: int, _: FrameType | None) -> None:
+        if os.getpid() != self.process:  # a process that was forked from this one, for example to load data
+            if signum == signal.SIGTERM:
+                signal.signal(signum, signal.SIG_DFL)
+                signal.raise_signal(signum)
+            return
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        if not self.deferrals:
+            raise Stopped(signum)
+        self.pending = signum
+
+
+_handler: _StopHandler | None = None
+
+
+@contextmanager
+def stop_signals() -> Iterator[None]:
+    """Raise `Stopped` in the block at the first SIGINT or SIGTERM; a second signal ends the process at once.
+
+    The handlers are restored at the end. In a process that only runs a command of this package, the signals
+    keep the system's default effect instead: a signal while Python exits would print a traceback. A signal
+    that was ignored before stays ignored; outside the main thread nothing changes.
+    """
+    global _handler
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    outer, _handler = _handler, _StopHandler()
+    before: dict[int, Any] = {}
+    try:
+        for each in SIGNALS:
+            if (current := signal.getsignal(each)) is not signal.SIG_IGN:
+                before[each] = current
+                signal.signal(each, _handler)
+        yield
+    finally:
+        _handler = outer
+        for signum, handler in before.items():
+            signal.signal(signum, signal.SIG_DFL if _is_command() else handler)
+
+
+@contextmanager
+def deferred_stop() -> Iterator[None]:
+    """Let a signal within the block take effect at its end.
+
+    For code that must not be interrupted, such as `Thread.join`, which leaves a broken thread behind.
+    """
+    handler = _handler
+    if handler is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler.deferrals += 1
+    try:
+        yield
+    finally:
+        handler.deferrals -= 1
+        if handler.pending and not handler.deferrals:
+            signum, handler.pending = handler.pending, 0
+            raise Stopped(signum)
+
+
+def _is_command() -> bool:
+    """Whether the process was started as `python -m speechvq...` or by the script `speechvq`."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    name = spec.name if spec is not None else Path(getattr(main, "__file__", None) or "").name
+    return name.partition(".")[0] == "speechvq"
