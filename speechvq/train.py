@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import importlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from speechvq import config as configuration
@@ -12,6 +13,7 @@ from speechvq.cli.command import SUCCESS, run
 from speechvq.cli.parser import CommandParser
 from speechvq.config import Run, TrainConfig, read_run
 from speechvq.errors import UserError
+from speechvq.io.folder_lock import folder_lock
 from speechvq.runtime.logging import logger
 
 CONFIG = "config.yaml"
@@ -68,10 +70,12 @@ def _work(arguments: argparse.Namespace) -> int:
 
     module = importlib.import_module(f"speechvq.training.tasks.{TASKS[config.model.kind]}")
     with distributed_device(arguments.device) as device:
-        task = module.build_task(config, device)
-        if distributed.rank() == 0:
-            reserve_folder(arguments.out, config)
-        return run_training(task, arguments.out, config.train)
+        is_first = distributed.rank() == 0
+        with folder_lock(arguments.out, "train") if is_first else nullcontext():
+            task = module.build_task(config, device)
+            if is_first:
+                reserve_folder(arguments.out, config)
+            return run_training(task, arguments.out, config.train)
 
 
 def _read_config(arguments: argparse.Namespace) -> Run:

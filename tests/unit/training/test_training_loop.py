@@ -474,7 +474,7 @@ def test_an_output_folder_that_cannot_be_made_costs_one_line(
     (tmp_path / "file").touch()
     argv = arguments(tmp_path, run_config(corpus), run="file/run")
     assert train.main(argv) == 2
-    assert "choose another --out" in capsys.readouterr().err
+    assert "choose another folder" in capsys.readouterr().err
 
 
 def test_every_flag_is_known() -> None:
