@@ -1,16 +1,14 @@
 """The features directory: `meta.json` with `frame_rate_hz`, and `UTT.npy` of numbers (N, C) per utterance."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from speechvq.data.codes_directory import FRAME_RATE, META
+from speechvq.data.codes_directory import FRAME_RATE, META, read_meta
 from speechvq.errors import UserError
-from speechvq.io.reading import read_regular
 from speechvq.io.utterance_files import by_utterance, find_files, match_names, relative_names
 
 _EXAMPLE = f'{{"{FRAME_RATE}": 50}}'
@@ -70,14 +68,5 @@ def open_features(directory: Path) -> FeaturesDirectory:
         UserError: no such folder, `meta.json` missing or invalid, no features, or two files of one utterance.
     """
     files = by_utterance(find_files(directory, [".npy"], what="features"), directory)
-    place = directory / META
-    try:
-        meta = json.loads(read_regular(place))
-    except OSError as error:
-        raise UserError(f"{place}: {error.strerror}; write it beside the features, {_EXAMPLE}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{place}: not JSON; expected for example {_EXAMPLE}") from error
-    rate = meta.get(FRAME_RATE) if isinstance(meta, dict) else None
-    if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate < 1e6:
-        raise UserError(f"{place}: {FRAME_RATE} is {rate!r}; expected frames per second, as in {_EXAMPLE}")
-    return FeaturesDirectory(directory, float(rate), files)
+    meta = read_meta(directory / META, _EXAMPLE)
+    return FeaturesDirectory(directory, float(meta[FRAME_RATE]), files)

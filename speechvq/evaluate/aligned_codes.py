@@ -86,6 +86,7 @@ class AlignedCodes:
 
     def warn(self, score: PurityScore) -> None:
         """Log what suggests that codes and alignments do not belong together."""
+        self.codes.warn_if_deduplicated()
         frames, dropped = score.metrics["frames"] or 0, score.metrics["dropped_frames"] or 0
         if dropped > _MANY_DROPPED * (frames + dropped):
             outside = f"{100 * dropped / (frames + dropped):.0f} % of the codes lie outside of phones"

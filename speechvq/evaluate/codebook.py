@@ -44,6 +44,7 @@ def _work(arguments: argparse.Namespace) -> None:
         score.run_lengths.tolist(),
     )
     print(codebook_table(str(codes.path), codes.frame_rate_hz, result))
+    codes.warn_if_deduplicated()
     if arguments.json:
         result.save(arguments.json)
 

@@ -63,6 +63,8 @@ def _work(arguments: argparse.Namespace) -> None:
     _check_same(generated, reference)
     strings = [generated.read(name) for name in sorted(generated.files)]
     real = read_strings(reference, arguments.manifest, (arguments.split,))
+    for directory in (generated, reference):
+        directory.warn_if_deduplicated()
     try:
         rows = _code_rows(strings, [string.codes for string in real], reference)
         if arguments.alignments:

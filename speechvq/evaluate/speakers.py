@@ -50,6 +50,7 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError(f"{codes.path}: {error}") from error
     result = SpeakersResult(SpeakerMetrics.from_json(score.metrics), score.intervals, not_in_manifest)
     print(speakers_table(str(codes.path), result))
+    codes.warn_if_deduplicated()
     if not_in_manifest:
         print(f"left out: {len(not_in_manifest)} utterances not in the manifest, e.g. {not_in_manifest[0]}")
     if arguments.json:

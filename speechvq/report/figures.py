@@ -65,6 +65,7 @@ def plot_unit_figure(path: Path, corpus: AlignedCodes, examples: Sequence[AudioE
     rate = corpus.codes.frame_rate_hz
     score = score_purity(corpus.read(), corpus.codes.num_codes, rate, num_resamples=0)["all"]
     corpus.check_scored(score)
+    corpus.warn(score)
     sources = [each.source for each in examples]
     shared = [name for name in corpus.names if corpus.manifest.get(name) in sources]
     shared.sort(key=lambda name: sources.index(corpus.manifest[name]))

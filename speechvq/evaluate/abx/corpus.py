@@ -70,4 +70,6 @@ def read_corpus(
         items += [item._replace(first=item.first + end, end=item.end + end) for item in kept]
         frames.append(read)
         dropped, end = dropped + lost, end + len(read)
+    if isinstance(source, CodesDirectory):
+        source.warn_if_deduplicated()
     return Corpus(np.concatenate(frames), items, found, [len(each) for each in frames], missing, dropped)

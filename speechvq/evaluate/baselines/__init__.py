@@ -202,7 +202,9 @@ def _read_units(folder: Path, speech: AlignedSpeech, arguments: argparse.Namespa
             f"{folder}: no codes of {len(missing)} utterances of split '{arguments.split}', {missing[0]} for "
             "example; encode the whole split"
         )
-    return BaselineCodes(str(folder), 0, [codes.read(u.utt) for u in speech.utterances])
+    strings = [codes.read(u.utt) for u in speech.utterances]
+    codes.warn_if_deduplicated()
+    return BaselineCodes(str(folder), 0, strings)
 
 
 def _score(

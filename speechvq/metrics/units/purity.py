@@ -15,12 +15,14 @@ import numpy as np
 
 from speechvq.alignment.intervals import Interval, intervals_at_frames
 from speechvq.alignment.phones import is_silence
+from speechvq.errors import UserError
 from speechvq.metrics.bootstrap import centered_interval
 from speechvq.metrics.units import contingency
 from speechvq.metrics.units.utterance_tables import TABLE_RESAMPLES, UtteranceTables
 
 PROTOCOLS = ("all", "edges_trimmed")
-MAX_CELLS = 100_000_000  # of a table of phones by codes; more labels than this are words, not phones
+MAX_CELLS = 20_000_000  # of a table of phones by codes, 300 phones by 65,536 codes; bounds the memory to 2 GB
+MAX_PHONES = 300  # more labels than this are words, not phones
 
 Number = float | int | None
 
@@ -77,7 +79,8 @@ def score_purity(
         A score for each of PROTOCOLS. All metrics but the counts are None for a protocol without frames.
 
     Raises:
-        ValueError: codes are not (N,) integers in [0, K), or the table of labels by codes is too large.
+        ValueError: codes are not (N,) integers in [0, K).
+        UserError: the table of labels by codes would be too large.
     """
     counts = [_ProtocolCounts(num_codes) for _ in PROTOCOLS]
     names: dict[str, int] = {}
@@ -85,8 +88,7 @@ def score_purity(
         codes = check_codes(utterance.codes, num_codes)
         at_frames = intervals_at_frames(utterance.intervals, len(codes), frame_rate_hz)
         ids = np.array([names.setdefault(each.phone, len(names)) for each in utterance.intervals], np.int64)
-        if len(names) * num_codes > MAX_CELLS:
-            raise ValueError(f"{len(names)} different labels; these are not phones, choose the phone tier")
+        _check_size(len(names), num_codes)
         first, last = _speech_span(utterance.intervals)
         has_phone = at_frames >= 0
         for each, kept in zip(counts, (has_phone, has_phone & (at_frames >= first) & (at_frames < last))):
@@ -113,6 +115,15 @@ def check_codes(codes: np.ndarray, num_codes: int) -> np.ndarray:
     if len(codes) and not (0 <= codes.min() and codes.max() < num_codes):
         raise ValueError(f"codes from {codes.min()} to {codes.max()}; expected 0 to {num_codes - 1}")
     return codes.astype(np.int64)
+
+
+def _check_size(labels: int, num_codes: int) -> None:
+    """Refuse a table of labels by codes that would not fit into memory."""
+    if labels * num_codes <= MAX_CELLS:
+        return
+    if labels > MAX_PHONES:
+        raise UserError(f"{labels} different labels; these are not phones, choose the phone tier by --tier")
+    raise UserError(f"{labels} phones by {num_codes} codes: more than {MAX_CELLS} counts; give fewer codes")
 
 
 class _ProtocolCounts:

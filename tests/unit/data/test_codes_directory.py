@@ -70,7 +70,7 @@ def test_files_that_are_not_codes_are_refused(codes: Any, words: str, tmp_path: 
         ("[" * 100_000, "not JSON"),
         ("\0\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "not JSON"),
         ([1], "not a JSON object"),
-        ({"num_codes": 100}, "frame_rate_hz is None; expected codes per second"),
+        ({"num_codes": 100}, "frame_rate_hz is None; expected frames per second, 0.1 to 100000"),
         ({"frame_rate_hz": "50", "num_codes": 100}, "frame_rate_hz is '50'"),
         ({"frame_rate_hz": True, "num_codes": 100}, "frame_rate_hz is True"),
         ('{"frame_rate_hz": NaN, "num_codes": 100}', "frame_rate_hz is nan"),
@@ -99,7 +99,7 @@ def repeat(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (remove_meta, "meta.json: missing; write it beside the codes"),
+        (remove_meta, "meta.json: missing; write it beside the .npy files"),
         (repeat, "both belong to the utterance a; keep one"),
         (lambda folder: (folder / "a.npy").unlink(), "no codes below; expected files ending in .npy"),
         (lambda folder: os.mkfifo(folder / "b.npy"), "b.npy: neither a file nor a folder"),

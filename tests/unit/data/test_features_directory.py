@@ -43,9 +43,9 @@ def test_files_that_are_not_features_are_refused(features: np.ndarray, message: 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "meta.json").unlink(), "write it beside the features"),
+        (lambda folder: (folder / "meta.json").unlink(), "write it beside the .npy files"),
         (lambda folder: (folder / "meta.json").write_text("{"), "not JSON"),
-        (lambda folder: (folder / "meta.json").write_text("[]"), "frame_rate_hz is None"),
+        (lambda folder: (folder / "meta.json").write_text("[]"), "not a JSON object"),
         (lambda folder: (folder / "meta.json").write_text('{"frame_rate_hz": true}'), "is True"),
         (lambda folder: (folder / "meta.json").write_text('{"frame_rate_hz": -1}'), "is -1"),
         (lambda folder: (folder / "deep/a.npy").unlink(), "no features below"),

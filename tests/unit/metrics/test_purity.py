@@ -207,7 +207,7 @@ def test_invalid_codes_are_rejected(codes: np.ndarray, words: str) -> None:
 
 def test_too_many_labels_are_rejected() -> None:
     intervals = [Interval(i / 10, (i + 1) / 10, f"word {i}") for i in range(200)]
-    with pytest.raises(ValueError, match="200 different labels"):
+    with pytest.raises(ValueError, match="200 phones by 1000000 codes"):
         score_purity([LabeledCodes(np.zeros(10, int), intervals)], 1_000_000, RATE)
 
 
