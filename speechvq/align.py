@@ -10,6 +10,7 @@ from pathlib import Path
 
 from speechvq.alignment.forced_aligner import AlignmentTask, Outcome, align_recording
 from speechvq.alignment.g2p import read_dictionary
+from speechvq.alignment.intervals import is_transcript, read_text
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
@@ -38,7 +39,10 @@ def build_parser() -> CommandParser:
     )
     flags.add_split(parser)
     parser.add_argument(
-        "--text", type=Path, required=True, help="folder of transcripts UTT.txt, searched recursively"
+        "--text",
+        type=Path,
+        required=True,
+        help="folder of transcripts UTT.txt, or UTT.lab without times as for MFA; searched recursively",
     )
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for UTT.lab; existing alignments are kept"
@@ -81,26 +85,47 @@ def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[lis
     """Alignment tasks for the recordings that have a text, and a line for each recording that has none.
 
     A text has the same relative path below `folder` as the recording below its folder, or any path and the
-    same name.
+    same name. It ends in .txt, or in .lab if it is a transcript without times, as MFA takes it.
 
     Raises:
-        UserError: no such folder.
+        UserError: no such folder, or the alignment would replace its text.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; give the folder of the texts, UTT.txt for UTT.wav")
-    texts = {str(path): relative_name(path, folder) for path in files_below(folder, {".txt"})}
+    texts = _texts(folder)
     names = {each.name: f"{each.speaker}/{each.name}" if each.speaker else each.name for each in sources}
     text_of, unclear = find_matches(names, texts, shared=True)
     tasks, problems = [], []
     for source in sources:
         place = Path(source.name)
-        if source.name in text_of:
-            text = Path(text_of[source.name])
-            tasks.append(AlignmentTask(source.path, text, out / f"{source.name}.lab"))
-        else:
+        if source.name not in text_of:
             fault = "several texts could be" if source.name in unclear else "there is no"
             problems.append(f"{source.path}: {fault} {place.name}.txt; write {folder / place}.txt")
+            continue
+        text = Path(text_of[source.name])
+        tasks.append(AlignmentTask(source.path, text, out / f"{source.name}.lab"))
+        if tasks[-1].lab.resolve() == text.resolve():
+            raise UserError(f"{text}: the alignment would replace this text; choose another --out")
     return tasks, problems
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    """Names of the texts below the folder, by path; a .lab file is one if it has no times."""
+    texts = {str(path): relative_name(path, folder) for path in files_below(folder, {".txt"})}
+    known = set(texts.values())
+    transcripts = {
+        str(path): name
+        for path in files_below(folder, {".lab"})
+        if (name := relative_name(path, folder)) not in known and _is_transcript(path)
+    }
+    return texts | transcripts
+
+
+def _is_transcript(path: Path) -> bool:
+    try:
+        return is_transcript(read_text(path))
+    except UserError:
+        return False
 
 
 def _list_problems(path: Path, problems: Sequence[str]) -> None:

@@ -1,18 +1,20 @@
-"""A folder of alignments in any supported format: HTK labels, TextGrids and CTM files, at any depth."""
+"""A folder of alignments in any supported format: HTK and TIMIT labels, TextGrids and CTM, at any depth."""
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechvq.alignment.ctm import Passage, find_passages, read_passage
-from speechvq.alignment.intervals import Interval, read_lab
+from speechvq.alignment.intervals import Interval, read_lab, read_phn
+from speechvq.alignment.labels import LabelMerger
 from speechvq.alignment.textgrid import read_textgrid
 from speechvq.errors import UserError
 from speechvq.io.names import normalized
 from speechvq.io.utterance_files import by_utterance, find_files, match_names, relative_name
 
-ENDINGS = (".lab", ".textgrid", ".ctm")
+FILE_ENDINGS = (".lab", ".phn", ".textgrid")  # of files of one utterance
+ENDINGS = (*FILE_ENDINGS, ".ctm")
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class AlignmentDirectory:
     path: Path
     places: Mapping[str, Path | Passage]  # by utterance: see `by_utterance`, or first column of a CTM file
     tier: str | None = None  # of TextGrids; None selects the phone tier
+    merger: LabelMerger | None = field(default=None, compare=False)  # of labels; None keeps them as they are
 
     @property
     def names(self) -> dict[str, str]:
@@ -49,20 +52,53 @@ class AlignmentDirectory:
         """
         place = self.places[utterance]
         if isinstance(place, Passage):
-            return read_passage(place)
-        lab = place.suffix.lower() == ".lab"
-        intervals = read_lab(place) if lab else read_textgrid(place, tier=self.tier)
-        if not intervals:
-            raise UserError(f"{place}: holds no intervals; align this utterance again, or remove the file")
-        return intervals
+            intervals = read_passage(place)
+        else:
+            intervals = read_alignment(place, tier=self.tier)
+        return intervals if self.merger is None else self.merger.merge(intervals)
+
+    def read_all(self) -> dict[str, list[Interval]]:
+        """All alignments by utterance; errors as of `read`."""
+        return {utterance: self.read(utterance) for utterance in self.places}
+
+    @property
+    def num_merged(self) -> int:
+        """How many labels fewer there are after merging, among those read so far."""
+        return self.merger.count if self.merger else 0
+
+    def describe_labels(self) -> str:
+        """A line about the labels that were merged so far; empty if there are none."""
+        return self.merger.describe() if self.merger else ""
 
 
-def open_alignments(directory: Path, *, tier: str | None = None) -> AlignmentDirectory:
+def read_alignment(path: Path, *, tier: str | None = None) -> list[Interval]:
+    """Phone intervals of a file of one utterance, with one of FILE_ENDINGS.
+
+    Raises:
+        UserError: the file cannot be read, is inconsistent, or holds no intervals.
+    """
+    match path.suffix.lower():
+        case ".lab":
+            intervals = read_lab(path)
+        case ".phn":
+            intervals = read_phn(path)
+        case _:
+            intervals = read_textgrid(path, tier=tier)
+    if not intervals:
+        raise UserError(f"{path}: holds no intervals; align this utterance again, or remove the file")
+    return intervals
+
+
+def open_alignments(
+    directory: Path, *, tier: str | None = None, keep_labels: bool = False
+) -> AlignmentDirectory:
     """Find all alignments below a folder, or in one file such as the CTM of a corpus.
 
     Args:
         directory: searched recursively, hidden files and folders excepted; or one file.
         tier: name of a tier of TextGrids; None selects the phone tier.
+        keep_labels: whether labels are kept as they are; otherwise stress, position in the word and names of
+            silence are merged, see `labels`.
 
     Raises:
         UserError: no such folder, no alignments in it, two alignments of one utterance, or an unsorted CTM.
@@ -81,17 +117,7 @@ def open_alignments(directory: Path, *, tier: str | None = None) -> AlignmentDir
             if other is not None:
                 raise UserError(f"{path} and {other} both belong to the utterance {utterance}; keep one")
             places[utterance] = place
-    return AlignmentDirectory(directory, places, tier)
-
-
-def read_alignments(directory: Path, *, tier: str | None = None) -> dict[str, list[Interval]]:
-    """All alignments below a folder, by utterance.
-
-    Raises:
-        UserError: as `open_alignments` and `AlignmentDirectory.read` do.
-    """
-    found = open_alignments(directory, tier=tier)
-    return {utterance: found.read(utterance) for utterance in found.places}
+    return AlignmentDirectory(directory, places, tier, None if keep_labels else LabelMerger())
 
 
 def _passages(path: Path) -> Mapping[str, Passage]:

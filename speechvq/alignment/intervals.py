@@ -1,11 +1,13 @@
-"""Phone intervals of a recording: HTK label files, and the phone at each code frame.
+"""Phone intervals of a recording: HTK and TIMIT label files, and the phone at each code frame.
 
 An HTK label file, `UTT.lab`, has a line "start end phone" for each half-open interval, in units of 100 ns.
-For other formats see `textgrid` and `ctm`.
+A TIMIT label file, `UTT.PHN`, has the same lines in samples at 16 kHz. MFA also takes `UTT.lab` for the
+transcript, which has no times. For other formats see `textgrid` and `ctm`.
 """
 
 import codecs
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +18,12 @@ from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.io.reading import read_regular
 
-UNITS_PER_SECOND = 10_000_000
+UNITS_PER_SECOND = 10_000_000  # of HTK's times
+TIMIT_RATE = 16_000  # samples per second of TIMIT's times
 ROUNDING = 5e-8  # seconds of apparent overlap that is tolerated, because times are decimal
 
 _MOST_BYTES = 1 << 28  # of an alignment file; a larger file is something else
+_TWO_NUMBERS = re.compile(r"^[ \t]*[-+.\d]\S*[ \t]+[-+.\d]", re.MULTILINE)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -36,14 +40,33 @@ def read_lab(path: Path) -> list[Interval]:
     """Read an HTK label file; empty lines and further columns, such as scores, are ignored.
 
     Raises:
-        UserError: the file cannot be read, or a line is not a label, has reversed times, or begins before the
-            previous interval ends.
+        UserError: the file cannot be read, holds a transcript, or a line is not a label, has reversed times,
+            or begins before the previous interval ends.
     """
+    return _read_labels(path, UNITS_PER_SECOND, "units of 100 ns")
+
+
+def read_phn(path: Path) -> list[Interval]:
+    """Read a TIMIT label file; errors as of `read_lab`."""
+    return _read_labels(path, TIMIT_RATE, "samples at 16 kHz")
+
+
+def is_transcript(text: str) -> bool:
+    """Whether the text of a .lab file is a transcript: it has words, and no line begins with two numbers."""
+    return bool(text.strip()) and not _TWO_NUMBERS.search(text)
+
+
+def _read_labels(path: Path, units_per_second: int, unit: str) -> list[Interval]:
     intervals: list[Interval] = []
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    text = read_text(path)
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             place = f"{path}, line {number}"
-            append_interval(intervals, _label(line, place), place)
+            if not intervals and is_transcript(text):
+                raise UserError(
+                    f"{place}: no times but the text {shorten(line)}; align it by `python -m speechvq.align`"
+                )
+            append_interval(intervals, _label(line, place, units_per_second, unit), place)
     return intervals
 
 
@@ -139,16 +162,20 @@ def read_text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _label(line: str, place: str) -> Interval:
-    columns = line.split()
-    times = [column for column in columns[:2] if column.isdecimal() and len(column) < 20]
-    if len(columns) < 3 or len(times) < 2:
-        expected = "expected 'start end phone' with times in units of 100 ns"
-        raise UserError(f"{place}: {expected}, found {shorten(line)}")
-    start, end = map(int, times)
+def _times(line: str) -> list[int]:
+    """The two times that a line begins with, or none."""
+    times = [int(column) for column in line.split()[:2] if column.isdecimal() and len(column) < 20]
+    return times if len(times) == 2 else []
+
+
+def _label(line: str, place: str, units_per_second: int, unit: str) -> Interval:
+    columns, times = line.split(), _times(line)
+    if len(columns) < 3 or not times:
+        raise UserError(f"{place}: expected 'start end phone' with times in {unit}, found {shorten(line)}")
+    start, end = times
     if end < start:
         raise UserError(f"{place}: ends at {end}, before its start at {start}; exchange them")
-    return Interval(start / UNITS_PER_SECOND, end / UNITS_PER_SECOND, columns[2])
+    return Interval(start / units_per_second, end / units_per_second, columns[2])
 
 
 def shorten(text: str) -> str:

@@ -206,7 +206,17 @@ def add_alignments(parser: Parser, *, required: bool = True) -> None:
         "--alignments",
         type=Path,
         required=required,
-        help="phone alignments: a folder of .lab, .TextGrid or .ctm files, or one .ctm file",
+        help="phone alignments: a folder of .lab, .PHN, .TextGrid or .ctm files, or one .ctm file",
+    )
+
+
+def add_keep_labels(parser: Parser) -> None:
+    """`--keep-labels` of alignments; merged by default."""
+    parser.add_argument(
+        "--keep-labels",
+        action="store_true",
+        help="keep stress digits (AH0), word positions (AH_B) and names of silence (sp, sil) as labels "
+        "(default: merged into AH and SIL)",
     )
 
 

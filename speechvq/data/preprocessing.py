@@ -9,7 +9,8 @@ from pathlib import Path
 
 import soundfile
 
-from speechvq.alignment.intervals import Interval, read_lab, write_lab
+from speechvq.alignment.directory import read_alignment
+from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.audio.linear_prediction import polarity
 from speechvq.audio.waveform import (
     SAMPLE_RATE,
@@ -106,7 +107,7 @@ def _phones(recording: Recording, offset: int, samples: int) -> tuple[list[Inter
     if recording.alignment is None:
         return [], ""
     try:
-        phones = read_lab(recording.alignment)
+        phones = read_alignment(recording.alignment)
     except UserError as error:
         return [], f"{error}; the alignment is skipped, the audio kept"
     return shift_intervals(phones, offset / SAMPLE_RATE, samples / SAMPLE_RATE), ""

@@ -72,6 +72,8 @@ class AlignedCodes:
             lines.append(f"not used: {self.unused} alignments without codes")
         if self.without_speaker:
             lines.append(f"not in the manifest, so not in the held-out map: {len(self.without_speaker)}")
+        if merged := self.alignments.describe_labels():
+            lines.append(merged)
         return "\n".join(lines)
 
     def check_scored(self, score: PurityScore) -> None:
@@ -112,5 +114,6 @@ class AlignedCodes:
                 without_speaker=self.without_speaker,
                 phones_after_the_last_code=self.num_late,
                 phones=list(scores["all"].phones),
+                labels_merged=self.alignments.num_merged,
             ),
         )

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.alignment.directory import read_alignments
+from speechvq.alignment.directory import open_alignments
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
@@ -18,6 +18,7 @@ def build_parser() -> CommandParser:
     """The command's flags."""
     parser = CommandParser("evaluate alignments", __doc__)
     flags.add_alignments(parser)
+    flags.add_keep_labels(parser)
     parser.add_argument(
         "--reference", type=Path, required=True, help="reference alignments, for example data/mini/lab"
     )
@@ -31,15 +32,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
-    found, reference = read_alignments(arguments.alignments), read_alignments(arguments.reference)
+    directories = [
+        open_alignments(each, keep_labels=arguments.keep_labels)
+        for each in (arguments.alignments, arguments.reference)
+    ]
+    found, reference = (each.read_all() for each in directories)
     both = sorted(found.keys() & reference.keys())
     if not both:
         raise UserError(
             f"{arguments.alignments}: no utterance is in {arguments.reference} too; files are matched by name"
         )
-    compared = [boundary_errors(found[utt], reference[utt]) for utt in both]
     try:
+        compared = [boundary_errors(found[utt], reference[utt]) for utt in both]
         boundary_metrics = summarize_boundaries(compared)
+    except UserError as error:
+        raise UserError(f"{arguments.alignments}: {error}") from error
     except ValueError as error:
         raise UserError(f"{arguments.alignments}: {error}; are both of the 39 phones of CMUdict?") from error
     result = AlignmentsResult(
@@ -50,6 +57,9 @@ def _work(arguments: argparse.Namespace) -> None:
         metrics={each.name: each for each in boundary_metrics},
     )
     print(alignments_table(result, extra=len(found) - len(both)))
+    for each in directories:
+        if merged := each.describe_labels():
+            print(f"{each.path}: {merged}")
     if arguments.json:
         result.save(arguments.json)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.alignment.directory import open_alignments
+from speechvq.alignment.directory import AlignmentDirectory, open_alignments
 from speechvq.alignment.intervals import phones_at_frames
 from speechvq.audio.waveform import read_waveform
 from speechvq.cli import flags
@@ -44,6 +44,7 @@ def build_parser() -> CommandParser:
     flags.add_manifest(parser, "speakers and splits of the real speech")
     flags.add_scored_split(parser)
     flags.add_alignments(parser, required=False)
+    flags.add_keep_labels(parser)
     parser.add_argument(
         "--sounds", type=Path, help="output folder of `generate`, to classify its speakers; needs --manifest"
     )
@@ -68,7 +69,8 @@ def _work(arguments: argparse.Namespace) -> None:
     try:
         rows = _code_rows(strings, [string.codes for string in real], reference)
         if arguments.alignments:
-            rows += _phone_rows(strings, real, reference, arguments.alignments)
+            alignments = open_alignments(arguments.alignments, keep_labels=arguments.keep_labels)
+            rows += _phone_rows(strings, real, reference, alignments)
     except ValueError as error:
         if isinstance(error, UserError):
             raise
@@ -78,6 +80,8 @@ def _work(arguments: argparse.Namespace) -> None:
         f"{len(strings)} generated strings, {sum(map(len, strings))} codes; {len(real)} real strings\n"
         f"{_table(rows)}"
     )
+    if arguments.alignments and (merged := alignments.describe_labels()):
+        print(merged)
     if arguments.json:
         GenerationResult(rows).save(arguments.json)
 
@@ -119,15 +123,18 @@ def _code_rows(
 
 
 def _phone_rows(
-    generated: Sequence[np.ndarray], real: Sequence[CodeString], directory: CodesDirectory, alignments: Path
+    generated: Sequence[np.ndarray],
+    real: Sequence[CodeString],
+    directory: CodesDirectory,
+    aligned: AlignmentDirectory,
 ) -> list[GenerationRow]:
     """Phones and their durations, with every code mapped to its most frequent phone in the real strings."""
     rate = directory.frame_rate_hz
     names = {each.utt: f"{each.speaker}/{each.utt}" if each.speaker else each.utt for each in real}
-    aligned = open_alignments(alignments).named_as(names)
+    aligned = aligned.named_as(names)
     known = [string for string in real if string.utt in aligned.places]
     if not known:
-        raise UserError(f"{alignments}: no alignment of the real strings, for example {real[0].utt}")
+        raise UserError(f"{aligned.path}: no alignment of the real strings, for example {real[0].utt}")
     intervals = [aligned.read(string.utt) for string in known]
     phones = [phones_at_frames(each, len(string.codes), rate) for each, string in zip(intervals, known)]
     phone_of_code = most_likely_phones([string.codes for string in known], phones, directory.num_codes)

@@ -32,6 +32,7 @@ def build_parser() -> CommandParser:
     parser = CommandParser("evaluate purity", __doc__)
     flags.add_codes(parser)
     flags.add_alignments(parser)
+    flags.add_keep_labels(parser)
     flags.add_manifest(parser, "the held-out speakers and the audio of --plot")
     flags.add_tier(parser)
     flags.add_json(parser)
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(arguments: argparse.Namespace) -> None:
     codes = open_codes(arguments.codes)
-    alignments = open_alignments(arguments.alignments, tier=arguments.tier)
+    alignments = open_alignments(arguments.alignments, tier=arguments.tier, keep_labels=arguments.keep_labels)
     manifest = {u.utt: u for u in read_manifest(arguments.manifest)} if arguments.manifest else {}
     corpus = AlignedCodes(codes, alignments, manifest)
     scores = score_purity(corpus.read(), codes.num_codes, codes.frame_rate_hz)

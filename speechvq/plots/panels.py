@@ -1,8 +1,9 @@
 """Parts that several figures share: spectrograms, codes as colors, panel titles, and saving as PNG."""
 
 import io
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -77,7 +78,23 @@ def plot_code_cells(axes: "Axes", codes: np.ndarray, num_codes: int, frame_rate:
 def set_panel_title(axes: "Axes", text: str) -> None:
     """Write a title above the left edge of a panel."""
     # Names may hold dollar signs, which would start a formula.
-    axes.set_title(text, loc="left", fontsize=13, color=INK, fontweight="bold", parse_math=False)
+    axes.set_title(
+        drawable_text(text), loc="left", fontsize=13, color=INK, fontweight="bold", parse_math=False
+    )
+
+
+def drawable_text(text: str) -> str:
+    """Text with escapes for control characters and for characters that the font lacks, e.g. "\\x07"."""
+    font = _default_font()
+    known = (each.isprintable() and font.get_char_index(ord(each)) for each in text)
+    return "".join(c if ok else c.encode("unicode_escape").decode() for c, ok in zip(text, known))
+
+
+@cache
+def _default_font() -> Any:
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    return get_font(findfont(FontProperties()))
 
 
 def save_figure(figure: "Figure", path: Path, *, num_colors: int = 256) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from speechvq.alignment.intervals import Interval
-from speechvq.plots.panels import INK
+from speechvq.plots.panels import INK, WIDTH, drawable_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,14 +34,19 @@ def plot_phones(
         seconds: end of the axis.
         label: to the left of the strip.
     """
+    pixel, drawn = seconds / WIDTH, 0.0
     for interval in intervals:
         start, end, name = interval.start, min(interval.end, seconds), interval.phone
-        if start >= end:
+        if start >= seconds:
+            break
+        if start >= end or end - drawn < pixel:  # also bounds the cells, if labels are denser than pixels
             continue
+        drawn = end
         line = 0.8 if end - start > 0.01 * seconds else 0.0
         axes.axvspan(start, end, facecolor=colors[name], edgecolor="white", linewidth=line)
-        if end - start > seconds * (0.008 + 0.0055 * len(name)):
-            axes.text((start + end) / 2, 0.5, name, **_TEXT_STYLE)
+        shown = drawable_text(name)
+        if end - start > seconds * (0.008 + 0.0055 * len(shown)):
+            axes.text((start + end) / 2, 0.5, shown, **_TEXT_STYLE)
     keep_label_only(axes, label)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from speechvq.metrics.units.purity import PurityScore
-from speechvq.plots.panels import FAINT, set_panel_title
+from speechvq.plots.panels import FAINT, drawable_text, set_panel_title
 from speechvq.plots.phone_colors import order_by_manner
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def plot_matrix(figure: "Figure | SubFigure", matrix: PhoneCodeMatrix) -> None:
     set_panel_title(above, f"Phones by codes: {active}, {purity}")
     above.set_title("frames per code; blue: the code's most frequent phone", loc="right", color=FAINT)
     _plot_fractions(middle, matrix.fractions[kept])
-    middle.set_yticks(range(len(kept)), [matrix.phones[i] for i in kept], fontsize=10, parse_math=False)
+    names = [drawable_text(matrix.phones[i]) for i in kept]
+    middle.set_yticks(range(len(kept)), names, fontsize=10, parse_math=False)
     left_out = len(matrix.phones) - len(kept)
     rare = f"; {left_out} rare phones not shown" if left_out else ""
     middle.set_xlabel(

@@ -3,13 +3,17 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
+from speechvq.io.atomic import write_bytes
 
 if TYPE_CHECKING:
+    from speechvq.alignment.directory import AlignmentDirectory
     from speechvq.data.conversions import ConversionPair
     from speechvq.data.manifest import Utterance
     from speechvq.report.audio_examples import AudioExample
@@ -31,6 +35,7 @@ def build_parser() -> CommandParser:
     parser.add_argument("--scores", type=Path, help="JSON of `evaluate conversion`")
     parser.add_argument("--codes", type=Path, help="codes directory, for the matrix of phones by codes")
     parser.add_argument("--alignments", type=Path, help="phone alignments, for the figures")
+    flags.add_keep_labels(parser)
     parser.add_argument("--purity", type=Path, help="JSON of `evaluate purity`")
     parser.add_argument("--baselines", type=Path, help="JSON of `evaluate baselines`")
     parser.add_argument(
@@ -74,9 +79,14 @@ def _work(arguments: argparse.Namespace) -> None:
     for flag, needed in (("codes", "alignments"), ("resynthesis", "converted")):
         if getattr(arguments, flag) and not getattr(arguments, needed):
             raise UserError(f"--{flag} needs --{needed}; give both")
-    from speechvq.report.page import write_page
+    from speechvq.report.page import render_page
 
-    write_page(out, _page(arguments, out.parent))
+    # Drawn elsewhere first, so that nothing is written if an input turns out to be damaged.
+    with TemporaryDirectory() as drawn:
+        html = render_page(_page(arguments, Path(drawn)))
+        for figure in sorted(Path(drawn).iterdir()):
+            write_bytes(out.parent / figure.name, figure.read_bytes())
+    write_bytes(out, html.encode())
     print(out)
 
 
@@ -174,12 +184,17 @@ def _plot_example(
     """Plot the first example into `path`; None if there is none."""
     if not examples:
         return None
-    from speechvq.alignment.directory import open_alignments
     from speechvq.report.figures import plot_example
 
-    alignments = open_alignments(arguments.alignments) if arguments.alignments else None
+    alignments = _alignments(arguments) if arguments.alignments else None
     plot_example(path, arguments.run, examples[0], alignments)
     return path
+
+
+def _alignments(arguments: argparse.Namespace) -> "AlignmentDirectory":
+    from speechvq.alignment.directory import open_alignments
+
+    return open_alignments(arguments.alignments, keep_labels=arguments.keep_labels)
 
 
 def _plot_units(
@@ -191,12 +206,11 @@ def _plot_units(
     """Plot phones by codes into `path`; None without --codes."""
     if not arguments.codes:
         return None
-    from speechvq.alignment.directory import open_alignments
     from speechvq.data.codes_directory import open_codes
     from speechvq.evaluate.aligned_codes import AlignedCodes
     from speechvq.report.figures import plot_unit_figure
 
     manifest = {each.utt: each for each in utterances}
-    corpus = AlignedCodes(open_codes(arguments.codes), open_alignments(arguments.alignments), manifest)
+    corpus = AlignedCodes(open_codes(arguments.codes), _alignments(arguments), manifest)
     plot_unit_figure(path, corpus, examples)
     return path

@@ -10,6 +10,7 @@ from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.plots.conversion import plot_conversion
 from speechvq.plots.units import plot_units
 from speechvq.report.audio_examples import AudioExample
+from speechvq.runtime.logging import logger
 
 MAX_CONVERSIONS = 2  # in the figure
 
@@ -66,6 +67,8 @@ def plot_unit_figure(path: Path, corpus: AlignedCodes, examples: Sequence[AudioE
     score = score_purity(corpus.read(), corpus.codes.num_codes, rate, num_resamples=0)["all"]
     corpus.check_scored(score)
     corpus.warn(score)
+    if merged := corpus.alignments.describe_labels():
+        logger.info("%s: %s", corpus.alignments.path, merged)
     sources = [each.source for each in examples]
     shared = [name for name in corpus.names if corpus.manifest.get(name) in sources]
     shared.sort(key=lambda name: sources.index(corpus.manifest[name]))

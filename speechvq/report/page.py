@@ -6,7 +6,6 @@ from pathlib import Path
 
 from speechvq.evaluate.conversion.table import BASELINES, NOTES, summary_cells, summary_label
 from speechvq.evaluate.rollout.table import rollout_rows, rollout_title
-from speechvq.io.atomic import write_bytes
 from speechvq.metrics.summary import MetricSummary
 from speechvq.report.audio_examples import AudioExample, GeneratedAudio
 from speechvq.report.data_urls import audio_url, image_url
@@ -43,17 +42,17 @@ class Page:
     config: str  # YAML
 
 
-def write_page(path: Path, page: Page) -> None:
-    """Write the page; names and configuration are escaped, so that they cannot add markup.
+def render_page(page: Page) -> str:
+    """The page as HTML; names and configuration are escaped, so that they cannot add markup.
 
     Raises:
-        UserError: a recording or figure cannot be read; the disk is full or not writable.
+        UserError: a recording or figure cannot be read.
     """
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     rollout = page.rollout
-    text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         page=page,
         this_run=THIS_RUN,
         targets=sorted({speaker for example in page.examples for speaker in example.converted}),
@@ -66,4 +65,3 @@ def write_page(path: Path, page: Page) -> None:
         audio_url=audio_url,
         image_url=image_url,
     )
-    write_bytes(path, text.encode())

@@ -103,6 +103,9 @@ def _protocol(
     others = baselines.protocols.get(name, {}) if baselines else {}
     first = ours if ours is not None else next(iter(others.values()))[0]
     counts = f"{title}: {first.frames:,} codes, {first.num_phones} phones"
+    labels_merged = purity.corpus.labels_merged if purity else baselines.labels_merged if baselines else 0
+    if labels_merged:
+        counts += f" after merging {labels_merged} labels of stress, word position or silence"
     # `evaluate baselines --codes` scores the run's codes too, under the name of their folder.
     units = {each: seeds for each, seeds in others.items() if ours is None or not _same(ours, seeds[0])}
     if ours is not None and units:

@@ -48,6 +48,7 @@ class PurityCorpus(Record):
     without_speaker: list[str]
     phones_after_the_last_code: int  # utterances
     phones: list[str]
+    labels_merged: int = 0  # labels that count as another: of stress, position in the word, or silence
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class BaselinesResult(Result):
     utterances: int
     without_alignment: list[str]
     protocols: dict[str, dict[str, list[PurityMetrics]]]  # by protocol and units, one per seed
+    labels_merged: int = 0  # as of PurityCorpus
 
     def __post_init__(self) -> None:
         if not all(seeds for rows in self.protocols.values() for seeds in rows.values()):

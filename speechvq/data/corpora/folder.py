@@ -2,15 +2,18 @@
 
     ROOT/SPEAKER/UTT.wav               or ROOT/audio/SPEAKER/UTT.wav; also .flac .ogg .opus .mp3
     ROOT/txt/SPEAKER/UTT.txt           or UTT.txt beside the audio; optional
-    ROOT/lab/SPEAKER/UTT.lab           or UTT.lab beside the audio; optional
+    ROOT/lab/SPEAKER/UTT.lab           or UTT.lab beside the audio; optional; also .TextGrid and .PHN
 
-A .lab file has lines `start end phone`, with times in units of 100 ns. The file name is the utterance's name.
+A .lab file has lines `start end phone`, with times in units of 100 ns; without times it is the text, as for
+MFA. The file name is the utterance's name.
 If two speakers have files of the same name, it is SPEAKER_UTT.
 """
 
 from collections import Counter
 from pathlib import Path
 
+from speechvq.alignment.intervals import is_transcript
+from speechvq.alignment.intervals import read_text as read_alignment_text
 from speechvq.data.corpora.recording import (
     AUDIO_SUFFIXES,
     CorpusListing,
@@ -66,9 +69,26 @@ def _is_audio(file: Path) -> bool:
 def _recording(root: Path, file: Path, shared: set[str]) -> Recording:
     speaker, name = file.parent.name, file.stem
     text = read_text(root / "txt" / speaker / f"{name}.txt") or read_text(file.with_suffix(".txt"))
-    labels = [root / "lab" / speaker / f"{name}.lab", file.with_suffix(".lab")]
-    alignment = next((path for path in labels if path.is_file()), None)
+    alignment = _alignment(root / "lab" / speaker, name) or _alignment(file.parent, name)
+    if alignment and _is_transcript(alignment):
+        text, alignment = text or read_text(alignment), None
     return Recording(f"{speaker}_{name}" if name in shared else name, speaker, file, text, alignment)
+
+
+def _alignment(folder: Path, name: str) -> Path | None:
+    """The alignment of an utterance in a folder; None if there is none."""
+    for ending in (".lab", ".TextGrid", ".textgrid", ".PHN", ".phn"):
+        if (path := folder / f"{name}{ending}").is_file():
+            return path
+    return None
+
+
+def _is_transcript(path: Path) -> bool:
+    """Whether a .lab file holds the text, as for MFA; an unreadable file is reported when it is prepared."""
+    try:
+        return path.suffix == ".lab" and is_transcript(read_alignment_text(path))
+    except UserError:
+        return False
 
 
 def _unique(found: list[Recording], skipped: Counter[str]) -> list[Recording]:

@@ -17,7 +17,7 @@ class Recording:
     speaker: str
     audio: Path
     text: str | None = None
-    alignment: Path | None = None  # a .lab file: `start end phone`, units of 100 ns
+    alignment: Path | None = None  # see `alignment.directory.read_alignment`
 
 
 @dataclass(frozen=True)

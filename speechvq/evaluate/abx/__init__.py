@@ -40,6 +40,7 @@ def build_parser() -> CommandParser:
         "--features", type=Path, help="features directory: meta.json and UTT.npy of numbers (N, C)"
     )
     flags.add_alignments(parser)
+    flags.add_keep_labels(parser)
     flags.add_manifest(parser, "the speakers", required=True)
     parser.add_argument(
         "--model", type=Path, help="model of the codes, for the distance between codebook vectors"
@@ -90,7 +91,7 @@ def _work(arguments: argparse.Namespace) -> None:
     source = open_codes(arguments.codes) if arguments.codes else open_features(arguments.features)
     manifest = read_manifest(arguments.manifest)
     asked = [u for u in manifest if arguments.split in ("", u.split)]
-    alignments = open_alignments(arguments.alignments, tier=arguments.tier)
+    alignments = open_alignments(arguments.alignments, tier=arguments.tier, keep_labels=arguments.keep_labels)
     corpus = read_corpus(source, asked, alignments, arguments.items)
     distance_of, name = _distance(source, arguments)
     units = _score(name, corpus, distance_of(corpus.frames), arguments)
@@ -104,6 +105,8 @@ def _work(arguments: argparse.Namespace) -> None:
         baselines = _baselines(source, corpus, distance_of, manifest, arguments)
     result = _result(arguments, corpus, units, baselines)
     print(abx_table(str(source.path), result, utterances=len(corpus.utterances)))
+    if merged := alignments.describe_labels():
+        print(merged)
     if arguments.json:
         result.save(arguments.json)
 

@@ -5,6 +5,7 @@ k-means on the outputs of an encoder with random weights. All have the same numb
 """
 
 import argparse
+import dataclasses
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -44,6 +45,7 @@ def build_parser() -> CommandParser:
         "--corpus", type=Path, required=True, help="manifest.tsv or its folder, for example data/vctk"
     )
     flags.add_alignments(parser)
+    flags.add_keep_labels(parser)
     parser.add_argument(
         "--num-codes",
         type=int,
@@ -80,7 +82,7 @@ def _work(arguments: argparse.Namespace) -> None:
     _check_numbers(arguments)
     config = _encoder_config(arguments)
     utterances = read_manifest(arguments.corpus)
-    alignments = open_alignments(arguments.alignments, tier=arguments.tier)
+    alignments = open_alignments(arguments.alignments, tier=arguments.tier, keep_labels=arguments.keep_labels)
     speech = aligned_speech(utterances, arguments.split, alignments, where=arguments.corpus)
     given = [_read_units(folder, speech, arguments) for folder in arguments.codes]
 
@@ -88,8 +90,11 @@ def _work(arguments: argparse.Namespace) -> None:
 
     baselines = _make_units(utterances, speech, arguments, config)
     result = _score([*baselines, *given], speech, arguments)
+    result = dataclasses.replace(result, labels_merged=alignments.num_merged)
     print(baseline_table(result.protocols))
     print(f"\nk-means is fitted on split train; mean ± standard deviation over {arguments.seeds} seeds")
+    if merged := alignments.describe_labels():
+        print(merged)
     if isinstance(config, str):
         print(f"without the untrained encoder: {config}")
     if arguments.out:

@@ -12,10 +12,12 @@ import numpy as np
 
 from speechvq.alignment.intervals import Interval
 from speechvq.alignment.phones import SILENCE, is_silence
+from speechvq.errors import UserError
 from speechvq.metrics.bootstrap import bootstrap_interval
 from speechvq.metrics.edit_distance import aligned_pairs
 
 TOLERANCE = 0.020  # seconds
+MAX_PAIRS = 50_000_000  # of phones in one recording, a quarter of an hour; bounds the memory to 400 MB
 METRICS = (
     ("mean_error", "mean absolute error (ms) ↓", "ms"),
     ("median_error", "median absolute error (ms) ↓", "ms"),
@@ -51,8 +53,15 @@ def boundary_errors(found: Sequence[Interval], reference: Sequence[Interval]) ->
     Args:
         found: in order of time; all labels of silence are equal, see `is_silence`, and adjacent ones merge.
         reference: likewise; its boundaries are those between two intervals.
+
+    Raises:
+        UserError: more phones than one recording has; time and memory grow with the product of their numbers.
     """
     found, reference = _merge_silences(found), _merge_silences(reference)
+    if len(found) * len(reference) > MAX_PAIRS:
+        raise UserError(
+            f"{len(found)} phones against {len(reference)}: too many for one recording; compare shorter ones"
+        )
     pairs = aligned_pairs([each.phone for each in reference], [each.phone for each in found])
     same = {i: j for i, j in pairs if reference[i].phone == found[j].phone}
     inner = [(i, j) for i, j in same.items() if i and same.get(i - 1) == j - 1 and j]

@@ -22,7 +22,7 @@ from speechvq.metrics.units.utterance_tables import TABLE_RESAMPLES, UtteranceTa
 
 PROTOCOLS = ("all", "edges_trimmed")
 MAX_CELLS = 20_000_000  # of a table of phones by codes, 300 phones by 65,536 codes; bounds the memory to 2 GB
-MAX_PHONES = 300  # more labels than this are words, not phones
+MAX_PHONES = 1_000  # more labels than this are words, not phones
 
 Number = float | int | None
 
@@ -119,11 +119,12 @@ def check_codes(codes: np.ndarray, num_codes: int) -> np.ndarray:
 
 def _check_size(labels: int, num_codes: int) -> None:
     """Refuse a table of labels by codes that would not fit into memory."""
-    if labels * num_codes <= MAX_CELLS:
-        return
     if labels > MAX_PHONES:
         raise UserError(f"{labels} different labels; these are not phones, choose the phone tier by --tier")
-    raise UserError(f"{labels} phones by {num_codes} codes: more than {MAX_CELLS} counts; give fewer codes")
+    if labels * num_codes > MAX_CELLS:
+        raise UserError(
+            f"{labels} phones by {num_codes} codes: more than {MAX_CELLS} counts; give fewer codes"
+        )
 
 
 class _ProtocolCounts:

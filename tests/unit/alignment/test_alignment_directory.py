@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from speechvq.alignment.directory import open_alignments, read_alignments
+from speechvq.alignment.directory import open_alignments
 from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.errors import UserError
 from unit.alignment.test_textgrid import long_form
@@ -31,8 +31,8 @@ def test_all_formats_are_read_by_utterance_at_any_depth(tmp_path: Path) -> None:
     (tmp_path / "s1" / "._a.lab").write_bytes(b"\0\5\x16\7")  # a hidden file of macOS
     (tmp_path / "folder.lab").mkdir()
     expected = {"a": TWO, "b": TWO[:1], "ü": TWO, "d": TWO, "e": TWO, "f": TWO[:1]}
-    assert read_alignments(tmp_path) == expected
-    assert read_alignments(tmp_path / "rest.ctm") == {"e": TWO, "f": TWO[:1]}
+    assert open_alignments(tmp_path).read_all() == expected
+    assert open_alignments(tmp_path / "rest.ctm").read_all() == {"e": TWO, "f": TWO[:1]}
     assert list(open_alignments(tmp_path / "s1" / "a.lab").places) == ["a"]
 
 
@@ -62,7 +62,7 @@ def lab_and_ctm(folder: Path) -> None:
 def test_two_files_of_one_utterance_are_refused(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path)
     with pytest.raises(UserError, match="both belong to the utterance a; keep one"):
-        read_alignments(tmp_path)
+        open_alignments(tmp_path).read_all()
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_two_files_of_one_utterance_are_refused(make: Callable[[Path], None], tm
 def test_an_unreadable_file_is_named(make: Callable[[Path], Any], message: str, tmp_path: Path) -> None:
     make(tmp_path)
     with pytest.raises(UserError, match=message):
-        read_alignments(tmp_path)
+        open_alignments(tmp_path).read_all()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechvq.alignment.directory import read_alignments
+from speechvq.alignment.directory import open_alignments
 from speechvq.alignment.intervals import read_lab
 from speechvq.alignment.phones import PHONES, STOPS
 from speechvq.data.corpora import folder
@@ -97,7 +97,7 @@ def test_without_fork_the_samples_are_the_same(monkeypatch, tmp_path):
 
 @needs_espeak
 def test_labels_cover_every_file_without_gaps(built):
-    labels = read_alignments(built / "recordings" / "lab")
+    labels = open_alignments(built / "recordings" / "lab").read_all()
     sounds = sorted((built / "recordings" / "audio").rglob("*.flac"))
     assert [path.stem for path in sounds] == sorted(labels)
     for path in sounds:
