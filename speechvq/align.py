@@ -10,7 +10,7 @@ from pathlib import Path
 
 from speechvq.alignment.forced_aligner import AlignmentTask, Outcome, align_recording
 from speechvq.alignment.g2p import read_dictionary
-from speechvq.alignment.intervals import is_transcript, read_text
+from speechvq.alignment.intervals import is_transcript
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
@@ -116,16 +116,9 @@ def _texts(folder: Path) -> dict[str, str]:
     transcripts = {
         str(path): name
         for path in files_below(folder, {".lab"})
-        if (name := relative_name(path, folder)) not in known and _is_transcript(path)
+        if (name := relative_name(path, folder)) not in known and is_transcript(path)
     }
     return texts | transcripts
-
-
-def _is_transcript(path: Path) -> bool:
-    try:
-        return is_transcript(read_text(path))
-    except UserError:
-        return False
 
 
 def _list_problems(path: Path, problems: Sequence[str]) -> None:

@@ -1,12 +1,13 @@
 """A folder of alignments in any supported format: HTK and TIMIT labels, TextGrids and CTM, at any depth."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechvq.alignment.ctm import Passage, find_passages, read_passage
-from speechvq.alignment.intervals import Interval, read_lab, read_phn
+from speechvq.alignment.intervals import Interval, is_transcript, read_lab, read_phn
 from speechvq.alignment.labels import LabelMerger
 from speechvq.alignment.textgrid import read_textgrid
 from speechvq.errors import UserError
@@ -107,6 +108,7 @@ def open_alignments(
         paths = [directory]
     else:
         paths = find_files(directory, ENDINGS, what="alignments")
+    paths = _without_transcripts(paths)
     root = directory if directory.is_dir() else directory.parent
     files = by_utterance([path for path in paths if path.suffix.lower() != ".ctm"], root)
     places: dict[str, Path | Passage] = dict(files)
@@ -118,6 +120,12 @@ def open_alignments(
                 raise UserError(f"{path} and {other} both belong to the utterance {utterance}; keep one")
             places[utterance] = place
     return AlignmentDirectory(directory, places, tier, None if keep_labels else LabelMerger())
+
+
+def _without_transcripts(paths: Sequence[Path]) -> list[Path]:
+    """The files without MFA's transcripts UTT.lab, where an alignment of the same name exists too."""
+    count = Counter(normalized(path.stem) for path in paths)
+    return [path for path in paths if count[normalized(path.stem)] == 1 or not is_transcript(path)]
 
 
 def _passages(path: Path) -> Mapping[str, Passage]:

@@ -23,7 +23,7 @@ TIMIT_RATE = 16_000  # samples per second of TIMIT's times
 ROUNDING = 5e-8  # seconds of apparent overlap that is tolerated, because times are decimal
 
 _MOST_BYTES = 1 << 28  # of an alignment file; a larger file is something else
-_TWO_NUMBERS = re.compile(r"^[ \t]*[-+.\d]\S*[ \t]+[-+.\d]", re.MULTILINE)
+_TWO_NUMBERS = re.compile(r"^[ \t]*[-+.\d]\S*[ \t]+(?:[-+.\d]|nan\b|inf\b)", re.MULTILINE)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -51,8 +51,15 @@ def read_phn(path: Path) -> list[Interval]:
     return _read_labels(path, TIMIT_RATE, "samples at 16 kHz")
 
 
-def is_transcript(text: str) -> bool:
-    """Whether the text of a .lab file is a transcript: it has words, and no line begins with two numbers."""
+def is_transcript(path: Path) -> bool:
+    """Whether a .lab file holds a transcript: it has words, and no line begins with two numbers."""
+    try:
+        return path.suffix.lower() == ".lab" and _has_no_times(read_text(path))
+    except UserError:
+        return False
+
+
+def _has_no_times(text: str) -> bool:
     return bool(text.strip()) and not _TWO_NUMBERS.search(text)
 
 
@@ -62,7 +69,7 @@ def _read_labels(path: Path, units_per_second: int, unit: str) -> list[Interval]
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             place = f"{path}, line {number}"
-            if not intervals and is_transcript(text):
+            if not intervals and _has_no_times(text):
                 raise UserError(
                     f"{place}: no times but the text {shorten(line)}; align it by `python -m speechvq.align`"
                 )

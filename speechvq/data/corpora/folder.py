@@ -13,7 +13,6 @@ from collections import Counter
 from pathlib import Path
 
 from speechvq.alignment.intervals import is_transcript
-from speechvq.alignment.intervals import read_text as read_alignment_text
 from speechvq.data.corpora.recording import (
     AUDIO_SUFFIXES,
     CorpusListing,
@@ -70,7 +69,7 @@ def _recording(root: Path, file: Path, shared: set[str]) -> Recording:
     speaker, name = file.parent.name, file.stem
     text = read_text(root / "txt" / speaker / f"{name}.txt") or read_text(file.with_suffix(".txt"))
     alignment = _alignment(root / "lab" / speaker, name) or _alignment(file.parent, name)
-    if alignment and _is_transcript(alignment):
+    if alignment and is_transcript(alignment):
         text, alignment = text or read_text(alignment), None
     return Recording(f"{speaker}_{name}" if name in shared else name, speaker, file, text, alignment)
 
@@ -81,14 +80,6 @@ def _alignment(folder: Path, name: str) -> Path | None:
         if (path := folder / f"{name}{ending}").is_file():
             return path
     return None
-
-
-def _is_transcript(path: Path) -> bool:
-    """Whether a .lab file holds the text, as for MFA; an unreadable file is reported when it is prepared."""
-    try:
-        return path.suffix == ".lab" and is_transcript(read_alignment_text(path))
-    except UserError:
-        return False
 
 
 def _unique(found: list[Recording], skipped: Counter[str]) -> list[Recording]:

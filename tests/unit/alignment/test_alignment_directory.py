@@ -68,7 +68,7 @@ def test_two_files_of_one_utterance_are_refused(make: Callable[[Path], None], tm
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda folder: None, "no alignments below; expected files ending in .lab, .textgrid, .ctm"),
+        (lambda folder: None, "no alignments below; expected files ending in .lab, .phn, .textgrid, .ctm"),
         (lambda folder: folder.rmdir(), "no such folder; give the folder of the alignments"),
         (lambda folder: (folder / "a.lab").touch(), "a.lab: holds no intervals"),
         (lambda folder: (folder / "a.lab").write_text("\n \n"), "a.lab: holds no intervals"),
