@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class CodebookStatistics:
     """Codebook usage; multiply by the frame rate for rates per second."""
 
-    num_frames: int
+    num_frames: int  # frames counted
     active_codes: int  # codes that occur
     active_code_fraction: float  # of K
     most_frequent_code_fraction: float  # of the frames
@@ -61,7 +61,7 @@ def purity(codes: Utterances, phones: Utterances) -> float:
     Raises:
         ValueError: lengths or utterances differ, codes are not integers from 0, or no frame has a label.
 
-    Example:
+    Examples:
         >>> purity([0, 0, 1, 1], ["a", "a", "a", "b"])
         0.75
         >>> purity({"u1": [0, 0], "u2": [1]}, {"u1": ["a", "b"], "u2": ["b"]})
@@ -75,7 +75,7 @@ def cluster_purity(codes: Utterances, phones: Utterances) -> float:
 
     Args and errors are those of `purity`.
 
-    Example:
+    Examples:
         >>> cluster_purity([0, 0, 1, 2], ["a", "a", "b", "b"])
         0.75
     """
@@ -90,7 +90,7 @@ def pnmi(codes: Utterances, phones: Utterances) -> float:
     Returns:
         Between 0, for independent codes, and 1, if the code determines the phone.
 
-    Example:
+    Examples:
         >>> pnmi([0, 1, 2, 2], ["a", "a", "b", "b"])
         1.0
         >>> pnmi([0, 1, 0, 1], ["a", "a", "b", "b"])
@@ -109,7 +109,7 @@ def codebook_statistics(codes: Utterances, num_codes: int) -> CodebookStatistics
     Raises:
         ValueError: codes are not integers in [0, K), or there are none.
 
-    Example:
+    Examples:
         >>> usage = codebook_statistics([3, 3, 1, 1], num_codes=4)
         >>> usage.active_codes, usage.perplexity, usage.mean_code_duration_frames
         (2, 2.0, 2.0)
@@ -175,7 +175,7 @@ def abx(
     Raises:
         ValueError: shapes or utterances do not match.
 
-    Example:
+    Examples:
         >>> codes = [0, 1, 2, 0, 1, 2]
         >>> alignment = [(i / 50, (i + 1) / 50, phone) for i, phone in enumerate("abcabc")]
         >>> abx(codes, alignment, frame_rate_hz=50, items="phoneme", context="any").error

@@ -1,7 +1,6 @@
 """The README is correct: commands, paths and flags exist, and the commands of "Your own speech" run."""
 
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 import speechvq
 from cli.test_commands import FLAGS, PARSERS
 from helpers.audio_files import names, write_tone
+from helpers.documents import Document, is_ours, words
 from helpers.tiny import ROOT
 from speechvq import (
     __main__,
@@ -32,12 +32,8 @@ from speechvq.audio.waveform import read_waveform
 from speechvq.cli import command
 from speechvq.config import SpeechRun
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-FENCED = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-PROSE = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
-INLINE = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", PROSE)]
-COMMANDS = [line for kind, block in FENCED if kind == "bash" for line in block.splitlines() if line.strip()]
-LINKS = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
+PAGE = Document(ROOT / "README.md")
+README, FENCED, INLINE, COMMANDS, LINKS = PAGE.text, PAGE.fenced, PAGE.inline, PAGE.commands, PAGE.links
 MAINS = {
     "prepare": prepare,
     "train": train,
@@ -66,14 +62,6 @@ SHRUNK = {
     "model.quantizer": "{num_codes: 8, dim: 4}",
     "model.wavenet": WAVENET[:-1] + ", condition_on_f0: true, condition_on_phase: true}",
 }
-
-
-def words(line: str) -> list[str]:
-    return shlex.split(line, comments=True)
-
-
-def is_ours(line: str) -> bool:
-    return line.startswith("python -m speechvq.")
 
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if is_ours(line)])

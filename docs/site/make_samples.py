@@ -1,0 +1,55 @@
+"""Convert docs/source.flac to every speaker of a bundled model, and write the table of docs/speakers.md.
+
+python docs/site/make_samples.py                # docs/audio/SPEAKER.ogg, 16 KB each; minutes on one core
+python docs/site/make_samples.py --table        # the table alone
+"""
+
+import argparse
+import re
+from pathlib import Path
+
+import soundfile
+
+import speechvq
+from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+
+DOCS = Path(__file__).parents[1]
+TABLE = re.compile(r"(<!-- begin: .*? -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Write the samples with seed 0, and the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument(
+        "--model", default=speechvq.DEFAULT_MODEL, help="bundled model (default: %(default)s)"
+    )
+    parser.add_argument("--table", action="store_true", help="write no samples")
+    arguments = parser.parse_args()
+    model = speechvq.load(arguments.model)
+    if not arguments.table:
+        write_samples(model)
+    page = DOCS / "speakers.md"
+    table = speaker_table(model)
+    text = TABLE.sub(lambda match: match[1] + table + match[2], page.read_text(encoding="utf-8"))
+    page.write_text(text, encoding="utf-8")
+
+
+def write_samples(model: speechvq.SpeechVQ) -> None:
+    """Write the conversion to every speaker as Opus."""
+    source = read_waveform(DOCS / "source.flac")
+    for speaker in model.speakers:
+        path = DOCS / "audio" / f"{speaker}.ogg"
+        wave = model.convert(source, speaker)
+        soundfile.write(path, wave, SAMPLE_RATE, subtype="OPUS", compression_level=0.9)
+        print(f"{path}: {path.stat().st_size / 1000:.1f} KB")
+
+
+def speaker_table(model: speechvq.SpeechVQ) -> str:
+    """A Markdown table with name, mean F0 and sample of every speaker, by F0."""
+    rows = sorted((float(f0), name) for name, f0 in zip(model.speakers, model.speaker_f0))
+    lines = [f"| `{name}` | {f0:.0f} | [{name}](audio/{name}.ogg) |" for f0, name in rows]
+    return "\n".join(["| speaker | mean F0 (Hz) | sample |", "| --- | --- | --- |", *lines, ""])
+
+
+if __name__ == "__main__":
+    main()
