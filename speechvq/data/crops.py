@@ -133,7 +133,8 @@ def middle_crops(
     _check_speakers(utterances, speakers)
     if len(utterances) < 2:
         raise UserError(
-            "fewer than two utterances in split 'dev'; prepare the corpus with a larger --dev-fraction"
+            "fewer than two utterances in split 'dev'; record more sentences and prepare the corpus again, "
+            "with a --dev-fraction above 0"
         )
     chosen = [
         utterances[i] for i in np.linspace(0, len(utterances) - 1, min(count, len(utterances))).astype(int)

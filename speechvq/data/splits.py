@@ -8,7 +8,9 @@ from hashlib import sha256
 from speechvq.errors import UserError
 
 TRAIN, DEV, TEST, UNSEEN = "train", "dev", "test", "unseen"
-MIN_UTTERANCES_TO_SPLIT = 5  # a speaker with fewer utterances has all of them in train
+MIN_UTTERANCES_TO_SPLIT = 5  # a speaker with fewer utterances has all of them in train, see MIN_DEV
+MIN_DEV = 2  # utterances in split dev; training evaluates them with the codes of one another
+MIN_UTTERANCES_FOR_DEV = 4  # a corpus with fewer has no MIN_DEV
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class SplitRule:
 def split_of(speaker_of: Mapping[str, str], rule: SplitRule) -> dict[str, str]:
     """The split of each utterance: train, dev, test, or unseen for all utterances of an unseen speaker.
 
+    The fractions hold for each speaker. If they leave fewer than two utterances for dev, which training
+    needs, dev takes some of the speakers with the most training utterances.
+
     Args:
         speaker_of: the speaker of each utterance; its order does not matter.
 
@@ -47,7 +52,7 @@ def split_of(speaker_of: Mapping[str, str], rule: SplitRule) -> dict[str, str]:
         splits |= (
             dict.fromkeys(utterances, UNSEEN) if speaker in unseen else _split_utterances(utterances, rule)
         )
-    return splits
+    return splits | _more_dev(splits, speaker_of, rule.seed) if rule.dev_fraction else splits
 
 
 def choose_unseen(speakers: Iterable[str], rule: SplitRule) -> set[str]:
@@ -87,6 +92,22 @@ def _split_utterances(utterances: list[str], rule: SplitRule) -> dict[str, str]:
         utt: DEV if place < dev else TEST if place < dev + test else TRAIN
         for place, utt in enumerate(ordered)
     }
+
+
+def _more_dev(splits: Mapping[str, str], speaker_of: Mapping[str, str], seed: int) -> dict[str, str]:
+    """Utterances that move from train to dev, so that dev has MIN_DEV; every speaker keeps one in train."""
+    missing = MIN_DEV - sum(split == DEV for split in splits.values())
+    if missing <= 0 or sum(split != UNSEEN for split in splits.values()) < MIN_UTTERANCES_FOR_DEV:
+        return {}
+    train: dict[str, list[str]] = defaultdict(list)
+    for utt in _shuffled((utt for utt, split in splits.items() if split == TRAIN), seed):
+        train[speaker_of[utt]].append(utt)
+    moved = {}
+    for _ in range(missing):
+        most = max(sorted(train), key=lambda speaker: len(train[speaker]), default="")
+        if len(train.get(most, ())) > 1:
+            moved[train[most].pop()] = DEV
+    return moved
 
 
 def _count(fraction: float, total: int) -> int:

@@ -21,9 +21,10 @@ def counts(splits: dict[str, str]) -> dict[str, int]:
     ("size", "expected"),
     [
         (1, {"train": 1}),
-        (4, {"train": 4}),
-        (5, {"train": 3, "dev": 1, "test": 1}),
-        (39, {"train": 37, "dev": 1, "test": 1}),
+        (3, {"train": 3}),
+        (4, {"train": 2, "dev": 2}),
+        (5, {"train": 2, "dev": 2, "test": 1}),
+        (39, {"train": 36, "dev": 2, "test": 1}),
         (400, {"train": 360, "dev": 20, "test": 20}),
     ],
 )
