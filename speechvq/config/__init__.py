@@ -17,6 +17,7 @@ from speechvq.config.speech import (
     SourceFilterConfig,
     SpeechConfig,
     SpeechDataConfig,
+    VocoderConfig,
     WaveNetConfig,
 )
 from speechvq.config.training import TrainConfig
@@ -37,6 +38,7 @@ __all__ = [
     "SpeechDataConfig",
     "SpeechRun",
     "TrainConfig",
+    "VocoderConfig",
     "WaveNetConfig",
     "find_config",
     "from_mapping",

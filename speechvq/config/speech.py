@@ -137,6 +137,33 @@ class SourceFilterConfig:
 
 
 @dataclass(frozen=True)
+class VocoderConfig:
+    """A decoder of one pass in place of the WaveNet, see `speech.vocoder`; the paper has none. Our sizes."""
+
+    # channels between the layers; 0 for no vocoder: a WaveNet generates the waveform
+    channels: int = bounded(0, 4096, 0)
+    # channels within a layer
+    hidden_channels: int = bounded(1, 16_384, 768)
+    layers: int = bounded(1, 32, 8)
+    # later frames of 10 ms that the layers see; the STFT frames overlap a further 22 ms
+    lookahead_frames: int = bounded(0, 32, 2)
+    # channels of the discriminators of spectrograms
+    discriminator_channels: int = bounded(1, 1024, 16)
+    # steps of the pre-training by the spectral distance alone, before the adversarial training
+    pretrain_steps: int = bounded(1, 10**7, 300)
+    # weight of the spectral distance beside the adversarial losses
+    mel_weight: float = bounded(0, 1000, 15.0)
+
+    def __post_init__(self) -> None:
+        """
+        Raises:
+            UserError: more look-ahead than the layers can have.
+        """
+        if self.lookahead_frames > self.layers:
+            raise UserError("vocoder.lookahead_frames: expected at most one frame per layer")
+
+
+@dataclass(frozen=True)
 class SpeechConfig:
     """The speech model: encoder, vector quantizer and decoder."""
 
@@ -157,16 +184,22 @@ class SpeechConfig:
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     wavenet: WaveNetConfig = field(default_factory=WaveNetConfig)
     source_filter: SourceFilterConfig = field(default_factory=SourceFilterConfig)
+    vocoder: VocoderConfig = field(default_factory=VocoderConfig)
 
     def __post_init__(self) -> None:
         """
         Raises:
-            UserError: harmonics without a phase condition.
+            UserError: harmonics without a phase condition, or a vocoder without harmonics.
         """
         if self.source_filter.num_harmonics and not self.wavenet.condition_on_phase:
             raise UserError(
                 "source_filter.num_harmonics: needs wavenet.condition_on_f0=true and "
                 "wavenet.condition_on_phase=true"
+            )
+        if self.vocoder.channels and (not self.source_filter.num_harmonics or self.hop % 160):
+            raise UserError(
+                "vocoder.channels: needs source_filter.num_harmonics over 0 and a hop that is a multiple of "
+                f"160 samples, not {self.hop}"
             )
 
     @property

@@ -243,7 +243,7 @@ class SpeechVQ(VQVAE):
             return np.full(-(-len(codes) * hop // F0_HOP), mean, np.float32)
         device = self.quantizer.codebook.device
         vectors = self.quantizer.lookup(self._checked(codes).to(device))[None]
-        voice = decoder.wavenet.conditioning.embed_speaker(torch.tensor([index], device=device))
+        voice = decoder.embed_speaker(torch.tensor([index], device=device))
         f0 = decoder.f0_predictor.predict_f0(vectors, voice)[0].cpu().numpy()
         return shift_f0(f0_at_frame_rate(f0, hop), mean)
 

@@ -99,19 +99,30 @@ def _bundled_or_folder(folder: Path) -> Path:
 def _shapes(config: SpeechConfig, speakers: int) -> dict[str, tuple[int, ...]]:
     """Shapes of tensors that together contain every size of a configuration."""
     wavenet, channels, dim = config.wavenet, config.encoder.channels, config.quantizer.dim
-    source = config.source_filter
+    source, vocoder = config.source_filter, config.vocoder
     decoder, layers = "decoder.wavenet", wavenet.stacks * wavenet.layers
     shapes: dict[str, tuple[int, ...]] = {
         f"encoder.layers.{len(config.encoder.strides) - 1}.bias": (channels,),
         "quantizer.codebook": (config.quantizer.num_codes, dim),
-        f"{decoder}.conditioning.speaker_embedding.weight": (speakers, wavenet.speaker_dim),
-        f"{decoder}.conditioning.network.layers.0.bias": (wavenet.conditioning_channels,),
-        f"{decoder}.layers.{layers - 1}.out": (
-            wavenet.residual_channels + wavenet.skip_channels,
-            wavenet.residual_channels,
-        ),
-        f"{decoder}.logits.weight": (wavenet.mulaw_bins, wavenet.hidden_channels),
     }
+    if vocoder.channels:
+        shapes |= {
+            "decoder.speakers.weight": (speakers, wavenet.speaker_dim),
+            f"decoder.vocoder.layers.{vocoder.layers - 1}.expand.weight": (
+                vocoder.hidden_channels,
+                vocoder.channels,
+            ),
+        }
+    else:
+        shapes |= {
+            f"{decoder}.conditioning.speaker_embedding.weight": (speakers, wavenet.speaker_dim),
+            f"{decoder}.conditioning.network.layers.0.bias": (wavenet.conditioning_channels,),
+            f"{decoder}.layers.{layers - 1}.out": (
+                wavenet.residual_channels + wavenet.skip_channels,
+                wavenet.residual_channels,
+            ),
+            f"{decoder}.logits.weight": (wavenet.mulaw_bins, wavenet.hidden_channels),
+        }
     if config.encoder.residual_blocks:
         shapes[f"encoder.blocks.{config.encoder.residual_blocks - 1}.wide.bias"] = (channels,)
     if source.filter_order:

@@ -84,7 +84,7 @@ def _start_stage(model: nn.Module, run: _Run, index: int, checkpoint: Path | Non
             stage.initialize()
             _copy_from_first_process(model)
     groups = [{"params": list(group.parameters), "lr_scale": group.lr_scale} for group in stage.groups]
-    optimizer = torch.optim.Adam(groups, fused=stage.fused)
+    optimizer = torch.optim.Adam(groups, betas=stage.betas, fused=stage.fused)
     ema = None if stage.ema_decay is None else EMA(model, stage.ema_decay)
     state = TrainingState(model, optimizer, ema, index)
     if checkpoint is not None:

@@ -89,6 +89,7 @@ class Stage:
         warmup: steps after which a collapsed codebook or posterior is worth a warning.
         ema_decay: decay of the averaged weights; None for a stage without an average.
         grad_clip: largest gradient norm.
+        betas: decay of the moments of Adam.
         precision: of forward and backward pass.
         fused: whether Adam runs as one fused kernel, which rounds differently.
     """
@@ -105,6 +106,7 @@ class Stage:
     warmup: int = 0
     ema_decay: float | None = None
     grad_clip: float = math.inf
+    betas: tuple[float, float] = (0.9, 0.999)
     precision: Literal["fp32", "bf16"] = "fp32"
     fused: bool = False
 

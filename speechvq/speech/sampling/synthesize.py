@@ -1,6 +1,6 @@
 """Synthesis requests to waveforms: random numbers from a seed, the sampler, and post-processing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import get_args
@@ -9,10 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from speechvq.errors import UserError
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.sampling.postprocess import Postprocessor
-from speechvq.speech.sampling.request import Engine, Precision, SynthesisRequest
+from speechvq.speech.sampling.request import Engine, Precision, SynthesisRequest, Uniforms
 from speechvq.speech.sampling.sampler import sample_chunks
+from speechvq.speech.sampling.vocode import vocode
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class SamplingOptions:
         seed: of the random numbers. All streams use the same ones, so a stream does not depend on its batch.
         temperature: divides the logits; 0 takes the most likely bin.
         top_p: keeps the fewest bins that together have this probability (nucleus sampling).
+            Temperature and top_p, engine and precision are of a WaveNet; a vocoder has none of them.
         harmonic_boost: fraction, 0 to 1, of the noise energy in voiced frames that the harmonics take over,
             see `SourceFilter.forward`; ignored by a decoder without a source-filter model.
         engine: see `sample_chunks`.
@@ -86,8 +89,25 @@ def synthesize(
         }
         return torch.stack([rows[offset] for offset in starts]).to(device)
 
-    waves = [np.empty(length, np.float32) for length in lengths]
-    postprocessor, done = Postprocessor(decoder, request, options.harmonic_boost), 0
+    waves, done = [np.empty(length, np.float32) for length in lengths], 0
+    for samples in _chunks(decoder, request, options, uniforms):
+        for wave, row in zip(waves, samples.cpu().numpy()):
+            wave[done : done + len(row)] = row[: max(len(wave) - done, 0)]
+        done += samples.shape[1]
+        if on_frame is not None:
+            on_frame(done // request.hop)
+    return waves
+
+
+def _chunks(
+    decoder: Decoder, request: SynthesisRequest, options: SamplingOptions, uniforms: Uniforms
+) -> Iterator[Tensor]:
+    """Waveforms of all streams, (B, n) for one chunk after the other."""
+    if decoder.wavenet is None:
+        _refuse_wavenet_options(options)
+        yield from vocode(decoder, request, uniforms, options.harmonic_boost)
+        return
+    postprocessor = Postprocessor(decoder, request, options.harmonic_boost)
     chunks = sample_chunks(
         decoder.wavenet,
         request,
@@ -97,11 +117,18 @@ def synthesize(
         engine=options.engine,
         precision=options.precision,
     )
-    for bins in chunks:
-        samples = postprocessor(bins).cpu().numpy()
-        for wave, row in zip(waves, samples):
-            wave[done : done + len(row)] = row[: max(len(wave) - done, 0)]
-        done += bins.shape[1]
-        if on_frame is not None:
-            on_frame(done // request.hop)
-    return waves
+    yield from map(postprocessor, chunks)
+
+
+def _refuse_wavenet_options(options: SamplingOptions) -> None:
+    """Refuse options that a vocoder does not have.
+
+    Raises:
+        UserError: names them.
+    """
+    plain = SamplingOptions()
+    for name in ("temperature", "top_p", "precision"):
+        if getattr(options, name) != getattr(plain, name):
+            raise UserError(
+                f"{name}={getattr(options, name)}: this model has a vocoder, which has no such option"
+            )

@@ -53,7 +53,7 @@ def load_voice(path: Path, model: SpeechVQ) -> Voice:
 
 def add_voice(model: SpeechVQ, name: str, voice: Voice) -> None:
     """Add a speaker to a model in memory, or replace the speaker of that name."""
-    table = model.decoder.wavenet.conditioning.speaker_embedding
+    table = model.decoder.speaker_embedding
     if name not in model.speakers:
         model.speakers = (*model.speakers, name)
         row = table.weight.new_zeros(1, table.embedding_dim)

@@ -93,7 +93,7 @@ def enroll(
     training, heldout = (
         _Crops(*map(torch.stack, zip(*part))) for part in (crops[:first_heldout], crops[first_heldout:])
     )
-    table = model.decoder.wavenet.conditioning.speaker_embedding.weight.detach()
+    table = model.decoder.speaker_embedding.weight.detach()
     with torch.no_grad():
         losses = [float(_loss(model, training.rows(slice(0, 16)), row, quick=True)) for row in table]
         nearest = int(np.argmin(losses))
@@ -151,7 +151,7 @@ def _batches(crops: _Crops, seed: int, step: int, has_source_filter: bool) -> It
 
 def _decoder_parameters(model: SpeechVQ) -> list[nn.Parameter]:
     """The decoder's weights without the table of known speakers."""
-    known = model.decoder.wavenet.conditioning.speaker_embedding.weight
+    known = model.decoder.speaker_embedding.weight
     return [parameter for parameter in model.decoder.parameters() if parameter is not known]
 
 
@@ -213,9 +213,10 @@ def _cut(model: SpeechVQ, wave: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
 
 
 def _loss(model: SpeechVQ, crops: _Crops, embedding: Tensor, *, quick: bool) -> Tensor:
-    """Loss of crops with a speaker embedding, (): nats per sample; if `quick`, of source and filter alone."""
+    """Loss of crops with a speaker embedding, (): nats per sample; of source and filter alone if
+    `quick`, or if the decoder has a vocoder."""
     speakers = embedding.expand(len(crops.wave), -1)
-    if quick and model.decoder.source_filter is not None:
+    if model.decoder.wavenet is None or (quick and model.decoder.source_filter is not None):
         return model.decoder.source_filter_loss(crops.wave, crops.vectors, speakers, crops.f0, crops.phase)
     inputs = (crops.wave, crops.vectors, speakers, crops.f0, crops.phase)
     parts = zip(*(each.split(EVAL_BATCH) for each in inputs))

@@ -1,6 +1,6 @@
-"""Training task of the speech model: codebook initialization, source-filter pre-training, main stage."""
+"""Training task of the speech model: codebook, source-filter pre-training, then WaveNet or vocoder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from speechvq.training.stage import (
 )
 from speechvq.training.task import TrainingTask
 from speechvq.training.tasks.speech_heldout import measure_heldout
+from speechvq.training.tasks.vocoder import AdversarialVocoder, vocoder_stages
 
 F0_UTTERANCES = 5  # per speaker, from which the mean F0 is measured
 SOURCE_FILTER_LR, SOURCE_FILTER_WARMUP = 2e-3, 50  # peak learning rate of the pre-training; steps
@@ -56,25 +57,40 @@ def build_task(config: SpeechRun, device: torch.device) -> TrainingTask:
     def initialize_codebook() -> None:
         init_codebook(model, CropDataset(training, speakers, crop, config.train.seed))
 
+    stages = [initialization_stage("codebook", model, initialize_codebook)]
+    if config.model.source_filter.filter_order and config.model.source_filter.pretrain_steps:
+        stages.append(source_filter_stage(model, dataset, config))
+
+    def batches(step: int) -> Iterator[Crops]:
+        return _load_crops(dataset, config.data.batch, step, config.data.workers)
+
+    if model.decoder.vocoder is not None:
+        adversarial = AdversarialVocoder(model).to(device)
+        return TrainingTask(
+            adversarial, (*stages, *vocoder_stages(adversarial, batches, heldout, config)), _export_vocoder
+        )
+    stages.append(_wavenet_stage(model, batches, heldout, config))
+    return TrainingTask(model, tuple(stages), _export)
+
+
+def _wavenet_stage(
+    model: SpeechVQ, batches: Callable[[int], Iterator[Crops]], heldout: Crops, config: SpeechRun
+) -> Stage:
+    """The main stage of a model with a WaveNet: the loss of the paper."""
+
     def evaluate(model: nn.Module) -> dict[str, float]:
         assert isinstance(model, SpeechVQ)
         return measure_heldout(model, heldout)
 
-    stages = [initialization_stage("codebook", model, initialize_codebook)]
-    if config.model.source_filter.filter_order and config.model.source_filter.pretrain_steps:
-        stages.append(source_filter_stage(model, dataset, config))
     is_encoder_frozen = config.train.encoder_lr_scale == 0
-    stages.append(
-        main_stage(
-            model,
-            lambda step: _load_crops(dataset, config.data.batch, step, config.data.workers),
-            evaluate,
-            config.train,
-            frozen=source_filter_modules(model) + ([model.encoder] if is_encoder_frozen else []),
-            eval_modules=[model.encoder, model.quantizer] if is_encoder_frozen else [],
-        )
+    return main_stage(
+        model,
+        batches,
+        evaluate,
+        config.train,
+        frozen=source_filter_modules(model) + ([model.encoder] if is_encoder_frozen else []),
+        eval_modules=[model.encoder, model.quantizer] if is_encoder_frozen else [],
     )
-    return TrainingTask(model, tuple(stages), _export)
 
 
 def check(config: SpeechRun) -> None:
@@ -149,7 +165,7 @@ def source_filter_stage(model: SpeechVQ, dataset: CropDataset, config: SpeechRun
 def source_filter_modules(model: SpeechVQ) -> list[nn.Module]:
     """The modules that learn before the WaveNet and are frozen in the main stage; none without a filter."""
     decoder = model.decoder
-    modules = [decoder.source_filter, decoder.f0_predictor, decoder.wavenet.conditioning.speaker_embedding]
+    modules = [decoder.source_filter, decoder.f0_predictor, decoder.speaker_embedding]
     return [] if decoder.source_filter is None else [module for module in modules if module is not None]
 
 
@@ -162,6 +178,11 @@ def _load_crops(dataset: CropDataset, batch: int, step: int, workers: int) -> It
 def _export(folder: Path, model: nn.Module) -> None:
     assert isinstance(model, SpeechVQ)
     save_model(folder, model)
+
+
+def _export_vocoder(folder: Path, training: nn.Module) -> None:
+    assert isinstance(training, AdversarialVocoder)
+    save_model(folder, training.model)
 
 
 def _in_split(utterances: Sequence[Utterance], split: str) -> list[Utterance]:
