@@ -27,7 +27,7 @@ from sklearn.cluster import KMeans
 
 import speechvq
 from speechvq import metrics
-from speechvq.alignment.directory import read_alignments
+from speechvq.alignment.directory import open_alignments
 from speechvq.alignment.intervals import phones_at_frames
 from speechvq.audio.mfcc import mfcc
 from speechvq.audio.waveform import read_waveform
@@ -47,7 +47,7 @@ folder = Path(tempfile.mkdtemp())
 # %%
 utterances = read_manifest(folder / "mini")
 waves = {each.utt: read_waveform(each.path) for each in utterances}
-alignments = read_alignments(folder / "mini" / "lab")
+alignments = open_alignments(folder / "mini" / "lab").read_all()
 print(len(waves), "utterances; the first phones of one of them:")
 for interval in alignments[utterances[0].utt][:4]:
     print(f"  {interval.start:.3f} to {interval.end:.3f} s: {interval.phone}")

@@ -37,6 +37,18 @@ SOUND = re.compile(r'<a href="([^"]+\.(?:flac|ogg|wav))"[^>]*>(.*?)</a>')
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Add the pages of docs/ that the navigation does not name, before the design."""
+    named = str(config.nav)
+    found = [path.name for path in sorted((ROOT / "docs").glob("*.md")) if f"'{path.name}'" not in named]
+    place = next(i for i, entry in enumerate(config.nav) if "Design" in entry)
+    titles = [
+        (ROOT / "docs" / name).read_text(encoding="utf-8").split("\n", 1)[0].strip("# ") for name in found
+    ]
+    config.nav[place:place] = [{title: name} for title, name in zip(titles, found)]
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add pages and images from outside docs/, and the notebooks with their outputs."""
     for source, page in PAGES.items():

@@ -10,7 +10,7 @@ from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
 from nbformat import NotebookNode
 
-TIMEOUT = 60  # seconds per cell
+TIMEOUT = 300  # seconds per cell; both notebooks take 20 seconds of processor time
 
 
 def notebook_page(notebook: Path, root: Path) -> str:
