@@ -18,6 +18,7 @@ from speechvq.io.reading import PERMISSION_REMEDY, open_regular
 
 MAX_HEADER_BYTES = 16 << 20  # bytes; ours are a few kilobytes
 CHECKSUM = "crc32"  # key in the file's metadata; optional, for files from other programs
+MAX_MAGNITUDE = 1e15  # of a weight or buffer; a larger number means damage, and overflows in float32
 REMEDY = "take an undamaged copy, or train again"
 
 
@@ -43,7 +44,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     try:
         header = _read_header(path)
-        tensors = load_file(path)
+        # The library maps the file into memory. A copy stays as it is when the file is replaced or cut; the
+        # system kills a process that reads a mapping beyond the file's new end.
+        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
     except PermissionError:
         raise UserError(f"{path}: {PERMISSION_REMEDY}") from None
     except OSError as error:
@@ -91,7 +94,7 @@ def check_tensors(path: Path, found: Mapping[str, Tensor], expected: Mapping[str
     """Compare names, shapes and types of a file's tensors with those that the configuration requires.
 
     Raises:
-        UserError: they differ, or a value is not finite; the message names the first tensor.
+        UserError: they differ, or a value is not finite or huge; the message names the first tensor.
     """
     check_shapes(path, found, {name: tuple(tensor.shape) for name, tensor in expected.items()})
     for name, tensor in found.items():
@@ -104,8 +107,19 @@ def check_tensors(path: Path, found: Mapping[str, Tensor], expected: Mapping[str
                 f"{path}: tensor '{name}' is {tensor.dtype}, the configuration asks for "
                 f"{expected[name].dtype}"
             )
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise UserError(f"{path}: tensor '{name}' holds NaN or Inf; take an undamaged copy")
+    check_finite(path, found, "take an undamaged copy")
+
+
+def check_finite(path: Path, tensors: Mapping[str, Tensor], remedy: str) -> None:
+    """Refuse NaN, Inf and huge numbers.
+
+    Raises:
+        UserError: names the file, the first tensor with such a number, and the remedy.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not (tensor.abs() <= MAX_MAGNITUDE).all():  # false for NaN
+            what = "a huge number" if tensor.isfinite().all() else "NaN or Inf"
+            raise UserError(f"{path}: tensor '{name}' holds {what}; {remedy}")
 
 
 def check_shapes(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]) -> None:

@@ -13,10 +13,12 @@ from speechvq.runtime import distributed
 from speechvq.runtime.logging import logger
 from speechvq.runtime.precision import supports_bf16
 from speechvq.training.checkpoint import (
+    DamagedCheckpoint,
     TrainingState,
     list_checkpoints,
     load_checkpoint,
     save_checkpoint,
+    set_aside,
     stage_and_step,
 )
 from speechvq.training.console import ProgressLines
@@ -41,7 +43,7 @@ class _Run:
 
 
 def fit(model: nn.Module, stages: Sequence[Stage], folder: Path, config: TrainConfig) -> TrainingState:
-    """Train a model through its stages, from the newest checkpoint of the run if there is one.
+    """Train a model through its stages, from the newest whole checkpoint of the run if there is one.
 
     Args:
         model: trained in place, on its device.
@@ -54,44 +56,78 @@ def fit(model: nn.Module, stages: Sequence[Stage], folder: Path, config: TrainCo
 
     Raises:
         Interrupted: SIGTERM or SIGINT came; a checkpoint was written first. A second signal exits at once.
-        UserError: NaN or Inf in consecutive updates; a damaged checkpoint; a full disk.
+        UserError: NaN or Inf in consecutive updates; no whole checkpoint among damaged ones; a full disk.
     """
-    newest = next(reversed(list_checkpoints(folder)), None)
-    first, step = stage_and_step(newest, len(stages)) if newest else (0, 0)
-    log = None
+    state = _resume(model, folder, stages)
+    log, first = None, 0 if state is None else state.stage
     if distributed.rank() == 0:
-        log = MetricsLog(folder, [stage.name for stage in stages], first, step)
+        log = MetricsLog(folder, [stage.name for stage in stages], first, 0 if state is None else state.step)
         _warn_of_emulated_bf16(stages, next(model.parameters()).device)
     with StopSignals() as stop:
         run = _Run(folder, stages, config, log, stop)
         for index in range(first, len(stages)):
-            state = _start_stage(model, run, index, newest if index == first else None)
+            if state is None or state.stage != index:
+                state = _start_stage(model, run, index)
             _train_stage(state, run)
+    assert state is not None
     return state
 
 
-def _start_stage(model: nn.Module, run: _Run, index: int, checkpoint: Path | None) -> TrainingState:
-    """The state at the first step of a stage, or at the step of a checkpoint of this stage."""
-    stage = run.stages[index]
+def _resume(model: nn.Module, folder: Path, stages: Sequence[Stage]) -> TrainingState | None:
+    """The state of the newest whole checkpoint; None for a run without checkpoints.
+
+    Damaged checkpoints after it are set aside with a warning.
+
+    Raises:
+        UserError: none of the checkpoints is whole.
+    """
+    damaged: list[tuple[Path, DamagedCheckpoint]] = []
+    for checkpoint in reversed(list_checkpoints(folder)):
+        try:
+            index, _ = stage_and_step(checkpoint, len(stages))
+            _freeze_and_set_modes(model, stages[index])
+            state = _new_state(model, stages[index], index)
+            load_checkpoint(checkpoint, state)
+        except DamagedCheckpoint as error:
+            damaged.append((checkpoint, error))
+            continue
+        if distributed.rank() == 0:
+            for path, reason in damaged:
+                logger.warning("warning: %s; it is renamed to %s", reason, set_aside(path).name)
+            logger.info("resuming from %s", checkpoint)
+        return state
+    if damaged:
+        raise damaged[0][1]
+    return None
+
+
+def _freeze_and_set_modes(model: nn.Module, stage: Stage) -> None:
+    """Let the stage's parameters learn, and no others; set training and evaluation modes."""
     learned = {id(parameter) for parameter in stage.parameters}
     for parameter in model.parameters():
         parameter.requires_grad_(id(parameter) in learned)
         parameter.grad = None
     _set_modes(model, stage)
-    if checkpoint is None:
-        _announce(run, index)
-        if stage.initialize is not None:
-            stage.initialize()
-            _copy_from_first_process(model)
+
+
+def _new_state(model: nn.Module, stage: Stage, index: int) -> TrainingState:
+    """A state with an optimizer that has done no step, and an average that equals the model."""
     groups = [{"params": list(group.parameters), "lr_scale": group.lr_scale} for group in stage.groups]
     optimizer = torch.optim.Adam(groups, betas=stage.betas, fused=stage.fused)
     ema = None if stage.ema_decay is None else EMA(model, stage.ema_decay)
-    state = TrainingState(model, optimizer, ema, index)
-    if checkpoint is not None:
-        load_checkpoint(checkpoint, state)
-        if run.log is not None:
-            logger.info("resuming from %s", checkpoint)
-    elif stage.initialize is not None:
+    return TrainingState(model, optimizer, ema, index)
+
+
+def _start_stage(model: nn.Module, run: _Run, index: int) -> TrainingState:
+    """The state at the first step of a stage; what the stage initializes is saved."""
+    stage = run.stages[index]
+    _freeze_and_set_modes(model, stage)
+    _announce(run, index)
+    if stage.initialize is not None:
+        stage.initialize()
+        _copy_from_first_process(model)
+    state = _new_state(model, stage, index)
+    if stage.initialize is not None:
         _save(state, run)
     return state
 

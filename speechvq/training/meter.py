@@ -45,6 +45,9 @@ class Meter:
                 "train.learning_rate, look for damaged audio, or resume from the last checkpoint"
             )
         values = {"steps": torch.ones(())} | {k: v for k, v in losses._asdict().items() if k != "total"}
+        if self.interval_sums and _shapes(self.interval_sums) != _shapes(values):
+            logger.warning("warning: the checkpoint holds sums of other losses; the log leaves them out")
+            self.interval_sums.clear()
         for name, value in values.items():
             sums = self.interval_sums.get(name, torch.zeros(()))
             self.interval_sums[name] = value.double() + sums.to(value.device)
@@ -80,6 +83,10 @@ class Meter:
                 used,
                 num_codes,
             )
+
+
+def _shapes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def warn_of_posterior_collapse(heldout: dict[str, float]) -> None:

@@ -5,7 +5,9 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes, writing
+from speechvq.io.reading import read_regular
 
 
 class MetricsLog:
@@ -19,9 +21,17 @@ class MetricsLog:
             stages: names of the run's stages, in order.
             stage: index of the stage in which the run starts or resumes.
             step: step of that stage.
+
+        Raises:
+            UserError: the log is no regular file, or cannot be read or written.
         """
         self.path, self._stages = run / "metrics.jsonl", list(stages)
-        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
+        try:
+            lines = read_regular(self.path).splitlines(keepends=True)
+        except FileNotFoundError:
+            lines = []
+        except OSError as error:
+            raise UserError(f"{self.path}: {error.strerror}; move it away and resume") from None
         write_bytes(self.path, b"".join(line for line in lines if self._position(line) <= (stage, step)))
         self._board = _open_board(run)
 
@@ -43,7 +53,7 @@ class MetricsLog:
         try:
             values = json.loads(line) if line.endswith(b"\n") else {}
             return float(self._stages.index(values["stage"])), float(values["step"])
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return math.inf, math.inf
 
 

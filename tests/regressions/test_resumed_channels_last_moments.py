@@ -22,6 +22,7 @@ def update(state: TrainingState) -> None:
     state.optimizer.zero_grad()
     state.model(torch.arange(48.0).view(1, 3, 4, 4)).square().sum().backward()
     state.optimizer.step()
+    state.step += 1
 
 
 def test_restored_moments_have_the_memory_format_of_their_weights(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from speechvq.speech.model import SpeechVQ
 ENDING = ".safetensors"
 EMBEDDING, F0, CODEBOOK = "embedding", "f0", "codebook"  # tensors of the file; the last is a fingerprint
 MAX_F0 = 10_000.0  # Hz; a larger number means a damaged file
+MAX_EMBEDDING = 1e4  # likewise; embeddings are of the order of one
 
 
 class Voice(NamedTuple):
@@ -41,14 +42,17 @@ def load_voice(path: Path, model: SpeechVQ) -> Voice:
         UserError: not a voice file, a damaged one, or one of another model.
     """
     tensors, width = read_tensors(path), model.config.wavenet.speaker_dim
-    embedding, f0, codebook = (tensors.get(name) for name in (EMBEDDING, F0, CODEBOOK))
-    if embedding is None or f0 is None or codebook is None or len(tensors) != 3:
+    if tensors.keys() != {EMBEDDING, F0, CODEBOOK}:
         raise UserError(f"{path}: not a voice file; give what `enroll` wrote")
-    if bytes(codebook.flatten().tolist()).hex() != model.fingerprint() or embedding.shape != (width,):
+    kinds = {name: (tensor.dtype, tensor.dim()) for name, tensor in tensors.items()}
+    if kinds != {EMBEDDING: (torch.float32, 1), F0: (torch.float32, 0), CODEBOOK: (torch.uint8, 1)}:
+        raise UserError(f"{path}: damaged voice file, types or shapes are wrong; enroll the speaker again")
+    embedding, f0 = tensors[EMBEDDING], float(tensors[F0])
+    if bytes(tensors[CODEBOOK].tolist()).hex() != model.fingerprint() or len(embedding) != width:
         raise UserError(f"{path}: this voice was enrolled with another model; enroll it again with this one")
-    if not embedding.isfinite().all() or f0.numel() != 1 or not 0 <= float(f0) < MAX_F0:
-        raise UserError(f"{path}: damaged voice file; enroll the speaker again")
-    return Voice(embedding.float(), float(f0))
+    if not (embedding.abs() <= MAX_EMBEDDING).all() or not 0 <= f0 < MAX_F0:  # false for NaN
+        raise UserError(f"{path}: damaged voice file, numbers out of range; enroll the speaker again")
+    return Voice(embedding, f0)
 
 
 def add_voice(model: SpeechVQ, name: str, voice: Voice) -> None:

@@ -435,18 +435,37 @@ def test_a_run_of_other_settings_is_refused_and_other_training_allowed(
     assert "resuming from" in capsys.readouterr().err
 
 
-def test_a_damaged_newest_checkpoint_costs_one_line_and_its_remedy_works(
+def test_a_run_resumes_from_the_checkpoint_before_a_damaged_one(
     corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = arguments(tmp_path, run_config(corpus, steps=3, save_every=1))
+    argv, run = arguments(tmp_path, run_config(corpus, steps=3, save_every=1)), tmp_path / "run"
     assert train.main(argv) == 0
-    newest = list_checkpoints(tmp_path / "run")[-1]
+    expected, (before, newest) = final(run), list_checkpoints(run)
     (newest / "ema.safetensors").write_bytes(b"no")
+    capsys.readouterr()
+    assert train.main(argv) == 0
+    warning, resuming, *_ = capsys.readouterr().err.splitlines()
+    assert warning.startswith(f"warning: {newest}: damaged checkpoint ({newest}/ema.safetensors: not a ")
+    assert warning.endswith(f"; it is renamed to {newest.name}.damaged") and resuming.endswith(str(before))
+    assert list_checkpoints(run) == [before, newest]
+    assert all(torch.equal(expected[name], tensor) for name, tensor in final(run).items())
+
+
+def test_a_run_without_a_whole_checkpoint_is_refused_in_one_line(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv, run = arguments(tmp_path, run_config(corpus, steps=3, save_every=1)), tmp_path / "run"
+    assert train.main(argv) == 0
+    checkpoints = list_checkpoints(run)
+    for folder in checkpoints:
+        (folder / "ema.safetensors").write_bytes(b"no")
     capsys.readouterr()
     assert train.main(argv) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("speechvq.train: error:") and f"delete {newest} to resume" in line
-    newest.rename(tmp_path / "moved away")
+    assert line.startswith("speechvq.train: error:") and f"delete {checkpoints[-1]} to resume" in line
+    assert list_checkpoints(run) == checkpoints
+    for folder in checkpoints:
+        folder.rename(tmp_path / folder.name)
     assert train.main(argv) == 0
 
 
