@@ -498,4 +498,4 @@ def test_an_output_folder_that_cannot_be_made_costs_one_line(
 
 def test_every_flag_is_known() -> None:
     flags = {option for action in train.build_parser()._actions for option in action.option_strings}
-    assert flags == {"-h", "--help", "--config", "--out", "--set", "--device"}
+    assert flags == {"-h", "--help", "--version", "--list-configs", "--config", "--out", "--set", "--device"}
