@@ -12,6 +12,7 @@ from cli.test_commands import FLAGS, PARSERS
 from helpers.documents import OUR_COMMAND, Document, is_ours, words
 from helpers.tiny import ROOT
 from speechvq import config as configuration
+from speechvq.config import SpeechRun
 
 DOCS = ROOT / "docs"
 PAGES = {
@@ -114,6 +115,25 @@ def test_configurations_in_inline_code_exist() -> None:
     spans = [span for document in PAGES.values() for span in document.inline]
     names = {match[1] for span in spans if (match := re.search(r"--config (\w+)", span))}
     assert [name for name in names if not configuration.find_config(name).is_file()] == []
+
+
+def test_the_table_of_extras_is_complete() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    part = text[text.index("[project.optional-dependencies]") : text.index("[project.scripts]")]
+    rows = re.findall(r"^\| (`.*?) \|", PAGES["docs/get_started.md"].text, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == set(re.findall(r"^(\w+) = \[", part, re.MULTILINE))
+
+
+def test_configurations_match_the_table() -> None:
+    """Codes per second, number of codes and input of the encoder, as docs/train.md and docs/paper.md say."""
+    row = r"^\| `(\w+)` \| (\d+) per second(?:, K = (\d+) \| (log-mel|waveform)| \(\d+x\) \| (\d+))"
+    text = PAGES["docs/train.md"].text + PAGES["docs/paper.md"].text
+    rows = re.findall(row, text, re.MULTILINE)
+    assert len(rows) >= 8
+    for name, rate, num_codes, reads, other_num_codes in rows:
+        model = configuration.load(configuration.find_config(name), SpeechRun).model
+        assert (model.frame_rate, model.quantizer.num_codes) == (int(rate), int(num_codes or other_num_codes))
+        assert not reads or (reads == "log-mel") == bool(model.encoder.mel_bands)
 
 
 def navigation(entries: list[object]) -> list[str]:
