@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, check_not_overwritten, find_sources, read_sources
 from speechvq.errors import UserError
+from speechvq.io.names import printable, split_names
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
+from speechvq.speech.speakers.voice_name import OWN, speaker_names, voice_path
 
 MAX_STREAMS, MAX_SECONDS = 64, 1800.0  # in a batch: recordings, and their total duration; bounds the memory
-OWN = "own"  # as a target: resynthesis by the source's own speaker, to hear what the codes lose
-VOICE_ENDING = ".safetensors"  # of a voice file
 Conversion = tuple[Source, str]  # a recording and its target speaker
 ConversionJob = tuple[Source, np.ndarray, str]  # with the samples (T,)
 
@@ -32,12 +33,16 @@ def build_parser() -> CommandParser:
     flags.add_src(parser, required=False)
     parser.add_argument(
         "--target-speaker",
-        help="name of a speaker, a file made by enroll, or several separated by commas; 'own' keeps each "
-        "recording's speaker",
+        help="name of a speaker, a file made by enroll, or several separated by commas; NAME is the model's "
+        "speaker, or else NAME.safetensors; 'own' keeps each recording's speaker",
     )
     parser.add_argument("--out", type=Path, help="a .wav file for one recording, else a folder")
     flags.add_model(parser)
-    parser.add_argument("--list-speakers", action="store_true", help="print the model's speakers and exit")
+    parser.add_argument(
+        "--list-speakers",
+        action="store_true",
+        help="print the model's speakers and the enrolled voices in the current folder, and exit",
+    )
     flags.add_split(parser)
     flags.add_limit(parser)
     flags.add_seed(parser, "sampling")
@@ -79,12 +84,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(arguments: argparse.Namespace) -> None:
     if arguments.list_speakers:
-        print("\n".join(speechvq.load(arguments.model).speakers))
+        _list_speakers(arguments.model)
         return
     _check(arguments)
     sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit, out=arguments.out)
-    requested = [name.strip() for name in arguments.target_speaker.split(",")]
-    names = [Path(name).stem if name.endswith(VOICE_ENDING) else name for name in requested]
+    requested = _requested(arguments)
+    names = speaker_names(requested)
     targets = {source: _targets(source, names) for source in sources}
     paths = _output_paths(arguments, targets)
     check_not_overwritten((source.path for source in sources), paths.values())
@@ -99,6 +104,34 @@ def _work(arguments: argparse.Namespace) -> None:
             seconds += len(wave) / SAMPLE_RATE
     spent = time.monotonic() - started
     logger.info("%.1f s of audio in %.1f s, %.2f x real time", seconds, spent, seconds / spent)
+
+
+def _list_speakers(name: Path) -> None:
+    """Print the model's speakers, then the enrolled voices in the current folder."""
+    model = speechvq.load(name)
+    from speechvq.speech.speakers.voice_file import find_voices
+
+    print("\n".join(map(printable, [*model.speakers, *find_voices(Path(), model)])))
+
+
+def _requested(arguments: argparse.Namespace) -> list[str]:
+    """The targets as they were given: names of speakers, and voice files."""
+    from speechvq.speech.model_directory import read_speakers
+
+    @cache
+    def speakers() -> list[str]:
+        try:
+            return read_speakers(arguments.model)
+        except UserError:
+            return []  # reported when the model is loaded, after the checks that need none
+
+    def is_known(name: str) -> bool:
+        path = voice_path(name, ())
+        return name in speakers() or (path is not None and path.is_file())
+
+    if names := split_names(arguments.target_speaker, is_known):
+        return names
+    raise UserError(f"--target-speaker '{arguments.target_speaker}': holds no name")
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -120,7 +153,7 @@ def _load_model(name: Path, requested: list[str], targets: dict[Source, list[str
     model = speechvq.load(name)
     from speechvq.speech.speakers.voice_file import add_voice_files
 
-    add_voice_files(model, requested)
+    add_voice_files(model, [target for target in requested if target != OWN])
     for target in dict.fromkeys(target for each in targets.values() for target in each):
         model.speaker_index(target)
     return model

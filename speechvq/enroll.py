@@ -16,8 +16,9 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import find_sources, read_sources
 from speechvq.errors import UserError
-from speechvq.io.names import is_file_name
+from speechvq.io.names import check_length, is_file_name, normalized
 from speechvq.runtime.logging import logger
+from speechvq.speech.speakers.voice_name import ENDING, OWN
 
 if TYPE_CHECKING:
     from speechvq.speech.speakers.enrollment_audio import EnrollmentAudio
@@ -55,18 +56,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(arguments: argparse.Namespace) -> int:
     if not is_file_name(arguments.name):
-        raise UserError(f"--name {arguments.name}: letters, digits, '-', '_' and '.' only: it names a file")
+        raise UserError(f"--name {arguments.name}: cannot name a file; use letters, digits, '-', '_' and '.'")
     if not 0 < arguments.minutes <= 60 or not 1 <= arguments.steps <= 100_000:
         raise UserError("--minutes lies in (0, 60], and --steps from 1 to 100000")
-    from speechvq.speech.speakers.voice_file import ENDING, add_voice, save_voice
+    from speechvq.speech.speakers.voice_file import add_voice, save_voice
     from speechvq.training.signals import Interrupted
     from speechvq.training.tasks.enrollment import enroll
 
-    speech = _read_speech(arguments.audio, 60 * arguments.minutes)
-    model = speechvq.load(arguments.model)
     tune = arguments.unfreeze is not None
     out = arguments.out or Path(arguments.name + ("" if tune else ENDING))
     run_directory = out.with_name(f"{out.name}.enrollment")  # a stopped enrollment resumes from it
+    check_length(run_directory)
+    model = speechvq.load(arguments.model)
+    if normalized(arguments.name) in (*model.speakers, OWN):
+        raise UserError(
+            f"--name {arguments.name}: {arguments.model} has this speaker, whom convert would take; choose "
+            "another name"
+        )
+    speech = _read_speech(arguments.audio, 60 * arguments.minutes)
     try:
         found = enroll(
             model, speech.waves, steps=arguments.steps, seed=arguments.seed, tune=tune, run=run_directory

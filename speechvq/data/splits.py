@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from speechvq.errors import UserError
+from speechvq.io.names import normalized, split_names
 
 TRAIN, DEV, TEST, UNSEEN = "train", "dev", "test", "unseen"
 MIN_UTTERANCES_TO_SPLIT = 5  # a speaker with fewer utterances has all of them in train, see MIN_DEV
@@ -50,7 +51,9 @@ def split_of(speaker_of: Mapping[str, str], rule: SplitRule) -> dict[str, str]:
     splits: dict[str, str] = {}
     for speaker, utterances in by_speaker.items():
         splits |= (
-            dict.fromkeys(utterances, UNSEEN) if speaker in unseen else _split_utterances(utterances, rule)
+            dict.fromkeys(utterances, UNSEEN)
+            if normalized(speaker) in unseen
+            else _split_utterances(utterances, rule)
         )
     return splits | _more_dev(splits, speaker_of, rule.seed) if rule.dev_fraction else splits
 
@@ -58,18 +61,19 @@ def split_of(speaker_of: Mapping[str, str], rule: SplitRule) -> dict[str, str]:
 def choose_unseen(speakers: Iterable[str], rule: SplitRule) -> set[str]:
     """The speakers that are kept out of training.
 
-    A number is a count, unless it is the name of a speaker, as in LibriSpeech; "118," is always a name.
+    A number is a count, unless it is the name of a speaker, as in LibriSpeech; "118," is always a name. Names
+    stand between commas; see `split_names` for names that contain commas.
 
     Raises:
         UserError: a name that is not a speaker, or no speaker left for training.
     """
-    present = set(speakers)
-    requested = rule.unseen_speakers.strip()
+    present = set(map(normalized, speakers))
+    requested = normalized(rule.unseen_speakers.strip())
     if requested.isdecimal() and requested not in present:
         chosen = set(_shuffled(present, rule.seed)[: int(requested)])
         all_unseen = int(requested) >= len(present)
     else:
-        chosen = {name.strip() for name in requested.split(",") if name.strip()}
+        chosen = set(split_names(requested, present.__contains__))
         all_unseen = chosen >= present
     if unknown := sorted(chosen - present):
         raise UserError(

@@ -22,6 +22,12 @@ def files_below(folder: Path, suffixes: Collection[str]) -> list[Path]:
     return sorted(path for path in _walk(folder, frozenset()) if path.suffix.lower() in suffixes)
 
 
+def files_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Regular files directly in a folder with one of the suffixes, sorted; hidden files are left out."""
+    entries = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    return sorted(entry for entry in entries if entry.suffix.lower() in suffixes and entry.is_file())
+
+
 def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
     """Visible entries below a folder; `above`: device and number of the folders that contain it."""
     try:

@@ -7,6 +7,7 @@ import numpy as np
 
 from speechvq.audio.f0 import F0_HOP, f0_contour, shift_f0
 from speechvq.errors import UserError
+from speechvq.io.names import split_names
 from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.prior import SequencePrior
 from speechvq.speech.model import SpeechVQ
@@ -41,7 +42,7 @@ def choose_speakers(
     """A speaker for each sample.
 
     Args:
-        requested: names between commas, taken in turn; empty to draw speakers at random, without repetition
+        requested: names between commas, see `split_names`, taken in turn; empty to draw speakers at random, without repetition
             as long as there are enough.
         count: number of samples.
         model: decodes the samples.
@@ -53,7 +54,9 @@ def choose_speakers(
     """
     known = [name for name in model.speakers if not prior.speakers or name in prior.speakers]
     if requested:
-        chosen = [name.strip() for name in requested.split(",")]
+        chosen = split_names(requested, model.speakers.__contains__)
+        if not chosen:
+            raise UserError(f"--speaker '{requested}': holds no name; leave it out to draw speakers")
         for name in chosen:
             model.speaker_index(name)
             if name not in known:

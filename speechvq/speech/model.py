@@ -20,6 +20,7 @@ from speechvq.audio.waveform import SAMPLE_RATE, normalize_level, root_mean_squa
 from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
 from speechvq.io.hub import upload
+from speechvq.io.names import normalized
 from speechvq.quantizer import VectorQuantizer
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.encoder.encoder import Encoder
@@ -67,7 +68,7 @@ class SpeechVQ(VQVAE):
             VectorQuantizer.from_config(config.quantizer),
             Decoder(config, len(speakers), mulaw),
         )
-        self.config, self.speakers = config, tuple(speakers)
+        self.config, self.speakers = config, tuple(map(normalized, speakers))
         self.register_buffer("speaker_f0", torch.zeros(len(speakers)))
 
     @classmethod
@@ -107,12 +108,13 @@ class SpeechVQ(VQVAE):
         Raises:
             UserError: no such speaker; the message lists the closest names.
         """
-        if name not in self.speakers:
-            near = difflib.get_close_matches(name, self.speakers, n=5, cutoff=0.0)
+        known = normalized(name)
+        if known not in self.speakers:
+            near = difflib.get_close_matches(known, self.speakers, n=5, cutoff=0.0)
             raise UserError(
                 f"unknown speaker '{name}'; nearest: {', '.join(near)} (--list-speakers shows all)"
             )
-        return self.speakers.index(name)
+        return self.speakers.index(known)
 
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that identify the codebook."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from speechvq.io.model_directory import (
     read_model_config,
     save_model_directory,
 )
-from speechvq.io.names import is_file_name
+from speechvq.io.names import is_file_name, normalized
 
 BUNDLED = Path(__file__).parents[1] / "pretrained"  # models that come with the package, by name
 Model = TypeVar("Model", bound=nn.Module)
@@ -64,10 +64,34 @@ def load_speech_model(name: str | Path, build: Callable[[SpeechConfig, list[str]
     Raises:
         UserError: no speech model there, a damaged file, or weights that differ from the configuration.
     """
+    folder, mapping = _read_config(name)
+    speakers = _speakers(folder, mapping)
+    return load_model_weights(
+        folder,
+        lambda: build(from_mapping(SpeechConfig, mapping), speakers),
+        shapes=lambda: _shapes(from_mapping(SpeechConfig, mapping), len(speakers)),
+    )
+
+
+def read_speakers(name: str | Path) -> list[str]:
+    """Names of a model's speakers, without its weights.
+
+    Raises:
+        UserError: no speech model there, or a damaged configuration.
+    """
+    return [normalized(speaker) for speaker in _speakers(*_read_config(name))]
+
+
+def _read_config(name: str | Path) -> tuple[Path, dict[str, Any]]:
+    """The model directory and its configuration."""
     place = download(str(name)) if is_hub_name(name) else _bundled_or_folder(Path(name))
     names = ", ".join(bundled_models())
     folder = find_model_directory(place, hint=f", or a name: {names}" if names else "")
-    mapping = read_model_config(folder, ["speech"], what="speech model")
+    return folder, read_model_config(folder, ["speech"], what="speech model")
+
+
+def _speakers(folder: Path, mapping: dict[str, Any]) -> list[str]:
+    """Take the speakers' names out of a configuration."""
     speakers = mapping.pop("speakers", None)
     if not isinstance(speakers, list) or not speakers or not all(isinstance(name, str) for name in speakers):
         raise UserError(f"{folder / CONFIG}: 'speakers' must list the speakers' names")
@@ -75,11 +99,7 @@ def load_speech_model(name: str | Path, build: Callable[[SpeechConfig, list[str]
         raise UserError(
             f"{folder / CONFIG}: 'speakers' holds a name that cannot name a folder; do not use this model"
         )
-    return load_model_weights(
-        folder,
-        lambda: build(from_mapping(SpeechConfig, mapping), speakers),
-        shapes=lambda: _shapes(from_mapping(SpeechConfig, mapping), len(speakers)),
-    )
+    return speakers
 
 
 def bundled_models() -> list[str]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from speechvq.categorical import sample_categorical
 from speechvq.config import SequencePriorConfig
+from speechvq.io.names import normalized
 from speechvq.priors.interface import PriorLosses
 from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.dilated import DilatedStack
@@ -52,7 +53,8 @@ class SequencePrior(nn.Module):
             speakers: names of the speakers, for a prior that is conditioned on the speaker.
         """
         super().__init__()
-        self.config, self.code_spec, self.speakers = config, code_spec, tuple(speakers)
+        self.config, self.code_spec = config, code_spec
+        self.speakers = tuple(map(normalized, speakers))
         speaker_dim = config.speaker_dim if speakers else 0
         self.network = (
             DilatedStack(config.wavenet, speaker_dim)

@@ -1,5 +1,6 @@
 """Voice files: the embedding and mean F0 of an enrolled speaker, for one model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,10 +8,14 @@ import torch
 from torch import Tensor
 
 from speechvq.errors import UserError
+from speechvq.io.folders import files_in
+from speechvq.io.names import existing, normalized
 from speechvq.io.tensors import read_tensors, write_tensors
+from speechvq.runtime.logging import logger
 from speechvq.speech.model import SpeechVQ
+from speechvq.speech.speakers.voice_name import ENDING, speaker_names, voice_path
 
-ENDING = ".safetensors"
+MAX_BYTES = 1 << 20  # of a voice file; they have a few kilobytes, models megabytes
 EMBEDDING, F0, CODEBOOK = "embedding", "f0", "codebook"  # tensors of the file; the last is a fingerprint
 MAX_F0 = 10_000.0  # Hz; a larger number means a damaged file
 MAX_EMBEDDING = 1e4  # likewise; embeddings are of the order of one
@@ -57,6 +62,7 @@ def load_voice(path: Path, model: SpeechVQ) -> Voice:
 
 def add_voice(model: SpeechVQ, name: str, voice: Voice) -> None:
     """Add a speaker to a model in memory, or replace the speaker of that name."""
+    name = normalized(name)
     table = model.decoder.speaker_embedding
     if name not in model.speakers:
         model.speakers = (*model.speakers, name)
@@ -70,18 +76,38 @@ def add_voice(model: SpeechVQ, name: str, voice: Voice) -> None:
         model.speaker_f0[index] = voice.f0
 
 
-def add_voice_files(model: SpeechVQ, names: list[str]) -> None:
+def add_voice_files(model: SpeechVQ, targets: Sequence[str]) -> None:
     """Add the speakers of voice files to a model, each under the name of its file.
+
+    A voice file that is named with its ending takes the place of a speaker of that name. Without the ending,
+    the model's own speaker is meant. Both are logged.
 
     Args:
         model: the model.
-        names: a name that ends in .safetensors is a voice file. A name that the model does not have is taken
-            as NAME.safetensors in the current directory, if that exists; other names are ignored.
+        targets: names of speakers and voice files, see `voice_name`.
 
     Raises:
-        UserError: a missing file, or no voice file of this model.
+        UserError: a missing file, no voice file of this model, or two voices of one name.
     """
-    for name in names:
-        path = Path(name if name.endswith(ENDING) else name + ENDING)
-        if name.endswith(ENDING) or (name not in model.speakers and path.is_file()):
-            add_voice(model, path.stem, load_voice(path, model))
+    own = model.speakers
+    for target, name in zip(dict.fromkeys(targets), speaker_names(targets)):
+        if path := voice_path(target, own):
+            add_voice(model, name, load_voice(path, model))
+            if name in own:
+                logger.info("%s: speaks in place of the model's own speaker '%s'", path, name)
+        elif (same := existing(Path(target + ENDING))).is_file():
+            logger.warning("'%s' is the model's own speaker; write %s for the enrolled voice", target, same)
+
+
+def find_voices(folder: Path, model: SpeechVQ) -> list[str]:
+    """The model's voices in a folder, as targets: NAME, or NAME.safetensors if the model has a speaker NAME."""
+    found = []
+    for path in files_in(folder, {ENDING}):
+        try:
+            if path.stat().st_size < MAX_BYTES:
+                load_voice(path, model)
+                found.append(path)
+        except (UserError, OSError):
+            continue  # another file
+    names = [(normalized(path.stem), path) for path in found]
+    return [normalized(path.name) if name in model.speakers else name for name, path in names]

@@ -1,0 +1,39 @@
+"""The targets of a conversion as a user names them: speakers of the model, and voice files.
+
+A name that ends in .safetensors is a voice file, and is then the name of its speaker without folder and ending.
+Any other name is a speaker of the model, or else the voice file NAME.safetensors.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from speechvq.errors import UserError
+from speechvq.io.names import existing, normalized
+
+ENDING = ".safetensors"
+OWN = "own"  # as a target: resynthesis by the source's own speaker, to hear what the codes lose
+
+
+def speaker_names(targets: Iterable[str]) -> list[str]:
+    """The speaker of each target; those of voice files are named after the files.
+
+    Raises:
+        UserError: two targets have one name, which cannot be told apart in the results.
+    """
+    named: dict[str, str] = {}
+    for target in targets:
+        name = normalized(Path(target).name.removesuffix(ENDING))
+        other = named.setdefault(name, target)
+        if other != target:
+            raise UserError(
+                f"{other} and {target}: two voices named '{name}'; rename one of the files, or convert twice"
+            )
+    return list(named)
+
+
+def voice_path(target: str, speakers: Iterable[str]) -> Path | None:
+    """The voice file that a target names; None if it names one of the model's speakers, or no file."""
+    if target.endswith(ENDING):
+        return existing(Path(target))
+    path = existing(Path(target + ENDING))
+    return path if target not in speakers and path.is_file() else None
