@@ -50,11 +50,8 @@ def split_of(speaker_of: Mapping[str, str], rule: SplitRule) -> dict[str, str]:
         by_speaker[speaker].append(utt)
     splits: dict[str, str] = {}
     for speaker, utterances in by_speaker.items():
-        splits |= (
-            dict.fromkeys(utterances, UNSEEN)
-            if normalized(speaker) in unseen
-            else _split_utterances(utterances, rule)
-        )
+        is_unseen = normalized(speaker) in unseen
+        splits |= dict.fromkeys(utterances, UNSEEN) if is_unseen else _split_utterances(utterances, rule)
     return splits | _more_dev(splits, speaker_of, rule.seed) if rule.dev_fraction else splits
 
 

@@ -42,8 +42,8 @@ def choose_speakers(
     """A speaker for each sample.
 
     Args:
-        requested: names between commas, see `split_names`, taken in turn; empty to draw speakers at random, without repetition
-            as long as there are enough.
+        requested: names between commas, see `split_names`, taken in turn; empty to draw speakers at random,
+            without repetition as long as there are enough.
         count: number of samples.
         model: decodes the samples.
         prior: samples the codes; it may be conditioned on some of the speakers.

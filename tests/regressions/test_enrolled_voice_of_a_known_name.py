@@ -1,4 +1,4 @@
-"""`enroll --name ada` was accepted, `convert` then spoke the model's own ada; a/me and b/me were one voice."""
+"""`enroll --name ada` was accepted, and `convert` spoke the model's own ada; a/me and b/me were one voice."""
 
 from pathlib import Path
 

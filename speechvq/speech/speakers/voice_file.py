@@ -100,7 +100,7 @@ def add_voice_files(model: SpeechVQ, targets: Sequence[str]) -> None:
 
 
 def find_voices(folder: Path, model: SpeechVQ) -> list[str]:
-    """The model's voices in a folder, as targets: NAME, or NAME.safetensors if the model has a speaker NAME."""
+    """The model's voices in a folder, as targets: NAME, or NAME.safetensors beside a speaker NAME."""
     found = []
     for path in files_in(folder, {ENDING}):
         try:

@@ -1,7 +1,7 @@
 """The targets of a conversion as a user names them: speakers of the model, and voice files.
 
-A name that ends in .safetensors is a voice file, and is then the name of its speaker without folder and ending.
-Any other name is a speaker of the model, or else the voice file NAME.safetensors.
+A name that ends in .safetensors is a voice file, whose speaker has the name of the file. Any other name is a
+speaker of the model, or else the voice file NAME.safetensors.
 """
 
 from collections.abc import Iterable
