@@ -343,7 +343,7 @@ def test_an_unreadable_recording_costs_one_line_and_leaves_no_file(
     ("arguments", "line"),
     [
         ("--src SRC --target-speaker bop --out out/b.wav", "unknown speaker 'bop'; nearest: bob"),
-        ("--src SRC --target-speaker bob,, --out out", "unknown speaker ''; nearest: "),
+        ("--src SRC --target-speaker , --out out", "--target-speaker ',': holds no name"),
         (
             "--src SRC --out out/b.wav",
             "--src and --target-speaker are needed (--list-speakers shows the speakers)",
