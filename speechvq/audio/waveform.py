@@ -11,8 +11,10 @@ import numpy as np
 import soundfile
 
 from speechvq.audio.amplitude import Correction, SampleStatistics
+from speechvq.audio.formats import conversion_remedy
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
+from speechvq.io.names import existing
 from speechvq.io.reading import PERMISSION_REMEDY
 from speechvq.runtime.decoder_messages import collected_messages
 from speechvq.runtime.logging import logger
@@ -100,7 +102,7 @@ def read_audio(path: str | Path) -> LoadedAudio:
         UserError: the file is missing, no regular file, unreadable, empty, truncated, not audio, without
             samples, or holds NaN or infinite samples.
     """
-    path = Path(path)
+    path = existing(Path(path))
     _check_regular_file(path)
     try:
         with collected_messages(path) as messages, soundfile.SoundFile(path) as file:
@@ -119,7 +121,8 @@ def read_audio(path: str | Path) -> LoadedAudio:
     ) as error:  # LibsndfileError is a RuntimeError
         reason = str(error).splitlines()[0].rpartition(": ")[2].rstrip(".") if str(error) else "out of memory"
         raise UserError(
-            f"{path}: not a readable audio file ({reason}); give WAV, FLAC, Ogg, Opus or MP3"
+            f"{path}: not a readable audio file ({reason}); "
+            + (conversion_remedy(path) or "give WAV, FLAC, Ogg, Opus or MP3")
         ) from error
     if messages:
         logger.warning("%s: damaged or truncated; read as far as it goes (%s)", path, messages[0])

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from speechvq.audio.formats import AUDIO_SUFFIXES, audio_files_below
 from speechvq.audio.waveform import read_audio
-from speechvq.data.corpora.recording import AUDIO_SUFFIXES
 from speechvq.data.manifest import FILE_NAME, read_manifest
 from speechvq.errors import UserError
-from speechvq.io.folders import files_below
+from speechvq.io.names import check_length, existing, normalized
+from speechvq.io.utterance_files import relative_name
 from speechvq.runtime.logging import logger
 
 
@@ -18,7 +19,7 @@ from speechvq.runtime.logging import logger
 class Source:
     """One input recording, and the name of its output."""
 
-    name: str  # path of the output below --out, without extension
+    name: str  # path of the output below --out, without extension; normalized, see `io.names`
     path: Path
     speaker: str = ""  # from a manifest; "" if unknown
 
@@ -27,7 +28,7 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0, out: Path | None
     """The recordings that `--src` names.
 
     Args:
-        src: an audio file; a folder, see `files_below`; a manifest, or a folder that contains one.
+        src: an audio file; a folder, see `audio_files_below`; a manifest, or a folder that contains one.
         split: only this split of the manifest; "" for all.
         limit: at most this many, evenly spaced over the list; 0 for all.
         out: folder of the results, if they are audio files; left out of the search below a folder.
@@ -37,13 +38,14 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0, out: Path | None
     """
     if limit < 0:
         raise UserError(f"--limit {limit}: give the number of recordings, or 0 for all")
+    src, split = existing(src), normalized(split)
     if src.suffix == ".tsv" or (src / FILE_NAME).is_file():
         chosen = [u for u in read_manifest(src) if split in ("", u.split)]
         found = [Source(u.utt, u.path, u.speaker) for u in chosen]
     elif src.is_dir():
         found = _in_folder(src, out)
     else:
-        found = [Source(src.stem, src)]
+        found = [Source(normalized(src.stem), src)]
     if not found:
         where = f"in split '{split}'" if split else f"({', '.join(sorted(AUDIO_SUFFIXES))})"
         raise UserError(f"{src}: no audio files {where}; give an audio file, a folder of them or a manifest")
@@ -53,13 +55,14 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0, out: Path | None
 
 
 def check_not_overwritten(recordings: Iterable[Path], outputs: Iterable[Path]) -> None:
-    """Refuse output files that would replace an input recording.
+    """Refuse output files that would replace an input recording, or whose name is too long.
 
     Raises:
-        UserError: an output is one of the recordings, also by another path or link.
+        UserError: an output is one of the recordings, also by another path or link; a name over 255 bytes.
     """
     identities = {_identity(path) for path in recordings if path.exists()}
     for path in outputs:
+        check_length(path)
         if path.exists() and _identity(path) in identities:
             raise UserError(f"{path}: is a source recording and would be replaced; choose another --out")
 
@@ -79,11 +82,10 @@ def _in_folder(folder: Path, out: Path | None) -> list[Source]:
         )
     is_inside = results is not None and results.is_relative_to(folder.resolve())
     found: dict[str, Source] = {}
-    for path in files_below(folder, AUDIO_SUFFIXES):
-        inside = path.relative_to(folder)
+    for path in audio_files_below(folder):
         if is_inside and results and path.resolve().is_relative_to(results):
             continue
-        source = Source(str(inside.with_suffix("")), path)
+        source = Source(relative_name(path, folder), path)
         if (other := found.setdefault(source.name, source)) is not source:
             raise UserError(
                 f"{path} and {other.path.name}: their outputs would have the same name; rename one"

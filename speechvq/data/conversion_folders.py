@@ -13,17 +13,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from speechvq.audio.formats import AUDIO_SUFFIXES, audio_files_below
 from speechvq.data.conversions import (
     ConversionPair,
     EvaluationFold,
     select_held_out_targets,
     select_references,
 )
-from speechvq.data.corpora.recording import AUDIO_SUFFIXES
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
 from speechvq.io.names import normalized
-from speechvq.io.utterance_files import by_utterance, find_files, find_matches, relative_names
+from speechvq.io.utterance_files import by_utterance, find_matches, regular_files, relative_names
 
 _HELD_OUT_EVERY = 4  # every fourth recording of a target is held out of the references
 _MAX_NAMES = 5  # in a message
@@ -68,7 +68,7 @@ def match_folders(
     sources = _read_sources(source, "source" if same_name else normalized(source.resolve().name))
     own = "target" if same_name else normalized(target.resolve().name)
     recordings = _read_targets(target, own, sources)
-    paths = find_files(converted, AUDIO_SUFFIXES, what="conversions")
+    paths = _audio_files(converted, "conversions")
     targets = sorted({each.speaker for each in recordings})
     pairs, unmatched = _match(converted, paths, _Sources(sources, source), targets)
     if not pairs:
@@ -79,7 +79,7 @@ def match_folders(
 
 def _read_sources(folder: Path, speaker: str) -> dict[str, Utterance]:
     """Sources by name; recordings outside of subfolders are by `speaker`."""
-    files = by_utterance(find_files(folder, AUDIO_SUFFIXES, what="sources"), folder)
+    files = by_utterance(_audio_files(folder, "sources"), folder)
     return {
         name: Utterance(name, _subfolder(path, folder) or speaker, "train", 0.0, path)
         for name, path in files.items()
@@ -95,7 +95,7 @@ def _read_targets(folder: Path, speaker: str, sources: Mapping[str, Utterance]) 
     known_sources = {each.path.resolve(): each for each in sources.values()}
     recordings: list[Utterance] = []
     count: Counter[str] = Counter()
-    for path in find_files(folder, AUDIO_SUFFIXES, what="recordings of the target"):
+    for path in _audio_files(folder, "recordings of the target"):
         name = _subfolder(path, folder) or speaker
         count[name] += 1
         split = "train" if count[name] % _HELD_OUT_EVERY else "test"
@@ -108,6 +108,15 @@ def _read_targets(folder: Path, speaker: str, sources: Mapping[str, Utterance]) 
             )
         recordings.append(recording)
     return recordings
+
+
+def _audio_files(folder: Path, what: str) -> list[Path]:
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give the folder of the {what}")
+    if found := regular_files(audio_files_below(folder)):
+        return found
+    endings = ", ".join(sorted(AUDIO_SUFFIXES))
+    raise UserError(f"{folder}: no {what} below; expected files ending in {endings}")
 
 
 def _subfolder(path: Path, folder: Path) -> str:

@@ -7,11 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from speechvq.audio.formats import audio_files_below
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
-from speechvq.data.corpora.recording import AUDIO_SUFFIXES
 from speechvq.data.manifest import Utterance, utterance_names
 from speechvq.errors import UserError
-from speechvq.io.folders import files_below
 from speechvq.io.names import normalized
 from speechvq.io.utterance_files import by_utterance, match_names, relative_names
 
@@ -62,7 +61,7 @@ def find_conversion_pairs(folder: Path, utterances: Sequence[Utterance]) -> list
         raise UserError(f"{folder}: no such folder; {LAYOUT}")
     speakers, known = {u.speaker for u in utterances}, {u.utt: u for u in utterances}
     by_target: dict[Path, list[Path]] = {}
-    for path in files_below(folder, AUDIO_SUFFIXES):
+    for path in audio_files_below(folder):
         if len(inside := path.relative_to(folder).parts) > 1:
             by_target.setdefault(folder / inside[0], []).append(path)
     pairs = []

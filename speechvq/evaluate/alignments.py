@@ -36,6 +36,8 @@ def _work(arguments: argparse.Namespace) -> None:
         open_alignments(each, keep_labels=arguments.keep_labels)
         for each in (arguments.alignments, arguments.reference)
     ]
+    num_references = len(directories[1].places)
+    directories[1] = directories[1].named_as(directories[0].names)
     found, reference = (each.read_all() for each in directories)
     both = sorted(found.keys() & reference.keys())
     if not both:
@@ -51,7 +53,7 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError(f"{arguments.alignments}: {error}; are both of the 39 phones of CMUdict?") from error
     result = AlignmentsResult(
         utterances=len(compared),
-        missing_utterances=len(reference) - len(both),
+        missing_utterances=num_references - len(both),
         boundaries=sum(each.total for each in compared),
         boundaries_compared=sum(len(each.errors) for each in compared),
         metrics={each.name: each for each in boundary_metrics},

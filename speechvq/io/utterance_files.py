@@ -28,15 +28,25 @@ def find_files(directory: Path, endings: Iterable[str], *, what: str) -> list[Pa
     if not directory.is_dir():
         raise UserError(f"{directory}: no such folder; give the folder of the {what}")
     endings = tuple(endings)
+    found = regular_files(files_below(directory, endings))
+    if not found:
+        raise UserError(f"{directory}: no {what} below; expected files ending in {', '.join(endings)}")
+    return found
+
+
+def regular_files(paths: Iterable[Path]) -> list[Path]:
+    """The paths without folders.
+
+    Raises:
+        UserError: a path is neither a file nor a folder.
+    """
     found = []
-    for path in files_below(directory, endings):
+    for path in paths:
         if path.is_dir():
             continue
         if not path.is_file():  # reading a pipe would block
             raise UserError(f"{path}: neither a file nor a folder, or a broken link; remove it")
         found.append(path)
-    if not found:
-        raise UserError(f"{directory}: no {what} below; expected files ending in {', '.join(endings)}")
     return found
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
+from speechvq.audio.formats import audio_files_below
 from speechvq.audio.waveform import read_waveform
 from speechvq.data.conversions import ConversionPair
-from speechvq.data.corpora.recording import AUDIO_SUFFIXES
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UserError
-from speechvq.io.folders import files_below
 from speechvq.io.utterance_files import relative_name
 from speechvq.judges.metric import ConversionExample
 from speechvq.metrics.conversion import log_mel_distance
@@ -29,7 +28,7 @@ def find_resyntheses(sources: Iterable[Utterance], folder: Path) -> dict[Utteran
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; expected DIR/UTT.wav or DIR/SPEAKER/UTT.wav")
-    files = {relative_name(path, folder): path for path in files_below(folder, AUDIO_SUFFIXES)}
+    files = {relative_name(path, folder): path for path in audio_files_below(folder)}
     # Not by name alone: the folder may hold conversions to other speakers too.
     named = {source: (f"{source.speaker}/{source.utt}", source.utt) for source in sources}
     places = {source: next((name for name in names if name in files), "") for source, names in named.items()}

@@ -112,7 +112,7 @@ def _find(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
         case "librispeech":
             return librispeech.recordings(root), source
         case "folder":
-            return folder.recordings(root), source
+            return folder.recordings(root, out=arguments.out), source
     raise NotImplementedError(f"no module reads the corpus {arguments.corpus}")
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from speechvq.io.reading import read_regular_text
 
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3"})
-
 
 @dataclass(frozen=True)
 class Recording:

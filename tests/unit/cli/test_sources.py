@@ -52,7 +52,7 @@ def test_a_limit_is_spaced_evenly(corpus: Path) -> None:
         (
             ".",
             {},
-            r"no audio files \(.flac, .mp3, .ogg, .opus, .wav\); give an audio file, a folder of them or a "
+            r"no audio files \(.aif, .aifc, .*, .wav\); give an audio file, a folder of them or a "
             "manifest",
         ),
         ("corpus", {"split": "test"}, "no audio files in split 'test'"),

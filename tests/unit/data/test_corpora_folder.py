@@ -19,7 +19,7 @@ def test_both_layouts_and_all_extensions(tmp_path: Path, base: str) -> None:
         tmp_path, *(f"{base}ann/{name}" for name in names), f"{base}ann/notes.md", f"{base}.hidden/x.wav"
     )
     write_files(tmp_path, "txt/ann/a.txt", f"{base}ann/b.txt", content="two\nwords ")
-    write_files(tmp_path, "lab/ann/a.lab", f"{base}ann/c.lab")
+    write_files(tmp_path, "lab/ann/a.lab", f"{base}ann/c.lab", content="0 100 AA")
     found = folder.recordings(tmp_path)
     assert [recording.utt for recording in found.recordings] == ["a", "b", "c", "d", "e", "f g ü"]
     assert [recording.text for recording in found.recordings] == ["two words"] * 2 + [None] * 4
@@ -48,7 +48,7 @@ def test_skipped_files_are_counted(tmp_path: Path) -> None:
     assert found.skipped == {
         "second format of the same utterance": 1,
         "audio outside a speaker's folder": 1,
-        "name that is not UTF-8 or contains a tab or backslash": 2,
+        "name that is too long or not UTF-8, or contains a control character or backslash": 2,
     }
 
 
