@@ -110,9 +110,7 @@ def _beside_audio(folder: Path, base: Path, endings: Sequence[str]) -> dict[str,
     found: dict[str, list[Path]] = {}
     for root in (folder, base):
         if root.is_dir():
-            for path in sorted(
-                files_below(root, endings), key=lambda path: endings.index(path.suffix.lower())
-            ):
+            for path in files_below(root, endings):
                 found.setdefault(relative_name(path, root), []).append(path)
     for paths in found.values():
         paths.sort(key=lambda path: (not path.is_relative_to(folder), endings.index(path.suffix.lower())))
