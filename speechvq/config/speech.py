@@ -42,6 +42,8 @@ class EncoderConfig:
     dilations: tuple[int, ...] = (1,)
     # bands of a log-mel spectrogram as input; 0 for the waveform, as in the paper
     mel_bands: int = bounded(0, 128, 0)
+    # later code frames that the residual blocks and the delta cepstrum see; -1 for as many as earlier ones
+    lookahead_frames: int = bounded(-1, 4096, -1)
     # strength of the vocal tract length perturbation in training, see `mel_frontend.vtlp_augment`
     augment_strength: float = bounded(0, 1, 0.0)
 
@@ -120,7 +122,9 @@ class SourceFilterConfig:
     depth: int = bounded(1, 32, 3)
     # dilation of each of these layers, in frames; repeated cyclically where there are more layers
     dilations: tuple[int, ...] = (1,)
-    # steps and crops per step of the pre-training, before the WaveNet trains
+    # later spectra that the networks see; -1 for as many as earlier ones
+    lookahead_frames: int = bounded(-1, 4096, -1)
+    # steps and crops per step of the pre-training, before the decoder trains
     pretrain_steps: int = bounded(1, 10**7, 3_000)
     pretrain_batch: int = bounded(1, 65_536, 8)
     # whether the pre-training also trains the encoder and the codebook

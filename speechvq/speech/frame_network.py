@@ -10,10 +10,51 @@ from torch import Tensor, nn
 from speechvq.audio.f0_conditioning import f0_features
 
 
+class FrameConv(nn.Conv1d):
+    """A dilated convolution whose output depends on a limited number of later frames."""
+
+    def __init__(self, below: int, above: int, dilation: int, lookahead: int, width: int = 3) -> None:
+        """
+        Args:
+            below: input channels.
+            above: output channels.
+            dilation: d, frames between the inputs of an output.
+            lookahead: later frames that an output depends on, at most as many as in a symmetric convolution.
+                The last input of the output at t is that at t + lookahead.
+            width: inputs of an output, odd.
+        """
+        # A symmetric convolution pads by itself, which rounds differently.
+        padding = lookahead if lookahead == dilation * (width // 2) else 0
+        super().__init__(below, above, width, padding=padding, dilation=dilation)
+        self.around = (dilation * (width - 1) - lookahead, lookahead)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, N) to (B, C', N)."""
+        return super().forward(x if self.padding[0] else F.pad(x, self.around))
+
+
+def split_lookahead(dilations: Sequence[int], lookahead: int) -> list[int]:
+    """Later frames that each layer of a stack sees, so that the stack sees `lookahead` of them.
+
+    The first layers get them, because a later layer can then combine what they saw.
+
+    Args:
+        dilations: of each layer.
+        lookahead: later frames in all; negative for symmetric layers.
+    """
+    if lookahead < 0:
+        return list(dilations)
+    parts = []
+    for dilation in dilations:
+        parts.append(min(dilation, lookahead))
+        lookahead -= parts[-1]
+    return parts
+
+
 class FrameNetwork(nn.Module):
     """Residual convolutions of width 3 over code vectors, speaker embedding and F0 (our choice)."""
 
-    layers: Sequence[nn.Conv1d]
+    layers: Sequence[FrameConv]
 
     def __init__(
         self,
@@ -24,6 +65,7 @@ class FrameNetwork(nn.Module):
         depth: int,
         condition_on_f0: bool,
         dilations: Sequence[int] = (1,),
+        lookahead: int = -1,
     ) -> None:
         """
         Args:
@@ -33,21 +75,24 @@ class FrameNetwork(nn.Module):
             depth: number of layers.
             condition_on_f0: whether F0 is an input.
             dilations: of each layer, in frames; repeated cyclically where there are more layers.
+            lookahead: later frames that an output depends on; negative for symmetric layers.
         """
         super().__init__()
         self.condition_on_f0 = condition_on_f0
         widths = [dim + speaker_dim + (2 if condition_on_f0 else 0)] + [channels] * depth
         cycle = [dilations[i % len(dilations)] for i in range(depth)]
         layers = nn.ModuleList(
-            nn.Conv1d(below, above, 3, padding=dilation, dilation=dilation)
-            for below, above, dilation in zip(widths, widths[1:], cycle)
+            FrameConv(below, above, dilation, later)
+            for below, above, dilation, later in zip(
+                widths, widths[1:], cycle, split_lookahead(cycle, lookahead)
+            )
         )
-        self.layers = cast(Sequence[nn.Conv1d], layers)
+        self.layers = cast(Sequence[FrameConv], layers)
 
     @property
     def context_frames(self) -> int:
-        """Frames on each side that an output depends on."""
-        return sum(layer.dilation[0] for layer in self.layers)
+        """Frames on each side that an output may depend on."""
+        return max(sum(layer.around[side] for layer in self.layers) for side in (0, 1))
 
     def forward(
         self,

@@ -1,5 +1,6 @@
 """Waveform encoder: strided convolutions, as in the paper, optionally on a log-mel spectrogram."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import cast
 
@@ -12,6 +13,7 @@ from speechvq.audio.mulaw import INPUT_GAIN, MuLawCodec
 from speechvq.config import EncoderConfig
 from speechvq.normalization import BatchRenorm
 from speechvq.speech.encoder.mel_frontend import MelFrontend, cepstrum_weights, utterance_mean, utterance_sums
+from speechvq.speech.frame_network import FrameConv, split_lookahead
 
 NORM_MOMENTUM = 0.002  # of running statistics with a mel front end; low, so that codes do not drift
 DELTA_WINDOW = 9  # spectra that a delta (slope of the cepstrum) spans
@@ -20,10 +22,15 @@ DELTA_WINDOW = 9  # spectra that a delta (slope of the cepstrum) spans
 class ResidualBlock(nn.Module):
     """ReLU, dilated convolution of width 3, ReLU, convolution of width 1, added to the input (our choice)."""
 
-    def __init__(self, channels: int, dilation: int = 1) -> None:
+    def __init__(self, channels: int, dilation: int, lookahead: int) -> None:
+        """
+        Args:
+            channels: C.
+            dilation: of the wide convolution, in frames.
+            lookahead: see `FrameConv`.
+        """
         super().__init__()
-        self.dilation = dilation
-        self.wide = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
+        self.wide = FrameConv(channels, channels, dilation, lookahead)
         self.narrow = nn.Conv1d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -60,10 +67,12 @@ class Encoder(nn.Module):
         bands, strides = config.mel_bands, config.strides
         self.mulaw = mulaw
         self.frontend: MelFrontend | None = None
-        self.cepstrum: nn.Conv1d | None = None
+        self.cepstrum: FrameConv | None = None
         if bands:
             self.frontend = MelFrontend(bands, strides[0], config.augment_strength, NORM_MOMENTUM)
-            self.cepstrum = nn.Conv1d(bands, dim, DELTA_WINDOW, padding=DELTA_WINDOW // 2)
+            half, later = DELTA_WINDOW // 2, config.lookahead_frames * math.prod(strides[1:])
+            self.delta_lookahead = half if later < 0 else min(half, later)
+            self.cepstrum = FrameConv(bands, dim, 1, self.delta_lookahead, DELTA_WINDOW)
             strides = (1, *strides[1:])
         widths = [bands or 1] + [config.channels] * len(strides)
         layers = [
@@ -72,8 +81,12 @@ class Encoder(nn.Module):
         ]
         self.layers = cast(Sequence[nn.Conv1d], nn.ModuleList(layers))
         dilations = [config.dilations[i % len(config.dilations)] for i in range(config.residual_blocks)]
-        self.blocks = nn.ModuleList(ResidualBlock(config.channels, dilation) for dilation in dilations)
-        self.block_context = sum(dilations)
+        lookaheads = split_lookahead(dilations, config.lookahead_frames)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(config.channels, *each) for each in zip(dilations, lookaheads)
+        )
+        both_sides = [sum(2 * dilation for dilation in dilations) - sum(lookaheads), sum(lookaheads)]
+        self.block_context = max(both_sides)
         self.project = nn.Conv1d(config.channels, dim, 1)
         self.norm = BatchRenorm(dim, NORM_MOMENTUM) if bands else BatchRenorm(dim)
         for layer in [*layers, self.project]:
@@ -82,7 +95,7 @@ class Encoder(nn.Module):
         if self.cepstrum is not None:
             nn.init.zeros_(self.project.weight)
             _zero_bias(self.cepstrum)
-            self.cepstrum.weight.data = cepstrum_weights(bands, dim, DELTA_WINDOW)
+            self.cepstrum.weight.data = cepstrum_weights(bands, dim, DELTA_WINDOW, self.delta_lookahead)
 
     @property
     def context_frames(self) -> int:

@@ -100,17 +100,23 @@ def vtlp_augment(logs: Tensor, strength: float) -> Tensor:
     return warped + (strength * MAX_TILT * noise / orders @ cosines).unsqueeze(1)
 
 
-def cepstrum_weights(bands: int, dim: int, width: int) -> Tensor:
+def cepstrum_weights(bands: int, dim: int, width: int, lookahead: int) -> Tensor:
     """Weights (D, M, width) of a convolution that computes cepstra of log-mel bands and their deltas.
 
-    The first half of the outputs is the discrete cosine transform of the frame in the middle of the window,
-    the second half its slope over the window.
+    The first half of the outputs is the discrete cosine transform of the current frame, the second half the
+    slope over the window.
+
+    Args:
+        bands: M.
+        dim: D.
+        width: frames of the window.
+        lookahead: frames of the window after the current one.
     """
     static = (dim + 1) // 2
     angle = math.pi * (torch.arange(bands) + 0.5) / bands
     cosines = torch.cos(torch.arange(static)[:, None] * angle) / math.sqrt(bands)
-    weights, middle = torch.zeros(dim, bands, width), width // 2
-    weights[:static, :, middle] = cosines
-    slope = torch.arange(width) - float(middle)
+    weights = torch.zeros(dim, bands, width)
+    weights[:static, :, width - 1 - lookahead] = cosines
+    slope = torch.arange(width) - float(width // 2)
     weights[static:] = cosines[: dim - static, :, None] * slope / max(float(slope.abs().sum()), 1.0)
     return weights

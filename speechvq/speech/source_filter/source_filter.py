@@ -95,6 +95,7 @@ class SourceFilter(nn.Module):
             depth=config.depth,
             condition_on_f0=with_f0,
             dilations=config.dilations,
+            lookahead=config.lookahead_frames,
         )
         self.mel_head = nn.Conv1d(channels, config.mel_bands, 1)
         self.harmonic_network = FrameNetwork(
@@ -104,6 +105,7 @@ class SourceFilter(nn.Module):
             depth=config.depth,
             condition_on_f0=with_f0,
             dilations=config.dilations,
+            lookahead=config.lookahead_frames,
         )
         self.harmonic_head = nn.Conv1d(channels, 2 * NUM_FREQS, 1)
         # The predicted mean of the log energy is below the log of the mean energy, differently in each band.

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from helpers.tiny import MODEL, noise, speech_model
+from speechvq.audio.mel import WINDOW
+from speechvq.audio.mulaw import MuLawCodec
 from speechvq.config import EncoderConfig
 from speechvq.speech import model as speech
 from speechvq.speech.encoder.encoder import Encoder
@@ -21,6 +23,10 @@ ENCODERS = {
     "1x": EncoderConfig((1,), 8),
     "32x mel": EncoderConfig((32,), 8, mel_bands=20),
     "60x mel": EncoderConfig((30, 2), 8, mel_bands=20, residual_blocks=1),
+    "20x mel, 2 ahead": EncoderConfig(
+        (20,), 8, mel_bands=20, residual_blocks=3, dilations=(1, 2), lookahead_frames=2
+    ),
+    "20x mel, none ahead": EncoderConfig((20,), 8, mel_bands=20, residual_blocks=2, lookahead_frames=0),
 }
 
 
@@ -94,3 +100,24 @@ def test_the_level_of_a_recording_does_not_change_its_codes(gain: float) -> None
     model, wave = model_of("8x"), noise(1, 800)[0].numpy()
     same = np.mean(model.encode(wave) == model.encode(np.float32(gain) * wave))
     assert same == 1.0
+
+
+@pytest.mark.parametrize("lookahead", [0, 2, 3])
+def test_vectors_depend_on_no_sample_beyond_the_lookahead(lookahead: int) -> None:
+    """The spectra themselves are centered in their hops, and see half of their window."""
+    hop, frames, middle = 20, 60, 30
+    config = dataclasses.replace(ENCODERS["20x mel, 2 ahead"], residual_blocks=4, lookahead_frames=lookahead)
+    encoder = Encoder(config, 4, MuLawCodec(0.85, 32)).eval()
+    torch.manual_seed(0)
+    for parameter in encoder.parameters():
+        parameter.data += 0.3 * torch.randn_like(parameter)
+    wave, mean = torch.randn(1, frames * hop), torch.zeros(1, 20)
+    with torch.no_grad():
+        vector = encoder(wave, mean)[0, middle]
+        for first, is_equal in (
+            ((middle + lookahead + 1) * hop + WINDOW // 2, True),
+            ((middle + lookahead) * hop, False),
+        ):
+            changed = wave.clone()
+            changed[:, first:] = torch.randn(1, frames * hop - first)
+            assert torch.equal(encoder(changed, mean)[0, middle], vector) == is_equal

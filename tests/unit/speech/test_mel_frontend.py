@@ -92,7 +92,7 @@ def test_vtlp_changes_the_bands_and_not_the_timing() -> None:
 
 
 def test_the_cepstrum_is_the_cosine_transform_and_its_delta() -> None:
-    weights = cepstrum_weights(40, 26, 9)
+    weights = cepstrum_weights(40, 26, 9, 4)
     assert weights.shape == (26, 40, 9)
     bands = torch.randn(40)
     static = torch.einsum("dmw,m->d", weights, bands)
