@@ -312,7 +312,7 @@ CURVES: dict[str, Callable[[Path], Curves]] = {
 # -- flags and keys
 
 
-class _Parsed(Exception):
+class _Parsed(BaseException):
     """Carries the parser of a command to the caller."""
 
 
