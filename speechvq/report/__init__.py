@@ -33,6 +33,7 @@ def build_parser() -> CommandParser:
         "--resynthesis", type=Path, help="sources resynthesized: DIR/UTT.wav or DIR/SPEAKER/UTT.wav"
     )
     parser.add_argument("--scores", type=Path, help="JSON of `evaluate conversion`")
+    parser.add_argument("--stages", type=Path, help="JSON of `evaluate stages`")
     parser.add_argument("--codes", type=Path, help="codes directory, for the matrix of phones by codes")
     parser.add_argument("--alignments", type=Path, help="phone alignments, for the figures")
     flags.add_keep_labels(parser)
@@ -101,6 +102,7 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
     from speechvq.results.conversion import ConversionResult
     from speechvq.results.likelihood import LikelihoodResult
     from speechvq.results.rollout import RolloutResult
+    from speechvq.results.stages import StagesResult
 
     config, metrics = training_run.read_run(arguments.run)
     kind = run_kind_of(config)
@@ -131,6 +133,7 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
         if scores and scores.conversions
         else None,
         conversion_metrics=list(scores.summary.values()) if scores else [],
+        stages=StagesResult.load(arguments.stages) if arguments.stages else None,
         units=_plot_units(arguments, examples, manifest, folder / "units.png"),
         protocols=protocols,
         abx=units.abx_table(AbxResult.load(arguments.abx)) if arguments.abx else None,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from speechvq.evaluate.conversion.table import BASELINES, NOTES, summary_cells, summary_label
 from speechvq.evaluate.rollout.table import rollout_rows, rollout_title
+from speechvq.evaluate.stages.table import NOTES as STAGE_NOTES
+from speechvq.evaluate.stages.table import difference_rows, stage_rows, title
 from speechvq.metrics.summary import MetricSummary
 from speechvq.report.audio_examples import AudioExample, GeneratedAudio
 from speechvq.report.data_urls import audio_url, image_url
@@ -14,6 +16,7 @@ from speechvq.report.likelihood import ImageGrids, LikelihoodTable
 from speechvq.report.speaker_pairs import SpeakerPairTable
 from speechvq.report.units import THIS_RUN, AbxTable, ProtocolTables
 from speechvq.results.rollout import RolloutResult
+from speechvq.results.stages import StagesResult
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -35,6 +38,7 @@ class Page:
     examples: Sequence[AudioExample]
     speaker_pairs: SpeakerPairTable | None
     conversion_metrics: Sequence[MetricSummary]
+    stages: StagesResult | None
     units: Path | None  # PNG
     protocols: Sequence[ProtocolTables]
     abx: AbxTable | None
@@ -60,8 +64,16 @@ def render_page(page: Page) -> str:
         baselines=BASELINES,
         notes=NOTES,
         metrics=[(summary_label(each), summary_cells(each)) for each in page.conversion_metrics],
+        stages=_stage_tables(page.stages) if page.stages else [],
+        stages_title=title(page.stages) if page.stages else "",
+        stage_notes=STAGE_NOTES,
         rollout_title=rollout_title(rollout) if rollout else "",
         rollout_tables=rollout_rows(rollout) if rollout else [],
         audio_url=audio_url,
         image_url=image_url,
     )
+
+
+def _stage_tables(result: StagesResult) -> list[list[list[str]]]:
+    """The tables of `evaluate stages`, as rows of cells with the header first."""
+    return [stage_rows(result), *([difference_rows(result)] if result.differences else [])]

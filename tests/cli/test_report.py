@@ -184,6 +184,20 @@ def phones(tmp_path: Path) -> dict[str, Path]:
     return folders | {flag: measurements.write(files[flag], content) for flag, content in contents.items()}
 
 
+def test_the_cost_of_each_stage(trained: Path, tmp_path: Path) -> None:
+    file = measurements.write(tmp_path / "stages.json", measurements.stages())
+    assert run("--run", trained, "--stages", file, "--out", tmp_path / "page.html") == 0
+    page = (tmp_path / "page.html").read_text()
+    for text in (
+        "english29 (0123456789abcdef): 1 sentences, 10 words",
+        "30.0 (20.0 to 40.0)",
+        "+20.0 (+10.0",
+    ):
+        assert text in page
+    assert "&lt;codes&gt;" in page and "Judge: Whisper base" in page
+    assert run("--run", trained, "--stages", tmp_path / "page.html") == 2
+
+
 def test_a_conversion_to_the_source_speaker_is_marked(trained: Path, converted: Path) -> None:
     write_waveform(converted / "ann/ann_2.wav", speech("ann", 2))
     assert run("--run", trained, "--converted", converted) == 0

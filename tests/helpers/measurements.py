@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from speechvq.metrics.conversion import ConversionMetrics
+from speechvq.metrics.stages import Estimate
 from speechvq.metrics.summary import MetricSummary
 from speechvq.metrics.units.abx import AbxScore
 from speechvq.results.abx import AbxResult, AbxUnits
@@ -12,6 +13,7 @@ from speechvq.results.conversion import ConversionResult, ConvertedUtterance
 from speechvq.results.likelihood import ImageBound, LikelihoodResult
 from speechvq.results.result import Result
 from speechvq.results.rollout import ActionAccuracy, FrameQuality, RolloutResult, Sharpness
+from speechvq.results.stages import ScoredSound, StageDifference, StageScores, StagesResult
 from speechvq.results.units import BaselinesResult, PurityCorpus, PurityMetrics, PurityResult
 
 MEDIAN_F0 = {"ann": 210.0, "ben": 110.0, "cay": 165.0}  # Hz
@@ -150,3 +152,30 @@ def write(path: Path, result: Result) -> Path:
     """Write a result and return its path."""
     result.save(path)
     return path
+
+
+def stages() -> StagesResult:
+    """Recordings and codes of one sentence, and the difference of the two."""
+    recordings, codes = (
+        {"word_error_rate": Estimate(0.1, 0.0, 0.2)},
+        {"word_error_rate": Estimate(0.3, 0.2, 0.4)},
+    )
+    return StagesResult(
+        model="english29",
+        weights="0123456789abcdef",
+        sentences=1,
+        words=10,
+        seeds=1,
+        judges=["Whisper base"],
+        left_out=[],
+        stages=[
+            StageScores("recordings", "recordings", recordings),
+            StageScores("codes", "codes + noise", codes),
+        ],
+        differences=[
+            StageDifference("codes", "recordings", "<codes>", {"word_error_rate": Estimate(0.2, 0.1, 0.3)})
+        ],
+        sounds=[
+            ScoredSound("codes", "ann_0", "ann", "cay", 0, "a text", {"word_errors": 3.0, "words": 10.0})
+        ],
+    )

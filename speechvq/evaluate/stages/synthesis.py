@@ -1,0 +1,76 @@
+"""The stages of a model, and the sounds after each."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from speechvq.audio.waveform import read_waveform
+from speechvq.evaluate.stages.sentences import Sentence
+from speechvq.evaluate.stages.sounds import SoundKey
+from speechvq.speech.model import SpeechVQ
+from speechvq.speech.noise_excitation import Input, convert_with_noise
+
+RECORDINGS, CONVERSION = "recordings", "conversion"
+AT_ONCE = 16  # conversions sampled side by side
+
+
+class Stage(NamedTuple):
+    """A point on the way from a recording to its conversion."""
+
+    name: str
+    label: str
+    added: str  # what lies between the stage `after` and this one
+    after: str = ""
+    source: Input | None = None  # of `convert_with_noise`
+
+
+STAGES = (
+    Stage(RECORDINGS, "recordings", ""),
+    Stage("spectra", "their spectra + noise", "source-filter synthesis", RECORDINGS, "spectra"),
+    Stage("vectors", "encoder vectors + noise", "encoder and source-filter networks", "spectra", "vectors"),
+    Stage("codes", "codes + noise", "quantization", "vectors", "codes"),
+    Stage(CONVERSION, "codes + decoder (convert)", "the decoder in place of noise", "codes"),
+)
+
+
+def sound_keys(stage: Stage, sentences: Sequence[Sentence], seeds: int) -> list[SoundKey]:
+    """The sounds of a stage; a recording is there once, whatever the number of seeds."""
+    return [
+        SoundKey(stage.name, sentence, seed)
+        for seed in range(1 if stage.name == RECORDINGS else seeds)
+        for sentence in sentences
+    ]
+
+
+def available_stages(model: SpeechVQ, names: Sequence[str]) -> tuple[list[Stage], list[str]]:
+    """The stages among `names` that the model has, always with the recordings, and a line on the others."""
+    wanted = [stage for stage in STAGES if stage.name in (RECORDINGS, *names)]
+    if model.decoder.source_filter is not None:
+        return wanted, []
+    missing = [stage.name for stage in wanted if stage.source]
+    line = f"left out: {', '.join(missing)}: the model has no source-filter model that could filter noise"
+    return [stage for stage in wanted if not stage.source], [line] * bool(missing)
+
+
+def synthesize_stage(
+    model: SpeechVQ, stage: Stage, keys: Sequence[SoundKey]
+) -> Iterator[tuple[SoundKey, np.ndarray]]:
+    """The sounds (T,), 16 kHz, of a stage other than the recordings.
+
+    Raises:
+        UserError: a source cannot be read, or the model has no such speaker.
+    """
+    if stage.source is not None:
+        for key in keys:
+            wave = read_waveform(key.sentence.source.path)
+            yield (
+                key,
+                convert_with_noise(model, wave, key.sentence.target, source=stage.source, seed=key.seed),
+            )
+        return
+    for seed in sorted({key.seed for key in keys}):
+        chosen = [key for key in keys if key.seed == seed]
+        for group in (chosen[i : i + AT_ONCE] for i in range(0, len(chosen), AT_ONCE)):
+            waves = [read_waveform(key.sentence.source.path) for key in group]
+            yield from zip(group, model.convert(waves, [key.sentence.target for key in group], seed=seed))
