@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from speechvq.alignment.ctm import Passage, find_passages, read_passage
-from speechvq.alignment.intervals import Interval, is_transcript, read_lab, read_phn
+from speechvq.alignment.intervals import Interval, is_transcript, read_lab, read_phn, shift_intervals
 from speechvq.alignment.labels import LabelMerger
 from speechvq.alignment.textgrid import read_textgrid
 from speechvq.errors import UserError
@@ -26,6 +26,7 @@ class AlignmentDirectory:
     places: Mapping[str, Path | Passage]  # by utterance: see `by_utterance`, or first column of a CTM file
     tier: str | None = None  # of TextGrids; None selects the phone tier
     merger: LabelMerger | None = field(default=None, compare=False)  # of labels; None keeps them as they are
+    parts: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # see `shifted`
 
     @property
     def names(self) -> dict[str, str]:
@@ -45,6 +46,15 @@ class AlignmentDirectory:
         matched = match_names(names, self.names)
         return dataclasses.replace(self, places={key: self.places[own] for key, own in matched.items()})
 
+    def shifted(self, parts: Mapping[str, tuple[float, float]]) -> "AlignmentDirectory":
+        """The alignments of recordings that were cut at both ends.
+
+        Args:
+            parts: seconds that were cut at the beginning, and that were kept, by utterance; recordings that
+                are left out were not cut.
+        """
+        return dataclasses.replace(self, parts=parts)
+
     def read(self, utterance: str) -> list[Interval]:
         """Phone intervals of an utterance, sorted by time.
 
@@ -56,6 +66,11 @@ class AlignmentDirectory:
             intervals = read_passage(place)
         else:
             intervals = read_alignment(place, tier=self.tier)
+        if utterance in self.parts:
+            start, seconds = self.parts[utterance]
+            intervals = shift_intervals(intervals, start, seconds)
+            if not intervals:
+                raise UserError(f"{_file(place)}: ends before {start:g} s, where the recording was cut")
         return intervals if self.merger is None else self.merger.merge(intervals)
 
     def read_all(self) -> dict[str, list[Interval]]:

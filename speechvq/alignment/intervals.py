@@ -145,6 +145,20 @@ def append_interval(intervals: list[Interval], interval: Interval, place: str) -
     intervals.append(interval)
 
 
+def shift_intervals(
+    intervals: Iterable[Interval], offset: float, seconds: float = math.inf
+) -> list[Interval]:
+    """Intervals after the first `offset` seconds of a recording were removed; it lasts `seconds` now.
+
+    Intervals are clipped to the recording; those outside are dropped.
+    """
+    moved = (
+        Interval(max(each.start - offset, 0.0), min(each.end - offset, seconds), each.phone)
+        for each in intervals
+    )
+    return [each for each in moved if each.start < each.end]
+
+
 def read_text(path: Path) -> str:
     """Text of an alignment file with normalized line ends: UTF-8, or UTF-16 with a byte order mark.
 

@@ -143,13 +143,14 @@ def audio_seconds(path: str | Path) -> float:
         return 0.0
 
 
-def write_waveform(path: str | Path, samples: np.ndarray) -> None:
+def write_waveform(path: str | Path, samples: np.ndarray, *, comment: str = "") -> None:
     """Write 16 kHz 16-bit mono audio as WAV, or as FLAC if the name ends in .flac; atomic, parents are
     created.
 
     Args:
         path: replaced when it exists.
         samples: (T,), float; clipped to [-1, 1].
+        comment: stored in the header of the file.
 
     Raises:
         UserError: the disk is full, the folder cannot be written, or the name ends neither in .wav nor in
@@ -165,7 +166,11 @@ def write_waveform(path: str | Path, samples: np.ndarray) -> None:
     # file.
     encoded = io.BytesIO()
     clipped = np.clip(samples, -1.0, 1.0)
-    soundfile.write(encoded, clipped, SAMPLE_RATE, format=path.suffix[1:].upper(), subtype="PCM_16")
+    form = path.suffix[1:].upper()
+    with soundfile.SoundFile(encoded, "w", SAMPLE_RATE, 1, format=form, subtype="PCM_16") as file:
+        if comment:
+            file.comment = comment
+        file.write(clipped)
     write_bytes(path, encoded.getbuffer())
 
 

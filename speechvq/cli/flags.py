@@ -220,6 +220,16 @@ def add_keep_labels(parser: Parser) -> None:
     )
 
 
+def add_shift_alignments(parser: Parser) -> None:
+    """`--shift-alignments` of recordings that `prepare` has trimmed."""
+    parser.add_argument(
+        "--shift-alignments",
+        action="store_true",
+        help="the alignments are of the recordings before `prepare` trimmed them; shift them by the column "
+        "start of the manifest (default: times are those of the prepared audio)",
+    )
+
+
 def add_tier(parser: Parser) -> None:
     """`--tier` of TextGrid alignments."""
     parser.add_argument(

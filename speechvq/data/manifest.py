@@ -11,6 +11,7 @@ from speechvq.io.names import is_file_name, is_one_line, normalized
 from speechvq.io.reading import read_regular_text
 
 COLUMNS = ("utt", "speaker", "split", "seconds", "path")
+START = "start"  # an optional column
 FILE_NAME = "manifest.tsv"
 
 
@@ -23,6 +24,12 @@ class Utterance:
     split: str  # train, dev, test, or unseen for speakers kept out of training
     seconds: float
     path: Path
+    start: float = 0.0  # seconds that `prepare` cut from the beginning of the original recording
+
+    @property
+    def part(self) -> tuple[float, float]:
+        """Where the recording lies in the original: its start and duration in seconds."""
+        return self.start, self.seconds or math.inf
 
 
 def read_manifest(path: str | Path) -> list[Utterance]:
@@ -67,12 +74,17 @@ def texts_beside(path: str | Path) -> Path | None:
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> None:
     """Write a manifest, sorted by utterance, atomically; paths below its folder become relative.
 
+    The column `start` is written if a recording has been cut at its beginning.
+
     Raises:
         UserError: a name contains a control character or a slash, or the disk is full or not writable.
     """
     path = Path(path)
     ordered = sorted(utterances, key=lambda utterance: normalized(utterance.utt))
-    rows = [COLUMNS, *(_row(utterance, path.parent) for utterance in ordered)]
+    rows: list[tuple[str, ...]] = [COLUMNS, *(_row(utterance, path.parent) for utterance in ordered)]
+    if any(utterance.start for utterance in ordered):
+        starts = [START, *(f"{utterance.start:.6f}" for utterance in ordered)]
+        rows = [(*row, start) for row, start in zip(rows, starts)]
     for row in rows:
         if not all(map(is_one_line, row)):
             raise UserError(
@@ -111,8 +123,9 @@ def _utterance(values: Sequence[str], columns: Sequence[str], *, where: str, fol
         raise UserError(
             f"{where}: {short_repr(row['speaker'])} cannot name a speaker; use letters, digits, - and _"
         )
-    seconds = _seconds(row["seconds"], where)
-    return Utterance(row["utt"], row["speaker"], row["split"], seconds, (folder / row["path"]).resolve())
+    seconds, start = _seconds(row["seconds"], where), _seconds(row.get(START) or "0", where)
+    path = (folder / row["path"]).resolve()
+    return Utterance(row["utt"], row["speaker"], row["split"], seconds, path, start)
 
 
 def _seconds(text: str, where: str) -> float:

@@ -29,6 +29,7 @@ from speechvq.runtime.progress import progress
 from speechvq.runtime.worker_pool import map_in_order
 
 PROBLEMS = "problems.txt"
+MIN_CUT = 0.001  # seconds; a smaller difference of lengths is due to resampling
 DEFAULT_RULE = SplitRule()
 SETTINGS = {"sample_rate": SAMPLE_RATE, "level": TARGET_RMS, "trim_db": TRIM_DB}
 
@@ -42,6 +43,8 @@ class Summary:
     skipped: Counter[str]  # skipped recordings, by reason
     problems: list[str]  # one line per file
     without_text: int
+    trimmed: int = 0  # recordings that lost silence at their ends
+    cut: float = 0.0  # seconds of silence that were cut in total
 
 
 def prepare_corpus(
@@ -51,6 +54,7 @@ def prepare_corpus(
     *,
     source: str = "",
     jobs: int | None = None,
+    keep_silence: bool = False,
 ) -> Summary:
     """Write the prepared corpus, its manifest last.
 
@@ -60,6 +64,7 @@ def prepare_corpus(
         rule: how utterances are split into train, dev, test and unseen.
         source: name of the recordings (corpus, folder, microphone); another source needs another `out`.
         jobs: number of processes; None for one per core.
+        keep_silence: whether the silence at the ends of the recordings is kept.
 
     Raises:
         UserError: every recording failed, `out` was prepared from another source or contains the recordings,
@@ -68,8 +73,9 @@ def prepare_corpus(
     recordings = found.recordings
     choose_unseen([recording.speaker for recording in recordings], rule)  # reports mistakes before the work
     _check_apart(recordings, out)
-    reserve_folder(out, source)
-    done = map_in_order(partial(preprocess_recording, out=out), recordings, jobs)
+    reserve_folder(out, source, keep_silence=keep_silence)
+    work = partial(preprocess_recording, out=out, keep_silence=keep_silence)
+    done = map_in_order(work, recordings, jobs)
     outcomes = list(progress(done, total=len(recordings), label="prepare", unit="utt"))
     summary = _summary(found, outcomes, out, rule)
     _list_problems(out / PROBLEMS, summary.problems)
@@ -80,14 +86,15 @@ def prepare_corpus(
     return summary
 
 
-def reserve_folder(out: Path, source: str) -> None:
+def reserve_folder(out: Path, source: str, *, keep_silence: bool = False) -> None:
     """Record source and settings in `out`, so that two corpora never mix in one folder.
 
     Raises:
         UserError: the folder was prepared from another source or with other settings.
     """
     path = out / "preparation.json"
-    content = json.dumps({"source": source, **SETTINGS}, indent=2).encode()
+    settings = SETTINGS | ({"trim_db": None} if keep_silence else {})
+    content = json.dumps({"source": source, **settings}, indent=2).encode()
     if path.exists() and path.read_bytes() != content:
         raise UserError(
             f"{out}: was prepared from another source or with other settings; remove it or choose another "
@@ -119,6 +126,8 @@ def _summary(found: CorpusListing, outcomes: Sequence[Outcome], out: Path, rule:
         found.skipped + Counter(outcome.skipped for outcome in outcomes if outcome.skipped),
         [outcome.problem for outcome in outcomes if outcome.problem],
         sum(outcome.recording.text is None for outcome in made),
+        sum(outcome.cut > MIN_CUT for outcome in made),
+        sum(outcome.cut for outcome in made),
     )
 
 
@@ -132,4 +141,5 @@ def _utterances(made: Sequence[Outcome], out: Path, rule: SplitRule) -> list[Utt
 
 def _utterance(made: Outcome, split: str, out: Path) -> Utterance:
     recording = made.recording
-    return Utterance(recording.utt, recording.speaker, split, made.seconds, audio_path(out, recording))
+    path = audio_path(out, recording)
+    return Utterance(recording.utt, recording.speaker, split, made.seconds, path, made.start)

@@ -6,13 +6,13 @@ from speechvq.alignment.directory import AlignmentDirectory
 from speechvq.data.codes_directory import CodesDirectory
 from speechvq.data.manifest import Utterance, utterance_names
 from speechvq.errors import UserError
+from speechvq.evaluate.alignment_lengths import AlignmentLengths
 from speechvq.io.utterance_files import match_names
 from speechvq.metrics.units.purity import LabeledCodes, PurityScore
 from speechvq.results.units import PurityCorpus, PurityMetrics, PurityResult
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 
-_LATE = 0.25  # s that phones may continue after the last code before a warning
 _MANY_DROPPED = 0.2  # fraction of codes outside of phones that leads to a warning
 
 
@@ -20,13 +20,19 @@ class AlignedCodes:
     """Utterances that have both codes and phones, and counts of those that lack either."""
 
     def __init__(
-        self, codes: CodesDirectory, alignments: AlignmentDirectory, manifest: Mapping[str, Utterance]
+        self,
+        codes: CodesDirectory,
+        alignments: AlignmentDirectory,
+        manifest: Mapping[str, Utterance],
+        *,
+        shift: bool = False,
     ) -> None:
         """
         Args:
             codes: of any model.
             alignments: of any utterances.
             manifest: utterances by name; may be empty.
+            shift: whether the alignments are of the recordings before `prepare` trimmed them.
 
         Raises:
             UserError: no utterance has both, or one could be several.
@@ -38,7 +44,9 @@ class AlignedCodes:
         self.missing = sorted(set(codes.files) - set(self.names))
         self.unused = len(alignments.places) - len(self.names)
         self.without_speaker = [name for name in self.names if manifest and name not in self.manifest]
-        self.num_late = 0
+        if shift:
+            self.alignments = self.alignments.shifted({name: u.part for name, u in self.manifest.items()})
+        self.lengths = AlignmentLengths()
         if not self.names:
             examples = f"for example {min(codes.files)!r} and {min(alignments.places)!r}"
             raise UserError(
@@ -48,10 +56,11 @@ class AlignedCodes:
     def read(self) -> Iterator[LabeledCodes]:
         """Iterate over all utterances, one at a time."""
         rate = self.codes.frame_rate_hz
-        self.num_late = 0
+        self.lengths = AlignmentLengths()
         for name in progress(self.names, total=len(self.names), label="score", unit="utterances"):
             units = self.labeled(name)
-            self.num_late += units.intervals[-1].end > len(units.codes) / rate + _LATE
+            start = self.manifest[name].start if name in self.manifest and not self.alignments.parts else 0.0
+            self.lengths.add(units.intervals, len(units.codes) / rate, start=start)
             yield units
 
     def labeled(self, name: str) -> LabeledCodes:
@@ -93,9 +102,7 @@ class AlignedCodes:
         if dropped > _MANY_DROPPED * (frames + dropped):
             outside = f"{100 * dropped / (frames + dropped):.0f} % of the codes lie outside of phones"
             logger.warning("%s: %s; check frame_rate_hz", self.codes.path, outside)
-        if self.num_late:
-            late = f"in {self.num_late} of {len(self.names)} utterances phones continue after the last code"
-            logger.warning("%s: %s; check frame_rate_hz", self.codes.path, late)
+        self.lengths.warn(self.codes.path)
 
     def result(self, scores: Mapping[str, PurityScore]) -> PurityResult:
         """The scores by protocol and what was scored, for JSON."""
@@ -112,7 +119,7 @@ class AlignedCodes:
                 without_alignment=self.missing,
                 without_codes=self.unused,
                 without_speaker=self.without_speaker,
-                phones_after_the_last_code=self.num_late,
+                phones_after_the_last_code=self.lengths.num_late,
                 phones=list(scores["all"].phones),
                 labels_merged=self.alignments.num_merged,
             ),

@@ -11,6 +11,7 @@ from speechvq.alignment.intervals import Interval
 from speechvq.audio.waveform import read_waveform
 from speechvq.data.manifest import Utterance, utterance_names
 from speechvq.errors import UserError
+from speechvq.evaluate.alignment_lengths import AlignmentLengths
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 
@@ -40,7 +41,12 @@ def training_utterances(utterances: Sequence[Utterance], seconds: float) -> list
 
 
 def aligned_speech(
-    utterances: Sequence[Utterance], split: str, alignments: AlignmentDirectory, *, where: Path
+    utterances: Sequence[Utterance],
+    split: str,
+    alignments: AlignmentDirectory,
+    *,
+    where: Path,
+    shift: bool = False,
 ) -> AlignedSpeech:
     """The aligned utterances of a split; names on stderr the utterances without an alignment.
 
@@ -49,6 +55,7 @@ def aligned_speech(
         split: for example "test".
         alignments: of any utterances.
         where: the manifest, for messages.
+        shift: whether the alignments are of the recordings before `prepare` trimmed them.
 
     Raises:
         UserError: the split is empty, none of it is aligned, or an alignment cannot be read.
@@ -69,7 +76,15 @@ def aligned_speech(
         more = ", ..." if len(missing) > _MAX_NAMES else ""
         names = ", ".join(missing[:_MAX_NAMES])
         logger.warning("no alignment of %d of %d utterances: %s%s", len(missing), len(chosen), names, more)
-    return AlignedSpeech(aligned, [alignments.read(u.utt) for u in aligned], missing)
+    if shift:
+        alignments = alignments.shifted({u.utt: u.part for u in aligned})
+    phones, lengths = [alignments.read(u.utt) for u in aligned], AlignmentLengths()
+    for utterance, intervals in zip(aligned, phones):
+        if utterance.seconds:
+            start = 0.0 if shift else utterance.start
+            lengths.add(intervals, utterance.seconds, start=start)
+    lengths.warn(alignments.path)
+    return AlignedSpeech(aligned, phones, missing)
 
 
 def read_waveforms(utterances: Sequence[Utterance], *, label: str) -> Iterator[np.ndarray]:

@@ -12,6 +12,7 @@ from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import MetricRow, decimal, in_percent, interval, metric_table
 from speechvq.data.codes_directory import open_codes
 from speechvq.data.manifest import read_manifest
+from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.metrics.units import contingency
 from speechvq.metrics.units.purity import PurityScore, score_purity
@@ -33,6 +34,7 @@ def build_parser() -> CommandParser:
     flags.add_codes(parser)
     flags.add_alignments(parser)
     flags.add_keep_labels(parser)
+    flags.add_shift_alignments(parser)
     flags.add_manifest(parser, "the held-out speakers and the audio of --plot")
     flags.add_tier(parser)
     flags.add_json(parser)
@@ -46,10 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
+    if arguments.shift_alignments and not arguments.manifest:
+        raise UserError("--shift-alignments needs --manifest, whose column start says by how much")
     codes = open_codes(arguments.codes)
     alignments = open_alignments(arguments.alignments, tier=arguments.tier, keep_labels=arguments.keep_labels)
     manifest = {u.utt: u for u in read_manifest(arguments.manifest)} if arguments.manifest else {}
-    corpus = AlignedCodes(codes, alignments, manifest)
+    corpus = AlignedCodes(codes, alignments, manifest, shift=arguments.shift_alignments)
     scores = score_purity(corpus.read(), codes.num_codes, codes.frame_rate_hz)
     corpus.check_scored(scores["all"])
     print(corpus.describe(), purity_table(scores), sep="\n\n")

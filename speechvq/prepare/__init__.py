@@ -46,6 +46,12 @@ def build_parser() -> CommandParser:
         metavar="SUBSET",
         help="download the corpus into --root first; librispeech: which subset (default: train-clean-100)",
     )
+    parser.add_argument(
+        "--keep-silence",
+        action="store_true",
+        help="keep the silence at the ends of recordings, so that their alignments stay valid (default: "
+        "trimmed; labels beside the recordings are shifted)",
+    )
     splits = parser.add_argument_group("splits")
     flags.add_seed(splits, "splits, sentences of mini, and worlds")
     splits.add_argument(
@@ -92,7 +98,9 @@ def _prepare(arguments: argparse.Namespace) -> None:
         arguments.dev_fraction, arguments.test_fraction, arguments.unseen_speakers, arguments.seed
     )
     found, source = _find(arguments)
-    summary = prepare_corpus(found, arguments.out, rule, source=source, jobs=arguments.jobs)
+    summary = prepare_corpus(
+        found, arguments.out, rule, source=source, jobs=arguments.jobs, keep_silence=arguments.keep_silence
+    )
     _print_summary(summary, arguments.out)
 
 
@@ -131,7 +139,8 @@ def _mini(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
 
     counts = {"speakers": arguments.speakers, "sentences": arguments.sentences, "seed": arguments.seed}
     source = f"mini {counts}"
-    reserve_folder(arguments.out, source)  # before another corpus overwrites the first
+    # Before another corpus overwrites the first.
+    reserve_folder(arguments.out, source, keep_silence=arguments.keep_silence)
     corpus.build(arguments.out, **counts, jobs=arguments.jobs)
     return folder.recordings(arguments.out / "recordings"), source
 
@@ -156,6 +165,12 @@ def _print_summary(summary: Summary, out: Path) -> None:
     print("splits: " + ", ".join(f"{split} {count}" for split, count in sorted(splits.items())))
     for change, count in summary.changes.most_common():
         print(f"changed: {count} files with {change}")
+    if summary.trimmed:
+        print(
+            f"trimmed: {summary.cut / len(utterances):.2f} s of silence on average, at the ends of "
+            f"{summary.trimmed} recordings; labels beside them are shifted, for other alignments of the "
+            "originals evaluate has --shift-alignments (--keep-silence trims nothing)"
+        )
     if summary.without_text:
         print(f"kept without text: {summary.without_text}")
     for reason, count in summary.skipped.most_common():

@@ -34,10 +34,10 @@ def test_folder(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     out = tmp_path / "out"
     assert run("folder", "--root", corpus, "--out", out, "--unseen-speakers", "p226") == 0
     splits = {utterance.utt: utterance.split for utterance in read_manifest(out)}
-    assert sorted(splits.values()) == ["dev", "test"] + ["train"] * 3 + ["unseen"] * 5
+    assert sorted(splits.values()) == ["dev"] * 2 + ["test"] + ["train"] * 2 + ["unseen"] * 5
     printed, complaints = capsys.readouterr()
     assert f"{out}: 10 utterances, 2 speakers, 0.00 hours" in printed
-    assert "splits: dev 1, test 1, train 3, unseen 5" in printed
+    assert "splits: dev 2, test 1, train 2, unseen 5" in printed
     assert "changed: 10 files with 1 channel at 22050 Hz, resampled to 16000 Hz" in printed
     assert "kept without text: 10" in printed and "skipped: 1 (damaged audio)" in printed
     assert complaints.count("\n") == 1 and "broken.wav: not a readable audio file" in complaints

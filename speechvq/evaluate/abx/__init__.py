@@ -41,6 +41,7 @@ def build_parser() -> CommandParser:
     )
     flags.add_alignments(parser)
     flags.add_keep_labels(parser)
+    flags.add_shift_alignments(parser)
     flags.add_manifest(parser, "the speakers", required=True)
     parser.add_argument(
         "--model", type=Path, help="model of the codes, for the distance between codebook vectors"
@@ -92,7 +93,7 @@ def _work(arguments: argparse.Namespace) -> None:
     manifest = read_manifest(arguments.manifest)
     asked = [u for u in manifest if arguments.split in ("", u.split)]
     alignments = open_alignments(arguments.alignments, tier=arguments.tier, keep_labels=arguments.keep_labels)
-    corpus = read_corpus(source, asked, alignments, arguments.items)
+    corpus = read_corpus(source, asked, alignments, arguments.items, shift=arguments.shift_alignments)
     distance_of, name = _distance(source, arguments)
     units = _score(name, corpus, distance_of(corpus.frames), arguments)
     if not units.within.cells and not units.across.cells:

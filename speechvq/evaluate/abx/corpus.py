@@ -10,6 +10,7 @@ from speechvq.data.codes_directory import CodesDirectory
 from speechvq.data.features_directory import FeaturesDirectory
 from speechvq.data.manifest import Utterance, utterance_names
 from speechvq.errors import UserError
+from speechvq.evaluate.alignment_lengths import AlignmentLengths
 from speechvq.metrics.units.abx_items import Item, ItemKind, find_items
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
@@ -29,7 +30,12 @@ class Corpus(NamedTuple):
 
 
 def read_corpus(
-    source: Frames, asked: Sequence[Utterance], alignments: AlignmentDirectory, kind: ItemKind
+    source: Frames,
+    asked: Sequence[Utterance],
+    alignments: AlignmentDirectory,
+    kind: ItemKind,
+    *,
+    shift: bool = False,
 ) -> Corpus:
     """Frames and items of every utterance that has both frames and an alignment.
 
@@ -40,6 +46,7 @@ def read_corpus(
         asked: utterances to read.
         alignments: phones.
         kind: whether an item is a triphone or a phoneme.
+        shift: whether the alignments are of the recordings before `prepare` trimmed them.
 
     Raises:
         UserError: no utterance has both, or a file cannot be read.
@@ -56,6 +63,9 @@ def read_corpus(
     missing = [u.utt for u in asked if u.utt not in both]
     if missing:
         logger.warning("no frames or no alignment for %d of %d utterances", len(missing), len(asked))
+    if shift:
+        alignments = alignments.shifted({u.utt: u.part for u in found})
+    lengths = AlignmentLengths()
     frames: list[np.ndarray] = []
     items: list[Item] = []
     dropped = end = 0
@@ -66,10 +76,13 @@ def read_corpus(
                 f"{source.files[utterance.utt]}: {read.shape[1]} columns, others {frames[0].shape[1]}"
             )
         phones = alignments.read(utterance.utt)
+        start = 0.0 if shift else utterance.start
+        lengths.add(phones, len(read) / source.frame_rate_hz, start=start)
         kept, lost = find_items(phones, utterance.speaker, len(read), source.frame_rate_hz, kind)
         items += [item._replace(first=item.first + end, end=item.end + end) for item in kept]
         frames.append(read)
         dropped, end = dropped + lost, end + len(read)
+    lengths.warn(source.path)
     if isinstance(source, CodesDirectory):
         source.warn_if_deduplicated()
     return Corpus(np.concatenate(frames), items, found, [len(each) for each in frames], missing, dropped)

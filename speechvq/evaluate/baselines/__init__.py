@@ -46,6 +46,7 @@ def build_parser() -> CommandParser:
     )
     flags.add_alignments(parser)
     flags.add_keep_labels(parser)
+    flags.add_shift_alignments(parser)
     parser.add_argument(
         "--num-codes",
         type=int,
@@ -83,7 +84,13 @@ def _work(arguments: argparse.Namespace) -> None:
     config = _encoder_config(arguments)
     utterances = read_manifest(arguments.corpus)
     alignments = open_alignments(arguments.alignments, tier=arguments.tier, keep_labels=arguments.keep_labels)
-    speech = aligned_speech(utterances, arguments.split, alignments, where=arguments.corpus)
+    speech = aligned_speech(
+        utterances,
+        arguments.split,
+        alignments,
+        where=arguments.corpus,
+        shift=arguments.shift_alignments,
+    )
     given = [_read_units(folder, speech, arguments) for folder in arguments.codes]
 
     from speechvq.evaluate.baselines.table import baseline_table

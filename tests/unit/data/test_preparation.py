@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from helpers.corpus_layouts import write_files, write_tone
-from speechvq.alignment.intervals import Interval, read_lab
+from speechvq.alignment.intervals import Interval, read_lab, shift_intervals
 from speechvq.audio.waveform import TARGET_RMS, read_waveform
 from speechvq.data import preparation
 from speechvq.data.corpora import folder
 from speechvq.data.corpora.recording import CorpusListing, Recording
 from speechvq.data.manifest import read_manifest
 from speechvq.data.preparation import Summary, prepare_corpus
-from speechvq.data.preprocessing import preprocess_recording, shift_intervals
+from speechvq.data.preprocessing import preprocess_recording
 from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
 
@@ -29,7 +29,7 @@ def root(tmp_path: Path) -> Path:
     write_tone(corpus / "bob/short.wav", seconds=0.05, edge=0)
     write_files(corpus, "bob/broken.wav", "txt/ann/a0.txt", content="some words")
     write_files(corpus, "lab/ann/a0.lab", content="0 2000000 SIL\n2000000 5000000 AA\n5000000 7000000 SIL\n")
-    write_files(corpus, "lab/ann/a1.lab", content="not a label")
+    write_files(corpus, "lab/ann/a1.lab", content="0 100")
     return corpus
 
 
