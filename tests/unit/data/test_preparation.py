@@ -154,7 +154,7 @@ def test_unknown_speakers_are_reported_before_the_work(root: Path, tmp_path: Pat
 
 
 def test_a_full_disk_stops_the_work(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, samples: np.ndarray) -> None:
+    def refuse(path: Path, samples: np.ndarray, *, comment: str) -> None:
         raise UserError(f"{path}: cannot be written (No space left on device)")
 
     monkeypatch.setattr("speechvq.data.preprocessing.write_waveform", refuse)
