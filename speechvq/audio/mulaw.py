@@ -59,11 +59,8 @@ class MuLawCodec(nn.Module):
         return TAF.lfilter(wave, feedback, torch.tensor([1.0, 0.0], device=wave.device), clamp=False)
 
     def encode(self, preemphasized: Tensor) -> Tensor:
-        """mu-law bins of a pre-emphasized waveform, clipped to [-1, 1]: (B, T) to (B, T), int64.
-
-        NaN becomes some valid bin, so that the loss of a training step is NaN and not an IndexError.
-        """
-        return TAF.mu_law_encoding(preemphasized.clamp(-1, 1), self.num_bins).clamp(0, self.num_bins - 1)
+        """mu-law bins of a pre-emphasized waveform, clipped to [-1, 1]: (B, T) to (B, T), int64."""
+        return mulaw_bins(preemphasized, self.num_bins)
 
     def decode(self, bins: Tensor) -> Tensor:
         """Pre-emphasized waveform of mu-law bins: (B, T), int64, to (B, T), float32."""
@@ -72,6 +69,14 @@ class MuLawCodec(nn.Module):
     def decode_waveform(self, bins: Tensor) -> Tensor:
         """Waveform of mu-law bins, pre-emphasis undone: (B, T), int64, to (B, T), float32."""
         return self.deemphasize(self.decode(bins))
+
+
+def mulaw_bins(values: Tensor, num_bins: int) -> Tensor:
+    """mu-law bins of values that are clipped to [-1, 1]; any shape, int64 in [0, num_bins).
+
+    NaN gets some valid bin: a training step then has a loss of NaN, which is not applied, and no IndexError.
+    """
+    return TAF.mu_law_encoding(values.clamp(-1, 1), num_bins).clamp(0, num_bins - 1)
 
 
 def log_bin_widths(centers: Tensor) -> Tensor:

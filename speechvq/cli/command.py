@@ -59,26 +59,37 @@ def run(
     """
     _escape_unprintable_names()
     with _closed_pipes_ignored(), log_to_stderr(), loading_notice():
+        received: Callable[[], int] = lambda: 0  # noqa: E731
         try:
-            with stop_signals():
+            with stop_signals() as received:
                 code = work(parser.parse_args(argv)) or SUCCESS
                 sys.stdout.flush()
                 return code
-        except UserError as error:
-            return _mistake(parser, str(error))
         except KeyboardInterrupt as stop:
             signum = stop.signum if isinstance(stop, Stopped) else signal.SIGINT
-            more = "; the same command continues where this one stopped" if resumes else ""
-            word = "interrupted" if signum == signal.SIGINT else "terminated"
-            logger.error("%s: %s%s", parser.label, word, more)
-            return 128 + signum
-        except OSError as error:
-            if error.errno not in _USER_ERRNOS:
-                return _crash(parser, argv)
-            place = f"{error.filename}: " if error.filename is not None else "an output: "
-            return _mistake(parser, f"{place}{error.strerror}; check the path, its permissions and the disk")
-        except Exception:
-            return _crash(parser, argv)
+            return _stopped(parser, signum, resumes)
+        except Exception as error:
+            # A signal within an extension module arrives as its error, for example as that of a damaged file.
+            if signum := received():
+                return _stopped(parser, signum, resumes)
+            return _failed(parser, error, argv)
+
+
+def _stopped(parser: CommandParser, signum: int, resumes: bool) -> int:
+    more = "; the same command continues where this one stopped" if resumes else ""
+    word = "interrupted" if signum == signal.SIGINT else "terminated"
+    logger.error("%s: %s%s", parser.label, word, more)
+    return 128 + signum
+
+
+def _failed(parser: CommandParser, error: Exception, argv: Sequence[str] | None) -> int:
+    """The exit code after an exception; called while it is handled."""
+    if isinstance(error, UserError):
+        return _mistake(parser, str(error))
+    if isinstance(error, OSError) and error.errno in _USER_ERRNOS:
+        place = f"{error.filename}: " if error.filename is not None else "an output: "
+        return _mistake(parser, f"{place}{error.strerror}; check the path, its permissions and the disk")
+    return _crash(parser, argv)
 
 
 def _mistake(parser: CommandParser, message: str) -> int:

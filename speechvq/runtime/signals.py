@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -25,7 +25,7 @@ class _StopHandler:
     """The handler of both signals. After the first one, they have the system's default effect."""
 
     def __init__(self) -> None:
-        self.process, self.deferrals, self.pending = os.getpid(), 0, 0
+        self.process, self.deferrals, self.pending, self.received = os.getpid(), 0, 0, 0
 
     def __call__(self, signum: int, _: FrameType | None) -> None:
         if os.getpid() != self.process:  # a process that was forked from this one, for example to load data
@@ -33,6 +33,7 @@ class _StopHandler:
                 signal.signal(signum, signal.SIG_DFL)
                 signal.raise_signal(signum)
             return
+        self.received = signum
         for each in SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         if not self.deferrals:
@@ -44,8 +45,11 @@ _handler: _StopHandler | None = None
 
 
 @contextmanager
-def stop_signals() -> Iterator[None]:
+def stop_signals() -> Iterator[Callable[[], int]]:
     """Raise `Stopped` in the block at the first SIGINT or SIGTERM; a second signal ends the process at once.
+
+    Yields a function that returns the number of the signal that came, or 0. An extension module may turn
+    `Stopped` into an exception of its own.
 
     The handlers are restored at the end. In a process that only runs a command of this package, the signals
     keep the system's default effect instead: a signal while Python exits would print a traceback. A signal
@@ -53,20 +57,21 @@ def stop_signals() -> Iterator[None]:
     """
     global _handler
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda: 0
         return
-    outer, _handler = _handler, _StopHandler()
+    handler = _StopHandler()
+    outer, _handler = _handler, handler
     before: dict[int, Any] = {}
     try:
         for each in SIGNALS:
             if (current := signal.getsignal(each)) is not signal.SIG_IGN:
                 before[each] = current
-                signal.signal(each, _handler)
-        yield
+                signal.signal(each, handler)
+        yield lambda: handler.received
     finally:
         _handler = outer
-        for signum, handler in before.items():
-            signal.signal(signum, signal.SIG_DFL if _is_command() else handler)
+        for signum, earlier in before.items():
+            signal.signal(signum, signal.SIG_DFL if _is_command() else earlier)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from speechvq.audio.f0_conditioning import fill_unvoiced
 from speechvq.audio.glottal_phase import NUM_PHASE_BINS, UNVOICED
 from speechvq.audio.mel import LogMel, band_centers
-from speechvq.audio.mulaw import INPUT_GAIN, log_bin_widths
+from speechvq.audio.mulaw import INPUT_GAIN, log_bin_widths, mulaw_bins
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import SourceFilterConfig
 from speechvq.runtime import distributed
@@ -299,7 +299,7 @@ class SourceFilter(nn.Module):
 
     def quantize_excitation(self, excitation: Tensor) -> Tensor:
         """Bins of excitations: (B, T) to (B, T), int64 in [0, Q)."""
-        return TAF.mu_law_encoding((excitation / MAX_EXCITATION).clamp(-1, 1), len(self.bin_centers))
+        return mulaw_bins(excitation / MAX_EXCITATION, len(self.bin_centers))
 
     def log_density(self, bins: Tensor, params: SourceFilterParams) -> Tensor:
         """ln p(sample) - ln p(bin), the sample relative to full scale: (B, T) to (B, T)."""
