@@ -326,12 +326,14 @@ def is_whole(path: Path) -> bool:
     return True
 
 
-def check_whole(folder: Path) -> None:
-    """No file with a final name is half-written, and nothing unfinished remains."""
+def check_whole(folder: Path, *, unfinished: bool = False) -> None:
+    """No file with a final name is half-written, and nothing unfinished remains unless that is allowed."""
     for directory, _, names in os.walk(folder):
         for name in names:
             path = Path(directory) / name
-            assert not name.startswith(".part-"), f"left: {path.relative_to(folder)}"
+            if name.startswith(".part-"):
+                assert unfinished, f"left: {path.relative_to(folder)}"
+                continue
             try:
                 whole = is_whole(path)
             except Exception as error:

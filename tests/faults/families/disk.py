@@ -19,7 +19,7 @@ TRIED = (
 )
 NOTES: list[str] = []
 SIZE = 64 << 20  # bytes of the small file system
-FREE = (0, 4, 32, 256)  # kB that are free at the start of a command
+FREE = (4, 0, 32, 256)  # kB that are free at the start of a command
 DISK_SECONDS = 90.0
 
 
@@ -27,13 +27,13 @@ def cases(setting: Setting) -> Iterator[Case]:
     """Every writer in every state of the disk."""
     bench, disk = Bench(setting.folder / "bench"), setting.folder / "disk"
     disk.mkdir()
-    writers = setting.some(WRITERS, 4)
+    writers = setting.some(WRITERS, 3)
     with small_disk(disk) as mounted:
         for name in writers:
             before = setting.folder / "earlier" / name
             yield Case(f"{name}, on a good disk", lambda n=name, b=before: check_good(bench, n, b))  # type: ignore
             if mounted:
-                for free in setting.some(FREE, 2):
+                for free in setting.some(FREE, 1):
                     yield Case(
                         f"{name}, {free} kB free",
                         lambda n=name, f=free, b=before: check_full(bench, n, disk, f, b),  # type: ignore

@@ -35,11 +35,11 @@ EVENTS = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", 
 def cases(setting: Setting) -> Iterator[Case]:
     """The random moments first; the run that they leave behind is the last of these cases."""
     runs, rng = Runs(setting.folder), setting.rng()
-    for number in range(5 if setting.short else RANDOM_KILLS):
+    for number in range(2 if setting.short else RANDOM_KILLS):
         yield Case(f"random moment {number + 1}", lambda: kill_at_random(runs, rng))
     yield Case("the run killed at random moments, continued", lambda: check_continued(runs))
     operations = count_operations(runs)
-    for number in setting.some(range(operations), 5):
+    for number in setting.some(range(operations), 3):
         yield Case(f"file operation {number + 1} of {operations}", lambda n=number: kill_at(runs, n))  # type: ignore
 
 

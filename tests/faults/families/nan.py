@@ -76,10 +76,10 @@ def check(runs: Runs, kind: str, name: str, spoiled: Spoiled) -> None:
     else:
         check_done(ending, seconds=TRAIN_SECONDS)
         before, after = (weights(run, FIRST + shift) for shift in (0, int(spoiled.updates)))
-        # An EMA codebook follows the encoder in the forward pass, before the loss is known.
-        follows = "quantizer." if kind == "speech" and spoiled.place != "batch" else "none"
-        names = [key for key in before if not key.startswith(follows)]
-        changed = [key for key in names if not torch.equal(before[key], after[key])]
+        # Running means and an EMA codebook follow the forward pass, which comes before the loss is known.
+        learned = {key.rpartition("/")[0] for key in weights(run, FIRST, "optimizer")}
+        changed = [key for key in before if key in learned and not torch.equal(before[key], after[key])]
+        assert learned & before.keys(), "no learned weights"
         assert not changed, f"the update was applied to {changed[0]}"
         later = weights(run, FIRST + int(spoiled.updates) + 1)
         assert any(not torch.equal(after[key], later[key]) for key in after), "the run no longer learns"
@@ -89,12 +89,12 @@ def check(runs: Runs, kind: str, name: str, spoiled: Spoiled) -> None:
             assert not wrong, f"{folder.name}/{path.name}: {wrong[0]} is not finite"
 
 
-def weights(run: Any, step: int) -> dict[str, Tensor]:
-    """The model after a step of the main stage."""
+def weights(run: Any, step: int, name: str = "model") -> dict[str, Tensor]:
+    """The model, or the optimizer's moments, after a step of the main stage."""
     [folder] = [
         each for each in list_checkpoints(run) if is_main(each.name, run) and each.name.endswith(f"_{step}")
     ]
-    return read_tensors(folder / "model.safetensors")
+    return read_tensors(folder / f"{name}.safetensors")
 
 
 def is_main(name: str, run: Any) -> bool:

@@ -22,7 +22,7 @@ WITH_WORKERS, WITH_PROCESSES = ("speech",), ("speech", "image vqvae", "prior", "
 def cases(setting: Setting) -> Iterator[Case]:
     """Every kind of run, stopped at each place; some of them with two workers or two processes."""
     runs = Runs(setting.folder)
-    for kind in KINDS if not setting.short else ("speech loss", "prior"):
+    for kind in KINDS if not setting.short else ("speech loss",):
         stops = setting.some(stops_of(kind), 2)
         chosen = [(0, 1, each) for each in stops]
         if not setting.short:

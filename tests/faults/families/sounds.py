@@ -70,7 +70,8 @@ def check_one(command: str, sound: Sound, bench: Bench, place: Path) -> None:
     sound.write(source)
     before = source.read_bytes() if source.is_file() and os.access(source, os.R_OK) and small(source) else b""
     ending = run(command, source if command != "prepare" else place / "in", bench, place)
-    {"done": check_done, "refused": check_refused, "either": check_done_or_refused}[sound.expected](
+    expected = "either" if command == "align" and sound.expected == "done" else sound.expected  # no speech
+    {"done": check_done, "refused": check_refused, "either": check_done_or_refused}[expected](
         ending, seconds=SOUND_SECONDS, memory=SOUND_MEMORY
     )
     if ending.code == 0:
@@ -212,12 +213,14 @@ SOUNDS = [
     Sound("header only.wav", written(np.zeros(0)), BAD),
     Sound("truncated.wav", changed(written(BASE), lambda b: b[: len(b) // 2]), BAD),
     Sound("truncated header.wav", changed(written(BASE), lambda b: b[:20]), BAD),
-    Sound("truncated.flac", changed(written(BASE, format="FLAC"), lambda b: b[: len(b) // 2]), BAD),
-    Sound("truncated.ogg", changed(written(BASE, format="OGG"), lambda b: b[: len(b) // 2]), OPEN),
-    Sound("truncated.mp3", changed(written(BASE, format="MP3"), lambda b: b[: len(b) // 2]), OPEN),
-    Sound("flipped.flac", changed(written(BASE, format="FLAC"), patched(3_000, b"\xff\x00\xff\x00")), OPEN),
-    Sound("flipped.mp3", changed(written(BASE, format="MP3"), patched(700, bytes(64))), OPEN),
-    Sound("flipped.ogg", changed(written(BASE, format="OGG"), patched(4_500, bytes(64))), OPEN),
+    Sound("truncated flac.flac", changed(written(BASE, format="FLAC"), lambda b: b[: len(b) // 2]), BAD),
+    Sound("truncated ogg.ogg", changed(written(BASE, format="OGG"), lambda b: b[: len(b) // 2]), OPEN),
+    Sound("truncated mp3.mp3", changed(written(BASE, format="MP3"), lambda b: b[: len(b) // 2]), OPEN),
+    Sound(
+        "flipped flac.flac", changed(written(BASE, format="FLAC"), patched(3_000, b"\xff\x00\xff\x00")), OPEN
+    ),
+    Sound("flipped mp3.mp3", changed(written(BASE, format="MP3"), patched(700, bytes(64))), OPEN),
+    Sound("flipped ogg.ogg", changed(written(BASE, format="OGG"), patched(4_500, bytes(64))), OPEN),
     Sound("nan.wav", floats(np.array([0.1, np.nan, 0.2] * 900)), BAD),
     Sound("inf.wav", floats(np.array([0.1, np.inf, -np.inf] * 900)), BAD),
     Sound("silence.wav", written(np.zeros(8_000)), OPEN),
