@@ -15,8 +15,8 @@ from speechvq.audio.f0 import f0_contour, shift_f0
 from speechvq.audio.glottal_phase import phase_from_f0
 from speechvq.audio.waveform import normalize_level
 from speechvq.speech.model import SpeechVQ, match_level
-from speechvq.speech.sampling.postprocess import filter_excitation
 from speechvq.speech.sampling.request import batch_f0, batch_phase
+from speechvq.speech.source_filter.synthesis import filter_excitation
 
 Input: TypeAlias = Literal["spectra", "vectors", "codes"]
 

@@ -11,6 +11,7 @@ from speechvq.speech.decoder.augmentation import add_input_noise, time_jitter
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.f0_predictor import F0Predictor
 from speechvq.speech.source_filter.source_filter import SourceFilter, SourceFilterParams
+from speechvq.speech.source_filter.synthesis import synthesize_from_noise
 from speechvq.speech.vocoder.vocoder import Vocoder
 
 TRAINING_HARMONIC_BOOST = 0.9  # of the signal that the vocoder learns from; the default of `SamplingOptions`
@@ -170,8 +171,8 @@ class Decoder(nn.Module):
         codes, samples = self._segment(vectors.shape[1], wave.shape[1])
         with torch.no_grad():
             params = self._segment_params(codes, vectors, speaker, f0_of_codes, TRAINING_HARMONIC_BOOST)
-            source = self._source_filter().synthesize(
-                params, torch.rand_like(wave[:, samples]), phase[:, samples]
+            source = synthesize_from_noise(
+                self._source_filter(), params, torch.rand_like(wave[:, samples]), phase[:, samples]
             )
         assert f0_of_codes is not None
         features = self.vocoder_f0_features(f0_of_codes)[..., self._source_filter().frames_of(codes)]

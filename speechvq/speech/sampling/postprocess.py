@@ -6,7 +6,7 @@ from torch import Tensor
 
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.sampling.request import SynthesisRequest
-from speechvq.speech.source_filter.source_filter import SourceFilterParams
+from speechvq.speech.source_filter.synthesis import filter_excitation
 
 NORMALIZATION_FRAMES = 4  # previous spectra whose excitation is averaged with that of the current one
 LAPLACE_VARIANCE = 2.0  # of a Laplace density of scale 1
@@ -77,25 +77,3 @@ class Postprocessor:
             wave
             + model.harmonic_signal(params.harmonics, part.phase)[:, valid.start * hop : valid.stop * hop]
         )
-
-
-def filter_excitation(excitation: Tensor, params: SourceFilterParams, past_outputs: np.ndarray) -> Tensor:
-    """Scale an excitation and filter it.
-
-    Args:
-        excitation: (B, T), relative to the scale of each spectrum.
-        params: of L spectra, T a multiple of L.
-        past_outputs: (B, P), float64, the outputs before, the newest first; updated.
-
-    Returns:
-        (B, T), float32, pre-emphasized.
-    """
-    from speechvq.speech.sampling.all_pole import all_pole  # numba takes a second to import
-
-    step = excitation.shape[1] // params.taps.shape[1]
-    scale = (-params.log_inv_scale).exp().repeat_interleave(step, dim=1)
-    outputs = (excitation * scale).double().cpu().numpy()
-    taps = np.ascontiguousarray(params.taps.double().cpu().numpy())
-    for output, weights, past in zip(outputs, taps, past_outputs):
-        all_pole(output, weights, past, step)
-    return torch.from_numpy(outputs).float().to(excitation.device)

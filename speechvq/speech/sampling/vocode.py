@@ -8,6 +8,7 @@ from torch import Tensor
 
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.sampling.request import SynthesisRequest, Uniforms
+from speechvq.speech.source_filter.synthesis import filter_excitation, laplace
 
 CHUNK_CODES = 200  # synthesized at once; bounds the memory
 
@@ -34,10 +35,11 @@ class SourceSignal:
         part, valid = self.request.with_context(start, stop, self.model.context_codes)
         params = self.decoder.predict_params(part.vectors, part.speaker, part.f0, part.num_frames, self.boost)
         current = self.model.slice_params(params, valid)
-        noise = self.model.filtered_noise(current, self.uniforms(start * hop, stop * hop), self.past)
+        noise = laplace(self.uniforms(start * hop, stop * hop))
+        signal = filter_excitation(noise, current, self.past)
         assert part.phase is not None
         harmonic = self.model.harmonic_signal(params.harmonics, part.phase)
-        return noise + harmonic[:, valid.start * hop : valid.stop * hop], current.log_mel
+        return signal + harmonic[:, valid.start * hop : valid.stop * hop], current.log_mel
 
 
 @torch.no_grad()

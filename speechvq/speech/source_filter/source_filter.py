@@ -15,7 +15,6 @@ codes alone, so they do not drift in long synthesis.
 import math
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 import torchaudio.functional as TAF
@@ -244,41 +243,6 @@ class SourceFilter(nn.Module):
         before, after = (torch.einsum("bth,bth->bt", harmonics[:, each], rows) for each in (left, right))
         return torch.lerp(before, after, weight)
 
-    def filtered_noise(self, params: SourceFilterParams, uniforms: Tensor, past: np.ndarray) -> Tensor:
-        """Laplace noise after the all-pole filter, n; without gradients.
-
-        Args:
-            params: of L spectra.
-            uniforms: (B, T), random numbers in [0, 1), T a multiple of L.
-            past: (B, P), float64, the outputs before, the newest first; updated.
-
-        Returns:
-            (B, T), pre-emphasized.
-        """
-        from speechvq.speech.sampling.all_pole import all_pole  # numba takes a second to import
-
-        step = uniforms.shape[1] // params.taps.shape[1]
-        scale = (-params.log_inv_scale.detach()).double().exp().repeat_interleave(step, dim=1)
-        noise = (laplace(uniforms.double()) * scale).cpu().numpy()
-        taps = np.ascontiguousarray(params.taps.detach().double().cpu().numpy())
-        for excitation, weights, outputs in zip(noise, taps, past):
-            all_pole(excitation, weights, outputs, step)
-        return torch.from_numpy(noise).float().to(uniforms.device)
-
-    def synthesize(self, params: SourceFilterParams, uniforms: Tensor, phase: Tensor) -> Tensor:
-        """The source-filter signal from its beginning, harmonics plus filtered noise; without gradients.
-
-        Args:
-            params: of L spectra.
-            uniforms: (B, T), random numbers in [0, 1).
-            phase: (B, T), phase bins.
-
-        Returns:
-            (B, T), pre-emphasized.
-        """
-        noise = self.filtered_noise(params, uniforms, np.zeros((len(uniforms), self.order)))
-        return noise + self.harmonic_signal(params.harmonics, phase)
-
     def excitation(self, wave: Tensor, params: SourceFilterParams, harmonic: Tensor) -> Tensor:
         """Excitation of the filter, relative to its scale, by inverse filtering.
 
@@ -344,12 +308,6 @@ class SourceFilter(nn.Module):
         voiced = (phase != UNVOICED).float().unflatten(1, (frames, -1)).mean(-1)
         num_voiced = distributed.mean_over_processes(voiced.sum()).clamp_min(1.0)
         return laplace + (error * voiced).sum() / num_voiced
-
-
-def laplace(uniforms: Tensor) -> Tensor:
-    """Random numbers of a Laplace density of scale 1 from uniform ones in [0, 1)."""
-    centered = (uniforms - 0.5).clamp_min(-0.5 + 1e-12)
-    return -centered.sign() * torch.log1p(-2 * centered.abs())
 
 
 def _init_constant(layer: nn.Conv1d, bias: float) -> None:

@@ -17,7 +17,8 @@ from speechvq.speech.model import SpeechVQ
 from speechvq.speech.sampling import vocode as vocode_module
 from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.synthesize import SamplingOptions, synthesize
-from speechvq.speech.source_filter.source_filter import FRAME_SAMPLES, laplace
+from speechvq.speech.source_filter.source_filter import FRAME_SAMPLES
+from speechvq.speech.source_filter.synthesis import laplace
 from speechvq.speech.vocoder.losses import MelLoss
 from speechvq.speech.vocoder.vocoder import FFT, Vocoder
 from speechvq.training.tasks.vocoder import AdversarialVocoder
