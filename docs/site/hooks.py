@@ -96,4 +96,6 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
 
 def _math(formula: re.Match[str]) -> str:
     text = formula[2].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    return convert(text, display="block" if formula[1] == "div" else "inline")
+    if formula[1] == "span":
+        return convert(text)
+    return f'<div class="formula">{convert(text, display="block")}</div>'
