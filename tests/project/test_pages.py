@@ -57,7 +57,17 @@ def test_other_commands_are_scripts_or_common_programs(page: str, line: str) -> 
         flags = [word for word in rest if word.startswith("--")]
         assert [flag for flag in flags if flag not in text and flag[2:] not in text] == []
     else:
-        assert program in ("git", "cd", "pip", "python", "source", "mkdocs", "jupytext", "torchrun")
+        assert program in (
+            "git",
+            "cd",
+            "pip",
+            "python",
+            "python3",
+            "source",
+            "mkdocs",
+            "jupytext",
+            "torchrun",
+        )
 
 
 @pytest.mark.parametrize("page", PAGES)
