@@ -62,6 +62,12 @@ flags_of() {
     for word in "$@"; do printf -- '--%s VALUE ' "${word%%=*}"; done
 }
 
+# The speakers with the most training speech in a manifest, at most so many, separated by commas: the best targets.
+most_speech() {
+    awk -F '\t' 'NR > 1 && $3 == "train" { seconds[$2] += $4 } END { for (name in seconds) print seconds[name], name }' "$1" |
+        sort -k1,1nr -k2 | head -n "$2" | cut -d ' ' -f 2- | paste -sd,
+}
+
 # `if stage 2 "train"; then ...`: true if stage 2 is selected; prints its heading.
 stage() {
     [ "$1" -ge "$stage" ] && [ "$1" -le "$stop_stage" ] || return 1

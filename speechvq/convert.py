@@ -41,7 +41,10 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--list-speakers",
         action="store_true",
-        help="print the model's speakers and the enrolled voices in the current folder, and exit",
+        help="print a table of the model's speakers and the enrolled voices in the current folder, and exit",
+    )
+    parser.add_argument(
+        "--names", action="store_true", help="with --list-speakers: the names alone, one per line"
     )
     flags.add_split(parser)
     flags.add_limit(parser)
@@ -84,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(arguments: argparse.Namespace) -> None:
     if arguments.list_speakers:
-        _list_speakers(arguments.model)
+        _list_speakers(arguments.model, names=arguments.names)
         return
     _check(arguments)
     sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit, out=arguments.out)
@@ -106,12 +109,19 @@ def _work(arguments: argparse.Namespace) -> None:
     logger.info("%.1f s of audio in %.1f s, %.2f x real time", seconds, spent, seconds / spent)
 
 
-def _list_speakers(name: Path) -> None:
-    """Print the model's speakers, then the enrolled voices in the current folder."""
+def _list_speakers(name: Path, *, names: bool) -> None:
+    """Print the model's speakers and the enrolled voices in the current folder: a table, or the names."""
     model = speechvq.load(name)
+    from speechvq.cli.speaker_table import speaker_table
+    from speechvq.speech.model_directory import find_speech_model
+    from speechvq.speech.speakers.speaker_facts import load_speaker_facts
     from speechvq.speech.speakers.voice_file import find_voices
 
-    print("\n".join(map(printable, [*model.speakers, *find_voices(Path(), model)])))
+    voices = find_voices(Path(), model)
+    if names:
+        print("\n".join(map(printable, [*model.speakers, *voices])))
+    else:
+        print(speaker_table(model, load_speaker_facts(find_speech_model(name)), voices))
 
 
 def _requested(arguments: argparse.Namespace) -> list[str]:

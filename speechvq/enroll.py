@@ -59,6 +59,8 @@ def _work(arguments: argparse.Namespace) -> int:
         raise UserError(f"--name {arguments.name}: cannot name a file; use letters, digits, '-', '_' and '.'")
     if not 0 < arguments.minutes <= 60 or not 1 <= arguments.steps <= 100_000:
         raise UserError("--minutes lies in (0, 60], and --steps from 1 to 100000")
+    from speechvq.speech.model_directory import find_speech_model
+    from speechvq.speech.speakers.speaker_facts import SpeakerFacts, load_speaker_facts, save_speaker_facts
     from speechvq.speech.speakers.voice_file import add_voice, save_voice
     from speechvq.training.signals import Interrupted
     from speechvq.training.tasks.enrollment import enroll
@@ -84,6 +86,8 @@ def _work(arguments: argparse.Namespace) -> int:
     if tune:
         add_voice(model, arguments.name, found.voice)
         model.save_pretrained(out, half=True)
+        facts = load_speaker_facts(find_speech_model(arguments.model))
+        save_speaker_facts(out, facts | {arguments.name: SpeakerFacts(minutes=round(speech.seconds / 60, 2))})
     else:
         save_voice(out, found.voice, model)
     shutil.rmtree(run_directory, ignore_errors=True)

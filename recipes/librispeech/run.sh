@@ -46,8 +46,8 @@ if stage 5 "are the codes phonemes?"; then
         --json "$exp/abx.json"
 fi
 
-if stage 6 "convert held-out sentences, and speak them again in their own voices"; then
-    voices=${voices:-$(python -m speechvq.convert --model "$exp" --list-speakers | sed -n '1p;$p' | paste -sd,)}
+if stage 6 "convert held-out sentences, and resynthesize them"; then
+    voices=${voices:-$(most_speech "$data/manifest.tsv" 2)}
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
         --target-speaker "$voices" --out "$exp/converted"
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \

@@ -43,7 +43,7 @@ fi
 if stage 3 "encode the held-out sentences and the unseen speakers"; then
     python -m speechvq.encode --model "$exp" --src "$data" --split test --out "$exp/codes"
     if has_unseen; then
-        python -m speechvq.convert --model "$exp" --list-speakers >"$exp/voices.txt"
+        python -m speechvq.convert --model "$exp" --list-speakers --names >"$exp/voices.txt"
         seen=$(sort -u "$exp/voices.txt" | comm -12 - <(unseen_speakers) | paste -sd,)
         [ -z "$seen" ] || { echo "$exp was trained on $seen; give another --exp" >&2; exit 2; }
         python -m speechvq.encode --model "$exp" --src "$data" --split unseen --out "$exp/unseen_codes"
@@ -76,7 +76,7 @@ if stage 5 "evaluate the codes against phones"; then
 fi
 
 if stage 6 "convert held-out sentences, and resynthesize them"; then
-    voices=${voices:-$(python -m speechvq.convert --model "$exp" --list-speakers | sed -n '1p;$p' | paste -sd,)}
+    voices=${voices:-$(most_speech "$data/manifest.tsv" 2)}
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \
         --target-speaker "$voices" --out "$exp/converted"
     python -m speechvq.convert --model "$exp" --src "$data" --split test --limit "$sentences" \

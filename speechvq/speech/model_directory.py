@@ -84,9 +84,7 @@ def read_speakers(name: str | Path) -> list[str]:
 
 def _read_config(name: str | Path) -> tuple[Path, dict[str, Any]]:
     """The model directory and its configuration."""
-    place = download(str(name)) if is_hub_name(name) else _bundled_or_folder(Path(name))
-    names = ", ".join(bundled_models())
-    folder = find_model_directory(place, hint=f", or a name: {names}" if names else "")
+    folder = find_speech_model(name)
     return folder, read_model_config(folder, ["speech"], what="speech model")
 
 
@@ -100,6 +98,20 @@ def _speakers(folder: Path, mapping: dict[str, Any]) -> list[str]:
             f"{folder / CONFIG}: 'speakers' holds a name that cannot name a folder; do not use this model"
         )
     return speakers
+
+
+def find_speech_model(name: str | Path) -> Path:
+    """The model directory itself.
+
+    Args:
+        name: a model directory, a run directory, the name of a bundled model, or hub:OWNER/NAME.
+
+    Raises:
+        UserError: no model directory there.
+    """
+    place = download(str(name)) if is_hub_name(name) else _bundled_or_folder(Path(name))
+    names = ", ".join(bundled_models())
+    return find_model_directory(place, hint=f", or a name: {names}" if names else "")
 
 
 def bundled_models() -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 import speechvq
 from helpers.audio_files import (
@@ -22,8 +23,10 @@ from speechvq import convert
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.cli.sources import Source
 from speechvq.config import EncoderConfig, SourceFilterConfig
-from speechvq.speech.model_directory import save_model
+from speechvq.speech.model_directory import find_speech_model, save_model
 from speechvq.speech.sampling import overlap_add
+from speechvq.speech.speakers.speaker_facts import SpeakerFacts, save_speaker_facts
+from speechvq.speech.speakers.voice_file import Voice, save_voice
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +42,37 @@ def rms(wave: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(wave, dtype=np.float64))))
 
 
-def test_list_speakers(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(model, "--list-speakers") == 0
+def test_the_names_of_the_speakers_are_listed(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(model, "--list-speakers", "--names") == 0
     assert tuple(capsys.readouterr().out.split()) == SPEAKERS
+
+
+def test_the_table_of_speakers_has_what_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = find_speech_model(save_tiny_model(tmp_path / "run"))
+    assert run(place, "--list-speakers") == 0
+    assert "DNSMOS:" not in (printed := capsys.readouterr().out) and "enrolled" not in printed
+    save_speaker_facts(place, {"ada": SpeakerFacts("F", 12.34, 2.5), "bob": SpeakerFacts("", 1.0)})
+    model = speechvq.load(place)
+    width = model.config.wavenet.speaker_dim
+    save_voice(tmp_path / "me.safetensors", Voice(torch.zeros(width), 123.4), model)
+    (tmp_path / "other.safetensors").write_bytes(b"of another program")
+    assert run(place, "--list-speakers") == 0
+    rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
+    assert rows["ada"][:2] == ["F", "12.3"] and rows["ada"][3:] == ["2.50"]
+    assert rows["bob"][:2] == ["-", "1.0"] and rows["bob"][3:] == ["-", "little", "speech"]
+    assert rows["cyd"][:2] == ["-", "-"] and rows["me"] == ["-", "-", "123", "-", "enrolled"]
+    assert {"DNSMOS:", "little", "enrolled:"} <= set(rows) and "other" not in rows
+
+
+def test_damaged_facts_of_speakers_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = find_speech_model(save_tiny_model(tmp_path / "run"))
+    for content in ("[", "[]", '{"ada": 3}', '{"ada": {"minutes": "many"}}', '{"ada": {"minutes": NaN}}'):
+        (place / "speakers.json").write_text(content)
+        assert run(place, "--list-speakers") == 2
+        assert "speakers.json: damaged; remove it, or write it again" in capsys.readouterr().err
 
 
 def test_length_and_level_are_those_of_the_source(

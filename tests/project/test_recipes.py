@@ -173,7 +173,7 @@ def vctk_recipe(folder: Path, script: str, *arguments: str) -> subprocess.Comple
     )
 
 
-LIST_SPEAKERS = 'case "$*" in *--list-speakers) echo {};; esac'
+LIST_SPEAKERS = 'case "$*" in *--list-speakers*) echo {};; esac'
 
 
 def test_unseen_speakers_are_scored_separately(tmp_path: Path) -> None:
@@ -341,3 +341,10 @@ def test_a_shortened_run_is_not_checked(
 ) -> None:
     assert run_check(tmp_path, monkeypatch, 0.0, [conversion(None)], "--short") == 0
     assert "codes gap over" not in capsys.readouterr().out
+
+
+def test_the_default_targets_have_the_most_training_speech(tmp_path: Path) -> None:
+    rows = ["utt speaker split seconds path", "1 ann train 2 a", "2 ann train 2 a", "3 ben train 3 b"]
+    rows += ["4 cyd test 9 c", "5 dan train 1 d"]
+    (tmp_path / "m.tsv").write_text("".join(row.replace(" ", "\t") + "\n" for row in rows))
+    assert shell("most_speech m.tsv 2", cwd=tmp_path).stdout == "ann,ben\n"

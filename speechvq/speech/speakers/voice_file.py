@@ -99,15 +99,15 @@ def add_voice_files(model: SpeechVQ, targets: Sequence[str]) -> None:
             logger.warning("'%s' is the model's own speaker; write %s for the enrolled voice", target, same)
 
 
-def find_voices(folder: Path, model: SpeechVQ) -> list[str]:
-    """The model's voices in a folder, as targets: NAME, or NAME.safetensors beside a speaker NAME."""
-    found = []
+def find_voices(folder: Path, model: SpeechVQ) -> dict[str, Voice]:
+    """The model's voices in a folder by their names as targets: NAME, or NAME.safetensors beside a speaker NAME."""
+    found = {}
     for path in files_in(folder, {ENDING}):
         try:
             if path.stat().st_size < MAX_BYTES:
-                load_voice(path, model)
-                found.append(path)
+                voice = load_voice(path, model)
+                name = normalized(path.stem)
+                found[normalized(path.name) if name in model.speakers else name] = voice
         except (UserError, OSError):
             continue  # another file
-    names = [(normalized(path.stem), path) for path in found]
-    return [normalized(path.name) if name in model.speakers else name for name, path in names]
+    return found

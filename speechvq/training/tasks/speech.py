@@ -1,6 +1,7 @@
 """Training task of the speech model: codebook, source-filter pre-training, then WaveNet or vocoder."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from speechvq.runtime import distributed
 from speechvq.runtime.progress import progress
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import save_model
+from speechvq.speech.speakers.speaker_facts import SpeakerFacts, save_speaker_facts
 from speechvq.training.stage import (
     ParameterGroup,
     PretrainingLosses,
@@ -47,6 +49,7 @@ def build_task(config: SpeechRun, device: torch.device) -> TrainingTask:
     torch.manual_seed(config.train.seed)
     training, dev = _in_split(utterances, "train"), _in_split(utterances, "dev")
     speakers = sorted({utterance.speaker for utterance in training})
+    facts = facts_of_training(training)
     model = SpeechVQ(config.model, speakers).to(device)
     crop, f0 = config.data.crop, config.model.wavenet.condition_on_f0
     dataset = CropDataset(training, speakers, crop, config.train.seed, f0)
@@ -67,10 +70,12 @@ def build_task(config: SpeechRun, device: torch.device) -> TrainingTask:
     if model.decoder.vocoder is not None:
         adversarial = AdversarialVocoder(model).to(device)
         return TrainingTask(
-            adversarial, (*stages, *vocoder_stages(adversarial, batches, heldout, config)), _export_vocoder
+            adversarial,
+            (*stages, *vocoder_stages(adversarial, batches, heldout, config)),
+            partial(_export_vocoder, facts),
         )
     stages.append(_wavenet_stage(model, batches, heldout, config))
-    return TrainingTask(model, tuple(stages), _export)
+    return TrainingTask(model, tuple(stages), partial(_export, facts))
 
 
 def _wavenet_stage(
@@ -106,6 +111,14 @@ def check(config: SpeechRun) -> None:
     check_batch_splits("data.batch", config.data.batch)
     if config.model.source_filter.filter_order:
         check_batch_splits("model.source_filter.pretrain_batch", config.model.source_filter.pretrain_batch)
+
+
+def facts_of_training(utterances: Sequence[Utterance]) -> dict[str, SpeakerFacts]:
+    """The minutes of speech of each speaker in the training utterances."""
+    seconds = dict.fromkeys(sorted({utterance.speaker for utterance in utterances}), 0.0)
+    for utterance in utterances:
+        seconds[utterance.speaker] += utterance.seconds
+    return {name: SpeakerFacts(minutes=round(each / 60, 2)) for name, each in seconds.items()}
 
 
 def mean_f0_of_speakers(utterances: Sequence[Utterance], speakers: Sequence[str]) -> list[float]:
@@ -175,14 +188,15 @@ def _load_crops(dataset: CropDataset, batch: int, step: int, workers: int) -> It
     return crop_loader(dataset, batch, step=step, rank=rank, world_size=world_size, workers=workers)
 
 
-def _export(folder: Path, model: nn.Module) -> None:
+def _export(facts: Mapping[str, SpeakerFacts], folder: Path, model: nn.Module) -> None:
     assert isinstance(model, SpeechVQ)
     save_model(folder, model)
+    save_speaker_facts(folder, facts)
 
 
-def _export_vocoder(folder: Path, training: nn.Module) -> None:
+def _export_vocoder(facts: Mapping[str, SpeakerFacts], folder: Path, training: nn.Module) -> None:
     assert isinstance(training, AdversarialVocoder)
-    save_model(folder, training.model)
+    _export(facts, folder, training.model)
 
 
 def _in_split(utterances: Sequence[Utterance], split: str) -> list[Utterance]:
