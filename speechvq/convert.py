@@ -36,7 +36,11 @@ def build_parser() -> CommandParser:
         help="name of a speaker, a file made by enroll, or several separated by commas; NAME is the model's "
         "speaker, or else NAME.safetensors; 'own' keeps each recording's speaker",
     )
-    parser.add_argument("--out", type=Path, help="a .wav file for one recording, else a folder")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="a .wav file for one conversion, else a folder (default for one recording: ./SOURCE_TARGET.wav)",
+    )
     flags.add_model(parser)
     parser.add_argument(
         "--list-speakers",
@@ -236,19 +240,19 @@ def _convert_chunked(
 
 
 def _output_paths(arguments: argparse.Namespace, targets: dict[Source, list[str]]) -> dict[Conversion, Path]:
-    """The file of each conversion: --out or ./SOURCE_TARGET.wav for one, OUT/TARGET/NAME.wav for several.
+    """The file of each conversion: ./SOURCE_TARGET.wav of one recording, --out FILE, or OUT/TARGET/NAME.wav.
 
     Raises:
         UserError: --out is missing, or does not fit the number of files.
     """
     out: Path | None = arguments.out
     conversions = [(source, target) for source, names in targets.items() for target in names]
-    if [source.path for source, _ in conversions] == [arguments.src] and not _is_folder(out):
-        source, target = conversions[0]
-        path = out or Path(f"{source.name}_{target}.wav")
-        if path.suffix.lower() not in WRITABLE_SUFFIXES:
-            raise UserError(f"{path}: only .wav and .flac are written; name it {path.stem}.wav")
-        return {(source, target): path}
+    if out is None and all(source.path == arguments.src for source in targets):
+        return {(source, target): Path(f"{source.name}_{target}.wav") for source, target in conversions}
+    if out and [source.path for source, _ in conversions] == [arguments.src] and not _is_folder(out):
+        if out.suffix.lower() not in WRITABLE_SUFFIXES:
+            raise UserError(f"{out}: only .wav and .flac are written; name it {out.stem}.wav")
+        return {conversions[0]: out}
     if out is None or (out.suffix.lower() in WRITABLE_SUFFIXES and not _is_folder(out)):
         raise UserError("several conversions are written to a folder; give --out DIR")
     return {(source, target): out / target / f"{source.name}.wav" for source, target in conversions}

@@ -73,9 +73,6 @@ if stage 9 "measure"; then
 fi
 
 if stage 10 "report"; then
-    python -m speechvq.report --run "$exp" --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
-        --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/aligned" \
-        --purity "$exp/purity.json" --baselines "$exp/baselines.json" --abx "$exp/abx.json" \
-        --generated "$exp/generated" --out "$exp/report.html"
+    python -m speechvq.report --run "$exp"
     echo "listen: $exp/report.html; sounds: $exp/generated; numbers: $exp/prior.json, $exp/generation.json"
 fi

@@ -53,9 +53,6 @@ if stage 6 "evaluate and plot"; then
         --config mini --seeds 1 --json "$exp/baselines.json"
     python -m speechvq.evaluate abx --codes "$exp/codes" --model "$exp" --alignments "$data/lab" --manifest "$data" \
         --split test --items phoneme --context any --max-group 3 --max-across 1 --baselines --json "$exp/abx.json"
-    python -m speechvq.report --run "$exp" --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
-        --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$data/lab" \
-        --purity "$exp/purity.json" --baselines "$exp/baselines.json" --abx "$exp/abx.json" --generated "$exp/generated" \
-        --out "$exp/report.html"
+    python -m speechvq.report --run "$exp"
     python recipes/mini/check_results.py "$exp" ${steps:+--short}
 fi

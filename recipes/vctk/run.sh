@@ -99,13 +99,6 @@ if stage 8 "train a prior over the codes, and generate speech"; then
 fi
 
 if stage 9 "report"; then
-    apart=()
-    if has_unseen; then
-        apart=(--unseen-purity "$exp/purity_unseen.json" --unseen-baselines "$exp/baselines_unseen.json")
-    fi
-    python -m speechvq.report --run "$exp" --converted "$exp/converted" --resynthesis "$exp/resynthesis" \
-        --manifest "$data" --scores "$exp/conversion.json" --codes "$exp/codes" --alignments "$(lab)" \
-        --purity "$exp/purity.json" --baselines "$exp/baselines.json" "${apart[@]}" --abx "$exp/abx.json" \
-        --generated "$exp/generated" --out "$exp/report.html"
+    python -m speechvq.report --run "$exp"
     echo "report: $exp/report.html; audio: $exp/converted; numbers: $exp/conversion.json"
 fi

@@ -11,6 +11,7 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
+from speechvq.runtime.logging import logger
 
 if TYPE_CHECKING:
     from speechvq.alignment.directory import AlignmentDirectory
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from speechvq.data.manifest import Utterance
     from speechvq.report.audio_examples import AudioExample
     from speechvq.report.page import Page
+    from speechvq.report.run_parts import MissingPart
     from speechvq.report.units import ProtocolTables
 
 
@@ -27,30 +29,54 @@ def build_parser() -> CommandParser:
     parser.add_argument("--run", type=Path, required=True, help="run directory of train, e.g. exp/vctk64")
     parser.add_argument("--manifest", type=Path, help="of the sources (default: that of the run's training)")
     parser.add_argument(
-        "--converted", type=Path, help="conversions, DIR/TARGET/UTT.wav, as convert makes them"
+        "--converted",
+        type=Path,
+        help="conversions, DIR/TARGET/UTT.wav, as convert makes them (default: RUN/converted)",
     )
     parser.add_argument(
-        "--resynthesis", type=Path, help="sources resynthesized: DIR/UTT.wav or DIR/SPEAKER/UTT.wav"
+        "--resynthesis",
+        type=Path,
+        help="sources resynthesized: DIR/UTT.wav or DIR/SPEAKER/UTT.wav (default: RUN/resynthesis)",
     )
-    parser.add_argument("--scores", type=Path, help="JSON of `evaluate conversion`")
-    parser.add_argument("--stages", type=Path, help="JSON of `evaluate stages`")
-    parser.add_argument("--codes", type=Path, help="codes directory, for the matrix of phones by codes")
-    parser.add_argument("--alignments", type=Path, help="phone alignments, for the figures")
+    parser.add_argument(
+        "--scores", type=Path, help="JSON of `evaluate conversion` (default: RUN/conversion.json)"
+    )
+    parser.add_argument(
+        "--codes", type=Path, help="codes directory, for the matrix of phones by codes (default: RUN/codes)"
+    )
+    parser.add_argument(
+        "--alignments",
+        type=Path,
+        help="phone alignments, for the figures (default: lab or aligned in the manifest's folder)",
+    )
+    parser.add_argument("--stages", type=Path, help="JSON of `evaluate stages` (default: RUN/stages.json)")
     flags.add_keep_labels(parser)
-    parser.add_argument("--purity", type=Path, help="JSON of `evaluate purity`")
-    parser.add_argument("--baselines", type=Path, help="JSON of `evaluate baselines`")
+    parser.add_argument("--purity", type=Path, help="JSON of `evaluate purity` (default: RUN/purity.json)")
     parser.add_argument(
-        "--unseen-purity", type=Path, help="JSON of `evaluate purity` for speakers not seen in training"
+        "--baselines", type=Path, help="JSON of `evaluate baselines` (default: RUN/baselines.json)"
     )
     parser.add_argument(
-        "--unseen-baselines", type=Path, help="JSON of `evaluate baselines` for speakers not seen in training"
+        "--unseen-purity",
+        type=Path,
+        help="JSON of `evaluate purity` for unseen speakers (default: RUN/purity_unseen.json)",
     )
-    parser.add_argument("--abx", type=Path, help="JSON of `evaluate abx`")
-    parser.add_argument("--generated", type=Path, help="generated speech, --out of generate")
+    parser.add_argument(
+        "--unseen-baselines",
+        type=Path,
+        help="JSON of `evaluate baselines` for unseen speakers (default: RUN/baselines_unseen.json)",
+    )
+    parser.add_argument("--abx", type=Path, help="JSON of `evaluate abx` (default: RUN/abx.json)")
+    parser.add_argument(
+        "--generated", type=Path, help="generated speech, --out of generate (default: RUN/generated)"
+    )
     parser.add_argument(
         "--pictures", type=Path, help="image grids, --out of draw (default: the run directory)"
     )
-    parser.add_argument("--likelihood", type=Path, help="JSON of `evaluate likelihood`")
+    parser.add_argument(
+        "--likelihood",
+        type=Path,
+        help="JSON of `evaluate likelihood` (default: RUN/likelihood.json or RUN.json)",
+    )
     parser.add_argument(
         "--imagined",
         type=Path,
@@ -58,7 +84,7 @@ def build_parser() -> CommandParser:
         default=[],
         help="a sampled video, --out of imagine; may be repeated",
     )
-    parser.add_argument("--rollout", type=Path, help="JSON of `evaluate rollout`")
+    parser.add_argument("--rollout", type=Path, help="JSON of `evaluate rollout` (default: RUN/rollout.json)")
     parser.add_argument(
         "--out", type=Path, help="page to write (default: RUN/report.html); figures are written beside it"
     )
@@ -77,26 +103,39 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError(f"--out {out}: the page's name must end in .html")
     if arguments.examples < 1:
         raise UserError(f"--examples {arguments.examples}: give 1 or more")
+    from speechvq.report import training_run
+    from speechvq.report.page import render_page
+    from speechvq.report.run_parts import collect_parts
+
+    config, metrics = training_run.read_run(arguments.run)
+    missing = collect_parts(arguments, config)
     for flag, needed in (("codes", "alignments"), ("resynthesis", "converted")):
         if getattr(arguments, flag) and not getattr(arguments, needed):
             raise UserError(f"--{flag} needs --{needed}; give both")
-    from speechvq.report.page import render_page
-
     # Drawn elsewhere first, so that nothing is written if an input turns out to be damaged.
     with TemporaryDirectory() as drawn:
-        html = render_page(_page(arguments, Path(drawn)))
+        html = render_page(_page(arguments, config, metrics, missing, Path(drawn)))
         for figure in sorted(Path(drawn).iterdir()):
             write_bytes(out.parent / figure.name, figure.read_bytes())
     write_bytes(out, html.encode())
+    for part in missing:
+        logger.info("not on the page: %s; it comes from: %s", part.title, part.command)
     print(out)
 
 
-def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
+def _page(
+    arguments: argparse.Namespace,
+    config: dict[str, Any],
+    metrics: list[dict[str, float]],
+    missing: "Sequence[MissingPart]",
+    folder: Path,
+) -> "Page":
     """The content of the page; figures are written into the folder."""
     from speechvq.plots.training_curve import plot_training_curve
     from speechvq.report import audio_examples, likelihood, speaker_pairs, training_run, units
     from speechvq.report.imagined import imagined_videos
     from speechvq.report.page import Page
+    from speechvq.report.provenance import provenance
     from speechvq.report.run_kind import run_kind_of
     from speechvq.results.abx import AbxResult
     from speechvq.results.conversion import ConversionResult
@@ -104,7 +143,6 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
     from speechvq.results.rollout import RolloutResult
     from speechvq.results.stages import StagesResult
 
-    config, metrics = training_run.read_run(arguments.run)
     kind = run_kind_of(config)
     bound = LikelihoodResult.load(arguments.likelihood) if arguments.likelihood else None
     grids = likelihood.find_image_grids(
@@ -139,6 +177,8 @@ def _page(arguments: argparse.Namespace, folder: Path) -> "Page":
         abx=units.abx_table(AbxResult.load(arguments.abx)) if arguments.abx else None,
         generated=audio_examples.generated_audio(generated) if generated else audio_examples.NO_AUDIO,
         config=(arguments.run / training_run.CONFIG).read_text(encoding="utf-8"),
+        missing=missing,
+        provenance=provenance(),
     )
 
 

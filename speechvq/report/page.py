@@ -13,6 +13,7 @@ from speechvq.report.audio_examples import AudioExample, GeneratedAudio
 from speechvq.report.data_urls import audio_url, image_url
 from speechvq.report.imagined import ImaginedVideo
 from speechvq.report.likelihood import ImageGrids, LikelihoodTable
+from speechvq.report.run_parts import MissingPart
 from speechvq.report.speaker_pairs import SpeakerPairTable
 from speechvq.report.units import THIS_RUN, AbxTable, ProtocolTables
 from speechvq.results.rollout import RolloutResult
@@ -44,6 +45,8 @@ class Page:
     abx: AbxTable | None
     generated: GeneratedAudio
     config: str  # YAML
+    missing: Sequence[MissingPart]
+    provenance: str  # one line
 
 
 def render_page(page: Page) -> str:

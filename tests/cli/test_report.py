@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shlex
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,8 @@ import soundfile
 from matplotlib.figure import Figure
 from PIL import Image
 
+import speechvq
+from cli.test_commands import PARSERS
 from helpers import measurements
 from helpers.synthetic_speech import make_speech_corpus, speech
 from helpers.tiny import run_config, speech_model
@@ -270,6 +273,35 @@ def test_a_run_without_model_or_conversions(trained: Path, converted: Path) -> N
     (trained / "model").rmdir()
     assert run("--run", trained, "--converted", converted, "--examples", "1") == 0
     assert len(Tags((trained / "report.html").read_text()).sources("audio")) == 3
+
+
+def test_the_parts_in_the_folder_of_the_run_are_collected(
+    trained: Path, converted: Path, voices: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--run", trained) == 0
+    page, lines = (trained / "report.html").read_text(), capsys.readouterr().err.splitlines()
+    assert "not on the page: conversions; it comes from: python -m speechvq.convert --model" in lines[1]
+    assert (
+        len(lines) == 9 and "Not on this page yet" in page and f"speechvq {speechvq.__version__}; 20" in page
+    )
+    shutil.move(converted, trained / "converted")
+    measurements.write(trained / "conversion.json", measurements.conversions())
+    assert run("--run", trained) == 0
+    page, rest = (trained / "report.html").read_text(), capsys.readouterr().err
+    assert len(Tags(page).sources("audio")) == 5 and "target preferred (%)" in page
+    assert "conversions;" not in rest and "phone purity" in rest
+    shutil.move(voices / "manifest.tsv", voices / "gone.tsv")
+    assert run("--run", trained) == 0, "conversions are shown with their sources, which are not there"
+
+
+def test_the_commands_for_missing_parts_can_be_parsed(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--run", trained) == 0
+    for line in capsys.readouterr().err.splitlines():
+        command = shlex.split(line.split("it comes from: python -m speechvq.")[1])
+        name = " ".join(command[:2]) if command[0] == "evaluate" else command[0]
+        PARSERS[name]().parse_args(command[len(name.split()) :])
 
 
 def test_a_line_that_a_crash_cut_short_is_left_out(trained: Path) -> None:
