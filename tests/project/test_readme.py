@@ -229,7 +229,9 @@ def check_python(folder: Path) -> None:
 
 def check_metric_names(metrics: Path) -> None:
     """The metric names in the table occur in metrics.jsonl."""
-    table = re.findall(r"^\| (`.*?) \|", README, re.MULTILINE)
+    table = re.findall(
+        r"^\| (`.*?) \|", README.split("Held-out measures of a run")[1].split("\n## ")[0], re.MULTILINE
+    )
     metric_names = set(re.findall(r"`(\w+)`", " ".join(table)))
     assert len(metric_names) == 6 and all(f'"{name}"' in metrics.read_text() for name in metric_names)
 

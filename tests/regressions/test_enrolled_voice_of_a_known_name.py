@@ -70,6 +70,6 @@ def test_voices_in_the_current_folder_are_listed(capsys: pytest.CaptureFixture[s
     save("ada.safetensors", 2)
     Path("other.safetensors").write_bytes(b"no voice")
     with log_to_stderr():
-        assert run("--list-speakers") == 0
+        assert run("--list-speakers", "--names") == 0
     assert capsys.readouterr().out.splitlines() == [*SPEAKERS, "ada.safetensors", "me"]
     assert find_voices(Path(), speech_model(seed=1)) == {}, "those of another model are left out"

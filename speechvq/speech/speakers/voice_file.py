@@ -100,7 +100,7 @@ def add_voice_files(model: SpeechVQ, targets: Sequence[str]) -> None:
 
 
 def find_voices(folder: Path, model: SpeechVQ) -> dict[str, Voice]:
-    """The model's voices in a folder by their names as targets: NAME, or NAME.safetensors beside a speaker NAME."""
+    """The model's voices in a folder by name as target: NAME, or NAME.safetensors beside a speaker NAME."""
     found = {}
     for path in files_in(folder, {ENDING}):
         try:
