@@ -1,7 +1,7 @@
 """Safe extraction of .zip and .tar.gz archives: only files and folders, inside the target, of limited size.
 
 One rule covers both formats. It is stricter than tarfile's data filter, which accepts links and has no limit
-of the total size.
+of the total size. Other compressions are refused: their decoders take the memory that a file asks for.
 """
 
 import shutil
@@ -18,6 +18,7 @@ from typing import IO
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import atomic_file, writing
+from speechvq.io.tar_headers import CheckedTarInfo
 
 MAX_MEMBERS = 1_000_000  # the largest subset of LibriSpeech has about 150,000
 _CHUNK_BYTES = 1 << 20
@@ -35,7 +36,7 @@ class _Member:
 
 
 def extract(archive: Path, folder: Path, *, max_bytes: int | None = None) -> None:
-    """Unpack a .zip or .tar.gz below `folder`, each file atomically.
+    """Unpack a .zip, .tar or .tar.gz below `folder`, each file atomically.
 
     Args:
         archive: the file, verified by its checksum before, if one is known.
@@ -69,24 +70,33 @@ def _damage_explained(archive: Path) -> Iterator[None]:
         OSError,
         RuntimeError,
         NotImplementedError,
+        ValueError,
+        LookupError,
+        OverflowError,
     )
     try:
         yield
+    except UserError:
+        raise
     except damage as error:
         raise UserError(
-            f"{archive}: damaged or not an archive ({error}); remove it and download again"
-        ) from error
+            f"{archive}: damaged or not an archive ({_reason(error)}); remove it and download again"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    """A library's message, shortened to one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _check(member: _Member, archive: Path) -> None:
     path = PureWindowsPath(member.name)  # recognizes both slashes, drives and network shares
     nameless = member.is_file and not path.parts
+    name = repr(member.name[:200])
     if nameless or path.drive or path.root or ".." in path.parts or set(member.name) & set("\0:"):
-        raise UserError(
-            f"{archive}: member {member.name!r} points outside the folder; do not use this archive"
-        )
+        raise UserError(f"{archive}: member {name} points outside the folder; do not use this archive")
     if not (member.is_folder or member.is_file):
-        raise UserError(f"{archive}: member {member.name!r} is a link or device; do not use this archive")
+        raise UserError(f"{archive}: member {name} is a link or device; do not use this archive")
 
 
 def _write(member: _Member, folder: Path) -> None:
@@ -103,6 +113,10 @@ def _zip_members(archive: Path) -> Generator[_Member, None, None]:
     """Members of a zip file. zipfile reads no more than the declared size, and verifies the checksum."""
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
+            if not info.filename:
+                raise zipfile.BadZipFile("a member without a name")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise zipfile.BadZipFile(f"compression method {info.compress_type}")
             kind = S_IFMT(info.external_attr >> 16)  # 0 if the archive was not made on Unix
             is_folder = info.is_dir() and kind in (0, S_IFDIR)
             is_file = not info.is_dir() and kind in (0, S_IFREG)
@@ -111,7 +125,9 @@ def _zip_members(archive: Path) -> Generator[_Member, None, None]:
 
 def _tar_members(archive: Path) -> Generator[_Member, None, None]:
     """Members of a tar file, read as a stream: large archives take minutes to decompress."""
-    with tarfile.open(archive, "r|*") as opened:
+    with open(archive, "rb") as file:
+        is_compressed = file.read(2) == b"\x1f\x8b"  # gzip
+    with tarfile.open(archive, "r|gz" if is_compressed else "r|", tarinfo=CheckedTarInfo) as opened:
         for info in opened:
             opener = partial(opened.extractfile, info)
             yield _Member(info.name, info.size, info.isdir(), info.isreg(), opener)

@@ -83,14 +83,22 @@ def _complete(url: str, partial: Path) -> None:
                 return
             problem = "the connection broke"
         except HTTPError as error:
+            error.close()  # it is the response
+            answer = f"{error.code} {_one_line(error.reason)}"
             raise UserError(
-                f"{url}: the server answers {error.code} {error.reason}; try later, or download it by hand"
-            ) from error
+                f"{url}: the server answers {answer}; try later, or download it by hand"
+            ) from None
         except (URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-            problem = str(getattr(error, "reason", error)) or type(error).__name__
+            problem = _one_line(getattr(error, "reason", error)) or type(error).__name__
         failures = 0 if _size(partial) > largest else failures + 1
         largest = max(largest, _size(partial))
     raise UserError(f"{url}: {problem} after {_size(partial)} bytes; the same command continues from there")
+
+
+def _one_line(reason: object) -> str:
+    """What a server or library says, shortened to one line of printable characters."""
+    line = " ".join(str(reason).split())[:200]
+    return "".join(each if each.isprintable() else "?" for each in line)
 
 
 def _size(path: Path) -> int:
@@ -106,6 +114,7 @@ def _receive(url: str, partial: Path) -> bool:
     except HTTPError as error:
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
+        error.close()
         complete = error.headers.get("Content-Range") == f"bytes */{have}"
         if not complete:  # longer than the server's file, so not a part of it
             partial.unlink()
