@@ -4,20 +4,30 @@ import argparse
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from speechvq.alignment.forced_aligner import AlignmentTask, Outcome, align_recording
+from speechvq.alignment.forced_aligner import (
+    AlignmentTask,
+    Outcome,
+    align_recording,
+    is_newer,
+    pronunciations_of,
+)
 from speechvq.alignment.g2p import read_dictionary
 from speechvq.alignment.intervals import is_transcript
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, find_sources
+from speechvq.cli.tally import tally_line
 from speechvq.errors import UserError
 from speechvq.io.atomic import remove_file, write_bytes
+from speechvq.io.folder_lock import folder_lock
 from speechvq.io.folders import files_below
+from speechvq.io.journal import Journal, settings_digest
 from speechvq.io.utterance_files import find_matches, relative_name
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
@@ -26,8 +36,8 @@ from speechvq.runtime.worker_pool import map_in_order
 PROBLEMS, UNKNOWN = "problems.txt", "unknown.dict"
 PROBLEMS_SHOWN = 10
 _REMARK = """\
-;;; Words that are not in the dictionary, with guessed phones. Correct wrong entries, remove the .lab files of
-;;; the sentences, and align again with --dictionary.
+;;; Words that are not in the dictionary, with guessed phones. Correct wrong entries and align again with
+;;; --dictionary: the sentences with these words are aligned again.
 """
 
 
@@ -69,16 +79,40 @@ def _work(arguments: argparse.Namespace) -> None:
         raise UserError(f"{arguments.text}: no UTT.txt for any of {len(sources)} recordings; {problems[0]}")
     without = len(problems)
     started = time.monotonic()
-    done = map_in_order(partial(align_recording, dictionary=dictionary), tasks, arguments.jobs)
-    outcomes = list(progress(done, total=len(tasks), label="align", unit="recordings"))
-    problems += [outcome.problem for outcome in outcomes if outcome.problem]
-    unknown = _list_unknown(arguments.out / UNKNOWN, outcomes)
-    _list_problems(arguments.out / PROBLEMS, problems)
+    journal = Journal(arguments.out, {})
+    tasks = _with_kept(tasks, journal, dictionary)
+    work = partial(align_recording, dictionary=dictionary, journal=journal)
+    with folder_lock(arguments.out, "align"):
+        done = map_in_order(work, tasks, arguments.jobs)
+        outcomes = list(progress(done, total=len(tasks), label="align", unit="recordings"))
+        problems += [outcome.problem for outcome in outcomes if outcome.problem]
+        unknown = _list_unknown(arguments.out / UNKNOWN, outcomes)
+        _list_problems(arguments.out / PROBLEMS, problems)
     _report(arguments.out, outcomes, without=without, seconds=time.monotonic() - started)
+    kept = sum(outcome.attempt == "kept" for outcome in outcomes)
+    made = sum(outcome.attempt not in ("kept", "") for outcome in outcomes)
+    print(tally_line(made, kept, len(problems)))
     if unknown:
         print(f"words not in the dictionary, with guessed phones: {unknown}, see {arguments.out / UNKNOWN}")
     if not any(outcome.attempt for outcome in outcomes):
         raise UserError(f"{arguments.out}: none of {len(tasks)} recordings could be aligned; {problems[-1]}")
+
+
+def _with_kept(
+    tasks: Sequence[AlignmentTask], journal: Journal, dictionary: Mapping[str, str]
+) -> list[AlignmentTask]:
+    """The tasks, with what the journal says of each.
+
+    A label file that is not in the journal, for example of another aligner, is kept if it is newer than its
+    recording and text.
+    """
+    finished, result = journal.read(), []
+    for task in tasks:
+        settings = settings_digest(pronunciations_of(task.text, dictionary))
+        entry = finished.find(task.name, [task.audio, task.text], settings=settings)
+        may_be_kept = entry is not None or (task.name not in finished and is_newer(task))
+        result.append(replace(task, settings=settings, may_be_kept=may_be_kept))
+    return result
 
 
 def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[list[AlignmentTask], list[str]]:
@@ -103,7 +137,7 @@ def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[lis
             problems.append(f"{source.path}: {fault} {place.name}.txt; write {folder / place}.txt")
             continue
         text = Path(text_of[source.name])
-        tasks.append(AlignmentTask(source.path, text, out / f"{source.name}.lab"))
+        tasks.append(AlignmentTask(source.path, text, out / f"{source.name}.lab", source.name))
         if tasks[-1].lab.resolve() == text.resolve():
             raise UserError(f"{text}: the alignment would replace this text; choose another --out")
     return tasks, problems

@@ -3,10 +3,10 @@
 import argparse
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,16 +15,28 @@ from speechvq.audio.waveform import SAMPLE_RATE, WRITABLE_SUFFIXES, audio_second
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
-from speechvq.cli.sources import Source, check_not_overwritten, find_sources, read_sources
+from speechvq.cli.sources import Source, check_not_overwritten, find_sources, read_tracked_sources
+from speechvq.cli.tally import tallied
 from speechvq.errors import UserError
+from speechvq.io.folder_lock import folder_lock
+from speechvq.io.journal import Inputs, Journal
 from speechvq.io.names import printable, split_names
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 from speechvq.speech.speakers.voice_name import OWN, speaker_names, voice_path
 
-MAX_STREAMS, MAX_SECONDS = 64, 1800.0  # in a batch: recordings, and their total duration; bounds the memory
+# In a batch: conversions, and their total duration; bounds the memory.
+MAX_STREAMS, MAX_STREAMS_ON_CPU, MAX_SECONDS = 64, 32, 1800.0
 Conversion = tuple[Source, str]  # a recording and its target speaker
-ConversionJob = tuple[Source, np.ndarray, str]  # with the samples (T,)
+
+
+class ConversionJob(NamedTuple):
+    """A conversion to make."""
+
+    source: Source
+    wave: np.ndarray  # (T,)
+    inputs: Inputs  # state of the recording's file
+    target: str
 
 
 def build_parser() -> CommandParser:
@@ -85,7 +97,7 @@ def build_parser() -> CommandParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C."""
+    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C (the same command continues in a folder)."""
     return run(build_parser(), _work, argv)
 
 
@@ -100,17 +112,61 @@ def _work(arguments: argparse.Namespace) -> None:
     targets = {source: _targets(source, names) for source in sources}
     paths = _output_paths(arguments, targets)
     check_not_overwritten((source.path for source in sources), paths.values())
-    model = _load_model(arguments.model, requested, targets)
+    model = speechvq.load(arguments.model)
+    settings = {"model": model.digest(), "chunked": arguments.chunked} | _sampling(arguments)
+    del settings["engine"]  # all engines give the same
+    _add_voices(model, requested, targets)
+    if arguments.out is None or arguments.out in paths.values():  # a single file, which is always made
+        _convert_all(model, targets, paths, arguments, None)
+        return
+    with folder_lock(arguments.out, "convert"):
+        _convert_all(model, targets, paths, arguments, Journal(arguments.out, settings))
+
+
+def _convert_all(
+    model: "speechvq.SpeechVQ",
+    targets: Mapping[Source, list[str]],
+    paths: Mapping[Conversion, Path],
+    arguments: argparse.Namespace,
+    journal: Journal | None,
+) -> None:
+    """Make all conversions, or those that the journal of the folder does not have; prints each path."""
+    missing = _missing(model, targets, paths, journal)
+    total = sum(map(len, targets.values()))
     started, seconds = time.monotonic(), 0.0
-    recordings = read_sources(_longest_first(sources))
-    jobs = ((source, wave, target) for source, wave in recordings for target in targets[source])
-    for batch in _batches(jobs):
-        for (source, wave, target), converted in zip(batch, _convert(model, batch, arguments)):
-            write_waveform(paths[source, target], converted)
-            print(paths[source, target])
-            seconds += len(wave) / SAMPLE_RATE
-    spent = time.monotonic() - started
-    logger.info("%.1f s of audio in %.1f s, %.2f x real time", seconds, spent, seconds / spent)
+    with tallied(total - sum(map(len, missing.values())), is_batch=journal is not None) as tally:
+        recordings = read_tracked_sources(_longest_first(list(missing)), tally.failures)
+        jobs = (ConversionJob(*each, target) for each in recordings for target in missing[each[0]])
+        for batch in _batches(jobs, _max_streams(model)):
+            for job, converted in zip(batch, _convert(model, batch, arguments)):
+                path = paths[job.source, job.target]
+                write_waveform(path, converted)
+                if journal is not None:
+                    name = str(path.relative_to(journal.folder))
+                    journal.add(name, job.inputs, [path], settings=model.speaker_digest(job.target))
+                print(path, flush=True)
+                tally.done += 1
+                seconds += len(job.wave) / SAMPLE_RATE
+        spent = time.monotonic() - started
+        if tally.done:
+            logger.info("%.1f s of audio in %.1f s, %.2f x real time", seconds, spent, seconds / spent)
+
+
+def _missing(
+    model: "speechvq.SpeechVQ",
+    targets: Mapping[Source, list[str]],
+    paths: Mapping[Conversion, Path],
+    journal: Journal | None,
+) -> dict[Source, list[str]]:
+    """The recordings whose conversions are not finished or have changed, with the targets of these."""
+    if journal is None:
+        return dict(targets)
+    finished, missing = journal.read(), dict[Source, list[str]]()
+    for (source, target), path in paths.items():
+        name, settings = str(path.relative_to(journal.folder)), model.speaker_digest(target)
+        if not finished.find(name, [source.path], settings=settings):
+            missing.setdefault(source, []).append(target)
+    return missing
 
 
 def _list_speakers(name: Path, *, names: bool) -> None:
@@ -158,19 +214,19 @@ def _check(arguments: argparse.Namespace) -> None:
         )
 
 
-def _load_model(name: Path, requested: list[str], targets: dict[Source, list[str]]) -> "speechvq.SpeechVQ":
-    """The model with the requested voice files.
+def _add_voices(
+    model: "speechvq.SpeechVQ", requested: list[str], targets: Mapping[Source, list[str]]
+) -> None:
+    """Add the requested voice files to the model.
 
     Raises:
-        UserError: no such model, voice file or speaker.
+        UserError: no such voice file or speaker.
     """
-    model = speechvq.load(name)
     from speechvq.speech.speakers.voice_file import add_voice_files
 
     add_voice_files(model, [target for target in requested if target != OWN])
     for target in dict.fromkeys(target for each in targets.values() for target in each):
         model.speaker_index(target)
-    return model
 
 
 def _targets(source: Source, names: list[str]) -> list[str]:
@@ -189,12 +245,17 @@ def _longest_first(sources: list[Source]) -> list[Source]:
     return sorted(sources, key=lambda source: -audio_seconds(source.path))
 
 
-def _batches(jobs: Iterable[ConversionJob]) -> Iterator[list[ConversionJob]]:
+def _max_streams(model: "speechvq.SpeechVQ") -> int:
+    """Conversions in a batch. A batch is written when it ends, so few are lost if the command is stopped."""
+    return MAX_STREAMS if model.speaker_f0.is_cuda else MAX_STREAMS_ON_CPU
+
+
+def _batches(jobs: Iterable[ConversionJob], max_streams: int) -> Iterator[list[ConversionJob]]:
     """Batches of jobs that are sampled side by side, within the limits of memory."""
     batch: list[ConversionJob] = []
     for job in jobs:
-        longest = max(len(wave) for _, wave, _ in [*batch, job]) / SAMPLE_RATE
-        if batch and (len(batch) == MAX_STREAMS or longest * (len(batch) + 1) > MAX_SECONDS):
+        longest = max(len(each.wave) for each in [*batch, job]) / SAMPLE_RATE
+        if batch and (len(batch) == max_streams or longest * (len(batch) + 1) > MAX_SECONDS):
             yield batch
             batch = []
         batch.append(job)
@@ -202,17 +263,21 @@ def _batches(jobs: Iterable[ConversionJob]) -> Iterator[list[ConversionJob]]:
         yield batch
 
 
+def _sampling(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of `SamplingOptions`."""
+    from speechvq.speech.sampling.synthesize import SamplingOptions
+
+    return {field.name: getattr(arguments, field.name) for field in dataclasses.fields(SamplingOptions)}
+
+
 def _convert(
     model: "speechvq.SpeechVQ", batch: list[ConversionJob], arguments: argparse.Namespace
 ) -> list[np.ndarray]:
     """Converted waveforms of a batch, (T,) each."""
-    from speechvq.speech.sampling.synthesize import SamplingOptions
-
-    waves, targets = [wave for _, wave, _ in batch], [target for _, _, target in batch]
-    names = [field.name for field in dataclasses.fields(SamplingOptions)]
-    options = {name: getattr(arguments, name) for name in names}
+    waves, targets = [job.wave for job in batch], [job.target for job in batch]
+    options = _sampling(arguments)
     if arguments.chunked:
-        return [_convert_chunked(model, *job, options) for job in batch]
+        return [_convert_chunked(model, job.source, job.wave, job.target, options) for job in batch]
     lengths = np.array([len(wave) for wave in waves]) / SAMPLE_RATE
     total = round(float(lengths.sum()), 1)
     with counter(total, label=f"{len(batch)} recordings", unit="s of audio") as count:

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import speechvq
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
-from speechvq.cli.sources import Source, find_sources, read_sources
+from speechvq.cli.sources import Source, find_sources, read_tracked_sources
+from speechvq.cli.tally import tallied
 from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_json
+from speechvq.io.folder_lock import folder_lock
+from speechvq.io.journal import Journal
 from speechvq.io.reading import read_regular
 from speechvq.runtime.progress import progress
 
@@ -45,32 +46,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(arguments: argparse.Namespace) -> None:
     index, count = _shard(arguments.shard)
-    sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
-    shard = sources[index::count]
-    missing = [source for source in shard if not _is_complete(_codes_path(arguments.out, source))]
+    shard = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)[index::count]
     model = speechvq.load(arguments.model)
     meta = _meta(model)
     _check_model(arguments.out / META, meta)
-    waves, encoded = read_sources(missing, required=bool(missing) and missing == sources), 0
-    for source, wave in progress(waves, total=len(missing), label="encode", unit="recordings"):
-        if not encoded:
-            write_json(arguments.out / META, meta)
-        write_codes(_codes_path(arguments.out, source), model.encode(wave))
-        encoded += 1
-    print(f"{arguments.out}: {encoded} recordings encoded, {len(shard) - len(missing)} exist already")
+    journal = Journal(arguments.out, {"model": model.digest()})
+    finished = journal.read()
+    missing = [source for source in shard if not finished.find(source.name, [source.path])]
+    # Shards may run at the same time.
+    with (
+        folder_lock(arguments.out, f"encode-{index}-of-{count}"),
+        tallied(skipped=len(shard) - len(missing)) as tally,
+    ):
+        waves = read_tracked_sources(missing, tally.failures)
+        for source, wave, inputs in progress(waves, total=len(missing), label="encode", unit="recordings"):
+            if not tally.done:
+                write_json(arguments.out / META, meta)
+            path = _codes_path(arguments.out, source)
+            write_codes(path, model.encode(wave))
+            journal.add(source.name, inputs, [path])
+            tally.done += 1
 
 
 def _codes_path(out: Path, source: Source) -> Path:
     return out / f"{source.name}.npy"
-
-
-def _is_complete(path: Path) -> bool:
-    """Whether the codes exist and are complete; a power cut can leave a truncated file."""
-    try:
-        np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError):
-        return False
-    return True
 
 
 def _shard(text: str) -> tuple[int, int]:

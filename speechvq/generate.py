@@ -3,31 +3,43 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 import speechvq
-from speechvq.audio.waveform import SAMPLE_RATE, read_waveform, write_waveform
+from speechvq.audio.waveform import audio_seconds, read_waveform, write_waveform
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import check_not_overwritten
-from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
+from speechvq.cli.tally import tallied
+from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, read_codes, write_codes
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_json
+from speechvq.io.folder_lock import folder_lock
+from speechvq.io.journal import Journal, read_state
 from speechvq.plots.generation import plot_generation
 from speechvq.runtime.progress import counter
 
 if TYPE_CHECKING:
-    from speechvq.priors.sequence.code_spec import CodeSpec
+    from speechvq.priors.sequence.prior import SequencePrior
     from speechvq.speech.generation import Prompt
 
 MAX_SECONDS = 600  # of one sample
 STREAMS = 32  # samples decoded side by side
 PLOTTED = 4  # samples in the figure
 CODES, FIGURE, SPLIT = "codes", "generated.png", "generated"
+# Flags that determine a sample, besides the model, the prior and the prompt.
+SETTINGS = ("seed", "seconds", "temperature", "top_p", "sound_temperature")
+
+
+class Sample(NamedTuple):
+    """One of the samples."""
+
+    name: str
+    speaker: str
 
 
 def build_parser() -> CommandParser:
@@ -61,8 +73,8 @@ def build_parser() -> CommandParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C."""
-    return run(build_parser(), _work, argv)
+    """Exit code 0, 2 for a user's mistake, 130 after Ctrl-C (the same command continues)."""
+    return run(build_parser(), _work, argv, resumes=True)
 
 
 def _work(arguments: argparse.Namespace) -> None:
@@ -83,28 +95,63 @@ def _work(arguments: argparse.Namespace) -> None:
     if arguments.prompt:
         check_not_overwritten([arguments.prompt], [_audio_path(arguments.out, name) for name in names])
     prompt = generation.encode_prompt(model, wave)
-    frames = max(round(arguments.seconds * prior.code_spec.frame_rate_hz), 1)
-    with counter(frames, label=f"{len(speakers)} code strings", unit="codes") as count:
-        codes = generation.continue_prompt(
-            prior,
-            prompt,
-            speakers,
-            frames,
-            seed=arguments.seed,
-            temperature=arguments.temperature,
-            top_p=arguments.top_p,
-            on_step=count,
-        )
-    waves = _decode(model, codes, speakers, prompt, arguments)
-    _write(arguments.out, names, speakers, codes, waves, prior.code_spec)
-    plot_generation(
-        arguments.out / FIGURE,
-        {name: (wave, each) for name, wave, each in list(zip(names, waves, codes))[:PLOTTED]},
-        frame_rate=model.config.frame_rate,
-        num_codes=model.config.quantizer.num_codes,
-        prompt_seconds=len(prompt.codes) / model.config.frame_rate,
-    )
-    print(arguments.out / FIGURE)
+    samples = [Sample(*each) for each in zip(names, speakers)]
+    with folder_lock(arguments.out, "generate"):
+        _make_missing(model, prior, prompt, samples, arguments)
+        _write_summary(model, prompt, samples, arguments.out)
+
+
+def _make_missing(
+    model: "speechvq.SpeechVQ",
+    prior: "SequencePrior",
+    prompt: "Prompt",
+    samples: Sequence[Sample],
+    arguments: argparse.Namespace,
+) -> None:
+    """Sample and decode what no earlier call has finished; each group is written when it is decoded."""
+    from speechvq.speech import generation
+
+    out, spec = arguments.out, prior.code_spec
+    settings = {"model": model.digest()} | {name: getattr(arguments, name) for name in SETTINGS}
+    journal = Journal(out, settings)
+    inputs, finished = _inputs(arguments), journal.read()
+    missing = [i for i, each in enumerate(samples) if not finished.find(each.name, inputs)]
+    with tallied(skipped=len(samples) - len(missing)) as tally:
+        if not missing:
+            return
+        state, frames = read_state(inputs), max(round(arguments.seconds * spec.frame_rate_hz), 1)
+        with counter(frames, label=f"{len(samples)} code strings", unit="codes") as count:
+            codes = generation.continue_prompt(
+                prior,
+                prompt,
+                [each.speaker for each in samples],
+                frames,
+                seed=arguments.seed,
+                temperature=arguments.temperature,
+                top_p=arguments.top_p,
+                on_step=count,
+            )
+        meta = {FRAME_RATE: spec.frame_rate_hz, NUM_CODES: spec.num_codes, CODEBOOK: spec.codebook}
+        write_json(out / CODES / META, meta)
+        for first in range(0, len(missing), STREAMS):
+            group = missing[first : first + STREAMS]
+            some = [codes[i] for i in group]
+            waves = _decode(model, some, [samples[i].speaker for i in group], prompt, arguments)
+            for i, each, wave in zip(group, some, waves):
+                paths = [out / CODES / f"{samples[i].name}.npy", _audio_path(out, samples[i].name)]
+                write_codes(paths[0], each)
+                write_waveform(paths[1], wave)
+                journal.add(samples[i].name, state, paths)
+                print(paths[1], flush=True)
+                tally.done += 1
+
+
+def _inputs(arguments: argparse.Namespace) -> list[Path]:
+    """The files on which the samples depend, besides the model."""
+    from speechvq.io.model_directory import CONFIG, WEIGHTS, find_model_directory
+
+    folder = find_model_directory(arguments.prior)
+    return [folder / CONFIG, folder / WEIGHTS, *([arguments.prompt] if arguments.prompt else [])]
 
 
 def _decode(
@@ -114,44 +161,42 @@ def _decode(
     prompt: "Prompt",
     arguments: argparse.Namespace,
 ) -> list[np.ndarray]:
-    """The waveform of every sample, (T,) each; several are decoded side by side."""
+    """The waveform of every sample, (T,) each; they are decoded side by side."""
     from speechvq.speech.generation import continued_f0
 
-    rate, waves = model.config.frame_rate, list[np.ndarray]()
-    for first in range(0, len(codes), STREAMS):
-        some, names = codes[first : first + STREAMS], speakers[first : first + STREAMS]
-        seconds = round(len(codes[0]) / rate, 2)
-        with counter(seconds, label=f"{len(some)} samples", unit="s of audio") as count:
-            waves += model.decode(
-                some,
-                names,
-                f0=[continued_f0(model, each, name, prompt) for each, name in zip(some, names)],
-                seed=arguments.seed,
-                temperature=arguments.sound_temperature,
-                on_frame=lambda done: count(round(done / rate, 2)),
-            )
-    return waves
+    rate = model.config.frame_rate
+    seconds = round(len(codes[0]) / rate, 2)
+    with counter(seconds, label=f"{len(codes)} samples", unit="s of audio") as count:
+        return model.decode(
+            codes,
+            speakers,
+            f0=[continued_f0(model, each, name, prompt) for each, name in zip(codes, speakers)],
+            seed=arguments.seed,
+            temperature=arguments.sound_temperature,
+            on_frame=lambda done: count(round(done / rate, 2)),
+        )
 
 
-def _write(
-    out: Path,
-    names: Sequence[str],
-    speakers: Sequence[str],
-    codes: Sequence[np.ndarray],
-    waves: Sequence[np.ndarray],
-    spec: "CodeSpec",
+def _write_summary(
+    model: "speechvq.SpeechVQ", prompt: "Prompt", samples: Sequence[Sample], out: Path
 ) -> None:
-    """Write audio files, a codes directory like that of `encode`, and a manifest of both."""
-    meta = {FRAME_RATE: spec.frame_rate_hz, NUM_CODES: spec.num_codes, CODEBOOK: spec.codebook}
-    write_json(out / CODES / META, meta)
-    utterances = []
-    for name, speaker, each, wave in zip(names, speakers, codes, waves):
-        write_codes(out / CODES / f"{name}.npy", each)
-        path = _audio_path(out, name)
-        write_waveform(path, wave)
-        utterances.append(Utterance(name, speaker, SPLIT, len(wave) / SAMPLE_RATE, path))
-        print(path)
+    """Write the manifest, and a figure of the first samples."""
+    rate, num_codes = model.config.frame_rate, model.config.quantizer.num_codes
+    waves = {each.name: read_waveform(_audio_path(out, each.name)) for each in samples[:PLOTTED]}
+    codes = {name: read_codes(out / CODES / f"{name}.npy", num_codes) for name in waves}
+    utterances = [
+        Utterance(name, speaker, SPLIT, audio_seconds(_audio_path(out, name)), _audio_path(out, name))
+        for name, speaker in samples
+    ]
     write_manifest(out / FILE_NAME, utterances)
+    plot_generation(
+        out / FIGURE,
+        {name: (waves[name], codes[name]) for name in waves},
+        frame_rate=rate,
+        num_codes=num_codes,
+        prompt_seconds=len(prompt.codes) / rate,
+    )
+    print(out / FIGURE)
 
 
 def _audio_path(out: Path, name: str) -> Path:

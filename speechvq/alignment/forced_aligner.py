@@ -14,6 +14,7 @@ from speechvq.alignment.pocketsphinx import ForcedAligner
 from speechvq.alignment.text_normalization import normalize_text
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.errors import UserError
+from speechvq.io.journal import Journal, read_state
 from speechvq.io.reading import read_regular_text
 
 # PocketSphinx places boundaries early, by about half of its window of 25.6 ms, because it labels a frame by
@@ -30,6 +31,9 @@ class AlignmentTask:
     audio: Path
     text: Path
     lab: Path
+    name: str = ""  # of the result in the journal
+    settings: str = ""  # digest of the settings of this result alone
+    may_be_kept: bool = False  # whether the label file is kept if it is whole
 
 
 @dataclass(frozen=True)
@@ -43,20 +47,24 @@ class Outcome:
     problem: str = ""  # one line that names file and remedy
 
 
-def align_recording(task: AlignmentTask, dictionary: Mapping[str, str]) -> Outcome:
+def align_recording(
+    task: AlignmentTask, dictionary: Mapping[str, str], journal: Journal | None = None
+) -> Outcome:
     """Align one recording, or keep the result of an earlier call; a failure is an outcome, not an error.
 
     Args:
         task: recording, text and label file.
         dictionary: phones of words, separated by spaces; takes precedence over the dictionary of
             PocketSphinx.
+        journal: of the folder of label files; None to keep no record.
 
     Raises:
         UserError: PocketSphinx is not installed, or the label file cannot be written.
     """
-    if seconds := _kept(task):
+    if task.may_be_kept and (seconds := _whole_seconds(task)):
         return Outcome(seconds, "kept")
     aligner = _aligner()
+    inputs = read_state([task.audio, task.text])
     try:
         samples = read_waveform(task.audio)
         words = _words(task.text)
@@ -73,6 +81,8 @@ def align_recording(task: AlignmentTask, dictionary: Mapping[str, str]) -> Outco
     for attempt, align in attempts.items():
         if found := correct_bias(align(), seconds):
             write_lab(task.lab, found)
+            if journal is not None:
+                journal.add(task.name, inputs, [], editable=[task.lab], settings=task.settings)
             return Outcome(seconds, attempt, unknown)
     problem = f"{task.audio}: {task.text.name} could not be aligned; check that the text is what is said"
     return Outcome(seconds, "", unknown, problem)
@@ -141,15 +151,30 @@ def _read(
     return names, phones, unknown
 
 
-def _kept(task: AlignmentTask) -> float:
-    """Seconds of the recording if its alignment exists, is whole and newer than its inputs; else 0."""
+def is_newer(task: AlignmentTask) -> bool:
+    """Whether the label file exists and is newer than recording and text."""
     try:
-        made = task.lab.stat().st_mtime
-        if made < max(task.audio.stat().st_mtime, task.text.stat().st_mtime):
-            return 0.0
+        return task.lab.stat().st_mtime >= max(task.audio.stat().st_mtime, task.text.stat().st_mtime)
+    except OSError:
+        return False
+
+
+def _whole_seconds(task: AlignmentTask) -> float:
+    """Seconds of the recording if its label file exists and reaches to its end; else 0."""
+    try:
         info, intervals = soundfile.info(task.audio), read_lab(task.lab)
     except (OSError, RuntimeError, UserError):
         return 0.0
     seconds = info.frames / info.samplerate
     whole = intervals and abs(intervals[-1].end - seconds) < 0.001  # resampling may round by a sample
     return seconds if whole else 0.0
+
+
+def pronunciations_of(path: Path, dictionary: Mapping[str, str]) -> dict[str, str]:
+    """The entries of a dictionary that the words of a text file use; none for an unreadable text."""
+    if not dictionary:
+        return {}
+    try:
+        return {word: dictionary[word] for word in sorted(_words(path)) if word in dictionary}
+    except UserError:
+        return {}

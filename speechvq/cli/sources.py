@@ -10,6 +10,7 @@ from speechvq.audio.formats import AUDIO_SUFFIXES, audio_files_below
 from speechvq.audio.waveform import read_audio
 from speechvq.data.manifest import FILE_NAME, read_manifest
 from speechvq.errors import UserError
+from speechvq.io.journal import Inputs, read_state
 from speechvq.io.names import check_length, existing, normalized
 from speechvq.io.utterance_files import relative_name
 from speechvq.runtime.logging import logger
@@ -120,3 +121,27 @@ def read_sources(sources: list[Source], *, required: bool = True) -> Iterator[tu
         yield source, audio.samples
     if required and not good:
         raise UserError(f"none of {len(sources)} recordings could be read")
+
+
+def read_tracked_sources(
+    sources: Iterable[Source], failures: list[str]
+) -> Iterator[tuple[Source, np.ndarray, Inputs]]:
+    """Read recordings one by one, and log conversions of the format.
+
+    Args:
+        sources: the recordings.
+        failures: receives a line for each recording that cannot be read; it is left out.
+
+    Yields:
+        A recording, its samples (T,) at 16 kHz, and the state of its file for `io.journal`.
+    """
+    for source in sources:
+        inputs = read_state([source.path])
+        try:
+            audio = read_audio(source.path)
+        except UserError as error:
+            failures.append(str(error))
+            continue
+        if change := audio.change():
+            logger.info("%s: %s", source.path, change)
+        yield source, audio.samples, inputs

@@ -14,17 +14,18 @@ An interrupted call continues where it stopped. `preprocessing` has the steps fo
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from speechvq.audio.waveform import SAMPLE_RATE, TARGET_RMS, TRIM_DB
 from speechvq.data.corpora.recording import CorpusListing, Recording
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
-from speechvq.data.preprocessing import Outcome, audio_path, preprocess_recording
+from speechvq.data.preprocessing import Outcome, audio_path, earlier_outcome, preprocess_recording
 from speechvq.data.splits import SplitRule, choose_unseen, split_of
 from speechvq.errors import UserError
 from speechvq.io.atomic import remove_file, write_bytes
+from speechvq.io.journal import Journal
 from speechvq.runtime.progress import progress
 from speechvq.runtime.worker_pool import map_in_order
 
@@ -45,6 +46,7 @@ class Summary:
     without_text: int
     trimmed: int = 0  # recordings that lost silence at their ends
     cut: float = 0.0  # seconds of silence that were cut in total
+    kept: int = field(default=0, compare=False)  # results of earlier calls
 
 
 def prepare_corpus(
@@ -74,10 +76,15 @@ def prepare_corpus(
     choose_unseen([recording.speaker for recording in recordings], rule)  # reports mistakes before the work
     _check_apart(recordings, out)
     reserve_folder(out, source, keep_silence=keep_silence)
-    work = partial(preprocess_recording, out=out, keep_silence=keep_silence)
-    done = map_in_order(work, recordings, jobs)
-    outcomes = list(progress(done, total=len(recordings), label="prepare", unit="utt"))
-    summary = _summary(found, outcomes, out, rule)
+    journal = Journal(out, SETTINGS | {"keep_silence": keep_silence})
+    finished = journal.read()
+    earlier = [earlier_outcome(recording, finished) for recording in recordings]
+    missing = [recording for recording, outcome in zip(recordings, earlier) if outcome is None]
+    work = partial(preprocess_recording, out=out, journal=journal, keep_silence=keep_silence)
+    made = progress(map_in_order(work, missing, jobs), total=len(missing), label="prepare", unit="utt")
+    new = iter(list(made))
+    outcomes = [outcome or next(new) for outcome in earlier]
+    summary = _summary(found, outcomes, out, rule, kept=len(recordings) - len(missing))
     _list_problems(out / PROBLEMS, summary.problems)
     if not summary.utterances:
         first = summary.problems[0] if summary.problems else "no recordings were found"
@@ -118,7 +125,9 @@ def _list_problems(path: Path, problems: Sequence[str]) -> None:
         write_bytes(path, "".join(f"{line}\n" for line in problems).encode(errors="replace"))
 
 
-def _summary(found: CorpusListing, outcomes: Sequence[Outcome], out: Path, rule: SplitRule) -> Summary:
+def _summary(
+    found: CorpusListing, outcomes: Sequence[Outcome], out: Path, rule: SplitRule, *, kept: int
+) -> Summary:
     made = [outcome for outcome in outcomes if not outcome.skipped]
     return Summary(
         _utterances(made, out, rule),
@@ -128,6 +137,7 @@ def _summary(found: CorpusListing, outcomes: Sequence[Outcome], out: Path, rule:
         sum(outcome.recording.text is None for outcome in made),
         sum(outcome.cut > MIN_CUT for outcome in made),
         sum(outcome.cut for outcome in made),
+        kept,
     )
 
 

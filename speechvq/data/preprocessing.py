@@ -6,17 +6,16 @@ the original recording can be shifted.
 `preparation` applies it to every recording of a corpus and writes the manifest.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import soundfile
+from typing import Any
 
 from speechvq.alignment.directory import read_alignment
 from speechvq.alignment.intervals import Interval, shift_intervals, write_lab
 from speechvq.audio.linear_prediction import polarity
 from speechvq.audio.waveform import (
     SAMPLE_RATE,
-    describe_change,
     normalize_level,
     read_audio,
     trim_silence,
@@ -24,10 +23,14 @@ from speechvq.audio.waveform import (
 )
 from speechvq.data.corpora.recording import Recording
 from speechvq.errors import UserError
-from speechvq.io.atomic import write_bytes
-from speechvq.runtime.decoder_messages import collected_messages
+from speechvq.io.atomic import remove_file, write_bytes
+from speechvq.io.journal import Finished, Journal, read_state, settings_digest
 
 _STARTS_AT = "starts in the original recording at "  # of the comment in the FLAC file, before the seconds
+# Fields of an outcome that the journal keeps.
+_DETAILS: dict[str, Callable[[Any], Any]] = {
+    "seconds": float, "start": float, "cut": float, "change": str, "problem": str,
+}  # fmt: skip
 MIN_SECONDS = 0.1  # a shorter recording is skipped: it contains no word
 
 
@@ -49,22 +52,23 @@ def audio_path(out: Path, recording: Recording) -> Path:
     return out / "audio" / recording.speaker / f"{recording.utt}.flac"
 
 
-def preprocess_recording(recording: Recording, out: Path, *, keep_silence: bool = False) -> Outcome:
-    """Preprocess one recording, or keep the result of an earlier call.
+def preprocess_recording(
+    recording: Recording, out: Path, journal: Journal | None = None, *, keep_silence: bool = False
+) -> Outcome:
+    """Preprocess one recording, and enter it into the journal of `out`, if one is given.
 
-    Damaged audio is an outcome, not an error. The FLAC file is written last, after text and labels: if it
-    exists, the utterance is complete.
+    Damaged audio is an outcome, not an error.
 
     Args:
         recording: as found in the corpus.
         out: folder of the prepared corpus.
+        journal: of that folder; None to keep no record.
         keep_silence: whether the silence at the ends is kept.
 
     Raises:
         UserError: the disk is full or not writable.
     """
-    if earlier := _earlier_outcome(recording, out):
-        return earlier
+    inputs = read_state(_inputs(recording))
     try:
         audio = read_audio(recording.audio)
     except UserError as error:
@@ -74,47 +78,60 @@ def preprocess_recording(recording: Recording, out: Path, *, keep_silence: bool 
         reason = f"silent or shorter than {MIN_SECONDS} s"
         return Outcome(recording, skipped=reason, problem=f"{recording.audio}: {reason}; record it again")
     phones, problem = _phones(recording, offset, len(samples))
+    text, lab, flac = (
+        *(_label_path(out, kind, recording) for kind in ("txt", "lab")),
+        audio_path(out, recording),
+    )
     if recording.text:
-        write_bytes(_label_path(out, "txt", recording), f"{recording.text}\n".encode())
+        write_bytes(text, f"{recording.text}\n".encode())
+    else:
+        remove_file(text)  # of an earlier call
     if phones:
-        write_lab(_label_path(out, "lab", recording), phones)
+        write_lab(lab, phones)
+    else:
+        remove_file(lab)
     normalized, start = normalize_level(polarity(samples) * samples), offset / SAMPLE_RATE
-    write_waveform(audio_path(out, recording), normalized, comment=f"{_STARTS_AT}{start:.6f} s")
+    write_waveform(flac, normalized, comment=f"{_STARTS_AT}{start:.6f} s")
     seconds, cut = len(samples) / SAMPLE_RATE, (len(audio.samples) - len(samples)) / SAMPLE_RATE
-    return Outcome(recording, seconds, start, round(cut, 3), audio.change(), problem=problem)
+    outcome = Outcome(recording, seconds, start, round(cut, 3), audio.change(), problem=problem)
+    if journal is not None:
+        journal.add(
+            _name(recording),
+            inputs,
+            [flac],
+            editable=[path for path, given in ((text, recording.text), (lab, phones)) if given],
+            settings=_settings(recording),
+            details={name: getattr(outcome, name) for name in _DETAILS},
+        )
+    return outcome
+
+
+def earlier_outcome(recording: Recording, finished: Finished) -> Outcome | None:
+    """The outcome of an earlier call; None if there is none, or if the recording has changed."""
+    entry = finished.find(_name(recording), _inputs(recording), settings=_settings(recording))
+    if entry is None:
+        return None
+    try:
+        return Outcome(recording, **{name: kind(entry.details[name]) for name, kind in _DETAILS.items()})
+    except (LookupError, ValueError, TypeError):  # the journal was changed by hand
+        return None
+
+
+def _name(recording: Recording) -> str:
+    return f"{recording.speaker}/{recording.utt}"
+
+
+def _inputs(recording: Recording) -> list[Path]:
+    """The files that the result depends on; the text is compared itself."""
+    return [path for path in (recording.audio, recording.alignment) if path is not None]
+
+
+def _settings(recording: Recording) -> str:
+    return settings_digest({"text": recording.text, "alignment": recording.alignment is not None})
 
 
 def _label_path(out: Path, kind: str, recording: Recording) -> Path:
     return out / kind / recording.speaker / f"{recording.utt}.{kind}"
-
-
-def _earlier_outcome(recording: Recording, out: Path) -> Outcome | None:
-    """The outcome of an earlier call, if it is complete and newer than the recording."""
-    made = audio_path(out, recording)
-    required = [kind for kind, given in (("txt", recording.text), ("lab", recording.alignment)) if given]
-    try:
-        if made.stat().st_mtime < recording.audio.stat().st_mtime:
-            return None
-        if not all(_label_path(out, kind, recording).is_file() for kind in required):
-            return None
-        with soundfile.SoundFile(made) as file:
-            seconds, start = file.frames / SAMPLE_RATE, _start_of(file.comment)
-        with collected_messages(recording.audio):
-            source = soundfile.info(recording.audio)
-    except (OSError, RuntimeError):  # missing, or damaged by a power cut: made again
-        return None
-    if start is None:  # made by a version that did not keep it
-        return None
-    change = describe_change(source.samplerate, source.channels)
-    return Outcome(recording, seconds, start, max(round(source.duration - seconds, 3), 0.0), change)
-
-
-def _start_of(comment: str) -> float | None:
-    """Seconds cut at the beginning, by the comment of a prepared file."""
-    try:
-        return float(comment.removeprefix(_STARTS_AT).removesuffix(" s"))
-    except ValueError:
-        return None
 
 
 def _phones(recording: Recording, offset: int, samples: int) -> tuple[list[Interval], str]:

@@ -8,11 +8,13 @@ from pathlib import Path
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
+from speechvq.cli.tally import tally_line
 from speechvq.data.corpora import folder, librispeech, vctk
 from speechvq.data.corpora.recording import CorpusListing
 from speechvq.data.preparation import PROBLEMS, Summary, prepare_corpus, reserve_folder
 from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
+from speechvq.io.folder_lock import folder_lock
 from speechvq.prepare.images import IMAGES, MAX_MESSAGES, prepare_images
 from speechvq.runtime.logging import logger
 
@@ -88,6 +90,11 @@ def _add_count(group: flags.Parser, name: str, default: int, help: str) -> None:
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
+    with folder_lock(arguments.out, "prepare"):
+        _prepare_alone(arguments)
+
+
+def _prepare_alone(arguments: argparse.Namespace) -> None:
     if arguments.corpus in WORLDS:
         _record(arguments)
         return
@@ -163,6 +170,8 @@ def _print_summary(summary: Summary, out: Path) -> None:
     splits = Counter(utterance.split for utterance in utterances)
     print(f"{out}: {len(utterances)} utterances, {speakers} speakers, {hours:.2f} hours")
     print("splits: " + ", ".join(f"{split} {count}" for split, count in sorted(splits.items())))
+    done, failed = len(utterances) - summary.kept, sum(summary.skipped.values())
+    print(tally_line(done, summary.kept, failed))
     for change, count in summary.changes.most_common():
         print(f"changed: {count} files with {change}")
     if summary.trimmed:

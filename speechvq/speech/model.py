@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from speechvq.audio.glottal_phase import phase_from_f0
 from speechvq.audio.mel import FFT, LogMel
 from speechvq.audio.mulaw import MuLawCodec
 from speechvq.audio.waveform import SAMPLE_RATE, normalize_level, root_mean_square
-from speechvq.config import SpeechConfig
+from speechvq.config import SpeechConfig, to_mapping
 from speechvq.errors import UserError
 from speechvq.io.hub import upload
 from speechvq.io.names import normalized
@@ -119,6 +120,25 @@ class SpeechVQ(VQVAE):
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that identify the codebook."""
         return hashlib.sha256(self.quantizer.codebook.detach().cpu().numpy().tobytes()).hexdigest()[:16]
+
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that identify the settings, the speakers and every weight."""
+        digest = hashlib.sha256(json.dumps([to_mapping(self.config), self.speakers]).encode())
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def speaker_digest(self, name: str) -> str:
+        """Sixteen hexadecimal digits that identify the embedding and the mean F0 of a speaker.
+
+        Raises:
+            UserError: no such speaker.
+        """
+        index = self.speaker_index(name)
+        embedding = self.decoder.speaker_embedding.weight[index]
+        row = torch.cat([embedding.detach(), self.speaker_f0[index : index + 1]])
+        return hashlib.sha256(row.cpu().numpy().tobytes()).hexdigest()[:16]
 
     @overload  # type: ignore[override]  # the base class encodes prepared tensors only
     def encode(self, wave: Array, *, sample_rate: float = SAMPLE_RATE) -> np.ndarray: ...

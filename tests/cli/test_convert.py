@@ -23,6 +23,7 @@ from speechvq import convert
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.cli.sources import Source
 from speechvq.config import EncoderConfig, SourceFilterConfig
+from speechvq.io.journal import Inputs
 from speechvq.speech.model_directory import find_speech_model, save_model
 from speechvq.speech.sampling import overlap_add
 from speechvq.speech.speakers.speaker_facts import SpeakerFacts, save_speaker_facts
@@ -207,7 +208,7 @@ def test_an_unreadable_recording_is_skipped(
     write_invalid_audio(folder, "nan.wav")
     write_tone(folder / "good.wav", samples=100)
     assert run(model, "--src", folder, "--target-speaker", "bob", "--out", out) == 0
-    assert f"skipped: {folder / 'nan.wav'}: " in capsys.readouterr().err and names(out) == {"bob/good.wav"}
+    assert f"failed: {folder / 'nan.wav'}: " in capsys.readouterr().err and names(out) == {"bob/good.wav"}
 
 
 def test_every_unreadable_recording_is_named_and_skipped(
@@ -221,18 +222,19 @@ def test_every_unreadable_recording_is_named_and_skipped(
         write_tone(folder / f"{name}.wav", samples=90)
     assert run(model, "--src", folder, "--target-speaker", "bob,ada", "--out", out) == 0
     parts = capsys.readouterr().err
-    assert all(parts.count(f"skipped: {folder / name}: ") == 1 for name in bad)
+    assert all(parts.count(f"failed: {folder / name}: ") == 1 for name in bad)
     assert names(out) == {f"{voice}/{name}.wav" for voice in ("ada", "bob") for name in "amz"}
 
 
-def test_the_last_line_gives_the_speed(
+def test_the_last_lines_give_the_speed_and_the_numbers(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a", "b"):
         write_tone(tmp_path / f"in/{name}.wav", samples=3_200)
     assert run(model, "--src", tmp_path / "in", "--target-speaker", "bob,ada", "--out", tmp_path / "out") == 0
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert re.fullmatch(r"0\.8 s of audio in \d+\.\d s, \d+\.\d\d x real time", last)
+    speed, numbers = capsys.readouterr().err.splitlines()[-2:]
+    assert re.fullmatch(r"0\.8 s of audio in \d+\.\d s, \d+\.\d\d x real time", speed)
+    assert numbers == "4 done, 0 skipped (unchanged), 0 failed"
 
 
 def test_the_longest_recording_comes_first(tmp_path: Path) -> None:
@@ -259,11 +261,12 @@ def test_the_size_of_a_batch_is_bounded(seconds: list[float], sizes: list[int]) 
     """In recordings, and in seconds after padding to the longest."""
     room = np.empty(round(max(seconds, default=0) * SAMPLE_RATE), np.float32)
     jobs = [
-        (Source(str(i), Path()), room[: round(each * SAMPLE_RATE)], "bob") for i, each in enumerate(seconds)
+        convert.ConversionJob(Source(str(i), Path()), room[: round(each * SAMPLE_RATE)], Inputs((), 0), "bob")
+        for i, each in enumerate(seconds)
     ]
-    batches = list(convert._batches(iter(jobs)))
+    batches = list(convert._batches(iter(jobs), 64))
     assert [len(batch) for batch in batches] == sizes
-    assert [job[0].name for batch in batches for job in batch] == [job[0].name for job in jobs]
+    assert [job.source.name for batch in batches for job in batch] == [job.source.name for job in jobs]
 
 
 def test_engines_and_precisions(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

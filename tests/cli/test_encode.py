@@ -32,7 +32,7 @@ def test_codes_and_meta_json_are_those_of_the_model(
 ) -> None:
     sound, out = write_tone(tmp_path / "wäve one.wav"), tmp_path / "ünï codes"
     assert run(model, sound, out) == 0
-    assert capsys.readouterr().out == f"{out}: 1 recordings encoded, 0 exist already\n"
+    assert capsys.readouterr().err.splitlines()[-1] == "1 done, 0 skipped (unchanged), 0 failed"
     meta = json.loads((out / "meta.json").read_text())
     assert meta == {"frame_rate_hz": 2000.0, "num_codes": 8, "codebook": load(model).fingerprint()}
     codes = np.load(out / "wäve one.npy", allow_pickle=False)
@@ -47,7 +47,7 @@ def test_a_second_call_encodes_nothing_and_changes_nothing(
     assert run(model, corpus, tmp_path, "--split", "dev") == 0
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert run(model, corpus, tmp_path, "--split", "dev") == 0
-    assert "0 recordings encoded, 3 exist already" in capsys.readouterr().out
+    assert "0 done, 3 skipped (unchanged), 0 failed" in capsys.readouterr().err
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert run(model, corpus, tmp_path, "--limit", "5") == 0
     assert len(list(tmp_path.glob("*.npy"))) == 7  # cyd_4 is in both
@@ -118,9 +118,9 @@ def test_a_damaged_file_among_others_is_skipped(
     write_samples(folder / "one.wav", np.ones(1))
     write_samples(folder / "silence.wav", np.zeros(900))
     assert run(model, folder, out) == 0
-    printed, complaint = capsys.readouterr()
-    assert "3 recordings encoded, 0 exist already" in printed
-    assert complaint.startswith(f"skipped: {folder / 'text.wav'}: ") and complaint.count("\n") == 1
+    failed, numbers = capsys.readouterr().err.splitlines()
+    assert numbers == "3 done, 0 skipped (unchanged), 1 failed"
+    assert failed.startswith(f"failed: {folder / 'text.wav'}: ")
     assert names(out) == {"meta.json", "sub/good.npy", "one.npy", "silence.npy"}
     assert np.load(out / "one.npy", allow_pickle=False).shape == (1,)
 

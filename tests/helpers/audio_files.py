@@ -7,6 +7,7 @@ import soundfile
 
 from helpers.tiny import speech_model
 from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.io import journal
 from speechvq.speech.model_directory import save_model
 
 INVALID_AUDIO = {
@@ -63,5 +64,6 @@ def save_tiny_model(folder: Path, seed: int = 0) -> Path:
 
 
 def names(folder: Path) -> set[str]:
-    """Relative paths of all files below a folder."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    """Relative paths of all files below a folder, without journals of finished results."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name != journal.FILE_NAME]
+    return {str(path.relative_to(folder)) for path in paths}

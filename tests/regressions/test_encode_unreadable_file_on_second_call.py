@@ -12,12 +12,12 @@ def test_both_calls_skip_an_unreadable_file(tmp_path: Path, capsys: pytest.Captu
     write_invalid_audio(tmp_path / "in", "text.wav")
     write_tone(tmp_path / "in/good.wav")
     model = save_tiny_model(tmp_path / "run")
-    for summary in ("1 recordings encoded, 0 exist already", "0 recordings encoded, 1 exist already"):
+    for summary in ("1 done, 0 skipped (unchanged), 1 failed", "0 done, 1 skipped (unchanged), 1 failed"):
         assert (
             encode.main(
                 ["--model", str(model), "--src", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
             )
             == 0
         )
-        printed, error = capsys.readouterr()
-        assert summary in printed and error.startswith("skipped: ")
+        failed, last = capsys.readouterr().err.splitlines()[-2:]
+        assert last == summary and failed.startswith("failed: ")

@@ -16,6 +16,7 @@ from speechvq.data.preparation import Summary, prepare_corpus
 from speechvq.data.preprocessing import preprocess_recording
 from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
+from speechvq.io import journal
 
 
 @pytest.fixture
@@ -35,6 +36,10 @@ def root(tmp_path: Path) -> Path:
 
 def prepare(root: Path, out: Path, jobs: int = 1) -> Summary:
     return prepare_corpus(folder.recordings(root), out, source="test", jobs=jobs)
+
+
+def is_result(path: Path) -> bool:
+    return path.is_file() and path.name != journal.FILE_NAME
 
 
 def modified(out: Path) -> dict[str, int]:
@@ -88,21 +93,24 @@ def test_a_second_call_keeps_results(root: Path, tmp_path: Path) -> None:
     first = prepare(root, out)
     before = modified(out)
     assert prepare(root, out) == first
+    assert modified(out) == before
+    write_files(root, "lab/ann/a1.lab", content="0 7000000 AA\n")
+    prepare(root, out)
     changed = {utt for utt, time in modified(out).items() if time != before[utt]}
-    assert changed == {"a1"}  # its alignment was invalid and may have been corrected
+    assert changed == {"a1"} and (out / "lab/ann/a1.lab").exists()  # its alignment was corrected
 
 
 def test_an_interrupted_call_is_completed(root: Path, tmp_path: Path) -> None:
     """Killed between transcript and audio, or by a power cut that left a truncated file."""
     out = tmp_path / "out"
     first = prepare(root, out)
-    before = {path.relative_to(out): path.read_bytes() for path in out.rglob("*.*") if path.is_file()}
+    before = {path.relative_to(out): path.read_bytes() for path in out.rglob("*.*") if is_result(path)}
     (out / "audio/ann/a0.flac").unlink()
     (out / "lab/ann/a0.lab").unlink()
     (out / "audio/ann/a2.flac").write_bytes(b"fLaC")
     (out / "manifest.tsv").unlink()
     assert prepare(root, out) == first
-    after = {path.relative_to(out): path.read_bytes() for path in out.rglob("*.*") if path.is_file()}
+    after = {path.relative_to(out): path.read_bytes() for path in out.rglob("*.*") if is_result(path)}
     assert after == before
 
 

@@ -1,0 +1,247 @@
+"""The journal of an output folder: which results are finished, and what each was made from.
+
+A command that makes one result per input skips those that are finished and unchanged. A result is unchanged
+if its inputs are those of the journal, by size and modification date or else by content; if the settings are
+the same; and if its files have the sizes of the journal. Otherwise it is made again. Files that people
+correct by hand, such as labels, may have any size.
+
+`FOLDER/.finished.jsonl` has one JSON object per result, appended when the result is finished:
+
+    name      of the result
+    settings  digest of everything but the inputs that determines it: model, seed, options
+    inputs    path, size, modification date (ns) and digest of the content of each input
+    outputs   path below the folder and size of each file of the result; size null for any size
+    time      when the inputs were read (ns)
+    details   what the command needs to know of a finished result
+
+A line is appended by one call of the system, so several processes can write; an incomplete line, which a
+power cut may leave, is ignored, and a later line replaces an earlier one of the same name.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from speechvq.io.atomic import writing
+from speechvq.io.reading import open_regular, read_regular
+
+FILE_NAME = ".finished.jsonl"
+_CHUNK_BYTES = 1 << 20
+# File systems count time in steps. A file that was changed so shortly before it was read may have changed
+# again without a new date, so its content decides.
+_DATE_STEP_NS = 2_000_000_000
+
+
+class InputState(NamedTuple):
+    """An input file at the time when it was read."""
+
+    path: str
+    size: int
+    modified_ns: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The state of all inputs of a result."""
+
+    files: tuple[InputState, ...]
+    time_ns: int  # when they were read
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished result."""
+
+    settings: str
+    inputs: Inputs
+    outputs: Mapping[str, int | None]  # size by path below the folder; None for any size but 0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def settings_digest(settings: Mapping[str, Any]) -> str:
+    """Sixteen hexadecimal digits that identify settings, which are plain data."""
+    return _digest(json.dumps(settings, sort_keys=True).encode())
+
+
+def read_state(paths: Sequence[Path]) -> Inputs:
+    """The state of input files. Call it before the files are used, so that a later change is noticed.
+
+    A file that cannot be read gets a state that no file has, so its result is always made again.
+    """
+    return Inputs(tuple(map(_state, paths)), time.time_ns())
+
+
+class Journal:
+    """Appends to the journal of a folder. It is small, so it can be sent to other processes."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        """
+        Args:
+            folder: of the results.
+            settings: everything but the inputs that determines the results; plain data.
+        """
+        self.folder, self.settings = folder, settings_digest(settings)
+
+    def add(
+        self,
+        name: str,
+        inputs: Inputs,
+        outputs: Iterable[Path],
+        *,
+        editable: Iterable[Path] = (),
+        settings: str = "",
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Append a result whose files are complete.
+
+        Args:
+            name: of the result, unique in the folder.
+            inputs: their state before they were used.
+            outputs: the files of the result, below the folder.
+            editable: further files of the result, which may be corrected by hand.
+            settings: digest of settings of this result alone.
+            details: plain data that `Finished.find` returns.
+
+        Raises:
+            UserError: the disk is full or not writable.
+        """
+        sizes: dict[str, int | None] = {self._below(path): path.stat().st_size for path in outputs}
+        line = {
+            "name": name,
+            "settings": self.settings + settings,
+            "inputs": inputs.files,
+            "outputs": sizes | dict.fromkeys(map(self._below, editable)),
+            "time": inputs.time_ns,
+            "details": details or {},
+        }
+        _append(self.folder / FILE_NAME, json.dumps(line).encode())
+
+    def _below(self, path: Path) -> str:
+        return str(path.relative_to(self.folder))
+
+    def read(self) -> "Finished":
+        """The finished results of this and earlier calls."""
+        return Finished(self, _read_entries(self.folder / FILE_NAME))
+
+
+class Finished:
+    """The finished results of a folder."""
+
+    def __init__(self, journal: Journal, entries: Mapping[str, Entry]) -> None:
+        self._journal, self._entries = journal, entries
+
+    def find(self, name: str, inputs: Sequence[Path], *, settings: str = "") -> Entry | None:
+        """The entry of a result that is finished and unchanged; None if it has to be made.
+
+        Args:
+            name: of the result.
+            inputs: its input files, in the order of `Journal.add`.
+            settings: digest of settings of this result alone.
+        """
+        entry = self._entries.get(name)
+        if entry is None or entry.settings != self._journal.settings + settings:
+            return None
+        if not _are_unchanged(inputs, entry.inputs) or not self._has_outputs(entry):
+            return None
+        return entry
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the result was ever finished, also with other inputs or settings."""
+        return name in self._entries
+
+    def _has_outputs(self, entry: Entry) -> bool:
+        """Whether the files of a result exist and have its sizes; a power cut can leave truncated ones."""
+        try:
+            sizes = {path: (self._journal.folder / path).stat().st_size for path in entry.outputs}
+        except OSError:
+            return False
+        return all(
+            size == entry.outputs[path] if entry.outputs[path] is not None else size > 0
+            for path, size in sizes.items()
+        )
+
+
+def _are_unchanged(paths: Sequence[Path], before: Inputs) -> bool:
+    if len(paths) != len(before.files):
+        return False
+    try:
+        return all(_is_unchanged(*each, before.time_ns) for each in zip(paths, before.files))
+    except OSError:
+        return False
+
+
+def _is_unchanged(path: Path, before: InputState, time_ns: int) -> bool:
+    status = path.stat()
+    if status.st_size != before.size:
+        return False
+    same_date = (_key(path), status.st_mtime_ns) == (before.path, before.modified_ns)
+    if same_date and before.modified_ns < time_ns - _DATE_STEP_NS:
+        return True
+    return _content_digest(path) == before.digest
+
+
+def _state(path: Path) -> InputState:
+    try:
+        status = path.stat()
+        return InputState(_key(path), status.st_size, status.st_mtime_ns, _content_digest(path))
+    except OSError:
+        return InputState(_key(path), -1, 0, "")
+
+
+def _key(path: Path) -> str:
+    return str(path.absolute())
+
+
+def _content_digest(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    with open_regular(path) as file:
+        while piece := file.read(_CHUNK_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Append a line by one call; an incomplete line before it, which is ignored, is ended first."""
+    with writing(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            size = os.fstat(descriptor).st_size
+            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            line = b"\n" * torn + line + b"\n"
+            if os.write(descriptor, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(descriptor)
+
+
+def _read_entries(path: Path) -> dict[str, Entry]:
+    """Entries by name; unreadable lines are left out, so their results are made again."""
+    try:
+        lines = read_regular(path).splitlines()
+    except OSError:
+        return {}
+    entries = {}
+    for line in lines:
+        try:
+            found = json.loads(line)
+            files = tuple(InputState(str(a), int(b), int(c), str(d)) for a, b, c, d in found["inputs"])
+            entries[str(found["name"])] = Entry(
+                str(found["settings"]),
+                Inputs(files, int(found["time"])),
+                {str(name): size and int(size) for name, size in found["outputs"].items()},
+                dict(found["details"]),
+            )
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
+            continue
+    return entries
