@@ -129,6 +129,9 @@ class SourceFilterConfig:
     pretrain_batch: int = bounded(1, 65_536, 8)
     # whether the pre-training also trains the encoder and the codebook
     pretrain_encoder: bool = True
+    # step of the pre-training from which the encoder learns. Before it the decoder learns to use the codes of
+    # k-means; else nothing but the commitment loss moves a wide encoder, and all vectors gather at few codes
+    pretrain_encoder_from: int = bounded(0, 10**7, 0)
 
     def __post_init__(self) -> None:
         """
@@ -137,6 +140,8 @@ class SourceFilterConfig:
         """
         if self.num_harmonics and not self.filter_order:
             raise UserError("source_filter.num_harmonics: needs source_filter.filter_order over 0")
+        if self.pretrain_encoder_from >= self.pretrain_steps:
+            raise UserError("source_filter.pretrain_encoder_from: expected fewer steps than pretrain_steps")
         _check_dilations("source_filter.dilations", self.dilations)
 
 

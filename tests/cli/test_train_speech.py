@@ -15,6 +15,7 @@ import torch
 from helpers.tiny import WAVENET, run_config, speech_config, write_config
 from speechvq import train
 from speechvq.config import EncoderConfig, SourceFilterConfig, SpeechRun
+from speechvq.errors import UserError
 from speechvq.io.tensors import read_tensors
 from speechvq.speech.model import SpeechVQ
 from speechvq.training import loop
@@ -89,6 +90,24 @@ def test_source_and_filter_learn_before_the_wavenet(corpus: Path, tmp_path: Path
     assert trained.training and trained.encoder.training == trained.quantizer.training == encoder
     again = after_pretraining(run, tmp_path / "two")
     assert all(torch.equal(a, b) for a, b in zip(again.state_dict().values(), trained.state_dict().values()))
+
+
+def test_the_encoder_can_join_the_pretraining_later(corpus: Path, tmp_path: Path) -> None:
+    run = config(corpus)
+    settings = dataclasses.replace(run.model.source_filter, pretrain_encoder_from=2)
+    run = dataclasses.replace(run, model=dataclasses.replace(run.model, source_filter=settings))
+    task = speech.build_task(run, torch.device("cpu"))
+    stages = [(stage.name, stage.steps) for stage in task.stages]
+    assert stages[1:3] == [("source_filter", 2), ("source_filter_and_encoder", 1)]
+    fit(task.model, task.stages[:1], tmp_path, run.train)
+    before = {name: tensor.clone() for name, tensor in task.model.state_dict().items()}
+    for count, learns in ((2, False), (3, True)):
+        fit(task.model, task.stages[:count], tmp_path, run.train)
+        after = task.model.state_dict()
+        moved = {name.split(".")[0] for name in after if not torch.equal(after[name], before[name])}
+        assert ("encoder" in moved) == learns and "decoder" in moved
+    with pytest.raises(UserError, match="pretrain_encoder_from"):
+        dataclasses.replace(settings, pretrain_encoder_from=3)
 
 
 def test_earlier_stages_run_once_also_when_a_run_resumes(

@@ -62,7 +62,7 @@ def build_task(config: SpeechRun, device: torch.device) -> TrainingTask:
 
     stages = [initialization_stage("codebook", model, initialize_codebook)]
     if config.model.source_filter.filter_order and config.model.source_filter.pretrain_steps:
-        stages.append(source_filter_stage(model, dataset, config))
+        stages += source_filter_stages(model, dataset, config)
 
     def batches(step: int) -> Iterator[Crops]:
         return _load_crops(dataset, config.data.batch, step, config.data.workers)
@@ -147,29 +147,46 @@ def init_codebook(model: SpeechVQ, dataset: CropDataset) -> None:
     quantizer.init_codebook_kmeans(torch.cat(vectors))
 
 
-def source_filter_stage(model: SpeechVQ, dataset: CropDataset, config: SpeechRun) -> Stage:
+def source_filter_stages(model: SpeechVQ, dataset: CropDataset, config: SpeechRun) -> list[Stage]:
     """Pre-training of source and filter, and of the encoder with them if the settings say so.
 
-    It comes before the WaveNet because a step of the WaveNet takes far longer.
+    It comes before the decoder because a step of the decoder takes far longer.
     """
+    settings = config.model.source_filter
+    steps, waiting = settings.pretrain_steps, settings.pretrain_encoder_from
+    if not settings.pretrain_encoder or not waiting:
+        return [
+            _source_filter_stage("source_filter", steps, settings.pretrain_encoder, model, dataset, config)
+        ]
+    return [
+        _source_filter_stage("source_filter", waiting, False, model, dataset, config),
+        _source_filter_stage("source_filter_and_encoder", steps - waiting, True, model, dataset, config),
+    ]
+
+
+def _source_filter_stage(
+    name: str, steps: int, encoder_learns: bool, model: SpeechVQ, dataset: CropDataset, config: SpeechRun
+) -> Stage:
+    """One stage of the pre-training; its learning rate falls only in the last one."""
     settings = config.model.source_filter
 
     def losses(wave: Tensor, speaker: Tensor, f0: Tensor, phase: Tensor) -> PretrainingLosses:
-        with torch.set_grad_enabled(settings.pretrain_encoder):
+        with torch.set_grad_enabled(encoder_learns):
             quantized = model.quantizer(model.encoder(wave))
         loss = model.decoder.source_filter_loss(wave, quantized.vectors, speaker, f0, phase)
         # The spectral loss is a mean over bands, so the commitment becomes a mean over dimensions.
         return PretrainingLosses(loss + quantized.loss / config.model.quantizer.dim, loss.detach())
 
     encoder: list[nn.Module] = [model.encoder, model.quantizer]
-    learned = source_filter_modules(model) + (encoder if settings.pretrain_encoder else [])
+    learned = source_filter_modules(model) + (encoder if encoder_learns else [])
+    is_last = encoder_learns == settings.pretrain_encoder
     return Stage(
-        "source_filter",
-        settings.pretrain_steps,
+        name,
+        steps,
         lambda step: _load_crops(dataset, settings.pretrain_batch, step, config.data.workers),
         losses,
         [ParameterGroup([parameter for module in learned for parameter in module.parameters()])],
-        Schedule(SOURCE_FILTER_LR, settings.pretrain_steps, SOURCE_FILTER_WARMUP, decay_fraction=0.5),
+        Schedule(SOURCE_FILTER_LR, steps, SOURCE_FILTER_WARMUP, decay_fraction=0.5 if is_last else 0.0),
         eval_modules=[] if settings.pretrain_encoder else encoder,
         grad_clip=config.train.grad_clip,
     )
