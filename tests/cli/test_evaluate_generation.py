@@ -28,7 +28,7 @@ def codes(folder: Path, strings: dict[str, np.ndarray], **changes: Any) -> Path:
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three speakers, their codes and phones: codes 0 to 3 are A and the others B."""
-    folder = make_speech_corpus(tmp_path_factory.mktemp("corpus"))
+    folder = make_speech_corpus(tmp_path_factory.mktemp("corpus"), sentences=8)
     strings = {u.utt: random_walk(300, i) for i, u in enumerate(read_manifest(folder))}
     codes(folder / "codes", strings)
     for name, string in strings.items():
@@ -103,7 +103,7 @@ def test_mistakes_are_one_error_line(
         ((*made, *real, *manifest, "--split", "unseen"), "no codes of split 'unseen'"),
         (
             (*made, *real, *manifest, "--alignments", lab),
-            "no alignment of the real strings, for example ann_5",
+            "no alignment of the real strings, for example ann_7",
         ),
         ((*made, *real, *manifest, "--sounds", unknown), "no recordings of zoe"),
     ):
