@@ -100,10 +100,10 @@ def test_the_encoder_can_join_the_pretraining_later(corpus: Path, tmp_path: Path
     stages = [(stage.name, stage.steps) for stage in task.stages]
     assert stages[1:3] == [("source_filter", 2), ("source_filter_and_encoder", 1)]
     fit(task.model, task.stages[:1], tmp_path, run.train)
-    before = {name: tensor.clone() for name, tensor in task.model.state_dict().items()}
+    before = {name: tensor.detach().clone() for name, tensor in task.model.named_parameters()}
     for count, learns in ((2, False), (3, True)):
         fit(task.model, task.stages[:count], tmp_path, run.train)
-        after = task.model.state_dict()
+        after = dict(task.model.named_parameters())
         moved = {name.split(".")[0] for name in after if not torch.equal(after[name], before[name])}
         assert ("encoder" in moved) == learns and "decoder" in moved
     with pytest.raises(UserError, match="pretrain_encoder_from"):

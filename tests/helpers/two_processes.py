@@ -63,7 +63,7 @@ def pretraining_steps(corpus: Path, rank: int, world_size: int) -> dict[str, Ten
     model = SpeechVQ(run.model, SPEAKERS).train()
     training = [each for each in read_manifest(corpus) if each.split == "train"]
     dataset = CropDataset(training, SPEAKERS, run.data.crop, 0, True)
-    stage = speech.source_filter_stage(model, dataset, run)
+    [stage] = speech.source_filter_stages(model, dataset, run)
     state, rows = state_of(model, stage), part_of_batch(rank, world_size)
     for step, crops in zip(range(STEPS), crop_loader(dataset, BATCH)):
         _, norm = update(state, stage, tuple(each[rows] for each in crops), step)
