@@ -23,11 +23,12 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, find_sources
 from speechvq.cli.tally import tally_line
-from speechvq.errors import UserError
+from speechvq.errors import UserError, printable
 from speechvq.io.atomic import remove_file, write_bytes
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.folders import files_below
 from speechvq.io.journal import Journal, settings_digest
+from speechvq.io.names import check_length
 from speechvq.io.utterance_files import find_matches, relative_name
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
@@ -138,6 +139,7 @@ def match_texts(sources: Sequence[Source], folder: Path, out: Path) -> tuple[lis
             continue
         text = Path(text_of[source.name])
         tasks.append(AlignmentTask(source.path, text, out / f"{source.name}.lab", source.name))
+        check_length(tasks[-1].lab)
         if tasks[-1].lab.resolve() == text.resolve():
             raise UserError(f"{text}: the alignment would replace this text; choose another --out")
     return tasks, problems
@@ -159,7 +161,7 @@ def _list_problems(path: Path, problems: Sequence[str]) -> None:
     """Write all problems to a file, and print the first ones."""
     remove_file(path)
     if problems:
-        write_bytes(path, "".join(f"{line}\n" for line in problems).encode(errors="replace"))
+        write_bytes(path, "".join(f"{printable(line)}\n" for line in problems).encode(errors="replace"))
     for line in problems[:PROBLEMS_SHOWN]:
         logger.warning("%s", line)
     if len(problems) > PROBLEMS_SHOWN:

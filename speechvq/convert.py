@@ -17,10 +17,10 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, check_not_overwritten, find_sources, read_tracked_sources
 from speechvq.cli.tally import tallied
-from speechvq.errors import UserError
+from speechvq.errors import UserError, printable
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Inputs, Journal
-from speechvq.io.names import printable, split_names
+from speechvq.io.names import split_names
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 from speechvq.speech.speakers.voice_name import OWN, speaker_names, voice_path
@@ -144,7 +144,7 @@ def _convert_all(
                 if journal is not None:
                     name = str(path.relative_to(journal.folder))
                     journal.add(name, job.inputs, [path], settings=model.speaker_digest(job.target))
-                print(path, flush=True)
+                print(printable(path), flush=True)
                 tally.done += 1
                 seconds += len(job.wave) / SAMPLE_RATE
         spent = time.monotonic() - started

@@ -18,6 +18,7 @@ from speechvq.errors import UserError
 from speechvq.io.atomic import write_json
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Journal
+from speechvq.io.names import check_length
 from speechvq.io.reading import read_regular
 from speechvq.runtime.progress import progress
 
@@ -46,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _work(arguments: argparse.Namespace) -> None:
     index, count = _shard(arguments.shard)
-    shard = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)[index::count]
+    sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
+    for source in sources:
+        check_length(_codes_path(arguments.out, source))
+    shard = sources[index::count]
     model = speechvq.load(arguments.model)
     meta = _meta(model)
     _check_model(arguments.out / META, meta)

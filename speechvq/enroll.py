@@ -15,7 +15,7 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import find_sources, read_sources
-from speechvq.errors import UserError
+from speechvq.errors import UserError, printable
 from speechvq.io.names import check_length, is_file_name, normalized
 from speechvq.runtime.logging import logger
 from speechvq.speech.speakers.voice_name import ENDING, OWN
@@ -97,7 +97,7 @@ def _work(arguments: argparse.Namespace) -> int:
         f"held-out fifth, bits per sample (lower is better): {before:.3f} as {found.nearest}, the closest "
         f"known speaker; {after:.3f} as {arguments.name}"
     )
-    print(out)
+    print(printable(out))
     return 0
 
 

@@ -16,7 +16,7 @@ from speechvq.cli.sources import check_not_overwritten
 from speechvq.cli.tally import tallied
 from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, read_codes, write_codes
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
-from speechvq.errors import UserError
+from speechvq.errors import UserError, printable
 from speechvq.io.atomic import write_json
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Journal, read_state
@@ -142,7 +142,7 @@ def _make_missing(
                 write_codes(paths[0], each)
                 write_waveform(paths[1], wave)
                 journal.add(samples[i].name, state, paths)
-                print(paths[1], flush=True)
+                print(printable(paths[1]), flush=True)
                 tally.done += 1
 
 

@@ -12,7 +12,7 @@ from speechvq.alignment.intervals import Interval, read_lab, write_lab
 from speechvq.alignment.phones import SILENCE
 from speechvq.alignment.pocketsphinx import ForcedAligner
 from speechvq.alignment.text_normalization import normalize_text
-from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+from speechvq.audio.waveform import SAMPLE_RATE, native_path, read_waveform
 from speechvq.errors import UserError
 from speechvq.io.journal import Journal, read_state
 from speechvq.io.reading import read_regular_text
@@ -162,7 +162,7 @@ def is_newer(task: AlignmentTask) -> bool:
 def _whole_seconds(task: AlignmentTask) -> float:
     """Seconds of the recording if its label file exists and reaches to its end; else 0."""
     try:
-        info, intervals = soundfile.info(task.audio), read_lab(task.lab)
+        info, intervals = soundfile.info(native_path(task.audio)), read_lab(task.lab)
     except (OSError, RuntimeError, UserError):
         return 0.0
     seconds = info.frames / info.samplerate

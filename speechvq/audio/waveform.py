@@ -105,7 +105,7 @@ def read_audio(path: str | Path) -> LoadedAudio:
     path = existing(Path(path))
     _check_regular_file(path)
     try:
-        with collected_messages(path) as messages, soundfile.SoundFile(path) as file:
+        with collected_messages(path) as messages, soundfile.SoundFile(native_path(path)) as file:
             _check_header(path, file)
             sound = _mono_16k(file)
     except UserError:
@@ -138,7 +138,7 @@ def audio_seconds(path: str | Path) -> float:
     try:
         _check_regular_file(Path(path))
         with collected_messages(Path(path)):
-            return float(soundfile.info(path).duration)
+            return float(soundfile.info(native_path(Path(path))).duration)
     except (UserError, OSError, RuntimeError, TypeError, ValueError):
         return 0.0
 
@@ -219,6 +219,12 @@ def trim_silence(samples: np.ndarray, top_db: float = TRIM_DB) -> tuple[np.ndarr
     margin = round(MARGIN_SECONDS * SAMPLE_RATE)
     first, last = max(0, int(start) - margin), min(len(samples), int(end) + margin)
     return samples[first:last], first
+
+
+def native_path(path: Path) -> str | bytes:
+    """A path for soundfile, which takes "-" for standard input and refuses text that is not UTF-8."""
+    absolute = path.absolute()
+    return str(absolute) if os.name == "nt" else os.fsencode(absolute)
 
 
 def _check_regular_file(path: Path) -> None:

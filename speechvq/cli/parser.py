@@ -30,6 +30,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print usage and message, and exit with code 2."""
+        if message.endswith("expected one argument"):
+            message += "; a value that begins with a dash is written --flag=-value"
         self.print_usage(sys.stderr)
         self.exit(2, f"{self.label}: error: {message}\n")
 

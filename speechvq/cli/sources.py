@@ -39,6 +39,7 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0, out: Path | None
     """
     if limit < 0:
         raise UserError(f"--limit {limit}: give the number of recordings, or 0 for all")
+    check_length(src)
     src, split = existing(src), normalized(split)
     if src.suffix == ".tsv" or (src / FILE_NAME).is_file():
         chosen = [u for u in read_manifest(src) if split in ("", u.split)]

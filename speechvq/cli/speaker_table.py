@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from speechvq.cli import tables
-from speechvq.io.names import printable
+from speechvq.errors import printable
 
 if TYPE_CHECKING:
     from speechvq.speech.model import SpeechVQ

@@ -1,8 +1,11 @@
 """Text tables: numbers, percentages and intervals as text, and columns aligned for a terminal."""
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from speechvq.errors import printable
 
 MISSING = "-"  # of a cell without a value
 
@@ -49,17 +52,29 @@ def align(rows: Sequence[Sequence[str]], *, left: int) -> str:
     """Rows of cells as lines of equal column widths, two spaces apart.
 
     Args:
-        rows: cells as text, the header first; all rows have the same length.
+        rows: cells as text, the header first; all rows have the same length. Control characters are escaped.
         left: how many of the first columns are aligned to the left; the others are aligned to the right.
     """
-    widths = [max(map(len, column)) for column in zip(*rows)]
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*shown)]
     lines = (
-        "  ".join(
-            cell.ljust(w) if i < left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))
-        )
-        for row in rows
+        "  ".join(_padded(cell, width, left=i < left) for i, (cell, width) in enumerate(zip(row, widths)))
+        for row in shown
     )
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _padded(cell: str, width: int, *, left: bool) -> str:
+    space = " " * (width - _width(cell))
+    return cell + space if left else space + cell
+
+
+def _width(cell: str) -> int:
+    """Columns of a terminal that a text takes: two for a character of East Asia, none for an accent."""
+    return sum(
+        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1
+        for each in cell
+    )
 
 
 class MetricRow(NamedTuple):

@@ -23,7 +23,7 @@ from speechvq.data.corpora.recording import CorpusListing, Recording
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
 from speechvq.data.preprocessing import Outcome, audio_path, earlier_outcome, preprocess_recording
 from speechvq.data.splits import SplitRule, choose_unseen, split_of
-from speechvq.errors import UserError
+from speechvq.errors import UserError, printable
 from speechvq.io.atomic import remove_file, write_bytes
 from speechvq.io.journal import Journal
 from speechvq.runtime.progress import progress
@@ -122,7 +122,7 @@ def _list_problems(path: Path, problems: Sequence[str]) -> None:
     """Write all problems; the terminal shows only the first."""
     remove_file(path)
     if problems:
-        write_bytes(path, "".join(f"{line}\n" for line in problems).encode(errors="replace"))
+        write_bytes(path, "".join(f"{printable(line)}\n" for line in problems).encode(errors="replace"))
 
 
 def _summary(

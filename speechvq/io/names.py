@@ -1,4 +1,4 @@
-"""Names of utterances, speakers and voices: how they are compared, listed, printed and turned into files.
+"""Names of utterances, speakers and voices: how they are compared, listed and turned into files.
 
 A name is text in Unicode normal form C. macOS writes file names in form D, in which "José" is another string.
 Names are therefore normalized when they enter the program, and files are opened by the path on the disk.
@@ -9,12 +9,10 @@ import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
-from speechvq.errors import UserError
+from speechvq.errors import UserError, is_control
 
 MAX_BYTES = 255  # of one part of a path, on the file systems of Linux, macOS and Windows
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{i}" for port in ("com", "lpt") for i in range(1, 10))}
-_CONTROL = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control, surrogate, line and paragraph separator
-_REORDERING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # make a terminal reverse the text
 
 
 def normalized(name: str) -> str:
@@ -48,7 +46,7 @@ def split_names(text: str, is_known: Callable[[str], bool]) -> list[str]:
 
 def is_one_line(text: str) -> bool:
     """Whether a text has no control characters and line breaks, and can be written as UTF-8."""
-    return not any(unicodedata.category(character) in _CONTROL for character in text)
+    return not any(map(is_control, text))
 
 
 def is_file_name(name: str) -> bool:
@@ -62,16 +60,6 @@ def is_file_name(name: str) -> bool:
         return False
     fits = len(name.encode()) <= MAX_BYTES - len(".safetensors")
     return fits and bool(name.strip()) and not name.startswith(".") and not set(name) & set("/\\")
-
-
-def printable(text: str) -> str:
-    """Text for a terminal, table or figure: control characters and line breaks become escapes as in `\\n`."""
-    return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in _CONTROL or character in _REORDERING
-        else character
-        for character in text
-    )
 
 
 def existing(path: Path) -> Path:

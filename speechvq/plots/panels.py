@@ -85,16 +85,17 @@ def set_panel_title(axes: "Axes", text: str) -> None:
 
 def drawable_text(text: str) -> str:
     """Text with escapes for control characters and for characters that the font lacks, e.g. "\\x07"."""
-    font = _default_font()
-    known = (each.isprintable() and font.get_char_index(ord(each)) for each in text)
+    fonts = _default_fonts()
+    known = (each.isprintable() and all(font.get_char_index(ord(each)) for font in fonts) for each in text)
     return "".join(c if ok else c.encode("unicode_escape").decode() for c, ok in zip(text, known))
 
 
 @cache
-def _default_font() -> Any:
+def _default_fonts() -> list[Any]:
+    """The font of figures, regular and bold."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    return get_font(findfont(FontProperties()))
+    return [get_font(findfont(FontProperties(weight=weight))) for weight in ("normal", "bold")]
 
 
 def save_figure(figure: "Figure", path: Path, *, num_colors: int = 256) -> None:

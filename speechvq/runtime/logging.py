@@ -7,6 +7,8 @@ from contextlib import contextmanager, nullcontext
 
 from tqdm import tqdm
 
+from speechvq.errors import printable
+
 # One logger for all modules: a command started by `python -m` has `__name__ == "__main__"`, so names of
 # modules would put it outside the package's tree.
 logger = logging.getLogger("speechvq")
@@ -35,6 +37,7 @@ class _StderrHandler(logging.Handler):
     """Writes to the current `sys.stderr` and flushes, without damage to a progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
+        """Write one record; control characters of a file's name are escaped."""
+        lines = "\n".join(map(printable, self.format(record).split("\n")))
         with tqdm.external_write_mode(file=sys.stderr) if sys.stderr.isatty() else nullcontext():
-            print(self.format(record), file=sys.stderr, flush=True)
+            print(lines, file=sys.stderr, flush=True)
