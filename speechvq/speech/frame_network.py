@@ -36,7 +36,8 @@ class FrameConv(nn.Conv1d):
 def split_lookahead(dilations: Sequence[int], lookahead: int) -> list[int]:
     """Later frames that each layer of a stack sees, so that the stack sees `lookahead` of them.
 
-    The first layers get them, because a later layer can then combine what they saw.
+    Layers become symmetric from the first one on, as far as the number goes. What remains goes to the first
+    layers that have none.
 
     Args:
         dilations: of each layer.
@@ -46,8 +47,12 @@ def split_lookahead(dilations: Sequence[int], lookahead: int) -> list[int]:
         return list(dilations)
     parts = []
     for dilation in dilations:
-        parts.append(min(dilation, lookahead))
+        parts.append(dilation if dilation <= lookahead else 0)
         lookahead -= parts[-1]
+    for i, dilation in enumerate(dilations):
+        if not parts[i]:
+            parts[i] = min(dilation, lookahead)
+            lookahead -= parts[i]
     return parts
 
 

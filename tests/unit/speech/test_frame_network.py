@@ -44,5 +44,7 @@ def test_outputs_depend_on_no_frame_beyond_the_lookahead(lookahead: int) -> None
 
 def test_the_lookahead_goes_to_the_first_layers() -> None:
     assert split_lookahead([1, 2, 4], 4) == [1, 2, 1]
+    assert split_lookahead([1, 2, 4, 1], 2) == [1, 0, 0, 1]
+    assert split_lookahead([4, 4], 3) == [3, 0]
     assert split_lookahead([1, 2, 4], 0) == [0, 0, 0]
     assert split_lookahead([1, 2, 4], -1) == [1, 2, 4]
