@@ -20,7 +20,7 @@ from speechvq.cli.tally import tallied
 from speechvq.errors import UserError, printable
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Inputs, Journal
-from speechvq.io.names import split_names
+from speechvq.io.names import existing, split_names
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 from speechvq.speech.speakers.voice_name import OWN, speaker_names, voice_path
@@ -310,11 +310,11 @@ def _output_paths(arguments: argparse.Namespace, targets: dict[Source, list[str]
     Raises:
         UserError: --out is missing, or does not fit the number of files.
     """
-    out: Path | None = arguments.out
+    src, out = existing(arguments.src), arguments.out
     conversions = [(source, target) for source, names in targets.items() for target in names]
-    if out is None and all(source.path == arguments.src for source in targets):
+    if out is None and all(source.path == src for source in targets):
         return {(source, target): Path(f"{source.name}_{target}.wav") for source, target in conversions}
-    if out and [source.path for source, _ in conversions] == [arguments.src] and not _is_folder(out):
+    if out and [source.path for source, _ in conversions] == [src] and not _is_folder(out):
         if out.suffix.lower() not in WRITABLE_SUFFIXES:
             raise UserError(f"{out}: only .wav and .flac are written; name it {out.stem}.wav")
         return {conversions[0]: out}

@@ -12,6 +12,7 @@ import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.io.folders import files_below
+from speechvq.io.names import normalized
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,9 +58,8 @@ def find_images(root: Path) -> dict[str, list[Path]]:
         found = {"train": _files_in(root / "train"), "test": _files_in(test)}
     else:
         paths = _files_in(root)
-        hashes = [
-            zlib.crc32(str(path.relative_to(root)).encode("utf-8", "surrogateescape")) for path in paths
-        ]
+        names = [normalized(str(path.relative_to(root))) for path in paths]
+        hashes = [zlib.crc32(name.encode("utf-8", "surrogateescape")) for name in names]
         found = {
             "train": [path for path, value in zip(paths, hashes) if value % TEST_EVERY],
             "test": [path for path, value in zip(paths, hashes) if not value % TEST_EVERY],
@@ -158,4 +158,4 @@ def _class_of(root: Path, path: Path) -> str:
     parts = path.relative_to(root).parts[:-1]
     in_split = parts and parts[0] in ("train", *TEST_NAMES)
     inner = parts[1:] if in_split else parts
-    return inner[0] if inner else ""
+    return normalized(inner[0]) if inner else ""

@@ -21,6 +21,7 @@ from speechvq.data.manifest import Utterance, read_manifest, write_manifest
 from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
+from speechvq.images.folder import class_names, find_images
 from speechvq.io.names import existing
 from speechvq.judges.resynthesis import find_resyntheses
 from speechvq.speech.speakers.voice_file import Voice, add_voice_files, save_voice
@@ -109,3 +110,20 @@ def test_unseen_speakers() -> None:
     from speechvq.data.splits import split_of
 
     assert split_of({"a": NFD, "b": "x"}, SplitRule(unseen_speakers=NFC))["a"] == "unseen"
+
+
+def test_classes_of_images(tmp_path: Path) -> None:
+    paths = [tmp_path / "train" / NFC / "a.png", tmp_path / "test" / NFD / "b.png"]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert class_names(tmp_path, paths) == [NFC]
+    assert {split: len(found) for split, found in find_images(tmp_path).items()} == {"train": 1, "test": 1}
+
+
+def test_the_default_name_of_a_conversion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = save_tiny_model(tmp_path / "run")
+    write_tone(tmp_path / f"{NFD}.wav")
+    monkeypatch.chdir(tmp_path)
+    assert convert.main(["--src", f"{NFC}.wav", "--model", str(model), "--target-speaker", "ada"]) == 0
+    assert (tmp_path / f"{NFC}_ada.wav").is_file()

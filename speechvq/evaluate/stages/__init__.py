@@ -15,6 +15,7 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.data.manifest import Utterance, read_manifest, texts_beside
 from speechvq.errors import UserError
+from speechvq.io.names import split_names
 from speechvq.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -67,9 +68,10 @@ def _work(arguments: argparse.Namespace) -> None:
     from speechvq.judges.sound_judges import SoundJudges
     from speechvq.results.stages import StagesResult
     from speechvq.speech.model import load_model
+    from speechvq.speech.model_directory import read_speakers
 
     names = _listed(arguments.stages, "--stages", STAGE_NAMES)
-    targets = _listed(arguments.targets, "--targets")
+    targets = _listed(arguments.targets, "--targets", known=read_speakers(arguments.model))
     recordings = read_manifest(arguments.manifest)
     chosen = [each for each in recordings if arguments.split in ("", each.split)]
     sentences = choose_sentences(chosen, targets, arguments.limit, arguments.manifest)
@@ -105,13 +107,13 @@ def _work(arguments: argparse.Namespace) -> None:
         result.save(arguments.json)
 
 
-def _listed(text: str, flag: str, choices: Sequence[str] = ()) -> list[str]:
-    """Names separated by commas, each once.
+def _listed(text: str, flag: str, choices: Sequence[str] = (), known: Sequence[str] = ()) -> list[str]:
+    """Names separated by commas, each once; see `split_names`.
 
     Raises:
         UserError: none, or one that is not among the choices.
     """
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    names = split_names(text, known.__contains__)
     if not names:
         raise UserError(f"{flag}: give at least one name")
     for name in names:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_json
+from speechvq.io.names import normalized
 from speechvq.io.reading import read_regular
 
 FILE = "speakers.json"
@@ -42,7 +43,7 @@ def load_speaker_facts(folder: Path) -> dict[str, SpeakerFacts]:
         return {}
     try:
         content = json.loads(read_regular(path))
-        return {str(name): _facts(values) for name, values in content.items()}
+        return {normalized(str(name)): _facts(values) for name, values in content.items()}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         raise UserError(f"{path}: damaged; remove it, or write it again") from None
 

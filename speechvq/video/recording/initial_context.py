@@ -8,6 +8,7 @@ import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.images.folder import SUFFIXES, LoadReport, load_image
+from speechvq.io.folders import files_in
 from speechvq.video.recording.episode import read_window
 from speechvq.video.recording.recording import episode_path, read_recording
 from speechvq.video.world.interface import PIXELS
@@ -74,7 +75,7 @@ def _read_images(folder: Path, context_frames: int) -> np.ndarray:
         raise UserError(
             f"--start {folder}: give EPISODE, EPISODE:FRAME (for example 20:30) or a folder of images"
         )
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    paths = files_in(folder, SUFFIXES)
     if len(paths) != context_frames:
         raise UserError(
             f"{folder}: {len(paths)} images, expected {context_frames}; file names in order of time"
