@@ -14,7 +14,7 @@ import numpy as np
 # In 500 recordings of LibriSpeech and VCTK the mean is at most 0.003 of the RMS.
 MIN_OFFSET = 0.02
 MIN_OFFSET_SECONDS = 0.25  # the mean of a shorter recording is part of its sound
-MAX_PEAK = 2.0**31  # integers of 32 bits stored as floats; squares of larger samples overflow float32
+MAX_PEAK = 10.0  # 20 dB above full scale: no headroom, but integers stored as floats, or damage
 MIN_PEAK = 2.0**-31  # the smallest step of 32-bit samples; anything below is silence
 
 

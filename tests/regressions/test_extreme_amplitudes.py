@@ -45,9 +45,11 @@ def test_reading_bounds_the_amplitude(name: str, rate: int, channels: int, tmp_p
         np.testing.assert_allclose(audio.samples, NOISE / np.abs(NOISE).max(), atol=1e-6)
 
 
-def test_integers_stored_as_floats_are_not_scaled(tmp_path: Path) -> None:
-    wave = np.round(NOISE * 32_768).astype(np.float32)
-    assert np.array_equal(read_waveform(write_samples(tmp_path / "a.wav", wave)), wave)
+def test_integers_stored_as_floats_are_scaled_and_headroom_is_kept(tmp_path: Path) -> None:
+    audio = read_audio(write_samples(tmp_path / "a.wav", np.round(NOISE * 32_768)))
+    assert "scaled down to full scale" in audio.change() and np.abs(audio.samples).max() <= 1
+    wave = 5 * NOISE / np.abs(NOISE).max()
+    assert np.array_equal(read_waveform(write_samples(tmp_path / "b.wav", wave)), wave)
 
 
 @pytest.mark.parametrize("name", [*LOUD, *QUIET])
