@@ -6,12 +6,15 @@ python docs/site/make_samples.py --table        # the table alone
 
 import argparse
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import soundfile
 
 import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+from speechvq.cli.tables import number
+from speechvq.speech.speakers.speaker_facts import SpeakerFacts, load_speaker_facts
 
 DOCS = Path(__file__).parents[1]
 TABLE = re.compile(r"(<!-- begin: .*? -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -29,7 +32,8 @@ def main() -> None:
     if not arguments.table:
         write_samples(model)
     page = DOCS / "speakers.md"
-    table = speaker_table(model)
+    folder = Path(speechvq.__file__).parent / "pretrained" / arguments.model
+    table = speaker_table(model, load_speaker_facts(folder))
     text = TABLE.sub(lambda match: match[1] + table + match[2], page.read_text(encoding="utf-8"))
     page.write_text(text, encoding="utf-8")
 
@@ -44,11 +48,21 @@ def write_samples(model: speechvq.SpeechVQ) -> None:
         print(f"{path}: {path.stat().st_size / 1000:.1f} KB")
 
 
-def speaker_table(model: speechvq.SpeechVQ) -> str:
-    """A Markdown table with name, mean F0 and sample of every speaker, by F0."""
-    rows = sorted((float(f0), name) for name, f0 in zip(model.speakers, model.speaker_f0))
-    lines = [f"| `{name}` | {f0:.0f} | [{name}](audio/{name}.ogg) |" for f0, name in rows]
-    return "\n".join(["| speaker | mean F0 (Hz) | sample |", "| --- | --- | --- |", *lines, ""])
+def speaker_table(model: speechvq.SpeechVQ, facts: Mapping[str, SpeakerFacts]) -> str:
+    """A Markdown table of the speakers with their samples; most training speech first."""
+    rows = []
+    for name, f0 in zip(model.speakers, model.speaker_f0.tolist()):
+        known = facts.get(name, SpeakerFacts())
+        cells = [
+            f"`{name}`",
+            known.sex,
+            number(known.minutes, 1),
+            number(f0, 0),
+            f"[{name}](audio/{name}.ogg)",
+        ]
+        rows.append((-(known.minutes or 0), name, f"| {' | '.join(cells)} |"))
+    header = "| speaker | sex | training speech (min) | mean F0 (Hz) | sample |"
+    return "\n".join([header, "| --- | --- | --- | --- | --- |", *(line for *_, line in sorted(rows)), ""])
 
 
 if __name__ == "__main__":
