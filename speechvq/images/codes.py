@@ -81,7 +81,7 @@ def cached_codes(
 
     Args:
         folder: the model's or its run's directory. The cache is `codes/` in it; its file names depend on the
-            weights and on `root`.
+            weights and on the images in `root`.
         model: the model in `folder`.
         images: the images of the split.
         root: the prepared folder of the images.
@@ -90,7 +90,7 @@ def cached_codes(
     Raises:
         UserError: the model has no codes, a cached file is damaged, or the disk is full or not writable.
     """
-    key = f"{Path(root).resolve()} {split} {len(images.pixels)}"
+    key = f"{Path(root).resolve()} {split} {len(images.pixels)} {_state(Path(root) / f'{split}.npy')}"
     path = Path(folder) / "codes" / f"{split}-{fingerprint(folder)}-{_digest(key.encode())}.npy"
     if path.exists():
         try:
@@ -101,6 +101,12 @@ def cached_codes(
     with atomic_file(path) as temporary:
         np.save(temporary, codes, allow_pickle=False)
     return codes
+
+
+def _state(path: Path) -> str:
+    """Size and date of a file, so that images that were prepared again get codes of their own."""
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _digest(content: bytes) -> str:

@@ -16,8 +16,10 @@ import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.images import cifar10, folder
-from speechvq.io.atomic import atomic_file, write_json
+from speechvq.io.atomic import atomic_file, remove_file, write_json
+from speechvq.io.journal import Journal, listing_digest, read_state
 from speechvq.io.reading import read_regular
+from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 
 META = "meta.json"
@@ -50,7 +52,9 @@ def prepare_cifar10(root: Path, out: Path) -> ImageSetMeta:
             yield from zip(pixels, labels.tolist())
 
     source = f"cifar10 {root.resolve()}"
-    return prepare(out, source, cifar10.SIZE, cifar10.CLASSES, {"train": read, "test": read})
+    files = [path for split in cifar10.FILES for path in cifar10.find_files(root, split)]
+    content = listing_digest(files, root)
+    return prepare(out, source, cifar10.SIZE, cifar10.CLASSES, {"train": read, "test": read}, content)
 
 
 def prepare_folder(root: Path, out: Path, size: int, report: folder.LoadReport) -> ImageSetMeta:
@@ -73,7 +77,8 @@ def prepare_folder(root: Path, out: Path, size: int, report: folder.LoadReport) 
         return folder.load_images(root, paths, classes, size, report)
 
     source = f"images {root.resolve()} {size}"
-    return prepare(out, source, size, classes, dict.fromkeys(found, read))
+    content = listing_digest([path for paths in found.values() for path in paths if path.exists()], root)
+    return prepare(out, source, size, classes, dict.fromkeys(found, read), content)
 
 
 def prepare(
@@ -82,8 +87,9 @@ def prepare(
     size: int,
     classes: Sequence[str],
     splits: Mapping[str, Callable[[str], LabeledImages]],
+    content: str,
 ) -> ImageSetMeta:
-    """Write all splits and the description; a complete folder of the same source is left unchanged.
+    """Write all splits and the description; a complete folder of the same files is left unchanged.
 
     Args:
         out: created if missing.
@@ -91,21 +97,28 @@ def prepare(
         size: H = W, pixels.
         classes: names of the classes.
         splits: for each split, a function that returns its images.
+        content: a digest of all files of the source; after a change the images are prepared again.
 
     Raises:
         UserError: `out` was made from another source or cannot be written, or a split has no usable image.
     """
+    journal, nothing = Journal(out, {"source": source, "content": content}), read_state([])
     if (out / META).exists():
         existing = read_meta(out)
         if existing.source != source:
             raise UserError(f"{out}: made from '{existing.source}'; choose another --out")
-        return existing
+        if journal.read().find(META, []):
+            return existing
+        logger.info("%s: the images have changed since they were prepared; preparing them again", out)
+        remove_file(out / META)  # which would describe other arrays, if this call were stopped
     counts = {split: write_split(out, split, size, read(split)) for split, read in splits.items()}
     for split, count in counts.items():
         if not count:
             raise UserError(f"{out}: no usable image for split '{split}'; see what was skipped")
     meta = ImageSetMeta(size, list(classes), counts, source)
     write_json(out / META, meta._asdict())
+    arrays = [out / f"{split}{end}.npy" for split in splits for end in ("", "_labels")]
+    journal.add(META, nothing, [out / META, *arrays])
     return meta
 
 

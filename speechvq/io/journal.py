@@ -78,6 +78,16 @@ def read_state(paths: Sequence[Path]) -> Inputs:
     return Inputs(tuple(map(_state, paths)), time.time_ns())
 
 
+def listing_digest(paths: Iterable[Path], folder: Path) -> str:
+    """Sixteen hexadecimal digits for many files at once: their paths below a folder, sizes and dates.
+
+    Raises:
+        OSError: a file is missing.
+    """
+    status = {str(path.relative_to(folder)): path.stat() for path in paths}
+    return settings_digest({name: (each.st_size, each.st_mtime_ns) for name, each in status.items()})
+
+
 class Journal:
     """Appends to the journal of a folder. It is small, so it can be sent to other processes."""
 

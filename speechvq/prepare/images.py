@@ -11,6 +11,7 @@ from speechvq.errors import UserError
 from speechvq.images import cifar10
 from speechvq.images.folder import LoadReport
 from speechvq.images.preparation import ImageSetMeta, LabeledImages, prepare, prepare_cifar10, prepare_folder
+from speechvq.io.journal import listing_digest
 from speechvq.runtime.logging import logger
 
 IMAGES = ("cifar10", "images", "frames")
@@ -70,7 +71,9 @@ def prepare_frames(root: Path, out: Path) -> ImageSetMeta:
                 yield frames[0].transpose(2, 0, 1), 0
 
     source = f"frames {root.resolve()} {recording.episodes}"
-    return prepare(out, source, recording.pixels, [], {"train": read, "test": read})
+    files = [path for n in range(recording.episodes) if (path := episode_path(root, n)).exists()]
+    splits = {"train": read, "test": read}
+    return prepare(out, source, recording.pixels, [], splits, listing_digest(files, root))
 
 
 def _print_report(report: LoadReport) -> None:

@@ -47,7 +47,7 @@ def prepared(folder: Path, train: int = 12, test: int = 6, size: int = SIZE) -> 
         pixels = pixels_of(train if split == "train" else test, size, seed=len(split)).numpy()
         return ((image, i % 2) for i, image in enumerate(pixels))
 
-    preparation.prepare(folder, "a test", size, ["cat", "dog"], {"train": read, "test": read})
+    preparation.prepare(folder, "a test", size, ["cat", "dog"], {"train": read, "test": read}, "")
     return folder
 
 
