@@ -56,7 +56,7 @@ def build_parser() -> CommandParser:
         help="folder of transcripts UTT.txt, or UTT.lab without times as for MFA; searched recursively",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for UTT.lab; existing alignments are kept"
+        "--out", type=Path, required=True, help="folder for UTT.lab; unchanged alignments are kept"
     )
     flags.add_jobs(parser)
     parser.add_argument(

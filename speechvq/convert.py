@@ -51,7 +51,8 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--out",
         type=Path,
-        help="a .wav file for one conversion, else a folder (default for one recording: ./SOURCE_TARGET.wav)",
+        help="a .wav file for one conversion, else a folder, in which unchanged results are kept (default "
+        "for one recording: ./SOURCE_TARGET.wav)",
     )
     flags.add_model(parser)
     parser.add_argument(

@@ -27,7 +27,7 @@ def build_parser() -> CommandParser:
     """The command's flags."""
     parser = CommandParser("encode", __doc__)
     flags.add_src(parser)
-    parser.add_argument("--out", type=Path, required=True, help="codes directory; existing codes are kept")
+    parser.add_argument("--out", type=Path, required=True, help="codes directory; unchanged codes are kept")
     flags.add_model(parser)
     flags.add_split(parser)
     flags.add_limit(parser)

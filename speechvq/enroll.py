@@ -16,6 +16,7 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import find_sources, read_sources
 from speechvq.errors import UserError, printable
+from speechvq.io.folder_lock import folder_lock
 from speechvq.io.names import check_length, is_file_name, normalized
 from speechvq.runtime.logging import logger
 from speechvq.speech.speakers.voice_name import ENDING, OWN
@@ -59,16 +60,14 @@ def _work(arguments: argparse.Namespace) -> int:
         raise UserError(f"--name {arguments.name}: cannot name a file; use letters, digits, '-', '_' and '.'")
     if not 0 < arguments.minutes <= 60 or not 1 <= arguments.steps <= 100_000:
         raise UserError("--minutes lies in (0, 60], and --steps from 1 to 100000")
-    from speechvq.speech.model_directory import find_speech_model
-    from speechvq.speech.speakers.speaker_facts import SpeakerFacts, load_speaker_facts, save_speaker_facts
-    from speechvq.speech.speakers.voice_file import add_voice, save_voice
-    from speechvq.training.signals import Interrupted
-    from speechvq.training.tasks.enrollment import enroll
-
     tune = arguments.unfreeze is not None
     out = arguments.out or Path(arguments.name + ("" if tune else ENDING))
     run_directory = out.with_name(f"{out.name}.enrollment")  # a stopped enrollment resumes from it
     check_length(run_directory)
+    if out.is_dir() and not tune:
+        raise UserError(
+            f"{out}: a folder; give the voice file, for example --out {out / arguments.name}{ENDING}"
+        )
     model = speechvq.load(arguments.model)
     if normalized(arguments.name) in (*model.speakers, OWN):
         raise UserError(
@@ -76,6 +75,25 @@ def _work(arguments: argparse.Namespace) -> int:
             "another name"
         )
     speech = _read_speech(arguments.audio, 60 * arguments.minutes)
+    with folder_lock(run_directory, "enroll"):  # also finds a folder that is not writable, before the work
+        return _enroll(model, speech, out, run_directory, arguments)
+
+
+def _enroll(
+    model: "speechvq.SpeechVQ",
+    speech: "EnrollmentAudio",
+    out: Path,
+    run_directory: Path,
+    arguments: argparse.Namespace,
+) -> int:
+    """Fit the speaker and write the voice file or the tuned model; returns the exit code."""
+    from speechvq.speech.model_directory import find_speech_model
+    from speechvq.speech.speakers.speaker_facts import SpeakerFacts, load_speaker_facts, save_speaker_facts
+    from speechvq.speech.speakers.voice_file import add_voice, save_voice
+    from speechvq.training.signals import Interrupted
+    from speechvq.training.tasks.enrollment import enroll
+
+    tune = arguments.unfreeze is not None
     try:
         found = enroll(
             model, speech.waves, steps=arguments.steps, seed=arguments.seed, tune=tune, run=run_directory

@@ -50,7 +50,10 @@ def build_parser() -> CommandParser:
     )
     parser.add_argument("--prior", type=Path, required=True, help="run of a prior over the model's codes")
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for audio, codes, manifest and figure"
+        "--out",
+        type=Path,
+        required=True,
+        help="folder for audio, codes, manifest and figure; unchanged samples are kept",
     )
     parser.add_argument(
         "--seconds",
