@@ -34,11 +34,26 @@ find_python() {
     exit 2
 }
 
+# Print the comment at the head of the script and exit, if --help is among the arguments. It is called before anything is installed.
+help_if_asked() {
+    local word script=$0
+    [[ $script == /* ]] || script="${OLDPWD:-$PWD}/$script"
+    for word in "$@"; do
+        case "$word" in
+        -h | --help)
+            [ ! -f "$script" ] || sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$script"
+            exit 0
+            ;;
+        esac
+    done
+}
+
 # Parse --stage N, --stop-stage N and the recipe's own flags, declared as "flag=variable" words.
 stage=0 stop_stage=99
 parse_flags() {
     local known=$1
     shift
+    help_if_asked "$@"
     while [ $# -gt 0 ]; do
         local variable="" word
         for word in stage=stage stop-stage=stop_stage $known; do

@@ -187,6 +187,8 @@ def _report(out: Path, outcomes: Sequence[Outcome], *, without: int, seconds: fl
         f"search, {count['phones']} phone by phone), {count['kept']} kept, {count['']} failed, "
         f"{without} without text"
     )
+    if doubtful := sum(outcome.is_doubtful for outcome in outcomes):
+        print(f"doubtful: {doubtful}, whose texts may be those of other recordings; see {out / PROBLEMS}")
     if aligned:
         print(f"{aligned:.0f} s of audio in {seconds:.0f} s: {aligned / seconds:.3g} x real time")
 

@@ -2,7 +2,9 @@
 
 import argparse
 import math
+import re
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
-from speechvq.cli.sources import find_sources, read_sources
+from speechvq.cli.sources import Source, find_sources, read_sources
 from speechvq.errors import UserError, printable
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.names import check_length, is_file_name, normalized
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from speechvq.speech.speakers.enrollment_audio import EnrollmentAudio
 
 MIN_SECONDS = 5.0  # of speech
+FILES_OF_A_PERSON, NAMES_SHOWN = 2, 5  # files that begin alike, or lie in one folder; names in a message
 
 
 def build_parser() -> CommandParser:
@@ -127,8 +130,10 @@ def _read_speech(audio: Path, max_seconds: float) -> "EnrollmentAudio":
     """
     from speechvq.speech.speakers.enrollment_audio import prepare_enrollment_audio
 
+    sources = find_sources(audio)
+    _check_one_person(audio, sources)
     waves: list[np.ndarray] = []
-    for _, wave in read_sources(find_sources(audio)):
+    for _, wave in read_sources(sources):
         waves.append(wave)
         if sum(map(len, waves)) > max_seconds * SAMPLE_RATE:
             break
@@ -141,6 +146,35 @@ def _read_speech(audio: Path, max_seconds: float) -> "EnrollmentAudio":
     for warning in speech.warnings:
         logger.warning("warning: %s: %s", audio, warning)
     return speech
+
+
+def _check_one_person(audio: Path, sources: Sequence[Source]) -> None:
+    """Refuse a manifest of several speakers, and warn of a folder that looks like that of several people.
+
+    Each person has a subfolder, or files that begin alike, for example p225_001.wav.
+
+    Raises:
+        UserError: the recordings are by several speakers.
+    """
+    speakers = sorted({source.speaker for source in sources if source.speaker})
+    if len(speakers) > 1:
+        raise UserError(f"{audio}: recordings of {_some(speakers)}; give those of one person")
+    paths = [Path(source.name) for source in sources]
+    for what, groups in (
+        ("subfolders", Counter(path.parent.as_posix() for path in paths)),
+        ("file names begin with", Counter(re.split("[-_ ]", path.name)[0] for path in paths)),
+    ):
+        names = sorted(name for name, count in groups.items() if count >= FILES_OF_A_PERSON and name != ".")
+        if len(names) > 1:
+            line = "warning: %s: %s %s; if these are several people, give the recordings of one"
+            logger.warning(line, audio, what, _some(names))
+            return
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(map(printable, names[:NAMES_SHOWN])) + more
 
 
 if __name__ == "__main__":

@@ -48,7 +48,9 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--model", type=Path, required=True, help="speech model that decodes: model or run directory"
     )
-    parser.add_argument("--prior", type=Path, required=True, help="run of a prior over the model's codes")
+    parser.add_argument(
+        "--prior", type=Path, help="run of a prior over the model's codes; no model comes with one"
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -83,6 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(arguments: argparse.Namespace) -> None:
     if not 0 < arguments.seconds <= MAX_SECONDS:
         raise UserError(f"--seconds {arguments.seconds:g}: give more than 0, and at most {MAX_SECONDS}")
+    if arguments.prior is None:
+        raise UserError(f"--prior is missing. {_how_to_make_a_prior(arguments.model)}")
     wave = read_waveform(arguments.prompt) if arguments.prompt else np.zeros(0, np.float32)
     from speechvq.priors.sequence.model_directory import load_prior
     from speechvq.speech import generation
@@ -155,6 +159,16 @@ def _inputs(arguments: argparse.Namespace) -> list[Path]:
 
     folder = find_model_directory(arguments.prior)
     return [folder / CONFIG, folder / WEIGHTS, *([arguments.prompt] if arguments.prompt else [])]
+
+
+def _how_to_make_a_prior(model: Path) -> str:
+    """The commands that train a small prior in a minute."""
+    return (
+        "To make a small one in a minute from a folder that `prepare` made, here data/mine: "
+        f"python -m speechvq.encode --model {model} --src data/mine --out exp/codes && "
+        "python -m speechvq.train --config mini_prior --out exp/prior --set data.codes=exp/codes "
+        "--set data.manifest=data/mine; then give --prior exp/prior"
+    )
 
 
 def _decode(

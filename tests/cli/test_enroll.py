@@ -15,6 +15,7 @@ from helpers.audio_files import write_tone
 from helpers.tiny import SPEAKERS, WAVENET, noise, speech_config, speech_model
 from speechvq import convert, enroll
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+from speechvq.cli.sources import Source
 from speechvq.config import SourceFilterConfig
 from speechvq.errors import UserError
 from speechvq.speech.model import SpeechVQ, load_model
@@ -254,3 +255,26 @@ def test_an_enrollment_with_other_settings_starts_again(
     assert "other settings (steps, seed); starting again" in caplog.text
     plain = enrollment.enroll(model, [wave], steps=4, seed=1)
     assert torch.equal(found.voice.embedding, plain.voice.embedding)
+
+
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
+        (["ann/1", "ann/2", "ben/1", "ben/2"], "subfolders ann, ben; if these are several people"),
+        (["p225_1", "p225_2", "p226_1", "p226_2"], "file names begin with p225, p226; if these are several"),
+        (["ann/1", "ann/2", "3"], ""),
+        (["one", "two", "three"], ""),
+    ],
+)
+def test_a_folder_of_several_people_is_doubted(
+    files: list[str], line: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sources = [Source(name, tmp_path / f"{name}.wav") for name in files]
+    enroll._check_one_person(tmp_path, sources)
+    assert (line in caplog.text) if line else not caplog.text
+
+
+def test_a_manifest_of_several_speakers_is_refused(tmp_path: Path) -> None:
+    sources = [Source(f"{i}", tmp_path, speaker) for i, speaker in enumerate("aabcdefg")]
+    with pytest.raises(UserError, match="recordings of a, b, c, d, e and 2 more; give those of one person"):
+        enroll._check_one_person(tmp_path, sources)

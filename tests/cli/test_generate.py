@@ -1,12 +1,14 @@
 """The generate command: its files, the seed, prompts, and one line for every mistake."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import speechvq
+from cli.test_commands import PARSERS
 from helpers.audio_files import INVALID_AUDIO, names, save_tiny_model, write_invalid_audio, write_tone
 from helpers.tiny import SPEAKERS, WAVENET, speech_config
 from helpers.tiny_prior import CONFIGS, prior_of
@@ -220,3 +222,13 @@ def test_an_output_folder_that_cannot_be_made(
     (tmp_path / "file").touch()
     assert run(model, prior, tmp_path / "file/out") == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_without_a_prior_the_commands_that_make_one_are_named(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert generate.main(["--model", str(model), "--out", str(tmp_path / "out")]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1 and "--prior is missing. To make a small one in a minute" in line
+    for name, command in re.findall(r"python -m speechvq\.(\w+) (.*?)(?: &&|;)", line):
+        PARSERS[name]().parse_args(command.split())

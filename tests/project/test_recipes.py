@@ -115,7 +115,6 @@ def test_flag_values_with_spaces_are_kept(tmp_path: Path) -> None:
         ),
         (["--exp"], "unknown flag or missing value: --exp; known: --stage N"),
         (["exp", "x"], "unknown flag or missing value: exp;"),
-        (["--help"], "known: --stage N --stop-stage N --exp VALUE"),
         (["--stage", "two"], "--stage two, --stop-stage 99: give whole numbers"),
         (["--stop-stage", ""], "--stop-stage : give whole numbers"),
     ],
@@ -124,6 +123,19 @@ def test_wrong_flags_exit_with_2(arguments: list[str], line: str, tmp_path: Path
     done = shell(FLAGS_AND_STAGES, *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert line in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("script", [*RUNS, *ROOT.glob("tests/**/run.sh")], ids=named)
+def test_help_prints_the_head_comment_and_installs_nothing(script: Path, tmp_path: Path) -> None:
+    environment(tmp_path)
+    stubs = stub(tmp_path / "venv/bin/python", f'echo "$*" >>"{tmp_path}/calls"')
+    variables = {"VIRTUAL_ENV": str(tmp_path / "venv"), "PATH": f"{stubs}:{os.environ['PATH']}"}
+    for path, cwd in ((script, tmp_path), (script.relative_to(ROOT), ROOT)):
+        done = subprocess.run(
+            [BASH, path, "--help"], cwd=cwd, env=variables, capture_output=True, text=True, timeout=20
+        )
+        assert (done.returncode, done.stderr) == (0, "") and not calls(tmp_path)
+        assert f"bash {named(script)}" in done.stdout and "#!" not in done.stdout and "cd " not in done.stdout
 
 
 def stub(path: Path, script: str) -> Path:

@@ -159,3 +159,13 @@ def test_an_unwritable_output_is_a_user_error(espeak_corpus: Path, tmp_path: Pat
     task = task_of(espeak_corpus, tmp_path)
     with pytest.raises(forced_aligner.UserError, match="cannot be written"):
         align_recording(AlignmentTask(task.audio, task.text, tmp_path / "file" / "a.lab"), {})
+
+
+def test_a_text_that_is_squeezed_into_the_recording_is_doubted(
+    espeak_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not align_recording(task_of(espeak_corpus, tmp_path / "a"), {}).is_doubtful
+    squeezed = [Interval(0.03 * i, 0.03 * (i + 1), "AH") for i in range(9)] + [Interval(0.27, 9.0, "SIL")]
+    monkeypatch.setattr(ForcedAligner, "align", lambda *_, **__: squeezed)
+    outcome = align_recording(task_of(espeak_corpus, tmp_path / "b"), {})
+    assert outcome.attempt == "words" and outcome.is_doubtful and "is what is said" in outcome.problem
