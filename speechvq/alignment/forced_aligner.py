@@ -21,9 +21,9 @@ from speechvq.io.reading import read_regular_text
 # its first sample. The mean over 9,671 exact boundaries of the built-in corpus (ten voices) is 11.2 ms; over
 # two halves of the voices it is 10.9 and 11.6 ms.
 BOUNDARY_BIAS = 0.011  # s
-# The text of another sentence is squeezed into the recording. Of 24 recordings of VCTK and LibriSpeech, one is
-# above this fraction with its own text. With the text of another one, the words of 12 cannot be aligned, and 7
-# of the other 12 are above.
+# The text of another sentence is squeezed into the recording. Of 24 recordings of VCTK and LibriSpeech, one
+# is above this fraction with its own text. With the text of another one, the words of 12 cannot be aligned,
+# and 7 of the other 12 are above.
 SHORTEST_PHONE, MAX_SHORT_PHONES = 0.031, 0.25  # s, the least that the aligner gives; fraction of the phones
 LOW_LEVEL = 0.3  # factor on the recording in the second attempt, relative to the dither noise
 
