@@ -20,6 +20,7 @@ def notebook_page(notebook: Path, root: Path) -> str:
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell fails.
+        RuntimeError: a shell command fails.
     """
     text = notebook.read_text(encoding="utf-8")
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -39,6 +40,9 @@ def _markdown(page: NotebookNode, notebook: Path) -> str:
     for cell in page.cells:
         if cell.cell_type == "code":
             cell.outputs = _clean(cell.outputs)
+            for output in cell.outputs:
+                if re.search(r"error: |No module named", output.get("text", "")):  # of a shell command
+                    raise RuntimeError(f"{notebook}: {output.text}")
     markdown, resources = MarkdownExporter().from_notebook_node(page)
     for name, data in resources["outputs"].items():
         url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
