@@ -11,8 +11,11 @@ MISSING = "-"  # of a cell without a value
 
 
 def number(value: float | None, digits: int) -> str:
-    """A number with a fixed count of decimals, or "-" for NaN and None."""
-    return MISSING if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+    """A number with a fixed count of decimals and without a negative zero, or "-" for NaN and None."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text
 
 
 def percent(fraction: float | None, digits: int = 0) -> str:
