@@ -219,6 +219,23 @@ def test_an_interrupted_build_is_repeated(tmp_path, monkeypatch):
 
 
 @needs_espeak
+def test_an_interrupted_build_keeps_the_complete_speakers(tmp_path, monkeypatch):
+    def interrupt(recordings, speaker, *rest):
+        if speaker == "f01":
+            raise KeyboardInterrupt
+        record(recordings, speaker, *rest)
+
+    record = corpus._record
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(corpus, "_record", interrupt)
+        corpus.build(tmp_path, speakers=2, sentences=1, jobs=1)
+    audio = tmp_path / "recordings/audio"
+    before = (audio / "m01/m01_001.flac").stat().st_mtime_ns
+    corpus.build(tmp_path, speakers=2, sentences=1)
+    assert (audio / "m01/m01_001.flac").stat().st_mtime_ns == before and (audio / "f01/f01_001.flac").exists()
+
+
+@needs_espeak
 def test_the_layout_is_that_of_a_folder_corpus(built):
     found = folder.recordings(built / "recordings").recordings
     assert {recording.speaker for recording in found} == {"m01", "f01"}

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 
@@ -30,6 +31,7 @@ from speechvq.data.corpora.mini.voices import VOICES
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.runtime.progress import progress
+from speechvq.runtime.signals import deferred_stop
 
 SHARED_FRACTION = 0.1  # of the sentences, rounded up
 VERSION = 1  # incremented when the same parameters give other bytes, so that existing corpora are rebuilt
@@ -59,9 +61,11 @@ def build(
         raise UserError(f"--sentences {sentences}: give at least 1")
     recordings = Path(out) / "recordings"
     parameters = {"version": VERSION, "speakers": speakers, "sentences": sentences, "seed": seed}
-    if _read_stamp(recordings) != {**parameters, "complete": True}:
-        _clear(recordings)
-        _write_stamp(recordings, {**parameters, "complete": False})
+    stamp = _read_stamp(recordings)
+    if stamp != {**parameters, "complete": True}:
+        if stamp != {**parameters, "complete": False}:  # else it was interrupted, and continues
+            _clear(recordings)
+            _write_stamp(recordings, {**parameters, "complete": False})
         _record_all(recordings, list(VOICES)[:speakers], sentences, seed, jobs)
         _write_stamp(recordings, {**parameters, "complete": True})
     return speakers * sentences
@@ -79,21 +83,32 @@ def speaker_sentences(speaker: str, count: int, seed: int) -> list[tuple[str, st
 
 
 def _record_all(recordings: Path, speakers: list[str], count: int, seed: int, jobs: int | None) -> None:
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:  # the work is done by eSpeak's processes
-        made = [
-            pool.submit(_record, recordings, name, speaker_sentences(name, count, seed)) for name in speakers
-        ]
-        try:
-            for future in progress(as_completed(made), total=len(made), label="mini", unit="speaker"):
-                future.result()
-        except BaseException:
+    """Write the utterances of all incomplete speakers; after an exception the threads stop soon."""
+    texts = {name: speaker_sentences(name, count, seed) for name in speakers}
+    missing = [name for name in speakers if not _is_complete(recordings, name, texts[name])]
+    pool, stop = ThreadPoolExecutor(jobs or os.cpu_count() or 1), Event()  # eSpeak's processes do the work
+    try:
+        made = [pool.submit(_record, recordings, name, texts[name], stop) for name in missing]
+        for future in progress(as_completed(made), total=len(made), label="mini", unit="speaker"):
+            future.result()
+    except BaseException:
+        stop.set()
+        raise
+    finally:
+        with deferred_stop():
             pool.shutdown(cancel_futures=True)
-            raise
 
 
-def _record(recordings: Path, speaker: str, texts: list[tuple[str, str]]) -> None:
-    """Write all utterances of one speaker."""
+def _is_complete(recordings: Path, speaker: str, texts: list[tuple[str, str]]) -> bool:
+    """Whether all utterances of a speaker were written; the labels are the last file of each."""
+    return all((recordings / "lab" / speaker / f"{name}.lab").is_file() for name, _ in texts)
+
+
+def _record(recordings: Path, speaker: str, texts: list[tuple[str, str]], stop: Event) -> None:
+    """Write all utterances of one speaker, unless `stop` is set meanwhile."""
     for (name, text), speech in zip(texts, synthesize(VOICES[speaker], texts), strict=True):
+        if stop.is_set():
+            return
         samples = _resample(speech)
         write_waveform(recordings / "audio" / speaker / f"{name}.flac", samples)
         write_bytes(recordings / "txt" / speaker / f"{name}.txt", f"{text}\n".encode())
