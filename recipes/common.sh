@@ -48,6 +48,15 @@ help_if_asked() {
     done
 }
 
+# Say that the recipe's full schedule needs a GPU, and what to give instead, unless it is shortened or runs on one.
+#   warn_without_gpu STEPS_OPTION DEVICE "estimate" "alternative"
+warn_without_gpu() {
+    [ -z "$1" ] || return 0
+    case "$2" in cuda*) return 0 ;; esac
+    command -v nvidia-smi >/dev/null && return 0
+    echo "warning: no GPU found; $3 Shorter: $4" >&2
+}
+
 # Parse --stage N, --stop-stage N and the recipe's own flags, declared as "flag=variable" words.
 stage=0 stop_stage=99
 parse_flags() {

@@ -37,6 +37,9 @@ prior_settings+=(${steps:+--set train.steps="$steps"})
 case "$device" in cuda*) settings+=(--set train.precision=bf16 --set train.compile=true) ;; esac
 on=(${device:+--device "$device"})
 
+[ "$schedule" != paper ] || warn_without_gpu "$steps" "$device" \
+    "a step takes about a second of one core, so the 250,000 steps of one model take about three days." "--schedule slice"
+
 setup ""
 
 if stage 1 "read CIFAR-10"; then

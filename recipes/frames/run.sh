@@ -31,6 +31,9 @@ short)
 esac
 shorter=(${steps:+--set train.steps="$steps"})
 
+[ "$schedule" != full ] || warn_without_gpu "$steps" "$device" \
+    "the full schedule is for one; it was never run on a CPU." "--schedule short, a quarter of an hour of one core"
+
 setup ""
 
 if stage 1 "make the frames"; then

@@ -360,3 +360,19 @@ def test_the_default_targets_have_the_most_training_speech(tmp_path: Path) -> No
     rows += ["4 cyd test 9 c", "5 dan train 1 d"]
     (tmp_path / "m.tsv").write_text("".join(row.replace(" ", "\t") + "\n" for row in rows))
     assert shell("most_speech m.tsv 2", cwd=tmp_path).stdout == "ann,ben\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warned"), [("'' ''", True), ("4 ''", False), ("'' cuda:0", False), ("'' cpu", True)]
+)
+def test_a_full_schedule_without_a_gpu_is_warned_of(arguments: str, warned: bool, tmp_path: Path) -> None:
+    script = f"warn_without_gpu {arguments} 'it takes days.' '--schedule slice'"
+    hidden = f"command() {{ return 1; }}\n{script}"  # no nvidia-smi
+    done = shell(hidden, cwd=tmp_path)
+    line = "warning: no GPU found; it takes days. Shorter: --schedule slice\n"
+    assert (done.returncode, done.stderr) == (0, line if warned else "")
+
+
+@pytest.mark.parametrize("recipe", ["cifar10", "frames"])
+def test_recipes_for_a_gpu_name_the_short_schedule(recipe: str) -> None:
+    assert "warn_without_gpu" in (ROOT / f"recipes/{recipe}/run.sh").read_text()
