@@ -1,4 +1,4 @@
-"""A small negative value was printed as "-0" in the table of `evaluate conversion`, on the report page too."""
+"""A small negative value was printed as "-0" in the table of `evaluate conversion` and on the report page."""
 
 import pytest
 
