@@ -9,6 +9,7 @@ import torch
 
 from sampling import DIM, HOP, RATE, random_wavenet
 from speechvq.config import WAVENET_SIZES, WaveNetConfig
+from speechvq.io.atomic import atomic_file
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.numba_engine import warm_up_jit
 from speechvq.speech.sampling.request import SynthesisRequest
@@ -92,8 +93,8 @@ def plot_scaling(scaling: dict[str, Any], path: Path) -> None:
         panel.set(xlabel=label, ylabel="wall-clock seconds")
         panel.grid(alpha=0.3, which="both")
     panels[0].legend()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)
     pyplot.close(figure)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.alignment.intervals import Interval
+from speechvq.io.atomic import write_json
 from speechvq.metrics.units.purity import LabeledCodes, score_purity
 
 FRAME_RATE, NUM_CODES, FRAMES, PHONES = 50.0, 512, 500, 100
@@ -53,7 +54,7 @@ def main() -> None:
             flush=True,
         )
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+        write_json(arguments.json, rows)
 
 
 def in_a_process(frames: int, resamplings: int | None) -> dict[str, float]:

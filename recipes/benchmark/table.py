@@ -7,6 +7,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from speechvq.io.atomic import write_text
+
 # Target of each ratio, and its limit by measured bandwidths and products (AMD Zen 5).
 BARS: dict[str, tuple[str, float, str]] = {
     "S_fp32": ("S fp32, one stream / cached torch step", 12, "17"),
@@ -44,8 +46,7 @@ def main() -> None:
     merged = merge([json.loads(path.read_text(encoding="utf-8")) for path in arguments.parts]) | {
         "machine": machine()
     }
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(merged, indent=2) + "\n", encoding="utf-8")
+    write_text(arguments.json, json.dumps(merged, indent=2) + "\n")
     print(table(merged))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
+from speechvq.io.atomic import write_text
 from speechvq.runtime.memory import keep_freed_memory
 
 REPEATS = 5
@@ -58,5 +59,4 @@ def alternate(works: Mapping[str, Work], repeats: int = REPEATS) -> dict[str, fl
 
 def write_part(path: Path, part: dict[str, Any]) -> None:
     """Write a part of the benchmark's numbers; `table.py` merges the parts."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(part, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(part, indent=2) + "\n")
