@@ -99,7 +99,8 @@ def read_codes(path: Path, num_codes: int) -> np.ndarray:
     """
     try:
         # A memory map cannot take more memory than the file has bytes, whatever the header says.
-        codes = np.lib.format.open_memmap(path, mode="r")
+        with np.errstate(over="ignore"):  # of the product of a hostile shape
+            codes = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its mode") from error
     except Exception as error:  # the header is Python text, and its parser raises all kinds of errors

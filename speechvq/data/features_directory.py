@@ -44,7 +44,8 @@ class FeaturesDirectory:
         """
         path = self.files[utterance]
         try:
-            features = np.lib.format.open_memmap(path, mode="r")
+            with np.errstate(over="ignore"):  # of the product of a hostile shape
+                features = np.lib.format.open_memmap(path, mode="r")
         except OSError as error:
             raise UserError(f"{path}: cannot be read ({error.strerror or error}); check its mode") from error
         except Exception as error:  # the header is Python text, and its parser raises all kinds of errors

@@ -82,3 +82,12 @@ def test_a_sparse_file_of_codes_is_refused(tmp_path: Path) -> None:
     os.truncate(path, 10_000_000_128)
     with pytest.raises(UserError, match="more than a recording has"):
         read_codes(path, 10)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_product_of_a_hostile_shape_overflows_without_a_warning(tmp_path: Path) -> None:
+    header = f"{{'descr': '<i8', 'fortran_order': False, 'shape': ({2**60},)}}".ljust(117) + "\n"
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + b"\0" * 80)
+    with pytest.raises(UserError, match="not a complete"):
+        read_codes(path, 10)

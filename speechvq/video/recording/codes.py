@@ -2,6 +2,7 @@
 
 MODEL/codes/NAME/NNNNNN.npz    codes    (L, H, W, G), the smallest unsigned integer type that holds them
                                actions  (L - 1,), uint8, the action between two frames
+                               source   (2,), int64, size and modification time (ns) of the episode's file
 """
 
 import hashlib
@@ -76,7 +77,7 @@ def cached_episodes(folder: str | Path, model: ImageModel, root: str | Path, spl
     paths = episodes(root, split)
     each = []
     for path in progress(paths, total=len(paths), label=f"encode {split}", unit="episodes"):
-        if not (cache / path.name).exists():
+        if not _is_current(cache / path.name, path):
             _encode(model, path, recording.frames, cache / path.name)
         each.append(_read(cache / path.name, recording.frames, grid))
     codes, actions = zip(*each)
@@ -100,12 +101,30 @@ def decode_frames(model: ImageModel, codes: Tensor) -> np.ndarray:
     return pixels.permute(0, 2, 3, 1).cpu().numpy()
 
 
+def _source(episode: Path) -> np.ndarray:
+    """Size and modification time of an episode's file, which differ after it was replaced."""
+    status = episode.stat()
+    return np.array([status.st_size, status.st_mtime_ns])
+
+
+def _is_current(cached: Path, episode: Path) -> bool:
+    """Whether codes exist that are not of an earlier file; damage is reported when they are read."""
+    if not cached.exists():
+        return False
+    try:
+        with open(cached, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            return np.array_equal(archive["source"], _source(episode))
+    except _DAMAGE:
+        return True
+
+
 def _encode(model: ImageModel, path: Path, frames: int, out: Path) -> None:
     episode = read_window(path, 0, frames)
     kind = np.min_scalar_type(require_codes(model).grid.num_codes - 1)
     codes = encode_frames(model, episode.frames).cpu().numpy().astype(kind)
     with atomic_file(out) as temporary:
-        np.savez_compressed(temporary, codes=codes, actions=episode.actions.astype(np.uint8))
+        actions = episode.actions.astype(np.uint8)
+        np.savez_compressed(temporary, codes=codes, actions=actions, source=_source(path))
 
 
 def _read(path: Path, frames: int, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
