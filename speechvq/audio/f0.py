@@ -51,10 +51,15 @@ def track_f0(wave: np.ndarray) -> F0Track:
     Returns:
         F = ceil(T / 160) frames.
     """
-    rms, lags, strengths = _analyze(wave)
-    active = rms > max(float(rms.max(initial=0.0)) * 10 ** (-SILENCE_DB / 20), 1e-6)
+    rms, hertz, strengths = frame_candidates(np.pad(wave, WINDOW // 2), -(-len(wave) // F0_HOP))
+    active = rms > silence_threshold(float(rms.max(initial=0.0)))
     strengths = np.where(active[:, None], strengths, 0.0)
-    return F0Track(_best_path(SAMPLE_RATE / lags, strengths), strengths.max(1, initial=0.0), active)
+    return F0Track(_best_path(hertz, strengths), strengths.max(1, initial=0.0), active)
+
+
+def silence_threshold(loudest: float) -> float:
+    """RMS up to which a frame counts as silence, from the RMS of the loudest frame."""
+    return max(loudest * 10 ** (-SILENCE_DB / 20), 1e-6)
 
 
 def f0_contour(wave: np.ndarray) -> np.ndarray:
@@ -109,20 +114,28 @@ def semitones(high: float, low: float) -> float:
     return float(12 * np.log2(high / low))
 
 
-def _analyze(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """RMS (F,), and lags in samples and correlations of the highest maxima, (F, M) each."""
+def frame_candidates(padded: np.ndarray, frames: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Loudness of frames and the candidates for their F0.
+
+    Args:
+        padded: samples from WINDOW / 2 before the center of the first frame to WINDOW / 2 after that of the
+            last one, float, 16 kHz.
+        frames: F.
+
+    Returns:
+        RMS above 150 Hz, (F,); F0 in Hz and correlation of the highest maxima, (F, M) each.
+    """
     above = int(_RUMBLE * _FFT / SAMPLE_RATE)
-    spectra = (np.abs(np.fft.rfft(frames, _FFT)) ** 2 for frames in _frames(wave))
+    spectra = (np.abs(np.fft.rfft(block, _FFT)) ** 2 for block in _frames(padded, frames))
     parts = [(np.sqrt(power[:, above:].mean(axis=1)), *_maxima(_correlation(power))) for power in spectra]
     empty = (np.empty(0), np.ones((0, _CANDIDATES)), np.empty((0, _CANDIDATES)))
     rms, lags, strengths = (np.concatenate(each) for each in zip(empty, *parts))
-    return rms, lags, strengths
+    return rms, SAMPLE_RATE / lags, strengths
 
 
-def _frames(wave: np.ndarray) -> Iterator[np.ndarray]:
+def _frames(padded: np.ndarray, frames: int) -> Iterator[np.ndarray]:
     """Blocks of windowed, zero-mean frames, (at most 500, 640)."""
-    padded = np.pad(wave, WINDOW // 2)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: len(wave) : F0_HOP]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::F0_HOP][:frames]
     for start in range(0, len(windows), _BLOCK):
         # By blocks: the whole padded waveform would take four times the memory.
         block = windows[start : start + _BLOCK].astype(np.float64)
@@ -166,19 +179,27 @@ def _maxima(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (lag[best] + shift) / _FINER, heights
 
 
+def path_gain(hertz: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+    """Gain of each candidate (..., M) and of the unvoiced state on a path: (..., M + 1)."""
+    gain = np.where(strengths > 0, strengths + _OCTAVE * np.log2(hertz / _MIDDLE), -np.inf)
+    return np.concatenate([gain, np.full((*gain.shape[:-1], 1), _VOICING)], axis=-1)
+
+
+def transition_costs(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Costs (M + 1, M + 1) from candidates (M,), Hz, and the unvoiced state, to those of the next frame."""
+    cost = np.full((len(before) + 1, len(after) + 1), _SWITCH)
+    cost[-1, -1] = 0.0
+    cost[:-1, :-1] = _JUMP * np.abs(np.log2(before)[:, None] - np.log2(after))
+    return cost
+
+
 def _best_path(hertz: np.ndarray, strengths: np.ndarray) -> np.ndarray:
     """Viterbi path through the candidates (F, M) and the unvoiced state: (F,) in Hz, NaN where unvoiced."""
     frames, count = hertz.shape
-    gain = np.where(strengths > 0, strengths + _OCTAVE * np.log2(hertz / _MIDDLE), -np.inf)
-    gain = np.concatenate([gain, np.full((frames, 1), _VOICING)], axis=1)
-    back = np.zeros((frames, count + 1), np.int64)
-    octaves = np.log2(hertz)
+    gain, back = path_gain(hertz, strengths), np.zeros((frames, count + 1), np.int64)
     score = gain[0] if frames else np.empty(0)
-    cost = np.full((count + 1, count + 1), _SWITCH)  # from the row's candidate to the column's
-    cost[-1, -1] = 0.0
     for i in range(1, frames):
-        cost[:-1, :-1] = _JUMP * np.abs(octaves[i - 1][:, None] - octaves[i])
-        total = score[:, None] - cost
+        total = score[:, None] - transition_costs(hertz[i - 1], hertz[i])
         back[i] = total.argmax(axis=0)
         score = total[back[i], np.arange(count + 1)] + gain[i]
     track, state = np.full(frames, np.nan), int(score.argmax()) if frames else 0

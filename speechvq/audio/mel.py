@@ -47,7 +47,10 @@ class LogMel(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """(B, T), scaled to an RMS of about 1, to (B, N, M), N = T / hop."""
-        padded = F.pad(wave, ((FFT - self.hop) // 2, (FFT - self.hop + 1) // 2))
+        return self.of_padded(F.pad(wave, ((FFT - self.hop) // 2, (FFT - self.hop + 1) // 2)))
+
+    def of_padded(self, padded: Tensor) -> Tensor:
+        """(B, T + FFT - hop), with half of FFT - hop samples on each side, to (B, T / hop, M)."""
         spectra = torch.stft(
             padded, FFT, self.hop, WINDOW, self.window, center=False, normalized=True, return_complex=True
         )

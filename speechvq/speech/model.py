@@ -31,6 +31,7 @@ from speechvq.speech.model_directory import load_speech_model, save_model
 from speechvq.speech.sampling.overlap_add import OverlapAddResult, overlap_add, split
 from speechvq.speech.sampling.request import SynthesisRequest, batch_f0, batch_phase
 from speechvq.speech.sampling.synthesize import SamplingOptions, synthesize
+from speechvq.speech.streaming.conversion import ConversionStream
 from speechvq.vqvae import VQVAE
 
 CHUNKS_AT_ONCE = 32  # of a long recording that is split; bounds the memory
@@ -282,6 +283,7 @@ class SpeechVQ(VQVAE):
         *,
         sample_rate: float = SAMPLE_RATE,
         chunked: bool = False,
+        live: bool = False,
         on_frame: Callable[[int], None] | None = None,
         **sampling: Any,
     ) -> Any:
@@ -293,7 +295,8 @@ class SpeechVQ(VQVAE):
             sample_rate: of the samples, Hz; other rates than 16 kHz are resampled.
             chunked: split each recording into overlapping streams: faster, and an approximation, see
                 `overlap_add`.
-            on_frame: called with the number of code frames that are done; not with `chunked`.
+            live: convert each recording as `stream` does, which hears no more of the future than its latency.
+            on_frame: called with the number of code frames that are done; not with `chunked` or `live`.
             sampling: fields of `SamplingOptions`, as for `decode`.
 
         Returns:
@@ -307,6 +310,10 @@ class SpeechVQ(VQVAE):
         waves, speakers = inputs.items, as_speakers(speaker, len(inputs.items))
         for name in dict.fromkeys(speakers):
             self.speaker_index(name)  # refuses an unknown name before the work
+        if live:
+            streams = [self.stream(name, options.seed, options.harmonic_boost) for name in speakers]
+            parts = [(stream.push(wave), stream.flush()) for stream, wave in zip(streams, waves)]
+            return inputs.restore([np.concatenate(pair) for pair in parts])
         if chunked:
             decoded = [self.convert_chunked(*each, **sampling).wave for each in zip(waves, speakers)]
         else:
@@ -314,6 +321,20 @@ class SpeechVQ(VQVAE):
             codes = [self._encode(each) for each in waves]
             decoded = self._decode(codes, speakers, options, f0=f0, on_frame=on_frame)
         return inputs.restore([match_level(new[: len(old)], old) for new, old in zip(decoded, waves)])
+
+    def stream(self, speaker: str, seed: int = 0, harmonic_boost: float = 0.9) -> ConversionStream:
+        """A stream that converts speech while it is spoken.
+
+        Args:
+            speaker: the target's name; the stream's `set_speaker` changes it.
+            seed: of the noise.
+            harmonic_boost: see `SourceFilter.forward`.
+
+        Raises:
+            UserError: an unknown speaker, or a model that needs the whole recording: one with a WaveNet, or
+                without limits of its look-ahead.
+        """
+        return ConversionStream(self, speaker, seed=seed, harmonic_boost=harmonic_boost)
 
     def convert_chunked(
         self,

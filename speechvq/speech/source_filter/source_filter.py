@@ -150,16 +150,39 @@ class SourceFilter(nn.Module):
         """
         inputs = self._repeat_to_frames(vectors, speaker_embedding, f0, num_frames)
         log_mel, f0 = self._log_mel(*inputs) if log_mel is None else log_mel, inputs[2]
+        outputs = None
+        if f0 is not None and self.num_harmonics:
+            outputs = self.harmonic_head(self.harmonic_network(*inputs))
+        return self.params_of(log_mel, outputs, f0, harmonic_boost)
+
+    def params_of(
+        self,
+        log_mel: Tensor,
+        outputs: Tensor | None,
+        f0: Tensor | None,
+        harmonic_boost: float = 0.0,
+        filled_f0: Tensor | None = None,
+    ) -> SourceFilterParams:
+        """Parameters from the outputs of the two networks.
+
+        Args:
+            log_mel: (B, L, M), predicted.
+            outputs: (B, 2 x NUM_FREQS, L), of the network of the harmonics; None for a filter without.
+            f0: (B, L), Hz, 0 where unvoiced.
+            harmonic_boost: see `forward`.
+            filled_f0: (B, L), `f0` with unvoiced frames filled; None fills them as `fill_unvoiced` does.
+        """
         power = ((log_mel.detach() + self.log_bias) @ self.mel_to_freqs).exp() / INPUT_GAIN**2
-        if f0 is None or not self.num_harmonics:
+        if outputs is None or f0 is None:
             filters = all_pole_filter(power, self.to_autocorrelation)
             none = log_mel.new_zeros(*log_mel.shape[:2], 2 * self.num_harmonics)
             return SourceFilterParams(log_mel, *filters, none)
-        power = torch.where(f0[..., None] > 0, smooth_over_f0(power, fill_unvoiced(f0)), power)
-        fractions = self._harmonic_fractions(inputs, harmonic_boost)
+        filled = fill_unvoiced(f0) if filled_f0 is None else filled_f0
+        power = torch.where(f0[..., None] > 0, smooth_over_f0(power, filled), power)
+        fractions = _harmonic_fractions(outputs, harmonic_boost)
         noise = 1 - fractions.square().sum(2) * (f0 > 0).unsqueeze(-1)
         filters = all_pole_filter(power * noise.detach().clamp_min(NOISE_FLOOR), self.to_autocorrelation)
-        harmonics = self._harmonic_amplitudes(fractions, power.detach(), f0)
+        harmonics = self._harmonic_amplitudes(fractions, power.detach(), filled)
         return SourceFilterParams(log_mel, *filters, harmonics)
 
     def predict_log_mel(self, vectors: Tensor, speaker_embedding: Tensor, f0: Tensor | None = None) -> Tensor:
@@ -186,33 +209,18 @@ class SourceFilter(nn.Module):
         """The spectra of some of the codes."""
         return slice(codes.start * self.frames_per_code, codes.stop * self.frames_per_code)
 
-    def _harmonic_fractions(self, inputs: tuple[Tensor | None, ...], boost: float) -> Tensor:
-        """Cosine and sine amplitude of the harmonics, as fractions of the spectrum's: (B, L, 2, NUM_FREQS).
-
-        The sum of the squares of both is the harmonics' fraction of the energy.
-        """
-        outputs = self.harmonic_head(self.harmonic_network(*inputs))
-        fractions = outputs.transpose(1, 2).unflatten(-1, (2, NUM_FREQS))
-        fractions = fractions / (1 + fractions.square().sum(2, keepdim=True)).sqrt()
-        hertz = torch.arange(NUM_FREQS, device=fractions.device) * (SAMPLE_RATE // 2) / (NUM_FREQS - 1)
-        fractions = fractions * (hertz < MAX_HARMONIC_HZ)
-        if boost > 0:
-            energy = fractions.square().sum(2, keepdim=True)
-            fractions = fractions * ((energy + boost * (1 - energy)) / energy.clamp_min(1e-6)).sqrt()
-        return fractions
-
     def _harmonic_amplitudes(self, fractions: Tensor, power: Tensor, f0: Tensor) -> Tensor:
         """Amplitudes at the multiples of F0.
 
         Args:
             fractions: (B, L, 2, NUM_FREQS).
             power: (B, L, NUM_FREQS).
-            f0: (B, L), Hz, 0 where unvoiced.
+            f0: (B, L), Hz, with unvoiced frames filled.
 
         Returns:
             (B, L, 2 H).
         """
-        base = fill_unvoiced(f0).unsqueeze(-1)
+        base = f0.unsqueeze(-1)
         hertz = base * torch.arange(1, self.num_harmonics + 1, device=f0.device)
         position = (hertz * (NUM_FREQS - 1) / (SAMPLE_RATE / 2)).clamp_max(NUM_FREQS - 1.001)
         low = position.long()
@@ -308,6 +316,25 @@ class SourceFilter(nn.Module):
         voiced = (phase != UNVOICED).float().unflatten(1, (frames, -1)).mean(-1)
         num_voiced = distributed.mean_over_processes(voiced.sum()).clamp_min(1.0)
         return laplace + (error * voiced).sum() / num_voiced
+
+
+def _harmonic_fractions(outputs: Tensor, boost: float) -> Tensor:
+    """Cosine and sine amplitude of the harmonics, as fractions of the spectrum's: (B, L, 2, NUM_FREQS).
+
+    The sum of the squares of both is the harmonics' fraction of the energy.
+
+    Args:
+        outputs: (B, 2 x NUM_FREQS, L).
+        boost: `harmonic_boost`, see `SourceFilter.forward`.
+    """
+    fractions = outputs.transpose(1, 2).unflatten(-1, (2, NUM_FREQS))
+    fractions = fractions / (1 + fractions.square().sum(2, keepdim=True)).sqrt()
+    hertz = torch.arange(NUM_FREQS, device=fractions.device) * (SAMPLE_RATE // 2) / (NUM_FREQS - 1)
+    fractions = fractions * (hertz < MAX_HARMONIC_HZ)
+    if boost > 0:
+        energy = fractions.square().sum(2, keepdim=True)
+        fractions = fractions * ((energy + boost * (1 - energy)) / energy.clamp_min(1e-6)).sqrt()
+    return fractions
 
 
 def _init_constant(layer: nn.Conv1d, bias: float) -> None:

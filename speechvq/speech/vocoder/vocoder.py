@@ -47,8 +47,11 @@ class ConvNeXtLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Input plus the layer's output."""
-        y = self.depthwise(F.pad(x, self.padding)).transpose(1, 2)
-        y = self.project(F.gelu(self.expand(self.norm(y)))) * self.scale
+        return self.add(x, self.depthwise(F.pad(x, self.padding)))
+
+    def add(self, x: Tensor, convolved: Tensor) -> Tensor:
+        """Input plus the layer's output, given the output of its convolution."""
+        y = self.project(F.gelu(self.expand(self.norm(convolved.transpose(1, 2))))) * self.scale
         return x + y.transpose(1, 2)
 
 
@@ -121,18 +124,33 @@ class Vocoder(nn.Module):
             mask = (torch.arange(frames, device=source.device) < num_frames[:, None, None]).float()
             source = source * mask[:, 0].repeat_interleave(FRAME_SAMPLES, 1)
         spectra = self._stft(source)
-        compressed = spectra * spectra.abs().clamp_min(1e-5) ** (COMPRESSION - 1)
-        speaker = speaker_embedding.unsqueeze(-1).expand(-1, -1, frames)
         bands = log_mel.transpose(1, 2) / LOG_MEL_SCALE
-        inputs = [compressed.real, compressed.imag, bands, f0_features, speaker]
-        x = self.norm(self.inputs(torch.cat(inputs, dim=1)).transpose(1, 2)).transpose(1, 2)
+        speaker = speaker_embedding.unsqueeze(-1).expand(-1, -1, frames)
+        x = self.read(spectra, torch.cat([bands, f0_features, speaker], dim=1))
         for layer in self.layers:
             x = layer(x * mask)
+        return self._inverse_stft(spectra * self.factors(x) * mask, mask)
+
+    def read(self, spectra: Tensor, conditions: Tensor) -> Tensor:
+        """Input of the first layer.
+
+        Args:
+            spectra: (B, FFT / 2 + 1, L), complex, of the source.
+            conditions: (B, M + 2 + V, L): spectra in units of LOG_MEL_SCALE, F0 features, speaker embedding.
+
+        Returns:
+            (B, C, L).
+        """
+        compressed = spectra * spectra.abs().clamp_min(1e-5) ** (COMPRESSION - 1)
+        x = self.inputs(torch.cat([compressed.real, compressed.imag, conditions], dim=1))
+        return self.norm(x.transpose(1, 2)).transpose(1, 2)
+
+    def factors(self, x: Tensor) -> Tensor:
+        """Complex factor of each bin from the output of the last layer: (B, C, L) to (B, FFT / 2 + 1, L)."""
         log_gain, angle = self.head(self.output_norm(x.transpose(1, 2))).transpose(1, 2).chunk(2, dim=1)
         gain = (MAX_LOG_GAIN * torch.tanh(log_gain / MAX_LOG_GAIN)).exp()
-        kept = F.pad(mask.expand(-1, FFT // 2 + 1 - MIN_FREQUENCY_BIN, -1), (0, 0, MIN_FREQUENCY_BIN, 0))
-        gain = gain * kept
-        return self._inverse_stft(spectra * torch.complex(gain * angle.cos(), gain * angle.sin()), mask)
+        gain = F.pad(gain[:, MIN_FREQUENCY_BIN:], (0, 0, MIN_FREQUENCY_BIN, 0))
+        return torch.complex(gain * angle.cos(), gain * angle.sin())
 
     def _stft(self, wave: Tensor) -> Tensor:
         """Spectra of frames that are centered in their hops: (B, T) to (B, FFT / 2 + 1, L), complex."""

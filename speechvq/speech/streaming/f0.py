@@ -1,0 +1,73 @@
+"""F0 tracking on a stream: the tracker of `audio.f0` with a fixed lag."""
+
+from collections import deque
+
+import numpy as np
+
+from speechvq.audio.f0 import (
+    F0_HOP,
+    WINDOW,
+    frame_candidates,
+    path_gain,
+    silence_threshold,
+    transition_costs,
+)
+
+
+class F0Stream:
+    """F0 of frames of 10 ms, each decided `lag` frames after its window is complete.
+
+    The path of a frame is the best one at the newest frame, followed back `lag` frames, as in Viterbi
+    decoding of a stream. Silence is judged against the loudest frame so far.
+    """
+
+    def __init__(self, lag: int) -> None:
+        """
+        Args:
+            lag: frames.
+        """
+        self.lag = lag
+        self._samples = np.zeros(WINDOW // 2, np.float32)
+        self._loudest = 0.0
+        self._hertz: np.ndarray | None = None  # candidates of the newest frame
+        self._score = np.empty(0)
+        self._history: deque[tuple[np.ndarray, np.ndarray]] = deque(
+            maxlen=lag + 1
+        )  # candidates, back pointers
+
+    @property
+    def lookahead_samples(self) -> int:
+        """Samples after the center of a frame that its F0 waits for."""
+        return WINDOW // 2 + self.lag * F0_HOP
+
+    def push(self, wave: np.ndarray) -> np.ndarray:
+        """F0 of the frames that are decided now: (n,) to (F,), Hz, 0 where unvoiced."""
+        self._samples = np.concatenate([self._samples, wave])
+        count = max((len(self._samples) - WINDOW) // F0_HOP + 1, 0)
+        if not count:
+            return np.empty(0, np.float32)
+        rms, hertz, strengths = frame_candidates(self._samples, count)
+        self._samples = self._samples[count * F0_HOP :]
+        found = [f0 for each in zip(rms, hertz, strengths) if (f0 := self._advance(*each)) is not None]
+        return np.array(found, np.float32)
+
+    def _advance(self, rms: float, hertz: np.ndarray, strengths: np.ndarray) -> float | None:
+        """Add a frame; the F0 of the frame that is decided by it."""
+        self._loudest = max(self._loudest, float(rms))
+        if rms <= silence_threshold(self._loudest):
+            strengths = np.zeros_like(strengths)
+        gain, back = path_gain(hertz, strengths), np.zeros(len(hertz) + 1, np.int64)
+        if self._hertz is not None:
+            total = self._score[:, None] - transition_costs(self._hertz, hertz)
+            back = total.argmax(axis=0)
+            gain = gain + total.max(axis=0)
+        self._score, self._hertz = gain - gain.max(), hertz
+        self._history.append((hertz, back))
+        if len(self._history) <= self.lag:
+            return None
+        state = int(self._score.argmax())
+        frames = list(self._history)
+        for _, pointers in reversed(frames[1:]):
+            state = int(pointers[state])
+        candidates = frames[0][0]
+        return float(candidates[state]) if state < len(candidates) else 0.0
