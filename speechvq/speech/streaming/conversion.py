@@ -1,7 +1,7 @@
 """Voice conversion of a stream of samples."""
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,7 +11,11 @@ from torch import Tensor
 from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.f0_conditioning import REFERENCE_F0
 from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.config import SpeechConfig
 from speechvq.errors import UserError
+from speechvq.quantizer import VectorQuantizer
+from speechvq.speech.decoder.decoder import Decoder
+from speechvq.speech.encoder.encoder import Encoder
 from speechvq.speech.source_filter.source_filter import LOG_MEL_SCALE
 from speechvq.speech.streaming.encoder import EncoderStream, SpectrumStream
 from speechvq.speech.streaming.f0 import F0Stream
@@ -20,11 +24,21 @@ from speechvq.speech.streaming.statistics import RunningF0, RunningGain
 from speechvq.speech.streaming.vocoder import VocoderStream
 from speechvq.speech.vocoder.vocoder import FFT
 
-if TYPE_CHECKING:
-    from speechvq.speech.model import SpeechVQ
-
 F0_LAG = 1  # frames; as many as the look-ahead of an encoder of two frames has room for
 SPEAKER_FADE = 10  # frames over which another speaker's embedding is reached
+
+
+class StreamableModel(Protocol):
+    """What a stream uses of a `SpeechVQ`."""
+
+    config: SpeechConfig
+    encoder: Encoder
+    quantizer: VectorQuantizer
+    decoder: Decoder
+    speaker_f0: Tensor
+
+    def speaker_index(self, name: str) -> int:
+        """Index of a speaker."""
 
 
 class ConversionStream:
@@ -41,7 +55,7 @@ class ConversionStream:
     """
 
     def __init__(
-        self, model: "SpeechVQ", speaker: str, *, seed: int = 0, harmonic_boost: float = 0.9
+        self, model: StreamableModel, speaker: str, *, seed: int = 0, harmonic_boost: float = 0.9
     ) -> None:
         """
         Args:
@@ -216,7 +230,7 @@ class ConversionStream:
         return F.interpolate(spectrum, size=bands, mode="linear", align_corners=True)[0, 0]
 
 
-def check_can_stream(model: "SpeechVQ") -> None:
+def check_can_stream(model: StreamableModel) -> None:
     """Refuse a model that needs the whole recording.
 
     Raises:
