@@ -25,7 +25,8 @@ WALL = (
     4  # times the seconds of processor that a child may take by the clock, on a machine that has more to do
 )
 TRACEBACK = "Traceback (most recent call last)"
-_LIBRARY = re.compile(r"\w*Warning: |^\[\w+:.*\] |^\[src/|libmpg123", re.MULTILINE)
+# A line of a library alone; our own lines may quote one.
+_LIBRARY = re.compile(r"^(\S+:\d+: )?\w*Warning: |^\[\w+:.*\] |^\[src/|^Note: ", re.MULTILINE)
 
 
 class Ending(NamedTuple):
