@@ -239,3 +239,18 @@ def check_metric_names(metrics: Path) -> None:
 def test_the_package_exports_few_names() -> None:
     assert len(speechvq.__all__) <= 12 and all(hasattr(speechvq, name) for name in speechvq.__all__)
     assert set(__main__.COMMANDS) == {*MAINS, "evaluate"} and callable(evaluate.main)
+
+
+def test_all_data_files_of_the_package_are_installed() -> None:
+    """Every file that is no Python matches a pattern of `package-data` in pyproject.toml."""
+    table = (
+        (ROOT / "pyproject.toml").read_text().split("[tool.setuptools.package-data]\n")[1].split("\n\n")[0]
+    )
+    found: set[Path] = set()
+    for module, patterns in re.findall(r'^"([\w.]+)" = \[(.*)\]', table, re.MULTILINE):
+        folder = ROOT / module.replace(".", "/")
+        found |= {path for pattern in re.findall(r'"([^"]+)"', patterns) for path in folder.glob(pattern)}
+    files = {
+        path for path in (ROOT / "speechvq").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {path for path in files if path.suffix not in (".py", ".pyc")} <= found
