@@ -21,6 +21,7 @@ from speechvq.errors import UserError, printable
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Inputs, Journal
 from speechvq.io.names import existing, split_names
+from speechvq.runtime.device import AUTO
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 from speechvq.speech.speakers.voice_name import OWN, speaker_names, voice_path
@@ -89,6 +90,7 @@ def build_parser() -> CommandParser:
         default="auto",
         help="sampling engine; torch is slow and needs no compiler",
     )
+    flags.add_device(parser)
     parser.add_argument(
         "--chunked",
         action="store_true",
@@ -113,7 +115,7 @@ def _work(arguments: argparse.Namespace) -> None:
     targets = {source: _targets(source, names) for source in sources}
     paths = _output_paths(arguments, targets)
     check_not_overwritten((source.path for source in sources), paths.values())
-    model = speechvq.load(arguments.model)
+    model = speechvq.load(arguments.model, _device(arguments))
     settings = {"model": model.digest(), "chunked": arguments.chunked} | _sampling(arguments)
     del settings["engine"]  # all engines give the same
     _add_voices(model, requested, targets)
@@ -122,6 +124,22 @@ def _work(arguments: argparse.Namespace) -> None:
         return
     with folder_lock(arguments.out, "convert"):
         _convert_all(model, targets, paths, arguments, Journal(arguments.out, settings))
+
+
+def _device(arguments: argparse.Namespace) -> str:
+    """The device; "auto" is the processor for what its kernels alone can do.
+
+    Raises:
+        UserError: another device was asked for.
+    """
+    device: str = arguments.device
+    if arguments.engine != "numba" and arguments.precision == "fp32":
+        return device
+    if device not in (AUTO, "cpu"):
+        raise UserError(
+            f"--device {device}: --engine numba and --precision bf16 are for the processor; leave one out"
+        )
+    return "cpu"
 
 
 def _convert_all(

@@ -9,6 +9,7 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.plots.image_grid import save_image_grid, split_rows
+from speechvq.runtime.device import find_device
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,6 +42,7 @@ def _work(arguments: argparse.Namespace) -> None:
     from speechvq.images.dataset import check_size, read_images, training_images_root
     from speechvq.images.model_directory import load_image_model
 
+    arguments.device = find_device(arguments.device)
     model = load_image_model(arguments.run).to(arguments.device)
     images = read_images(arguments.data or training_images_root(arguments.run), "test")
     check_size(images, model.config.autoencoder.size, "--data")

@@ -37,6 +37,7 @@ def build_parser() -> CommandParser:
         metavar="i/n",
         help="part i (from 0) of n (default: RANK and WORLD_SIZE of the environment, else 0/1)",
     )
+    flags.add_device(parser)
     return parser
 
 
@@ -51,7 +52,7 @@ def _work(arguments: argparse.Namespace) -> None:
     for source in sources:
         check_length(_codes_path(arguments.out, source))
     shard = sources[index::count]
-    model = speechvq.load(arguments.model)
+    model = speechvq.load(arguments.model, arguments.device)
     meta = _meta(model)
     _check_model(arguments.out / META, meta)
     journal = Journal(arguments.out, {"model": model.digest()})

@@ -50,6 +50,7 @@ def build_parser() -> CommandParser:
     parser.add_argument("--out", type=Path, help="voice file (default: NAME.safetensors)")
     parser.add_argument("--steps", type=int, default=300, help="updates of the speaker embedding")
     flags.add_seed(parser, "the crops")
+    flags.add_device(parser)
     return parser
 
 
@@ -71,7 +72,7 @@ def _work(arguments: argparse.Namespace) -> int:
         raise UserError(
             f"{out}: a folder; give the voice file, for example --out {out / arguments.name}{ENDING}"
         )
-    model = speechvq.load(arguments.model)
+    model = speechvq.load(arguments.model, arguments.device)
     if normalized(arguments.name) in (*model.speakers, OWN):
         raise UserError(
             f"--name {arguments.name}: {arguments.model} has this speaker, whom convert would take; choose "

@@ -21,6 +21,7 @@ from speechvq.io.atomic import write_json
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Journal, read_state
 from speechvq.plots.generation import plot_generation
+from speechvq.runtime.device import find_device
 from speechvq.runtime.progress import counter
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def build_parser() -> CommandParser:
     flags.add_temperature(parser, of="the codes")
     flags.add_top_p(parser)
     flags.add_temperature(parser, "--sound-temperature", of="the waveform")
+    flags.add_device(parser)
     return parser
 
 
@@ -91,7 +93,8 @@ def _work(arguments: argparse.Namespace) -> None:
     from speechvq.priors.sequence.model_directory import load_prior
     from speechvq.speech import generation
 
-    model, prior = speechvq.load(arguments.model), load_prior(arguments.prior)
+    device = find_device(arguments.device)
+    model, prior = speechvq.load(arguments.model, device), load_prior(arguments.prior).to(device)
     if difference := generation.find_difference(model, prior):
         raise UserError(
             f"{arguments.prior} is no prior of {arguments.model}: the model has {difference}; encode the "

@@ -11,6 +11,7 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
+from speechvq.runtime.device import find_device
 from speechvq.runtime.progress import counter
 from speechvq.video.world.interface import ACTIONS, parse_actions
 
@@ -65,6 +66,7 @@ def _work(arguments: argparse.Namespace) -> None:
     from speechvq.video.recording.initial_context import read_initial_context, recorded_actions
     from speechvq.video.recording.replay import ground_truth_frames
 
+    arguments.device = find_device(arguments.device)
     model_path, data = resolve_paths(arguments.prior, arguments.model, arguments.data)
     prior, model = load_pair(arguments.prior, model_path, arguments.device)
     context = read_initial_context(arguments.start, data, prior.config.context_frames)

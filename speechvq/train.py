@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from speechvq import config as configuration
-from speechvq.cli import tables
+from speechvq.cli import flags, tables
 from speechvq.cli.command import SUCCESS, run
 from speechvq.cli.parser import CommandParser
 from speechvq.config import Run, TrainConfig, read_run
@@ -48,7 +48,7 @@ def build_parser() -> CommandParser:
         metavar="A.B=C",
         help="override a setting of the file: C is YAML, or text as it stands; repeatable",
     )
-    parser.add_argument("--device", default="", help="cpu or cuda (default: cuda if available)")
+    flags.add_device(parser)
     return parser
 
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from speechvq import DEFAULT_MODEL
 from speechvq.errors import UserError
+from speechvq.runtime.device import AUTO, EXPECTED, is_device_name
 
 MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100
@@ -157,8 +158,15 @@ def add_top_p(parser: Parser) -> None:
 
 
 def add_device(parser: Parser) -> None:
-    """`--device`; the processor unless another is given."""
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    """`--device`, which `runtime.device.find_device` turns into a device."""
+    parser.add_argument(
+        "--device",
+        default=AUTO,
+        action=Checked,
+        check=is_device_name,
+        remedy=EXPECTED,
+        help="cpu, cuda, cuda:N or mps (default: auto, the first GPU of CUDA if there is one, else cpu)",
+    )
 
 
 def add_json(parser: Parser) -> None:

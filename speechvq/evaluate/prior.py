@@ -20,6 +20,7 @@ from speechvq.data.codes_directory import CodesDirectory, open_codes
 from speechvq.errors import UserError
 from speechvq.metrics.units.code_length import CodeLength, code_length
 from speechvq.results.prior import PriorResult
+from speechvq.runtime.device import find_device
 from speechvq.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def build_parser() -> CommandParser:
         "--manifest", type=Path, help="manifest.tsv or its folder (default: that of the prior's run)"
     )
     flags.add_scored_split(parser)
+    flags.add_device(parser)
     flags.add_json(parser)
     return parser
 
@@ -57,7 +59,7 @@ def _work(arguments: argparse.Namespace) -> None:
     strings = read_strings(directory, manifest, ("train", arguments.split))
     from speechvq.priors.sequence.model_directory import load_prior
 
-    prior = load_prior(arguments.prior)
+    prior = load_prior(arguments.prior).to(find_device(arguments.device))
     check_codes(prior, directory)
     heldout = [string for string in strings if string.split == arguments.split]
     lengths = _ngram_lengths(_spread([s.codes for s in strings if s.split == "train"]), heldout, directory)

@@ -23,6 +23,7 @@ from speechvq.errors import UserError
 from speechvq.io.hub import upload
 from speechvq.io.names import normalized
 from speechvq.quantizer import VectorQuantizer
+from speechvq.runtime.device import find_device
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.encoder.encoder import Encoder
 from speechvq.speech.encoder.segments import split_into_segments
@@ -480,9 +481,5 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SpeechVQ
     Raises:
         UserError: not a model, or a device that this machine does not have.
     """
-    model = SpeechVQ.from_pretrained(name)
-    try:
-        return model.to(device)
-    except (RuntimeError, AssertionError) as error:  # which one depends on the torch build
-        reason = str(error).splitlines()[0]
-        raise UserError(f"device '{device}': {reason}; take 'cpu', or a device of this machine") from None
+    place = find_device(str(device))
+    return SpeechVQ.from_pretrained(name).to(place)

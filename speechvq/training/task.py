@@ -13,6 +13,7 @@ from torch import nn
 from speechvq.config import TrainConfig
 from speechvq.errors import UserError
 from speechvq.runtime import distributed
+from speechvq.runtime.device import find_device
 from speechvq.runtime.logging import logger
 from speechvq.runtime.memory import keep_freed_memory
 from speechvq.training.ema import ema_weights
@@ -57,27 +58,21 @@ def run_training(task: TrainingTask, out: Path, config: TrainConfig) -> int:
 
 
 @contextmanager
-def distributed_device(device: str) -> Iterator[torch.device]:
-    """The requested device or the best one; joins the other processes when started by torchrun.
+def distributed_device(name: str) -> Iterator[torch.device]:
+    """The device of a name; joins the other processes when started by torchrun, each on its own GPU.
 
     Raises:
-        UserError: there is no such device.
+        UserError: there is no such device, or several processes on one GPU.
     """
-    local = int(os.environ.get("LOCAL_RANK", 0))
-    cuda = device.startswith("cuda") or (not device and torch.cuda.is_available())
-    if cuda and not torch.cuda.is_available():
-        raise UserError(f"--device {device}: no GPU here; leave the flag out")
+    device = find_device(name)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
-        dist.init_process_group("nccl" if cuda else "gloo")
+        if device.index is not None:
+            raise UserError(f"--device {name}: every process of torchrun has its own GPU; give cuda")
+        if device.type == "cuda":
+            device = find_device(f"cuda:{os.environ.get('LOCAL_RANK', 0)}")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield _device(f"cuda:{local}" if cuda else device or "cpu")
+        yield device
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
-
-
-def _device(name: str) -> torch.device:
-    try:
-        return torch.device(name)
-    except RuntimeError:
-        raise UserError(f"--device {name}: expected cpu or cuda") from None

@@ -222,7 +222,7 @@ def test_the_bundled_model_loads_by_default_and_moves_between_devices() -> None:
     model = speechvq.load()
     assert isinstance(model, speechvq.SpeechVQ) and not model.training and len(model.speakers) == 29
     assert model.to("cpu") is model
-    with pytest.raises(speechvq.UserError, match="device 'nowhere': .*; take 'cpu'"):
+    with pytest.raises(speechvq.UserError, match="device .nowhere.: unknown; take .cpu.,"):
         speechvq.load(device="nowhere")
 
 

@@ -11,6 +11,7 @@ from speechvq.cli.tables import align
 from speechvq.errors import UserError
 from speechvq.evaluate.likelihood.second_stage import measure_second_stage, second_stage_lines
 from speechvq.results.likelihood import ImageBound, LikelihoodResult
+from speechvq.runtime.device import find_device
 from speechvq.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def _work(arguments: argparse.Namespace) -> None:
     from speechvq.images.dataset import check_size, read_images, training_images_root
     from speechvq.images.model_directory import load_image_model
 
+    arguments.device = find_device(arguments.device)
     model = load_image_model(arguments.run).to(arguments.device)
     images = read_images(arguments.data or training_images_root(arguments.run), "test")
     check_size(images, model.config.autoencoder.size, "--data")

@@ -12,6 +12,7 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
+from speechvq.runtime.device import find_device
 
 
 def build_parser() -> CommandParser:
@@ -63,8 +64,9 @@ def _work(arguments: argparse.Namespace) -> None:
     from speechvq.video.recording.codes import cached_episodes
 
     model_place, data = resolve_paths(arguments.prior, arguments.model, arguments.data)
-    prior, model = load_pair(arguments.prior, model_place, arguments.device)
-    priors = {place: load_pair(place, model_place, arguments.device)[0] for place in arguments.against}
+    device = find_device(arguments.device)
+    prior, model = load_pair(arguments.prior, model_place, device)
+    priors = {place: load_pair(place, model_place, device)[0] for place in arguments.against}
     training, heldout = (cached_episodes(model_place, model, data, s) for s in ("train", arguments.split))
     lengths = code_lengths({arguments.prior: prior} | priors, training, heldout, arguments.windows)
     options = {"seed": arguments.seed, "temperature": arguments.temperature, "top_p": arguments.top_p}

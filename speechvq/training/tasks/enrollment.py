@@ -132,7 +132,8 @@ def _fit(enrollment: _Enrollment, training: _Crops, config: TrainConfig, tune: b
         eval_modules=[enrollment],
     )
     try:
-        with torch.random.fork_rng(devices=[]):
+        device = enrollment.embedding.device
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             fit(enrollment, [stage], folder, config)
     finally:
         for parameter, flag in flags:
@@ -199,16 +200,17 @@ def _cut(model: SpeechVQ, wave: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
     """Crops of a waveform (T,) with the decoder's conditioning, computed from the whole waveform."""
     hop, f0 = model.config.hop, f0_contour(wave)
     phase = glottal_phase(wave, f0)
-    vectors = model.quantizer.lookup(torch.from_numpy(model.encode(wave)))
+    device = model.quantizer.codebook.device
+    vectors = model.quantizer.lookup(torch.from_numpy(model.encode(wave)).to(device))
     unit = math.lcm(hop, F0_HOP)
     length = int(CROP_SECONDS * model.config.sample_rate) // unit * unit
     for start in range(0, len(wave) - length + 1, length):
         stop = start + length
         yield (
-            torch.from_numpy(wave[start:stop].astype(np.float32)),
+            torch.from_numpy(wave[start:stop].astype(np.float32)).to(device),
             vectors[start // hop : stop // hop],
-            torch.from_numpy(f0[start // F0_HOP : stop // F0_HOP].copy()),
-            torch.from_numpy(phase[start:stop].copy()),
+            torch.from_numpy(f0[start // F0_HOP : stop // F0_HOP].copy()).to(device),
+            torch.from_numpy(phase[start:stop].copy()).to(device),
         )
 
 
@@ -220,7 +222,7 @@ def _loss(model: SpeechVQ, crops: _Crops, embedding: Tensor, *, quick: bool) -> 
         return model.decoder.source_filter_loss(crops.wave, crops.vectors, speakers, crops.f0, crops.phase)
     inputs = (crops.wave, crops.vectors, speakers, crops.f0, crops.phase)
     parts = zip(*(each.split(EVAL_BATCH) for each in inputs))
-    total = torch.zeros(())
+    total = torch.zeros((), device=embedding.device)
     for part in parts:
         total = total + model.decoder.nll(*part) * len(part[0])
     return total / len(crops.wave)

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from speechvq.config import read_run
 from speechvq.config.images import ImageVQConfig
 from speechvq.config.mapping import from_mapping, to_mapping
@@ -83,7 +85,7 @@ def resolve_paths(prior: Path, model: Path | None, data: Path | None) -> tuple[P
     return model, data
 
 
-def load_pair(prior_path: Path, model_path: Path, device: str) -> tuple[VideoPrior, ImageModel]:
+def load_pair(prior_path: Path, model_path: Path, device: torch.device) -> tuple[VideoPrior, ImageModel]:
     """Load a prior over frames and the image model of its codes, in evaluation mode.
 
     Raises:
