@@ -1,4 +1,4 @@
-"""Phone error rate of conversions against their sources, by PocketSphinx."""
+"""Phone error rate of conversions against their sources, by a phone recognizer."""
 
 from collections.abc import Callable
 

@@ -9,6 +9,7 @@ import numpy as np
 from speechvq.data.conversions import EvaluationFold
 from speechvq.errors import UserError
 from speechvq.judges import speech_quality
+from speechvq.judges.ctc_phones import CtcPhoneRecognizer
 from speechvq.judges.metric import Metric, by_content
 from speechvq.judges.phone_error_rate import PhoneErrorRate
 from speechvq.judges.resynthesis import ResynthesisDistance
@@ -97,8 +98,6 @@ def _load_phone_recognizer() -> Callable[[np.ndarray], list[str]]:
     """Recognizes the phones of a waveform and keeps the results.
 
     Raises:
-        UserError: PocketSphinx is not installed.
+        UserError: hama is not installed.
     """
-    from speechvq.alignment.pocketsphinx import PhoneRecognizer
-
-    return by_content(PhoneRecognizer().phones)
+    return by_content(CtcPhoneRecognizer().phones)

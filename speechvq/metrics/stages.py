@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechvq.metrics.bootstrap import difference_with_interval
+from speechvq.metrics.bootstrap import difference_with_interval, mean_with_interval
 
 Scores = Mapping[str, float]  # of one sound, by name
 
@@ -79,6 +79,8 @@ def _estimate(
     weights = [_mean(metric.length, sounds) for sounds in first] if metric.length else None
     values = [None if group is None else _values(metric, group) for group in (first, second)]
     assert values[0] is not None
+    if second is None and weights is None:
+        return Estimate(*mean_with_interval(values[0]))
     return Estimate(*difference_with_interval(values[0], values[1], weights))
 
 

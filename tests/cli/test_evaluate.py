@@ -30,7 +30,7 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def without_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     """No optional package is installed; `test_judges` tests the metrics that need one."""
-    for module in ("pocketsphinx", "resemblyzer", "speechmos", "distillmos", "faster_whisper"):
+    for module in ("hama", "resemblyzer", "speechmos", "distillmos", "faster_whisper"):
         monkeypatch.setitem(sys.modules, module, None)
 
 

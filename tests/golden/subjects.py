@@ -429,7 +429,7 @@ def _written(folder: Path) -> Iterator[tuple[str, Path]]:
 @contextlib.contextmanager
 def _without_extras() -> Iterator[None]:
     """Hide the optional judges, because each would add keys."""
-    extras = ("pocketsphinx", "resemblyzer", "speechmos")
+    extras = ("hama", "resemblyzer", "speechmos", "distillmos")
     before = {name: sys.modules[name] for name in extras if name in sys.modules}
     sys.modules.update(dict.fromkeys(extras))  # type: ignore[arg-type]
     try:

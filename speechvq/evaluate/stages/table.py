@@ -36,10 +36,15 @@ def title(result: StagesResult) -> str:
 
 def stages_table(result: StagesResult) -> str:
     """Both tables as text, with the judges and what was left out."""
-    parts = [title(result), align(stage_rows(result), left=1)]
+    parts = [title(result), _transposed(stage_rows(result))]
     if result.differences:
-        parts += ["", align(difference_rows(result), left=1)]
+        parts += ["", _transposed(difference_rows(result))]
     return "\n".join([*parts, *NOTES, *(f"judge: {each}" for each in result.judges), *result.left_out])
+
+
+def _transposed(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as text, a line per metric: there are fewer stages than metrics, so this is narrower."""
+    return align([list(column) for column in zip(*rows)], left=1)
 
 
 def _shown(result: StagesResult) -> list[StageMetric]:

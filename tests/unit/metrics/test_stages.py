@@ -38,6 +38,11 @@ def test_a_difference_has_the_metrics_of_both() -> None:
     assert compare_stages(NOISY, NOISY)["word_error_rate"] == (0, 0, 0)
 
 
+def test_seven_of_seven_are_not_certain() -> None:
+    found = estimate_stage([[{"target_preferred": 1.0}]] * 7)["target_preferred"]
+    assert found.value == 1 and 0.5 < found.low < 0.7
+
+
 def test_long_sentences_weigh_more() -> None:
     sentences = [[{"word_errors": 9.0, "words": 9.0}], [{"word_errors": 0.0, "words": 1.0}]]
     assert estimate_stage(sentences)["word_error_rate"].value == pytest.approx(0.9)
