@@ -1,10 +1,10 @@
 """Errors and speed of F0 trackers on speech whose F0 is known exactly, clean and in noise.
 
-The built-in corpus is synthesized again with a known F0 (the method of Salamon et al. 2017): the filter of each
-10 ms is that of the recording, the excitation is pulses that follow a given contour, and noise where it is
-unvoiced. The contour is the recording's by our tracker, smoothed and shifted by up to four semitones. With
---manifest, natural recordings: each tracker is compared with the others where these agree. Trackers that are not
-installed are left out: pip install pyworld-prebuilt swift-f0 torchfcpe
+The built-in corpus is synthesized again with a known F0 (the method of Salamon et al. 2017): the filter of
+each 10 ms is that of the recording, the excitation is pulses that follow a given contour, and noise where it
+is unvoiced. The contour is the recording's by our tracker, smoothed and shifted by up to four semitones. With
+--manifest, natural recordings: each tracker is compared with the others where these agree. Trackers that are
+not installed are left out: pip install pyworld-prebuilt swift-f0 torchfcpe
 """
 
 import argparse
