@@ -55,6 +55,7 @@ PARSERS = {
     "evaluate abx": abx.build_parser,
     "evaluate baselines": baselines.build_parser,
     "evaluate conversion": conversion.build_parser,
+    "evaluate stages": stages.build_parser,
     "evaluate prior": prior.build_parser,
     "evaluate generation": generation.build_parser,
     "evaluate purity": purity.build_parser,
