@@ -17,6 +17,7 @@ from speechvq.errors import UserError
 from speechvq.io.folder_lock import folder_lock
 from speechvq.prepare.images import IMAGES, MAX_MESSAGES, prepare_images
 from speechvq.runtime.logging import logger
+from speechvq.runtime.progress import counter
 
 CORPORA, WORLDS = ("vctk", "librispeech", "folder", "mini"), ("maze", "doom")
 MAX_COUNT = 10**9
@@ -121,13 +122,14 @@ def _find(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
     if arguments.download is not None:
         _download(arguments)
     source = f"{arguments.corpus} {root.resolve()}"
-    match arguments.corpus:
-        case "vctk":
-            return vctk.recordings(root, mic=arguments.mic), f"{source} mic{arguments.mic}"
-        case "librispeech":
-            return librispeech.recordings(root), source
-        case "folder":
-            return folder.recordings(root, out=arguments.out), source
+    with counter(1, label="list the recordings", unit="corpus"):  # a large corpus takes a while
+        match arguments.corpus:
+            case "vctk":
+                return vctk.recordings(root, mic=arguments.mic), f"{source} mic{arguments.mic}"
+            case "librispeech":
+                return librispeech.recordings(root), source
+            case "folder":
+                return folder.recordings(root, out=arguments.out), source
     raise NotImplementedError(f"no module reads the corpus {arguments.corpus}")
 
 

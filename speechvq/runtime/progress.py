@@ -100,7 +100,8 @@ class _Estimate:
 
     def __init__(self, total: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.total, self._clock = total, clock
-        self._done = self._first_done = 0.0
+        self._done: float = 0
+        self._first_done: float = 0
         self._first = clock()
 
     @property

@@ -51,6 +51,7 @@ def estimate_after(*steps: tuple[float, float], total: float = 100) -> progress_
 
 
 def test_the_time_left_is_estimated_once_that_means_something() -> None:
+    assert progress_module._line(estimate_after(), "letters") == "0/100 letters"
     assert progress_module._line(estimate_after((5, 0)), "letters") == "0/100 letters"
     slow_start = estimate_after((60, 1), (69, 50))  # a minute of compilation, then nine seconds
     assert progress_module._line(slow_start, "letters") == "50/100 letters"
