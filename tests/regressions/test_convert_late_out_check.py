@@ -9,7 +9,8 @@ from speechvq import convert
 
 
 @pytest.mark.parametrize(
-    "more", [["--target-speaker", "ada,bob"], ["--target-speaker", "ada", "--out", "b.mp3"]]
+    "more",
+    [["--target-speaker", "ada,bob", "--out", "b.wav"], ["--target-speaker", "ada", "--out", "b.mp3"]],
 )
 def test_out_is_checked_before_the_model_is_loaded(
     more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
