@@ -110,7 +110,7 @@ def add_model(parser: Parser) -> None:
         "--model",
         type=Path,
         default=Path(DEFAULT_MODEL),
-        help="model directory, run directory, bundled model or hub:OWNER/NAME",
+        help="model directory, run directory, bundled model or hub:OWNER/NAME[@REVISION]",
     )
 
 

@@ -1,5 +1,6 @@
 """The model directory: `config.yaml` with the model's `kind` and settings, and `model.safetensors`."""
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from speechvq.io.reading import PERMISSION_REMEDY
 from speechvq.io.tensors import check_shapes, check_tensors, read_tensors, write_tensors
 from speechvq.io.yaml_files import read_yaml, write_yaml
 
+_CHECKPOINT = re.compile(r"stage_([0-9]{1,9})_step_([0-9]{1,18})")  # see `training.checkpoint`
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -47,12 +49,31 @@ def find_model_directory(folder: str | Path, *, hint: str = "") -> Path:
             if (candidate / WEIGHTS).is_file() and (candidate / CONFIG).is_file():
                 return candidate
         missing = " and ".join(name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file())
+        checkpoint = _newest_checkpoint(folder)
     except PermissionError as error:
         raise UserError(f"{error.filename}: {PERMISSION_REMEDY}") from None
+    if checkpoint is not None:
+        run, step = checkpoint.parents[1], checkpoint.name.rpartition("_")[2]
+        if (run / "model" / WEIGHTS).is_file():
+            raise UserError(f"{folder}: no model directory; the model of this run is {run / 'model'}")
+        raise UserError(
+            f"{folder}: its training is not finished; export the newest checkpoint with: python -m "
+            f"speechvq.train --out {run} --set train.steps={step}; then give {run}"
+        )
     raise UserError(
         f"{folder}: no model here ({missing} missing); give the folder that `train --out` made, or its "
         f"model/{hint}"
     )
+
+
+def _newest_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint of a run whose model is not exported; `folder` is the run or a folder in it."""
+    for run in (folder, folder.parent, *folder.parents[1:2]):
+        found = [marker.parent for marker in run.glob("checkpoints/stage_*_step_*/COMPLETE")]
+        known = [(match, each) for each in found if (match := _CHECKPOINT.fullmatch(each.name))]
+        if known:
+            return max(known, key=lambda pair: (int(pair[0][1]), int(pair[0][2])))[1]
+    return None
 
 
 def read_model_config(folder: Path, kinds: Collection[str], *, what: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class Hub:
     """The used part of huggingface_hub, on a folder."""
 
     def __init__(self, root: Path) -> None:
+        self.revisions: list[str | None] = []
         self.root, self.fetched = root, list[str]()
 
     def create_repo(self, repo_id: str, *, private: bool, exist_ok: bool) -> str:
@@ -31,7 +32,8 @@ class Hub:
             assert any(fnmatch.fnmatch(file.name, pattern) for pattern in allow_patterns)
             shutil.copy(file, self.root / repo_id)
 
-    def snapshot_download(self, repo_id: str, *, allow_patterns: list[str]) -> str:
+    def snapshot_download(self, repo_id: str, *, revision: str | None, allow_patterns: list[str]) -> str:
+        self.revisions.append(revision)
         if not (self.root / repo_id).is_dir():
             raise OSError(f"404: {repo_id} not found\nand more lines")
         self.fetched += allow_patterns
@@ -80,6 +82,15 @@ def test_invalid_names_are_refused(hub: Hub, name: str) -> None:
     assert is_hub_name(name)
     with pytest.raises(UserError, match="expected hub:OWNER/NAME"):
         download(name)
+
+
+@pytest.mark.parametrize("revision", ["main", "v1.0", "0123456789" * 4, "refs/pr/1"])
+def test_a_revision_is_pinned(hub: Hub, revision: str) -> None:
+    speech_model().push_to_hub("me/voice")
+    assert download(f"hub:me/voice@{revision}") == download("hub:me/voice")
+    assert hub.revisions == [revision, None]
+    with pytest.raises(UserError, match="uploaded without @REVISION"):
+        speech_model().push_to_hub(f"me/voice@{revision}")
 
 
 def test_a_missing_folder_is_not_searched_on_the_hub(hub: Hub) -> None:
