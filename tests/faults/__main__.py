@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         counts = run_families(families, scratch, arguments)
     finally:
+        unmount_below(scratch)
         shutil.rmtree(scratch, ignore_errors=True)
     ordered = [counts[family] for family in FAMILIES if family in counts]
     command = shell_command(arguments)
@@ -50,6 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     held, tried = sum(count.held for count in ordered), sum(count.tried for count in ordered)
     print(f"{held} of {tried} in {report.seconds:.0f} s, seed {arguments.seed}")
     return int(held != tried)
+
+
+def unmount_below(folder: Path) -> None:
+    """Unmount what a family that was killed left mounted."""
+    places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in places:
+        if place.startswith(f"{folder}/"):
+            subprocess.run(["umount", "--lazy", place], check=False)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -70,7 +70,8 @@ class Part(NamedTuple):
 def part_of(count: Count, report: Report) -> Part:
     """The part of a family from a run."""
     title = f"{FAMILIES[count.family]} (`{count.family}`)"
-    run = f"{count.seconds:.0f} s, seed {report.seed}, {commit()}"
+    form = "short form, " if "--short" in report.command else ""
+    run = f"{form}{count.seconds:.0f} s, seed {report.seed}, {commit()}"
     row = f"| {title} | {count.held} of {count.tried} | {run} | {_cell(' '.join(count.notes))} |"
     lines = [f"- {_cell(each.name)}: {_cell(each.reason)}" for each in count.failures[:MAX_LISTED]]
     if len(count.failures) > MAX_LISTED:
