@@ -46,7 +46,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         header = _read_header(path)
         # The library maps the file into memory. A copy stays as it is when the file is replaced or cut; the
         # system kills a process that reads a mapping beyond the file's new end.
-        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
+        tensors = {name: _copy(tensor) for name, tensor in load_file(path).items()}
     except PermissionError:
         raise UserError(f"{path}: {PERMISSION_REMEDY}") from None
     except OSError as error:
@@ -88,6 +88,11 @@ def _checksum(tensors: Mapping[str, Tensor]) -> str:
 def _reason(error: Exception) -> str:
     """A library's message, shortened to one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    """A copy of the bytes; `clone` would turn a damaged boolean into a valid one before the checksum."""
+    return tensor.view(torch.uint8).clone().view(torch.bool) if tensor.dtype == torch.bool else tensor.clone()
 
 
 def check_tensors(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:

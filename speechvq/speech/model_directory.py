@@ -7,11 +7,13 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from speechvq.audio.f0 import MAX_F0, MIN_F0
 from speechvq.config import SpeechConfig, from_mapping, to_mapping
 from speechvq.errors import UserError
 from speechvq.io.hub import download, is_hub_name
 from speechvq.io.model_directory import (
     CONFIG,
+    WEIGHTS,
     find_model_directory,
     load_model_weights,
     read_model_config,
@@ -66,11 +68,15 @@ def load_speech_model(name: str | Path, build: Callable[[SpeechConfig, list[str]
     """
     folder, mapping = _read_config(name)
     speakers = _speakers(folder, mapping)
-    return load_model_weights(
+    model = load_model_weights(
         folder,
         lambda: build(from_mapping(SpeechConfig, mapping), speakers),
         shapes=lambda: _shapes(from_mapping(SpeechConfig, mapping), len(speakers)),
     )
+    speaker_f0 = model.get_buffer("speaker_f0")
+    if not all(f0 == 0 or MIN_F0 / 2 <= f0 <= 2 * MAX_F0 for f0 in speaker_f0.tolist()):
+        raise UserError(f"{folder / WEIGHTS}: damaged: a speaker's mean F0 is not that of a voice")
+    return model
 
 
 def read_speakers(name: str | Path) -> list[str]:

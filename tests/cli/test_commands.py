@@ -63,7 +63,6 @@ PARSERS = {
     "evaluate speakers": speakers.build_parser,
     "evaluate alignments": alignments.build_parser,
     "evaluate likelihood": likelihood.build_parser,
-    "evaluate stages": stages.build_parser,
     "evaluate rollout": rollout.build_parser,
     "draw": draw.build_parser,
     "imagine": imagine.build_parser,

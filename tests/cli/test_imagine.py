@@ -225,7 +225,7 @@ def test_training_names_missing_data(
 ) -> None:
     configuration.save(tmp_path / "a.yaml", run_of(world))
     name, value = next(iter(change.items()))
-    setting = f"{'model' if name == 'context_frames' else 'data'}.{name}={value!r}"
+    setting = f"{'model' if name == 'context_frames' else 'data'}.{name}={value}"
     arguments = ["--config", str(tmp_path / "a.yaml"), "--out", str(tmp_path / "run"), "--set", setting]
     from speechvq import train
 

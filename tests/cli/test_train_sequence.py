@@ -154,9 +154,9 @@ def test_mistakes_of_evaluate_prior(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("data.codes=''", "data.codes is not set"),
+        ("data.codes=", "data.codes is not set"),
         ("data.codes=nowhere", "nowhere: no such folder"),
-        ("data.manifest=''", "model.speaker_dim needs the speaker of each string"),
+        ("data.manifest=", "model.speaker_dim needs the speaker of each string"),
         ("data.manifest=nowhere", "no such manifest"),
         ("model.network=lstm", "expected one of wavenet, gru"),
         ("model.kind=song", "model.kind: expected one of sequence"),
