@@ -22,6 +22,7 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, find_sources
+from speechvq.cli.tables import speed
 from speechvq.cli.tally import tally_line
 from speechvq.errors import UserError, printable
 from speechvq.io.atomic import remove_file, write_bytes
@@ -190,7 +191,7 @@ def _report(out: Path, outcomes: Sequence[Outcome], *, without: int, seconds: fl
     if doubtful := sum(outcome.is_doubtful for outcome in outcomes):
         print(f"doubtful: {doubtful}, whose texts may be those of other recordings; see {out / PROBLEMS}")
     if aligned:
-        print(f"{aligned:.0f} s of audio in {seconds:.0f} s: {aligned / seconds:.3g} x real time")
+        print(f"{aligned:.0f} s of audio in {seconds:.0f} s, {speed(aligned / seconds)}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, check_not_overwritten, find_sources, read_tracked_sources
+from speechvq.cli.tables import speed
 from speechvq.cli.tally import tallied
 from speechvq.errors import UserError, printable
 from speechvq.io.folder_lock import folder_lock
@@ -168,7 +169,7 @@ def _convert_all(
                 seconds += len(job.wave) / SAMPLE_RATE
         spent = time.monotonic() - started
         if tally.done:
-            logger.info("%.1f s of audio in %.1f s, %.2f x real time", seconds, spent, seconds / spent)
+            logger.info("%.1f s of audio in %.1f s, %s", seconds, spent, speed(seconds / spent))
 
 
 def _missing(

@@ -44,7 +44,7 @@ def _row(name: str, facts: "SpeakerFacts", f0: float, note: str) -> list[str]:
 def _notes(rows: Sequence[Sequence[str]], few_minutes: float) -> list[str]:
     """What the columns mean, as far as the rows need it."""
     notes = {row[-1] for row in rows}
-    lines = ["speech: used for training; mean F0: conversions get it; -: not known"]
+    lines = ["speech: used for training; mean F0: conversions are shifted to it; -: not known"]
     if any(row[4] != tables.MISSING for row in rows[1:]):
         lines.append("DNSMOS: predicted quality of resynthesized held-out sentences, 1 to 5 (best)")
     if FEW in notes:

@@ -28,6 +28,13 @@ def in_percent(fraction: float | None, digits: int = 1) -> str:
     return number(None if fraction is None else 100 * fraction, digits)
 
 
+def speed(times: float) -> str:
+    """Speed relative to the audio, for example "12 times faster than real time"."""
+    if times >= 1:
+        return f"{decimal(times)} times faster than real time"
+    return f"{decimal(1 / times)} times slower than real time" if times > 0 else "no audio"
+
+
 def decimal(value: float | None) -> str:
     """A number with at least three significant digits, "3.40" or "3400"; "-" for NaN and None."""
     if value is None or isinstance(value, int):

@@ -19,7 +19,7 @@ from speechvq.metrics.units.purity import PurityScore, score_purity
 from speechvq.results.units import PROTOCOLS, PurityMetrics
 
 NOTES = (
-    "phone purity: accuracy when each code predicts its most frequent phone (paper: 49.3 %, majority 7.2 %)",
+    "phone purity: accuracy when each code predicts its most frequent phone",
     "  held out: the map is fitted on half of the speakers and scored on the others, and the other way round",
     "cluster purity: accuracy when each phone predicts its most frequent code",
     "PNMI: mutual information of code and phone over the entropy of the phone",

@@ -6,7 +6,7 @@ remedy.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -41,7 +41,7 @@ class CodebookStatistics:
     entropy_bits: float  # per frame
     perplexity: float  # 2 to the entropy
     mean_code_duration_frames: float  # mean length of the runs of equal codes
-    counts: np.ndarray  # (K,), frames of each code
+    counts: np.ndarray = field(repr=False)  # (K,), frames of each code
 
 
 def purity(codes: Utterances, phones: Utterances) -> float:

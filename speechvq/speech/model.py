@@ -115,7 +115,8 @@ class SpeechVQ(VQVAE):
         if known not in self.speakers:
             near = difflib.get_close_matches(known, self.speakers, n=5, cutoff=0.0)
             raise UserError(
-                f"unknown speaker '{name}'; nearest: {', '.join(near)} (--list-speakers shows all)"
+                f"unknown speaker '{name}'; nearest: {', '.join(near)} (--list-speakers shows all; "
+                "enroll adds one)"
             )
         return self.speakers.index(known)
 
