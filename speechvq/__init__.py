@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from speechvq.speech.model import SpeechVQ
 
 __version__ = "0.1.0"  # pyproject.toml reads it from here
-DEFAULT_MODEL = "english29"  # bundled with the package, see `pretrained/english29/MODEL_CARD.md`
+DEFAULT_MODEL = "english29-100"  # bundled with the package, see its MODEL_CARD.md in `pretrained`
 __all__ = ["DEFAULT_MODEL", "SpeechVQ", "UserError", "VectorQuantizer", "__version__", "load", "metrics"]
 
 use_user_cache()  # before any module that defines a compiled function
