@@ -37,7 +37,7 @@ def build_parser() -> CommandParser:
         "--name", required=True, help="name of the new speaker, for convert --target-speaker NAME"
     )
     parser.add_argument(
-        "--audio", type=Path, required=True, help="audio file or folder of audio files of one person"
+        "--audio", type=Path, required=True, help="audio file or folder of one person, 5 s or more"
     )
     parser.add_argument("--minutes", type=float, default=1.0, help="minutes of speech to use, at most")
     flags.add_model(parser)
@@ -114,9 +114,11 @@ def _enroll(
         save_voice(out, found.voice, model)
     shutil.rmtree(run_directory, ignore_errors=True)
     print(f"{speech.seconds:.1f} s of speech, mean F0 {found.voice.f0:.0f} Hz")
-    before, after = found.before / math.log(2), found.after / math.log(2)
+    # The loss of a WaveNet is a likelihood; that of source and filter alone has no unit.
+    unit, scale = ("bits per sample", math.log(2)) if model.decoder.wavenet is not None else ("loss", 1.0)
+    before, after = found.before / scale, found.after / scale
     print(
-        f"held-out fifth, bits per sample (lower is better): {before:.3f} as {found.nearest}, the closest "
+        f"held-out fifth, {unit} (lower is better): {before:.3f} as {found.nearest}, the closest "
         f"known speaker; {after:.3f} as {arguments.name}"
     )
     print(printable(out))
