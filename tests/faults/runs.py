@@ -113,7 +113,7 @@ class Runs:
                 data = GridDataConfig(model=str(self._input("image run")), batch=4)
                 return PixelCNNRun(video_data.PIXELCNN, data, TrainConfig(**BRIEF))
             case "second stage":
-                data = GridDataConfig(model=str(self._input("image run")), batch=4)
+                data = GridDataConfig(model=str(self._input("grid run")), batch=4)
                 return SecondStageRun(SECOND_STAGE, data, TrainConfig(**BRIEF))
             case "prior":
                 return tiny_prior.prior_run(self._input("codes"), **BRIEF)
@@ -133,6 +133,7 @@ class Runs:
                 "codes": tiny_prior.make_codes,
                 "world": make_world,
                 "image run": self._image_run,
+                "grid run": grid_run,
             }
             place = self.folder / name
             place.mkdir(parents=True)
@@ -195,6 +196,16 @@ class Runs:
 SECOND_STAGE = SecondStageConfig(
     latents=2, channels=6, quantizer=QuantizerConfig(num_codes=6, dim=3), pixelcnn=video_data.PIXELCNN
 )
+
+
+def grid_run(place: Path) -> Path:
+    """A run of an image model of 4 x 4 codes, which a second stage needs."""
+    config = image_data.run_of("image_vqvae", image_data.prepared(place / "images", size=16), **BRIEF)
+    sizes = dataclasses.replace(image_data.SIZES, size=16)
+    model = dataclasses.replace(image_data.CONFIGS["image_vqvae"], autoencoder=sizes, codes_per_position=1)
+    configuration.save(place / "run.yaml", dataclasses.replace(config, model=model))
+    assert train.main(["--config", str(place / "run.yaml"), "--out", str(place / "run")]) == 0
+    return place / "run"
 
 
 def make_world(folder: Path) -> Path:

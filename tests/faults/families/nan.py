@@ -130,10 +130,10 @@ def spoil(spoiled: Spoiled) -> None:
                     handle.remove()
             case "weight":
                 with torch.no_grad():
-                    stage.parameters[0].view(-1)[0] = spoiled.value
+                    first_value(stage.parameters[0]).fill_(spoiled.value)
             case "codebook":
                 with torch.no_grad():
-                    codebook_of(state).view(-1)[0] = spoiled.value
+                    first_value(codebook_of(state)).fill_(spoiled.value)
         return plain(state, stage, batch, seed)
 
     loop.update = update  # type: ignore[assignment]
@@ -158,4 +158,9 @@ def with_value(tensor: Tensor, value: float) -> Tensor:
 
 def codebook_of(state: TrainingState) -> Tensor:
     """The codebook of a model that is trained."""
-    return next(t for name, t in state.model.state_dict().items() if name.endswith("quantizer.codebook"))
+    return next(t for name, t in state.model.state_dict().items() if name.endswith(".codebook"))
+
+
+def first_value(tensor: Tensor) -> Tensor:
+    """The first element of a tensor of any memory layout, as a view."""
+    return tensor[(0,) * tensor.dim()]
