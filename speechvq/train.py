@@ -46,7 +46,7 @@ def build_parser() -> CommandParser:
         action="append",
         default=[],
         metavar="A.B=C",
-        help="override a setting of the file: C is YAML, or text as it stands; repeatable",
+        help="override a setting of the file: C is YAML, or literal text; repeatable",
     )
     flags.add_device(parser)
     return parser

@@ -102,7 +102,7 @@ for name, codes in units.items():
     )
 
 # %% [markdown]
-# The k-means clusters were fitted on these very recordings and the bundled model has never heard a
+# The k-means clusters were fitted on these very recordings and the bundled model was not trained on a
 # synthesizer, so the two rows do not rank the methods.
 #
 # ABX asks whether two examples of a phone are closer to one another than to an example of another phone.

@@ -93,10 +93,10 @@ def align_recording(
                 return Outcome(seconds, attempt, unknown)
             problem = (
                 f"{task.audio}: {100 * fraction:.0f} % of the phones are as short as the aligner allows; "
-                f"check that {task.text.name} is what is said"
+                f"check that {task.text.name} is its transcript"
             )
             return Outcome(seconds, attempt, unknown, problem, is_doubtful=True)
-    problem = f"{task.audio}: {task.text.name} could not be aligned; check that the text is what is said"
+    problem = f"{task.audio}: {task.text.name} could not be aligned; check that the text is its transcript"
     return Outcome(seconds, "", unknown, problem)
 
 

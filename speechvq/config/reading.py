@@ -20,7 +20,7 @@ def load(path: Path, cls: type[Config], overrides: Sequence[str] = ()) -> Config
         path: the YAML file.
         cls: the dataclass it describes.
         overrides: settings "a.b=c" that override the file. c is YAML, but for a setting that is text: that
-            takes c as it stands, spaces, "#" and digits included.
+            takes c literally, spaces, "#" and digits included.
 
     Raises:
         UserError: an unreadable file, invalid YAML, an unknown key, or a wrong type; names file and key.

@@ -30,7 +30,7 @@ def measure_heldout(model: SpeechVQ, crops: Crops) -> dict[str, float]:
     """
     wave, speaker, *f0_and_phase = (tensor.to(model.quantizer.codebook.device) for tensor in crops)
     codes = torch.cat([model.encode_crops(part) for part in wave.split(EVAL_BATCH)])
-    others = (speaker + _shift(len(model.speakers))) % len(model.speakers)
+    others = (speaker + offset_to_another_speaker(len(model.speakers))) % len(model.speakers)
     right = _mean_nats(model, wave, codes, speaker, *f0_and_phase)
     wrong_codes = _mean_nats(model, wave, codes.roll(len(codes) // 2, dims=0), speaker, *f0_and_phase)
     wrong_speaker = _mean_nats(model, wave, codes, others, *f0_and_phase)
@@ -45,7 +45,7 @@ def measure_heldout(model: SpeechVQ, crops: Crops) -> dict[str, float]:
     }
 
 
-def _shift(speakers: int) -> int:
+def offset_to_another_speaker(speakers: int) -> int:
     """Offset to the index of another speaker; never a multiple of the number of speakers above one."""
     return (1 + speakers // 2) % speakers or 1
 

@@ -19,6 +19,7 @@ from speechvq.speech.vocoder.losses import (
     feature_matching_loss,
 )
 from speechvq.training.stage import ParameterGroup, Schedule, Stage
+from speechvq.training.tasks.speech_heldout import offset_to_another_speaker
 
 BETAS = (0.8, 0.95)  # of Adam: a short memory, since each network is the other's moving target
 EVAL_BATCH = 4  # crops measured at once; bounds memory
@@ -102,7 +103,7 @@ class AdversarialVocoder(nn.Module):
         model = self.model
         wave, speaker, f0, phase = (each.to(model.quantizer.codebook.device) for each in crops)
         codes = torch.cat([model.encode_crops(part) for part in wave.split(EVAL_BATCH)])
-        others = (speaker + max(len(model.speakers) // 2, 1)) % len(model.speakers)
+        others = (speaker + offset_to_another_speaker(len(model.speakers))) % len(model.speakers)
         right = self._mean_distance(wave, codes, speaker, f0, phase)
         wrong_codes = self._mean_distance(wave, codes.roll(len(codes) // 2, dims=0), speaker, f0, phase)
         wrong_speaker = self._mean_distance(wave, codes, others, f0, phase)

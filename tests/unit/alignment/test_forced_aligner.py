@@ -168,4 +168,4 @@ def test_a_text_that_is_squeezed_into_the_recording_is_doubted(
     squeezed = [Interval(0.03 * i, 0.03 * (i + 1), "AH") for i in range(9)] + [Interval(0.27, 9.0, "SIL")]
     monkeypatch.setattr(ForcedAligner, "align", lambda *_, **__: squeezed)
     outcome = align_recording(task_of(espeak_corpus, tmp_path / "b"), {})
-    assert outcome.attempt == "words" and outcome.is_doubtful and "is what is said" in outcome.problem
+    assert outcome.attempt == "words" and outcome.is_doubtful and "is its transcript" in outcome.problem
