@@ -102,8 +102,8 @@ for name, codes in units.items():
     )
 
 # %% [markdown]
-# The k-means clusters were fitted on these very recordings and the bundled model was not trained on a
-# synthesizer, so the two rows do not rank the methods.
+# The k-means clusters were fitted on these very recordings and the bundled model was not trained on
+# synthesized speech, so the two rows do not rank the methods.
 #
 # ABX asks whether two examples of a phone are closer to one another than to an example of another phone.
 # Chance is 50 %. "Across" takes the example to be judged from another speaker. Codes are compared by the
