@@ -27,9 +27,10 @@ MOMENTS = 2  # of each signal
 def cases(setting: Setting) -> Iterator[Case]:
     """Every command, every signal, some moments."""
     bench, rng = Bench(setting.folder / "bench", long=True), setting.rng()
+    small = Bench(setting.folder / "small")
     names = [name for name in WRITERS if name not in ("convert", "convert flac", "enroll decoder")]
     for name in ["convert folder", "convert torch"] if setting.short else names:
-        duration = measured(bench, name, setting.folder / "whole" / name)
+        duration = measured(bench, small, name, setting.folder / "whole" / name)
         for label in setting.some(list(SIGNALS), 2):
             for moment in range(1 if setting.short else MOMENTS):
                 delay = float(rng.uniform(0.05, 0.9)) * duration
@@ -45,13 +46,16 @@ def cases(setting: Setting) -> Iterator[Case]:
         )  # type: ignore
 
 
-def measured(bench: Bench, name: str, out: Path) -> float:
-    """Seconds of the whole command; 3 for one that does not end by itself."""
+def measured(bench: Bench, small: Bench, name: str, out: Path) -> float:
+    """Seconds of the whole command; 3 for one that does not end by itself.
+
+    The command runs on `small` first, so that its imports and compilations are not counted.
+    """
     if name.startswith(("train", "enroll", "convert torch", "convert chunked")):
         bench.command(name, out)
         return 3.0
     command = bench.command(name, out)
-    call_quietly(Bench(bench.folder / "small").command(name, out.with_name(f"{name} small")))  # imports
+    call_quietly(small.command(name, out.with_name(f"{name} small")))
     ending = Child(lambda: command.main(command.arguments), bench.folder, memory=0).wait(300)
     check_done(ending, seconds=300, memory=4 << 30)
     return ending.seconds
