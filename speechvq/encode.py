@@ -1,4 +1,4 @@
-"""`python -m speechvq.encode`: encode audio as codes, one .npy file per recording and a `meta.json`."""
+"""`python -m speechvq.encode`: encode audio as codes, in .npy files, Parquet or text, with a `meta.json`."""
 
 import argparse
 import json
@@ -13,8 +13,19 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import Source, find_sources, read_tracked_sources
 from speechvq.cli.tally import tallied
-from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, write_codes
-from speechvq.errors import UserError
+from speechvq.data.codes_directory import (
+    CODEBOOK,
+    DEDUPLICATED,
+    FEATURES,
+    FORMAT,
+    FRAME_RATE,
+    META,
+    NUM_CODES,
+    STYLE,
+)
+from speechvq.data.unit_formats.npy import NpyWriter
+from speechvq.data.unit_formats.shards import ShardWriter
+from speechvq.errors import UserError, printable
 from speechvq.io.atomic import write_json
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Journal
@@ -27,7 +38,7 @@ def build_parser() -> CommandParser:
     """The command's flags."""
     parser = CommandParser("encode", __doc__)
     flags.add_src(parser)
-    parser.add_argument("--out", type=Path, required=True, help="codes directory; unchanged codes are kept")
+    parser.add_argument("--out", type=Path, required=True, help="codes directory; unchanged results are kept")
     flags.add_model(parser)
     flags.add_split(parser)
     flags.add_limit(parser)
@@ -36,6 +47,29 @@ def build_parser() -> CommandParser:
         default="",
         metavar="i/n",
         help="part i (from 0) of n (default: RANK and WORLD_SIZE of the environment, else 0/1)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=("npy", "parquet", "text"),
+        default="npy",
+        help="UTT.npy for each utterance; or shards of 1,000 utterances, data/*.parquet (extra parquet) or "
+        "data/*.txt",
+    )
+    parser.add_argument(
+        "--features",
+        action="store_true",
+        help="write the vectors before quantization, (N, D), in place of the codes; npy or parquet",
+    )
+    parser.add_argument(
+        "--deduplicate",
+        action="store_true",
+        help="write one code and its duration in frames for each run of equal codes; parquet or text",
+    )
+    parser.add_argument(
+        "--text-style",
+        choices=("fairseq", "speechgpt"),
+        default="fairseq",
+        help="lines UTT|71 12 5, or UTT|<sosp><71><12><5><eosp>; durations follow after another |",
     )
     flags.add_device(parser)
     return parser
@@ -47,34 +81,56 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
+    _check(arguments)
     index, count = _shard(arguments.shard)
     sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
-    for source in sources:
-        check_length(_codes_path(arguments.out, source))
+    if arguments.format == "npy":
+        for source in sources:
+            check_length(arguments.out / f"{source.name}.npy")
     shard = sources[index::count]
     model = speechvq.load(arguments.model, arguments.device)
-    meta = _meta(model)
+    meta = _meta(model, arguments)
     _check_model(arguments.out / META, meta)
     journal = Journal(arguments.out, {"model": model.digest()})
     finished = journal.read()
     missing = [source for source in shard if not finished.find(source.name, [source.path])]
+    compute = model.features if arguments.features else model.encode
     # Shards may run at the same time.
     with (
         folder_lock(arguments.out, f"encode-{index}-of-{count}"),
         tallied(skipped=len(shard) - len(missing)) as tally,
+        _writer(arguments.out, journal, meta, missing, part=_part(index, count)) as writer,
     ):
         waves = read_tracked_sources(missing, tally.failures)
         for source, wave, inputs in progress(waves, total=len(missing), label="encode", unit="recordings"):
             if not tally.done:
                 write_json(arguments.out / META, meta)
-            path = _codes_path(arguments.out, source)
-            write_codes(path, model.encode(wave))
-            journal.add(source.name, inputs, [path])
+            writer.add(source.name, source.speaker, compute(wave), inputs)
             tally.done += 1
 
 
-def _codes_path(out: Path, source: Source) -> Path:
-    return out / f"{source.name}.npy"
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse flags that do not fit together."""
+    if arguments.features and arguments.format == "text":
+        raise UserError("--features: vectors are no text; give --format npy or parquet")
+    if arguments.features and arguments.deduplicate:
+        raise UserError("--deduplicate: is for codes; leave out --features")
+    if arguments.deduplicate and arguments.format == "npy":
+        raise UserError("--deduplicate: a .npy file has no durations; give --format parquet or text")
+
+
+def _writer(
+    out: Path, journal: Journal, meta: dict[str, Any], missing: Sequence[Source], *, part: str
+) -> NpyWriter | ShardWriter:
+    """The writer of a format."""
+    if FORMAT not in meta:
+        return NpyWriter(out, journal)
+    return ShardWriter(out, journal, meta, part=part, missing=[source.name for source in missing])
+
+
+def _part(index: int, count: int) -> str:
+    """Beginning of the names of Parquet and text shards; processes at the same time have different ones."""
+    return "part" if count == 1 else f"part-{index}-of-{count}"
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -89,23 +145,42 @@ def _shard(text: str) -> tuple[int, int]:
     raise UserError(f"--shard {text}: expected i/n with 0 <= i < n, for example 0/4")
 
 
-def _meta(model: "speechvq.SpeechVQ") -> dict[str, Any]:
-    """Content of `meta.json`: frame rate, number of codes, and fingerprint of the codebook."""
-    return {
-        FRAME_RATE: model.config.frame_rate,
-        NUM_CODES: model.config.quantizer.num_codes,
-        CODEBOOK: model.fingerprint(),
-    }
+def _meta(model: "speechvq.SpeechVQ", arguments: argparse.Namespace) -> dict[str, Any]:
+    """Content of `meta.json`: frame rate, number of codes or width, fingerprint of the codebook, format."""
+    meta: dict[str, Any] = {FRAME_RATE: model.config.frame_rate}
+    if arguments.features:
+        meta[FEATURES] = model.config.quantizer.dim
+    else:
+        meta[NUM_CODES] = model.config.quantizer.num_codes
+    meta[CODEBOOK] = model.fingerprint()
+    if arguments.format != "npy":
+        meta[FORMAT] = arguments.format
+    if arguments.deduplicate:
+        meta[DEDUPLICATED] = True
+    if arguments.format == "text":
+        meta[STYLE] = arguments.text_style
+    return meta
 
 
 def _check_model(path: Path, meta: dict[str, Any]) -> None:
-    """Refuse a folder with codes of another model, or with a damaged meta.json."""
+    """Refuse a folder with codes of another model or in another form, or with a damaged meta.json."""
     try:
         found = json.loads(read_regular(path)) if path.exists() else meta
     except (OSError, ValueError, RecursionError):
         raise UserError(f"{path}: damaged; remove it if the codes beside it are of this model") from None
-    if found != meta:
-        raise UserError(f"{path}: these codes are of another model; choose another --out")
+    if found == meta:
+        return
+    if isinstance(found, dict) and found.get(CODEBOOK) == meta[CODEBOOK]:
+        raise UserError(f"{path}: other flags wrote this folder ({_form(found)}); choose another --out")
+    raise UserError(f"{path}: these codes are of another model; choose another --out")
+
+
+def _form(meta: dict[str, Any]) -> str:
+    """The form of what a folder holds, as the flags of `encode`."""
+    words = [f"--format {meta.get(FORMAT, 'npy')}"]
+    words += ["--features"] * (FEATURES in meta) + ["--deduplicate"] * bool(meta.get(DEDUPLICATED))
+    words += [f"--text-style {meta.get(STYLE)}"] * (STYLE in meta)
+    return printable(" ".join(words))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import check_not_overwritten
 from speechvq.cli.tally import tallied
-from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, read_codes, write_codes
+from speechvq.data.codes_directory import CODEBOOK, FRAME_RATE, META, NUM_CODES, read_codes
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
+from speechvq.data.unit_formats.npy import write_npy
 from speechvq.errors import UserError, printable
 from speechvq.io.atomic import write_json
 from speechvq.io.folder_lock import folder_lock
@@ -149,7 +150,7 @@ def _make_missing(
             waves = _decode(model, some, [samples[i].speaker for i in group], prompt, arguments)
             for i, each, wave in zip(group, some, waves):
                 paths = [out / CODES / f"{samples[i].name}.npy", _audio_path(out, samples[i].name)]
-                write_codes(paths[0], each)
+                write_npy(paths[0], each)
                 write_waveform(paths[1], wave)
                 journal.add(samples[i].name, state, paths)
                 print(printable(paths[1]), flush=True)

@@ -1,4 +1,7 @@
-"""The codes directory: `meta.json` and one `UTT.npy` of integers (N,) per utterance, from any program."""
+"""The codes directory: `meta.json`, and integers (N,) per utterance, from any program.
+
+The codes of an utterance are a file `UTT.npy`, or a row of a Parquet or text shard; see `data.unit_formats`.
+"""
 
 import dataclasses
 import json
@@ -10,20 +13,25 @@ from typing import Any
 import numpy as np
 
 from speechvq.data.repeated_codes import NeighborCounts
+from speechvq.data.unit_formats.row import MAX_LENGTH
+from speechvq.data.unit_formats.shards import read_place
+from speechvq.data.unit_formats.unit_files import UnitFiles, find_unit_files
 from speechvq.errors import UserError, short_repr
-from speechvq.io.atomic import atomic_file
 from speechvq.io.reading import open_regular
-from speechvq.io.utterance_files import by_utterance, find_files, match_names, relative_names
 from speechvq.runtime.logging import logger
 
 META = "meta.json"
 FRAME_RATE, NUM_CODES = "frame_rate_hz", "num_codes"  # required keys of meta.json
-CODEBOOK = "codebook"  # an optional key, which `encode` writes
+# Optional keys, which `encode` writes.
+CODEBOOK = "codebook"  # fingerprint of the codebook
+FORMAT = "format"  # parquet or text; npy if it is missing
+DEDUPLICATED = "deduplicated"  # true if each run of equal codes is one code with a duration
+STYLE = "style"  # of text, see `data.unit_formats.text`
+FEATURES = "features"  # D, in place of the number of codes: the units are vectors (N, D)
 
 _EXAMPLE = f'{{"{FRAME_RATE}": 50, "{NUM_CODES}": 100}}'
 MAX_NUM_CODES = 2**20  # K; wav2vec 2.0 has 102,400 (two groups of 320), and tables over K fit into memory
 MIN_FRAME_RATE, MAX_FRAME_RATE = 0.1, 100_000.0  # Hz
-_MAX_LENGTH = 100_000_000  # codes of an utterance, 23 days at 50 Hz; bounds the memory of a damaged file
 _MAX_META_BYTES = 1 << 20
 
 
@@ -34,14 +42,19 @@ class CodesDirectory:
     path: Path
     frame_rate_hz: float  # codes per second
     num_codes: int  # K
-    files: Mapping[str, Path]  # by utterance, see `by_utterance`
+    units: UnitFiles
     codebook: str = ""  # fingerprint of the codebook; "" if unknown
     neighbors: NeighborCounts | None = field(default=None, compare=False)  # of the codes read so far
 
     @property
-    def names(self) -> dict[str, str]:
+    def files(self) -> Mapping[str, Path]:
+        """The file that holds each utterance."""
+        return self.units.files
+
+    @property
+    def names(self) -> Mapping[str, str]:
         """Path of each utterance below the folder, without ending, to be matched with other files."""
-        return relative_names(self.files, self.path)
+        return self.units.names
 
     def named_as(self, names: Mapping[str, str]) -> "CodesDirectory":
         """The utterances that are in `names` too, by the keys of `names`; see `match_names`.
@@ -49,16 +62,18 @@ class CodesDirectory:
         Raises:
             UserError: a file could be one of several.
         """
-        matched = match_names(names, self.names)
-        return dataclasses.replace(self, files={key: self.files[own] for key, own in matched.items()})
+        return dataclasses.replace(self, units=self.units.named_as(names))
 
     def read(self, utterance: str) -> np.ndarray:
-        """The codes of an utterance, (N,), int64 in [0, K).
+        """The codes of an utterance, (N,), int64 in [0, K), one per frame.
 
         Raises:
             UserError: the file is truncated, is not an array of integers (N,), or has codes out of range.
         """
-        codes = read_codes(self.files[utterance], self.num_codes)
+        if place := self.units.places.get(utterance):
+            codes = checked_codes(read_place(place), self.num_codes, f"{place.path}: utterance {utterance}")
+        else:
+            codes = read_codes(self.files[utterance], self.num_codes)
         if self.neighbors is not None:
             self.neighbors.add(codes)
         return codes
@@ -79,8 +94,10 @@ def open_codes(directory: Path) -> CodesDirectory:
     Raises:
         UserError: no such folder, `meta.json` missing or invalid, no codes, or two files of one utterance.
     """
-    files = by_utterance(find_files(directory, [".npy"], what="codes"), directory)
+    if not directory.is_dir() or not (directory / META).exists():
+        find_unit_files(directory, None, what="codes")  # reports that there are no codes at all
     meta = read_meta(directory / META, _EXAMPLE)
+    units = find_unit_files(directory, meta.get(FORMAT), what="codes")
     count = meta.get(NUM_CODES)
     if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= MAX_NUM_CODES:
         raise UserError(
@@ -88,7 +105,7 @@ def open_codes(directory: Path) -> CodesDirectory:
             f"{MAX_NUM_CODES}, as in {_EXAMPLE}"
         )
     rate, codebook = float(meta[FRAME_RATE]), str(meta.get(CODEBOOK, ""))
-    return CodesDirectory(directory, rate, count, files, codebook, NeighborCounts(count))
+    return CodesDirectory(directory, rate, count, units, codebook, NeighborCounts(count))
 
 
 def read_codes(path: Path, num_codes: int) -> np.ndarray:
@@ -111,24 +128,26 @@ def read_codes(path: Path, num_codes: int) -> np.ndarray:
         raise UserError(f"{path}: expected integers, found {codes.dtype}; save codes.astype(numpy.int64)")
     if codes.ndim != 1:
         raise UserError(f"{path}: expected shape (N,), found {codes.shape}; save one code per frame")
-    if len(codes) > _MAX_LENGTH:
+    if len(codes) > MAX_LENGTH:
         raise UserError(f"{path}: {len(codes)} codes, which is more than a recording has; encode it again")
+    return checked_codes(codes, num_codes, path)
+
+
+def checked_codes(codes: np.ndarray, num_codes: int, where: object) -> np.ndarray:
+    """Integers (N,) as int64, all in [0, num_codes).
+
+    Args:
+        where: their file, for the message.
+
+    Raises:
+        UserError: a code out of range.
+    """
     wrong = np.flatnonzero((codes < 0) | (codes >= num_codes))
     if len(wrong):
         raise UserError(
-            f"{path}: code {codes[wrong[0]]} at frame {wrong[0]}; {META} allows 0 to {num_codes - 1}"
+            f"{where}: code {codes[wrong[0]]} at frame {wrong[0]}; {META} allows 0 to {num_codes - 1}"
         )
     return np.array(codes, np.int64)
-
-
-def write_codes(path: Path, codes: np.ndarray) -> None:
-    """Write codes (N,), atomically; parent folders are created.
-
-    Raises:
-        UserError: the disk is full or not writable.
-    """
-    with atomic_file(path) as temporary:
-        np.save(temporary, codes, allow_pickle=False)
 
 
 def read_meta(path: Path, example: str) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The features directory: `meta.json` with `frame_rate_hz`, and `UTT.npy` of numbers (N, C) per utterance."""
+"""The features directory: `meta.json` with `frame_rate_hz`, and numbers (N, C) per utterance.
+
+The features of an utterance are a file `UTT.npy`, or a row of a Parquet shard; see `data.unit_formats`.
+"""
 
 import dataclasses
 from collections.abc import Mapping
@@ -7,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.data.codes_directory import FRAME_RATE, META, read_meta
+from speechvq.data.codes_directory import FORMAT, FRAME_RATE, META, read_meta
+from speechvq.data.unit_formats.parquet import FEATURES
+from speechvq.data.unit_formats.shards import read_place
+from speechvq.data.unit_formats.unit_files import UnitFiles, find_unit_files
 from speechvq.errors import UserError
-from speechvq.io.utterance_files import by_utterance, find_files, match_names, relative_names
 
 _EXAMPLE = f'{{"{FRAME_RATE}": 50}}'
 
@@ -20,12 +25,17 @@ class FeaturesDirectory:
 
     path: Path
     frame_rate_hz: float  # frames per second
-    files: Mapping[str, Path]  # by utterance, see `by_utterance`
+    units: UnitFiles
 
     @property
-    def names(self) -> dict[str, str]:
+    def files(self) -> Mapping[str, Path]:
+        """The file that holds each utterance."""
+        return self.units.files
+
+    @property
+    def names(self) -> Mapping[str, str]:
         """Path of each utterance below the folder, without ending, to be matched with other files."""
-        return relative_names(self.files, self.path)
+        return self.units.names
 
     def named_as(self, names: Mapping[str, str]) -> "FeaturesDirectory":
         """The utterances that are in `names` too, by the keys of `names`; see `match_names`.
@@ -33,8 +43,7 @@ class FeaturesDirectory:
         Raises:
             UserError: a file could be one of several.
         """
-        matched = match_names(names, self.names)
-        return dataclasses.replace(self, files={key: self.files[own] for key, own in matched.items()})
+        return dataclasses.replace(self, units=self.units.named_as(names))
 
     def read(self, utterance: str) -> np.ndarray:
         """The features of an utterance, (N, C), float32.
@@ -43,6 +52,8 @@ class FeaturesDirectory:
             UserError: the file is truncated, or is not an array of finite numbers (N, C).
         """
         path = self.files[utterance]
+        if place := self.units.places.get(utterance):
+            return _finite(read_place(place, FEATURES), path)
         try:
             with np.errstate(over="ignore"):  # of the product of a hostile shape
                 features = np.lib.format.open_memmap(path, mode="r")
@@ -56,10 +67,13 @@ class FeaturesDirectory:
                 "frame"
             )
         with np.errstate(over="ignore"):  # infinite values are refused below
-            numbers = np.array(features, np.float32)
-        if not np.isfinite(numbers).all():
-            raise UserError(f"{path}: holds NaN or infinite numbers; make these features again")
-        return numbers
+            return _finite(np.array(features, np.float32), path)
+
+
+def _finite(features: np.ndarray, path: Path) -> np.ndarray:
+    if not np.isfinite(features).all():
+        raise UserError(f"{path}: holds NaN or infinite numbers; make these features again")
+    return features
 
 
 def open_features(directory: Path) -> FeaturesDirectory:
@@ -68,6 +82,8 @@ def open_features(directory: Path) -> FeaturesDirectory:
     Raises:
         UserError: no such folder, `meta.json` missing or invalid, no features, or two files of one utterance.
     """
-    files = by_utterance(find_files(directory, [".npy"], what="features"), directory)
+    if not directory.is_dir() or not (directory / META).exists():
+        find_unit_files(directory, None, what="features")  # reports that there are no features at all
     meta = read_meta(directory / META, _EXAMPLE)
-    return FeaturesDirectory(directory, float(meta[FRAME_RATE]), files)
+    units = find_unit_files(directory, meta.get(FORMAT), what="features")
+    return FeaturesDirectory(directory, float(meta[FRAME_RATE]), units)

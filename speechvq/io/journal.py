@@ -122,14 +122,26 @@ class Journal:
         Raises:
             UserError: the disk is full or not writable.
         """
-        sizes: dict[str, int | None] = {self._below(path): path.stat().st_size for path in outputs}
+        found: dict[str, int | None] = dict.fromkeys(map(self._below, outputs), 0)
+        found |= dict.fromkeys(map(self._below, editable))
+        self.append(name, Entry(self.settings + settings, inputs, found, details or {}))
+
+    def append(self, name: str, entry: Entry) -> None:
+        """Append an entry; outputs whose size is not None get their present size.
+
+        Raises:
+            UserError: the disk is full or not writable.
+        """
         line = {
             "name": name,
-            "settings": self.settings + settings,
-            "inputs": inputs.files,
-            "outputs": sizes | dict.fromkeys(map(self._below, editable)),
-            "time": inputs.time_ns,
-            "details": details or {},
+            "settings": entry.settings,
+            "inputs": entry.inputs.files,
+            "outputs": {
+                path: None if size is None else (self.folder / path).stat().st_size
+                for path, size in entry.outputs.items()
+            },
+            "time": entry.inputs.time_ns,
+            "details": entry.details,
         }
         _append(self.folder / FILE_NAME, json.dumps(line).encode())
 
@@ -165,6 +177,20 @@ class Finished:
     def __contains__(self, name: str) -> bool:
         """Whether the result was ever finished, also with other inputs or settings."""
         return name in self._entries
+
+    def has_output(self, name: str, path: Path) -> bool:
+        """Whether a file is one of the outputs of a finished result, and has its size."""
+        entry = self._entries.get(name)
+        below = str(path.relative_to(self._journal.folder))
+        return entry is not None and below in entry.outputs and self._has_outputs(entry)
+
+    def restate(self, name: str) -> None:
+        """Append a result again with the present sizes of its outputs, which hold other results too.
+
+        Raises:
+            UserError: the disk is full or not writable.
+        """
+        self._journal.append(name, self._entries[name])
 
     def _has_outputs(self, entry: Entry) -> bool:
         """Whether the files of a result exist and have its sizes; a power cut can leave truncated ones."""

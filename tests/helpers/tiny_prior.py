@@ -14,8 +14,8 @@ from speechvq.config import (
     SequencePriorRun,
     TrainConfig,
 )
-from speechvq.data.codes_directory import write_codes
 from speechvq.data.manifest import Utterance, write_manifest
+from speechvq.data.unit_formats.npy import write_npy
 from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.prior import SequencePrior
 
@@ -54,7 +54,7 @@ def make_codes(folder: Path, strings: int = 8, length: int = 60) -> Path:
     utterances = []
     for speaker, step in zip(SPEAKERS, (1, -1)):
         for i in range(strings):
-            write_codes(
+            write_npy(
                 folder / "codes" / f"{speaker}_{i}.npy", random_walk(length + i, 100 * step + i + 200, step)
             )
             split = {strings - 2: "dev", strings - 1: "test"}.get(i, "train")

@@ -17,8 +17,9 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.config import SpeechConfig, read_run
-from speechvq.data.codes_directory import META, open_codes, write_codes
+from speechvq.data.codes_directory import META, open_codes
 from speechvq.data.manifest import Utterance, read_manifest, utterance_names
+from speechvq.data.unit_formats.npy import write_npy
 from speechvq.errors import UserError
 from speechvq.evaluate.aligned_speech import (
     AlignedSpeech,
@@ -257,4 +258,4 @@ def _write_units(
         made_by = {"units": each.name, "seed": each.seed}
         write_json(folder / META, meta | made_by)
         for utterance, codes in zip(speech.utterances, each.codes):
-            write_codes(folder / f"{utterance.utt}.npy", codes.astype("int64"))
+            write_npy(folder / f"{utterance.utt}.npy", codes.astype("int64"))

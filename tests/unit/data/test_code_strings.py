@@ -17,7 +17,8 @@ from speechvq.data.code_strings import (
     read_strings,
     speaker_indices,
 )
-from speechvq.data.codes_directory import open_codes, write_codes
+from speechvq.data.codes_directory import open_codes
+from speechvq.data.unit_formats.npy import write_npy
 from speechvq.errors import UserError
 
 
@@ -28,8 +29,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_splits_and_speakers_come_from_the_manifest(folder: Path) -> None:
     (folder / "codes/ada_1.npy").unlink()  # not encoded
-    write_codes(folder / "codes/bob_1.npy", np.empty(0, np.int64))
-    write_codes(folder / "codes/unknown.npy", np.zeros(5, np.int64))
+    write_npy(folder / "codes/bob_1.npy", np.empty(0, np.int64))
+    write_npy(folder / "codes/unknown.npy", np.zeros(5, np.int64))
     strings = read_strings(open_codes(folder / "codes"), folder, ("train", "dev"))
     names = sorted(f"{who}_{i}" for who in SPEAKERS for i in range(7) if i != 1)
     assert [string.utt for string in strings] == names
@@ -43,7 +44,7 @@ def test_splits_and_speakers_come_from_the_manifest(folder: Path) -> None:
 
 def test_without_a_manifest_splits_follow_from_names(folder: Path) -> None:
     for i in range(200):
-        write_codes(folder / f"codes/more_{i}.npy", np.zeros(1, np.int64))
+        write_npy(folder / f"codes/more_{i}.npy", np.zeros(1, np.int64))
     directory = open_codes(folder / "codes")
     parts = [{s.utt for s in read_strings(directory, None, (split,))} for split in ("train", "dev", "test")]
     assert (
@@ -58,7 +59,7 @@ def test_a_missing_split_is_named(folder: Path) -> None:
     with pytest.raises(UserError, match="no codes of split 'unseen'; encode the whole corpus"):
         read_strings(directory, folder, ("train", "unseen"))
     shutil.move(folder / "codes/ada_0.npy", folder / "codes/other.npy")
-    few = dataclasses.replace(directory, files={"other": folder / "codes/other.npy"})
+    few = open_codes(folder / "codes").named_as({"other": "other"})
     with pytest.raises(UserError, match="no codes of split 'train'"):
         read_strings(few, folder, ("train",))
 

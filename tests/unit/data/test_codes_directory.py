@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from speechvq.data.codes_directory import open_codes, read_codes, write_codes
+from speechvq.data.codes_directory import open_codes, read_codes
+from speechvq.data.unit_formats.npy import write_npy
 from speechvq.errors import UserError
 
 META = {"frame_rate_hz": 50, "num_codes": 100}
@@ -30,7 +31,7 @@ def make(folder: Path, meta: Any = META, **codes: Any) -> Path:
 def test_integers_of_any_type_are_read(kind: str, tmp_path: Path) -> None:
     folder = make(tmp_path, a=np.array([0, 99, 7], kind), b=np.zeros(0, kind))
     (tmp_path / "deeper").mkdir()
-    write_codes(tmp_path / "deeper/ünï c.npy", np.arange(5)[::-1])
+    write_npy(tmp_path / "deeper/ünï c.npy", np.arange(5)[::-1])
     (tmp_path / ".part-1.npy").write_bytes(b"")  # left by an interrupted command
     found = open_codes(folder)
     assert (found.frame_rate_hz, found.num_codes) == (50.0, 100)
