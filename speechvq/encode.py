@@ -11,7 +11,7 @@ import speechvq
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
-from speechvq.cli.sources import Source, find_sources, read_tracked_sources
+from speechvq.cli.sources import find_sources, read_tracked_sources
 from speechvq.cli.tally import tallied
 from speechvq.data.codes_directory import (
     CODEBOOK,
@@ -99,7 +99,7 @@ def _work(arguments: argparse.Namespace) -> None:
     with (
         folder_lock(arguments.out, f"encode-{index}-of-{count}"),
         tallied(skipped=len(shard) - len(missing)) as tally,
-        _writer(arguments.out, journal, meta, missing, part=_part(index, count)) as writer,
+        _writer(arguments.out, journal, meta, part=_part(index, count)) as writer,
     ):
         waves = read_tracked_sources(missing, tally.failures)
         for source, wave, inputs in progress(waves, total=len(missing), label="encode", unit="recordings"):
@@ -119,13 +119,11 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError("--deduplicate: a .npy file has no durations; give --format parquet or text")
 
 
-def _writer(
-    out: Path, journal: Journal, meta: dict[str, Any], missing: Sequence[Source], *, part: str
-) -> NpyWriter | ShardWriter:
+def _writer(out: Path, journal: Journal, meta: dict[str, Any], *, part: str) -> NpyWriter | ShardWriter:
     """The writer of a format."""
     if FORMAT not in meta:
         return NpyWriter(out, journal)
-    return ShardWriter(out, journal, meta, part=part, missing=[source.name for source in missing])
+    return ShardWriter(out, journal, meta, part=part)
 
 
 def _part(index: int, count: int) -> str:

@@ -99,7 +99,6 @@ class ShardWriter:
         meta: Mapping[str, Any],
         *,
         part: str = "part",
-        missing: Iterable[str] = (),
     ) -> None:
         """
         Args:
@@ -107,27 +106,23 @@ class ShardWriter:
             journal: of that folder.
             meta: content of `meta.json`.
             part: beginning of the shards' names; processes that write at the same time need different ones.
-            missing: utterances that will be written; they are removed from the shards that exist.
 
         Raises:
-            UserError: the extra is missing, a name that the format cannot hold, or a damaged shard.
+            UserError: the extra is missing, or a shard that is there is damaged.
         """
         self.out, self.journal, self.meta, self.part = out, journal, meta, part
         self.suffix = SUFFIXES[meta["format"]]
         if self.suffix == parquet.SUFFIX:
             parquet.check_extra()
-        wanted = set(missing)
-        for name in wanted:
-            if not is_one_line(name):
-                raise UserError(f"{name!r}: a line break in the name, or no UTF-8; rename the file")
         self._pending: list[PendingRow] = []
-        self._earlier: dict[str, set[Path]] = {}
         folder = out / FOLDER
         below = files_below(folder, [self.suffix]) if folder.is_dir() else []
         existing = [path for path in below if path.is_file()]
+        # Shards by the hash of a name; equal hashes cost a needless look into a shard, and memory is small.
+        self._earlier: dict[int, set[Path]] = {}
         for path in existing:
-            for name in (name for names in shard_names(path) for name in names if name in wanted):
-                self._earlier.setdefault(name, set()).add(path)
+            for name in (name for names in shard_names(path) for name in names):
+                self._earlier.setdefault(hash(name), set()).add(path)
         numbers = [path.stem.rpartition("-")[2] for path in existing if path.stem.startswith(f"{part}-")]
         self.next_number = max((int(number) + 1 for number in numbers if number.isdecimal()), default=0)
 
@@ -141,7 +136,13 @@ class ShardWriter:
             self.flush()
 
     def add(self, name: str, speaker: str, values: np.ndarray, inputs: Inputs) -> None:
-        """Add an utterance; its shard is written when it is full."""
+        """Add an utterance; its shard is written when it is full.
+
+        Raises:
+            UserError: a name that the formats cannot hold; see also `write`.
+        """
+        if not is_one_line(name):
+            raise UserError(f"{name!r}: a line break in the name, or no UTF-8; rename the file")
         row = Row(name, speaker, values)
         if self.meta.get("deduplicated"):
             row = Row(name, speaker, *deduplicate(values))
@@ -172,7 +173,7 @@ class ShardWriter:
         path = self.out / FOLDER / f"{self.part}-{number:05d}{self.suffix}"
         self.next_number = max(self.next_number, number + 1)
         self._save(path, [row for row, _ in pending])
-        replaced = {each.row.utt for each in pending} & self._earlier.keys()
+        replaced = {each.row.utt for each in pending if hash(each.row.utt) in self._earlier}
         if replaced:
             with folder_lock(self.out, "replace"):
                 self._remove(replaced)
@@ -188,8 +189,12 @@ class ShardWriter:
     def _remove(self, utterances: set[str]) -> None:
         """Write earlier shards again without some utterances, and state their new sizes in the journal."""
         finished = self.journal.read()
-        for path in sorted({path for name in utterances for path in self._earlier.pop(name)}):
-            kept = [row for row in self._read(path) if row.utt not in utterances]
+        shards = {path for name in utterances for path in self._earlier.pop(hash(name), ())}
+        for path in sorted(path for path in shards if path.exists()):
+            rows = self._read(path)
+            kept = [row for row in rows if row.utt not in utterances]
+            if len(kept) == len(rows):
+                continue
             valid = [name for row in kept if finished.has_output(name := row.utt, path)]
             if kept:
                 self._save(path, kept)

@@ -1,6 +1,5 @@
 """Code strings for training: splits, speakers, and crops that are pure functions of their position."""
 
-import dataclasses
 import shutil
 from itertools import islice
 from pathlib import Path
