@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train a model, or resume a run",
     "encode": "encode audio as discrete codes",
     "convert": "convert speech to another speaker's voice",
+    "live": "convert speech while it is spoken, from a microphone, pipe or file",
     "enroll": "add a new speaker to a trained model",
     "generate": "sample speech from a trained prior, or continue a recording",
     "align": "align phones with recordings by their transcripts",

@@ -42,7 +42,14 @@ def version_line() -> str:
 
 
 class _DefaultsFormatter(argparse.HelpFormatter):
-    """Adds "(default: VALUE)" to the help of a flag with a default."""
+    """Adds "(default: VALUE)" to the help of a flag with a default; indented paragraphs stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = text.strip("\n").split("\n\n")
+        return "\n\n".join(
+            each if each.startswith(" ") else super(_DefaultsFormatter, self)._fill_text(each, width, indent)
+            for each in paragraphs
+        )
 
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.live_model import live_model
 from helpers.synthetic_speech import make_speech_corpus
 from helpers.tiny import WAVENET, speech_config, speech_model
 from speechvq import evaluate
@@ -75,7 +76,7 @@ def test_every_stage_has_a_row_and_the_work_is_done_once(
     printed = capsys.readouterr().out
     result = StagesResult.load(tmp_path / "a.json")
     assert [each.stage for each in result.stages] == ["recordings", *STAGE_NAMES]
-    assert [each.label for each in result.differences] == [each.added for each in synthesis.STAGES[1:]]
+    assert [each.label for each in result.differences] == [each.added for each in synthesis.STAGES[1:-1]]
     assert len(result.sounds) == 2 + 4 * 2 * 2 and result.sentences == 2
     for each in (*result.stages, *result.differences):
         assert each.label in printed and set(each.metrics) >= {"distillmos"}
@@ -129,6 +130,30 @@ def test_a_model_without_source_filter_has_two_rows(
     read = json.loads((tmp_path / "r.json").read_text())
     assert [each["stage"] for each in read["stages"]] == ["recordings", "conversion"]
     assert read["differences"][0]["label"] == "conversion after recordings"
+
+
+def test_the_stream_is_measured_on_request(
+    voices: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live_model().save_pretrained(tmp_path / "live")
+    call = [
+        "--manifest",
+        voices,
+        "--limit",
+        "2",
+        "--stages",
+        "conversion,live",
+        "--json",
+        tmp_path / "r.json",
+    ]
+    assert run("--model", tmp_path / "live", "--targets", "bob", "--out", tmp_path / "a", *call) == 0
+    result = StagesResult.load(tmp_path / "r.json")
+    assert [each.stage for each in result.stages] == ["recordings", "conversion", "live"]
+    assert result.differences[-1].label == "no knowledge of later speech"
+    assert run("--model", model, "--targets", "cay", "--out", tmp_path / "b", *call) == 0
+    assert "left out: live: this model does not run live; it lacks a vocoder" in capsys.readouterr().out
+    stages = [each.stage for each in StagesResult.load(tmp_path / "r.json").stages]
+    assert stages == ["recordings", "conversion"]
 
 
 def test_mistakes_are_one_line(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from speechvq.speech.model import SpeechVQ
 
 STAGE_NAMES = ("spectra", "vectors", "codes", "conversion")
+STREAM = "live"  # a stage that is measured on request
 
 
 def build_parser() -> CommandParser:
@@ -39,7 +40,11 @@ def build_parser() -> CommandParser:
     flags.add_split(parser)
     flags.add_limit(parser)
     flags.add_number(parser, "--seeds", int, 1, 100, default=1, help="sounds per sentence and stage")
-    parser.add_argument("--stages", default=",".join(STAGE_NAMES), help="which stages, beside the recordings")
+    parser.add_argument(
+        "--stages",
+        default=",".join(STAGE_NAMES),
+        help="which stages, beside the recordings; live, the conversion as a stream, is measured on request",
+    )
     flags.add_whisper(parser)
     parser.add_argument(
         "--texts", type=Path, help="folder of the texts, UTT.txt (default: txt/ beside the manifest)"
@@ -70,7 +75,7 @@ def _work(arguments: argparse.Namespace) -> None:
     from speechvq.speech.model import load_model
     from speechvq.speech.model_directory import read_speakers
 
-    names = _listed(arguments.stages, "--stages", STAGE_NAMES)
+    names = _listed(arguments.stages, "--stages", (*STAGE_NAMES, STREAM))
     targets = _listed(arguments.targets, "--targets", known=read_speakers(arguments.model))
     recordings = read_manifest(arguments.manifest)
     chosen = [each for each in recordings if arguments.split in ("", each.split)]

@@ -6,12 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from speechvq.audio.waveform import read_waveform
+from speechvq.errors import UserError
 from speechvq.evaluate.stages.sentences import Sentence
 from speechvq.evaluate.stages.sounds import SoundKey
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.noise_excitation import Input, convert_with_noise
+from speechvq.speech.streaming.conversion import check_can_stream
 
-RECORDINGS, CONVERSION = "recordings", "conversion"
+RECORDINGS, CONVERSION, LIVE = "recordings", "conversion", "live"
 AT_ONCE = 16  # conversions sampled side by side
 
 
@@ -31,6 +33,7 @@ STAGES = (
     Stage("vectors", "encoder vectors + noise", "encoder and source-filter networks", "spectra", "vectors"),
     Stage("codes", "codes + noise", "quantization", "vectors", "codes"),
     Stage(CONVERSION, "codes + decoder (convert)", "the decoder in place of noise", "codes"),
+    Stage(LIVE, "the same as a stream (live)", "no knowledge of later speech", CONVERSION),
 )
 
 
@@ -45,12 +48,17 @@ def sound_keys(stage: Stage, sentences: Sequence[Sentence], seeds: int) -> list[
 
 def available_stages(model: SpeechVQ, names: Sequence[str]) -> tuple[list[Stage], list[str]]:
     """The stages among `names` that the model has, always with the recordings, and a line on the others."""
-    wanted = [stage for stage in STAGES if stage.name in (RECORDINGS, *names)]
+    wanted, lines = [stage for stage in STAGES if stage.name in (RECORDINGS, *names)], []
+    if LIVE in names:
+        try:
+            check_can_stream(model)
+        except UserError as error:
+            wanted, lines = wanted[:-1], [f"left out: {LIVE}: {error}"]
     if model.decoder.source_filter is not None:
-        return wanted, []
+        return wanted, lines
     missing = [stage.name for stage in wanted if stage.source]
     line = f"left out: {', '.join(missing)}: the model has no source-filter model that could filter noise"
-    return [stage for stage in wanted if not stage.source], [line] * bool(missing)
+    return [stage for stage in wanted if not stage.source], lines + [line] * bool(missing)
 
 
 def synthesize_stage(
@@ -73,4 +81,5 @@ def synthesize_stage(
         chosen = [key for key in keys if key.seed == seed]
         for group in (chosen[i : i + AT_ONCE] for i in range(0, len(chosen), AT_ONCE)):
             waves = [read_waveform(key.sentence.source.path) for key in group]
-            yield from zip(group, model.convert(waves, [key.sentence.target for key in group], seed=seed))
+            targets, live = [key.sentence.target for key in group], stage.name == LIVE
+            yield from zip(group, model.convert(waves, targets, seed=seed, live=live))

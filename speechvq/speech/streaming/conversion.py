@@ -92,7 +92,12 @@ class ConversionStream:
 
     @property
     def latency_ms(self) -> float:
-        """Algorithmic latency: how much later than its input a sample can be returned, ms."""
+        """Algorithmic latency with blocks of one frame: how much later than its input a sample comes, ms."""
+        return self.lookahead_ms + 1000 * F0_HOP / SAMPLE_RATE
+
+    @property
+    def lookahead_ms(self) -> float:
+        """How much of the later input a sample waits for, ms; with the duration of a block, the latency."""
         vocoder = self._model.decoder.vocoder
         assert vocoder is not None
         # Frames between the newest sample and the newest frame whose code and F0 are known, inclusive.
@@ -102,7 +107,7 @@ class ConversionStream:
         # The signal ends at the center of a frame, which costs the STFT one more frame; and STFT frames
         # overlap before their hop.
         frames = max(code, f0) + layers + 1
-        samples = (frames + 1) * F0_HOP + (FFT - F0_HOP) // 2
+        samples = frames * F0_HOP + (FFT - F0_HOP) // 2
         return 1000 * samples / SAMPLE_RATE
 
     def set_speaker(self, speaker: str) -> None:
@@ -234,14 +239,17 @@ def check_can_stream(model: StreamableModel) -> None:
     """Refuse a model that needs the whole recording.
 
     Raises:
-        UserError: says what it has not.
+        UserError: names what it lacks.
     """
-    config = model.config
+    config, lacking = model.config, []
     if not config.vocoder.channels:
-        raise UserError("this model has a WaveNet, which does not run live; choose one with a vocoder")
-    symmetric = config.encoder.lookahead_frames < 0 or config.source_filter.lookahead_frames < 0
-    if symmetric or config.encoder.strides != (F0_HOP,) or not config.encoder.mel_bands:
-        raise UserError(
-            "this model does not run live: it needs encoder.lookahead_frames and "
-            "source_filter.lookahead_frames from 0, and spectra every 10 ms"
-        )
+        lacking.append("a vocoder in place of its WaveNet (vocoder.channels)")
+    if config.encoder.strides != (F0_HOP,) or not config.encoder.mel_bands:
+        lacking.append(f"an encoder of spectra every 10 ms (encoder.mel_bands, encoder.strides: [{F0_HOP}])")
+    lacking += [
+        f"a limited look-ahead ({name}.lookahead_frames from 0, here {part.lookahead_frames})"
+        for name, part in (("encoder", config.encoder), ("source_filter", config.source_filter))
+        if part.lookahead_frames < 0
+    ]
+    if lacking:
+        raise UserError(f"this model does not run live; it lacks {', and '.join(lacking)}")

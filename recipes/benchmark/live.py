@@ -1,0 +1,148 @@
+"""Live conversion: time of a block, first sound, and the latency from microphone to loudspeaker."""
+
+import argparse
+import gc
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import speechvq
+from simulated_devices import SimulatedDevices
+from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
+from speechvq.live.converter import LiveConverter
+from speechvq.live.devices import Loudspeaker, Microphone
+from timing import one_core, write_part
+
+BLOCK_MS = 20
+ENVELOPE = 80  # samples that an envelope is averaged over, 5 ms
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The script's flags."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default=speechvq.DEFAULT_MODEL, help="a model that can convert a stream")
+    parser.add_argument("--src", type=Path, default=Path("docs/source.flac"), help="the speech that is used")
+    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    parser.add_argument("--brief", action="store_true", help="a second of speech, to try the script")
+    return parser
+
+
+def main() -> None:
+    """Measure in this process, on one core."""
+    arguments = build_parser().parse_args()
+    one_core()
+    model, wave = speechvq.load(arguments.model), read_waveform(arguments.src)
+    wave = np.resize(wave, SAMPLE_RATE * (1 if arguments.brief else 60))
+    part = measure_blocks(model, wave) | {"live_latency": measure_latency(model, wave[: 4 * SAMPLE_RATE])}
+    write_part(arguments.json, part)
+
+
+def measure_blocks(model: speechvq.SpeechVQ, wave: np.ndarray, block_ms: int = BLOCK_MS) -> dict[str, Any]:
+    """Time of the blocks of a stream, wall-clock, garbage collection included.
+
+    Args:
+        model: can convert a stream.
+        wave: (T,), float32, 16 kHz.
+        block_ms: duration of a block.
+    """
+    speaker, size = model.speakers[0], block_ms * SAMPLE_RATE // 1000
+    model.stream(speaker).push(wave[: 20 * size])  # loads what has been compiled
+    gc.collect()
+    gc.freeze()  # as the command does
+    begun = time.perf_counter()
+    stream = model.stream(speaker)
+    first, seconds = 0.0, []
+    for at in range(0, len(wave) - size + 1, size):
+        start = time.perf_counter()
+        converted = stream.push(wave[at : at + size])
+        seconds.append(time.perf_counter() - start)
+        if len(converted) and not first:
+            first = time.perf_counter() - begun
+    gc.unfreeze()
+    p50, p99 = (1000 * float(np.percentile(seconds, each)) for each in (50, 99))
+    return {
+        "live_p50_ms": p50,
+        "live_p99_ms": p99,
+        "live_longest_ms": 1000 * max(seconds),
+        "live_real_time_factor": sum(seconds) / (len(seconds) * block_ms / 1000),
+        "live_blocks": len(seconds),
+        "live_first_sound_s": first,
+    }
+
+
+def measure_latency(
+    model: speechvq.SpeechVQ, wave: np.ndarray, *, rate: int = SAMPLE_RATE, block_ms: int = BLOCK_MS
+) -> dict[str, float]:
+    """Latency from microphone to loudspeaker, measured by correlation, beside its parts, ms.
+
+    The devices are simulated; sound cards add what they buffer.
+
+    Args:
+        model: can convert a stream.
+        wave: (T,), float32, at `rate`: what the microphone hears.
+        rate: Hz, of the devices.
+        block_ms: duration of a block.
+
+    Returns:
+        measured: the delay at which what was played is most like `convert(live=True)`, whose output is
+            aligned with its source.
+        alignment: the delay at which the envelope of this conversion is most like that of the source; near 0
+            for a trained model.
+        block, model, resampling, buffer, stated: the parts, and their sum.
+    """
+    devices = SimulatedDevices(wave, rate, runs=False)
+    speaker = model.speakers[0]
+    with ExitStack() as stack:
+        loudspeaker = Loudspeaker(devices, None, block_ms, stack)  # type: ignore[arg-type]
+        microphone = Microphone(devices, None, block_ms, stack)  # type: ignore[arg-type]
+        converter = LiveConverter(model.stream(speaker), rate, rate, block_ms)
+        devices.tick()
+        while not devices.ended.is_set():
+            block = microphone.read()
+            assert block is not None
+            loudspeaker.write(converter.push(block))
+            devices.tick()
+        parts = converter.latency._replace(buffer=1000 * loudspeaker.buffered)
+    reference = _aligned_conversion(model, wave, rate)
+    played = devices.recording()
+    lag = _lag(played, reference, rate) - devices.microphone_start * devices.block / rate
+    shape = _envelope(wave, rate), _envelope(reference, rate)
+    named = {name: value for name, value in parts._asdict().items() if name != "devices"}
+    return {
+        "measured": 1000 * lag,
+        "stated": parts.total,
+        **named,
+        "alignment": 1000 * _lag(shape[1], shape[0], rate),
+    }
+
+
+def _aligned_conversion(model: speechvq.SpeechVQ, wave: np.ndarray, rate: int) -> np.ndarray:
+    """Conversion of a whole wave at its own rate, (T,), aligned with it."""
+    if rate == SAMPLE_RATE:
+        return np.asarray(model.convert(wave, model.speakers[0], live=True))
+    converter = LiveConverter(model.stream(model.speakers[0]), rate, rate, BLOCK_MS)
+    whole = np.concatenate([converter.push(wave), converter.flush()])
+    return whole[round(converter.latency.resampling * rate / 1000) :]
+
+
+def _lag(later: np.ndarray, earlier: np.ndarray, rate: int) -> float:
+    """Delay of a signal against another by their cross-correlation, seconds."""
+    from scipy.signal import correlate
+
+    found = correlate(later, earlier, method="fft")
+    return (int(found.argmax()) - len(earlier) + 1) / rate
+
+
+def _envelope(wave: np.ndarray, rate: int) -> np.ndarray:
+    """Smoothed magnitude, without its mean: (T,) to (T,)."""
+    from scipy.ndimage import uniform_filter1d
+
+    envelope = uniform_filter1d(np.abs(wave).astype(np.float64), ENVELOPE * rate // SAMPLE_RATE)
+    return envelope - envelope.mean()
+
+
+if __name__ == "__main__":
+    main()
