@@ -8,7 +8,7 @@ from speechvq.alignment.directory import open_alignments
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
-from speechvq.cli.tables import align, number
+from speechvq.cli.tables import MISSING, align, number
 from speechvq.errors import UserError
 from speechvq.metrics.units.boundaries import boundary_errors, summarize_boundaries
 from speechvq.results.alignments import AlignmentsResult
@@ -79,7 +79,8 @@ def alignments_table(result: AlignmentsResult, *, extra: int) -> str:
         value, low, high, baseline = (
             number(scale * each, 1) for each in (figure.value, figure.low, figure.high, figure.baseline)
         )
-        rows.append([figure.label, value, f"{low} to {high}", baseline])
+        interval = MISSING if low == MISSING else f"{low} to {high}"
+        rows.append([figure.label, value, interval, baseline])
     notes = (
         f"{result.boundaries_compared} of {result.boundaries} boundaries of {result.utterances} utterances "
         "compared: those between the same two phones",

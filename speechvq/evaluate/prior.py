@@ -4,6 +4,7 @@ The n-grams are fitted to the training codes of the prior with modified Kneser-N
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import numpy as np
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
-from speechvq.cli.tables import align
+from speechvq.cli.tables import MISSING, align
 from speechvq.config import SequencePriorRun, read_run
 from speechvq.data.code_strings import CodeString, mismatched_speakers, read_strings, speaker_indices
 from speechvq.data.codes_directory import CodesDirectory, open_codes
@@ -149,7 +150,7 @@ def prior_table(result: PriorResult) -> str:
     best = min((name for name in result.models if name in ORDERS), key=lambda name: result.models[name].bits)
     rows = [["", "bits per code ↓", "95 % CI", "bits per second"]]
     for name, length in result.models.items():
-        interval = f"{length.low:.3f} to {length.high:.3f}"
+        interval = f"{length.low:.3f} to {length.high:.3f}" if math.isfinite(length.low) else MISSING
         rows.append([name, f"{length.bits:.3f}", interval, f"{length.bits_per_second:.0f}"])
     saved = 1 - result.models["prior"].bits / result.models[best].bits
     difference = f"{100 * abs(saved):.1f} % {'below' if saved >= 0 else 'ABOVE'} the best n-gram ({best})"

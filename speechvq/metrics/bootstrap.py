@@ -1,7 +1,8 @@
 """Confidence intervals of 95 %: the bootstrap over items, and Wilson's interval of a proportion.
 
 The bootstrap (Efron 1979) draws whole items, such as utterances or speakers, with replacement. Frames are not
-drawn, because neighboring frames belong to the same phone and are not independent.
+drawn, because neighboring frames belong to the same phone and are not independent. One item has no interval:
+every resample of it is the same.
 """
 
 import math
@@ -11,6 +12,7 @@ import numpy as np
 
 NUM_RESAMPLES = 1000
 CONFIDENCE = 0.95
+MIN_ITEMS = 2  # of an interval
 
 _MAX_WEIGHTS = 4_000_000  # drawn at once; bounds memory
 _PERCENTILES = (50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE))
@@ -53,8 +55,11 @@ def bootstrap_interval(
         seed: of the draws.
 
     Returns:
-        Lower and upper ends, (...) each.
+        Lower and upper ends, (...) each; NaN for a single item.
     """
+    if num_items < MIN_ITEMS:
+        undefined = np.full(np.shape(statistic(np.ones((1, num_items), np.int64)))[1:], np.nan)
+        return undefined, undefined
     values = [statistic(weights) for weights in draw_weights(num_items, num_resamples, seed=seed)]
     low, high = np.nanpercentile(np.concatenate(values), _PERCENTILES, axis=0)
     return low, high
@@ -96,13 +101,13 @@ def mean_with_interval(values: Sequence[float], *, seed: int = 0) -> tuple[float
         seed: of the bootstrap.
 
     Returns:
-        Mean, lower end, upper end; three NaN if no value is left.
+        Mean, lower end, upper end; NaN for both ends if one value is left, and three NaN if none is.
     """
     finite = np.array([value for value in values if math.isfinite(value)])
     if not len(finite):
         return math.nan, math.nan, math.nan
     mean = float(finite.mean())
-    if set(finite.tolist()) <= {0.0, 1.0}:
+    if set(finite.tolist()) <= {0.0, 1.0} and len(finite) >= MIN_ITEMS:
         return mean, *wilson_interval(int(finite.sum()), len(finite))
     low, high = bootstrap_interval(lambda weights: weights @ finite / len(finite), len(finite), seed=seed)
     return mean, float(low), float(high)
@@ -121,7 +126,7 @@ def weighted_mean_with_interval(
         seed: of the bootstrap.
 
     Returns:
-        Mean, lower end, upper end; three NaN if no weight is left.
+        Mean, lower end, upper end; NaN for both ends if one item is left, and three NaN if none is.
     """
     mean, low, high = difference_with_interval(values, None, weights, seed=seed)
     return mean, low, high
@@ -146,7 +151,7 @@ def difference_with_interval(
         seed: of the bootstrap; equal numbers of items are drawn alike.
 
     Returns:
-        Difference, lower end, upper end; three NaN if no weight is left.
+        Difference, lower end, upper end; NaN for both ends if one item is left, and three NaN if none is.
     """
     differences = np.array(first, float) - (0.0 if second is None else np.array(second, float))
     weight = np.ones(len(differences)) if weights is None else np.array(weights, float)

@@ -87,5 +87,5 @@ def summary_cells(summary: MetricSummary) -> list[str]:
             summary.target_reference,
         )
     )
-    interval = f"{low} to {high}" if math.isfinite(summary.mean) else "-"
+    interval = f"{low} to {high}" if math.isfinite(summary.low) else "-"
     return [mean, interval, str(summary.num_values), *baselines]

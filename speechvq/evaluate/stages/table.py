@@ -57,11 +57,12 @@ def _cells(shown: Sequence[StageMetric], metrics: Mapping[str, Estimate], *, sig
 
 
 def _cell(metric: StageMetric, estimate: Estimate | None, signed: bool) -> str:
-    """Value and interval as "19.2 (14.1 to 24.6)"."""
+    """Value and interval as "19.2 (14.1 to 24.6)", or "19.2 (-)" for a single sentence."""
     if estimate is None or number(estimate.value, 0) == MISSING:
         return MISSING
     scale, digits = (100, 1) if metric.percent else (1, 0 if "cents" in metric.name else 2)
     texts = [number(scale * value, digits) for value in estimate]
     if signed:
-        texts = [text if text.startswith("-") else f"+{text}" for text in texts]
-    return f"{texts[0]} ({texts[1]} to {texts[2]})"
+        texts = [text if text.startswith(MISSING) else f"+{text}" for text in texts]
+    interval = MISSING if MISSING in texts else f"{texts[1]} to {texts[2]}"
+    return f"{texts[0]} ({interval})"

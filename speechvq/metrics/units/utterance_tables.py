@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from speechvq.metrics.bootstrap import draw_weights
+from speechvq.metrics.bootstrap import MIN_ITEMS, draw_weights
 
 CAPACITY = 8_000_000  # stored cells of 16 bytes; 100 million frames are scored within 1 GB
 TABLE_RESAMPLES = 400  # fewer than for means, because each resample is a whole table
@@ -98,7 +98,10 @@ class UtteranceTables:
 
         Yields:
             (num_parts, b, P, K'), int64; the b sum to `num_resamples`, and K' counts the codes that occur.
+            Nothing if there is only one utterance: it has no interval.
         """
+        if len(self) < MIN_ITEMS:
+            return
         from scipy.sparse import csr_matrix
 
         cells, counts = np.concatenate(self._cells), np.concatenate(self._counts)

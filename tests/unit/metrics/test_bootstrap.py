@@ -88,3 +88,16 @@ def test_paired_differences_are_narrower_than_differences_of_independent_items()
     assert unpaired[2] - unpaired[1] > 3 * (high - low)
     with_gap = difference_with_interval([*first, math.nan, 1.0], [*second, 0.0, math.nan])
     assert with_gap[0] == pytest.approx(mean)
+
+
+def test_a_single_item_has_no_interval() -> None:
+    low, high = bootstrap_interval(lambda weights: weights @ np.ones((1, 3)), 1)
+    assert low.shape == high.shape == (3,) and np.isnan([low, high]).all()
+    estimates = (
+        mean_with_interval([2.5, math.nan]),
+        mean_with_interval([1.0]),  # a proportion too
+        weighted_mean_with_interval([0.5], [4.0]),
+        difference_with_interval([2.0, math.nan], [1.0, 1.0]),
+    )
+    assert [each[0] for each in estimates] == [2.5, 1.0, 0.5, 1.0]
+    assert all(math.isnan(each[1]) and math.isnan(each[2]) for each in estimates)

@@ -76,7 +76,7 @@ def test_code_length_is_a_mean_over_codes_with_an_interval() -> None:
     assert length.bits == pytest.approx(bits) and length.bits_per_second == pytest.approx(50 * bits)
     assert length.low < bits < length.high and length.high - length.low < 0.6
     assert code_length(nats, 50.0) == length
-    uniform = code_length([np.full(7, math.log(8))], 50.0)
+    uniform = code_length([np.full(7, math.log(8))] * 2, 50.0)
     assert uniform[:3] == pytest.approx((3, 3, 3))
     with pytest.raises(ValueError, match="no codes"):
         code_length([np.empty(0)], 50.0)
