@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import speechvq
-from speechvq.audio.waveform import SAMPLE_RATE
+from speechvq.audio.waveform import SAMPLE_RATE, audio_seconds
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
@@ -72,13 +72,16 @@ def _work(arguments: argparse.Namespace) -> int:
         raise UserError(
             f"{out}: a folder; give the voice file, for example --out {out / arguments.name}{ENDING}"
         )
+    sources = find_sources(arguments.audio)
+    _check_one_person(arguments.audio, sources)
+    _check_length(arguments.audio, sources)
     model = speechvq.load(arguments.model, arguments.device)
     if normalized(arguments.name) in (*model.speakers, OWN):
         raise UserError(
             f"--name {arguments.name}: {arguments.model} has this speaker, whom convert would take; choose "
             "another name"
         )
-    speech = _read_speech(arguments.audio, 60 * arguments.minutes)
+    speech = _read_speech(arguments.audio, sources, 60 * arguments.minutes)
     with folder_lock(run_directory, "enroll"):  # also finds a folder that is not writable, before the work
         return _enroll(model, speech, out, run_directory, arguments)
 
@@ -125,7 +128,7 @@ def _enroll(
     return 0
 
 
-def _read_speech(audio: Path, max_seconds: float) -> "EnrollmentAudio":
+def _read_speech(audio: Path, sources: list[Source], max_seconds: float) -> "EnrollmentAudio":
     """The speech in files, prepared for enrollment; problems are logged as warnings.
 
     Raises:
@@ -133,8 +136,6 @@ def _read_speech(audio: Path, max_seconds: float) -> "EnrollmentAudio":
     """
     from speechvq.speech.speakers.enrollment_audio import prepare_enrollment_audio
 
-    sources = find_sources(audio)
-    _check_one_person(audio, sources)
     waves: list[np.ndarray] = []
     for _, wave in read_sources(sources):
         waves.append(wave)
@@ -149,6 +150,19 @@ def _read_speech(audio: Path, max_seconds: float) -> "EnrollmentAudio":
     for warning in speech.warnings:
         logger.warning("warning: %s: %s", audio, warning)
     return speech
+
+
+def _check_length(audio: Path, sources: Sequence[Source]) -> None:
+    """Refuse recordings that are too short by their headers, before PyTorch is loaded.
+
+    Files whose headers cannot be read are left to `read_sources`, which says what is wrong with each.
+
+    Raises:
+        UserError: with silence and all, they are shorter than the speech that is needed.
+    """
+    seconds = [audio_seconds(source.path) for source in sources]
+    if all(seconds) and sum(seconds) < MIN_SECONDS:
+        raise UserError(f"{audio}: {sum(seconds):.1f} s; record at least {MIN_SECONDS:g} s of speech")
 
 
 def _check_one_person(audio: Path, sources: Sequence[Source]) -> None:

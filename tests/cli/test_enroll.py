@@ -4,6 +4,8 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import soundfile
 import torch
 
 from helpers.audio_files import write_tone
-from helpers.tiny import SPEAKERS, WAVENET, noise, speech_config, speech_model
+from helpers.tiny import ROOT, SPEAKERS, WAVENET, noise, speech_config, speech_model
 from speechvq import convert, enroll
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.cli.sources import Source
@@ -30,6 +32,7 @@ CONDITIONED = speech_config(
     wavenet=dataclasses.replace(WAVENET, condition_on_f0=True, condition_on_phase=True),
     source_filter=SourceFilterConfig(filter_order=4, num_harmonics=3, channels=8),
 )
+TONE = (0.1 * np.sin(240 * np.pi * np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE)).astype(np.float32)  # 2 s
 
 
 def pulses(seconds: float, hertz: float) -> np.ndarray:
@@ -172,7 +175,8 @@ def test_a_fine_tuned_model_is_written_as_a_model(
     [
         (np.zeros(10 * SAMPLE_RATE, np.float32), "nothing but silence"),
         (np.sign(pulses(8, 120)), "samples are clipped"),
-        (pulses(2, 120), "record at least 5 s"),
+        (pulses(2, 120), "record at least 5 s of speech"),
+        (np.pad(TONE, 3 * SAMPLE_RATE), "s of speech; record at least 5 s"),
     ],
 )
 def test_unusable_recordings_are_refused(
@@ -183,6 +187,20 @@ def test_unusable_recordings_are_refused(
     assert enroll.main(["--name", "me", "--audio", str(path), "--model", str(folder), "--out", str(out)]) == 2
     error = capsys.readouterr().err.splitlines()[-1]  # lines before it may say how a file was read
     assert error.startswith("speechvq.enroll: error: ") and message in error and not out.exists()
+
+
+def test_a_short_recording_is_refused_before_torch_is_loaded(tmp_path: Path) -> None:
+    write(tmp_path / "a.wav", pulses(2, 120))
+    code = (
+        "import sys; from speechvq import enroll\n"
+        "assert enroll.main(['--name', 'me', '--audio', 'a.wav']) == 2 and 'torch' not in sys.modules\n"
+    )
+    variables = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert done.stderr == "speechvq.enroll: error: a.wav: 2.0 s; record at least 5 s of speech\n"
 
 
 @pytest.mark.parametrize(
