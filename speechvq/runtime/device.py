@@ -23,8 +23,8 @@ def is_device_name(name: str) -> bool:
 def find_device(name: str = AUTO) -> "torch.device":
     """The device of a name: "cpu", "cuda", "cuda:N", "mps" or "auto".
 
-    "auto" takes the first GPU of CUDA, else the processor. If a GPU is there and cannot be used, for example
-    because its driver is too old, one line says so.
+    "auto" takes the first GPU of CUDA, else the processor. If a GPU is there and cannot be used, one line
+    says so: a driver may be too old, and MPS has no float64, in which codes and samples are drawn.
 
     Raises:
         UserError: another name, or a device that this machine does not have.
@@ -38,6 +38,9 @@ def find_device(name: str = AUTO) -> "torch.device":
     if name == "mps":
         if not torch.backends.mps.is_available():
             raise UserError("device 'mps': this machine or this PyTorch has none; take 'cpu' or 'auto'")
+        if reason := _missing_of_mps():
+            logger.warning("warning: device 'mps' cannot be used (%s); computing on the processor", reason)
+            return torch.device("cpu")
         return torch.device(name)
     gpus, reason = _count_gpus()
     if name == AUTO:
@@ -49,6 +52,17 @@ def find_device(name: str = AUTO) -> "torch.device":
         there = f"the GPUs here are cuda:0 to cuda:{gpus - 1}" if gpus else "no GPU that this PyTorch can use"
         raise UserError(f"device '{name}': {there}{f' ({reason})' if reason else ''}; take 'cpu' or 'auto'")
     return device
+
+
+def _missing_of_mps() -> str:
+    """Why MPS cannot compute in float64; "" if it can."""
+    import torch
+
+    try:
+        torch.ones(1, dtype=torch.float64, device="mps").cumsum(0).cpu()
+    except (TypeError, RuntimeError) as error:  # NotImplementedError is a RuntimeError
+        return str(error).splitlines()[0][:200]
+    return ""
 
 
 def _count_gpus() -> tuple[int, str]:

@@ -28,6 +28,7 @@ from speechvq.evaluate.aligned_speech import (
     training_utterances,
 )
 from speechvq.io.atomic import write_json
+from speechvq.runtime.device import find_device
 
 if TYPE_CHECKING:
     from speechvq.metrics.units.baselines import BaselineCodes
@@ -69,6 +70,7 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--codes", type=Path, nargs="+", default=[], help="codes directories to score beside the baselines"
     )
+    flags.add_device(parser)
     flags.add_json(parser)
     parser.add_argument("--out", type=Path, help="folder for the units, one codes directory per seed")
     return parser
@@ -100,7 +102,8 @@ def _work(arguments: argparse.Namespace) -> None:
     result = _score([*baselines, *given], speech, arguments)
     result = dataclasses.replace(result, labels_merged=alignments.num_merged)
     print(baseline_table(result.protocols))
-    print(f"\nk-means is fitted on split train; mean ± standard deviation over {arguments.seeds} seeds")
+    seeds = f"; mean ± standard deviation over {arguments.seeds} seeds" if arguments.seeds > 1 else ""
+    print(f"\nk-means is fitted on split train{seeds}")
     if merged := alignments.describe_labels():
         print(merged)
     if isinstance(config, str):
@@ -179,12 +182,12 @@ def _make_units(
     from speechvq.evaluate.baselines.untrained import untrained_features
     from speechvq.metrics.units.baselines import constant_codes, kmeans_codes, shuffled_codes
 
-    seeds = range(arguments.seeds)
+    device, seeds = find_device(arguments.device), range(arguments.seeds)
     mfcc_at_rate: Features = partial(mfcc, frame_rate_hz=arguments.frame_rate)
     # Name, features for each seed, and seconds of training speech.
     kmeans = [("k-means on MFCC", [mfcc_at_rate] * len(seeds), MFCC_FRAMES / arguments.frame_rate)]
     if isinstance(config, SpeechConfig):
-        encoders = [untrained_features(config, seed) for seed in seeds]
+        encoders = [untrained_features(config, seed, device) for seed in seeds]
         kmeans.append(("untrained encoder", encoders, UNTRAINED_SECONDS))
     units = []
     for name, features, seconds in kmeans:

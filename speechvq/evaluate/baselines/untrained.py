@@ -12,10 +12,11 @@ from speechvq.config import SpeechConfig
 from speechvq.metrics.units.kmeans import Features
 from speechvq.speech.encoder.encoder import Encoder
 
+CPU = torch.device("cpu")
 _SEGMENT = 5 * SAMPLE_RATE  # samples encoded at once; longer segments exceed the CPU caches and are slower
 
 
-def untrained_features(config: SpeechConfig, seed: int) -> Features:
+def untrained_features(config: SpeechConfig, seed: int, device: torch.device = CPU) -> Features:
     """A function from a waveform (T,) to the outputs (N, D) of a random encoder, N = ceil(T / hop).
 
     k-means on these outputs gives units that differ from a trained model's only in the encoder's weights.
@@ -24,24 +25,24 @@ def untrained_features(config: SpeechConfig, seed: int) -> Features:
 
     Args:
         config: of the trained model that is compared.
-        seed: of the weights.
+        seed: of the weights, which do not depend on the device.
+        device: where the encoder computes.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         codec = MuLawCodec(config.preemphasis, config.wavenet.mulaw_bins)
-        encoder = Encoder(config.encoder, config.quantizer.dim, codec).eval()
+        encoder = Encoder(config.encoder, config.quantizer.dim, codec).eval().to(device)
 
     @torch.no_grad()
     def features(wave: np.ndarray) -> np.ndarray:
         hop, size, margin = config.hop, max(_SEGMENT // config.hop, 1), encoder.context_frames
-        padded = torch.from_numpy(
-            np.pad(normalize_level(np.asarray(wave, np.float32)), (0, -len(wave) % hop))
-        )
+        level = normalize_level(np.asarray(wave, np.float32))
+        padded = torch.from_numpy(np.pad(level, (0, -len(wave) % hop))).to(device)
         frames = [torch.empty(0, config.quantizer.dim)]
         for start in range(0, len(padded) // hop, size):
             first = max(start - margin, 0)
             segment = padded[first * hop : (start + size + margin) * hop]
-            frames.append(encoder(segment[None])[0, start - first :][:size])
+            frames.append(encoder(segment[None])[0, start - first :][:size].cpu())
         return torch.cat(frames).numpy()
 
     return features

@@ -15,6 +15,7 @@ from speechvq.training.task import distributed_device
 
 COMMANDS = ("convert", "encode", "enroll", "generate", "imagine", "draw", "train")
 COMMANDS += ("evaluate.likelihood", "evaluate.prior", "evaluate.rollout")
+COMMANDS += ("evaluate.stages", "evaluate.baselines")
 
 
 @pytest.fixture
@@ -70,6 +71,31 @@ def test_a_gpu_that_cannot_be_used_is_said_in_one_line(
     ]
     with pytest.raises(UserError, match="the driver is too old"):
         find_device("cuda")
+
+
+def test_mps_without_float64_falls_back_to_the_processor_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(logger, "propagate", True)
+    message = "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64"
+
+    def ones(*_: object, device: str, **__: object) -> torch.Tensor:
+        assert device == "mps"
+        raise TypeError(f"{message}.\nPlease use float32 instead.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "ones", ones)
+        assert find_device("mps") == torch.device("cpu")
+    assert caplog.messages == [
+        f"warning: device 'mps' cannot be used ({message}.); computing on the processor"
+    ]
+    caplog.clear()
+    assert find_device("mps") == torch.device("cpu")  # what this PyTorch says of a backend that it lacks
+    assert len(caplog.messages) == 1 and caplog.messages[0].isprintable()
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "ones", lambda *_, **__: torch.zeros(1))
+        assert find_device("mps") == torch.device("mps") and find_device() == torch.device("cpu")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
