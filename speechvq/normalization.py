@@ -55,13 +55,15 @@ class BatchRenorm(nn.Module):
 
     @torch.no_grad()
     def _update_running_stats(self, mean: Tensor, variance: Tensor) -> None:
-        """Move the running statistics, (D,) each, towards those of a batch, unless these hold NaN or Inf."""
-        if not (mean.isfinite().all() and variance.isfinite().all()):
-            return
-        momentum = self.momentum if self.initialized else 1.0
-        self.running_mean.lerp_(mean, momentum)
-        self.running_var.lerp_(variance, momentum)
-        self.initialized.fill_(True)
+        """Move the running statistics, (D,) each, towards those of a batch, unless these hold NaN or Inf.
+
+        Without a branch on values, so that a GPU need not wait and a CUDA graph can hold it.
+        """
+        is_finite = mean.isfinite().all() & variance.isfinite().all()
+        momentum = torch.where(self.initialized, self.momentum, 1.0).to(mean.dtype)
+        for running, batch in ((self.running_mean, mean), (self.running_var, variance)):
+            running.copy_(torch.where(is_finite, running.lerp(batch, momentum), running))
+        self.initialized |= is_finite
 
 
 def _mean_over_processes(x: Tensor) -> Tensor:

@@ -58,6 +58,12 @@ def find_files(root: Path, split: str) -> list[Path]:
     return [path for path in found if path is not None]
 
 
+def has_binary_version(root: Path) -> bool:
+    """Whether a folder, or `cifar-10-batches-bin` in it, has a file of the binary version."""
+    names = [name for split in FILES.values() for each in split for name in (each, f"{each}.gz")]
+    return any((folder / name).exists() for folder in (root, root / FOLDER) for name in names)
+
+
 def read_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read a file: images (N, 3, 32, 32), uint8, and labels (N,), uint8 in [0, 9].
 

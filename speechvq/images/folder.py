@@ -1,5 +1,6 @@
 """Reading a folder of image files as squares of one size; unusable files are skipped and reported."""
 
+import struct
 import warnings
 import zlib
 from collections import Counter
@@ -17,8 +18,8 @@ from speechvq.io.names import normalized
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "PPM", "WEBP")
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp"}
+FORMATS = ("PNG", "JPEG", "BMP", "PPM", "WEBP", "GIF", "TIFF")
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp", ".gif", ".tif", ".tiff"}
 TEST_NAMES = ("test", "val", "valid", "validation")  # folders beside `train` that hold the test split
 TEST_EVERY = 20  # without such folders, one of this many files is in the test split
 
@@ -30,14 +31,18 @@ _CONVERTED = {
     "PA": "palette",
     "RGBA": "alpha",
     "CMYK": "CMYK",
+    "YCbCr": "YCbCr",
 }
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")  # one channel; "I" for a PGM and in older Pillow
+# What Pillow raises for damaged files, by format.
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, ArithmeticError, LookupError, TypeError, struct.error)
 
 
 @dataclass
 class LoadReport:
     """Counts of converted and skipped files."""
 
-    converted: Counter[str] = field(default_factory=Counter)  # by original color mode
+    converted: Counter[str] = field(default_factory=Counter)  # by what was changed; a file may count twice
     skipped: Counter[str] = field(default_factory=Counter)  # by reason
     messages: list[str] = field(default_factory=list)  # one line for each skipped file
 
@@ -68,6 +73,19 @@ def find_images(root: Path) -> dict[str, list[Path]]:
         if not paths:
             raise UserError(f"{root}: no images for split '{split}' ({', '.join(sorted(SUFFIXES))})")
     return found
+
+
+def has_images(root: Path) -> bool:
+    """Whether there is an image file below a folder, by suffix."""
+    return root.is_dir() and bool(_files_in(root))
+
+
+def split_rule(root: Path) -> str:
+    """How `find_images` splits a folder, in words."""
+    test = next((name for name in TEST_NAMES if (root / name).is_dir()), None)
+    if (root / "train").is_dir() and test:
+        return f"the folders train and {test}"
+    return f"one image in {TEST_EVERY} is in test, by a hash of its path (no folders train and test)"
 
 
 def class_names(root: Path, paths: Sequence[Path]) -> list[str]:
@@ -101,28 +119,33 @@ def load_images(
 def load_image(path: Path, size: int, report: LoadReport) -> np.ndarray:
     """Load an image, scale its shorter side to `size` and crop the center: (3, size, size), uint8.
 
+    The orientation that a camera noted in EXIF is applied. Of 16 bits the upper 8 are kept, of an animation
+    the first frame, of transparency nothing.
+
     Raises:
         UserError: the file is damaged, of an unsupported mode, or smaller than `size`; counted in the report.
     """
     from PIL import Image, UnidentifiedImageError
 
+    changes: list[str] = []
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, which change no pixel
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 reason = _why_unusable(image, size)
-                pixels = None if reason else _center_square(image, size)
+                if not reason:
+                    changes = _changes(image)
+                    pixels = _center_square(image, size)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         reason = "too many pixels"
-    except (OSError, ValueError, SyntaxError, EOFError, UnidentifiedImageError, OverflowError) as error:
+    except (UnidentifiedImageError, *_DAMAGE) as error:
         is_empty = path.exists() and not path.stat().st_size
         reason = "empty" if is_empty else f"damaged ({type(error).__name__})"
     if reason:
         report.skipped[reason] += 1
         raise UserError(f"{path}: {reason}; skipped")
-    assert pixels is not None
-    if image.mode != "RGB":
-        report.converted[_CONVERTED[image.mode]] += 1
+    report.converted.update(changes)
     return pixels
 
 
@@ -130,23 +153,82 @@ def _why_unusable(image: "Image", size: int) -> str:
     """Why an image cannot be used, checked before its pixels are decoded; "" if it can."""
     if min(image.size) < size:
         return f"smaller than {size}x{size}"
-    return "" if image.mode == "RGB" or image.mode in _CONVERTED else f"mode {image.mode}"
+    known = image.mode in ("RGB", *_CONVERTED, *_SIXTEEN_BITS)
+    is_32_bits = image.mode == "I" and image.format == "TIFF"
+    return "" if known and not is_32_bits else f"mode {image.mode}"
+
+
+def _changes(image: "Image") -> list[str]:
+    """What loading changes, before the pixels are decoded."""
+    changes = [_CONVERTED[image.mode]] if image.mode in _CONVERTED else []
+    raw_modes = [argument for tile in getattr(image, "tile", ()) for argument in _texts(tile[3])]
+    if image.mode in _SIXTEEN_BITS or any(";16" in raw for raw in raw_modes):
+        changes.append("16 bits")
+    if getattr(image, "is_animated", False):
+        changes.append("animation, first frame")
+    if _orientation(image) != 1:
+        changes.append("EXIF orientation")
+    return changes
+
+
+def _texts(argument: object) -> list[str]:
+    """The strings in the last field of a tile of Pillow, which differs between formats."""
+    parts = argument if isinstance(argument, tuple) else (argument,)
+    return [part for part in parts if isinstance(part, str)]
+
+
+def _orientation(image: "Image") -> int:
+    """The EXIF orientation, 1 to 8; 1 for upright images, and where it is missing, damaged or unknown."""
+    from PIL.ExifTags import Base
+
+    try:
+        value = image.getexif().get(Base.Orientation, 1)
+    except _DAMAGE:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _upright(image: "Image", orientation: int) -> "Image":
+    """Turn or mirror an image by its EXIF orientation."""
+    from PIL.Image import Transpose
+
+    by_orientation = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    return image.transpose(by_orientation[orientation]) if orientation != 1 else image
 
 
 def _center_square(image: "Image", size: int) -> np.ndarray:
-    """Scale and crop: (3, size, size), uint8. Transparency is dropped."""
+    """Scale, crop and turn upright: (3, size, size), uint8. Transparency is dropped."""
     from PIL.Image import Resampling
 
-    width, height = image.size
+    orientation, (width, height) = _orientation(image), image.size
     shorter = min(width, height)
     if shorter > size:
         image.draft("RGB", (size, size))  # decodes a JPEG at a fraction of its size, at least this one
-    image = image.convert("RGBA").convert("RGB") if image.mode == "P" else image.convert("RGB")
+    image = _to_rgb(image)
     if shorter > size:
         scaled = (round(width * size / shorter), round(height * size / shorter))
         image = image.resize(scaled, Resampling.LANCZOS)
     left, top = (image.width - size) // 2, (image.height - size) // 2
-    return np.asarray(image.crop((left, top, left + size, top + size))).transpose(2, 0, 1)
+    square = _upright(image.crop((left, top, left + size, top + size)), orientation)
+    return np.asarray(square).transpose(2, 0, 1)
+
+
+def _to_rgb(image: "Image") -> "Image":
+    """Convert any supported mode to RGB with 8 bits."""
+    from PIL import Image
+
+    if image.mode in _SIXTEEN_BITS:
+        deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
+        return Image.fromarray((deep >> 8).astype(np.uint8)).convert("RGB")
+    return image.convert("RGBA").convert("RGB") if image.mode == "P" else image.convert("RGB")
 
 
 def _files_in(folder: Path) -> list[Path]:

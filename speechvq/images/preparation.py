@@ -57,6 +57,27 @@ def prepare_cifar10(root: Path, out: Path) -> ImageSetMeta:
     return prepare(out, source, cifar10.SIZE, cifar10.CLASSES, {"train": read, "test": read}, content)
 
 
+def prepare_cifar10_pictures(root: Path, out: Path, report: folder.LoadReport) -> ImageSetMeta:
+    """Prepare CIFAR-10 from picture files: a folder for each class, in train and test or without splits.
+
+    Args:
+        root: the folder.
+        out: see `prepare`.
+        report: receives what was converted and skipped.
+
+    Raises:
+        UserError: a folder is not one of the ten classes; or see `prepare_folder`.
+    """
+    found = folder.find_images(root)
+    names = folder.class_names(root, [path for paths in found.values() for path in paths])
+    if unknown := [name for name in names if name not in cifar10.CLASSES]:
+        raise UserError(
+            f"{root}: {unknown[0] or 'pictures outside of folders'}: not a class of CIFAR-10; expected "
+            f"folders {', '.join(cifar10.CLASSES)}, in train and test; `prepare images` is for other pictures"
+        )
+    return prepare_folder(root, out, cifar10.SIZE, report)
+
+
 def prepare_folder(root: Path, out: Path, size: int, report: folder.LoadReport) -> ImageSetMeta:
     """Prepare a folder of image files.
 

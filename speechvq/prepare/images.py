@@ -9,8 +9,15 @@ from pathlib import Path
 
 from speechvq.errors import UserError
 from speechvq.images import cifar10
-from speechvq.images.folder import LoadReport
-from speechvq.images.preparation import ImageSetMeta, LabeledImages, prepare, prepare_cifar10, prepare_folder
+from speechvq.images.folder import LoadReport, has_images, split_rule
+from speechvq.images.preparation import (
+    ImageSetMeta,
+    LabeledImages,
+    prepare,
+    prepare_cifar10,
+    prepare_cifar10_pictures,
+    prepare_folder,
+)
 from speechvq.io.journal import listing_digest
 from speechvq.runtime.logging import logger
 
@@ -29,23 +36,30 @@ def prepare_images(arguments: argparse.Namespace) -> None:
     if arguments.root is None:
         raise UserError(f"--root is missing; give the folder of {arguments.corpus}")
     if arguments.corpus == "cifar10":
-        prepared = _cifar10(arguments)
+        prepared = _cifar10(arguments, report)
     elif arguments.download is not None:
         raise UserError(f"--download is not for {arguments.corpus}; put the images into --root")
     elif arguments.corpus == "frames":
         prepared = prepare_frames(arguments.root, arguments.out)
     else:
         prepared = prepare_folder(arguments.root, arguments.out, arguments.size, report)
+        print(f"split: {split_rule(arguments.root)}")
     counts = ", ".join(f"{split} {count}" for split, count in prepared.splits.items())
     size = f"{prepared.size}x{prepared.size}"
     print(f"{arguments.out}: images of {size} pixels: {counts}; {len(prepared.classes)} classes")
     _print_report(report)
 
 
-def _cifar10(arguments: argparse.Namespace) -> ImageSetMeta:
+def _cifar10(arguments: argparse.Namespace, report: LoadReport) -> ImageSetMeta:
+    """The binary version, or picture files in folders of the ten classes."""
+    root = arguments.root
     if arguments.download is not None:
-        cifar10.download(arguments.root)
-    prepared = prepare_cifar10(arguments.root, arguments.out)
+        cifar10.download(root)
+    if cifar10.has_binary_version(root) or not has_images(root):
+        prepared = prepare_cifar10(root, arguments.out)
+    else:
+        prepared = prepare_cifar10_pictures(root, arguments.out, report)
+        print(f"split: {split_rule(root)}")
     if prepared.splits != {"train": 5 * cifar10.RECORDS, "test": cifar10.RECORDS}:
         logger.warning("a part of CIFAR-10, not all of its 50,000 and 10,000 images")
     return prepared

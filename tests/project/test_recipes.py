@@ -282,6 +282,39 @@ def test_the_video_recipe_installs_doom_for_doom_only(tmp_path: Path) -> None:
     assert calls(tmp_path)[0].endswith(".[doom]") and "prepare doom --out data/doom" in calls(tmp_path)[1]
 
 
+def cifar10_recipe(folder: Path, *arguments: str) -> list[str]:
+    """Run the recipe with a python that only logs its arguments; returns these without -m speechvq."""
+    command = [BASH, str(ROOT / "recipes/cifar10/run.sh"), "--exp", str(folder / "exp"), *arguments]
+    done = subprocess.run(
+        command, env=environment(folder), capture_output=True, text=True, timeout=20, check=True
+    )
+    assert done.stderr == ""
+    return [line.removeprefix("-m speechvq.") for line in calls(folder)]
+
+
+def test_the_small_schedule_trains_three_models_and_a_prior_on_pictures(tmp_path: Path) -> None:
+    (tmp_path / "c/train/airplane").mkdir(parents=True)
+    lines = cifar10_recipe(tmp_path, "--corpus", str(tmp_path / "c"), "--schedule", "small", "--data", "d")
+    assert lines[1] == f"prepare cifar10 --root {tmp_path / 'c'} --out d"  # nothing is downloaded
+    runs = {line.split()[4].rpartition("/")[2]: line for line in lines if line.startswith("train")}
+    assert list(runs) == ["vae", "vqvae", "vimco", "prior"]
+    for name in ("vae", "vqvae", "vimco"):
+        assert "model.autoencoder.channels=64" in runs[name] and "data.root=d" in runs[name]
+        assert ("model.quantizer.codebook=ema" in runs[name]) == (name == "vqvae")
+    assert sum(line.startswith("evaluate likelihood") for line in lines) == 3
+
+
+@pytest.mark.parametrize(("inside", "downloads"), [("", True), ("cifar-10-batches-bin", False)])
+def test_cifar10_is_downloaded_where_it_is_missing(inside: str, downloads: bool, tmp_path: Path) -> None:
+    (tmp_path / "c" / inside).mkdir(parents=True)
+    if inside:
+        (tmp_path / "c" / inside / "test_batch.bin").touch()
+    lines = cifar10_recipe(
+        tmp_path, "--corpus", str(tmp_path / "c"), "--stop-stage", "1", "--schedule", "slice"
+    )
+    assert lines[1].endswith(" --download") == downloads
+
+
 def check_results() -> ModuleType:
     spec = importlib.util.spec_from_file_location("check_results", ROOT / "recipes/mini/check_results.py")
     assert spec and spec.loader

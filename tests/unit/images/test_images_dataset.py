@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import struct
 import tarfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -193,15 +195,111 @@ def test_small_images_are_skipped_and_large_ones_scaled(
         assert report.skipped == {"smaller than 16x16": 1}
 
 
-def test_sixteen_bit_images_and_decompression_bombs_are_skipped(
+def test_decompression_bombs_and_unknown_modes_are_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Image.new("I;16", (20, 20)).save(tmp_path / "deep.png")
-    with pytest.raises(UserError, match="deep.png: mode I;16"):
-        load_image(tmp_path / "deep.png", 16, LoadReport())
+    Image.new("F", (20, 20)).save(tmp_path / "float.tiff")
+    report = LoadReport()
+    with pytest.raises(UserError, match="float.tiff: mode F"):
+        load_image(tmp_path / "float.tiff", 16, report)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 300)
     with pytest.raises(UserError, match="too many pixels"):
-        load_image(save(tmp_path / "a.png", "RGB"), 16, LoadReport())
+        load_image(save(tmp_path / "a.png", "RGB"), 16, report)
+    assert report.skipped == {"mode F": 1, "too many pixels": 1}
+
+
+def png_of_16_bits(path: Path, pixels: np.ndarray) -> Path:
+    """Write an RGB PNG of 16 bits, (H, W, 3) uint16, which Pillow reads but does not write."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        )
+
+    height, width, _ = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["gray.png", "gray.tiff", "gray.pgm", "color.png"])
+def test_of_sixteen_bits_the_upper_eight_are_kept(kind: str, tmp_path: Path) -> None:
+    values, report = np.linspace(0, 65_535, 16 * 16).astype(np.uint16).reshape(16, 16), LoadReport()
+    if kind == "color.png":
+        png_of_16_bits(tmp_path / kind, np.stack([values] * 3, -1))
+    elif kind == "gray.pgm":
+        (tmp_path / kind).write_bytes(b"P5 16 16 65535\n" + values.astype(">u2").tobytes())
+    else:
+        Image.fromarray(values).save(tmp_path / kind)
+    pixels = load_image(tmp_path / kind, 16, report)
+    assert report.converted == {"16 bits": 1} and np.array_equal(pixels[1], values >> 8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_of_a_camera_is_applied(orientation: int, tmp_path: Path) -> None:
+    """A photograph that was stored turned or mirrored looks as the upright one."""
+    upright, report = pixels_of(1, 16)[0].numpy().transpose(1, 2, 0), LoadReport()
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(load_image(tmp_path / "a.png", 16, report), upright.transpose(2, 0, 1))
+    assert report.converted == ({"EXIF orientation": 1} if orientation > 1 else {})
+
+
+def test_a_damaged_or_unknown_orientation_is_ignored(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 77
+    path = save(tmp_path / "a.jpg", "RGB", exif=exif)
+    save(tmp_path / "b.jpg", "RGB", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    for name in (path, tmp_path / "b.jpg"):
+        report = LoadReport()
+        assert load_image(name, 16, report).shape == (3, 16, 16) and not report.converted
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png", "tiff"])
+def test_the_first_frame_of_an_animation_is_kept(ending: str, tmp_path: Path) -> None:
+    frames, report = [Image.new("RGB", (16, 16), color) for color in ("red", "blue")], LoadReport()
+    frames[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=frames[1:])
+    pixels = load_image(tmp_path / f"a.{ending}", 16, report)
+    assert report.converted["animation, first frame"] == 1 and pixels[0].min() > 200 > 60 > pixels[2].max()
+
+
+def test_pictures_in_class_folders_are_cifar10(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Folders train and test are the splits; without them a hash of the path; the output says which."""
+    for split, count in (("train", 3), ("test", 2)):
+        for name in cifar10.CLASSES:
+            for i in range(count):
+                save(tmp_path / "c" / split / name / f"{i}.png", "RGB", (32, 32))
+    arguments = ["cifar10", "--root", str(tmp_path / "c"), "--out", str(tmp_path / "out")]
+    assert prepare.main(arguments) == 0
+    printed = capsys.readouterr()
+    assert "split: the folders train and test" in printed.out and "a part of CIFAR-10" in printed.err
+    images = read_images(tmp_path / "out", "test")
+    assert images.classes == list(cifar10.CLASSES) and images.labels.tolist() == sorted([*range(10)] * 2)
+    arguments = ["cifar10", "--root", str(tmp_path / "c/train"), "--out", str(tmp_path / "other")]
+    assert prepare.main(arguments) == 0
+    assert "one image in 20 is in test, by a hash of its path" in capsys.readouterr().out
+
+
+def test_other_folders_are_not_cifar10(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("cat", "zebra"):
+        for i in range(40):
+            save(tmp_path / "c" / name / f"{i}.png", "RGB", (32, 32))
+    assert prepare.main(["cifar10", "--root", str(tmp_path / "c"), "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "zebra: not a class of CIFAR-10; expected folders airplane, " in error and error.count("\n") == 1
 
 
 def test_an_image_of_the_right_size_is_unchanged(tmp_path: Path) -> None:
