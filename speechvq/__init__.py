@@ -44,6 +44,9 @@ def load(name: "str | Path" = DEFAULT_MODEL, device: "str | torch.device" = "cpu
     Raises:
         UserError: not a model, or a device that this machine does not have.
     """
+    from speechvq.speech.model_directory import check_speech_model
+
+    check_speech_model(name)  # before PyTorch is imported, which takes seconds
     from speechvq.speech.model import load_model
 
     return load_model(name, device)

@@ -25,7 +25,7 @@ from speechvq.io.names import existing, split_names
 from speechvq.runtime.device import AUTO
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
-from speechvq.speech.speakers.voice_name import OWN, speaker_names, voice_path
+from speechvq.speech.speakers.voice_name import OWN, speaker_names, speaker_position, voice_path
 
 # In a batch: conversions, and their total duration; bounds the memory.
 MAX_STREAMS, MAX_STREAMS_ON_CPU, MAX_SECONDS = 64, 32, 1800.0
@@ -116,7 +116,9 @@ def _work(arguments: argparse.Namespace) -> None:
     targets = {source: _targets(source, names) for source in sources}
     paths = _output_paths(arguments, targets)
     check_not_overwritten((source.path for source in sources), paths.values())
-    model = speechvq.load(arguments.model, _device(arguments))
+    device = _device(arguments)
+    _check_speakers(arguments.model, requested, targets)
+    model = speechvq.load(arguments.model, device)
     settings = {"model": model.digest(), "chunked": arguments.chunked} | _sampling(arguments)
     del settings["engine"]  # all engines give the same
     _add_voices(model, requested, targets)
@@ -232,6 +234,21 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(
             f"--precision {arguments.precision} is for the compiled engine; leave out --engine torch"
         )
+
+
+def _check_speakers(name: Path, requested: list[str], targets: Mapping[Source, list[str]]) -> None:
+    """Refuse unknown speakers before PyTorch is imported, which takes seconds.
+
+    Raises:
+        UserError: no such model, voice file or speaker.
+    """
+    from speechvq.speech.model_directory import read_speakers
+
+    speakers = read_speakers(name)
+    voices = speaker_names(each for each in requested if each != OWN and voice_path(each, speakers))
+    for target in dict.fromkeys(target for each in targets.values() for target in each):
+        if target not in voices:
+            speaker_position(target, speakers)
 
 
 def _add_voices(

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from speechvq.audio.mel import mel_power
+from speechvq.audio.mel_power import mel_power
 from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
 
 COEFFICIENTS = 13

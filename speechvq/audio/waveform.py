@@ -103,7 +103,7 @@ def read_audio(path: str | Path) -> LoadedAudio:
             samples, or holds NaN or infinite samples.
     """
     path = existing(Path(path))
-    _check_regular_file(path)
+    check_regular_file(path)
     try:
         with collected_messages(path) as messages, soundfile.SoundFile(native_path(path)) as file:
             _check_header(path, file)
@@ -136,7 +136,7 @@ def read_audio(path: str | Path) -> LoadedAudio:
 def audio_seconds(path: str | Path) -> float:
     """Duration of a file by its header, without reading the samples; 0 if it cannot be read."""
     try:
-        _check_regular_file(Path(path))
+        check_regular_file(Path(path))
         with collected_messages(Path(path)):
             return float(soundfile.info(native_path(Path(path))).duration)
     except (UserError, OSError, RuntimeError, TypeError, ValueError):
@@ -227,7 +227,12 @@ def native_path(path: Path) -> str | bytes:
     return str(absolute) if os.name == "nt" else os.fsencode(absolute)
 
 
-def _check_regular_file(path: Path) -> None:
+def check_regular_file(path: Path) -> None:
+    """Refuse what cannot be an audio file, without opening it.
+
+    Raises:
+        UserError: the file is missing, no regular file, not readable for the user, or empty.
+    """
     if path.is_symlink() and not path.exists():
         raise UserError(f"{path}: a broken link to {os.readlink(path)}; mend or remove it")
     if not path.exists():

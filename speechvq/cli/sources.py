@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.audio.formats import AUDIO_SUFFIXES, audio_files_below
-from speechvq.audio.waveform import read_audio
+from speechvq.audio.waveform import check_regular_file, read_audio
 from speechvq.data.manifest import FILE_NAME, read_manifest
 from speechvq.errors import UserError
 from speechvq.io.journal import Inputs, read_state
@@ -35,7 +35,8 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0, out: Path | None
         out: folder of the results, if they are audio files; left out of the search below a folder.
 
     Raises:
-        UserError: no audio files there, two with the same name, or a folder that is `out` itself.
+        UserError: no audio files there, no such file, two files with the same name, or a folder that is
+            `out` itself.
     """
     if limit < 0:
         raise UserError(f"--limit {limit}: give the number of recordings, or 0 for all")
@@ -47,6 +48,7 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0, out: Path | None
     elif src.is_dir():
         found = _in_folder(src, out)
     else:
+        check_regular_file(src)  # here, because the commands import PyTorch before they read
         found = [Source(normalized(src.stem), src)]
     if not found:
         where = f"in split '{split}'" if split else f"({', '.join(sorted(AUDIO_SUFFIXES))})"

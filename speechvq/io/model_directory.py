@@ -3,22 +3,21 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from speechvq.errors import UserError, short_repr
 from speechvq.io.reading import PERMISSION_REMEDY
-from speechvq.io.tensors import check_shapes, check_tensors, read_tensors, write_tensors
 from speechvq.io.yaml_files import read_yaml, write_yaml
+
+if TYPE_CHECKING:  # PyTorch takes seconds; a folder without a model is refused before
+    from torch import Tensor, nn
 
 _CHECKPOINT = re.compile(r"stage_([0-9]{1,9})_step_([0-9]{1,18})")  # see `training.checkpoint`
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
-Model = TypeVar("Model", bound=nn.Module)
+Model = TypeVar("Model", bound="nn.Module")
 
 
-def save_model_directory(folder: Path, tensors: Mapping[str, Tensor], config: Mapping[str, Any]) -> None:
+def save_model_directory(folder: Path, tensors: "Mapping[str, Tensor]", config: Mapping[str, Any]) -> None:
     """Write a model directory, the weights first: a folder with a configuration is complete.
 
     Args:
@@ -29,6 +28,8 @@ def save_model_directory(folder: Path, tensors: Mapping[str, Tensor], config: Ma
     Raises:
         UserError: the disk is full or not writable.
     """
+    from speechvq.io.tensors import write_tensors
+
     write_tensors(folder / WEIGHTS, tensors)
     write_yaml(folder / CONFIG, config)
 
@@ -116,6 +117,10 @@ def load_model_weights(
     Raises:
         UserError: a damaged file, or weights that differ from the configuration.
     """
+    import torch
+
+    from speechvq.io.tensors import check_shapes, check_tensors, read_tensors
+
     path = folder / WEIGHTS
     model: Model | None = None
     try:
@@ -139,7 +144,7 @@ def load_model_weights(
     return model.eval()
 
 
-def _has_unsaved_buffers(model: nn.Module) -> bool:
+def _has_unsaved_buffers(model: "nn.Module") -> bool:
     """Whether some buffers are not in the file, so that a model on "meta" cannot be filled from it."""
     saved = model.state_dict()
     return any(name not in saved for name, _ in model.named_buffers())

@@ -15,7 +15,7 @@ from speechvq.audio.f0 import (
     track_f0,
     voiced_fraction,
 )
-from speechvq.audio.mel import FFT, mel_power
+from speechvq.audio.mel_power import FFT, mel_power
 from speechvq.metrics.speaker_classifier import SpeakerClassifier
 
 MIN_F0_GAP = 2.0  # semitones between source and target; below it, no shift can be measured

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from speechvq.audio.mel import BANDS, mel_power
+from speechvq.audio.mel_power import BANDS, mel_power
 
 NUM_COEFFICIENTS = 13  # c1 to c13; c0, the level, is excluded
 HOP = 160  # samples: 10 ms

@@ -5,8 +5,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from tqdm import tqdm
-
 from speechvq.errors import printable
 
 # One logger for all modules: a command started by `python -m` has `__name__ == "__main__"`, so names of
@@ -39,5 +37,6 @@ class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; control characters of a file's name are escaped."""
         lines = "\n".join(map(printable, self.format(record).split("\n")))
-        with tqdm.external_write_mode(file=sys.stderr) if sys.stderr.isatty() else nullcontext():
+        tqdm = sys.modules.get("tqdm") if sys.stderr.isatty() else None  # not imported before the first bar
+        with tqdm.tqdm.external_write_mode(file=sys.stderr) if tqdm else nullcontext():
             print(lines, file=sys.stderr, flush=True)

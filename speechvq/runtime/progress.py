@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from speechvq.runtime.logging import logger
 
 Item = TypeVar("Item")
@@ -53,6 +51,8 @@ def format_duration(seconds: float) -> str:
 @contextmanager
 def _bar(total: float, label: str, unit: str) -> Iterator[Callable[[float], None]]:
     """A bar, without the time left until that can be estimated."""
+    from tqdm import tqdm  # not needed elsewhere, and its import would delay --help
+
     estimate = _Estimate(total)
     with tqdm(total=total, desc=label, unit=unit, leave=False, bar_format=BAR_WITHOUT_ESTIMATE) as bar:
 

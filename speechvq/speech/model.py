@@ -1,6 +1,5 @@
 """The speech model: a VQ-VAE with a waveform encoder, a WaveNet decoder and named speakers."""
 
-import difflib
 import hashlib
 import json
 import tempfile
@@ -32,6 +31,7 @@ from speechvq.speech.model_directory import load_speech_model, save_model
 from speechvq.speech.sampling.overlap_add import OverlapAddResult, overlap_add, split
 from speechvq.speech.sampling.request import SynthesisRequest, batch_f0, batch_phase
 from speechvq.speech.sampling.synthesize import SamplingOptions, synthesize
+from speechvq.speech.speakers.voice_name import speaker_position
 from speechvq.speech.streaming.conversion import ConversionStream
 from speechvq.vqvae import VQVAE
 
@@ -111,14 +111,7 @@ class SpeechVQ(VQVAE):
         Raises:
             UserError: no such speaker; the message lists the closest names.
         """
-        known = normalized(name)
-        if known not in self.speakers:
-            near = difflib.get_close_matches(known, self.speakers, n=5, cutoff=0.0)
-            raise UserError(
-                f"unknown speaker '{name}'; nearest: {', '.join(near)} (--list-speakers shows all; "
-                "enroll adds one)"
-            )
-        return self.speakers.index(known)
+        return speaker_position(name, self.speakers)
 
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that identify the codebook."""

@@ -2,12 +2,8 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import torch
-from torch import Tensor, nn
-
-from speechvq.audio.f0 import MAX_F0, MIN_F0
 from speechvq.config import SpeechConfig, from_mapping, to_mapping
 from speechvq.errors import UserError
 from speechvq.io.hub import download, is_hub_name
@@ -21,8 +17,11 @@ from speechvq.io.model_directory import (
 )
 from speechvq.io.names import is_file_name, normalized
 
+if TYPE_CHECKING:  # PyTorch takes seconds; a name without a model is refused before
+    from torch import Tensor, nn
+
 BUNDLED = Path(__file__).parents[1] / "pretrained"  # models that come with the package, by name
-Model = TypeVar("Model", bound=nn.Module)
+Model = TypeVar("Model", bound="nn.Module")
 
 
 class SpeechModel(Protocol):
@@ -31,7 +30,7 @@ class SpeechModel(Protocol):
     config: SpeechConfig
     speakers: tuple[str, ...]
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(self) -> "dict[str, Tensor]":
         """All parameters and buffers by name."""
         ...
 
@@ -66,6 +65,8 @@ def load_speech_model(name: str | Path, build: Callable[[SpeechConfig, list[str]
     Raises:
         UserError: no speech model there, a damaged file, or weights that differ from the configuration.
     """
+    from speechvq.audio.f0 import MAX_F0, MIN_F0
+
     folder, mapping = _read_config(name)
     speakers = _speakers(folder, mapping)
     model = load_model_weights(
@@ -77,6 +78,16 @@ def load_speech_model(name: str | Path, build: Callable[[SpeechConfig, list[str]
     if not all(f0 == 0 or MIN_F0 / 2 <= f0 <= 2 * MAX_F0 for f0 in speaker_f0.tolist()):
         raise UserError(f"{folder / WEIGHTS}: damaged: a speaker's mean F0 is not that of a voice")
     return model
+
+
+def check_speech_model(name: str | Path) -> None:
+    """Refuse a name without a speech model, without its weights and without PyTorch.
+
+    Raises:
+        UserError: as `read_speakers`. A model of the hub is not looked at, because that needs the network.
+    """
+    if not is_hub_name(name):
+        read_speakers(name)
 
 
 def read_speakers(name: str | Path) -> list[str]:
@@ -125,7 +136,9 @@ def bundled_models() -> list[str]:
     return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG}"))
 
 
-def _is_rounded(name: str, tensor: Tensor) -> bool:
+def _is_rounded(name: str, tensor: "Tensor") -> bool:
+    import torch
+
     return tensor.dtype == torch.float32 and not name.startswith("quantizer.")
 
 

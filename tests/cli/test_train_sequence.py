@@ -14,7 +14,8 @@ from helpers.tiny_prior import CODE_SPEC, GRU_CONDITIONED, SPEAKERS, WAVENET, ma
 from speechvq import config as configuration
 from speechvq import evaluate, train
 from speechvq.config import SequencePriorRun
-from speechvq.data.code_strings import CodeSampler, read_strings
+from speechvq.data.code_crops import CodeSampler
+from speechvq.data.code_strings import read_strings
 from speechvq.data.codes_directory import open_codes
 from speechvq.io.tensors import read_tensors
 from speechvq.priors.sequence.model_directory import load_prior

@@ -4,7 +4,8 @@ A name that ends in .safetensors is a voice file, whose speaker has the name of 
 speaker of the model, or else the voice file NAME.safetensors.
 """
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from speechvq.errors import UserError
@@ -29,6 +30,22 @@ def speaker_names(targets: Iterable[str]) -> list[str]:
                 f"{other} and {target}: two voices named '{name}'; rename one of the files, or convert twice"
             )
     return list(named)
+
+
+def speaker_position(name: str, speakers: Sequence[str]) -> int:
+    """Position of a name in a model's speakers.
+
+    Raises:
+        UserError: no such speaker; the message lists the closest names.
+    """
+    known = normalized(name)
+    if known not in speakers:
+        near = difflib.get_close_matches(known, speakers, n=5, cutoff=0.0)
+        raise UserError(
+            f"unknown speaker '{name}'; nearest: {', '.join(near)} (--list-speakers shows all; "
+            "enroll adds one)"
+        )
+    return speakers.index(known)
 
 
 def voice_path(target: str, speakers: Iterable[str]) -> Path | None:

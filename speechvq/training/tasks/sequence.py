@@ -9,13 +9,8 @@ import torch
 from torch import nn
 
 from speechvq.config import SequencePriorRun
-from speechvq.data.code_strings import (
-    CodeSampler,
-    CodeString,
-    mismatched_speakers,
-    read_strings,
-    speaker_indices,
-)
+from speechvq.data.code_crops import CodeSampler
+from speechvq.data.code_strings import CodeString, mismatched_speakers, read_strings, speaker_indices
 from speechvq.data.codes_directory import open_codes
 from speechvq.errors import UserError
 from speechvq.priors.sequence.code_spec import CodeSpec

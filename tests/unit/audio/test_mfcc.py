@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.synthetic_speech import speech
-from speechvq.audio.mel import WINDOW
+from speechvq.audio.mel_power import WINDOW
 from speechvq.audio.mfcc import COEFFICIENTS, LONGEST_HOP, count_frames, mfcc
 from speechvq.audio.waveform import SAMPLE_RATE, normalize_level
 
