@@ -31,7 +31,9 @@ def filter_excitation(excitation: Tensor, params: SourceFilterParams, past_outpu
 
 def laplace(uniforms: Tensor) -> Tensor:
     """Random numbers of a Laplace density of scale 1 from uniform ones in [0, 1)."""
-    centered = (uniforms - 0.5).clamp_min(-0.5 + 1e-12)
+    # The least uniform number would give an infinite one; torch.rand draws 0 once in 2^24.
+    least = max(1e-12, torch.finfo(uniforms.dtype).eps / 4)
+    centered = (uniforms - 0.5).clamp_min(-0.5 + least)
     return -centered.sign() * torch.log1p(-2 * centered.abs())
 
 

@@ -147,7 +147,9 @@ def test_laplace_numbers_have_the_density_of_scale_one() -> None:
     assert float(noise.mean()) == pytest.approx(0, abs=1e-6)
     assert float(noise.abs().mean()) == pytest.approx(1, abs=1e-3)
     assert float(noise.var()) == pytest.approx(2, abs=1e-2)
-    assert torch.isfinite(laplace(torch.zeros(1, dtype=torch.float64))).all()
+    for dtype in (torch.float32, torch.float64):
+        assert torch.isfinite(laplace(torch.zeros(1, dtype=dtype))).all()
+        assert torch.isfinite(laplace(torch.full((1,), 1 - torch.finfo(dtype).eps / 2, dtype=dtype))).all()
 
 
 def test_mel_loss_of_a_gain_is_the_gain() -> None:
