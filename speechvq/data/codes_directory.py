@@ -3,9 +3,7 @@
 The codes of an utterance are a file `UTT.npy`, or a row of a Parquet or text shard; see `data.unit_formats`.
 """
 
-import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,8 @@ import numpy as np
 from speechvq.data.repeated_codes import NeighborCounts
 from speechvq.data.unit_formats.row import MAX_LENGTH
 from speechvq.data.unit_formats.shards import read_place
-from speechvq.data.unit_formats.unit_files import UnitFiles, find_unit_files
+from speechvq.data.unit_formats.unit_files import find_unit_files
+from speechvq.data.utterance_directory import UtteranceDirectory
 from speechvq.errors import UserError, short_repr
 from speechvq.io.reading import open_regular
 from speechvq.runtime.logging import logger
@@ -36,33 +35,12 @@ _MAX_META_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class CodesDirectory:
+class CodesDirectory(UtteranceDirectory):
     """An open codes directory; codes are read on demand."""
 
-    path: Path
-    frame_rate_hz: float  # codes per second
     num_codes: int  # K
-    units: UnitFiles
     codebook: str = ""  # fingerprint of the codebook; "" if unknown
     neighbors: NeighborCounts | None = field(default=None, compare=False)  # of the codes read so far
-
-    @property
-    def files(self) -> Mapping[str, Path]:
-        """The file that holds each utterance."""
-        return self.units.files
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """Path of each utterance below the folder, without ending, to be matched with other files."""
-        return self.units.names
-
-    def named_as(self, names: Mapping[str, str]) -> "CodesDirectory":
-        """The utterances that are in `names` too, by the keys of `names`; see `match_names`.
-
-        Raises:
-            UserError: a file could be one of several.
-        """
-        return dataclasses.replace(self, units=self.units.named_as(names))
 
     def read(self, utterance: str) -> np.ndarray:
         """The codes of an utterance, (N,), int64 in [0, K), one per frame.
@@ -105,7 +83,7 @@ def open_codes(directory: Path) -> CodesDirectory:
             f"{MAX_NUM_CODES}, as in {_EXAMPLE}"
         )
     rate, codebook = float(meta[FRAME_RATE]), str(meta.get(CODEBOOK, ""))
-    return CodesDirectory(directory, rate, count, units, codebook, NeighborCounts(count))
+    return CodesDirectory(directory, rate, units, count, codebook, NeighborCounts(count))
 
 
 def read_codes(path: Path, num_codes: int) -> np.ndarray:

@@ -3,8 +3,6 @@
 The features of an utterance are a file `UTT.npy`, or a row of a Parquet shard; see `data.unit_formats`.
 """
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,37 +11,16 @@ import numpy as np
 from speechvq.data.codes_directory import FORMAT, FRAME_RATE, META, read_meta
 from speechvq.data.unit_formats.parquet import FEATURES
 from speechvq.data.unit_formats.shards import read_place
-from speechvq.data.unit_formats.unit_files import UnitFiles, find_unit_files
+from speechvq.data.unit_formats.unit_files import find_unit_files
+from speechvq.data.utterance_directory import UtteranceDirectory
 from speechvq.errors import UserError
 
 _EXAMPLE = f'{{"{FRAME_RATE}": 50}}'
 
 
 @dataclass(frozen=True)
-class FeaturesDirectory:
+class FeaturesDirectory(UtteranceDirectory):
     """An open features directory; features are read on demand."""
-
-    path: Path
-    frame_rate_hz: float  # frames per second
-    units: UnitFiles
-
-    @property
-    def files(self) -> Mapping[str, Path]:
-        """The file that holds each utterance."""
-        return self.units.files
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """Path of each utterance below the folder, without ending, to be matched with other files."""
-        return self.units.names
-
-    def named_as(self, names: Mapping[str, str]) -> "FeaturesDirectory":
-        """The utterances that are in `names` too, by the keys of `names`; see `match_names`.
-
-        Raises:
-            UserError: a file could be one of several.
-        """
-        return dataclasses.replace(self, units=self.units.named_as(names))
 
     def read(self, utterance: str) -> np.ndarray:
         """The features of an utterance, (N, C), float32.

@@ -1,13 +1,12 @@
 """`generate` wrote nothing until every sample was decoded, and a second call began anew."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 import speechvq
 from helpers.audio_files import names, save_tiny_model
+from helpers.interruption import interrupt_call
 from helpers.tiny_prior import CONFIGS, prior_of
 from speechvq import generate
 from speechvq.priors.sequence.code_spec import CodeSpec
@@ -37,16 +36,7 @@ def test_finished_samples_are_kept(
         return generate.main([*map(str, flags), "--speaker", "ada", "--count", str(count), *more])
 
     assert run("whole", 3) == 0
-    real, calls = generate._decode, 0
-
-    def interrupted(*arguments: Any) -> list[np.ndarray]:
-        nonlocal calls
-        calls += 1
-        if calls == 2:
-            raise KeyboardInterrupt
-        return real(*arguments)
-
-    monkeypatch.setattr(generate, "_decode", interrupted)
+    interrupt_call(monkeypatch, generate, "_decode", 2)
     assert run("out", 3) == 130 and names(tmp_path / "out") >= {"ada_0.wav", "ada_1.wav"}
     capsys.readouterr()
     assert run("out", 3) == 0 and "1 done, 2 skipped (unchanged), 0 failed" in capsys.readouterr().err

@@ -1,12 +1,11 @@
 """`convert` of 64 files wrote nothing until all were done, and a second call began anew."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from helpers.audio_files import names, save_tiny_model, write_tone
+from helpers.interruption import interrupt_call
 from speechvq import convert
 
 
@@ -33,16 +32,7 @@ def test_finished_files_are_kept_and_the_second_call_does_the_rest(
 
     assert convert.main(argv("whole")) == 0
     monkeypatch.setattr(convert, "MAX_STREAMS_ON_CPU", 2)
-    real, calls = convert._convert, 0
-
-    def interrupted(*arguments: Any) -> list[np.ndarray]:
-        nonlocal calls
-        calls += 1
-        if calls == 2:
-            raise KeyboardInterrupt
-        return real(*arguments)
-
-    monkeypatch.setattr(convert, "_convert", interrupted)
+    interrupt_call(monkeypatch, convert, "_convert", 2)
     capsys.readouterr()
     assert convert.main(argv("out")) == 130
     assert capsys.readouterr().err.splitlines()[-2:] == [
