@@ -41,7 +41,10 @@ help_if_asked() {
     for word in "$@"; do
         case "$word" in
         -h | --help)
-            [ ! -f "$script" ] || sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$script"
+            [ -f "$script" ] || exit 0
+            sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$script"
+            ! grep -q '^# .*--stage N' "$script" ||
+                echo 'A stage is a part of this script, headed "== stage N: ...": --stage is the first to run, --stop-stage the last.'
             exit 0
             ;;
         esac

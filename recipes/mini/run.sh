@@ -10,6 +10,8 @@ cd "$(dirname "$0")/../.."
 exp=exp/mini data=data/mini steps="" sentences=4
 parse_flags "exp=exp data=data steps=steps sentences=sentences" "$@"
 voices=m01,f03,m05
+[ -n "$steps" ] || echo "This takes a quarter of an hour on two cores. A short form, to try the scripts:" \
+    "bash recipes/mini/run.sh --steps 40 --sentences 1 --exp exp/short"
 
 setup mini
 

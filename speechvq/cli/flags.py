@@ -61,6 +61,7 @@ def add_number(
     *,
     default: float | None,
     help: str,
+    metavar: str | None = None,
 ) -> None:
     """A number in [low, high]."""
     parser.add_argument(
@@ -71,6 +72,7 @@ def add_number(
         check=lambda value: low <= value <= high,
         remedy=f"give {low} to {high}",
         help=help,
+        metavar=metavar,
     )
 
 

@@ -196,7 +196,7 @@ def _announce(run: _Run, index: int) -> None:
         return
     stage = run.stages[index]
     steps = f"{stage.steps} steps" if stage.steps else "initialization"
-    logger.info("stage %d of %d: %s, %s", index + 1, len(run.stages), stage.name, steps)
+    logger.info("training stage %d of %d: %s, %s", index + 1, len(run.stages), stage.name, steps)
 
 
 def _warn_of_emulated_bf16(stages: Sequence[Stage], device: torch.device) -> None:

@@ -135,6 +135,8 @@ def test_help_prints_the_head_comment_and_installs_nothing(script: Path, tmp_pat
             [BASH, path, "--help"], cwd=cwd, env=variables, capture_output=True, text=True, timeout=20
         )
         assert (done.returncode, done.stderr) == (0, "") and not calls(tmp_path)
+        text = script.read_text()
+        assert ("A stage is a part of this script" in done.stdout) == ("parse_flags" in text)
         assert f"bash {named(script)}" in done.stdout and "#!" not in done.stdout and "cd " not in done.stdout
 
 
@@ -241,6 +243,21 @@ def test_without_venv_the_remedy_is_named(tmp_path: Path) -> None:
     stubs = stub(tmp_path / "bin/python3", '[ "$1" = -c ] || exit 1')
     done = shell("setup mini; echo on", cwd=tmp_path, PATH=f"{stubs}:{os.environ['PATH']}")
     assert (done.returncode, done.stdout) == (2, "") and "apt-get install python3-venv" in done.stderr
+
+
+def mini_recipe(folder: Path, *arguments: str) -> str:
+    """Output of the recipe's second stage with a python that only logs its arguments."""
+    command = [BASH, str(ROOT / "recipes/mini/run.sh"), "--stage", "2", "--stop-stage", "2", *arguments]
+    done = subprocess.run(command, env=environment(folder), capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_mini_recipe_first_says_how_long_it_takes(tmp_path: Path) -> None:
+    first = mini_recipe(tmp_path).splitlines()[0]
+    assert first.startswith("This takes a quarter of an hour on two cores. A short form")
+    short = first.split("bash recipes/mini/run.sh ")[1].split()
+    assert "quarter" not in mini_recipe(tmp_path, *short) and "train.steps=40" in calls(tmp_path)[-1]
 
 
 def video_recipe(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -48,7 +48,9 @@ def build_parser() -> CommandParser:
         1,
         10_000,
         default=10,
-        help="recordings per speaker that the conversions are compared with, at most",
+        metavar="N",
+        help="at most N recordings per speaker are compared with the conversions; in evaluate stages, "
+        "--references is a manifest",
     )
     parser.add_argument(
         "--resynthesis",

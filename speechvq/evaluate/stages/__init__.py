@@ -1,8 +1,9 @@
 """`python -m speechvq.evaluate stages`: what each stage of a model costs in words, quality, speaker and F0.
 
-The same sentences are synthesized from the spectra of the recordings, from the encoder's vectors before
-quantization and from the codes, all three with noise as the excitation, and from the codes by the model's
-decoder, which is what `convert` does. The rows that differ most show which part of the model to improve.
+A stage is a point on the path from a recording to its conversion. The same sentences are synthesized from the
+spectra of the recordings, from the encoder's vectors before quantization and from the codes, all three with
+noise as the excitation, and from the codes by the model's decoder, which is what `convert` does. The rows
+that differ most show which part of the model to improve.
 """
 
 import argparse
@@ -52,8 +53,11 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--references",
         type=Path,
-        help="manifest with recordings of the targets, for the speaker similarity (default: --manifest)",
+        metavar="MANIFEST",
+        help="manifest with recordings of the targets, for the speaker similarity (default: --manifest); in "
+        "evaluate conversion, --references is a number of recordings",
     )
+    flags.add_device(parser)
     flags.add_json(parser)
     return parser
 
@@ -81,7 +85,7 @@ def _work(arguments: argparse.Namespace) -> None:
     chosen = [each for each in recordings if arguments.split in ("", each.split)]
     sentences = choose_sentences(chosen, targets, arguments.limit, arguments.manifest)
     texts = _texts(arguments, sentences)
-    model = load_model(arguments.model)
+    model = load_model(arguments.model, arguments.device)
     for target in targets:
         model.speaker_index(target)
     recognizer, left_out = _recognizer(arguments)
