@@ -306,9 +306,7 @@ class SpeechVQ(VQVAE):
         for name in dict.fromkeys(speakers):
             self.speaker_index(name)  # refuses an unknown name before the work
         if live:
-            streams = [self.stream(name, options.seed, options.harmonic_boost) for name in speakers]
-            parts = [(stream.push(wave), stream.flush()) for stream, wave in zip(streams, waves)]
-            return inputs.restore([np.concatenate(pair) for pair in parts])
+            return inputs.restore([self._convert_live(*each, options) for each in zip(waves, speakers)])
         if chunked:
             decoded = [self.convert_chunked(*each, **sampling).wave for each in zip(waves, speakers)]
         else:
@@ -316,6 +314,11 @@ class SpeechVQ(VQVAE):
             codes = [self._encode(each) for each in waves]
             decoded = self._decode(codes, speakers, options, f0=f0, on_frame=on_frame)
         return inputs.restore([match_level(new[: len(old)], old) for new, old in zip(decoded, waves)])
+
+    def _convert_live(self, wave: np.ndarray, speaker: str, options: SamplingOptions) -> np.ndarray:
+        """Conversion (T,) of one waveform as a stream."""
+        stream = self.stream(speaker, options.seed, options.harmonic_boost)
+        return np.concatenate([stream.push(wave), stream.flush()])
 
     def stream(self, speaker: str, seed: int = 0, harmonic_boost: float = 0.9) -> ConversionStream:
         """A stream that converts speech while it is spoken.

@@ -172,18 +172,27 @@ class SourceFilter(nn.Module):
             harmonic_boost: see `forward`.
             filled_f0: (B, L), `f0` with unvoiced frames filled; None fills them as `fill_unvoiced` does.
         """
+        power, harmonics = self.noise_and_harmonics(log_mel, outputs, f0, harmonic_boost, filled_f0)
+        return SourceFilterParams(log_mel, *all_pole_filter(power, self.to_autocorrelation), harmonics)
+
+    def noise_and_harmonics(
+        self,
+        log_mel: Tensor,
+        outputs: Tensor | None,
+        f0: Tensor | None,
+        harmonic_boost: float = 0.0,
+        filled_f0: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Power spectra (B, L, NUM_FREQS) of the noise, and amplitudes (B, L, 2 H); see `params_of`."""
         power = ((log_mel.detach() + self.log_bias) @ self.mel_to_freqs).exp() / INPUT_GAIN**2
         if outputs is None or f0 is None:
-            filters = all_pole_filter(power, self.to_autocorrelation)
-            none = log_mel.new_zeros(*log_mel.shape[:2], 2 * self.num_harmonics)
-            return SourceFilterParams(log_mel, *filters, none)
+            return power, log_mel.new_zeros(*log_mel.shape[:2], 2 * self.num_harmonics)
         filled = fill_unvoiced(f0) if filled_f0 is None else filled_f0
         power = torch.where(f0[..., None] > 0, smooth_over_f0(power, filled), power)
         fractions = _harmonic_fractions(outputs, harmonic_boost)
         noise = 1 - fractions.square().sum(2) * (f0 > 0).unsqueeze(-1)
-        filters = all_pole_filter(power * noise.detach().clamp_min(NOISE_FLOOR), self.to_autocorrelation)
         harmonics = self._harmonic_amplitudes(fractions, power.detach(), filled)
-        return SourceFilterParams(log_mel, *filters, harmonics)
+        return power * noise.detach().clamp_min(NOISE_FLOOR), harmonics
 
     def predict_log_mel(self, vectors: Tensor, speaker_embedding: Tensor, f0: Tensor | None = None) -> Tensor:
         """Only the log-mel spectra, (B, L, M); arguments as in `forward`."""

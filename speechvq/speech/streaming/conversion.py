@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.signal import lfilter
 from torch import Tensor
 
 from speechvq.audio.f0 import F0_HOP
@@ -16,15 +17,16 @@ from speechvq.errors import UserError
 from speechvq.quantizer import VectorQuantizer
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.encoder.encoder import Encoder
-from speechvq.speech.source_filter.source_filter import LOG_MEL_SCALE
-from speechvq.speech.streaming.encoder import EncoderStream, SpectrumStream
+from speechvq.speech.streaming.encoder import EncoderStream, NearestCode, SpectrumStream
 from speechvq.speech.streaming.f0 import F0Stream
+from speechvq.speech.streaming.layers import as_array
 from speechvq.speech.streaming.source import ParamsStream, PhaseStream, SourceStream
 from speechvq.speech.streaming.statistics import RunningF0, RunningGain
 from speechvq.speech.streaming.vocoder import VocoderStream
 from speechvq.speech.vocoder.vocoder import FFT
 
 F0_LAG = 1  # frames; as many as the look-ahead of an encoder of two frames has room for
+AT_ONCE = SAMPLE_RATE  # samples converted at once; bounds the memory
 SPEAKER_FADE = 10  # frames over which another speaker's embedding is reached
 
 
@@ -54,6 +56,7 @@ class ConversionStream:
         bad_samples: how many NaN or infinite samples were replaced by silence.
     """
 
+    @torch.no_grad()
     def __init__(
         self, model: StreamableModel, speaker: str, *, seed: int = 0, harmonic_boost: float = 0.9
     ) -> None:
@@ -68,7 +71,7 @@ class ConversionStream:
             UserError: an unknown speaker, or a model that cannot convert a stream.
         """
         check_can_stream(model)
-        self._model, self._boost = model, harmonic_boost
+        self._model = model
         decoder = model.decoder
         assert decoder.source_filter is not None and decoder.vocoder is not None
         self._source_filter = decoder.source_filter
@@ -79,15 +82,16 @@ class ConversionStream:
         self._encoder = EncoderStream(model.encoder, self._mean_spectrum())
         self._f0, self._phase = F0Stream(F0_LAG), PhaseStream()
         self._params = ParamsStream(decoder.source_filter)
-        self._source = SourceStream(decoder.source_filter, seed)
+        self._source = SourceStream(decoder.source_filter, seed, harmonic_boost)
+        self._nearest = NearestCode(model.quantizer.codebook)
         self._vocoder = VocoderStream(decoder.vocoder)
         self._input = np.empty(0, np.float32)  # samples of an incomplete frame
         self._gains = np.empty(0)  # of the samples that have no output yet
-        self._vectors: deque[Tensor] = deque()  # of frames whose F0 is not known yet
+        self._vectors: deque[np.ndarray] = deque()  # of frames whose F0 is not known yet
         self._f0s: deque[float] = deque()
-        self._frames: deque[tuple[float, float, np.ndarray, Tensor, Tensor]] = deque()
+        self._frames: deque[tuple[float, float, np.ndarray, np.ndarray]] = deque()
         self._filled, self._number = REFERENCE_F0, 0
-        self._last: Tensor | None = None
+        self._last = np.zeros(1)  # state of the filter that undoes the pre-emphasis
         self._pushed = self._returned = self.bad_samples = 0
 
     @property
@@ -133,6 +137,11 @@ class ConversionStream:
             ValueError: an unsupported shape or type.
         """
         samples = self._checked(samples)
+        parts = [self._push(samples[i : i + AT_ONCE]) for i in range(0, len(samples), AT_ONCE)]
+        return np.concatenate([np.empty(0, np.float32), *parts])
+
+    def _push(self, samples: np.ndarray) -> np.ndarray:
+        """As `push`, of at most AT_ONCE samples, float32."""
         self._pushed += len(samples)
         self._input = np.concatenate([self._input, samples])
         count = len(self._input) // F0_HOP
@@ -141,11 +150,9 @@ class ConversionStream:
             return np.empty(0, np.float32)
         gains = np.concatenate([self._gain.push(frame) for frame in frames.reshape(-1, F0_HOP)])
         self._gains = np.concatenate([self._gains, gains])
-        scaled = torch.from_numpy((frames * gains).astype(np.float32))
+        scaled = (frames * gains).astype(np.float32)
         self._f0s.extend(self._f0.push(frames).tolist())
-        encoded = self._encoder.push(self._spectrum.push(scaled))
-        if len(encoded):
-            self._vectors.extend(self._model.quantizer(encoded).vectors)
+        self._vectors.extend(self._nearest(self._encoder.push(self._spectrum.push(scaled))))
         return self._synthesize()
 
     def flush(self) -> np.ndarray:
@@ -159,27 +166,18 @@ class ConversionStream:
         inputs = [self._next_input() for _ in range(min(len(self._vectors), len(self._f0s) - 1))]
         if not inputs:
             return np.empty(0, np.float32)
-        mel, harmonic = self._params.push(torch.cat(inputs, dim=2))
-        signals, conditions = [torch.empty(0)], []
-        for i in range(mel.shape[2]):
-            f0, filled, phase, features, embedding = self._frames.popleft()
-            log_mel = LOG_MEL_SCALE * mel[..., i : i + 1].transpose(1, 2)
-            params = self._source_filter.params_of(
-                log_mel,
-                harmonic[..., i : i + 1],
-                torch.full((1, 1), f0),
-                self._boost,
-                torch.full((1, 1), filled),
-            )
-            signals.append(self._source.push(params, phase))
-            conditions.append(torch.cat([mel[..., i : i + 1], features, embedding], dim=1))
-        if not conditions:
+        mel, harmonic = self._params.push(np.stack(inputs))
+        if not len(mel):
             return np.empty(0, np.float32)
-        emphasized = self._vocoder.push(torch.cat(signals), torch.cat(conditions, dim=2))
-        return self._finished(emphasized)
+        f0, filled, phase, voice = zip(*[self._frames.popleft() for _ in mel])
+        signal = self._source.push(
+            mel, harmonic, np.array(f0, np.float32), np.array(filled, np.float32), np.stack(phase)
+        )
+        features = np.stack(voice)  # F0 features and speaker embedding
+        return self._finished(self._vocoder.push(signal, np.concatenate([mel, features], axis=1)))
 
-    def _next_input(self) -> Tensor:
-        """Input (1, D + V + 2, 1) of the networks for the next frame."""
+    def _next_input(self) -> np.ndarray:
+        """Input (D + V + 2,) of the networks for the next frame."""
         if self._fade:
             self._embedding = self._embedding + (self._wanted - self._embedding) / self._fade
             self._fade -= 1
@@ -192,21 +190,19 @@ class ConversionStream:
         own = ratio * (f0 if self._number % 2 == 0 else following)
         self._number += 1
         self._filled = own if own > 0 else self._filled
-        octaves = np.log2(self._filled / REFERENCE_F0)
-        features = torch.tensor([octaves, float(own > 0)], dtype=torch.float32)[None, :, None]
-        embedding = self._embedding[..., None]
-        self._frames.append((own, self._filled, phase, features, embedding))
-        return torch.cat([self._vectors.popleft()[None, :, None], embedding, features], dim=1)
+        features = np.array([np.log2(self._filled / REFERENCE_F0), own > 0], np.float32)
+        self._frames.append((own, self._filled, phase, np.concatenate([features, self._embedding])))
+        return np.concatenate([self._vectors.popleft(), self._embedding, features])
 
-    def _finished(self, emphasized: Tensor) -> np.ndarray:
+    def _finished(self, emphasized: np.ndarray) -> np.ndarray:
         """Samples (m,) at the level of the input, from pre-emphasized ones (m,)."""
         if not len(emphasized):
-            return np.empty(0, np.float32)
-        wave = self._model.decoder.mulaw.deemphasize(emphasized[None], self._last)
-        self._last = wave[:, -1]
-        gains, self._gains = self._gains[: wave.shape[1]], self._gains[wave.shape[1] :]
-        self._returned += wave.shape[1]
-        return (wave[0].numpy() / gains).clip(-1, 1).astype(np.float32)
+            return emphasized  # `lfilter` would lose its state
+        codec = self._model.decoder.mulaw
+        wave, self._last = lfilter([1 / codec.gain], [1, -codec.preemphasis], emphasized, zi=self._last)
+        gains, self._gains = self._gains[: len(wave)], self._gains[len(wave) :]
+        self._returned += len(wave)
+        return (wave / gains).clip(-1, 1).astype(np.float32)
 
     def _checked(self, samples: np.ndarray) -> np.ndarray:
         """Samples as float32, with silence for those that are not finite."""
@@ -219,20 +215,21 @@ class ConversionStream:
         self.bad_samples += int(bad.sum())
         return np.where(bad, 0, np.clip(np.nan_to_num(samples), -10, 10)).astype(np.float32)
 
-    def _embedding_of(self, speaker: str) -> Tensor:
-        return self._model.decoder.embed_speaker(torch.tensor([self._model.speaker_index(speaker)])).detach()
+    def _embedding_of(self, speaker: str) -> np.ndarray:
+        index = torch.tensor([self._model.speaker_index(speaker)])
+        return as_array(self._model.decoder.embed_speaker(index))[0]
 
     def _f0_of(self, speaker: str) -> float:
         return float(self._model.speaker_f0[self._model.speaker_index(speaker)])
 
-    @torch.no_grad()
-    def _mean_spectrum(self) -> Tensor:
+    def _mean_spectrum(self) -> np.ndarray:
         """Mean over the codes of the predicted spectra, (M,), in the bands of the encoder."""
         codebook = self._model.quantizer.codebook[None]
         f0 = torch.full(codebook.shape[:2], self._target_f0 or REFERENCE_F0)
-        spectrum = self._source_filter.predict_log_mel(codebook, self._embedding, f0).mean(1, keepdim=True)
+        embedding = torch.from_numpy(self._embedding)[None]
+        spectrum = self._source_filter.predict_log_mel(codebook, embedding, f0).mean(1, keepdim=True)
         bands = self._model.config.encoder.mel_bands
-        return F.interpolate(spectrum, size=bands, mode="linear", align_corners=True)[0, 0]
+        return as_array(F.interpolate(spectrum, size=bands, mode="linear", align_corners=True)[0, 0])
 
 
 def check_can_stream(model: StreamableModel) -> None:

@@ -1,13 +1,25 @@
 """The encoder on a stream: waveform to vectors before quantization."""
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import math
+from typing import cast
 
-from speechvq.audio.mel import FFT, WINDOW
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from speechvq.audio.mel import ENERGY_FLOOR, FFT, WINDOW
 from speechvq.audio.mulaw import INPUT_GAIN
+from speechvq.normalization import BatchRenorm
 from speechvq.speech.encoder.encoder import Encoder, ResidualBlock
-from speechvq.speech.streaming.layers import ConvStream, Delay, Joined, frame_conv_stream, pointwise
+from speechvq.speech.streaming.layers import (
+    ConvStream,
+    Delay,
+    Joined,
+    Linear,
+    as_array,
+    frame_conv_stream,
+    relu,
+)
 from speechvq.speech.streaming.statistics import RunningMean
 
 
@@ -20,64 +32,103 @@ class SpectrumStream:
             encoder: with a mel front end.
         """
         assert encoder.frontend is not None
-        self._spectrum = encoder.frontend.spectrum
+        spectrum = encoder.frontend.spectrum
+        self._filters = Linear(spectrum.filters.T, None)
+        # `LogMel` pads the window to the length of the FFT, and divides by the root of that length.
+        before = (FFT - WINDOW) // 2
+        padded = F.pad(spectrum.window, (before, FFT - WINDOW - before)) / math.sqrt(FFT)
+        self._window = as_array(padded)
         self._preemphasis, self._gain = encoder.mulaw.preemphasis, encoder.mulaw.gain * INPUT_GAIN
-        self.hop = self._spectrum.hop
+        self.hop = spectrum.hop
         self.future = (WINDOW - self.hop) // 2  # samples after the hop that its spectrum depends on
-        self._last = torch.zeros(1)
-        self._kept = torch.zeros((FFT - self.hop) // 2)
+        self._last = np.zeros(1, np.float32)
+        self._kept = np.zeros((FFT - self.hop) // 2, np.float32)
 
-    def push(self, wave: Tensor) -> Tensor:
+    def push(self, wave: np.ndarray) -> np.ndarray:
         """Spectra (n, M) of the hops that are complete now, from samples (T,) at the level of training."""
-        emphasized = self._gain * (wave - self._preemphasis * torch.cat([self._last, wave[:-1]]))
-        self._last = wave[-1:] if len(wave) else self._last
-        self._kept = torch.cat([self._kept, emphasized])
         before, hop = (FFT - self.hop) // 2, self.hop
+        earlier = np.concatenate([self._last, wave])
+        self._last = earlier[-1:]
+        emphasized = np.float32(self._gain) * (wave - np.float32(self._preemphasis) * earlier[:-1])
+        self._kept = np.concatenate([self._kept, emphasized])
         count = max((len(self._kept) - before - self.future) // hop, 0)
-        if not count:
-            return torch.empty(0, self._spectrum.filters.shape[1])
         # The FFT is longer than the window: what follows the window has no effect.
-        part = self._kept[: before + count * hop + self.future]
-        after = (FFT - hop + 1) // 2 - self.future
-        spectra = self._spectrum.of_padded(F.pad(part, (0, after))[None])[0]
+        part = np.zeros(FFT + count * hop, np.float32)
+        known = self._kept[: before + count * hop + self.future]
+        part[: len(known)] = known
+        frames = np.lib.stride_tricks.sliding_window_view(part, FFT)[::hop][:count]
         self._kept = self._kept[count * hop :]
-        return spectra
+        spectra = np.fft.rfft(frames * self._window)
+        energies = self._filters(np.square(spectra.real) + np.square(spectra.imag))
+        return np.log(energies + np.float32(ENERGY_FLOOR))
 
 
 class EncoderStream:
     """Spectra to vectors; the vector of a frame comes `lookahead` frames later."""
 
-    def __init__(self, encoder: Encoder, prior: Tensor) -> None:
+    def __init__(self, encoder: Encoder, prior: np.ndarray) -> None:
         """
         Args:
             encoder: reads log-mel spectra, has one stride, and a limited look-ahead.
             prior: (M,), mean spectrum before there is any speech.
         """
         assert encoder.frontend is not None and encoder.cepstrum is not None
-        self._encoder, self._mean = encoder, RunningMean(prior)
+        self._mean = RunningMean(prior)
+        self._normalize_input = Normalization(encoder.frontend.norm)
+        self._normalize_output = Normalization(encoder.norm)
         (layer,) = encoder.layers
-        self._layer = ConvStream(
-            lambda x: F.conv1d(x, layer.weight, layer.bias), layer.in_channels, past=1, lookahead=0
-        )
-        self._blocks: list[tuple[ResidualBlock, ConvStream, Delay]] = []
-        for block in encoder.blocks:
-            assert isinstance(block, ResidualBlock)
-            self._blocks.append((block, frame_conv_stream(block.wide), Delay(block.wide.around[1])))
+        self._layer = ConvStream(layer.weight, layer.bias, dilation=1, past=1, lookahead=0)
+        blocks = cast("list[ResidualBlock]", list(encoder.blocks))
+        self._blocks = [
+            (frame_conv_stream(block.wide), pointwise(block.narrow), Delay(block.wide.around[1]))
+            for block in blocks
+        ]
+        self._project = pointwise(encoder.project)
         self._cepstrum = frame_conv_stream(encoder.cepstrum)
         self._joined = Joined()
-        self.lookahead = max(
-            sum(block.wide.around[1] for block, _, _ in self._blocks), encoder.cepstrum.around[1]
-        )
+        self.lookahead = max(sum(block.wide.around[1] for block in blocks), encoder.cepstrum.around[1])
 
-    def push(self, spectra: Tensor) -> Tensor:
+    def push(self, spectra: np.ndarray) -> np.ndarray:
         """Vectors (m, D) of the frames that are complete now, from the next spectra (n, M)."""
-        assert self._encoder.frontend is not None
-        logs = spectra - self._mean.push(spectra)
-        inputs = self._encoder.frontend.norm(logs).T[None]
-        x = F.relu(self._layer.push(inputs))
-        for block, conv, delay in self._blocks:
-            x = delay.push(x) + pointwise(block.narrow, F.relu(conv.push(F.relu(x))))
-        first, second = self._joined.push(
-            pointwise(self._encoder.project, F.relu(x)), self._cepstrum.push(inputs)
-        )
-        return self._encoder.norm((first + second)[0].T)
+        inputs = self._normalize_input(spectra - self._mean.push(spectra))
+        x = relu(self._layer.push(inputs))
+        for wide, narrow, delay in self._blocks:
+            x = delay.push(x) + narrow(relu(wide.push(relu(x))))
+        first, second = self._joined.push(self._project(relu(x)), self._cepstrum.push(inputs))
+        return self._normalize_output(first + second)
+
+
+class Normalization:
+    """A `BatchRenorm` in evaluation."""
+
+    def __init__(self, norm: BatchRenorm) -> None:
+        """
+        Args:
+            norm: with its running statistics.
+        """
+        self._mean, self._deviation = as_array(norm.running_mean), as_array(norm.running_var.sqrt())
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """(n, D) to (n, D)."""
+        return (x - self._mean) / self._deviation
+
+
+def pointwise(layer: nn.Conv1d) -> Linear:
+    """A convolution of width 1."""
+    return Linear(layer.weight[..., 0], layer.bias)
+
+
+class NearestCode:
+    """Codebook entries nearest to vectors, see `quantizer.nearest_code`."""
+
+    def __init__(self, codebook: Tensor) -> None:
+        """
+        Args:
+            codebook: (K, D).
+        """
+        self._scores = Linear(codebook, -0.5 * codebook.square().sum(-1))
+        self._entries = as_array(codebook)
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        """Entries (n, D) for vectors (n, D)."""
+        return self._entries[self._scores(vectors).argmax(axis=1)]

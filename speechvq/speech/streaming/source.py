@@ -1,17 +1,18 @@
 """The source-filter signal on a stream: harmonics plus filtered noise, from codes and F0."""
 
+import math
+
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.f0_conditioning import REFERENCE_F0
 from speechvq.audio.glottal_phase import NUM_PHASE_BINS, UNVOICED
 from speechvq.audio.waveform import SAMPLE_RATE
-from speechvq.speech.source_filter.source_filter import SourceFilter, SourceFilterParams
-from speechvq.speech.source_filter.synthesis import filter_excitation
-from speechvq.speech.streaming.layers import FrameNetworkStream, Joined, pointwise
+from speechvq.speech.sampling.all_pole import all_pole, levinson_durbin
+from speechvq.speech.source_filter.source_filter import LOG_MEL_SCALE, SourceFilter
+from speechvq.speech.source_filter.spectral_envelope import NOISE_FLOOR
+from speechvq.speech.streaming.layers import FrameNetworkStream, Joined, Linear, as_array
 
 
 class PhaseStream:
@@ -50,13 +51,15 @@ class ParamsStream:
             FrameNetworkStream(model.harmonic_network),
         )
         self._joined = Joined()
-        self._model = model
+        self._mel_head, self._harmonic_head = (
+            Linear(head.weight[..., 0], head.bias) for head in (model.mel_head, model.harmonic_head)
+        )
         self.lookahead = max(self._mel.lookahead, self._harmonic.lookahead)
 
-    def push(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs of the heads, (1, M, m) and (1, 2 x NUM_FREQS, m), from inputs (1, D + V + 2, n)."""
+    def push(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs of the heads, (m, M) and (m, 2 x NUM_FREQS), from inputs (n, D + V + 2)."""
         mel, harmonic = self._joined.push(self._mel.push(inputs), self._harmonic.push(inputs))
-        return pointwise(self._model.mel_head, mel), pointwise(self._model.harmonic_head, harmonic)
+        return self._mel_head(mel), self._harmonic_head(harmonic)
 
 
 class SourceStream:
@@ -65,34 +68,53 @@ class SourceStream:
     The amplitudes of the harmonics are interpolated between the centers of two frames.
     """
 
-    def __init__(self, model: SourceFilter, seed: int) -> None:
+    def __init__(self, model: SourceFilter, seed: int, harmonic_boost: float) -> None:
         """
         Args:
             model: the source-filter model.
             seed: of the noise.
+            harmonic_boost: see `SourceFilter.forward`.
         """
-        self._model, self._rng = model, np.random.default_rng(seed)
-        self._past = np.zeros((1, model.order))
-        self._before: Tensor | None = None  # amplitudes of the last frame, (1, 1, 2 H)
-        self._noise = torch.empty(1, 0)  # noise from the center of the last frame on
-        self._phase = torch.empty(1, 0, dtype=torch.uint8)
+        self._model, self._boost, self._rng = model, harmonic_boost, np.random.default_rng(seed)
+        self._cycles = as_array(model.cycle_table)
+        self._past = np.zeros(model.order)
+        self._before: np.ndarray | None = None  # amplitudes of the last frame, (2 H,)
+        self._noise = np.empty(0)  # noise from the center of the last frame on
+        self._phase = np.empty(0, np.uint8)
 
-    def push(self, params: SourceFilterParams, phase: np.ndarray) -> Tensor:
-        """Signal (T,) that is complete now.
+    def push(
+        self, mel: np.ndarray, outputs: np.ndarray, f0: np.ndarray, filled_f0: np.ndarray, phase: np.ndarray
+    ) -> np.ndarray:
+        """Signal (T,), float32, that is complete now.
 
         Args:
-            params: of the next frame, (1, 1, ...).
-            phase: (F0_HOP,), its phase bins.
+            mel, outputs: of the networks for the next frames, (n, M) and (n, 2 x NUM_FREQS).
+            f0: (n,), float32, Hz, 0 where unvoiced.
+            filled_f0: (n,), float32, with unvoiced frames filled.
+            phase: (n, F0_HOP), phase bins.
         """
-        excitation = torch.from_numpy(self._rng.laplace(size=(1, F0_HOP)))
-        noise = torch.cat([self._noise, filter_excitation(excitation, params, self._past)], dim=1)
-        phases = torch.cat([self._phase, torch.from_numpy(phase)[None]], dim=1)
-        count = noise.shape[1] - F0_HOP // 2
-        before = params.harmonics if self._before is None else self._before
+        rows = [torch.from_numpy(each)[None] for each in (LOG_MEL_SCALE * mel, f0, filled_f0)]
+        power, harmonics = self._model.noise_and_harmonics(
+            rows[0], torch.from_numpy(outputs).T[None], rows[1], self._boost, rows[2]
+        )
+        correlation = (power[0] @ self._model.to_autocorrelation).double().numpy()
+        correlation[:, 0] *= 1 + NOISE_FLOOR
+        amplitudes = harmonics[0].numpy()
+        frames = [self._frame(*each) for each in zip(correlation, amplitudes, phase)]
+        return np.concatenate([np.empty(0, np.float32), *frames])
+
+    def _frame(self, correlation: np.ndarray, amplitudes: np.ndarray, phase: np.ndarray) -> np.ndarray:
+        """Signal (T,) that the next frame completes."""
+        taps = np.empty((1, len(self._past)))
+        # The excitation has a Laplace density with the variance of the prediction error.
+        scale = math.sqrt(levinson_durbin(correlation, taps[0]) / 2)
+        excitation = scale * self._rng.laplace(size=F0_HOP)
+        all_pole(excitation, taps, self._past, F0_HOP)
+        noise, phases = np.concatenate([self._noise, excitation]), np.concatenate([self._phase, phase])
+        count = len(noise) - F0_HOP // 2
         # The first half frame has the amplitudes of the first frame.
-        weight = (torch.arange(count) + 0.5) / F0_HOP if self._before is not None else torch.zeros(count)
-        rows = F.embedding(phases[0, :count].long(), self._model.cycle_table)
-        low, high = (rows @ each[0, 0] for each in (before, params.harmonics))
-        signal = noise[0, :count] + torch.lerp(low, high, weight)
-        self._before, self._noise, self._phase = params.harmonics, noise[:, count:], phases[:, count:]
-        return signal
+        before = amplitudes if self._before is None else self._before
+        weight = (np.arange(count, dtype=np.float32) + np.float32(0.5)) / F0_HOP
+        low, high = np.stack([before, amplitudes]) @ self._cycles[phases[:count]].T
+        self._before, self._noise, self._phase = amplitudes, noise[count:], phases[count:]
+        return (noise[:count] + low + (high - low) * weight).astype(np.float32)

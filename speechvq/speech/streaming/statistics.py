@@ -3,12 +3,9 @@
 import math
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from speechvq.audio.f0 import F0_HOP, silence_threshold
 from speechvq.audio.waveform import TARGET_RMS
-from speechvq.speech.encoder.mel_frontend import utterance_sums
 
 LEVEL_FRAMES = 300  # frames of speech that the level is averaged over, 3 s
 LEVEL_PRIOR_FRAMES = 10  # weight of the initial level
@@ -44,7 +41,7 @@ class RunningGain:
 class RunningMean:
     """Mean spectrum of the speech so far; the spectra are weighted as in `utterance_mean`."""
 
-    def __init__(self, prior: Tensor) -> None:
+    def __init__(self, prior: np.ndarray) -> None:
         """
         Args:
             prior: (M,), mean spectrum before there is any speech.
@@ -52,18 +49,18 @@ class RunningMean:
         weight = math.exp(0.5 * float(prior.mean()))  # of a frame as loud as the prior
         self._limit = MEAN_FRAMES * weight
         self._weight = MEAN_PRIOR_FRAMES * weight
-        self._sum = prior * self._weight
+        self._sum = prior.astype(np.float64) * self._weight
 
-    def push(self, spectra: Tensor) -> Tensor:
+    def push(self, spectra: np.ndarray) -> np.ndarray:
         """Mean after each spectrum, (n, M), of the next spectra (n, M)."""
-        means = []
-        for spectrum in spectra:
-            total, weight = utterance_sums(spectrum[None, None])
-            self._sum, self._weight = self._sum + total[0], self._weight + float(weight)
+        means = np.empty_like(spectra)
+        for mean, spectrum in zip(means, spectra):
+            weight = math.exp(0.5 * float(spectrum.mean()))  # as of `utterance_sums`
+            self._sum, self._weight = self._sum + weight * spectrum, self._weight + weight
             if self._weight > self._limit:
                 self._sum, self._weight = self._sum * (self._limit / self._weight), self._limit
-            means.append(self._sum / self._weight)
-        return torch.stack(means) if means else spectra
+            mean[:] = self._sum / self._weight
+        return means
 
 
 class RunningF0:

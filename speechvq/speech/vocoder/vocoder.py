@@ -141,15 +141,25 @@ class Vocoder(nn.Module):
         Returns:
             (B, C, L).
         """
-        compressed = spectra * spectra.abs().clamp_min(1e-5) ** (COMPRESSION - 1)
+        compressed = self.compress(spectra)
         x = self.inputs(torch.cat([compressed.real, compressed.imag, conditions], dim=1))
         return self.norm(x.transpose(1, 2)).transpose(1, 2)
 
+    @staticmethod
+    def compress(spectra: Tensor) -> Tensor:
+        """Spectra with the magnitudes that the network reads; any shape."""
+        return spectra * spectra.abs().clamp_min(1e-5) ** (COMPRESSION - 1)
+
     def factors(self, x: Tensor) -> Tensor:
         """Complex factor of each bin from the output of the last layer: (B, C, L) to (B, FFT / 2 + 1, L)."""
-        log_gain, angle = self.head(self.output_norm(x.transpose(1, 2))).transpose(1, 2).chunk(2, dim=1)
+        return self.factors_of(self.head(self.output_norm(x.transpose(1, 2)))).transpose(1, 2)
+
+    @staticmethod
+    def factors_of(outputs: Tensor) -> Tensor:
+        """Complex factors (..., bins) from outputs of the head, (..., 2 bins)."""
+        log_gain, angle = outputs.chunk(2, dim=-1)
         gain = (MAX_LOG_GAIN * torch.tanh(log_gain / MAX_LOG_GAIN)).exp()
-        gain = F.pad(gain[:, MIN_FREQUENCY_BIN:], (0, 0, MIN_FREQUENCY_BIN, 0))
+        gain = F.pad(gain[..., MIN_FREQUENCY_BIN:], (MIN_FREQUENCY_BIN, 0))
         return torch.complex(gain * angle.cos(), gain * angle.sin())
 
     def _stft(self, wave: Tensor) -> Tensor:

@@ -10,12 +10,15 @@ from helpers.live_model import CONFIG, live_model, speech
 from speechvq.audio.f0 import F0_HOP, WINDOW, f0_contour
 from speechvq.config import VocoderConfig
 from speechvq.errors import UserError
+from speechvq.quantizer import nearest_code
 from speechvq.speech.frame_network import FrameNetwork
 from speechvq.speech.model import SpeechVQ
+from speechvq.speech.sampling.all_pole import levinson_durbin
+from speechvq.speech.source_filter import spectral_envelope
 from speechvq.speech.streaming.conversion import ConversionStream
-from speechvq.speech.streaming.encoder import SpectrumStream
+from speechvq.speech.streaming.encoder import NearestCode, SpectrumStream
 from speechvq.speech.streaming.f0 import F0Stream
-from speechvq.speech.streaming.layers import FrameNetworkStream
+from speechvq.speech.streaming.layers import FrameNetworkStream, Linear
 from speechvq.speech.streaming.vocoder import VocoderStream
 
 
@@ -122,24 +125,23 @@ def test_a_frame_network_on_a_stream_equals_the_whole() -> None:
     network = FrameNetwork(3, 2, 8, depth=4, condition_on_f0=False, dilations=(1, 2, 4), lookahead=4)
     x = torch.randn(1, 40, 3)
     with torch.no_grad():
-        whole = network(x, torch.zeros(1, 2))
-        inputs = torch.cat([x.transpose(1, 2), torch.zeros(1, 2, 40)], dim=1)
-        stream = FrameNetworkStream(network)
-        parts = [stream.push(part) for part in inputs.split([1, 1, 5, 0, 13, 20], dim=2)]
-    found = torch.cat(parts, dim=2)
-    assert found.shape[2] == 40 - stream.lookahead
-    assert torch.allclose(found, whole[..., : found.shape[2]], atol=1e-6)
+        whole = network(x, torch.zeros(1, 2))[0].T.numpy()
+    inputs, stream = np.pad(x[0].numpy(), ((0, 0), (0, 2))), FrameNetworkStream(network)
+    found = np.concatenate([stream.push(part) for part in np.split(inputs, [1, 2, 7, 7, 20])])
+    assert len(found) == 40 - stream.lookahead
+    assert np.allclose(found, whole[: len(found)], atol=1e-6)
 
 
 def test_spectra_on_a_stream_equal_the_whole(model: SpeechVQ) -> None:
     assert model.encoder.frontend is not None
-    wave = torch.from_numpy(speech(0.5))
+    wave = speech(0.5)
     with torch.no_grad():
-        whole = model.encoder.frontend.spectrum(model.encoder.scaled_input(wave[None]))[0]
-        stream = SpectrumStream(model.encoder)
-        found = torch.cat([stream.push(part) for part in wave.split(333)])
+        scaled = model.encoder.scaled_input(torch.from_numpy(wave)[None])
+        whole = model.encoder.frontend.spectrum(scaled)[0].numpy()
+    stream = SpectrumStream(model.encoder)
+    found = np.concatenate([stream.push(part) for part in np.split(wave, range(333, len(wave), 333))])
     assert len(found) == len(whole) - 1
-    assert torch.allclose(found, whole[: len(found)], atol=1e-4)
+    assert np.allclose(found, whole[: len(found)], atol=1e-4)
 
 
 def test_the_vocoder_on_a_stream_equals_the_whole(model: SpeechVQ) -> None:
@@ -148,17 +150,41 @@ def test_the_vocoder_on_a_stream_equals_the_whole(model: SpeechVQ) -> None:
     source, log_mel = 0.1 * torch.randn(1, frames * F0_HOP), torch.randn(1, frames, 8)
     speaker, features = torch.randn(1, 3), torch.randn(1, 2, frames)
     with torch.no_grad():
-        whole = vocoder(source, log_mel, speaker, features)[0]
+        whole = vocoder(source, log_mel, speaker, features)[0].numpy()
         bands = log_mel.transpose(1, 2) / 2
-        conditions = torch.cat([bands, features, speaker[..., None].expand(-1, -1, frames)], dim=1)
+        conditions = torch.cat([bands, features, speaker[..., None].expand(-1, -1, frames)], dim=1)[0].T
         stream = VocoderStream(vocoder)
         parts = [
-            stream.push(source[0, 160 * i : 160 * i + 480], conditions[..., i : i + 3])
+            stream.push(source[0, 160 * i : 160 * i + 480].numpy(), conditions[i : i + 3].numpy())
             for i in range(0, frames, 3)
         ]
-    found = torch.cat(parts)
+    found = np.concatenate(parts)
     assert len(found) >= (frames - 4) * F0_HOP
-    assert torch.allclose(found, whole[: len(found)], atol=1e-5)
+    assert np.allclose(found, whole[: len(found)], atol=1e-5)
+
+
+def test_codes_on_a_stream_are_the_nearest() -> None:
+    torch.manual_seed(0)
+    codebook, vectors = torch.randn(20, 4), torch.randn(50, 4)
+    found = NearestCode(codebook)(vectors.numpy())
+    assert np.array_equal(found, codebook[nearest_code(vectors, codebook)].numpy())
+
+
+def test_a_layer_gives_the_same_numbers_however_many_rows_come_together() -> None:
+    torch.manual_seed(0)
+    layer, x = Linear(torch.randn(37, 50), torch.randn(37)), torch.randn(23, 50)
+    whole = layer(x.numpy())
+    parts = [layer(part.numpy()) for part in x.split([1, 2, 3, 4, 5, 0, 8])]
+    assert np.array_equal(np.concatenate(parts), whole)
+
+
+def test_compiled_linear_prediction_is_that_of_torch() -> None:
+    spectra = torch.rand(3, 129, dtype=torch.float64) + 0.1
+    correlation = spectra @ spectral_envelope.autocorrelation_basis(24).double()
+    taps, variance = spectral_envelope.levinson_durbin(correlation)
+    for row, expected, error in zip(correlation.numpy(), taps.numpy(), variance.numpy()):
+        found = np.empty(24)
+        assert np.isclose(levinson_durbin(row, found), error) and np.allclose(found, expected)
 
 
 def test_f0_with_a_long_lag_is_that_of_the_whole() -> None:
