@@ -10,6 +10,7 @@ COMMANDS = {
     "prepare": "prepare a published corpus for training",
     "train": "train a model, or resume a run",
     "encode": "encode audio as discrete codes",
+    "decode": "synthesize speech from codes",
     "convert": "convert speech to another speaker's voice",
     "live": "convert speech while it is spoken, from a microphone, pipe or file",
     "enroll": "add a new speaker to a trained model",

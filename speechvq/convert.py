@@ -70,15 +70,7 @@ def build_parser() -> CommandParser:
     flags.add_seed(parser, "sampling")
     flags.add_temperature(parser)
     flags.add_top_p(parser)
-    flags.add_number(
-        parser,
-        "--harmonic-boost",
-        float,
-        0,
-        1,
-        default=0.9,
-        help="fraction of the noise energy in voiced speech that is moved to the harmonics ",
-    )
+    flags.add_harmonic_boost(parser)
     parser.add_argument(
         "--precision",
         choices=("fp32", "bf16"),

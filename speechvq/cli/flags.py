@@ -93,16 +93,20 @@ def add_scored_split(parser: Parser) -> None:
     parser.add_argument("--split", default="test", help="split that is scored")
 
 
-def add_limit(parser: Parser) -> None:
-    """`--limit`; 0 for all."""
+def add_limit(parser: Parser, *, of: str = "recordings") -> None:
+    """`--limit`; 0 for all.
+
+    Args:
+        of: what is counted.
+    """
     parser.add_argument(
         "--limit",
         type=int,
         default=0,
         action=Checked,
         check=lambda value: value >= 0,
-        remedy="give the number of recordings, or 0 for all",
-        help="at most this many recordings, evenly spaced over the list (default: all)",
+        remedy=f"give the number of {of}, or 0 for all",
+        help=f"at most this many {of}, evenly spaced over the list (default: all)",
     )
 
 
@@ -159,6 +163,19 @@ def add_top_p(parser: Parser) -> None:
     )
 
 
+def add_harmonic_boost(parser: Parser) -> None:
+    """`--harmonic-boost`; 0.9 unless another is given."""
+    add_number(
+        parser,
+        "--harmonic-boost",
+        float,
+        0,
+        1,
+        default=0.9,
+        help="fraction of the noise energy in voiced speech that is moved to the harmonics ",
+    )
+
+
 def add_device(parser: Parser) -> None:
     """`--device`, which `runtime.device.find_device` turns into a device."""
     parser.add_argument(
@@ -206,7 +223,7 @@ def add_codes(parser: Parser, *, required: bool = True) -> None:
         "--codes",
         type=Path,
         required=required,
-        help="codes directory: meta.json and integers (N,) in UTT.npy",
+        help="codes directory: meta.json, and integers (N,) in UTT.npy, or .parquet or .txt files of encode",
     )
 
 

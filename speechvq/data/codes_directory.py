@@ -12,8 +12,8 @@ import numpy as np
 
 from speechvq.data.repeated_codes import NeighborCounts
 from speechvq.data.unit_formats.row import MAX_LENGTH
-from speechvq.data.unit_formats.shards import read_place
-from speechvq.data.unit_formats.unit_files import find_unit_files
+from speechvq.data.unit_formats.shards import SUFFIXES, read_place, shard_places
+from speechvq.data.unit_formats.unit_files import UnitFiles, find_unit_files, unit_files_of
 from speechvq.data.utterance_directory import UtteranceDirectory
 from speechvq.errors import UserError, short_repr
 from speechvq.io.reading import open_regular
@@ -84,6 +84,38 @@ def open_codes(directory: Path) -> CodesDirectory:
         )
     rate, codebook = float(meta[FRAME_RATE]), str(meta.get(CODEBOOK, ""))
     return CodesDirectory(directory, rate, units, count, codebook, NeighborCounts(count))
+
+
+def open_codes_of_model(path: Path, *, num_codes: int, frame_rate_hz: float, codebook: str) -> CodesDirectory:
+    """Open codes for a model that decodes them.
+
+    Args:
+        path: a codes directory; or a `.npy`, `.parquet` or `.txt` file, which needs no `meta.json`.
+        num_codes: K, of the model.
+        frame_rate_hz: of the model.
+        codebook: its fingerprint.
+
+    Raises:
+        UserError: no codes there, or codes of another model.
+    """
+    if path.is_dir():
+        found = open_codes(path)
+        differs = found.num_codes != num_codes or found.frame_rate_hz != frame_rate_hz
+        if differs or (found.codebook and found.codebook != codebook):
+            raise UserError(
+                f"{path}: codes of another model ({found.num_codes} codes, {found.frame_rate_hz:g} per "
+                f"second); give the --model that made them"
+            )
+        return found
+    if not path.is_file() or path.suffix.lower() not in SUFFIXES.values():
+        raise UserError(f"{path}: no codes; give a codes directory, or a .npy, .parquet or .txt file")
+    if path.suffix.lower() == SUFFIXES["npy"]:
+        units = UnitFiles({path.stem: path}, {path.stem: path.stem})
+    else:
+        units = unit_files_of(shard_places([path]))
+    if not units.files:
+        raise UserError(f"{path}: holds no utterance")
+    return CodesDirectory(path, frame_rate_hz, units, num_codes)
 
 
 def read_codes(path: Path, num_codes: int) -> np.ndarray:

@@ -24,6 +24,7 @@ from helpers.tiny import SPEAKERS
 from speechvq import (
     align,
     convert,
+    decode,
     draw,
     encode,
     enroll,
@@ -194,6 +195,15 @@ class Bench:
                 return convert.main, [*model, *targets]
             case "encode":
                 return encode.main, [*model, "--src", self.recordings, "--out", out]
+            case "encode parquet" | "encode text":
+                more = ["--format", name.split()[1], "--deduplicate"]
+                return encode.main, [*model, "--src", self.recordings, "--out", out, *more]
+            case "decode":
+                codes = self.folder / "codes_of_model"
+                if not codes.exists():
+                    words = [*model, "--src", self.recordings, "--out", codes]
+                    call_quietly(Command(encode.main, [str(word) for word in words]))
+                return decode.main, [*model, "--codes", codes, "--speaker", "bob", "--out", out]
             case "align":
                 words = ["--audio", self.recordings, "--text", self.texts, "--out", out, "--jobs", "1"]
                 return align.main, words
@@ -274,7 +284,7 @@ class Bench:
                 return train.main, [*words[:place], out / "run", *words[place + 1 :]]
 
 
-USE_MODEL = ("convert", "encode", "generate", "enroll")
+USE_MODEL = ("convert", "encode", "decode", "generate", "enroll")
 WRITERS = (
     "convert",
     "convert flac",
@@ -282,6 +292,9 @@ WRITERS = (
     "convert torch",
     "convert folder",
     "encode",
+    "encode parquet",
+    "encode text",
+    "decode",
     "align",
     "prepare folder",
     "prepare mini",

@@ -18,6 +18,7 @@ from speechvq import (
     __main__,
     align,
     convert,
+    decode,
     draw,
     encode,
     enroll,
@@ -43,7 +44,11 @@ MAINS = {
     "train": train,
     "encode": encode,
     "convert": convert,
+<<<<<<< HEAD
     "live": live,
+=======
+    "decode": decode,
+>>>>>>> b5f32ec (decode: speech from codes of every format, or from a single file)
     "enroll": enroll,
     "generate": generate,
     "align": align,

@@ -15,12 +15,12 @@ import numpy as np
 
 from speechvq.data.unit_formats import parquet, text
 from speechvq.data.unit_formats.row import Row, deduplicate, frames_of
-from speechvq.errors import UserError
+from speechvq.errors import UserError, short_repr
 from speechvq.io.atomic import remove_file
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.folders import files_below
 from speechvq.io.journal import Inputs, Journal
-from speechvq.io.names import is_one_line
+from speechvq.io.names import is_file_name
 
 Format: TypeAlias = Literal["npy", "parquet", "text"]
 SUFFIXES: dict[str, str] = {"npy": ".npy", "parquet": parquet.SUFFIX, "text": text.SUFFIX}
@@ -53,6 +53,8 @@ def shard_places(paths: Iterable[Path]) -> dict[str, Place]:
     for path in paths:
         for group, names in enumerate(shard_names(path)):
             for index, name in enumerate(names):
+                if not is_utterance_name(name):
+                    raise UserError(f"{path}: {short_repr(name)} cannot name an utterance; rename it")
                 other = found.setdefault(name, Place(path, group, index))
                 if other != (path, group, index):
                     raise UserError(
@@ -60,6 +62,11 @@ def shard_places(paths: Iterable[Path]) -> dict[str, Place]:
                         "again, or remove one"
                     )
     return found
+
+
+def is_utterance_name(name: str) -> bool:
+    """Whether a name can be that of a file below a folder, as results of the utterance are written."""
+    return all(map(is_file_name, name.split("/")))
 
 
 def shard_names(path: Path) -> list[list[str]]:
@@ -75,12 +82,19 @@ def read_place(place: Place, column: str = parquet.CODES) -> np.ndarray:
     Raises:
         UserError: a damaged shard.
     """
-    row = _rows(place.path, place.group, column)[place.row]
-    return frames_of(row, place.path)
+    try:
+        status = place.path.stat()
+    except OSError as error:
+        raise UserError(f"{place.path}: cannot be read ({error.strerror or error})") from error
+    rows = _rows(place.path, place.group, column, (status.st_mtime_ns, status.st_size))
+    if place.row >= len(rows):
+        raise UserError(f"{place.path}: changed while it was read; run the command again")
+    return frames_of(rows[place.row], place.path)
 
 
 @lru_cache(maxsize=4)  # utterances are mostly read in the order of the shards
-def _rows(path: Path, group: int, column: str) -> list[Row]:
+def _rows(path: Path, group: int, column: str, state: tuple[int, int]) -> list[Row]:
+    """All rows of a row group; `state` is that of the file, so that a new file is read anew."""
     if path.suffix.lower() == parquet.SUFFIX:
         return parquet.read_parquet_group(path, group, column)
     return text.read_text_shard(path)
@@ -141,8 +155,8 @@ class ShardWriter:
         Raises:
             UserError: a name that the formats cannot hold; see also `write`.
         """
-        if not is_one_line(name):
-            raise UserError(f"{name!r}: a line break in the name, or no UTF-8; rename the file")
+        if not is_utterance_name(name):
+            raise UserError(f"{short_repr(name)} cannot name an utterance in a shard; rename the file")
         row = Row(name, speaker, values)
         if self.meta.get("deduplicated"):
             row = Row(name, speaker, *deduplicate(values))
