@@ -44,11 +44,8 @@ MAINS = {
     "train": train,
     "encode": encode,
     "convert": convert,
-<<<<<<< HEAD
     "live": live,
-=======
     "decode": decode,
->>>>>>> b5f32ec (decode: speech from codes of every format, or from a single file)
     "enroll": enroll,
     "generate": generate,
     "align": align,
