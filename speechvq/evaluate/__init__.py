@@ -9,6 +9,7 @@ from speechvq.cli.parser import version_line
 SUBJECTS = {
     "conversion": "speaker similarity, F0 and intelligibility of converted speech",
     "stages": "what each stage of a model costs in words, quality, speaker and F0",
+    "voices": "quality of each speaker of a model, by resynthesis",
     "purity": "phone purity and PNMI of codes against phone alignments",
     "codebook": "codebook usage, code durations and bit rate",
     "speakers": "speaker information in codes",

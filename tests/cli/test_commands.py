@@ -44,6 +44,7 @@ from speechvq.evaluate import (
     rollout,
     speakers,
     stages,
+    voices,
 )
 
 PARSERS = {
@@ -60,6 +61,7 @@ PARSERS = {
     "evaluate baselines": baselines.build_parser,
     "evaluate conversion": conversion.build_parser,
     "evaluate stages": stages.build_parser,
+    "evaluate voices": voices.build_parser,
     "evaluate prior": prior.build_parser,
     "evaluate generation": generation.build_parser,
     "evaluate purity": purity.build_parser,
