@@ -20,6 +20,7 @@ COMMANDS = {
     "draw": "reconstruct and sample images",
     "imagine": "sample video frames from initial frames and actions",
     "report": "write an HTML report of a run",
+    "demo": "convert, enroll, generate and look at units in a browser",
 }
 
 

@@ -165,13 +165,19 @@ def _inputs(arguments: argparse.Namespace) -> list[Path]:
     return [folder / CONFIG, folder / WEIGHTS, *([arguments.prompt] if arguments.prompt else [])]
 
 
+def prior_commands(model: Path) -> list[str]:
+    """The commands that train a small prior in a minute, for a folder data/mine that `prepare` made."""
+    return [
+        f"python -m speechvq.encode --model {model} --src data/mine --out exp/codes",
+        "python -m speechvq.train --config mini_prior --out exp/prior --set data.codes=exp/codes "
+        "--set data.manifest=data/mine",
+    ]
+
+
 def _how_to_make_a_prior(model: Path) -> str:
-    """The commands that train a small prior in a minute."""
     return (
         "To make a small one in a minute from a folder that `prepare` made, here data/mine: "
-        f"python -m speechvq.encode --model {model} --src data/mine --out exp/codes && "
-        "python -m speechvq.train --config mini_prior --out exp/prior --set data.codes=exp/codes "
-        "--set data.manifest=data/mine; then give --prior exp/prior"
+        f"{' && '.join(prior_commands(model))}; then give --prior exp/prior"
     )
 
 

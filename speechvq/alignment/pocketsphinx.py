@@ -121,6 +121,17 @@ class PhoneRecognizer:
         recognized = [segment.word for segment in self._decoder.seg() or ()]
         return [phone for phone in recognized if phone in _DICTIONARY_PHONES]
 
+    def intervals(self, samples: np.ndarray) -> list[Interval]:
+        """Recognized phones and silences of a waveform (T,), 16 kHz, within it; empty without a result."""
+        _decode(self._decoder, _pcm(samples, 1.0))
+        segments = list(self._decoder.seg() or ())
+        spans = [(each.start_frame, each.end_frame - each.start_frame + 1, each.word) for each in segments]
+        seconds = len(samples) / SAMPLE_RATE
+        clipped = [
+            Interval(max(each.start, 0.0), min(each.end, seconds), each.phone) for each in _intervals(spans)
+        ]
+        return [each for each in clipped if each.start < each.end]
+
 
 def _decoder(**settings: object) -> "Decoder":
     try:

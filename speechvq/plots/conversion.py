@@ -74,7 +74,7 @@ def conversion_figure(
         phones: of the source; empty to leave them out.
     """
     seconds = min(len(source) / SAMPLE_RATE, MAX_SECONDS)
-    codes = None if codes is None or not len(codes) else codes[: round(seconds * frame_rate)]
+    codes = None if codes is None or not len(codes) else codes[: max(round(seconds * frame_rate), 1)]
     with_codes = codes is not None
     heights = [
         *([0.3] if phones else []),

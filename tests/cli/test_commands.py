@@ -18,6 +18,7 @@ from speechvq import (
     align,
     convert,
     decode,
+    demo,
     draw,
     encode,
     enroll,
@@ -73,6 +74,7 @@ PARSERS = {
     "draw": draw.build_parser,
     "imagine": imagine.build_parser,
     "report": report.build_parser,
+    "demo": demo.build_parser,
 }
 # Long flags of every command; `tests/golden/flags.txt` pins them with their defaults.
 FLAGS = {

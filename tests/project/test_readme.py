@@ -19,6 +19,7 @@ from speechvq import (
     align,
     convert,
     decode,
+    demo,
     draw,
     encode,
     enroll,
@@ -52,6 +53,7 @@ MAINS = {
     "draw": draw,
     "imagine": imagine,
     "report": report,
+    "demo": demo,
 }
 WAVENET = (
     "{stacks: 1, layers: 3, residual_channels: 4, skip_channels: 4, hidden_channels: 4, "

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -71,6 +71,7 @@ def enroll(
     seed: int = 0,
     tune: bool = False,
     run: Path | None = None,
+    on_step: Callable[[int], None] | None = None,
 ) -> Enrolled:
     """Fit a speaker embedding by gradient descent on the decoder's loss.
 
@@ -81,6 +82,8 @@ def enroll(
         seed: of the choice of crops.
         tune: whether the decoder learns too; it then suits the known speakers less.
         run: run directory, from which a stopped enrollment resumes; None for a temporary one.
+        on_step: called with the number of updates done before each update; what it raises ends
+            the enrollment.
 
     Raises:
         ValueError: the audio is shorter than two crops.
@@ -101,8 +104,9 @@ def enroll(
     enrollment = _Enrollment(model, table[nearest])
     if run is not None:
         _reserve_folder(run, _settings(model, waves, steps, seed, tune))
+    config = TrainConfig(steps, seed=seed, save_every=SAVE_EVERY)
     with nullcontext(run) if run is not None else tempfile.TemporaryDirectory() as folder:
-        _fit(enrollment, training, TrainConfig(steps, seed=seed, save_every=SAVE_EVERY), tune, Path(folder))
+        _fit(enrollment, training, config, tune, Path(folder), on_step)
     embedding = enrollment.embedding.detach()
     with torch.no_grad():
         after = float(_loss(model, heldout, embedding, quick=False))
@@ -110,13 +114,27 @@ def enroll(
     return Enrolled(Voice(embedding, f0), before, after, model.speakers[nearest])
 
 
-def _fit(enrollment: _Enrollment, training: _Crops, config: TrainConfig, tune: bool, folder: Path) -> None:
+def _fit(
+    enrollment: _Enrollment,
+    training: _Crops,
+    config: TrainConfig,
+    tune: bool,
+    folder: Path,
+    on_step: Callable[[int], None] | None,
+) -> None:
     """Run the training loop; the caller's random state and `requires_grad` flags stay as they are."""
     model = enrollment.model
     flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     groups = [ParameterGroup([enrollment.embedding], EMBEDDING_LR)]
     if tune:
         groups.append(ParameterGroup(_decoder_parameters(model), DECODER_LR))
+
+    def batches(step: int) -> Iterator[tuple[Tensor, ...]]:
+        has_source_filter = model.decoder.source_filter is not None
+        for done, batch in enumerate(_batches(training, config.seed, step, has_source_filter), start=step):
+            if on_step is not None:
+                on_step(done)
+            yield batch
 
     def losses(*batch: Tensor) -> PretrainingLosses:
         loss = _loss(model, _Crops(*batch[:4]), enrollment.embedding, quick=bool(batch[4]))
@@ -125,7 +143,7 @@ def _fit(enrollment: _Enrollment, training: _Crops, config: TrainConfig, tune: b
     stage = Stage(
         "enrollment",
         config.steps,
-        lambda step: _batches(training, config.seed, step, model.decoder.source_filter is not None),
+        batches,
         losses,
         groups,
         lambda step: 1 - step / config.steps,
