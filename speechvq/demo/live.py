@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from speechvq.speech.model import SpeechVQ
 from speechvq.speech.streaming.conversion import check_can_stream
 
 MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz, of a sound card
+WARM_UP_SECONDS = 0.3
 BLOCK_MS = 20.0  # of the blocks that the page sends
 MAX_BACKLOG = 0.5  # s of input that may wait; older input is dropped
 STATUS_EVERY = 0.5  # s
@@ -96,7 +98,7 @@ def live_state(model: SpeechVQ) -> dict[str, Any]:
     except UserError as error:
         reason = str(error)
         return {"possible": False, "reason": f"{reason[0].upper()}{reason[1:]}."}
-    return {"possible": True, "latency_ms": round(model.stream(model.speakers[0]).latency_ms)}
+    return {"possible": True, "lookahead_ms": round(model.stream(model.speakers[0]).lookahead_ms)}
 
 
 class LiveSocket:
@@ -138,7 +140,8 @@ class LiveSocket:
 
     async def _serve(self, socket: web.WebSocketResponse) -> None:
         request = await socket.receive_json(timeout=10)
-        conversion = LiveConversion(self._model, str(request["speaker"]), int(request["rate"]))
+        opening = partial(_warm_conversion, self._model, str(request["speaker"]), int(request["rate"]))
+        conversion = await asyncio.get_running_loop().run_in_executor(self._executor, opening)
         backlog, arrived = Backlog(int(request["rate"])), asyncio.Event()
         await socket.send_json({"latency_ms": round(conversion.latency_ms)})
         converter = asyncio.ensure_future(self._convert(socket, conversion, backlog, arrived))
@@ -173,6 +176,16 @@ class LiveSocket:
             if time.monotonic() - reported >= STATUS_EVERY:
                 reported = time.monotonic()
                 await socket.send_json(conversion.status() | {"dropped": backlog.dropped})
+
+
+def _warm_conversion(model: SpeechVQ, speaker: str, rate: int) -> LiveConversion:
+    """A conversion whose kernels are compiled, so that its first blocks are not late.
+
+    Raises:
+        UserError: as of `LiveConversion`.
+    """
+    LiveConversion(model, speaker, rate).push(np.zeros(round(WARM_UP_SECONDS * rate), np.float32))
+    return LiveConversion(model, speaker, rate)
 
 
 def _receive(message: WSMessage, conversion: LiveConversion, backlog: Backlog) -> None:

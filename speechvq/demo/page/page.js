@@ -351,11 +351,11 @@ async function showUnits(recorder, status, result) {
 let live = null;
 
 function setUpLive() {
-  const {possible, reason, latency_ms: latency} = state.live, tab = $("#live");
+  const {possible, reason, lookahead_ms: lookahead} = state.live, tab = $("#live");
   $(".can-stream", tab).hidden = !possible;
   $(".cannot-stream", tab).hidden = possible;
   if (!possible) { $(".cannot-stream p", tab).textContent = reason; return; }
-  $("#live-latency").textContent = `${latency} ms`;
+  $("#live-latency").textContent = `${lookahead} ms`;
   const button = $(".go", tab), status = $(".status", tab);
   const show = (running) => {
     button.textContent = running ? "Stop" : "Start";
