@@ -29,7 +29,7 @@ from speechvq.io.atomic import remove_file, write_bytes
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.folders import files_below
 from speechvq.io.journal import Journal, settings_digest
-from speechvq.io.names import check_length
+from speechvq.io.names import check_case, check_length
 from speechvq.io.utterance_files import find_matches, relative_name
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
@@ -85,6 +85,7 @@ def _work(arguments: argparse.Namespace) -> None:
     tasks = _with_kept(tasks, journal, dictionary)
     work = partial(align_recording, dictionary=dictionary, journal=journal)
     with folder_lock(arguments.out, "align"):
+        check_case((task.lab for task in tasks), arguments.out)
         done = map_in_order(work, tasks, arguments.jobs)
         outcomes = list(progress(done, total=len(tasks), label="align", unit="recordings"))
         problems += [outcome.problem for outcome in outcomes if outcome.problem]

@@ -21,7 +21,7 @@ from speechvq.cli.tally import tallied
 from speechvq.errors import UserError, printable
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Inputs, Journal
-from speechvq.io.names import existing, split_names
+from speechvq.io.names import check_case, existing, split_names
 from speechvq.runtime.device import AUTO
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
@@ -118,6 +118,7 @@ def _work(arguments: argparse.Namespace) -> None:
         _convert_all(model, targets, paths, arguments, None)
         return
     with folder_lock(arguments.out, "convert"):
+        check_case(paths.values(), arguments.out)
         _convert_all(model, targets, paths, arguments, Journal(arguments.out, settings))
 
 

@@ -19,7 +19,7 @@ from speechvq.data.codes_directory import CodesDirectory, open_codes_of_model
 from speechvq.errors import UserError, printable
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Journal, read_state
-from speechvq.io.names import check_length, split_names
+from speechvq.io.names import check_case, check_length, split_names
 from speechvq.runtime.progress import progress
 
 STREAMS, MAX_SECONDS = 16, 600.0  # in a batch: utterances, and their total duration; bounds the memory
@@ -93,6 +93,7 @@ def _work(arguments: argparse.Namespace) -> None:
     for path in places.values():
         check_length(path)
     with folder_lock(out, "decode"):
+        check_case(places.values(), out)
         _decode_all(model, codes, places, arguments)
 
 

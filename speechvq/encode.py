@@ -29,7 +29,7 @@ from speechvq.errors import UserError, printable
 from speechvq.io.atomic import write_json
 from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Journal
-from speechvq.io.names import check_length
+from speechvq.io.names import check_case, check_length
 from speechvq.io.reading import read_regular
 from speechvq.runtime.progress import progress
 
@@ -101,6 +101,8 @@ def _work(arguments: argparse.Namespace) -> None:
         tallied(skipped=len(shard) - len(missing)) as tally,
         _writer(arguments.out, journal, meta, part=_part(index, count)) as writer,
     ):
+        if arguments.format == "npy":
+            check_case((arguments.out / f"{source.name}.npy" for source in sources), arguments.out)
         waves = read_tracked_sources(missing, tally.failures)
         for source, wave, inputs in progress(waves, total=len(missing), label="encode", unit="recordings"):
             if not tally.done:

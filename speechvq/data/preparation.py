@@ -26,6 +26,7 @@ from speechvq.data.splits import SplitRule, choose_unseen, split_of
 from speechvq.errors import UserError, printable
 from speechvq.io.atomic import remove_file, write_bytes
 from speechvq.io.journal import Journal
+from speechvq.io.names import check_case
 from speechvq.runtime.progress import progress
 from speechvq.runtime.worker_pool import map_in_order
 
@@ -76,6 +77,7 @@ def prepare_corpus(
     choose_unseen([recording.speaker for recording in recordings], rule)  # reports mistakes before the work
     _check_apart(recordings, out)
     reserve_folder(out, source, keep_silence=keep_silence)
+    check_case((audio_path(out, recording) for recording in recordings), out)
     journal = Journal(out, SETTINGS | {"keep_silence": keep_silence})
     finished = journal.read()
     earlier = [earlier_outcome(recording, finished) for recording in recordings]

@@ -6,7 +6,7 @@ Names are therefore normalized when they enter the program, and files are opened
 
 import os
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from speechvq.errors import UserError, is_control
@@ -82,3 +82,35 @@ def check_length(path: Path) -> None:
     """
     if long := [part for part in path.parts if len(os.fsencode(part)) > MAX_BYTES]:
         raise UserError(f"{long[0][:40]}...: a name of {len(os.fsencode(long[0]))} bytes; shorten it to 200")
+
+
+def check_case(paths: Iterable[Path], folder: Path) -> None:
+    """Refuse results of which one would replace another, because their disk ignores the case of names.
+
+    Disks of macOS and Windows take A.wav and a.wav for one file, those of Linux do not. If two names differ
+    in case alone, the disk of the folder decides.
+
+    Args:
+        paths: of the results, each once.
+        folder: of the results; holds a file, such as its lock, that shows what the disk does.
+
+    Raises:
+        UserError: two results would be one file.
+    """
+    found: dict[str, Path] = {}
+    for path in paths:
+        other = found.setdefault(str(path).casefold(), path)
+        if other != path and ignores_case(folder):
+            raise UserError(
+                f"{path} and {other}: differ in case only, and this disk takes them for one file; rename a "
+                "recording, or choose --out on another disk"
+            )
+
+
+def ignores_case(folder: Path) -> bool:
+    """Whether the disk of a folder ignores the case of names, as far as a file in it shows."""
+    for path in folder.iterdir():
+        swapped = path.with_name(path.name.swapcase())
+        if swapped.name != path.name and path.exists():
+            return swapped.exists() and swapped.samefile(path)
+    return False
