@@ -60,6 +60,10 @@ if stage 7 "time against the amount of audio"; then
     python recipes/benchmark/scaling.py "${brief[@]}" --json "$parts/scaling.json" --figure "$exp/scaling.png"
 fi
 
-if stage 8 "the table"; then
+if stage 8 "live conversion"; then
+    python recipes/benchmark/live.py "${brief[@]}" --json "$parts/live.json"
+fi
+
+if stage 9 "the table"; then
     python recipes/benchmark/table.py "$parts"/*.json --json "$json"
 fi

@@ -1,6 +1,8 @@
 """Conversion of a stream: any cut gives the same samples, with the stated latency and bounded state."""
 
 import dataclasses
+import gc
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -85,6 +87,22 @@ def test_the_state_stays_bounded(model: SpeechVQ) -> None:
         stream.push(wave)
         sizes.append(size())
     assert sizes[1:] == sizes[:-1]
+
+
+def test_the_memory_of_a_stream_does_not_grow(model: SpeechVQ) -> None:
+    """In blocks of 20 ms. A frame that was kept of each block would be 128 kB in these four seconds."""
+    stream, wave = ConversionStream(model, "ada"), speech(2.0)
+    held = []
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            for block in np.split(wave, range(320, len(wave), 320)):
+                stream.push(block)
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[-1] - held[0] < 100_000, held
 
 
 def test_another_speaker_comes_without_a_click(model: SpeechVQ) -> None:
