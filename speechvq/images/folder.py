@@ -51,7 +51,8 @@ def find_images(root: Path) -> dict[str, list[Path]]:
     """The image files of the splits "train" and "test".
 
     Splits are the folders of these names if both exist. Otherwise a hash of each file's path selects the test
-    split, so it does not change when files are added.
+    split, so it does not change when files are added. The order is that of the hashes, which mixes the
+    classes: `train.num_eval_items` and `--images` take the first images.
 
     Raises:
         UserError: the folder does not exist, or a split has no images.
@@ -62,17 +63,13 @@ def find_images(root: Path) -> dict[str, list[Path]]:
     if (root / "train").is_dir() and test:
         found = {"train": _files_in(root / "train"), "test": _files_in(test)}
     else:
-        paths = _files_in(root)
-        names = [normalized(str(path.relative_to(root))) for path in paths]
-        hashes = [zlib.crc32(name.encode("utf-8", "surrogateescape")) for name in names]
-        found = {
-            "train": [path for path, value in zip(paths, hashes) if value % TEST_EVERY],
-            "test": [path for path, value in zip(paths, hashes) if not value % TEST_EVERY],
-        }
+        paths, found = _files_in(root), {"train": [], "test": []}
+        for path in paths:
+            found["train" if _hash(root, path) % TEST_EVERY else "test"].append(path)
     for split, paths in found.items():
         if not paths:
             raise UserError(f"{root}: no images for split '{split}' ({', '.join(sorted(SUFFIXES))})")
-    return found
+    return {split: sorted(paths, key=lambda path: _hash(root, path)) for split, paths in found.items()}
 
 
 def has_images(root: Path) -> bool:
@@ -229,6 +226,11 @@ def _to_rgb(image: "Image") -> "Image":
         deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
         return Image.fromarray((deep >> 8).astype(np.uint8)).convert("RGB")
     return image.convert("RGBA").convert("RGB") if image.mode == "P" else image.convert("RGB")
+
+
+def _hash(root: Path, path: Path) -> int:
+    """A number in [0, 2**32) that depends on a file's path below the root alone."""
+    return zlib.crc32(normalized(str(path.relative_to(root))).encode("utf-8", "surrogateescape"))
 
 
 def _files_in(folder: Path) -> list[Path]:

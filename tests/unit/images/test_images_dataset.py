@@ -287,10 +287,22 @@ def test_pictures_in_class_folders_are_cifar10(tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr()
     assert "split: the folders train and test" in printed.out and "a part of CIFAR-10" in printed.err
     images = read_images(tmp_path / "out", "test")
-    assert images.classes == list(cifar10.CLASSES) and images.labels.tolist() == sorted([*range(10)] * 2)
+    assert images.classes == list(cifar10.CLASSES) and sorted(images.labels) == sorted([*range(10)] * 2)
     arguments = ["cifar10", "--root", str(tmp_path / "c/train"), "--out", str(tmp_path / "other")]
     assert prepare.main(arguments) == 0
     assert "one image in 20 is in test, by a hash of its path" in capsys.readouterr().out
+
+
+def test_the_first_pictures_of_a_split_are_of_all_classes(tmp_path: Path) -> None:
+    """The curve of a training is over the first held-out pictures; sorted by path they were of one class."""
+    for split in ("train", "test"):
+        for name in ("cat", "dog", "ship"):
+            for i in range(40):
+                save(tmp_path / split / name / f"{i:02}.png", "RGB", (16, 16))
+    found = find_images(tmp_path)
+    assert {path.parent.name for path in found["test"][:20]} == {"cat", "dog", "ship"}
+    assert sorted(found["test"]) == sorted((tmp_path / "test").rglob("*.png"))
+    assert find_images(tmp_path) == found
 
 
 def test_other_folders_are_not_cifar10(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
