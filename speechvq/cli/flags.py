@@ -276,6 +276,15 @@ def add_image_model(parser: Parser) -> None:
     parser.add_argument("--data", type=Path, help="prepared images (default: those of the model's run)")
 
 
+def add_coded_images(parser: Parser) -> None:
+    """`--run`, `--prior` and `--data` of the commands on image models with codes."""
+    parser.add_argument(
+        "--run", type=Path, required=True, help="run of a VQ-VAE, for example exp/imagenet/vqvae"
+    )
+    parser.add_argument("--prior", type=Path, help="run of a PixelCNN prior over the model's codes")
+    parser.add_argument("--data", type=Path, help="prepared images (default: those of the model's run)")
+
+
 def add_video_prior(parser: Parser) -> None:
     """`--prior`, `--model` and `--data` of the commands on video priors."""
     parser.add_argument(

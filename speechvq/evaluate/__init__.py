@@ -16,6 +16,7 @@ SUBJECTS = {
     "alignments": "phone boundary errors against a reference",
     "abx": "ABX phone discriminability of codes or features",
     "likelihood": "bits per dimension of held-out images",
+    "compression": "rate and quality of image codes beside JPEG and WebP",
     "prior": "bits per code of a prior, beside n-grams",
     "generation": "generated codes and audio compared with real speech",
     "rollout": "quality of the videos that a video prior samples",

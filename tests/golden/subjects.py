@@ -485,6 +485,10 @@ def _measurements(folder: Path) -> dict[str, tuple[str, list[str | Path]]]:
             "likelihood",
             ["--run", folder / "pixelcnn/first", "--prior", folder / "pixelcnn/run"],
         ),
+        "compression": (
+            "compression",
+            ["--run", folder / "pixelcnn/first", "--prior", folder / "pixelcnn/run"],
+        ),
         "likelihood, vimco": ("likelihood", ["--run", folder / "image_vimco/run"]),
         "rollout": ("rollout", ["--prior", folder / "video_prior/run", *brief]),
     }

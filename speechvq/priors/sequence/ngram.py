@@ -44,15 +44,18 @@ class Ngram:
 
     def nll(self, sequences: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Negative log-likelihood of every code, nats: (N,) float64 for each sequence."""
-        history, codes = self._windows(sequences)
+        ends = np.cumsum([len(sequence) for sequence in sequences])
+        return np.split(-np.log(self._probabilities(*self._windows(sequences))), ends[:-1])
+
+    def _probabilities(self, history: np.ndarray, codes: np.ndarray) -> np.ndarray:
+        """Probabilities, (M,), of codes (M,) given the codes of their contexts, (M, order - 1)."""
         probabilities = np.full(len(codes), 1 / self.num_codes)
         contexts = np.zeros(len(codes), np.int64)
         for length, level in enumerate(self.levels):
             found = _find(level.contexts, self._keys(contexts, history, length))
             contexts = np.where(contexts >= 0, found, -1)
             probabilities = level.interpolate(contexts, codes, probabilities)
-        ends = np.cumsum([len(sequence) for sequence in sequences])
-        return np.split(-np.log(probabilities), ends[:-1])
+        return probabilities
 
     def _keys(self, shorter: np.ndarray, history: np.ndarray, length: int) -> np.ndarray:
         """Keys of the contexts of a length, (M,): the shorter context's index combined with one more code."""
