@@ -41,9 +41,9 @@ async def result_of(page: Page, tab: str) -> str:
     """Click the button of a tab; the error that it ends with, or ""."""
     await page.wait(f"!document.querySelector('#{tab} .go').disabled")
     await page.click(f"#{tab} .go")
-    ended = f"(!document.querySelector('#{tab} .result').hidden || document.querySelector('#{tab} .error'))"
-    await page.wait(f"{ended} && !document.querySelector('#{tab} .go').disabled")
-    return str(await page.value(f"document.querySelector('#{tab} .status .error')?.textContent ?? ''"))
+    result, error = (f"document.querySelector('#{tab} {each}')" for each in (".result", ".status .error"))
+    await page.wait(f"(!{result}.hidden || {error}) && !document.querySelector('#{tab} .go').disabled")
+    return str(await page.value(f"{error}?.textContent ?? ''"))
 
 
 async def record(page: Page, tab: str, seconds: float) -> None:
@@ -75,6 +75,10 @@ def test_record_convert_and_mistakes(tmp_path: Path) -> None:
             await page.choose_file("#convert input[type=file]", tmp_path / "notes.txt")
             await page.wait("document.querySelector('#convert .chosen b').textContent == 'notes.txt'")
             assert (await result_of(page, "convert")).startswith("notes.txt: not a readable audio file")
+            await page.choose_file("#convert input[type=file]", tmp_path / "gone.wav")
+            await page.wait(
+                "document.querySelector('#convert .error').textContent.includes('cannot be read')"
+            )
             await page.click("#convert .example")
             await page.wait(
                 "document.querySelector('#convert .chosen b').textContent.startsWith('an example')"

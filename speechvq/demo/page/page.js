@@ -195,6 +195,12 @@ class Recorder {
       this.fail(`${file.name} is too large; send at most ${Math.floor(state.max_bytes / 2 ** 20)} MB.`);
       return;
     }
+    try { // now, because the file may be gone when it is sent
+      file = new File([await file.arrayBuffer()], file.name, {type: file.type});
+    } catch {
+      this.fail(`${file.name} cannot be read; choose it again.`);
+      return;
+    }
     file = await readableFile(file);
     this.take(file, {file: file.name});
   }
