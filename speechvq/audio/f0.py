@@ -7,6 +7,7 @@ because the ringing of a sharp formant would make a whisper look periodic.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ _RUMBLE = 150.0  # Hz; energy below is not taken as speech, since every voice ha
 _BAND = 2400.0  # Hz; above it, breath noise exceeds the harmonics of many speakers
 _CANDIDATES = 6  # maxima kept of each frame
 _MIDDLE = (MIN_F0 * MAX_F0) ** 0.5  # Hz; candidates above it are favored, candidates below it are penalized
-_BLOCK = 500  # frames analyzed at once; bounds the memory of long recordings
+_BLOCK = 50  # frames analyzed at once; their spectra fit into the cache, and the memory stays flat
 
 # Costs of the path, in units of correlation. They are Boersma's except for two, adapted to flattened spectra.
 # The voicing threshold labels 0.56 of read speech as voiced, and 0.01 of the same speech whispered (noise
@@ -125,16 +126,26 @@ def frame_candidates(padded: np.ndarray, frames: int) -> tuple[np.ndarray, np.nd
     Returns:
         RMS above 150 Hz, (F,); F0 in Hz and correlation of the highest maxima, (F, M) each.
     """
-    above = int(_RUMBLE * _FFT / SAMPLE_RATE)
-    spectra = (np.abs(np.fft.rfft(block, _FFT)) ** 2 for block in _frames(padded, frames))
-    parts = [(np.sqrt(power[:, above:].mean(axis=1)), *_maxima(_correlation(power))) for power in spectra]
-    empty = (np.empty(0), np.ones((0, _CANDIDATES)), np.empty((0, _CANDIDATES)))
-    rms, lags, strengths = (np.concatenate(each) for each in zip(empty, *parts))
-    return rms, SAMPLE_RATE / lags, strengths
+    from speechvq.audio.f0_kernels import highest_maxima  # numba takes a fifth of a second to import
+
+    above, window = int(_RUMBLE * _FFT / SAMPLE_RATE), _window_correlation()
+    lag = np.arange(len(window))
+    penalty = _OCTAVE * np.log2(np.maximum(lag, 1) / (len(window) - 2))
+    rms = np.empty(frames)
+    lags, strengths = np.empty((frames, _CANDIDATES)), np.empty((frames, _CANDIDATES))
+    first, done = -(-int(_FINER * SAMPLE_RATE) // int(MAX_F0)), 0
+    for block in _frames(padded, frames):
+        part = slice(done, done + len(block))
+        power = np.abs(np.fft.rfft(block, _FFT)) ** 2
+        rms[part] = np.sqrt(power[:, above:].mean(axis=1))
+        correlation = np.fft.irfft(_flattened(power), _FFT * _FINER)
+        highest_maxima(correlation, window, penalty, first, lags[part], strengths[part])
+        done += len(block)
+    return rms, SAMPLE_RATE / (lags / _FINER), strengths
 
 
 def _frames(padded: np.ndarray, frames: int) -> Iterator[np.ndarray]:
-    """Blocks of windowed, zero-mean frames, (at most 500, 640)."""
+    """Blocks of windowed, zero-mean frames, (at most 50, 640)."""
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::F0_HOP][:frames]
     for start in range(0, len(windows), _BLOCK):
         # By blocks: the whole padded waveform would take four times the memory.
@@ -142,41 +153,21 @@ def _frames(padded: np.ndarray, frames: int) -> Iterator[np.ndarray]:
         yield (block - block.mean(axis=1, keepdims=True)) * np.hanning(WINDOW)
 
 
-def _correlation(power: np.ndarray) -> np.ndarray:
-    """Normalized autocorrelation of the flattened signal from power spectra: (F, bins) to (F, lags).
+def _flattened(power: np.ndarray) -> np.ndarray:
+    """Power spectra (F, bins) without the formants and without everything above 2.4 kHz: (F, bins)."""
+    from speechvq.audio.f0_kernels import flatten
 
-    The lags are in half samples, from 0 to one more than 20 ms; the value at lag 0 is 1.
-    """
-    weight = _flattening(power)
-    lags = np.arange(int(_FINER * SAMPLE_RATE / MIN_F0) + 2)
-    correlation = np.fft.irfft(power * weight, _FFT * _FINER)[:, lags]
-    window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(WINDOW), _FFT)) ** 2, _FFT * _FINER)[lags]
-    correlation = correlation / np.maximum(correlation[:, :1], 1e-20)
-    return correlation / (window / window[0])
+    bin_width, weighted = SAMPLE_RATE / _FFT, np.zeros_like(power)
+    flatten(power, round(_ENVELOPE / 2 / bin_width), int(np.ceil(_BAND / bin_width)), weighted)
+    return weighted
 
 
-def _flattening(power: np.ndarray) -> np.ndarray:
-    """Weights (F, bins) that remove the formants of power spectra (F, bins) and everything above 2.4 kHz."""
-    bin_width = SAMPLE_RATE / _FFT
-    half = round(_ENVELOPE / 2 / bin_width)
-    total = np.cumsum(np.pad(power, ((0, 0), (half + 1, half)), mode="reflect"), axis=1)
-    envelope = (total[:, 2 * half + 1 :] - total[:, : -2 * half - 1]) / (2 * half + 1)
-    floor = envelope.max(axis=1, keepdims=True) * 1e-4  # bins 40 dB below the maximum are not amplified
-    return (np.arange(power.shape[1]) * bin_width < _BAND) / np.maximum(envelope + floor, 1e-20)
-
-
-def _maxima(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lags in samples and heights of the six highest maxima: (F, lags) to two (F, 6); height 0 means none."""
-    before, here, after = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
-    lag = np.arange(1, correlation.shape[1] - 1)
-    peak = (here > before) & (here >= after) & (here > 0) & (lag >= _FINER * SAMPLE_RATE / MAX_F0)
-    height = np.where(peak, here, 0.0) - np.where(peak, _OCTAVE * np.log2(np.maximum(lag, 1) / lag[-1]), 0.0)
-    best = np.argpartition(height, -_CANDIDATES, axis=1)[:, -_CANDIDATES:]
-    rows = np.arange(len(correlation))[:, None]
-    y0, y1, y2 = before[rows, best], here[rows, best], after[rows, best]
-    shift = np.clip(0.5 * (y0 - y2) / np.minimum(y0 - 2 * y1 + y2, -1e-12), -0.5, 0.5)  # vertex of a parabola
-    heights = np.where(peak[rows, best], np.minimum(y1 - 0.25 * (y0 - y2) * shift, 1.0), 0.0)
-    return (lag[best] + shift) / _FINER, heights
+@lru_cache(maxsize=1)
+def _window_correlation() -> np.ndarray:
+    """Autocorrelation of the window, 1 at lag 0; lags in half samples up to one more than 20 ms."""
+    power = np.abs(np.fft.rfft(np.hanning(WINDOW), _FFT)) ** 2
+    window = np.fft.irfft(power, _FFT * _FINER)[: int(_FINER * SAMPLE_RATE / MIN_F0) + 2]
+    return window / window[0]
 
 
 def path_gain(hertz: np.ndarray, strengths: np.ndarray) -> np.ndarray:
@@ -195,16 +186,12 @@ def transition_costs(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 def _best_path(hertz: np.ndarray, strengths: np.ndarray) -> np.ndarray:
     """Viterbi path through the candidates (F, M) and the unvoiced state: (F,) in Hz, NaN where unvoiced."""
+    from speechvq.audio.f0_kernels import best_states
+
     frames, count = hertz.shape
-    gain, back = path_gain(hertz, strengths), np.zeros((frames, count + 1), np.int64)
-    score = gain[0] if frames else np.empty(0)
-    for i in range(1, frames):
-        total = score[:, None] - transition_costs(hertz[i - 1], hertz[i])
-        back[i] = total.argmax(axis=0)
-        score = total[back[i], np.arange(count + 1)] + gain[i]
-    track, state = np.full(frames, np.nan), int(score.argmax()) if frames else 0
-    for i in reversed(range(frames)):
-        if state < count:
-            track[i] = hertz[i, state]
-        state = back[i, state]
-    return track
+    if not frames:
+        return np.empty(0)
+    states = np.empty(frames, np.int64)
+    best_states(np.log2(hertz), path_gain(hertz, strengths), _JUMP, _SWITCH, states)
+    candidates = np.concatenate([hertz, np.full((frames, 1), np.nan)], axis=1)
+    return candidates[np.arange(frames), states]

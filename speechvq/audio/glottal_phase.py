@@ -13,6 +13,7 @@ _RADIUS, _WIDTH = 320, 128.0  # samples: half width of the analysis window, and 
 _HARMONICS = 12  # number of harmonics that locate a pulse
 _BAND = 2500.0  # Hz; higher harmonics are not used
 _POSITIONS = 64  # candidate positions of the pulse within a cycle
+_BLOCK = 500  # frames analyzed at once; bounds the memory of long recordings
 _JUMP_COST = 2.4  # of a move by a whole cycle from one frame to the next, in units of the mean best score
 
 
@@ -79,20 +80,24 @@ def _scores(wave: np.ndarray, cycles: np.ndarray, f0: np.ndarray) -> np.ndarray:
     """Match of a pulse train at each position of the cycle with the excitation around each frame: (F,
     _POSITIONS).
     """
+    from speechvq.audio.phase_kernels import pulse_scores
+
     excitation = lpc_residual(wave)
     rms = local_rms(excitation)
-    padded = np.pad(excitation / np.maximum(rms, 1e-6 + 1e-2 * rms.max()), _RADIUS)
-    offsets = np.arange(2 * _RADIUS + 1)
-    window = np.exp(-0.5 * ((offsets - _RADIUS) / _WIDTH) ** 2)
-    index = np.arange(len(f0))[:, None] * F0_HOP + offsets
-    segments = padded[index] * window
-    rotation = np.exp(-2j * np.pi * np.pad(cycles, _RADIUS, mode="edge"))[index]
-    power, scores = np.ones_like(rotation), np.zeros((len(f0), _POSITIONS))
-    positions = np.exp(2j * np.pi * np.arange(_POSITIONS) / _POSITIONS)
-    for harmonic in range(1, _HARMONICS + 1):
-        power *= rotation
-        amplitude = np.where(harmonic * f0 < _BAND, (segments * power).sum(axis=1), 0.0)
-        scores += np.real(amplitude[:, None] * positions**harmonic)
+    excitation /= np.maximum(rms, 1e-6 + 1e-2 * rms.max())
+    window = np.exp(-0.5 * ((np.arange(2 * _RADIUS + 1) - _RADIUS) / _WIDTH) ** 2)
+    below_band = [np.count_nonzero(np.arange(1, _HARMONICS + 1) * hertz < _BAND) for hertz in f0]
+    harmonics = np.where(f0 > 0, below_band, 0)
+    scores = np.empty((len(f0), _POSITIONS))
+    for start in range(0, len(f0), _BLOCK):
+        part = scores[start : start + _BLOCK]
+        samples = np.arange(start * F0_HOP - _RADIUS, (start + len(part) - 1) * F0_HOP + _RADIUS + 1)
+        inside = samples.clip(0, len(wave) - 1)
+        angles = 2 * np.pi * (cycles[inside] % 1.0)
+        around = np.where(inside == samples, excitation[inside], 0.0)
+        pulse_scores(
+            around, np.cos(angles), -np.sin(angles), window, harmonics[start:][: len(part)], F0_HOP, part
+        )
     return scores
 
 
@@ -100,16 +105,11 @@ def _best_path(scores: np.ndarray) -> np.ndarray:
     """Viterbi path through a voiced segment: (F, _POSITIONS) to (F,); large moves between frames are
     penalized.
     """
-    steps = np.arange(_POSITIONS)
-    distance = np.abs(steps[:, None] - steps)
+    from speechvq.audio.phase_kernels import best_positions
+
+    distance = np.arange(_POSITIONS)
     scale = max(float(scores.max(axis=1).mean()), 1e-9)
     cost = np.minimum(distance, _POSITIONS - distance) / _POSITIONS * _JUMP_COST * scale
-    total, back = scores[0], np.zeros(scores.shape, np.int64)
-    for i in range(1, len(scores)):
-        options = total - cost
-        back[i] = options.argmax(axis=1)
-        total = options[steps, back[i]] + scores[i]
-    path = np.full(len(scores), total.argmax())
-    for i in range(len(scores) - 1, 0, -1):
-        path[i - 1] = back[i, path[i]]
+    path = np.empty(len(scores), np.int64)
+    best_positions(np.ascontiguousarray(scores), cost, path)
     return path

@@ -1,6 +1,7 @@
 """Crops of a speech corpus for training, and their F0 and glottal phase."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +15,12 @@ from speechvq.audio.glottal_phase import glottal_phase
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.data.manifest import Utterance
 from speechvq.data.sampler import ShuffledCrops, load_batches
+from speechvq.data.tracks import Tracks, read_tracks, track
 from speechvq.errors import UserError
 
 CONTEXT_SAMPLES = 4 * F0_HOP  # read on either side of a crop when its F0 is tracked
-MAX_CACHED_HOURS = 10.0  # in a corpus up to this size each utterance is tracked once; 60 MB per hour
+# Without the tracks that `prepare` writes, a corpus up to this size is tracked once; 60 MB per hour.
+MAX_CACHED_HOURS = 10.0
 
 
 class Crops(NamedTuple):
@@ -65,7 +68,7 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
         self.lengths = np.array([round(u.seconds * SAMPLE_RATE) for u in utterances])
         self.positions = ShuffledCrops(self.lengths, crop, seed)
         self._caches_tracks = track_f0 and self.lengths.sum() <= MAX_CACHED_HOURS * 3600 * SAMPLE_RATE
-        self._tracks: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # F0 and phase of whole utterances
+        self._tracks: dict[int, Tracks] = {}  # of whole utterances
 
     def __len__(self) -> int:
         """Crops per epoch."""
@@ -74,27 +77,32 @@ class CropDataset(Dataset[tuple[Tensor, int, Tensor, Tensor]]):
     def __getitem__(self, position: int) -> tuple[Tensor, int, Tensor, Tensor]:
         """The crop at a position, which may exceed the length: wave (T,), speaker, F0 (F,), phase (T,)."""
         utterance, start = self.positions[position]
-        if self._caches_tracks:
-            wave, f0, phase = self._read_cached(utterance, start - start % F0_HOP)
-        else:
+        tracks = self._tracks_of(utterance) if self.track_f0 else None
+        if tracks is None:
             wave, f0, phase = read_tracked_crop(self.paths[utterance], start, self.crop, self.track_f0)
+        else:
+            wave, f0, phase = self._cut(utterance, start - start % F0_HOP, tracks)
         return wave, int(self.speakers[utterance]), f0, phase
 
-    def _read_cached(self, utterance: int, start: int) -> tuple[Tensor, Tensor, Tensor]:
-        """As `read_tracked_crop`, cut from tracks of the whole utterance; `start` is a multiple of F0_HOP."""
+    def _tracks_of(self, utterance: int) -> Tracks | None:
+        """F0 and phase of a whole utterance: from `prepare`, or tracked here; None in a large corpus."""
         path = self.paths[utterance]
-        if utterance not in self._tracks:
-            whole = read_crop(path, 0, max(int(self.lengths[utterance]), self.crop))
-            f0 = f0_contour(whole)
-            self._tracks[utterance] = f0, glottal_phase(whole, f0)
-        f0, phase = self._tracks[utterance]
-        frames = slice(start // F0_HOP, start // F0_HOP + -(-self.crop // F0_HOP))
-        wave = read_crop(path, start, self.crop)
-        return (
-            torch.from_numpy(wave),
-            torch.from_numpy(f0[frames].copy()),
-            torch.from_numpy(phase[start : start + self.crop].copy()),
-        )
+        if utterance in self._tracks:
+            return self._tracks[utterance]
+        if (prepared := read_tracks(Path(path))) is not None:
+            return prepared
+        if self._caches_tracks:
+            return self._tracks.setdefault(utterance, track(read_crop(path, 0, int(self.lengths[utterance]))))
+        return None
+
+    def _cut(self, utterance: int, start: int, tracks: Tracks) -> tuple[Tensor, Tensor, Tensor]:
+        """As `read_tracked_crop`, cut from tracks of the whole utterance; `start` is a multiple of F0_HOP."""
+        f0, phase = np.zeros(-(-self.crop // F0_HOP), np.float32), np.zeros(self.crop, np.uint8)
+        for target, source, first in ((f0, tracks.f0, start // F0_HOP), (phase, tracks.phase, start)):
+            part = source[first : first + len(target)]
+            target[: len(part)] = part  # an utterance shorter than a crop ends in silence
+        wave = read_crop(self.paths[utterance], start, self.crop)
+        return torch.from_numpy(wave), torch.from_numpy(f0), torch.from_numpy(phase)
 
 
 def read_tracked_crop(path: str, start: int, length: int, track_f0: bool) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """Preparation of a corpus for training: trimmed and normalized audio at 16 kHz, and a manifest.
 
     OUT/audio/SPEAKER/UTT.flac    16-bit
+    OUT/audio/SPEAKER/UTT.safetensors    its F0 and glottal phase, see `tracks`
     OUT/txt/SPEAKER/UTT.txt       if the corpus has transcripts
     OUT/lab/SPEAKER/UTT.lab       if it has alignments; times are relative to the trimmed audio
     OUT/manifest.tsv

@@ -1,4 +1,4 @@
-"""Preprocessing of one recording: 16 kHz, silence trimmed at the ends, normalized level, shifted labels.
+"""Preprocessing of one recording: 16 kHz, silence trimmed at the ends, normalized level, shifted labels, F0.
 
 What is cut at the beginning is kept in the header of the FLAC file and in the manifest, so that alignments of
 the original recording can be shifted.
@@ -22,6 +22,7 @@ from speechvq.audio.waveform import (
     write_waveform,
 )
 from speechvq.data.corpora.recording import Recording
+from speechvq.data.tracks import tracks_path, version, write_tracks
 from speechvq.errors import UserError
 from speechvq.io.atomic import remove_file, write_bytes
 from speechvq.io.journal import Finished, Journal, read_state, settings_digest
@@ -92,13 +93,14 @@ def preprocess_recording(
         remove_file(lab)
     normalized, start = normalize_level(polarity(samples) * samples), offset / SAMPLE_RATE
     write_waveform(flac, normalized, comment=f"{_STARTS_AT}{start:.6f} s")
+    write_tracks(flac)
     seconds, cut = len(samples) / SAMPLE_RATE, (len(audio.samples) - len(samples)) / SAMPLE_RATE
     outcome = Outcome(recording, seconds, start, round(cut, 3), audio.change(), problem=problem)
     if journal is not None:
         journal.add(
             _name(recording),
             inputs,
-            [flac],
+            [flac, tracks_path(flac)],
             editable=[path for path, given in ((text, recording.text), (lab, phones)) if given],
             settings=_settings(recording),
             details={name: getattr(outcome, name) for name in _DETAILS},
@@ -127,7 +129,9 @@ def _inputs(recording: Recording) -> list[Path]:
 
 
 def _settings(recording: Recording) -> str:
-    return settings_digest({"text": recording.text, "alignment": recording.alignment is not None})
+    return settings_digest(
+        {"text": recording.text, "alignment": recording.alignment is not None, "tracks": version()}
+    )
 
 
 def _label_path(out: Path, kind: str, recording: Recording) -> Path:

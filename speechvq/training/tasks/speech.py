@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.audio.f0 import f0_contour, mean_f0
-from speechvq.audio.waveform import read_waveform
+from speechvq.audio.f0 import mean_f0
 from speechvq.config import SpeechRun
 from speechvq.data.crops import CropDataset, Crops, crop_loader, middle_crops
 from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.data.tracks import f0_of
 from speechvq.errors import UserError
 from speechvq.runtime import distributed
 from speechvq.runtime.progress import progress
@@ -126,7 +126,7 @@ def mean_f0_of_speakers(utterances: Sequence[Utterance], speakers: Sequence[str]
     means = []
     for name in progress(speakers, total=len(speakers), label="mean F0", unit="speakers"):
         chosen = [utterance for utterance in utterances if utterance.speaker == name][:F0_UTTERANCES]
-        contours = [f0_contour(read_waveform(utterance.path)) for utterance in chosen]
+        contours = [f0_of(utterance.path) for utterance in chosen]
         means.append(mean_f0(np.concatenate(contours)))
     return means
 
