@@ -36,15 +36,28 @@ class Playback extends AudioWorkletProcessor {
     this.playing = false;
     this.underruns = 0;
     this.calls = 0;
+    this.looked = currentTime;
+    this.least = 0; // that waited since the last look
     this.port.onmessage = ({data}) => {
       this.blocks.push(data);
       this.waiting += data.length;
-      while (this.waiting > this.most) { // a burst after a pause would stay as delay
-        this.waiting -= this.blocks[0].length - this.offset;
-        this.blocks.shift();
-        this.offset = 0;
-      }
+      while (this.waiting > this.most) this.dropBlock();
     };
+  }
+
+  dropBlock() {
+    this.waiting -= this.blocks[0].length - this.offset;
+    this.blocks.shift();
+    this.offset = 0;
+  }
+
+  // What waited all the time for two seconds is only delay, left by a burst.
+  dropExcess() {
+    while (this.blocks.length && this.least - this.blocks[0].length > this.reserve / 2) {
+      this.least -= this.blocks[0].length;
+      this.dropBlock();
+    }
+    this.least = this.waiting;
   }
 
   process(_, outputs) {
@@ -66,6 +79,11 @@ class Playback extends AudioWorkletProcessor {
       }
     }
     for (const other of outputs[0].slice(1)) other.set(output);
+    this.least = Math.min(this.least, this.waiting);
+    if (currentTime - this.looked > 2) {
+      this.dropExcess();
+      this.looked = currentTime;
+    }
     if (++this.calls % 40 === 0) this.port.postMessage({waiting: this.waiting, underruns: this.underruns});
     return true;
   }
