@@ -3,27 +3,32 @@
 OUT/SPLIT.npy          (N, 3, size, size), uint8
 OUT/SPLIT_labels.npy   (N,), int64
 OUT/meta.json          size, classes, images per split, source; written last
+OUT/.unfinished-*      the arrays of a stopped call, see `unfinished_split`
 
 `prepare.images` is the command around it; `data.preparation` prepares speech.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.images import cifar10, folder
-from speechvq.io.atomic import atomic_file, remove_file, write_json
-from speechvq.io.journal import Journal, listing_digest, read_state
+from speechvq.images.unfinished_split import ImageReader, write_split
+from speechvq.io.atomic import atomic_file, remove_file, write_json, writing
+from speechvq.io.journal import Journal, listing_digest, read_state, settings_digest
 from speechvq.io.reading import read_regular
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 
 META = "meta.json"
-LabeledImages = Iterable[tuple[np.ndarray, int]]  # (3, size, size) uint8, and the index of the class
+UNFINISHED = ".unfinished-"  # and a digest of the source: folder of a stopped call
 
 
 class ImageSetMeta(NamedTuple):
@@ -46,10 +51,13 @@ def prepare_cifar10(root: Path, out: Path) -> ImageSetMeta:
         UserError: files are missing, truncated or damaged; or see `prepare`.
     """
 
-    def read(split: str) -> LabeledImages:
+    def read_all(split: str) -> Iterator[tuple[np.ndarray, int]]:
         for path in cifar10.find_files(root, split):
             pixels, labels = cifar10.read_file(path)
             yield from zip(pixels, labels.tolist())
+
+    def read(split: str, start: int) -> Iterator[tuple[np.ndarray, int]]:
+        return islice(read_all(split), start, None)
 
     source = f"cifar10 {root.resolve()}"
     files = [path for split in cifar10.FILES for path in cifar10.find_files(root, split)]
@@ -93,9 +101,12 @@ def prepare_folder(root: Path, out: Path, size: int, report: folder.LoadReport) 
     found = folder.find_images(root)
     classes = folder.class_names(root, [path for paths in found.values() for path in paths])
 
-    def read(split: str) -> LabeledImages:
-        paths = progress(found[split], total=len(found[split]), label=f"read {split}", unit="images")
-        return folder.load_images(root, paths, classes, size, report)
+    def read(split: str, start: int) -> Iterator[tuple[np.ndarray, int] | None]:
+        paths = found[split][start:]
+        if start:
+            logger.info("%s: %d images of a stopped call are kept", split, start)
+        for path in progress(paths, total=len(paths), label=f"read {split}", unit="images"):
+            yield next(folder.load_images(root, [path], classes, size, report), None)
 
     source = f"images {root.resolve()} {size}"
     content = listing_digest([path for paths in found.values() for path in paths if path.exists()], root)
@@ -107,17 +118,19 @@ def prepare(
     source: str,
     size: int,
     classes: Sequence[str],
-    splits: Mapping[str, Callable[[str], LabeledImages]],
+    splits: Mapping[str, ImageReader],
     content: str,
 ) -> ImageSetMeta:
     """Write all splits and the description; a complete folder of the same files is left unchanged.
+
+    A stopped call leaves its arrays in a hidden folder, and the next call with the same files continues them.
 
     Args:
         out: created if missing.
         source: a text that identifies the source.
         size: H = W, pixels.
         classes: names of the classes.
-        splits: for each split, a function that returns its images.
+        splits: for each split, a function that returns its images from a number on.
         content: a digest of all files of the source; after a change the images are prepared again.
 
     Raises:
@@ -131,38 +144,39 @@ def prepare(
         if journal.read().find(META, []):
             return existing
         logger.info("%s: the images have changed since they were prepared; preparing them again", out)
-        remove_file(out / META)  # which would describe other arrays, if this call were stopped
-    counts = {split: write_split(out, split, size, read(split)) for split, read in splits.items()}
-    for split, count in counts.items():
-        if not count:
+    unfinished = out / f"{UNFINISHED}{settings_digest({'source': source, 'content': content})}"
+    _remove_folders(each for each in out.glob(f"{UNFINISHED}*") if each != unfinished)
+    labels = {split: write_split(unfinished, split, size, read) for split, read in splits.items()}
+    for split, classes_of in labels.items():
+        if not len(classes_of):
+            _remove_folders([unfinished])
             raise UserError(f"{out}: no usable image for split '{split}'; see what was skipped")
-    meta = ImageSetMeta(size, list(classes), counts, source)
+    remove_file(out / META)  # which would describe other arrays, if this call were stopped
+    _finish(out, unfinished, labels)
+    meta = ImageSetMeta(size, list(classes), {split: len(each) for split, each in labels.items()}, source)
     write_json(out / META, meta._asdict())
     arrays = [out / f"{split}{end}.npy" for split in splits for end in ("", "_labels")]
     journal.add(META, nothing, [out / META, *arrays])
     return meta
 
 
-def write_split(out: Path, split: str, size: int, images: LabeledImages) -> int:
-    """Write the arrays of a split, image by image.
-
-    Returns:
-        N, the number of images.
+def _finish(out: Path, unfinished: Path, labels: Mapping[str, np.ndarray]) -> None:
+    """Give the arrays their final names.
 
     Raises:
         UserError: the disk is full or not writable.
     """
-    labels = []
-    with atomic_file(out / f"{split}.npy") as temporary, open(temporary, "wb") as file:
-        _write_header(file, 0, size)
-        for pixels, label in images:
-            file.write(np.ascontiguousarray(pixels, np.uint8).tobytes())
-            labels.append(label)
-        file.seek(0)
-        _write_header(file, len(labels), size)
-    with atomic_file(out / f"{split}_labels.npy") as temporary:
-        np.save(temporary, np.array(labels, np.int64), allow_pickle=False)
-    return len(labels)
+    for split, each in labels.items():
+        with atomic_file(out / f"{split}_labels.npy") as temporary:
+            np.save(temporary, each, allow_pickle=False)
+        with writing(out):
+            os.replace(unfinished / f"{split}.npy", out / f"{split}.npy")
+    _remove_folders([unfinished])
+
+
+def _remove_folders(folders: Iterable[Path]) -> None:
+    for each in folders:
+        shutil.rmtree(each, ignore_errors=True)
 
 
 def read_meta(out: Path) -> ImageSetMeta:
@@ -187,9 +201,3 @@ def read_meta(out: Path) -> ImageSetMeta:
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{out / META}: damaged ({error}); prepare again") from None
     return meta
-
-
-def _write_header(file: BinaryIO, count: int, size: int) -> None:
-    """Write the header of an .npy file. Its length does not depend on the count: NumPy pads it."""
-    shape = {"descr": "|u1", "fortran_order": False, "shape": (count, 3, size, size)}
-    np.lib.format.write_array_header_1_0(file, shape)

@@ -5,14 +5,17 @@ The command: it chooses the source and prints a summary. `images.preparation` wr
 
 import argparse
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from speechvq.errors import UserError
 from speechvq.images import cifar10
 from speechvq.images.folder import LoadReport, has_images, split_rule
 from speechvq.images.preparation import (
     ImageSetMeta,
-    LabeledImages,
     prepare,
     prepare_cifar10,
     prepare_cifar10_pictures,
@@ -76,13 +79,16 @@ def prepare_frames(root: Path, out: Path) -> ImageSetMeta:
 
     recording = read_recording(root)
 
-    def read(split: str) -> LabeledImages:
+    def read_all(split: str) -> Iterator[tuple[np.ndarray, int]]:
         for number in range(recording.episodes):
             if split_of(number) != split:
                 continue
             for start in range(0, recording.frames, FRAME_STEP):
                 frames = read_window(episode_path(root, number), start, 1).frames
                 yield frames[0].transpose(2, 0, 1), 0
+
+    def read(split: str, start: int) -> Iterator[tuple[np.ndarray, int]]:
+        return islice(read_all(split), start, None)
 
     source = f"frames {root.resolve()} {recording.episodes}"
     files = [path for n in range(recording.episodes) if (path := episode_path(root, n)).exists()]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ def pixels_of(count: int, size: int = SIZE, seed: int = 0) -> torch.Tensor:
 def prepared(folder: Path, train: int = 12, test: int = 6, size: int = SIZE) -> Path:
     """A prepared folder of such images in two classes."""
 
-    def read(split: str) -> preparation.LabeledImages:
+    def read(split: str, start: int) -> Iterator[tuple[np.ndarray, int]]:
         pixels = pixels_of(train if split == "train" else test, size, seed=len(split)).numpy()
-        return ((image, i % 2) for i, image in enumerate(pixels))
+        return ((image, i % 2) for i, image in enumerate(pixels) if i >= start)
 
     preparation.prepare(folder, "a test", size, ["cat", "dog"], {"train": read, "test": read}, "")
     return folder
