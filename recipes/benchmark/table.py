@@ -110,7 +110,7 @@ def _rest(numbers: dict[str, Any]) -> list[str]:
     for key, values in numbers.get("scaling", {}).items():
         lines.append(f"scaling, {key.replace('_', ' ')}: {_listed(values)}")
     if "live" in numbers:
-        lines.append(f"live conversion in blocks of 20 ms, wall-clock: {_listed(numbers['live'])}")
+        lines.append(f"live conversion in blocks of 20 ms: {_listed(numbers['live'])}")
     if not numbers.get("bf16_products_in_hardware", True):
         lines.append(
             "This processor has no bfloat16 products; torch emulates them, so bf16 training is slow."
