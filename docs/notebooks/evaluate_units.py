@@ -30,7 +30,7 @@ from speechvq import metrics
 from speechvq.alignment.directory import open_alignments
 from speechvq.alignment.intervals import phones_at_frames
 from speechvq.audio.mfcc import mfcc
-from speechvq.audio.waveform import read_waveform
+from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.data.manifest import read_manifest
 
 folder = Path(tempfile.mkdtemp())
@@ -55,15 +55,16 @@ for interval in alignments[utterances[0].utt][:4]:
 # %% [markdown]
 # ## Two kinds of units
 #
-# Units are one integer array per utterance. Both kinds have 50 frames per second.
+# Units are one integer array per utterance. The k-means clusters have as many frames per second as the codes.
 
 # %%
-frame_rate = 50
+model = speechvq.load()
+frame_rate = SAMPLE_RATE // model.config.hop
+print(frame_rate, "frames per second")
 features = {utt: mfcc(wave, frame_rate) for utt, wave in waves.items()}
 kmeans = KMeans(100, n_init=1, random_state=0).fit(np.concatenate(list(features.values())))
 units = {"k-means on MFCC": {utt: kmeans.predict(rows) for utt, rows in features.items()}}
 
-model = speechvq.load()
 units["bundled model"] = {utt: model.encode(wave) for utt, wave in waves.items()}
 
 # %% [markdown]
@@ -102,7 +103,7 @@ for name, codes in units.items():
     )
 
 # %% [markdown]
-# The k-means clusters were fitted on these very recordings and the bundled model was not trained on
+# The k-means clusters were fitted on these recordings, and the bundled model was not trained on
 # synthesized speech, so the two rows do not rank the methods.
 #
 # ABX asks whether two examples of a phone are closer to one another than to an example of another phone.

@@ -31,22 +31,24 @@ Audio(wave, rate=SAMPLE_RATE)
 # %% [markdown]
 # ## Encode
 #
-# `encode` gives one integer per code frame. The bundled model has 50 frames per second and 512 codes, so a
-# second of speech costs at most 50 x log2(512) = 450 bits.
+# `encode` gives one integer per code frame. With r frames per second and K codes, a second of speech costs at
+# most r log2(K) bits.
 
 # %%
 model = speechvq.load()
 codes = model.encode(wave)
 frame_rate = SAMPLE_RATE / model.config.hop
 print(codes[:40])
-print(f"{len(codes)} codes, {frame_rate:g} per second, K = {model.quantizer.num_codes}")
+num_codes = model.quantizer.num_codes
+print(f"{len(codes)} codes, {frame_rate:g} per second, K = {num_codes}")
+print(f"at most {frame_rate * np.log2(num_codes):.0f} bit/s")
 
 # %% [markdown]
 # `codebook_statistics` counts the codes. The perplexity is the number of codes that would give the same
 # entropy if all were equally frequent. A run is a stretch of equal codes.
 
 # %%
-usage = speechvq.metrics.codebook_statistics(codes, num_codes=model.quantizer.num_codes)
+usage = speechvq.metrics.codebook_statistics(codes, num_codes=num_codes)
 print(f"{usage.active_codes} different codes, perplexity {usage.perplexity:.0f}")
 print(f"{frame_rate * usage.entropy_bits:.0f} bit/s by the entropy of these codes")
 print(f"mean code duration {1000 * usage.mean_code_duration_frames / frame_rate:.0f} ms")
