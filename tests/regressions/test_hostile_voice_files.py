@@ -64,3 +64,9 @@ def test_a_voice_in_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
         save_voice(tmp_path / "file/a.safetensors", Voice(torch.ones(3), 120.0), f0_model())
+
+
+def test_message_of_a_missing_voice_file(tmp_path: Path) -> None:
+    """It said to take an undamaged copy, or to train again."""
+    with pytest.raises(UserError, match=r"me.safetensors: no such file; `enroll --name me` writes"):
+        load_voice(tmp_path / "me.safetensors", f0_model())

@@ -44,8 +44,10 @@ def load_voice(path: Path, model: SpeechVQ) -> Voice:
     """Read a voice file of a model.
 
     Raises:
-        UserError: not a voice file, a damaged one, or one of another model.
+        UserError: a missing file, not a voice file, a damaged one, or one of another model.
     """
+    if not path.exists():
+        raise UserError(f"{path}: no such file; `enroll --name {path.stem}` writes a voice file")
     tensors, width = read_tensors(path), model.config.wavenet.speaker_dim
     if tensors.keys() != {EMBEDDING, F0, CODEBOOK}:
         raise UserError(f"{path}: not a voice file; give what `enroll` wrote")
