@@ -10,6 +10,7 @@ COMMANDS = {
     "prepare": "prepare a published corpus for training",
     "train": "train a model, or resume a run",
     "encode": "encode audio as discrete codes",
+    "export": "write a speech model as ONNX graphs",
     "decode": "synthesize speech from codes",
     "convert": "convert speech to another speaker's voice",
     "live": "convert speech while it is spoken, from a microphone, pipe or file",

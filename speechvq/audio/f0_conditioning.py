@@ -42,8 +42,9 @@ def f0_features(f0: Tensor) -> Tensor:
 
 def fill_unvoiced(f0: Tensor) -> Tensor:
     """Fill zeros with the last voiced value, else the first one after, else 150 Hz: (B, N) to (B, N)."""
-    frames = torch.arange(f0.shape[1], device=f0.device).expand_as(f0)
-    last = torch.where(f0 > 0, frames, -1).cummax(1).values
-    first = torch.where(f0 > 0, frames, f0.shape[1] - 1).amin(1, keepdim=True)
-    filled = f0.gather(1, torch.where(last < 0, first, last))
+    voiced = f0 > 0
+    # The j-th voiced value goes to slot j, and all zeros to slot 0. ONNX has no running maximum of indices.
+    count = voiced.long().cumsum(1)
+    slots = torch.zeros_like(torch.cat([f0[:, :1], f0], dim=1))
+    filled = slots.scatter(1, torch.where(voiced, count, 0), f0).gather(1, count.clamp_min(1))
     return torch.where(filled > 0, filled, REFERENCE_F0)
