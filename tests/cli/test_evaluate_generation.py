@@ -12,15 +12,15 @@ from helpers.tiny_prior import random_walk
 from speechvq import evaluate
 from speechvq.alignment.intervals import Interval, write_lab
 from speechvq.audio.waveform import write_waveform
-from speechvq.data.codes_directory import write_codes
 from speechvq.data.manifest import Utterance, read_manifest, write_manifest
+from speechvq.data.unit_formats.npy import write_npy
 
 META = {"frame_rate_hz": 50.0, "num_codes": 8, "codebook": "0123456789abcdef"}
 
 
 def codes(folder: Path, strings: dict[str, np.ndarray], **changes: Any) -> Path:
     for name, string in strings.items():
-        write_codes(folder / f"{name}.npy", string)
+        write_npy(folder / f"{name}.npy", string)
     (folder / "meta.json").write_text(json.dumps(META | changes))
     return folder
 

@@ -23,8 +23,8 @@ from helpers.tiny import run_config, speech_model
 from speechvq import config as configuration
 from speechvq import report
 from speechvq.audio.waveform import write_waveform
-from speechvq.data.codes_directory import write_codes
 from speechvq.data.manifest import Utterance, write_manifest
+from speechvq.data.unit_formats.npy import write_npy
 from speechvq.io.atomic import write_bytes
 from speechvq.metrics import summary
 from speechvq.report import training_run
@@ -175,7 +175,7 @@ def phones(tmp_path: Path) -> dict[str, Path]:
     meta = {"frame_rate_hz": 50, "num_codes": 8}
     write_bytes(folders["--codes"] / "meta.json", json.dumps(meta).encode())
     for i, name in enumerate(("ann_2", "ben_2", "cay_2")):
-        write_codes(folders["--codes"] / f"{name}.npy", np.random.default_rng(i).integers(8, size=75))
+        write_npy(folders["--codes"] / f"{name}.npy", np.random.default_rng(i).integers(8, size=75))
         phones = b"0 5000000 SIL\n5000000 10000000 AA\n10000000 15000000 <b>\n"
         write_bytes(folders["--alignments"] / f"{name}.lab", phones)
     contents = {

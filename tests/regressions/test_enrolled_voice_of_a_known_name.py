@@ -38,6 +38,7 @@ def save(path: str, seed: int) -> None:
 def test_a_known_name_is_refused_before_the_work(
     name: str, more: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    write_tone(Path("a.wav"), samples=96_000)
     assert enroll.main(["--name", name, "--audio", "a.wav", "--model", "../run", *more]) == 2
     assert f"--name {name}: ../run has this speaker" in capsys.readouterr().err
     assert names(Path()) == {"a.wav"}
