@@ -93,6 +93,7 @@ def f0_of(sound: Path) -> np.ndarray:
 
 def _metadata(sound: Path) -> dict[str, str]:
     try:
-        return {"version": version(), "bytes": str(sound.stat().st_size)}
+        # One entry: safetensors writes several in a random order, and equal tracks must be equal files.
+        return {"tracks": f"{version()} of {sound.stat().st_size} bytes"}
     except OSError as error:
         raise UserError(f"{sound}: cannot be read ({error.strerror}); prepare the corpus again") from None

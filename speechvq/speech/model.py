@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
@@ -32,7 +32,9 @@ from speechvq.speech.sampling.overlap_add import OverlapAddResult, overlap_add, 
 from speechvq.speech.sampling.request import SynthesisRequest, batch_f0, batch_phase
 from speechvq.speech.sampling.synthesize import SamplingOptions, synthesize
 from speechvq.speech.speakers.voice_name import speaker_position
-from speechvq.speech.streaming.conversion import ConversionStream
+
+if TYPE_CHECKING:
+    from speechvq.speech.streaming.conversion import ConversionStream
 from speechvq.vqvae import VQVAE
 
 CHUNKS_AT_ONCE = 32  # of a long recording that is split; bounds the memory
@@ -320,7 +322,7 @@ class SpeechVQ(VQVAE):
         stream = self.stream(speaker, options.seed, options.harmonic_boost)
         return np.concatenate([stream.push(wave), stream.flush()])
 
-    def stream(self, speaker: str, seed: int = 0, harmonic_boost: float = 0.9) -> ConversionStream:
+    def stream(self, speaker: str, seed: int = 0, harmonic_boost: float = 0.9) -> "ConversionStream":
         """A stream that converts speech while it is spoken.
 
         Args:
@@ -332,6 +334,8 @@ class SpeechVQ(VQVAE):
             UserError: an unknown speaker, or a model that needs the whole recording: one with a WaveNet, or
                 without limits of its look-ahead.
         """
+        from speechvq.speech.streaming.conversion import ConversionStream  # it imports SciPy's filters
+
         return ConversionStream(self, speaker, seed=seed, harmonic_boost=harmonic_boost)
 
     def convert_chunked(
