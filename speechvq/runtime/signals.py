@@ -1,5 +1,6 @@
 """SIGINT (Ctrl-C) and SIGTERM while a command works: the first one unwinds the work, the second one kills."""
 
+import _thread
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+REPEAT_AFTER = 0.02  # seconds until a swallowed signal is sent again
 
 
 class Stopped(KeyboardInterrupt):
@@ -40,6 +42,31 @@ class _StopHandler:
             raise Stopped(signum)
         self.pending = signum
 
+    def unraisable(self, unraisable: Any, before: Callable[[Any], Any]) -> None:
+        """A hook for `sys.unraisablehook`: send a signal again whose exception could not propagate.
+
+        Python discards an exception that is raised in a callback from C, such as those of LLVM while numba
+        compiles, in `__del__`, or in a callback of a weak reference.
+        """
+        if not isinstance(unraisable.exc_value, Stopped) or os.getpid() != self.process:
+            before(unraisable)
+            return
+        for each in SIGNALS:
+            signal.signal(each, self)
+        # Sent from within this function, it would be discarded again.
+        timer = threading.Timer(REPEAT_AFTER, _send_to_main_thread, [unraisable.exc_value.signum])
+        timer.daemon = True
+        timer.start()
+
+
+def _send_to_main_thread(signum: int) -> None:
+    """Unlike `signal.raise_signal`, this also ends a wait of the main thread."""
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signum)
+    else:  # Windows
+        _thread.interrupt_main(signal.Signals(signum))
+
 
 _handler: _StopHandler | None = None
 
@@ -49,7 +76,7 @@ def stop_signals() -> Iterator[Callable[[], int]]:
     """Raise `Stopped` in the block at the first SIGINT or SIGTERM; a second signal ends the process at once.
 
     Yields a function that returns the number of the signal that came, or 0. An extension module may turn
-    `Stopped` into an exception of its own.
+    `Stopped` into an exception of its own. If Python has to discard it, it is raised again soon after.
 
     The handlers are restored at the end. In a process that only runs a command of this package, the signals
     keep the system's default effect instead: a signal while Python exits would print a traceback. A signal
@@ -62,6 +89,8 @@ def stop_signals() -> Iterator[Callable[[], int]]:
     handler = _StopHandler()
     outer, _handler = _handler, handler
     before: dict[int, Any] = {}
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda unraisable: handler.unraisable(unraisable, hook)
     try:
         for each in SIGNALS:
             if (current := signal.getsignal(each)) is not signal.SIG_IGN:
@@ -69,7 +98,7 @@ def stop_signals() -> Iterator[Callable[[], int]]:
                 signal.signal(each, handler)
         yield lambda: handler.received
     finally:
-        _handler = outer
+        _handler, sys.unraisablehook = outer, hook
         for signum, earlier in before.items():
             signal.signal(signum, signal.SIG_DFL if _is_command() else earlier)
 
