@@ -14,22 +14,32 @@ correct by hand, such as labels, may have any size.
     time      when the inputs were read (ns)
     details   what the command needs to know of a finished result
 
-A line is appended by one call of the system, so several processes can write; an incomplete line, which a
-power cut may leave, is ignored, and a later line replaces an earlier one of the same name.
+A line is appended by one call of the system and under a lock, so processes on several computers can write; an
+incomplete line, which a power cut may leave, is ignored, and a later line replaces an earlier one of the same
+name. What is kept in memory is a hash and a position, 16 bytes per result.
 """
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
 import time
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from speechvq.io.atomic import writing
-from speechvq.io.reading import open_regular, read_regular
+from speechvq.io.reading import open_regular
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 FILE_NAME = ".finished.jsonl"
 _CHUNK_BYTES = 1 << 20
@@ -148,16 +158,58 @@ class Journal:
     def _below(self, path: Path) -> str:
         return str(path.relative_to(self.folder))
 
-    def read(self) -> "Finished":
-        """The finished results of this and earlier calls."""
-        return Finished(self, _read_entries(self.folder / FILE_NAME))
+    def size(self) -> int:
+        """Bytes of the journal now; with it, `read` gives the same results later."""
+        try:
+            return (self.folder / FILE_NAME).stat().st_size
+        except OSError:
+            return 0
+
+    def read(self, size: int | None = None) -> "Finished":
+        """The finished results of this and earlier calls.
+
+        Args:
+            size: bytes of the journal that are read; None for all.
+        """
+        return Finished(self, size)
+
+    def is_current(self, entry: Entry, inputs: Sequence[Path], *, settings: str = "") -> bool:
+        """Whether a result is unchanged; arguments as of `Finished.find`."""
+        if entry.settings != self.settings + settings:
+            return False
+        return _are_unchanged(inputs, entry.inputs) and self.has_outputs(entry)
+
+    def has_outputs(self, entry: Entry) -> bool:
+        """Whether the files of a result exist and have its sizes; a power cut can leave truncated ones."""
+        try:
+            sizes = {path: (self.folder / path).stat().st_size for path in entry.outputs}
+        except OSError:
+            return False
+        return all(
+            size == entry.outputs[path] if entry.outputs[path] is not None else size > 0
+            for path, size in sizes.items()
+        )
 
 
 class Finished:
-    """The finished results of a folder."""
+    """The finished results of a folder. Memory holds their places in the file; entries are read on demand."""
 
-    def __init__(self, journal: Journal, entries: Mapping[str, Entry]) -> None:
-        self._journal, self._entries = journal, entries
+    def __init__(self, journal: Journal, size: int | None = None) -> None:
+        self._journal, self._path = journal, journal.folder / FILE_NAME
+        self._hashes, self._offsets = _read_places(self._path, size)
+
+    def entry(self, name: str) -> Entry | None:
+        """The newest entry of a result, also of other inputs or settings; None if it was never finished."""
+        place = int(np.searchsorted(self._hashes, _name_hash(name)))
+        if place == len(self._hashes) or int(self._hashes[place]) != _name_hash(name):
+            return None
+        try:
+            with open_regular(self._path) as file:
+                file.seek(int(self._offsets[place]))
+                found = _parse(file.readline())
+        except OSError:
+            return None
+        return found[1] if found is not None and found[0] == name else None
 
     def find(self, name: str, inputs: Sequence[Path], *, settings: str = "") -> Entry | None:
         """The entry of a result that is finished and unchanged; None if it has to be made.
@@ -167,22 +219,20 @@ class Finished:
             inputs: its input files, in the order of `Journal.add`.
             settings: digest of settings of this result alone.
         """
-        entry = self._entries.get(name)
-        if entry is None or entry.settings != self._journal.settings + settings:
-            return None
-        if not _are_unchanged(inputs, entry.inputs) or not self._has_outputs(entry):
+        entry = self.entry(name)
+        if entry is None or not self._journal.is_current(entry, inputs, settings=settings):
             return None
         return entry
 
     def __contains__(self, name: str) -> bool:
         """Whether the result was ever finished, also with other inputs or settings."""
-        return name in self._entries
+        return self.entry(name) is not None
 
     def has_output(self, name: str, path: Path) -> bool:
         """Whether a file is one of the outputs of a finished result, and has its size."""
-        entry = self._entries.get(name)
+        entry = self.entry(name)
         below = str(path.relative_to(self._journal.folder))
-        return entry is not None and below in entry.outputs and self._has_outputs(entry)
+        return entry is not None and below in entry.outputs and self._journal.has_outputs(entry)
 
     def restate(self, name: str) -> None:
         """Append a result again with the present sizes of its outputs, which hold other results too.
@@ -190,18 +240,8 @@ class Finished:
         Raises:
             UserError: the disk is full or not writable.
         """
-        self._journal.append(name, self._entries[name])
-
-    def _has_outputs(self, entry: Entry) -> bool:
-        """Whether the files of a result exist and have its sizes; a power cut can leave truncated ones."""
-        try:
-            sizes = {path: (self._journal.folder / path).stat().st_size for path in entry.outputs}
-        except OSError:
-            return False
-        return all(
-            size == entry.outputs[path] if entry.outputs[path] is not None else size > 0
-            for path, size in sizes.items()
-        )
+        if (entry := self.entry(name)) is not None:
+            self._journal.append(name, entry)
 
 
 def _are_unchanged(paths: Sequence[Path], before: Inputs) -> bool:
@@ -252,6 +292,7 @@ def _append(path: Path, line: bytes) -> None:
     with writing(path):
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
+            _lock(descriptor)
             size = os.fstat(descriptor).st_size
             torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
             line = b"\n" * torn + line + b"\n"
@@ -261,23 +302,48 @@ def _append(path: Path, line: bytes) -> None:
             os.close(descriptor)
 
 
-def _read_entries(path: Path) -> dict[str, Entry]:
-    """Entries by name; unreadable lines are left out, so their results are made again."""
+def _lock(descriptor: int) -> None:
+    """Exclude other writers until the file is closed; on NFS this also makes their lines visible."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # a file system without locks, on one computer
+            fcntl.lockf(descriptor, fcntl.LOCK_EX)
+
+
+def _read_places(path: Path, size: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes of all names, sorted, and where the newest line of each begins; (M,) each.
+
+    Unreadable lines are left out, so their results are made again.
+    """
+    hashes, offsets, offset = array("Q"), array("q"), 0
     try:
-        lines = read_regular(path).splitlines()
+        with open_regular(path) as file:
+            for line in file:
+                if size is not None and offset >= size:
+                    break
+                if (found := _parse(line)) is not None:
+                    hashes.append(_name_hash(found[0]))
+                    offsets.append(offset)
+                offset += len(line)
     except OSError:
-        return {}
-    entries = {}
-    for line in lines:
-        try:
-            found = json.loads(line)
-            files = tuple(InputState(str(a), int(b), int(c), str(d)) for a, b, c, d in found["inputs"])
-            entries[str(found["name"])] = Entry(
-                str(found["settings"]),
-                Inputs(files, int(found["time"])),
-                {str(name): size and int(size) for name, size in found["outputs"].items()},
-                dict(found["details"]),
-            )
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
-            continue
-    return entries
+        pass
+    unique, last = np.unique(np.array(hashes, np.uint64)[::-1], return_index=True)
+    return unique, np.array(offsets, np.int64)[::-1][last]
+
+
+def _name_hash(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest(), "big")
+
+
+def _parse(line: bytes) -> tuple[str, Entry] | None:
+    """Name and entry of a line; None for one that is incomplete or not of a journal."""
+    try:
+        found = json.loads(line)
+        files = tuple(InputState(str(a), int(b), int(c), str(d)) for a, b, c, d in found["inputs"])
+        return str(found["name"]), Entry(
+            str(found["settings"]),
+            Inputs(files, int(found["time"])),
+            {str(name): size and int(size) for name, size in found["outputs"].items()},
+            dict(found["details"]),
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
+        return None
