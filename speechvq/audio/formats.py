@@ -1,10 +1,10 @@
 """Endings of audio files: those that are read, and those that another program has to convert first."""
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from speechvq.io.folders import files_below
+from speechvq.io.folders import walk_files_below
 from speechvq.runtime.logging import logger
 
 AUDIO_SUFFIXES = frozenset(  # what libsndfile reads
@@ -44,7 +44,16 @@ def audio_files_below(folder: Path) -> list[Path]:
 
     Files in other formats are counted in a warning.
     """
-    paths, unread = split_unread(files_below(folder, AUDIO_SUFFIXES | UNREAD_SUFFIXES))
+    return list(walk_audio_files_below(folder))
+
+
+def walk_audio_files_below(folder: Path) -> Iterator[Path]:
+    """As `audio_files_below`, one by one; the warning comes at the end."""
+    unread: list[Path] = []
+    for path in walk_files_below(folder, AUDIO_SUFFIXES | UNREAD_SUFFIXES):
+        if path.suffix.lower() in UNREAD_SUFFIXES:
+            unread.append(path)
+        else:
+            yield path
     if unread:
         logger.warning("%s: left out: %s", folder, describe_unread(unread))
-    return paths

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.audio.formats import AUDIO_SUFFIXES, audio_files_below
+from speechvq.audio.formats import AUDIO_SUFFIXES, walk_audio_files_below
 from speechvq.audio.waveform import check_regular_file, read_audio
-from speechvq.data.manifest import FILE_NAME, read_manifest
+from speechvq.data.manifest import FILE_NAME, stream_manifest
 from speechvq.errors import UserError
 from speechvq.io.journal import Inputs, read_state
 from speechvq.io.names import check_length, existing, normalized
@@ -38,24 +38,49 @@ def find_sources(src: Path, *, split: str = "", limit: int = 0, out: Path | None
         UserError: no audio files there, no such file, two files with the same name, or a folder that is
             `out` itself.
     """
-    if limit < 0:
-        raise UserError(f"--limit {limit}: give the number of recordings, or 0 for all")
-    check_length(src)
-    src, split = existing(src), normalized(split)
-    if src.suffix == ".tsv" or (src / FILE_NAME).is_file():
-        chosen = [u for u in read_manifest(src) if split in ("", u.split)]
-        found = [Source(u.utt, u.path, u.speaker) for u in chosen]
-    elif src.is_dir():
-        found = _in_folder(src, out)
-    else:
-        check_regular_file(src)  # here, because the commands import PyTorch before they read
-        found = [Source(normalized(src.stem), src)]
-    if not found:
-        where = f"in split '{split}'" if split else f"({', '.join(sorted(AUDIO_SUFFIXES))})"
-        raise UserError(f"{src}: no audio files {where}; give an audio file, a folder of them or a manifest")
-    if limit and limit < len(found):
-        found = [found[i] for i in np.linspace(0, len(found) - 1, limit).astype(int)]
-    return found
+    return list(SourceListing(src, split, limit, out))
+
+
+@dataclass(frozen=True)
+class SourceListing:
+    """The recordings of `find_sources`, found one by one in each iteration; small, so that it can be sent."""
+
+    src: Path
+    split: str = ""
+    limit: int = 0
+    out: Path | None = None
+
+    def __iter__(self) -> Iterator[Source]:
+        """The recordings; raises UserError as `find_sources` does, also after some of them."""
+        if self.limit < 0:
+            raise UserError(f"--limit {self.limit}: give the number of recordings, or 0 for all")
+        picks: set[int] | None = None
+        if self.limit and self.limit < (count := sum(1 for _ in self._all())):
+            picks = set(np.linspace(0, count - 1, self.limit).astype(int).tolist())
+        found = False
+        for i, source in enumerate(self._all()):
+            found = True
+            if picks is None or i in picks:
+                yield source
+        if not found:
+            where = f"in split '{self.split}'" if self.split else f"({', '.join(sorted(AUDIO_SUFFIXES))})"
+            raise UserError(
+                f"{existing(self.src)}: no audio files {where}; give an audio file, a folder of them or a "
+                "manifest"
+            )
+
+    def _all(self) -> Iterator[Source]:
+        """All recordings, whatever the limit."""
+        check_length(self.src)
+        src, split = existing(self.src), normalized(self.split)
+        if src.suffix == ".tsv" or (src / FILE_NAME).is_file():
+            chosen = (u for u in stream_manifest(src) if split in ("", u.split))
+            yield from (Source(u.utt, u.path, u.speaker) for u in chosen)
+        elif src.is_dir():
+            yield from _in_folder(src, self.out)
+        else:
+            check_regular_file(src)  # here, because the commands import PyTorch before they read
+            yield Source(normalized(src.stem), src)
 
 
 def check_not_overwritten(recordings: Iterable[Path], outputs: Iterable[Path]) -> None:
@@ -77,7 +102,7 @@ def _identity(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _in_folder(folder: Path, out: Path | None) -> list[Source]:
+def _in_folder(folder: Path, out: Path | None) -> Iterator[Source]:
     """All audio files below a folder, without those in `out` and hidden files such as macOS's `._*`."""
     results = out.resolve() if out else None
     if results == folder.resolve():
@@ -85,16 +110,38 @@ def _in_folder(folder: Path, out: Path | None) -> list[Source]:
             f"{folder}: the results would be taken as recordings by the next call; choose another --out"
         )
     is_inside = results is not None and results.is_relative_to(folder.resolve())
-    found: dict[str, Source] = {}
-    for path in audio_files_below(folder):
+    names = _UniqueNames(folder)
+    for path in walk_audio_files_below(folder):
         if is_inside and results and path.resolve().is_relative_to(results):
             continue
-        source = Source(relative_name(path, folder), path)
-        if (other := found.setdefault(source.name, source)) is not source:
-            raise UserError(
-                f"{path} and {other.path.name}: their outputs would have the same name; rename one"
-            )
-    return list(found.values())
+        names.add(path)
+        yield Source(relative_name(path, folder), path)
+
+
+class _UniqueNames:
+    """Refuses two recordings of one name; remembers the names in the folders that are being walked."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._open: list[tuple[Path, dict[str, Path]]] = [(root, {})]  # from the root to the current folder
+
+    def add(self, path: Path) -> None:
+        """
+        Raises:
+            UserError: the output of an earlier recording has the same name.
+        """
+        folders = [self._root / each for each in reversed(path.relative_to(self._root).parents)]
+        while self._open[-1][0] not in folders:
+            self._open.pop()
+        for folder in folders[len(self._open) :]:
+            self._enter(f"{normalized(folder.name)}/", folder)
+            self._open.append((folder, {}))
+        self._enter(normalized(path.stem), path)
+
+    def _enter(self, name: str, path: Path) -> None:
+        other = self._open[-1][1].setdefault(name, path)
+        if other != path:
+            raise UserError(f"{path} and {other.name}: their outputs would have the same name; rename one")
 
 
 def read_sources(sources: list[Source], *, required: bool = True) -> Iterator[tuple[Source, np.ndarray]]:

@@ -1,14 +1,19 @@
 """The manifest: a TSV file with one row per utterance. `prepare` writes it, and every command reads it."""
 
+import hashlib
+import io
 import math
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from speechvq.errors import UserError, short_repr
 from speechvq.io.atomic import write_bytes
 from speechvq.io.names import is_file_name, is_one_line, normalized
-from speechvq.io.reading import read_regular_text
+from speechvq.io.reading import open_regular
 
 COLUMNS = ("utt", "speaker", "split", "seconds", "path")
 START = "start"  # an optional column
@@ -42,26 +47,30 @@ def read_manifest(path: str | Path) -> list[Utterance]:
         UserError: the file is missing or unreadable, a column is missing, or a line has an invalid number, an
             invalid name or a repeated utterance; the message names file and line.
     """
-    path = Path(path)
-    path = path / FILE_NAME if path.is_dir() else path
-    header, *rows = _lines(path)
-    columns = header.split("\t")
-    missing = [column for column in COLUMNS if column not in columns]
-    if missing:
-        raise UserError(
-            f"{path}: line 1: no column {', '.join(missing)}; the header is {' '.join(COLUMNS)} (tabs)"
-        )
+    path = _file(path)
     utterances: dict[str, Utterance] = {}
-    for number, row in enumerate(rows, start=2):
-        if not row.strip():
-            continue
-        utterance = _utterance(row.split("\t"), columns, where=f"{path}: line {number}", folder=path.parent)
+    for number, utterance in _rows(path):
         if utterance.utt in utterances:
             raise UserError(f"{path}: line {number}: utterance {utterance.utt} appears twice; remove one")
         utterances[utterance.utt] = utterance
     if not utterances:
         raise UserError(f"{path}: lists no utterances; run `python -m speechvq.prepare` again")
     return list(utterances.values())
+
+
+def stream_manifest(path: str | Path) -> Iterator[Utterance]:
+    """As `read_manifest`, one by one: for manifests of millions of utterances.
+
+    The file is read twice, because repeated utterances are found first, by a hash of 8 bytes each.
+    """
+    path = _file(path)
+    hashes = np.array(array("Q", (_hash(utterance.utt) for _, utterance in _rows(path))), np.uint64)
+    values, counts = np.unique(hashes, return_counts=True)
+    if (counts > 1).any():
+        read_manifest(path)  # names the line
+    if not len(hashes):
+        raise UserError(f"{path}: lists no utterances; run `python -m speechvq.prepare` again")
+    yield from (utterance for _, utterance in _rows(path))
 
 
 def texts_beside(path: str | Path) -> Path | None:
@@ -98,16 +107,41 @@ def utterance_names(utterances: Iterable[Utterance]) -> dict[str, str]:
     return {utterance.utt: f"{utterance.speaker}/{utterance.utt}" for utterance in utterances}
 
 
-def _lines(path: Path) -> list[str]:
+def _file(path: str | Path) -> Path:
+    path = Path(path)
+    return path / FILE_NAME if path.is_dir() else path
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Utterance]]:
+    """The utterances and the numbers of their lines."""
+    lines = _lines(path)
+    columns = next(lines, "").split("\t")
+    missing = [column for column in COLUMNS if column not in columns]
+    if missing:
+        raise UserError(
+            f"{path}: line 1: no column {', '.join(missing)}; the header is {' '.join(COLUMNS)} (tabs)"
+        )
+    for number, row in enumerate(lines, start=2):
+        if row.strip():
+            where = f"{path}: line {number}"
+            yield number, _utterance(row.split("\t"), columns, where=where, folder=path.parent)
+
+
+def _lines(path: Path) -> Iterator[str]:
     try:
-        text = read_regular_text(path)
+        with open_regular(path) as file, io.TextIOWrapper(file, "utf-8-sig") as text:
+            for line in text:
+                yield line.removesuffix("\n")
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such manifest; make one with `python -m speechvq.prepare`") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text, so not a manifest; give the .tsv file") from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the path and its mode") from error
-    return text.split("\n")
 
 
 def _utterance(values: Sequence[str], columns: Sequence[str], *, where: str, folder: Path) -> Utterance:
