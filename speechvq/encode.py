@@ -3,15 +3,16 @@
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import speechvq
 from speechvq.cli import flags
 from speechvq.cli.command import run
+from speechvq.cli.encoding import EncodeWork, Recording, RecordingListing
 from speechvq.cli.parser import CommandParser
-from speechvq.cli.sources import find_sources, read_tracked_sources
+from speechvq.cli.sources import SourceListing
 from speechvq.cli.tally import tallied
 from speechvq.data.codes_directory import (
     CODEBOOK,
@@ -31,7 +32,12 @@ from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Journal
 from speechvq.io.names import check_case, check_length
 from speechvq.io.reading import read_regular
+from speechvq.runtime.device import find_device
+from speechvq.runtime.engine import LOCAL, RAY, Engine, open_engine
+from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
+
+_JOBS = {LOCAL: 1, RAY: None}  # one local process computes on all cores
 
 
 def build_parser() -> CommandParser:
@@ -72,6 +78,8 @@ def build_parser() -> CommandParser:
         help="lines UTT|71 12 5, or UTT|<sosp><71><12><5><eosp>; durations follow after another |",
     )
     flags.add_device(parser)
+    flags.add_engine(parser)
+    flags.add_jobs(parser, default="local: 1, which uses all cores; ray: one per core or GPU")
     return parser
 
 
@@ -83,32 +91,59 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(arguments: argparse.Namespace) -> None:
     _check(arguments)
     index, count = _shard(arguments.shard)
-    sources = find_sources(arguments.src, split=arguments.split, limit=arguments.limit)
-    if arguments.format == "npy":
+    sources = SourceListing(arguments.src, arguments.split, arguments.limit)
+    if arguments.engine == LOCAL:  # mistakes are reported before the model is loaded
+        find_device(arguments.device)
         for source in sources:
-            check_length(arguments.out / f"{source.name}.npy")
-    shard = sources[index::count]
-    model = speechvq.load(arguments.model, arguments.device)
+            if arguments.format == "npy":
+                check_length(arguments.out / f"{source.name}.npy")
+    model = speechvq.load(arguments.model)
     meta = _meta(model, arguments)
     _check_model(arguments.out / META, meta)
     journal = Journal(arguments.out, {"model": model.digest()})
-    finished = journal.read()
-    missing = [source for source in shard if not finished.find(source.name, [source.path])]
-    compute = model.features if arguments.features else model.encode
+    suffix = ".npy" if arguments.format == "npy" else ""
+    recordings = RecordingListing(sources, index, count, journal, journal.size(), suffix)
+    work = EncodeWork(model, journal, arguments.device, features=arguments.features)
     # Shards may run at the same time.
     with (
         folder_lock(arguments.out, f"encode-{index}-of-{count}"),
-        tallied(skipped=len(shard) - len(missing)) as tally,
+        open_engine(arguments.engine, arguments.address, arguments.jobs or _JOBS[arguments.engine]) as engine,
         _writer(arguments.out, journal, meta, part=_part(index, count)) as writer,
     ):
-        if arguments.format == "npy":
+        if arguments.format == "npy" and engine.is_local:
             check_case((arguments.out / f"{source.name}.npy" for source in sources), arguments.out)
-        waves = read_tracked_sources(missing, tally.failures)
-        for source, wave, inputs in progress(waves, total=len(missing), label="encode", unit="recordings"):
-            if not tally.done:
-                write_json(arguments.out / META, meta)
-            writer.add(source.name, source.speaker, compute(wave), inputs)
-            tally.done += 1
+        _encode(engine, work, recordings, writer, meta)
+
+
+def _encode(
+    engine: Engine,
+    work: EncodeWork,
+    recordings: RecordingListing,
+    writer: NpyWriter | ShardWriter,
+    meta: dict[str, Any],
+) -> None:
+    """Write the units of all recordings that are not finished."""
+    items: Iterable[Recording] = recordings
+    total, skipped = None, 0
+    if engine.is_local:  # a short list, so the time left can be estimated
+        listed = list(recordings)
+        items = missing = [each for each in listed if not each.is_finished(recordings.journal)]
+        total, skipped = len(missing), len(listed) - len(missing)
+    with tallied(skipped) as tally:
+        results = engine.map(work, items)
+        for result in progress(results, total=total, label="encode", unit="recordings"):
+            source = result.source
+            if result.problem:
+                tally.failures.append(result.problem)
+            elif result.units is None or result.inputs is None:
+                tally.skipped += 1
+            else:
+                if result.change:
+                    logger.info("%s: %s", source.path, result.change)
+                if not tally.done:
+                    write_json(writer.out / META, meta)
+                writer.add(source.name, source.speaker, result.units, result.inputs)
+                tally.done += 1
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from speechvq import DEFAULT_MODEL
 from speechvq.errors import UserError
 from speechvq.runtime.device import AUTO, EXPECTED, is_device_name
+from speechvq.runtime.engine import ENGINES, LOCAL
 
 MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100
@@ -193,15 +194,36 @@ def add_json(parser: Parser) -> None:
     parser.add_argument("--json", type=Path, help="write the results to this JSON file")
 
 
-def add_jobs(parser: Parser) -> None:
-    """`--jobs`: number of processes; None for one per core."""
+def add_jobs(parser: Parser, *, default: str = "one per core") -> None:
+    """`--jobs`: number of processes; None for the default.
+
+    Args:
+        parser: of the command.
+        default: what the command does without it.
+    """
     parser.add_argument(
         "--jobs",
         type=int,
         action=Checked,
         check=lambda value: value >= 1,
         remedy="give at least one process",
-        help="number of processes (default: one per core)",
+        help=f"number of processes (default: {default})",
+    )
+
+
+def add_engine(parser: Parser) -> None:
+    """`--engine` and `--address`: where the work on each utterance is done, see `runtime.engine`."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=LOCAL,
+        help="local: processes of this computer; ray: Ray Data (extra ray)",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="with --engine ray: a running cluster, or auto for the one of this computer (default: Ray is "
+        "started on this computer, and ended afterwards)",
     )
 
 

@@ -2,33 +2,37 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
 from multiprocessing import get_context, parent_process
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from speechvq.errors import UserError
 from speechvq.runtime.signals import deferred_stop
 
 MIN_ITEMS_PER_PROCESS = 32  # with fewer items, a further process costs more time than it saves
+_CHUNKS_AHEAD = 8  # per process, so that one slow chunk does not leave the others idle
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def map_in_order(
     work: Callable[[Item], Result],
-    items: Sequence[Item],
+    items: Iterable[Item],
     jobs: int | None = None,
     *,
     min_items_per_process: int = MIN_ITEMS_PER_PROCESS,
 ) -> Iterator[Result]:
-    """Results of `work` in the order of the items.
+    """Results of `work` in the order of the items; memory does not grow with their number.
 
     Args:
-        work: a function of a module, or a `partial` of one, since it is pickled for the other processes.
-        items: arguments of `work`.
+        work: pickled once for each other process: a function of a module, a `partial` of one, or a callable
+            object, which may keep what it needs between two items.
+        items: arguments of `work`, taken as they are needed.
         jobs: number of processes; None for one per core. Few items are processed without other processes.
         min_items_per_process: number of items for which a further process is started.
 
@@ -38,14 +42,18 @@ def map_in_order(
     Raises:
         UserError: raised by `work`, or a process was killed.
     """
-    jobs = min(jobs or _available_cores(), max(1, len(items) // min_items_per_process))
+    rest, limit = iter(items), jobs or available_cores()
+    first = list(islice(rest, limit * min_items_per_process))
+    jobs = min(limit, max(1, len(first) // min_items_per_process))
     if jobs == 1:
-        yield from map(work, items)
+        yield from map(work, chain(first, rest))
         return
     # spawn works on every system, and is safe beside the threads that numpy and torch start.
-    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_start_worker)
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(work,)
+    )
     try:
-        yield from pool.map(work, items, chunksize=max(1, min_items_per_process // 4))
+        yield from _chunks_in_order(pool, chain(first, rest), jobs, max(1, min_items_per_process // 4))
     except BrokenProcessPool as error:
         raise UserError("a process was killed, perhaps out of memory; give fewer --jobs") from error
     except BaseException:
@@ -57,8 +65,29 @@ def map_in_order(
             pool.shutdown(cancel_futures=True)
 
 
-def _start_worker() -> None:
+def _chunks_in_order(pool: ProcessPoolExecutor, items: Iterator[Item], jobs: int, size: int) -> Iterator[Any]:
+    """The results, with a few chunks of items per process under way."""
+    waiting: deque[Future[list[Any]]] = deque()
+    while True:
+        while len(waiting) < _CHUNKS_AHEAD * jobs and (chunk := list(islice(items, size))):
+            waiting.append(pool.submit(_work_on, chunk))
+        if not waiting:
+            return
+        yield from waiting.popleft().result()
+
+
+_work: Callable[[Any], Any] | None = None  # in a worker process, what it does
+
+
+def _work_on(chunk: Sequence[Any]) -> list[Any]:
+    assert _work is not None
+    return [_work(item) for item in chunk]
+
+
+def _start_worker(work: Callable[[Any], Any]) -> None:
     """Leave Ctrl-C to the parent process, which ends this one, and exit when the parent is killed."""
+    global _work
+    _work = work
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_after_parent, daemon=True).start()
 
@@ -70,6 +99,6 @@ def _end_after_parent() -> None:
     os._exit(1)
 
 
-def _available_cores() -> int:
+def available_cores() -> int:
     """Number of cores this process may use; in a container fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

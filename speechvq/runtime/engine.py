@@ -1,0 +1,115 @@
+"""Work on many utterances: a function of an utterance, run by the local pool or on a Ray cluster.
+
+A command states its work as a `Work`, and gives the utterances as an iterable. Both engines yield the results
+in the order of the utterances, so a command cannot tell them apart. `ray_engine` has the other engine.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Generic, Protocol, TypeVar
+
+from speechvq.errors import UserError
+from speechvq.runtime.worker_pool import map_in_order
+
+LOCAL, RAY = "local", "ray"
+ENGINES = (LOCAL, RAY)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Work(ABC, Generic[Item, Result]):
+    """A function of an utterance. It is sent to every worker process, which keeps what the function needs.
+
+    Attributes:
+        batch_size: utterances that a worker of Ray takes at once; some seconds of work.
+        device: a name as of `--device` if the function computes on a GPU where there is one, else "cpu".
+    """
+
+    batch_size: int = 16
+    device: str = "cpu"
+
+    @abstractmethod
+    def start(self) -> Callable[[Item], Result]:
+        """The function; called once in each worker, for example to move a model to its GPU."""
+
+    @abstractmethod
+    def lost(self, item: Item, reason: str) -> Result:
+        """The result of an utterance during which worker processes ended again and again.
+
+        Raises:
+            UserError: the command cannot do without this utterance.
+        """
+
+
+class Engine(Protocol):
+    """Runs work on many utterances."""
+
+    is_local: bool
+
+    def map(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Results in the order of the utterances.
+
+        Args:
+            work: the function of an utterance.
+            items: the utterances. Another process may iterate over them, and twice if it is lost, so an
+                iteration must not change what the next one yields.
+
+        Raises:
+            UserError: raised by the work or by the iteration, or the workers cannot do it.
+        """
+        ...
+
+
+class LocalEngine:
+    """The processes of this computer."""
+
+    is_local = True
+
+    def __init__(self, jobs: int | None = None) -> None:
+        """
+        Args:
+            jobs: number of processes; None for one per core. Few utterances need no other process.
+        """
+        self._jobs = jobs
+
+    def map(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
+        """See `Engine`."""
+        return map_in_order(_StartedOnce(work), items, self._jobs)
+
+
+class _StartedOnce(Generic[Item, Result]):
+    """The function of a work, which is started at the first utterance of each process."""
+
+    def __init__(self, work: Work[Item, Result]) -> None:
+        self._work = work
+        self._function: Callable[[Item], Result] | None = None
+
+    def __call__(self, item: Item) -> Result:
+        if self._function is None:
+            self._function = self._work.start()
+        return self._function(item)
+
+
+@contextmanager
+def open_engine(name: str, address: str | None = None, jobs: int | None = None) -> Iterator[Engine]:
+    """An engine by its name; what it started is ended with the block.
+
+    Args:
+        name: one of ENGINES.
+        address: of a running Ray cluster, HOST:PORT or "auto"; None starts Ray on this computer.
+        jobs: number of worker processes; None for one per core, or per GPU if the work needs one.
+
+    Raises:
+        UserError: the extra "ray" is missing, the cluster cannot be reached or has another version, or an
+            address is given to the local engine.
+    """
+    if name == LOCAL:
+        if address is not None:
+            raise UserError(f"--address {address}: of a Ray cluster; add --engine ray")
+        yield LocalEngine(jobs)
+        return
+    from speechvq.runtime.ray_engine import ray_engine  # imports Ray, which takes seconds
+
+    with ray_engine(address, jobs) as engine:
+        yield engine

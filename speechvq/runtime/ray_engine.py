@@ -1,0 +1,362 @@
+"""Work on many utterances by Ray Data: on this computer, or on the computers of a Ray cluster (extra "ray").
+
+A task lists the utterances in batches, and a pool of actors works on them, so the calling process holds
+neither the list nor more than a few batches of results. Each actor starts the work once and keeps it. If an
+actor or its computer is lost, Ray starts another one, which repeats the batch. A batch that ended an actor is
+repeated utterance by utterance, and one that ends actors MAX_DEATHS times more is given up as lost.
+
+All computers need this version of the package and Python, and see the same folders under the same names.
+"""
+
+import logging
+import os
+import signal
+import socket
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import speechvq
+from speechvq.errors import UserError, short_repr
+from speechvq.runtime.device import AUTO
+from speechvq.runtime.engine import Item, Result, Work
+from speechvq.runtime.logging import logger
+from speechvq.runtime.signals import SIGNALS, deferred_stop
+from speechvq.runtime.worker_pool import available_cores
+
+# Ray reads these when it is imported or started. It sends no usage statistics; this module reports errors.
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy computer takes longer than 30 s
+
+MAX_DEATHS = 2  # of actors during one utterance that is worked on alone
+MAX_RESTARTS = 1_000  # of one actor; a bound for what ends every actor at its start
+OBJECT_STORE_BYTES = 256 << 20  # of a Ray that is started here; batches of names and codes are small
+REMEDY = "start it with `ray start --head`, or leave out --address to use this computer alone"
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Consecutive utterances, or a mistake found while they were listed."""
+
+    number: int
+    items: list[Any]
+    log: list[tuple[int, str]]
+    mistake: str = ""
+
+
+@dataclass(frozen=True)
+class _Done:
+    """The results of a batch, the log records of the work, and the user's mistake that ended it."""
+
+    results: list[Any]
+    log: list[tuple[int, str]]
+    mistake: str = ""
+
+
+@contextmanager
+def ray_engine(address: str | None, jobs: int | None) -> Iterator["RayEngine"]:
+    """The engine; starts Ray unless an address is given. See `engine.open_engine`."""
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise UserError(
+            f"--engine ray needs the extra 'ray' ({error}): pip install 'speechvq[ray]'"
+        ) from error
+    if address is not None and address.startswith("ray://"):
+        raise UserError(f"--address {address}: give HOST:PORT of the head node instead, and call it there")
+    with _kept_signals():
+        _connect(ray, address, jobs)
+    try:
+        yield RayEngine(jobs)
+    finally:
+        with deferred_stop():
+            ray.shutdown()
+
+
+def _connect(ray: Any, address: str | None, jobs: int | None) -> None:
+    """Connect to a cluster, or start one of this computer alone."""
+    quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+    try:
+        if address is not None:
+            ray.init(address=address, **quiet)
+            return
+        ray.init(
+            address="local",
+            num_cpus=jobs or available_cores(),
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            **quiet,
+        )
+    except (ConnectionError, TimeoutError, ValueError) as error:
+        raise UserError(f"--address {address}: no Ray cluster answers ({_line(error)}); {REMEDY}") from error
+    except Exception as error:  # Ray raises RuntimeError for other versions, and Exception for a late start
+        where = f"--address {address}" if address else "Ray on this computer"
+        raise UserError(f"{where}: {_line(error)}") from error
+
+
+class RayEngine:
+    """The actors of a Ray cluster."""
+
+    is_local = False
+
+    def __init__(self, jobs: int | None = None) -> None:
+        """
+        Args:
+            jobs: number of actors; None for one per core, or per GPU if the work uses GPUs.
+        """
+        self._jobs = jobs
+
+    def map(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
+        """See `Engine`."""
+        import ray
+
+        done = self._dataset(work, items).iter_rows()
+        try:
+            for row in done:
+                for level, line in row["done"].log:
+                    logger.log(level, "%s", line)
+                if row["done"].mistake:
+                    raise UserError(row["done"].mistake)
+                yield from row["done"].results
+        except ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, ImportError):
+                raise UserError(f"a worker lacks {error.cause.name}; install it on all computers") from error
+            raise
+        except (ray.exceptions.RayError, MemoryError) as error:
+            raise UserError(f"the Ray cluster cannot do the work: {_line(error)}") from error
+        finally:
+            with deferred_stop():
+                done.close()
+
+    def _dataset(self, work: Work[Any, Any], items: Iterable[Any]) -> Any:
+        """The dataset of results, which is computed while it is read."""
+        import ray
+
+        resource = self._resource(work.device)
+        there = int(ray.cluster_resources().get(resource, 0))
+        size = max(1, min(self._jobs or there, there))
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = context.print_on_execution_start = False
+        context.execution_options.preserve_order = True
+        context.target_max_block_size = 1  # a block is a batch, as it was listed
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+        attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Attempts).remote()
+        setting = _Setting(ray.put(work), attempts, str(Path.cwd()), speechvq.__version__)
+        listed = ray.data.read_datasource(_listing(items, work.batch_size), override_num_blocks=1, num_cpus=0)
+        return listed.map_batches(
+            _Worker,
+            fn_constructor_args=(setting,),
+            batch_size=None,
+            batch_format="pandas",
+            compute=ray.data.ActorPoolStrategy(min_size=size, max_size=self._jobs),
+            num_cpus=1 if resource == "CPU" else 0,
+            num_gpus=1 if resource == "GPU" else 0,
+            max_restarts=MAX_RESTARTS,
+            max_task_retries=-1,
+        )
+
+    @staticmethod
+    def _resource(device: str) -> str:
+        """What an actor takes one of: "GPU" where the cluster has any and the work can use them."""
+        import ray
+
+        has_gpus = ray.cluster_resources().get("GPU", 0) >= 1
+        if device == "cpu" or (device == AUTO and not has_gpus):
+            return "CPU"
+        if device not in (AUTO, "cuda"):
+            raise UserError(f"--device {device}: every worker of Ray has its own GPU; give cuda, auto or cpu")
+        if not has_gpus:
+            raise UserError(f"--device {device}: the Ray cluster has no GPU; give cpu or auto")
+        return "GPU"
+
+
+def _listing(items: Iterable[Any], size: int) -> Any:
+    """A Ray data source of one task, which iterates over the items."""
+    from ray.data import Datasource, ReadTask
+    from ray.data.block import BlockMetadata
+
+    folder = str(Path.cwd())
+
+    class Listing(Datasource):
+        """Batches of items, one per block."""
+
+        def estimate_inmemory_data_size(self) -> int | None:
+            return None
+
+        def get_read_tasks(self, *_: Any, **__: Any) -> list[Any]:
+            unknown = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
+            return [ReadTask(partial(_blocks, items, size, folder), unknown)]
+
+    return Listing()
+
+
+def _blocks(items: Iterable[Any], size: int, folder: str) -> Iterator[Any]:
+    from pandas import DataFrame
+
+    return (DataFrame({"batch": [batch]}) for batch in _batches(items, size, folder))
+
+
+def _batches(items: Iterable[Any], size: int, folder: str) -> Iterator[_Batch]:
+    """The items in batches; a user's mistake ends them."""
+    number = 0
+    with _log_kept() as log:
+        try:
+            _enter(folder)
+            each = iter(items)
+            while batch := list(islice(each, size)):
+                yield _Batch(number, batch, [])
+                number += 1
+        except UserError as error:
+            yield _Batch(number, [], log, str(error))
+            return
+        if log:
+            yield _Batch(number, [], log)
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What an actor needs to begin."""
+
+    work: Any  # reference to the Work
+    attempts: Any  # handle of _Attempts
+    folder: str  # working folder of the command
+    version: str
+
+
+class _Worker:
+    """An actor: the function of a work, and what became of the batches that others began."""
+
+    def __init__(self, setting: _Setting) -> None:
+        self._setting, self._mistake = setting, ""
+        with _log_kept() as self._log:
+            try:
+                self._start(setting)
+            except UserError as error:
+                self._mistake = f"{socket.gethostname()}: {error}"
+
+    def _start(self, setting: _Setting) -> None:
+        import ray
+
+        if setting.version != speechvq.__version__:
+            raise UserError(
+                f"has speechvq {speechvq.__version__}, the command is of {setting.version}; install that"
+            )
+        _enter(setting.folder)
+        self._work = ray.get(setting.work)
+        self._function = self._work.start()
+
+    def __call__(self, batches: Any) -> Any:
+        """The results of batches, both as a column of a data frame."""
+        from pandas import DataFrame
+
+        return DataFrame({"done": [self._results(batch) for batch in batches["batch"]]})
+
+    def _results(self, batch: _Batch) -> _Done:
+        first, self._log = self._log, []
+        with _log_kept() as log:
+            mistake = batch.mistake or self._mistake
+            try:
+                results = [] if mistake else list(self._each_result(batch))
+            except UserError as error:
+                results, mistake = [], str(error)
+        return _Done(results, [*first, *batch.log, *log], mistake)
+
+    def _each_result(self, batch: _Batch) -> Iterator[Any]:
+        import ray
+
+        attempts = self._setting.attempts
+        deaths = ray.get(attempts.begin.remote(batch.number))
+        for i, item in enumerate(batch.items):
+            if deaths is not None:
+                if deaths.get(i, 0) >= MAX_DEATHS:
+                    reason = f"ended {MAX_DEATHS + 1} worker processes, which may be out of memory; left out"
+                    yield self._work.lost(item, reason)
+                    continue
+                ray.get(attempts.announce.remote(batch.number, i))
+            yield self._function(item)
+        attempts.end.remote(batch.number)
+
+
+class _Attempts:
+    """What became of the batches that are under way: which utterance ended its actor, and how often."""
+
+    def __init__(self) -> None:
+        self._deaths: dict[int, Counter[int]] = {}
+        self._current: dict[int, int] = {}
+
+    def begin(self, batch: int) -> dict[int, int] | None:
+        """None at the first attempt; then the deaths of actors by the utterance they worked on alone."""
+        if batch not in self._deaths:
+            self._deaths[batch] = Counter()
+            return None
+        if (item := self._current.pop(batch, None)) is not None:
+            self._deaths[batch][item] += 1
+        return dict(self._deaths[batch])
+
+    def announce(self, batch: int, item: int) -> None:
+        """An actor works on this utterance alone now."""
+        self._current[batch] = item
+
+    def end(self, batch: int) -> None:
+        """The batch is done."""
+        self._deaths.pop(batch, None)
+        self._current.pop(batch, None)
+
+
+def _enter(folder: str) -> None:
+    """Work in the folder of the command, so that relative paths mean the same."""
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise UserError(
+            f"no folder {folder} ({error.strerror}); mount it on all computers of the cluster"
+        ) from None
+
+
+class _KeptLog(logging.Handler):
+    """Keeps the level and text of log records."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[int, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.lines.append((record.levelno, record.getMessage()))
+
+
+@contextmanager
+def _log_kept() -> Iterator[list[tuple[int, str]]]:
+    """Keep the package's log records in this process, where nobody sees them; yields their list."""
+    handler = _KeptLog()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield handler.lines
+    finally:
+        logger.removeHandler(handler)
+
+
+@contextmanager
+def _kept_signals() -> Iterator[None]:
+    """Restore the handlers of signals that Ray replaces."""
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            if handler is not None:
+                signal.signal(each, handler)
+
+
+def _line(error: BaseException) -> str:
+    """The first line of an error that says something."""
+    lines: Sequence[str] = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return short_repr(lines[0])[:300] if lines else type(error).__name__
