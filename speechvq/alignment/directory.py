@@ -55,6 +55,11 @@ class AlignmentDirectory:
         """
         return dataclasses.replace(self, parts=parts)
 
+    def only(self, utterance: str) -> "AlignmentDirectory":
+        """The alignment of one utterance, with labels as they are; small, so that it can be sent."""
+        parts = {utterance: self.parts[utterance]} if utterance in self.parts else {}
+        return AlignmentDirectory(self.path, {utterance: self.places[utterance]}, self.tier, None, parts)
+
     def read(self, utterance: str) -> list[Interval]:
         """Phone intervals of an utterance, sorted by time.
 

@@ -46,6 +46,16 @@ class LabelMerger:
         return merged
 
     @property
+    def seen(self) -> tuple[str, ...]:
+        """The labels that were merged, each once."""
+        return tuple(self._phones)
+
+    def add_seen(self, labels: Iterable[str]) -> None:
+        """Count the labels that another process has merged."""
+        for label in labels:
+            self._phones.setdefault(label, merge_label(label))
+
+    @property
     def count(self) -> int:
         """How many labels fewer there are after merging."""
         return len(self._phones) - len(set(self._phones.values()))

@@ -4,15 +4,16 @@ The codes of an utterance are a file `UTT.npy`, or a row of a Parquet or text sh
 """
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from speechvq.data.repeated_codes import NeighborCounts
+from speechvq.data.repeated_codes import NeighborCounts, Neighbors
 from speechvq.data.unit_formats.row import MAX_LENGTH
-from speechvq.data.unit_formats.shards import SUFFIXES, read_place, shard_places
+from speechvq.data.unit_formats.shards import SUFFIXES, Place, read_place, shard_places
 from speechvq.data.unit_formats.unit_files import UnitFiles, find_unit_files, unit_files_of
 from speechvq.data.utterance_directory import UtteranceDirectory
 from speechvq.errors import UserError, short_repr
@@ -34,6 +35,24 @@ MIN_FRAME_RATE, MAX_FRAME_RATE = 0.1, 100_000.0  # Hz
 _MAX_META_BYTES = 1 << 20
 
 
+class CodesPlace(NamedTuple):
+    """Where the codes of an utterance are."""
+
+    utterance: str
+    where: Path | Place  # a .npy file, or a row of a shard
+
+    def __str__(self) -> str:
+        """The file, and the utterance if it holds others."""
+        place = self.where
+        return f"{place.path}: utterance {self.utterance}" if isinstance(place, Place) else str(place)
+
+    def read(self, num_codes: int) -> np.ndarray:
+        """The codes, (N,), int64 in [0, num_codes), one per frame; errors as of `CodesDirectory.read`."""
+        if isinstance(self.where, Place):
+            return checked_codes(read_place(self.where), num_codes, self)
+        return read_codes(self.where, num_codes)
+
+
 @dataclass(frozen=True)
 class CodesDirectory(UtteranceDirectory):
     """An open codes directory; codes are read on demand."""
@@ -48,13 +67,19 @@ class CodesDirectory(UtteranceDirectory):
         Raises:
             UserError: the file is truncated, is not an array of integers (N,), or has codes out of range.
         """
-        if place := self.units.places.get(utterance):
-            codes = checked_codes(read_place(place), self.num_codes, f"{place.path}: utterance {utterance}")
-        else:
-            codes = read_codes(self.files[utterance], self.num_codes)
+        codes = self.place(utterance).read(self.num_codes)
         if self.neighbors is not None:
             self.neighbors.add(codes)
         return codes
+
+    def place(self, utterance: str) -> "CodesPlace":
+        """Where the codes of an utterance are; small, so that it can be sent to another process."""
+        return CodesPlace(utterance, self.units.places.get(utterance, self.files[utterance]))
+
+    def add_neighbors(self, counts: Neighbors) -> None:
+        """Count the codes of an utterance that another process has read."""
+        if self.neighbors is not None:
+            self.neighbors.add_counts(counts)
 
     def warn_if_deduplicated(self) -> None:
         """Log a line if no two neighbors are equal in all codes that were read."""
@@ -76,6 +101,27 @@ def open_codes(directory: Path) -> CodesDirectory:
         find_unit_files(directory, None, what="codes")  # reports that there are no codes at all
     meta = read_meta(directory / META, _EXAMPLE)
     units = find_unit_files(directory, meta.get(FORMAT), what="codes")
+    return _described(directory, meta, units)
+
+
+def describe_codes(directory: Path) -> CodesDirectory:
+    """A codes directory by its `meta.json` alone, without its utterances; errors as of `open_codes`."""
+    return _described(directory, read_meta(directory / META, _EXAMPLE), UnitFiles({}, {}))
+
+
+@dataclass(frozen=True)
+class CodesListing:
+    """The utterances of a codes directory, sorted by name, found when they are iterated over."""
+
+    directory: Path
+
+    def __iter__(self) -> Iterator[CodesPlace]:
+        """The places; raises UserError as `open_codes` does."""
+        codes = open_codes(self.directory)
+        return (codes.place(name) for name in sorted(codes.files))
+
+
+def _described(directory: Path, meta: Mapping[str, Any], units: UnitFiles) -> CodesDirectory:
     count = meta.get(NUM_CODES)
     if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= MAX_NUM_CODES:
         raise UserError(

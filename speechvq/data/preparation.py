@@ -16,20 +16,19 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from speechvq.audio.waveform import SAMPLE_RATE, TARGET_RMS, TRIM_DB
 from speechvq.data.corpora.recording import CorpusListing, Recording
 from speechvq.data.manifest import FILE_NAME, Utterance, write_manifest
-from speechvq.data.preprocessing import Outcome, audio_path, earlier_outcome, preprocess_recording
+from speechvq.data.preprocessing import Outcome, PreprocessingWork, audio_path, earlier_outcome
 from speechvq.data.splits import SplitRule, choose_unseen, split_of
 from speechvq.errors import UserError, printable
 from speechvq.io.atomic import remove_file, write_bytes
 from speechvq.io.journal import Journal
 from speechvq.io.names import check_case
+from speechvq.runtime.engine import Engine, LocalEngine
 from speechvq.runtime.progress import progress
-from speechvq.runtime.worker_pool import map_in_order
 
 PROBLEMS = "problems.txt"
 MIN_CUT = 0.001  # seconds; a smaller difference of lengths is due to resampling
@@ -57,7 +56,7 @@ def prepare_corpus(
     rule: SplitRule = DEFAULT_RULE,
     *,
     source: str = "",
-    jobs: int | None = None,
+    engine: Engine = LocalEngine(),  # noqa: B008, which keeps nothing
     keep_silence: bool = False,
 ) -> Summary:
     """Write the prepared corpus, its manifest last.
@@ -67,7 +66,7 @@ def prepare_corpus(
         out: created if missing; results of an earlier call with the same source are kept.
         rule: how utterances are split into train, dev, test and unseen.
         source: name of the recordings (corpus, folder, microphone); another source needs another `out`.
-        jobs: number of processes; None for one per core.
+        engine: does the work on each recording; on a cluster, all computers need `out`.
         keep_silence: whether the silence at the ends of the recordings is kept.
 
     Raises:
@@ -83,8 +82,8 @@ def prepare_corpus(
     finished = journal.read()
     earlier = [earlier_outcome(recording, finished) for recording in recordings]
     missing = [recording for recording, outcome in zip(recordings, earlier) if outcome is None]
-    work = partial(preprocess_recording, out=out, journal=journal, keep_silence=keep_silence)
-    made = progress(map_in_order(work, missing, jobs), total=len(missing), label="prepare", unit="utt")
+    work = PreprocessingWork(out, journal, keep_silence=keep_silence)
+    made = progress(engine.map(work, missing), total=len(missing), label="prepare", unit="utt")
     new = iter(list(made))
     outcomes = [outcome or next(new) for outcome in earlier]
     summary = _summary(found, outcomes, out, rule, kept=len(recordings) - len(missing))

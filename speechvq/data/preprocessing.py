@@ -8,6 +8,7 @@ the original recording can be shifted.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from speechvq.data.tracks import tracks_path, version, write_tracks
 from speechvq.errors import UserError
 from speechvq.io.atomic import remove_file, write_bytes
 from speechvq.io.journal import Finished, Journal, read_state, settings_digest
+from speechvq.runtime.engine import Work
 
 _STARTS_AT = "starts in the original recording at "  # of the comment in the FLAC file, before the seconds
 # Fields of an outcome that the journal keeps.
@@ -106,6 +108,29 @@ def preprocess_recording(
             details={name: getattr(outcome, name) for name in _DETAILS},
         )
     return outcome
+
+
+class PreprocessingWork(Work[Recording, Outcome]):
+    """Preprocesses recordings into a folder."""
+
+    def __init__(self, out: Path, journal: Journal, *, keep_silence: bool) -> None:
+        """
+        Args:
+            out: folder of the prepared corpus.
+            journal: of that folder.
+            keep_silence: whether the silence at the ends is kept.
+        """
+        self._out, self._journal, self._keep_silence = out, journal, keep_silence
+
+    def start(self) -> Callable[[Recording], Outcome]:
+        """`preprocess_recording` with these settings."""
+        return partial(
+            preprocess_recording, out=self._out, journal=self._journal, keep_silence=self._keep_silence
+        )
+
+    def lost(self, item: Recording, reason: str) -> Outcome:
+        """A skipped recording."""
+        return Outcome(item, skipped="damaged audio", problem=f"{item.audio}: {reason}")
 
 
 def earlier_outcome(recording: Recording, finished: Finished) -> Outcome | None:

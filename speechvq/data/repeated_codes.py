@@ -1,8 +1,25 @@
 """Detection of deduplicated units: code strings in which every run of equal codes was reduced to one code."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 EXPECTED_REPEATS = 7.0  # of neighbors in random order; if none is seen, chance explains it once in 1000 cases
+
+
+class Neighbors(NamedTuple):
+    """Equal neighbors in one string, and its codes."""
+
+    neighbors: int  # pairs
+    repeats: int  # pairs of equal codes
+    codes: np.ndarray  # (C,), those that occur
+    counts: np.ndarray  # (C,)
+
+
+def count_neighbors(codes: np.ndarray) -> Neighbors:
+    """Count a string (N,) of integers."""
+    repeats = int(np.count_nonzero(codes[1:] == codes[:-1]))
+    return Neighbors(len(codes) - 1, repeats, *np.unique(codes, return_counts=True))
 
 
 class NeighborCounts:
@@ -17,12 +34,15 @@ class NeighborCounts:
 
     def add(self, codes: np.ndarray) -> None:
         """Count a string (N,) of integers in [0, K)."""
-        if len(codes) < 2 or self.repeats:  # one repeat answers the question
+        self.add_counts(count_neighbors(codes))
+
+    def add_counts(self, string: "Neighbors") -> None:
+        """Add the counts of a string."""
+        if string.neighbors < 1 or self.repeats:  # one repeat answers the question
             return
-        self.neighbors += len(codes) - 1
-        self.repeats += int(np.count_nonzero(codes[1:] == codes[:-1]))
-        found, counts = np.unique(codes, return_counts=True)
-        self.counts[found] += counts
+        self.neighbors += string.neighbors
+        self.repeats += string.repeats
+        self.counts[string.codes] += string.counts
 
     def deduplicated(self) -> bool:
         """Whether no neighbors are equal, though some would be if the codes were in random order."""

@@ -1,19 +1,83 @@
 """The utterances of a codes directory that have phone alignments, and checks that both belong together."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from speechvq.alignment.directory import AlignmentDirectory
-from speechvq.data.codes_directory import CodesDirectory
+from speechvq.alignment.intervals import Interval
+from speechvq.alignment.labels import LabelMerger
+from speechvq.data.codes_directory import CodesDirectory, CodesPlace
 from speechvq.data.manifest import Utterance, utterance_names
+from speechvq.data.repeated_codes import Neighbors, count_neighbors
 from speechvq.errors import UserError
 from speechvq.evaluate.alignment_lengths import AlignmentLengths
 from speechvq.io.utterance_files import match_names
-from speechvq.metrics.units.purity import LabeledCodes, PurityScore
+from speechvq.metrics.units.purity import LabeledCodes, PhoneCounts, PurityCounter, PurityScore, count_phones
+from speechvq.metrics.units.utterance_tables import TABLE_RESAMPLES
 from speechvq.results.units import PurityCorpus, PurityMetrics, PurityResult
+from speechvq.runtime.engine import Engine, Work
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 
 _MANY_DROPPED = 0.2  # fraction of codes outside of phones that leads to a warning
+
+
+class AlignedItem(NamedTuple):
+    """Where the codes and the phones of an utterance are."""
+
+    codes: CodesPlace
+    alignment: AlignmentDirectory  # of this utterance alone; its labels are as in the file
+    speaker: str  # "" if unknown
+    start: float  # seconds that `prepare` cut at its beginning and that the phones do not take into account
+
+
+class AlignedCounts(NamedTuple):
+    """What the scores and the checks need to know of an utterance."""
+
+    phones: PhoneCounts
+    last: Interval
+    seconds: float  # of the codes
+    start: float
+    neighbors: Neighbors
+    labels: tuple[str, ...]  # before they were merged
+
+
+class PurityWork(Work[AlignedItem, AlignedCounts]):
+    """Counts the phones and codes of an utterance."""
+
+    batch_size = 128
+
+    def __init__(self, num_codes: int, frame_rate_hz: float, *, merge: bool) -> None:
+        """
+        Args:
+            num_codes: K.
+            frame_rate_hz: codes per second.
+            merge: whether labels are merged, see `alignment.labels`.
+        """
+        self._num_codes, self._rate, self._merge = num_codes, frame_rate_hz, merge
+
+    def start(self) -> Callable[[AlignedItem], AlignedCounts]:
+        """Nothing to prepare."""
+        return self._count
+
+    def lost(self, item: AlignedItem, reason: str) -> AlignedCounts:
+        """A score without some utterances is none."""
+        raise UserError(f"{item.codes}: {reason}")
+
+    def _count(self, item: AlignedItem) -> AlignedCounts:
+        codes, merger = item.codes.read(self._num_codes), LabelMerger()
+        [intervals] = item.alignment.read_all().values()
+        if self._merge:
+            intervals = merger.merge(intervals)
+        labeled = LabeledCodes(codes, intervals, item.speaker)
+        return AlignedCounts(
+            count_phones(labeled, self._num_codes, self._rate),
+            intervals[-1],
+            len(codes) / self._rate,
+            item.start,
+            count_neighbors(codes),
+            merger.seen,
+        )
 
 
 class AlignedCodes:
@@ -53,15 +117,34 @@ class AlignedCodes:
                 f"{codes.path} and {alignments.path}: no utterance is in both, {examples}; name them alike"
             )
 
-    def read(self) -> Iterator[LabeledCodes]:
-        """Iterate over all utterances, one at a time."""
-        rate = self.codes.frame_rate_hz
+    def score(self, engine: Engine, *, num_resamples: int = TABLE_RESAMPLES) -> dict[str, PurityScore]:
+        """The scores of all utterances by protocol.
+
+        Args:
+            engine: its workers count the utterances.
+            num_resamples: of the bootstrap.
+
+        Raises:
+            UserError: a file of an utterance is damaged.
+        """
+        codes, counter = self.codes, PurityCounter(self.codes.num_codes)
         self.lengths = AlignmentLengths()
-        for name in progress(self.names, total=len(self.names), label="score", unit="utterances"):
-            units = self.labeled(name)
-            start = self.manifest[name].start if name in self.manifest and not self.alignments.parts else 0.0
-            self.lengths.add(units.intervals, len(units.codes) / rate, start=start)
-            yield units
+        work = PurityWork(codes.num_codes, codes.frame_rate_hz, merge=self.alignments.merger is not None)
+        results = engine.map(work, [self._item(name) for name in self.names])
+        for found in progress(results, total=len(self.names), label="score", unit="utterances"):
+            counter.add(found.phones)
+            self.lengths.add([found.last], found.seconds, start=found.start)
+            codes.add_neighbors(found.neighbors)
+            if self.alignments.merger is not None:
+                self.alignments.merger.add_seen(found.labels)
+        return counter.score(codes.frame_rate_hz, num_resamples=num_resamples)
+
+    def _item(self, name: str) -> AlignedItem:
+        listed = self.manifest.get(name)
+        start = listed.start if listed is not None and not self.alignments.parts else 0.0
+        return AlignedItem(
+            self.codes.place(name), self.alignments.only(name), listed.speaker if listed else "", start
+        )
 
     def labeled(self, name: str) -> LabeledCodes:
         """The codes, phones and speaker of one utterance."""

@@ -1,16 +1,18 @@
 """`python -m speechvq.evaluate codebook`: codebook usage, code durations and bit rate."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import MetricRow, decimal, in_percent, interval, metric_table
-from speechvq.data.codes_directory import open_codes
+from speechvq.data.codes_directory import CodesListing, CodesPlace, describe_codes
+from speechvq.data.repeated_codes import Neighbors, count_neighbors
 from speechvq.errors import UserError
-from speechvq.metrics.units.codebook import score_codebook
+from speechvq.metrics.units.codebook import CodebookCounter, CodeCounts, count_codes
 from speechvq.results.units import CodebookMetrics, CodebookResult
+from speechvq.runtime.engine import Work, open_engine
 from speechvq.runtime.progress import progress
 
 
@@ -19,6 +21,8 @@ def build_parser() -> CommandParser:
     parser = CommandParser("evaluate codebook", __doc__)
     flags.add_codes(parser)
     flags.add_json(parser)
+    flags.add_engine(parser)
+    flags.add_jobs(parser)
     return parser
 
 
@@ -28,13 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _work(arguments: argparse.Namespace) -> None:
-    codes = open_codes(arguments.codes)
-    names = sorted(codes.files)
-    read = (codes.read(name) for name in progress(names, total=len(names), label="count", unit="utterances"))
+    with open_engine(arguments.engine, arguments.address, arguments.jobs) as engine:
+        listing = CodesListing(arguments.codes)
+        files = list(listing) if engine.is_local else listing  # a short list, so the time left is known
+        codes, total = describe_codes(arguments.codes), len(files) if isinstance(files, list) else None
+        counter = CodebookCounter(codes.num_codes)
+        results = engine.map(CountWork(codes.num_codes), files)
+        for counts, neighbors in progress(results, total=total, label="count", unit="utterances"):
+            counter.add(counts)
+            codes.add_neighbors(neighbors)
     try:
-        score = score_codebook(read, codes.num_codes, codes.frame_rate_hz)
-    except UserError:
-        raise
+        score = counter.score(codes.frame_rate_hz)
     except ValueError as error:
         raise UserError(f"{codes.path}: {error}") from error
     result = CodebookResult(
@@ -47,6 +55,31 @@ def _work(arguments: argparse.Namespace) -> None:
     codes.warn_if_deduplicated()
     if arguments.json:
         result.save(arguments.json)
+
+
+class CountWork(Work[CodesPlace, tuple[CodeCounts, Neighbors]]):
+    """Counts the codes of an utterance."""
+
+    batch_size = 1024
+
+    def __init__(self, num_codes: int) -> None:
+        """
+        Args:
+            num_codes: K.
+        """
+        self._num_codes = num_codes
+
+    def start(self) -> Callable[[CodesPlace], tuple[CodeCounts, Neighbors]]:
+        """Nothing to prepare."""
+        return self._count
+
+    def lost(self, item: CodesPlace, reason: str) -> tuple[CodeCounts, Neighbors]:
+        """A score without some utterances is none."""
+        raise UserError(f"{item}: {reason}")
+
+    def _count(self, place: CodesPlace) -> tuple[CodeCounts, Neighbors]:
+        codes = place.read(self._num_codes)
+        return count_codes(codes, self._num_codes), count_neighbors(codes)
 
 
 def codebook_table(name: str, frame_rate: float, result: CodebookResult) -> str:

@@ -15,8 +15,9 @@ from speechvq.data.manifest import read_manifest
 from speechvq.errors import UserError
 from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.metrics.units import contingency
-from speechvq.metrics.units.purity import PurityScore, score_purity
+from speechvq.metrics.units.purity import PurityScore
 from speechvq.results.units import PROTOCOLS, PurityMetrics
+from speechvq.runtime.engine import open_engine
 
 NOTES = (
     "phone purity: accuracy when each code predicts its most frequent phone",
@@ -39,6 +40,8 @@ def build_parser() -> CommandParser:
     flags.add_tier(parser)
     flags.add_json(parser)
     parser.add_argument("--plot", type=Path, help="PNG of phones against codes and of one utterance")
+    flags.add_engine(parser)
+    flags.add_jobs(parser)
     return parser
 
 
@@ -54,7 +57,8 @@ def _work(arguments: argparse.Namespace) -> None:
     alignments = open_alignments(arguments.alignments, tier=arguments.tier, keep_labels=arguments.keep_labels)
     manifest = {u.utt: u for u in read_manifest(arguments.manifest)} if arguments.manifest else {}
     corpus = AlignedCodes(codes, alignments, manifest, shift=arguments.shift_alignments)
-    scores = score_purity(corpus.read(), codes.num_codes, codes.frame_rate_hz)
+    with open_engine(arguments.engine, arguments.address, arguments.jobs) as engine:
+        scores = corpus.score(engine)
     corpus.check_scored(scores["all"])
     print(corpus.describe(), purity_table(scores), sep="\n\n")
     corpus.warn(scores["all"])

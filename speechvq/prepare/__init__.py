@@ -16,6 +16,7 @@ from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
 from speechvq.io.folder_lock import folder_lock
 from speechvq.prepare.images import IMAGES, MAX_MESSAGES, prepare_images
+from speechvq.runtime.engine import LOCAL, open_engine
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 
@@ -41,6 +42,7 @@ def build_parser() -> CommandParser:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to create, for example data/vctk")
     flags.add_jobs(parser)
+    flags.add_engine(parser)
     parser.add_argument("--mic", type=int, choices=(1, 2), default=1, help="vctk 0.92: microphone")
     parser.add_argument(
         "--download",
@@ -96,6 +98,10 @@ def _prepare(arguments: argparse.Namespace) -> None:
 
 
 def _prepare_alone(arguments: argparse.Namespace) -> None:
+    if arguments.engine != LOCAL and arguments.corpus in (*WORLDS, *IMAGES):
+        raise UserError(
+            f"--engine {arguments.engine}: for corpora of speech; leave it out for {arguments.corpus}"
+        )
     if arguments.corpus in WORLDS:
         _record(arguments)
         return
@@ -106,9 +112,10 @@ def _prepare_alone(arguments: argparse.Namespace) -> None:
         arguments.dev_fraction, arguments.test_fraction, arguments.unseen_speakers, arguments.seed
     )
     found, source = _find(arguments)
-    summary = prepare_corpus(
-        found, arguments.out, rule, source=source, jobs=arguments.jobs, keep_silence=arguments.keep_silence
-    )
+    with open_engine(arguments.engine, arguments.address, arguments.jobs) as engine:
+        summary = prepare_corpus(
+            found, arguments.out, rule, source=source, engine=engine, keep_silence=arguments.keep_silence
+        )
     _print_summary(summary, arguments.out)
 
 

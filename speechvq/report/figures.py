@@ -10,6 +10,7 @@ from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.plots.conversion import plot_conversion
 from speechvq.plots.units import plot_units
 from speechvq.report.audio_examples import AudioExample
+from speechvq.runtime.engine import LocalEngine
 from speechvq.runtime.logging import logger
 
 MAX_CONVERSIONS = 2  # in the figure
@@ -61,10 +62,8 @@ def plot_unit_figure(path: Path, corpus: AlignedCodes, examples: Sequence[AudioE
     Raises:
         UserError: no code lies within a phone.
     """
-    from speechvq.metrics.units.purity import score_purity
-
     rate = corpus.codes.frame_rate_hz
-    score = score_purity(corpus.read(), corpus.codes.num_codes, rate, num_resamples=0)["all"]
+    score = corpus.score(LocalEngine(1), num_resamples=0)["all"]
     corpus.check_scored(score)
     corpus.warn(score)
     if merged := corpus.alignments.describe_labels():

@@ -22,7 +22,7 @@ class Work(ABC, Generic[Item, Result]):
     """A function of an utterance. It is sent to every worker process, which keeps what the function needs.
 
     Attributes:
-        batch_size: utterances that a worker of Ray takes at once; some seconds of work.
+        batch_size: utterances that a worker takes at once; a second of work or more.
         device: a name as of `--device` if the function computes on a GPU where there is one, else "cpu".
     """
 
@@ -75,7 +75,8 @@ class LocalEngine:
 
     def map(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
         """See `Engine`."""
-        return map_in_order(_StartedOnce(work), items, self._jobs)
+        few = 2 * work.batch_size  # the time to start a process
+        return map_in_order(_StartedOnce(work), items, self._jobs, min_items_per_process=few)
 
 
 class _StartedOnce(Generic[Item, Result]):

@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import socket
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -71,10 +72,12 @@ def ray_engine(address: str | None, jobs: int | None) -> Iterator["RayEngine"]:
         ) from error
     if address is not None and address.startswith("ray://"):
         raise UserError(f"--address {address}: give HOST:PORT of the head node instead, and call it there")
-    with _kept_signals():
+    with _kept_signals(), _discarded_messages():
         _connect(ray, address, jobs)
     try:
-        yield RayEngine(jobs)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(ray|speechvq\.runtime\.ray_engine)\b")
+            yield RayEngine(jobs)
     finally:
         with deferred_stop():
             ray.shutdown()
@@ -117,7 +120,7 @@ class RayEngine:
         """See `Engine`."""
         import ray
 
-        done = self._dataset(work, items).iter_rows()
+        done = iter(self._dataset(work, items).iter_rows())
         try:
             for row in done:
                 for level, line in row["done"].log:
@@ -354,6 +357,23 @@ def _kept_signals() -> Iterator[None]:
         for each, handler in before.items():
             if handler is not None:
                 signal.signal(each, handler)
+
+
+@contextmanager
+def _discarded_messages() -> Iterator[None]:
+    """Discard what Ray's libraries print on stderr, past Python, while they start."""
+    try:
+        original = os.dup(2)
+    except OSError:  # the process has no stderr
+        yield
+        return
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(original, 2)
+        os.close(original)
 
 
 def _line(error: BaseException) -> str:

@@ -13,7 +13,12 @@ import numpy as np
 
 from speechvq.metrics.bootstrap import centered_interval
 from speechvq.metrics.units import contingency
-from speechvq.metrics.units.utterance_tables import TABLE_RESAMPLES, UtteranceTables
+from speechvq.metrics.units.utterance_tables import (
+    TABLE_RESAMPLES,
+    SparseTable,
+    UtteranceTables,
+    sparse_table,
+)
 
 _RUN_STARTS = 1  # row of the tables; row 0 counts frames that repeat the previous code
 _BOTH_ROWS = np.array([0, 1])
@@ -59,27 +64,59 @@ def score_codebook(
     Raises:
         ValueError: there are no frames.
     """
-    tables, lengths, count = UtteranceTables(num_codes), np.zeros(1, np.int64), 0
+    counter = CodebookCounter(num_codes)
     for codes in utterances:
-        starts = np.diff(codes, prepend=-1) != 0
-        tables.add(starts.astype(int), codes)
-        lengths = _add_histograms(
-            lengths, np.bincount(np.diff(np.append(np.flatnonzero(starts), len(codes))))
-        )
-        count += 1
-    if not lengths.any():
-        raise ValueError("no codes; every utterance is empty")
-    table = tables.table(_BOTH_ROWS)[0]
-    estimates = {name: float(value) for name, value in _resampled_metrics(table, frame_rate_hz).items()}
-    draws = tables.resample(_BOTH_ROWS, num_resamples=num_resamples, seed=seed)
-    drawn = [_resampled_metrics(each[0], frame_rate_hz) for each in draws]
-    intervals = {
-        name: centered_interval([each[name] for each in drawn], value, (0.0, math.inf))
-        for name, value in estimates.items()
-    }
-    counts = table.sum(axis=0)
-    metrics = _all_metrics(counts, lengths, estimates, count, frame_rate_hz)
-    return CodebookScore(metrics, intervals, counts, lengths)
+        counter.add(count_codes(codes, num_codes))
+    return counter.score(frame_rate_hz, seed=seed, num_resamples=num_resamples)
+
+
+class CodeCounts(NamedTuple):
+    """What codebook usage needs to know of one utterance."""
+
+    table: SparseTable  # row 0 counts frames that repeat the previous code, row 1 the others
+    run_lengths: np.ndarray  # (L + 1,), number of runs of 0, 1, 2 ... L frames
+
+
+def count_codes(codes: np.ndarray, num_codes: int) -> CodeCounts:
+    """Count the codes (N,) of an utterance, integers in [0, K)."""
+    starts = np.diff(codes, prepend=-1) != 0
+    lengths = np.bincount(np.diff(np.append(np.flatnonzero(starts), len(codes))))
+    return CodeCounts(sparse_table(starts.astype(int), codes, num_codes), lengths)
+
+
+class CodebookCounter:
+    """The counts of all utterances, in bounded memory."""
+
+    def __init__(self, num_codes: int) -> None:
+        """
+        Args:
+            num_codes: K.
+        """
+        self._tables, self._lengths, self._count = UtteranceTables(num_codes), np.zeros(1, np.int64), 0
+
+    def add(self, counts: CodeCounts) -> None:
+        """Add one utterance."""
+        self._tables.add_table(counts.table)
+        self._lengths = _add_histograms(self._lengths, counts.run_lengths)
+        self._count += 1
+
+    def score(
+        self, frame_rate_hz: float, *, seed: int = 0, num_resamples: int = TABLE_RESAMPLES
+    ) -> CodebookScore:
+        """Codebook usage; arguments and errors as of `score_codebook`."""
+        if not self._lengths.any():
+            raise ValueError("no codes; every utterance is empty")
+        table = self._tables.table(_BOTH_ROWS)[0]
+        estimates = {name: float(value) for name, value in _resampled_metrics(table, frame_rate_hz).items()}
+        draws = self._tables.resample(_BOTH_ROWS, num_resamples=num_resamples, seed=seed)
+        drawn = [_resampled_metrics(each[0], frame_rate_hz) for each in draws]
+        intervals = {
+            name: centered_interval([each[name] for each in drawn], value, (0.0, math.inf))
+            for name, value in estimates.items()
+        }
+        counts = table.sum(axis=0)
+        metrics = _all_metrics(counts, self._lengths, estimates, self._count, frame_rate_hz)
+        return CodebookScore(metrics, intervals, counts, self._lengths)
 
 
 def _resampled_metrics(tables: np.ndarray, frame_rate: float) -> dict[str, np.ndarray]:

@@ -18,7 +18,12 @@ from speechvq.alignment.phones import is_silence
 from speechvq.errors import UserError
 from speechvq.metrics.bootstrap import centered_interval
 from speechvq.metrics.units import contingency
-from speechvq.metrics.units.utterance_tables import TABLE_RESAMPLES, UtteranceTables
+from speechvq.metrics.units.utterance_tables import (
+    TABLE_RESAMPLES,
+    SparseTable,
+    UtteranceTables,
+    sparse_table,
+)
 
 PROTOCOLS = ("all", "edges_trimmed")
 MAX_CELLS = 20_000_000  # of a table of phones by codes, 300 phones by 65,536 codes; bounds the memory to 2 GB
@@ -82,19 +87,75 @@ def score_purity(
         ValueError: codes are not (N,) integers in [0, K).
         UserError: the table of labels by codes would be too large.
     """
-    counts = [_ProtocolCounts(num_codes) for _ in PROTOCOLS]
-    names: dict[str, int] = {}
+    counter = PurityCounter(num_codes)
     for utterance in utterances:
-        codes = check_codes(utterance.codes, num_codes)
-        at_frames = intervals_at_frames(utterance.intervals, len(codes), frame_rate_hz)
-        ids = np.array([names.setdefault(each.phone, len(names)) for each in utterance.intervals], np.int64)
-        _check_size(len(names), num_codes)
-        first, last = _speech_span(utterance.intervals)
-        has_phone = at_frames >= 0
-        for each, kept in zip(counts, (has_phone, has_phone & (at_frames >= first) & (at_frames < last))):
-            each.add(ids[at_frames[kept]], codes[kept], utterance.speaker, dropped=int(np.sum(~kept)))
-    scores = (each.score(names, frame_rate_hz, seed=seed, num_resamples=num_resamples) for each in counts)
-    return dict(zip(PROTOCOLS, scores))
+        counter.add(count_phones(utterance, num_codes, frame_rate_hz))
+    return counter.score(frame_rate_hz, seed=seed, num_resamples=num_resamples)
+
+
+class PhoneCounts(NamedTuple):
+    """What the scores need to know of one utterance; a label is an index into `phones`."""
+
+    phones: tuple[str, ...]  # in the order of time, each once
+    tables: tuple[SparseTable, ...]  # of phones by codes, for each of PROTOCOLS
+    dropped: tuple[int, ...]  # frames, for each of PROTOCOLS
+    speaker: str = ""  # "" if unknown
+
+
+def count_phones(utterance: LabeledCodes, num_codes: int, frame_rate_hz: float) -> PhoneCounts:
+    """Count the frames of each phone and code in one utterance; errors as of `score_purity`."""
+    codes = check_codes(utterance.codes, num_codes)
+    at_frames = intervals_at_frames(utterance.intervals, len(codes), frame_rate_hz)
+    names: dict[str, int] = {}
+    ids = np.array([names.setdefault(each.phone, len(names)) for each in utterance.intervals], np.int64)
+    _check_size(len(names), num_codes)
+    first, last = _speech_span(utterance.intervals)
+    has_phone = at_frames >= 0
+    kept_frames = has_phone, has_phone & (at_frames >= first) & (at_frames < last)
+    return PhoneCounts(
+        tuple(names),
+        tuple(sparse_table(ids[at_frames[kept]], codes[kept], num_codes) for kept in kept_frames),
+        tuple(int(np.sum(~kept)) for kept in kept_frames),
+        utterance.speaker,
+    )
+
+
+class PurityCounter:
+    """The counts of all utterances, in bounded memory."""
+
+    def __init__(self, num_codes: int) -> None:
+        """
+        Args:
+            num_codes: K.
+        """
+        self._num_codes = num_codes
+        self._counts = [_ProtocolCounts(num_codes) for _ in PROTOCOLS]
+        self._names: dict[str, int] = {}
+
+    def add(self, counts: PhoneCounts) -> None:
+        """Add one utterance.
+
+        Raises:
+            UserError: the table of labels by codes would be too large.
+        """
+        ids = np.array([self._names.setdefault(phone, len(self._names)) for phone in counts.phones], np.int64)
+        _check_size(len(self._names), self._num_codes)
+        for protocol, table, dropped in zip(self._counts, counts.tables, counts.dropped):
+            labels, codes = np.divmod(table.cells, self._num_codes)
+            cells = ids[labels] * self._num_codes + codes
+            order = np.argsort(cells)
+            renamed = SparseTable(cells[order], table.counts[order])
+            protocol.add(renamed, counts.speaker, dropped=dropped)
+
+    def score(
+        self, frame_rate_hz: float, *, seed: int = 0, num_resamples: int = TABLE_RESAMPLES
+    ) -> dict[str, PurityScore]:
+        """The scores by protocol; arguments as of `score_purity`."""
+        scores = (
+            each.score(self._names, frame_rate_hz, seed=seed, num_resamples=num_resamples)
+            for each in self._counts
+        )
+        return dict(zip(PROTOCOLS, scores))
 
 
 def speaker_halves(speakers: Iterable[str]) -> dict[str, int]:
@@ -133,9 +194,9 @@ class _ProtocolCounts:
     def __init__(self, num_codes: int) -> None:
         self.tables, self.dropped = UtteranceTables(num_codes), 0
 
-    def add(self, phones: np.ndarray, codes: np.ndarray, speaker: str, *, dropped: int) -> None:
-        """Count the kept frames of an utterance, (M,) each, and the number of dropped frames."""
-        self.tables.add(phones, codes, group=speaker)
+    def add(self, table: SparseTable, speaker: str, *, dropped: int) -> None:
+        """Add the kept frames of an utterance, and the number of dropped frames."""
+        self.tables.add_table(table, group=speaker)
         self.dropped += dropped
 
     def score(

@@ -4,6 +4,7 @@ One table per utterance, of some hundred cells, makes it possible to resample ut
 """
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,18 @@ PartOf = Callable[[str], int]  # from group to part
 
 def _single_part(group: str) -> int:
     return 0
+
+
+class SparseTable(NamedTuple):
+    """The cells of a table of labels by codes that are not 0."""
+
+    cells: np.ndarray  # (M,), int64, sorted, label x K + code
+    counts: np.ndarray  # (M,), int64
+
+
+def sparse_table(labels: np.ndarray, codes: np.ndarray, num_codes: int) -> SparseTable:
+    """Count the pairs of labels (M,), integers from 0, and codes (M,), integers in [0, K)."""
+    return SparseTable(*np.unique(labels.astype(np.int64) * num_codes + codes, return_counts=True))
 
 
 class UtteranceTables:
@@ -56,8 +69,11 @@ class UtteranceTables:
             codes: (M,), integers in [0, K).
             group: for example the speaker; utterances of different groups are never merged.
         """
-        cells, counts = np.unique(labels.astype(np.int64) * self.num_codes + codes, return_counts=True)
-        self._append(cells, counts, group)
+        self.add_table(sparse_table(labels, codes, self.num_codes), group=group)
+
+    def add_table(self, table: SparseTable, *, group: str = "") -> None:
+        """Add the table of one utterance; the rest as of `add`."""
+        self._append(*table, group)
         if self._stored > self._capacity:
             self._merge()
 

@@ -17,6 +17,7 @@ from speechvq.data.preprocessing import preprocess_recording
 from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
 from speechvq.io import journal
+from speechvq.runtime.engine import LocalEngine
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def prepare(root: Path, out: Path, jobs: int = 1) -> Summary:
-    return prepare_corpus(folder.recordings(root), out, source="test", jobs=jobs)
+    return prepare_corpus(folder.recordings(root), out, source="test", engine=LocalEngine(jobs))
 
 
 def is_result(path: Path) -> bool:
