@@ -1,5 +1,7 @@
 """Collective operations between `torchrun` processes; with one process they return their input."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,10 +19,32 @@ def world_size() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+class ProcessLost(RuntimeError):
+    """Another process has ended or cannot be reached, so what all processes do together is impossible."""
+
+
+@contextmanager
+def lost_processes_noticed() -> Iterator[None]:
+    """Raise ProcessLost for the errors of connections to other processes."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or "gloo" in str(error).lower():
+            raise ProcessLost(_reason(error)) from error
+        raise
+
+
+def _reason(error: RuntimeError) -> str:
+    """The first line of an error, without the place in the library's source: "[...pair.cc:534] ..."."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return line.partition("] ")[2] if line.startswith("[") and "] " in line else line
+
+
 def all_reduce_sum(tensor: Tensor) -> Tensor:
     """The sum over all processes, in place; any shape."""
     if world_size() > 1:
-        dist.all_reduce(tensor)
+        with lost_processes_noticed():
+            dist.all_reduce(tensor)
     return tensor
 
 
@@ -33,7 +57,8 @@ def broadcast(tensor: Tensor) -> Tensor:
     """Overwrite a tensor of any shape and type with that of the first process."""
     if world_size() > 1:
         raw = tensor.reshape(-1).contiguous().view(torch.uint8)  # gloo cannot send bool
-        dist.broadcast(raw, src=0)
+        with lost_processes_noticed():
+            dist.broadcast(raw, src=0)
         tensor.copy_(raw.view(tensor.dtype).view(tensor.shape))
     return tensor
 
@@ -60,5 +85,6 @@ def all_gather_rows(tensor: Tensor) -> Tensor:
     if world_size() == 1:
         return tensor
     parts = [torch.empty_like(tensor) for _ in range(world_size())]
-    dist.all_gather(parts, tensor.contiguous())
+    with lost_processes_noticed():
+        dist.all_gather(parts, tensor.contiguous())
     return torch.cat(parts)

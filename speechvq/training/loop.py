@@ -1,6 +1,7 @@
 """The training loop of every model: stages, each trained, logged, saved and resumed alike."""
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.config import TrainConfig
+from speechvq.errors import UserError
 from speechvq.runtime import distributed
 from speechvq.runtime.logging import logger
 from speechvq.runtime.precision import supports_bf16
@@ -28,6 +30,7 @@ from speechvq.training.metrics_log import MetricsLog
 from speechvq.training.signals import Interrupted, StopSignals
 from speechvq.training.stage import Losses, Stage
 
+SAVING_SECONDS, MAX_SAVERS = 3.0, 8  # time for one process to save before the next one tries
 LOG_EVERY = 50  # steps between two lines of metrics.jsonl; progress lines are spaced by time
 
 
@@ -56,7 +59,8 @@ def fit(model: nn.Module, stages: Sequence[Stage], folder: Path, config: TrainCo
 
     Raises:
         Interrupted: SIGTERM or SIGINT came; a checkpoint was written first. A second signal exits at once.
-        UserError: NaN or Inf in consecutive updates; no whole checkpoint among damaged ones; a full disk.
+        UserError: NaN or Inf in consecutive updates; no whole checkpoint among damaged ones; a full disk;
+            another process was lost, and a checkpoint was written.
     """
     state = _resume(model, folder, stages)
     log, first = None, 0 if state is None else state.stage
@@ -68,7 +72,10 @@ def fit(model: nn.Module, stages: Sequence[Stage], folder: Path, config: TrainCo
         for index in range(first, len(stages)):
             if state is None or state.stage != index:
                 state = _start_stage(model, run, index)
-            _train_stage(state, run)
+            try:
+                _train_stage(state, run)
+            except distributed.ProcessLost as lost:
+                raise _saved_after_loss(state, run, lost) from lost
     assert state is not None
     return state
 
@@ -140,7 +147,7 @@ def _train_stage(state: TrainingState, run: _Run) -> None:
     meter, progress = Meter(stage, state.interval_sums), ProgressLines(stage, state.step)
     batches = stage.batches(state.step)
     while state.step < stage.steps:
-        losses, gradient_norm = update(state, stage, next(batches), run.config.seed)
+        losses, gradient_norm = _update_or_undo(state, stage, next(batches), run.config.seed)
         meter.add(losses, gradient_norm)
         is_last = state.step == stage.steps
         if run.log is not None:
@@ -181,6 +188,37 @@ def update(state: TrainingState, stage: Stage, batch: tuple[Tensor, ...], seed: 
             state.ema.update(state.model, state.step)
     state.step += 1
     return losses, gradient_norm
+
+
+def _update_or_undo(
+    state: TrainingState, stage: Stage, batch: tuple[Tensor, ...], seed: int
+) -> tuple[Losses, float]:
+    """`update`; if another process is lost meanwhile, the model becomes what it was before.
+
+    The forward pass already changes the codebook and its statistics, on some processes at least.
+    """
+    if distributed.world_size() == 1:
+        return update(state, stage, batch, seed)
+    before = {name: tensor.clone() for name, tensor in state.model.state_dict().items()}
+    try:
+        return update(state, stage, batch, seed)
+    except distributed.ProcessLost:
+        for name, tensor in state.model.state_dict().items():
+            tensor.copy_(before[name])
+        raise
+
+
+def _saved_after_loss(state: TrainingState, run: _Run, lost: distributed.ProcessLost) -> UserError:
+    """Save the state, whose last step is whole; the error that ends this process too.
+
+    The process with the lowest rank that is left saves; those after it find its checkpoint.
+    """
+    time.sleep(min(distributed.rank(), MAX_SAVERS) * SAVING_SECONDS)
+    checkpoint = save_checkpoint(run.folder, state, run.config.keep_checkpoints)
+    return UserError(
+        f"{run.folder}: another process of this run has ended or cannot be reached ({lost}); step "
+        f"{state.step} is saved in {checkpoint.name}; the same command on all machines continues from it"
+    )
 
 
 def _set_modes(model: nn.Module, stage: Stage) -> None:

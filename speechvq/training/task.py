@@ -62,7 +62,7 @@ def distributed_device(name: str) -> Iterator[torch.device]:
     """The device of a name; joins the other processes when started by torchrun, each on its own GPU.
 
     Raises:
-        UserError: there is no such device, or several processes on one GPU.
+        UserError: there is no such device, several processes on one GPU, or processes that cannot be reached.
     """
     device = find_device(name)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
@@ -70,7 +70,14 @@ def distributed_device(name: str) -> Iterator[torch.device]:
             raise UserError(f"--device {name}: every process of torchrun has its own GPU; give cuda")
         if device.type == "cuda":
             device = find_device(f"cuda:{os.environ.get('LOCAL_RANK', 0)}")
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        try:
+            with distributed.lost_processes_noticed():
+                dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        except distributed.ProcessLost as error:
+            raise UserError(
+                f"the processes of torchrun cannot reach one another ({error}); check --rdzv-endpoint and "
+                "the firewall, and set GLOO_SOCKET_IFNAME or NCCL_SOCKET_IFNAME to the network interface"
+            ) from error
     try:
         yield device
     finally:

@@ -213,18 +213,18 @@ def test_an_interrupted_call_keeps_what_was_encoded(
     capsys: pytest.CaptureFixture[str],
     expected: dict[str, np.ndarray],
 ) -> None:
-    read = encode.read_tracked_sources
+    read = encode.progress
 
-    def interrupted(*arguments: object) -> object:
-        for number, each in enumerate(read(*arguments)):  # type: ignore[arg-type]
+    def interrupted(*arguments: object, **options: object) -> object:
+        for number, each in enumerate(read(*arguments, **options)):  # type: ignore[arg-type]
             if number == 6:
                 raise Stopped(2)
             yield each
 
-    monkeypatch.setattr(encode, "read_tracked_sources", interrupted)
+    monkeypatch.setattr(encode, "progress", interrupted)
     assert run(model, corpus, tmp_path, "--format", form) == 130
     assert len(open_codes(tmp_path).files) == 6
-    monkeypatch.setattr(encode, "read_tracked_sources", read)
+    monkeypatch.setattr(encode, "progress", read)
     capsys.readouterr()
     assert run(model, corpus, tmp_path, "--format", form) == 0
     assert "9 done, 6 skipped (unchanged), 0 failed" in capsys.readouterr().err

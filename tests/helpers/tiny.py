@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,15 +115,25 @@ def write_config(folder: Path, config: SpeechRun) -> Path:
     return folder / "run.yaml"
 
 
-def python(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """Start this Python interpreter with arguments, in the root of the checkout, with one thread."""
+def python(
+    *arguments: str, before: Sequence[str] = (), environment: Mapping[str, str] = {}, **options: Any
+) -> subprocess.Popen[str]:
+    """Start this Python interpreter with arguments, in the root of the checkout, with one thread.
+
+    Args:
+        arguments: of Python.
+        before: a command that starts Python, such as `ip netns exec NAME`.
+        environment: further variables.
+        options: of Popen.
+    """
     environment = os.environ | {
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
         "CUDA_VISIBLE_DEVICES": "",
+        **environment,
     }
     return subprocess.Popen(
-        [sys.executable, *arguments],
+        [*before, sys.executable, *arguments],
         cwd=ROOT,
         env=environment,
         **{"text": True, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
