@@ -33,7 +33,8 @@ from speechvq.io.journal import Journal
 from speechvq.io.names import check_case, check_length
 from speechvq.io.reading import read_regular
 from speechvq.runtime.device import find_device
-from speechvq.runtime.engine import LOCAL, RAY, Engine, open_engine
+from speechvq.runtime.engine import Engine
+from speechvq.runtime.engine_choice import LOCAL, RAY, open_engine
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from speechvq import DEFAULT_MODEL
 from speechvq.errors import UserError
 from speechvq.runtime.device import AUTO, EXPECTED, is_device_name
-from speechvq.runtime.engine import ENGINES, LOCAL
+from speechvq.runtime.engine_choice import ENGINES, LOCAL
 
 MAX_SEED = 2**63 - 1
 MAX_TEMPERATURE = 100

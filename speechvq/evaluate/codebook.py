@@ -12,7 +12,8 @@ from speechvq.data.repeated_codes import Neighbors, count_neighbors
 from speechvq.errors import UserError
 from speechvq.metrics.units.codebook import CodebookCounter, CodeCounts, count_codes
 from speechvq.results.units import CodebookMetrics, CodebookResult
-from speechvq.runtime.engine import Work, open_engine
+from speechvq.runtime.engine import Work
+from speechvq.runtime.engine_choice import open_engine
 from speechvq.runtime.progress import progress
 
 

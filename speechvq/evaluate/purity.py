@@ -17,7 +17,7 @@ from speechvq.evaluate.aligned_codes import AlignedCodes
 from speechvq.metrics.units import contingency
 from speechvq.metrics.units.purity import PurityScore
 from speechvq.results.units import PROTOCOLS, PurityMetrics
-from speechvq.runtime.engine import open_engine
+from speechvq.runtime.engine_choice import open_engine
 
 NOTES = (
     "phone purity: accuracy when each code predicts its most frequent phone",

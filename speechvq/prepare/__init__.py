@@ -16,7 +16,7 @@ from speechvq.data.splits import SplitRule
 from speechvq.errors import UserError
 from speechvq.io.folder_lock import folder_lock
 from speechvq.prepare.images import IMAGES, MAX_MESSAGES, prepare_images
-from speechvq.runtime.engine import LOCAL, open_engine
+from speechvq.runtime.engine_choice import LOCAL, open_engine
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 

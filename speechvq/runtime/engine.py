@@ -1,19 +1,16 @@
 """Work on many utterances: a function of an utterance, run by the local pool or on a Ray cluster.
 
 A command states its work as a `Work`, and gives the utterances as an iterable. Both engines yield the results
-in the order of the utterances, so a command cannot tell them apart. `ray_engine` has the other engine.
+in the order of the utterances, so a command cannot tell them apart. `ray_engine` has
+the other engine, and `engine_choice` opens one by its name.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
-from speechvq.errors import UserError
 from speechvq.runtime.worker_pool import map_in_order
 
-LOCAL, RAY = "local", "ray"
-ENGINES = (LOCAL, RAY)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -90,27 +87,3 @@ class _StartedOnce(Generic[Item, Result]):
         if self._function is None:
             self._function = self._work.start()
         return self._function(item)
-
-
-@contextmanager
-def open_engine(name: str, address: str | None = None, jobs: int | None = None) -> Iterator[Engine]:
-    """An engine by its name; what it started is ended with the block.
-
-    Args:
-        name: one of ENGINES.
-        address: of a running Ray cluster, HOST:PORT or "auto"; None starts Ray on this computer.
-        jobs: number of worker processes; None for one per core, or per GPU if the work needs one.
-
-    Raises:
-        UserError: the extra "ray" is missing, the cluster cannot be reached or has another version, or an
-            address is given to the local engine.
-    """
-    if name == LOCAL:
-        if address is not None:
-            raise UserError(f"--address {address}: of a Ray cluster; add --engine ray")
-        yield LocalEngine(jobs)
-        return
-    from speechvq.runtime.ray_engine import ray_engine  # imports Ray, which takes seconds
-
-    with ray_engine(address, jobs) as engine:
-        yield engine

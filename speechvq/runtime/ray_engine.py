@@ -62,7 +62,7 @@ class _Done:
 
 @contextmanager
 def ray_engine(address: str | None, jobs: int | None) -> Iterator["RayEngine"]:
-    """The engine; starts Ray unless an address is given. See `engine.open_engine`."""
+    """The engine; starts Ray unless an address is given. See `engine_choice.open_engine`."""
     try:
         import ray
         import ray.data
