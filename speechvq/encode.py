@@ -5,12 +5,11 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import speechvq
 from speechvq.cli import flags
 from speechvq.cli.command import run
-from speechvq.cli.encoding import EncodeWork, Recording, RecordingListing
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.sources import SourceListing
 from speechvq.cli.tally import tallied
@@ -32,11 +31,13 @@ from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Journal
 from speechvq.io.names import check_case, check_length
 from speechvq.io.reading import read_regular
-from speechvq.runtime.device import find_device
-from speechvq.runtime.engine import Engine
 from speechvq.runtime.engine_choice import LOCAL, RAY, open_engine
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import progress
+
+if TYPE_CHECKING:
+    from speechvq.cli.encoding import EncodeWork, Recording, RecordingListing
+    from speechvq.runtime.engine import Engine
 
 _JOBS = {LOCAL: 1, RAY: None}  # one local process computes on all cores
 
@@ -94,11 +95,12 @@ def _work(arguments: argparse.Namespace) -> None:
     index, count = _shard(arguments.shard)
     sources = SourceListing(arguments.src, arguments.split, arguments.limit)
     if arguments.engine == LOCAL:  # mistakes are reported before the model is loaded
-        find_device(arguments.device)
         for source in sources:
             if arguments.format == "npy":
                 check_length(arguments.out / f"{source.name}.npy")
-    model = speechvq.load(arguments.model)
+    model = speechvq.load(arguments.model, arguments.device if arguments.engine == LOCAL else "cpu")
+    from speechvq.cli.encoding import EncodeWork, RecordingListing  # imports PyTorch
+
     meta = _meta(model, arguments)
     _check_model(arguments.out / META, meta)
     journal = Journal(arguments.out, {"model": model.digest()})
@@ -117,9 +119,9 @@ def _work(arguments: argparse.Namespace) -> None:
 
 
 def _encode(
-    engine: Engine,
-    work: EncodeWork,
-    recordings: RecordingListing,
+    engine: "Engine",
+    work: "EncodeWork",
+    recordings: "RecordingListing",
     writer: NpyWriter | ShardWriter,
     meta: dict[str, Any],
 ) -> None:

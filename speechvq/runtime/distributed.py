@@ -35,9 +35,10 @@ def lost_processes_noticed() -> Iterator[None]:
 
 
 def _reason(error: RuntimeError) -> str:
-    """The first line of an error, without the place in the library's source: "[...pair.cc:534] ..."."""
+    """The first sentence of an error, without the place in the library's source: "[...pair.cc:534] ..."."""
     line = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    return line.partition("] ")[2] if line.startswith("[") and "] " in line else line
+    line = line.partition("] ")[2] if line.startswith("[") and "] " in line else line
+    return line.partition(". ")[0]
 
 
 def all_reduce_sum(tensor: Tensor) -> Tensor:

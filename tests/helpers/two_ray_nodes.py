@@ -16,6 +16,7 @@ from pathlib import Path
 
 import speechvq.runtime.ray_engine  # noqa: F401  sets the environment of Ray
 from speechvq import encode
+from speechvq.cli import encoding
 from speechvq.cli.encoding import Encoded, EncodeWork, Recording
 from speechvq.evaluate import codebook, purity
 from speechvq.prepare import main as prepare
@@ -49,7 +50,7 @@ def main(folder: Path, scenarios: list[str]) -> None:
     cluster = Cluster(initialize_head=True, head_node_args=node)
     cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE)
     engine = ["--engine", "ray", "--address", cluster.address]
-    encode.EncodeWork = DyingWork  # type: ignore[misc]
+    encoding.EncodeWork = DyingWork  # type: ignore[misc]
     try:
         for name in scenarios:
             called = [call(command, [*words, *engine]) for command, words in commands(folder)[name]]
@@ -61,7 +62,7 @@ def main(folder: Path, scenarios: list[str]) -> None:
 
 def commands(folder: Path) -> dict[str, list[tuple[Callable[[list[str]], int], list[str]]]]:
     """The commands of each scenario; those of the local engine have the same words."""
-    encoding = [
+    encode_words = [
         "--model",
         str(folder / "model"),
         "--src",
@@ -71,7 +72,7 @@ def commands(folder: Path) -> dict[str, list[tuple[Callable[[list[str]], int], l
     ]
     codes, alignments = ["--codes", str(folder / "local/codes")], ["--alignments", str(folder / "lab")]
     return {
-        "encode": [(encode.main, [*encoding, "--limit", "5"]), (encode.main, encoding)],
+        "encode": [(encode.main, [*encode_words, "--limit", "5"]), (encode.main, encode_words)],
         "codebook": [(codebook.main, [*codes, "--json", str(folder / "ray/codebook.json")])],
         "purity": [(purity.main, [*codes, *alignments, "--json", str(folder / "ray/purity.json")])],
         "prepare": [

@@ -93,12 +93,12 @@ def test_two_machines_train_one_model_and_survive_the_loss_of_one(
     (_, errors), (code, _) = train_on(machines, rough, "machine", config, restarts=0)
     assert code == -9
     [line] = [line for line in errors.splitlines() if "another process of this run has ended" in line]
-    assert f"{rough / 'run'}: " in line and "step 5 is saved in stage_0_step_5;" in line
+    assert f"{rough / 'run'}: " in line and "step 5 is saved in stage_1_step_5;" in line
     assert "Traceback (most recent call last):" not in errors.partition("another process")[0]
-    assert [path.name for path in list_checkpoints(rough / "run")] == ["stage_0_step_5"]
+    assert list_checkpoints(rough / "run")[-1].name == "stage_1_step_5"
 
     ended = train_on(machines, rough, "process", config, restarts=1)
     assert [code for code, _ in ended] == [0, 0], ended
-    assert "step 10 is saved in stage_0_step_10;" in ended[0][1]
+    assert "step 10 is saved in stage_1_step_10;" in ended[0][1]
     for rank in (0, 1):
         assert differing(calm / "weights_0.safetensors", rough / f"weights_{rank}.safetensors") == []
