@@ -67,7 +67,11 @@ def train_on(
         command = ["-m", "torch.distributed.run", *flags, *run, "--device", "cpu"]
         inside = ["ip", "netns", "exec", name]
         started.append(python(*command, before=inside, environment={"GLOO_SOCKET_IFNAME": "cable"}))
-    ends = [process.communicate(timeout=540) for process in started]
+    try:
+        ends = [process.communicate(timeout=240) for process in started]
+    finally:
+        for process in started:
+            process.terminate()  # torchrun ends its process too
     return [(process.returncode, errors) for process, (_, errors) in zip(started, ends)]
 
 
@@ -97,7 +101,7 @@ def test_two_machines_train_one_model_and_survive_the_loss_of_one(
     assert "Traceback (most recent call last):" not in errors.partition("another process")[0]
     assert list_checkpoints(rough / "run")[-1].name == "stage_1_step_5"
 
-    ended = train_on(machines, rough, "process", config, restarts=1)
+    ended = train_on(machines, rough, "process", config, restarts=3)
     assert [code for code, _ in ended] == [0, 0], ended
     assert "step 10 is saved in stage_1_step_10;" in ended[0][1]
     for rank in (0, 1):
