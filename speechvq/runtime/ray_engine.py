@@ -2,8 +2,7 @@
 
 A task lists the utterances in batches, and a pool of actors works on them, so the calling process holds
 neither the list nor more than a few batches of results. Each actor starts the work once and keeps it. If an
-actor or its computer is lost, Ray starts another one, which repeats the batch. A batch that ended an actor is
-repeated utterance by utterance, and one that ends actors MAX_DEATHS times more is given up as lost.
+actor or its computer is lost, Ray starts another one, which repeats the batch, see `ray_tasks`.
 
 All computers need this version of the package and Python, and see the same folders under the same names.
 """
@@ -11,14 +10,10 @@ All computers need this version of the package and Python, and see the same fold
 import logging
 import os
 import signal
-import socket
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +22,7 @@ from speechvq.errors import UserError, short_repr
 from speechvq.runtime.device import AUTO
 from speechvq.runtime.engine import Item, Result, Work
 from speechvq.runtime.logging import logger
+from speechvq.runtime.ray_tasks import Attempts, Setting, Worker, blocks
 from speechvq.runtime.signals import SIGNALS, deferred_stop
 from speechvq.runtime.worker_pool import available_cores
 
@@ -35,29 +31,9 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy computer takes longer than 30 s
 
-MAX_DEATHS = 2  # of actors during one utterance that is worked on alone
 MAX_RESTARTS = 1_000  # of one actor; a bound for what ends every actor at its start
 OBJECT_STORE_BYTES = 256 << 20  # of a Ray that is started here; batches of names and codes are small
 REMEDY = "start it with `ray start --head`, or leave out --address to use this computer alone"
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Consecutive utterances, or a mistake found while they were listed."""
-
-    number: int
-    items: list[Any]
-    log: list[tuple[int, str]]
-    mistake: str = ""
-
-
-@dataclass(frozen=True)
-class _Done:
-    """The results of a batch, the log records of the work, and the user's mistake that ended it."""
-
-    results: list[Any]
-    log: list[tuple[int, str]]
-    mistake: str = ""
 
 
 @contextmanager
@@ -150,11 +126,11 @@ class RayEngine:
         context.execution_options.preserve_order = True
         context.target_max_block_size = 1  # a block is a batch, as it was listed
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)
-        attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Attempts).remote()
-        setting = _Setting(ray.put(work), attempts, str(Path.cwd()), speechvq.__version__)
+        attempts = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Attempts).remote()
+        setting = Setting(ray.put(work), attempts, str(Path.cwd()), speechvq.__version__)
         listed = ray.data.read_datasource(_listing(items, work.batch_size), override_num_blocks=1, num_cpus=0)
         return listed.map_batches(
-            _Worker,
+            Worker,
             fn_constructor_args=(setting,),
             batch_size=None,
             batch_format="pandas",
@@ -195,156 +171,9 @@ def _listing(items: Iterable[Any], size: int) -> Any:
 
         def get_read_tasks(self, *_: Any, **__: Any) -> list[Any]:
             unknown = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
-            return [ReadTask(partial(_blocks, items, size, folder), unknown)]
+            return [ReadTask(partial(blocks, items, size, folder), unknown)]
 
     return Listing()
-
-
-def _blocks(items: Iterable[Any], size: int, folder: str) -> Iterator[Any]:
-    from pandas import DataFrame
-
-    return (DataFrame({"batch": [batch]}) for batch in _batches(items, size, folder))
-
-
-def _batches(items: Iterable[Any], size: int, folder: str) -> Iterator[_Batch]:
-    """The items in batches; a user's mistake ends them."""
-    number = 0
-    with _log_kept() as log:
-        try:
-            _enter(folder)
-            each = iter(items)
-            while batch := list(islice(each, size)):
-                yield _Batch(number, batch, [])
-                number += 1
-        except UserError as error:
-            yield _Batch(number, [], log, str(error))
-            return
-        if log:
-            yield _Batch(number, [], log)
-
-
-@dataclass(frozen=True)
-class _Setting:
-    """What an actor needs to begin."""
-
-    work: Any  # reference to the Work
-    attempts: Any  # handle of _Attempts
-    folder: str  # working folder of the command
-    version: str
-
-
-class _Worker:
-    """An actor: the function of a work, and what became of the batches that others began."""
-
-    def __init__(self, setting: _Setting) -> None:
-        self._setting, self._mistake = setting, ""
-        with _log_kept() as self._log:
-            try:
-                self._start(setting)
-            except UserError as error:
-                self._mistake = f"{socket.gethostname()}: {error}"
-
-    def _start(self, setting: _Setting) -> None:
-        import ray
-
-        if setting.version != speechvq.__version__:
-            raise UserError(
-                f"has speechvq {speechvq.__version__}, the command is of {setting.version}; install that"
-            )
-        _enter(setting.folder)
-        self._work = ray.get(setting.work)
-        self._function = self._work.start()
-
-    def __call__(self, batches: Any) -> Any:
-        """The results of batches, both as a column of a data frame."""
-        from pandas import DataFrame
-
-        return DataFrame({"done": [self._results(batch) for batch in batches["batch"]]})
-
-    def _results(self, batch: _Batch) -> _Done:
-        first, self._log = self._log, []
-        with _log_kept() as log:
-            mistake = batch.mistake or self._mistake
-            try:
-                results = [] if mistake else list(self._each_result(batch))
-            except UserError as error:
-                results, mistake = [], str(error)
-        return _Done(results, [*first, *batch.log, *log], mistake)
-
-    def _each_result(self, batch: _Batch) -> Iterator[Any]:
-        import ray
-
-        attempts = self._setting.attempts
-        deaths = ray.get(attempts.begin.remote(batch.number))
-        for i, item in enumerate(batch.items):
-            if deaths is not None:
-                if deaths.get(i, 0) >= MAX_DEATHS:
-                    reason = f"ended {MAX_DEATHS + 1} worker processes, which may be out of memory; left out"
-                    yield self._work.lost(item, reason)
-                    continue
-                ray.get(attempts.announce.remote(batch.number, i))
-            yield self._function(item)
-        attempts.end.remote(batch.number)
-
-
-class _Attempts:
-    """What became of the batches that are under way: which utterance ended its actor, and how often."""
-
-    def __init__(self) -> None:
-        self._deaths: dict[int, Counter[int]] = {}
-        self._current: dict[int, int] = {}
-
-    def begin(self, batch: int) -> dict[int, int] | None:
-        """None at the first attempt; then the deaths of actors by the utterance they worked on alone."""
-        if batch not in self._deaths:
-            self._deaths[batch] = Counter()
-            return None
-        if (item := self._current.pop(batch, None)) is not None:
-            self._deaths[batch][item] += 1
-        return dict(self._deaths[batch])
-
-    def announce(self, batch: int, item: int) -> None:
-        """An actor works on this utterance alone now."""
-        self._current[batch] = item
-
-    def end(self, batch: int) -> None:
-        """The batch is done."""
-        self._deaths.pop(batch, None)
-        self._current.pop(batch, None)
-
-
-def _enter(folder: str) -> None:
-    """Work in the folder of the command, so that relative paths mean the same."""
-    try:
-        os.chdir(folder)
-    except OSError as error:
-        raise UserError(
-            f"no folder {folder} ({error.strerror}); mount it on all computers of the cluster"
-        ) from None
-
-
-class _KeptLog(logging.Handler):
-    """Keeps the level and text of log records."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[tuple[int, str]] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record."""
-        self.lines.append((record.levelno, record.getMessage()))
-
-
-@contextmanager
-def _log_kept() -> Iterator[list[tuple[int, str]]]:
-    """Keep the package's log records in this process, where nobody sees them; yields their list."""
-    handler = _KeptLog()
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield handler.lines
-    finally:
-        logger.removeHandler(handler)
 
 
 @contextmanager

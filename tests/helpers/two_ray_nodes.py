@@ -2,7 +2,8 @@
 
     two_ray_nodes.py FOLDER SCENARIO...
 
-Prints a line of JSON for each scenario: its name, the exit codes of its commands, and their stderr.
+In each scenario, a command of `engine_commands`, a worker process is killed.
+Prints a line of JSON for each: its name, the exit codes of its commands, and their stderr.
 """
 
 import contextlib
@@ -13,33 +14,42 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import speechvq.runtime.ray_engine  # noqa: F401  sets the environment of Ray
-from speechvq import encode
+from helpers.engine_commands import engine_commands
 from speechvq.cli import encoding
-from speechvq.cli.encoding import Encoded, EncodeWork, Recording
-from speechvq.evaluate import codebook, purity
-from speechvq.prepare import main as prepare
+from speechvq.data import preparation
+from speechvq.evaluate import aligned_codes, codebook
+from speechvq.runtime.engine import Work
 
 OBJECT_STORE = 100 << 20  # bytes of each node
+WORKS = {
+    "encode": (encoding, "EncodeWork"),
+    "codebook": (codebook, "CountWork"),
+    "purity": (aligned_codes, "PurityWork"),
+    "prepare": (preparation, "PreprocessingWork"),
+}
 
 
-class DyingWork(EncodeWork):
-    """Encodes, but `bob_2` kills its process once, and `poison` always."""
+def dying(work: type[Work[Any, Any]], death: Path) -> type[Work[Any, Any]]:
+    """The work, but the utterance `bob_2` kills its process, once, and `poison` always."""
 
-    batch_size = 4
+    class DyingWork(work):  # type: ignore[misc, valid-type]
+        batch_size = 4
 
-    def start(self) -> Callable[[Recording], Encoded]:
-        function = super().start()
+        def start(self) -> Callable[[Any], Any]:
+            function = super().start()
 
-        def encode_or_die(recording: Recording) -> Encoded:
-            name, died = recording.source.name, self._journal.folder.parent / "died"
-            if name == "poison" or (name == "bob_2" and not died.exists()):
-                died.touch()
-                os.kill(os.getpid(), signal.SIGKILL)
-            return function(recording)
+            def work_or_die(item: Any) -> Any:
+                if "poison" in repr(item) or ("bob_2" in repr(item) and not death.exists()):
+                    death.touch()
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return function(item)
 
-        return encode_or_die
+            return work_or_die
+
+    return DyingWork
 
 
 def main(folder: Path, scenarios: list[str]) -> None:
@@ -50,35 +60,18 @@ def main(folder: Path, scenarios: list[str]) -> None:
     cluster = Cluster(initialize_head=True, head_node_args=node)
     cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE)
     engine = ["--engine", "ray", "--address", cluster.address]
-    encoding.EncodeWork = DyingWork  # type: ignore[misc]
+    (folder / "ray").mkdir()
     try:
         for name in scenarios:
-            called = [call(command, [*words, *engine]) for command, words in commands(folder)[name]]
+            module, work = WORKS[name]
+            setattr(module, work, dying(getattr(module, work), folder / f"ray/died-{name}"))
+            called = [
+                call(command, [*words, *engine]) for command, words in engine_commands(folder, "ray")[name]
+            ]
             codes, errors = zip(*called)
             print(json.dumps({"scenario": name, "codes": codes, "errors": errors}), flush=True)
     finally:
         cluster.shutdown()
-
-
-def commands(folder: Path) -> dict[str, list[tuple[Callable[[list[str]], int], list[str]]]]:
-    """The commands of each scenario; those of the local engine have the same words."""
-    encode_words = [
-        "--model",
-        str(folder / "model"),
-        "--src",
-        str(folder / "in"),
-        "--out",
-        str(folder / "ray/codes"),
-    ]
-    codes, alignments = ["--codes", str(folder / "local/codes")], ["--alignments", str(folder / "lab")]
-    return {
-        "encode": [(encode.main, [*encode_words, "--limit", "5"]), (encode.main, encode_words)],
-        "codebook": [(codebook.main, [*codes, "--json", str(folder / "ray/codebook.json")])],
-        "purity": [(purity.main, [*codes, *alignments, "--json", str(folder / "ray/purity.json")])],
-        "prepare": [
-            (prepare, ["folder", "--root", str(folder / "speakers"), "--out", str(folder / "ray/data")])
-        ],
-    }
 
 
 def call(command: Callable[[list[str]], int], words: list[str]) -> tuple[int, str]:

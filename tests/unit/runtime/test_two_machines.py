@@ -1,4 +1,7 @@
-"""Training on two machines: network namespaces with a cable between them, a torchrun in each."""
+"""Training on two machines: network namespaces with a cable between them, a torchrun in each.
+
+It takes minutes and needs root: `python -m pytest -n 0 -m cluster tests/unit/runtime/test_two_machines.py`.
+"""
 
 import os
 import shutil
@@ -14,6 +17,8 @@ from speechvq.io.tensors import read_tensors
 from speechvq.training.checkpoint import list_checkpoints
 
 STEPS = 16
+
+pytestmark = pytest.mark.cluster
 
 
 def ip(*words: str) -> None:
