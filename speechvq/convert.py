@@ -68,15 +68,7 @@ def build_parser() -> CommandParser:
     flags.add_split(parser)
     flags.add_limit(parser)
     flags.add_seed(parser, "sampling")
-    flags.add_temperature(parser)
-    flags.add_top_p(parser)
     flags.add_harmonic_boost(parser)
-    parser.add_argument(
-        "--precision",
-        choices=("fp32", "bf16"),
-        default="fp32",
-        help="precision of the weights; bf16 is faster and nearly the same",
-    )
     parser.add_argument(
         "--engine",
         choices=("auto", "numba", "torch"),
@@ -88,6 +80,15 @@ def build_parser() -> CommandParser:
         "--chunked",
         action="store_true",
         help="sample each recording as overlapping chunks in parallel: faster, an approximation",
+    )
+    wavenet = flags.wavenet_group(parser)
+    flags.add_temperature(wavenet)
+    flags.add_top_p(wavenet)
+    wavenet.add_argument(
+        "--precision",
+        choices=("fp32", "bf16"),
+        default="fp32",
+        help="precision of the weights; bf16 is faster and nearly the same",
     )
     return parser
 

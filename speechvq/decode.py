@@ -57,10 +57,11 @@ def build_parser() -> CommandParser:
     flags.add_model(parser)
     flags.add_limit(parser, of="utterances")
     flags.add_seed(parser, "sampling")
-    flags.add_temperature(parser)
-    flags.add_top_p(parser)
     flags.add_harmonic_boost(parser)
     flags.add_device(parser)
+    wavenet = flags.wavenet_group(parser)
+    flags.add_temperature(wavenet)
+    flags.add_top_p(wavenet)
     return parser
 
 

@@ -164,6 +164,14 @@ def add_top_p(parser: Parser) -> None:
     )
 
 
+def wavenet_group(parser: argparse.ArgumentParser) -> Parser:
+    """The group of options that only a WaveNet decoder has."""
+    return parser.add_argument_group(
+        "WaveNet decoder",
+        "A model with a vocoder, such as the default model, refuses values other than the defaults.",
+    )
+
+
 def add_harmonic_boost(parser: Parser) -> None:
     """`--harmonic-boost`; 0.9 unless another is given."""
     add_number(

@@ -36,7 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> CommandParser:
     """The command's flags."""
     parser = CommandParser("prepare", __doc__)
-    parser.add_argument("corpus", choices=(*CORPORA, *WORLDS, *IMAGES))
+    parser.add_argument(
+        "corpus",
+        choices=(*CORPORA, *WORLDS, *IMAGES),
+        help="speech: vctk, librispeech, folder (SPEAKER/*.wav and other formats), mini (synthesized); video: "
+        "maze, doom (recorded); images: cifar10, images (any folder), frames (of a recorded world)",
+    )
     parser.add_argument(
         "--root", type=Path, help="folder of the corpus, or for --download; not for mini, maze and doom"
     )
