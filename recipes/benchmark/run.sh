@@ -64,6 +64,14 @@ if stage 8 "live conversion"; then
     python recipes/benchmark/live.py "${brief[@]}" --json "$parts/live.json"
 fi
 
-if stage 9 "the table"; then
+if stage 9 "other programs, commands and start-up"; then
+    python recipes/benchmark/peers.py "${brief[@]}" --json "$parts/peers.json"
+fi
+
+if stage 10 "growth of time and memory"; then
+    python recipes/benchmark/growth.py "${brief[@]}" --json "$parts/growth.json" --figure "$exp/growth.png"
+fi
+
+if stage 11 "the table"; then
     python recipes/benchmark/table.py "$parts"/*.json --json "$json"
 fi

@@ -20,11 +20,26 @@ BARS: dict[str, tuple[str, float, str]] = {
     "vq_train_512": ("quantizer training step, K = 512 / vector-quantize-pytorch", 8, "15"),
     "vq_train_8192": ("quantizer training step, K = 8192 / vector-quantize-pytorch", 4, "10"),
     "vq_train_512_kept_memory": ("the same, K = 512, allocator keeps freed memory", 0, ""),
+    "S_fp32_vs_wavenet_vocoder": ("S fp32, one stream / wavenet_vocoder", 60, ""),
+    "S_bf16_vs_wavenet_vocoder": ("S bf16, one stream / wavenet_vocoder", 120, ""),
+    "f0_vs_pyin": ("F0 / librosa.pyin", 0, ""),
+    "f0_vs_dio": ("F0 / WORLD, DIO and StoneMask", 0, ""),
+    "f0_vs_harvest": ("F0 / WORLD, Harvest and StoneMask", 0, ""),
+    "kmeans_vs_sklearn": ("nearest of 512 centroids / scikit-learn's KMeans.predict", 0, ""),
+    "encode_x_real_time": ("encoding, times real time", 200, ""),
+    "prepare_x_real_time": ("preparation of a recording, times real time", 100, ""),
     "train_bf16_vs_naive_fp32": ("training step bf16 / common implementation fp32", 3.5, "11"),
     "train_bf16_vs_naive_bf16": ("training step bf16 / common implementation bf16", 1.8, "5"),
     "train_fp32_vs_naive_fp32": ("training step fp32 / common implementation fp32", 1.5, ""),
     "video_rollout": ("rollout of video frames, cached / naive", 0, ""),
     "pixelcnn": ("sampling 32x32x1 codes from a PixelCNN, cached / naive", 10, ""),
+}
+AT_MOST: dict[str, tuple[str, float]] = {  # among the ratios too; 0 for no bar
+    "decoder_default_rtf": ("decoding with the default model, real time factor", 0),
+    "live_p99_ms": ("live conversion, 99th percentile of a block, ms", 0),
+    "startup_seconds": ("start-up of convert beyond that of PyTorch, processor s", 1.5),
+    "help_seconds": ("convert --help, processor s", 0.3),
+    "convert_ten_seconds": ("converting 10 s, start-up included, processor s", 4),
 }
 ERRORS = {
     "max_logit_error_fp32": ("largest error of the fp32 kernels' logits", 1e-4),
@@ -62,6 +77,8 @@ def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
             whole[key] = value
     if "logit_error" in whole:
         whole["max_logit_error_fp32"] = max(whole["logit_error"].values())
+    if "live_p99_ms" in whole and "ratios" in whole:
+        whole["ratios"]["live_p99_ms"] = whole["live_p99_ms"]
     return whole
 
 
@@ -84,7 +101,15 @@ def table(numbers: dict[str, Any]) -> str:
     for key, (name, bar, limit) in BARS.items():
         if key in numbers["ratios"]:
             verdict = f"{bar:g} {'' if numbers['ratios'][key] >= bar else '(missed)'}" if bar else ""
+            if key.startswith("train_bf16") and not numbers.get("bf16_products_in_hardware", True):
+                verdict = f"{bar:g} (not on this processor)"
             lines.append(f"| {name} | {numbers['ratios'][key]:.2f} | {verdict.strip()} | {limit} |")
+    for key, (name, most) in AT_MOST.items():
+        if key in numbers["ratios"]:
+            verdict = (
+                f"at most {most:g}{'' if numbers['ratios'][key] <= most else ' (missed)'}" if most else ""
+            )
+            lines.append(f"| {name} | {numbers['ratios'][key]:.2f} | {verdict} | |")
     for key, (name, bar) in ERRORS.items():
         if key in numbers:
             verdict = f"{bar:g}{'' if numbers[key] <= bar else ' (missed)'}"
@@ -111,6 +136,11 @@ def _rest(numbers: dict[str, Any]) -> list[str]:
         lines.append(f"scaling, {key.replace('_', ' ')}: {_listed(values)}")
     if "live" in numbers:
         lines.append(f"live conversion in blocks of 20 ms: {_listed(numbers['live'])}")
+    for key in ("peer_samples_per_second", "f0_x_real_time", "command_seconds"):
+        if key in numbers:
+            lines.append(f"{key.replace('_', ' ')}: {_listed(numbers[key])}")
+    lines += [f"growth, {name}: {grown['text']}" for name, grown in numbers.get("growth", {}).items()]
+    lines += [f"peer {name}: {found}" for name, found in numbers.get("peers", {}).items()]
     if not numbers.get("bf16_products_in_hardware", True):
         lines.append(
             "This processor has no bfloat16 products; torch emulates them, so bf16 training is slow."

@@ -22,8 +22,10 @@ from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.sampler import sample
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
+import growth
 import images
 import naive
+import peers
 import roofline
 import sampling
 import scaling
@@ -137,11 +139,9 @@ def test_every_metric_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) 
     numbers = table.merge(
         [*read, {"ratios": {"vq_train_512": 9.0, "vq_train_8192": 3.0}}, {"kl_bf16_nats": 1e-6}]
     )
-    assert numbers["ratios"].keys() == table.BARS.keys() - {
-        "vq_train_512_kept_memory",
-        "video_rollout",
-        "pixelcnn",
-    }
+    measured = {key for key in table.BARS if key[:2] in ("S_", "M_") or key.startswith(("vq_", "train_"))}
+    of_peers = {"S_fp32_vs_wavenet_vocoder", "S_bf16_vs_wavenet_vocoder"}
+    assert numbers["ratios"].keys() == measured - of_peers - {"vq_train_512_kept_memory"}
     assert all(ratio > 0 for ratio in numbers["ratios"].values())
     assert numbers["max_logit_error_fp32"] < 1e-4
     for size in "SM":
@@ -170,6 +170,29 @@ def test_the_divergence_is_labeled_as_of_random_weights(monkeypatch: pytest.Monk
     monkeypatch.setitem(sampling.WAVENET_SIZES, "S", TINY)
     part = sampling.divergence(None, frames=3)
     assert 0 <= part["kl_bf16_nats"] < 1e-3 and part["kl_bf16_model"].startswith("random weights")
+
+
+def test_bars_for_bfloat16_products_depend_on_a_flag_of_the_processor() -> None:
+    numbers = {"ratios": {"train_bf16_vs_naive_fp32": 0.1, "startup_seconds": 0.5, "help_seconds": 0.4}}
+    for present, expected in ((True, "3.5 (missed)"), (False, "3.5 (not on this processor)")):
+        text = table.table(numbers | {"bf16_products_in_hardware": present})
+        assert f"| 0.10 | {expected} | 11 |" in text
+    assert "| 0.50 | at most 1.5 | |" in text and "| 0.40 | at most 0.3 (missed) | |" in text
+
+
+def test_growth_is_fitted_and_forecast(tmp_path: Path) -> None:
+    rows = [{"size": size, "seconds": size**2 / 1e4, "mib": 3.0 * size} for size in (10, 100, 1_000)]
+    grown = growth.fit("items", rows)
+    assert grown["exponents"] == pytest.approx({"seconds": 2, "mib": 1})
+    assert grown["forecast"] == pytest.approx({"seconds": 1e6, "mib": 3e5})
+    growth.plot({"squares": grown}, tmp_path / "growth.png")
+    text = table.table({"ratios": {}, "growth": {"squares": grown}})
+    assert "growth, squares: 1,000 items take 100.00 s" in text
+
+
+def test_peers_are_measured_or_named() -> None:
+    assert peers.peers().keys() == peers.PEERS.keys()
+    assert peers.clustering(600, repeats=1, codes=16)["ratios"]["kmeans_vs_sklearn"] > 0
 
 
 def test_the_scaling_plot_is_written(parts: list[dict[str, Any]], tmp_path: Path) -> None:
