@@ -311,7 +311,8 @@ def _convert(
         return [_convert_chunked(model, job.source, job.wave, job.target, options) for job in batch]
     lengths = np.array([len(wave) for wave in waves]) / SAMPLE_RATE
     total = round(float(lengths.sum()), 1)
-    with counter(total, label=f"{len(batch)} recordings", unit="s of audio") as count:
+    label = batch[0].source.name if len(batch) == 1 else f"{len(batch)} recordings"
+    with counter(total, label=label, unit="s of audio") as count:
 
         def show(frames: int) -> None:
             count(round(float(np.minimum(lengths, frames / model.config.frame_rate).sum()), 1))

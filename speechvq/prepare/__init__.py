@@ -39,8 +39,8 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "corpus",
         choices=(*CORPORA, *WORLDS, *IMAGES),
-        help="speech: vctk, librispeech, folder (SPEAKER/*.wav and other formats), mini (synthesized); video: "
-        "maze, doom (recorded); images: cifar10, images (any folder), frames (of a recorded world)",
+        help="speech: vctk, librispeech, folder (SPEAKER/*.wav and other formats), mini (synthesized); "
+        "video: maze, doom (recorded); images: cifar10, images (any folder), frames (of a recorded world)",
     )
     parser.add_argument(
         "--root", type=Path, help="folder of the corpus, or for --download; not for mini, maze and doom"
