@@ -32,7 +32,7 @@ _BLOCK = 50  # frames analyzed at once; their spectra fit into the cache, and th
 # The voicing threshold labels 0.56 of read speech as voiced, and 0.01 of the same speech whispered (noise
 # through its LPC filters). The octave cost is higher: at 0.02, twice Boersma's, 4 % of the voiced frames were
 # an octave too low with noise 10 dB below the speech; now 0.6 %.
-_VOICING, _OCTAVE, _JUMP, _SWITCH = 0.40, 0.06, 0.35, 0.14
+_VOICING, _OCTAVE, JUMP, SWITCH = 0.40, 0.06, 0.35, 0.14
 
 
 class F0Track(NamedTuple):
@@ -176,14 +176,6 @@ def path_gain(hertz: np.ndarray, strengths: np.ndarray) -> np.ndarray:
     return np.concatenate([gain, np.full((*gain.shape[:-1], 1), _VOICING)], axis=-1)
 
 
-def transition_costs(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Costs (M + 1, M + 1) from candidates (M,), Hz, and the unvoiced state, to those of the next frame."""
-    cost = np.full((len(before) + 1, len(after) + 1), _SWITCH)
-    cost[-1, -1] = 0.0
-    cost[:-1, :-1] = _JUMP * np.abs(np.log2(before)[:, None] - np.log2(after))
-    return cost
-
-
 def _best_path(hertz: np.ndarray, strengths: np.ndarray) -> np.ndarray:
     """Viterbi path through the candidates (F, M) and the unvoiced state: (F,) in Hz, NaN where unvoiced."""
     from speechvq.audio.f0_kernels import best_states
@@ -192,6 +184,6 @@ def _best_path(hertz: np.ndarray, strengths: np.ndarray) -> np.ndarray:
     if not frames:
         return np.empty(0)
     states = np.empty(frames, np.int64)
-    best_states(np.log2(hertz), path_gain(hertz, strengths), _JUMP, _SWITCH, states)
+    best_states(np.log2(hertz), path_gain(hertz, strengths), JUMP, SWITCH, states)
     candidates = np.concatenate([hertz, np.full((frames, 1), np.nan)], axis=1)
     return candidates[np.arange(frames), states]

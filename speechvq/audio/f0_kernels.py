@@ -96,19 +96,35 @@ def best_states(octaves, gain, jump, switch, states):  # type: ignore[no-untyped
     frames, count = octaves.shape
     back, score, following = np.zeros((frames, count + 1), np.int64), gain[0].copy(), np.empty(count + 1)
     for i in range(1, frames):
-        for after in range(count + 1):
-            best = -np.inf
-            for before in range(count + 1):
-                if before < count and after < count:
-                    cost = jump * abs(octaves[i - 1, before] - octaves[i, after])
-                else:
-                    cost = 0.0 if before == after else switch
-                total = score[before] - cost
-                if total > best:
-                    best, back[i, after] = total, before
-            following[after] = best + gain[i, after]
+        extend_paths(octaves[i - 1], octaves[i], gain[i], jump, switch, score, following, back[i])
         score[:] = following
     state = score.argmax()
     for i in range(frames - 1, -1, -1):
         states[i] = state
         state = back[i, state]
+
+
+@njit(**OPTIONS)
+def extend_paths(earlier, octaves, gain, jump, switch, score, following, back):  # type: ignore[no-untyped-def]
+    """One step of the Viterbi search.
+
+    Args:
+        earlier, octaves: (M,), logarithm to base 2 of the candidates of a frame and of the next one.
+        gain: (M + 1,), of the states of the next frame.
+        jump, switch: see `best_states`.
+        score: (M + 1,), of the best paths to the states of the frame.
+        following: (M + 1,), overwritten by those of the next one.
+        back: (M + 1,), int64, overwritten by the states from which these paths come.
+    """
+    count = len(octaves)
+    for after in range(count + 1):
+        best = -np.inf
+        for before in range(count + 1):
+            if before < count and after < count:
+                cost = jump * abs(earlier[before] - octaves[after])
+            else:
+                cost = 0.0 if before == after else switch
+            total = score[before] - cost
+            if total > best:
+                best, back[after] = total, before
+        following[after] = best + gain[after]

@@ -12,6 +12,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from speechvq.errors import UserError
 from speechvq.live.converter import LiveConverter
+from speechvq.runtime.compile_notice import compile_notice
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.streaming.conversion import check_can_stream
 
@@ -184,7 +185,8 @@ def _warm_conversion(model: SpeechVQ, speaker: str, rate: int) -> LiveConversion
     Raises:
         UserError: as of `LiveConversion`.
     """
-    LiveConversion(model, speaker, rate).push(np.zeros(round(WARM_UP_SECONDS * rate), np.float32))
+    with compile_notice("live conversion"):
+        LiveConversion(model, speaker, rate).push(np.zeros(round(WARM_UP_SECONDS * rate), np.float32))
     return LiveConversion(model, speaker, rate)
 
 

@@ -159,6 +159,7 @@ def _stream(arguments: argparse.Namespace) -> "ConversionStream":
     import torch
 
     import speechvq
+    from speechvq.runtime.compile_notice import compile_notice
     from speechvq.speech.speakers.voice_file import add_voice_files
     from speechvq.speech.speakers.voice_name import speaker_names
     from speechvq.speech.streaming.conversion import check_can_stream
@@ -175,7 +176,8 @@ def _stream(arguments: argparse.Namespace) -> "ConversionStream":
     def make() -> "ConversionStream":
         return model.stream(speaker, arguments.seed, arguments.harmonic_boost)
 
-    make().push(np.zeros(round(WARM_UP_SECONDS * SAMPLE_RATE), np.float32))
+    with compile_notice("live conversion"):
+        make().push(np.zeros(round(WARM_UP_SECONDS * SAMPLE_RATE), np.float32))
     stream = make()
     gc.collect()
     gc.freeze()  # what exists now stays: a collection of it would take as long as several blocks

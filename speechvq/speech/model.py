@@ -22,6 +22,7 @@ from speechvq.errors import UserError
 from speechvq.io.hub import upload
 from speechvq.io.names import normalized
 from speechvq.quantizer import VectorQuantizer
+from speechvq.runtime.compile_notice import compile_notice
 from speechvq.runtime.device import find_device
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.encoder.encoder import Encoder
@@ -320,7 +321,8 @@ class SpeechVQ(VQVAE):
     def _convert_live(self, wave: np.ndarray, speaker: str, options: SamplingOptions) -> np.ndarray:
         """Conversion (T,) of one waveform as a stream."""
         stream = self.stream(speaker, options.seed, options.harmonic_boost)
-        return np.concatenate([stream.push(wave), stream.flush()])
+        with compile_notice("live conversion"):
+            return np.concatenate([stream.push(wave), stream.flush()])
 
     def stream(self, speaker: str, seed: int = 0, harmonic_boost: float = 0.9) -> "ConversionStream":
         """A stream that converts speech while it is spoken.

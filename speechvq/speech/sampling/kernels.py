@@ -77,7 +77,7 @@ def _as_float(typing, bits):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
-def _exp2(value):  # type: ignore[no-untyped-def]
+def exp2(value):  # type: ignore[no-untyped-def]
     """2^x of a float32 in [-126, 126], relative error 1e-7: a polynomial times a power of two."""
     value = min(max(value, np.float32(-126.0)), np.float32(126.0))
     whole = np.floor(value)
@@ -97,7 +97,7 @@ def _gate(a, z, units):  # type: ignore[no-untyped-def]
     """z (units,) = tanh x sigmoid of the halves of a (2 units,), the exponents of u and v."""
     noinline()
     for n in range(units):
-        u, v = _exp2(a[n]), _exp2(a[units + n])
+        u, v = exp2(a[n]), exp2(a[units + n])
         z[n] = (np.float32(1.0) - u) / ((np.float32(1.0) + u) * (np.float32(1.0) + v))
 
 
@@ -135,7 +135,7 @@ def _draw(logits, probs, scratch, uniform, temperature, top_p):  # type: ignore[
     scale = np.float32(min(LOG2_E / temperature, 1e30))  # finite, because 0 times infinity is NaN
     total = np.float64(0.0)
     for n in range(len(probs)):
-        probs[n] = _exp2((logits[n] - highest) * scale)
+        probs[n] = exp2((logits[n] - highest) * scale)
     for n in range(len(probs)):
         total += np.float64(probs[n])
     if top_p < 1.0:

@@ -170,9 +170,7 @@ class ConversionStream:
         if not len(mel):
             return np.empty(0, np.float32)
         f0, filled, phase, voice = zip(*[self._frames.popleft() for _ in mel])
-        signal = self._source.push(
-            mel, harmonic, np.array(f0, np.float32), np.array(filled, np.float32), np.stack(phase)
-        )
+        signal = self._source.push(mel, harmonic, np.array(f0), np.array(filled), np.stack(phase))
         features = np.stack(voice)  # F0 features and speaker embedding
         return self._finished(self._vocoder.push(signal, np.concatenate([mel, features], axis=1)))
 

@@ -11,13 +11,15 @@ from speechvq.audio.mel import ENERGY_FLOOR, FFT, WINDOW
 from speechvq.audio.mulaw import INPUT_GAIN
 from speechvq.normalization import BatchRenorm
 from speechvq.speech.encoder.encoder import Encoder, ResidualBlock
+from speechvq.speech.streaming.layer_kernels import residual_block
 from speechvq.speech.streaming.layers import (
+    Context,
     ConvStream,
-    Delay,
     Joined,
     Linear,
     as_array,
     frame_conv_stream,
+    pack,
     relu,
 )
 from speechvq.speech.streaming.statistics import RunningMean
@@ -79,10 +81,7 @@ class EncoderStream:
         (layer,) = encoder.layers
         self._layer = ConvStream(layer.weight, layer.bias, dilation=1, past=1, lookahead=0)
         blocks = cast("list[ResidualBlock]", list(encoder.blocks))
-        self._blocks = [
-            (frame_conv_stream(block.wide), pointwise(block.narrow), Delay(block.wide.around[1]))
-            for block in blocks
-        ]
+        self._blocks = [ResidualStream(block) for block in blocks]
         self._project = pointwise(encoder.project)
         self._cepstrum = frame_conv_stream(encoder.cepstrum)
         self._joined = Joined()
@@ -92,10 +91,28 @@ class EncoderStream:
         """Vectors (m, D) of the frames that are complete now, from the next spectra (n, M)."""
         inputs = self._normalize_input(spectra - self._mean.push(spectra))
         x = relu(self._layer.push(inputs))
-        for wide, narrow, delay in self._blocks:
-            x = delay.push(x) + narrow(relu(wide.push(relu(x))))
+        for block in self._blocks:
+            x = block.push(x)
         first, second = self._joined.push(self._project(relu(x)), self._cepstrum.push(inputs))
         return self._normalize_output(first + second)
+
+
+class ResidualStream:
+    """A `ResidualBlock` on a stream."""
+
+    def __init__(self, block: ResidualBlock) -> None:
+        """
+        Args:
+            block: with limited look-ahead.
+        """
+        wide, narrow = block.wide, block.narrow
+        self._context, self._dilation = Context(wide.in_channels, *wide.around), wide.dilation[0]
+        self._wide, self._narrow = pack(wide.weight, wide.bias), pack(narrow.weight, narrow.bias)
+
+    def push(self, x: np.ndarray) -> np.ndarray:
+        """Outputs of the frames that are complete now: (n, C) to (m, C)."""
+        context = self._context
+        return residual_block(context.push(x), context.past, self._dilation, self._wide, self._narrow)
 
 
 class Normalization:

@@ -6,11 +6,12 @@ import numpy as np
 
 from speechvq.audio.f0 import (
     F0_HOP,
+    JUMP,
+    SWITCH,
     WINDOW,
     frame_candidates,
     path_gain,
     silence_threshold,
-    transition_costs,
 )
 
 
@@ -29,11 +30,10 @@ class F0Stream:
         self.lag = lag
         self._samples = np.zeros(WINDOW // 2, np.float32)
         self._loudest = 0.0
-        self._hertz: np.ndarray | None = None  # candidates of the newest frame
-        self._score = np.empty(0)
-        self._history: deque[tuple[np.ndarray, np.ndarray]] = deque(
-            maxlen=lag + 1
-        )  # candidates, back pointers
+        self._octaves: np.ndarray | None = None  # candidates of the newest frame
+        self._score = np.empty(0)  # of the paths to them and to the unvoiced state
+        # Candidates and back pointers of the frames that are not decided yet.
+        self._history: deque[tuple[np.ndarray, np.ndarray]] = deque(maxlen=lag + 1)
 
     @property
     def lookahead_samples(self) -> int:
@@ -48,25 +48,31 @@ class F0Stream:
             return np.empty(0, np.float32)
         rms, hertz, strengths = frame_candidates(self._samples, count)
         self._samples = self._samples[count * F0_HOP :]
-        found = [f0 for each in zip(rms, hertz, strengths) if (f0 := self._advance(*each)) is not None]
-        return np.array(found, np.float32)
+        for i, loudness in enumerate(rms.tolist()):
+            self._loudest = max(self._loudest, loudness)
+            if loudness <= silence_threshold(self._loudest):
+                strengths[i] = 0
+        rows = zip(hertz, np.log2(hertz), path_gain(hertz, strengths))
+        return np.array([f0 for each in rows if (f0 := self._advance(*each)) is not None], np.float32)
 
-    def _advance(self, rms: float, hertz: np.ndarray, strengths: np.ndarray) -> float | None:
-        """Add a frame; the F0 of the frame that is decided by it."""
-        self._loudest = max(self._loudest, float(rms))
-        if rms <= silence_threshold(self._loudest):
-            strengths = np.zeros_like(strengths)
-        gain, back = path_gain(hertz, strengths), np.zeros(len(hertz) + 1, np.int64)
-        if self._hertz is not None:
-            total = self._score[:, None] - transition_costs(self._hertz, hertz)
-            back = total.argmax(axis=0)
-            gain = gain + total.max(axis=0)
-        self._score, self._hertz = gain - gain.max(), hertz
+    def _advance(self, hertz: np.ndarray, octaves: np.ndarray, gain: np.ndarray) -> float | None:
+        """Add a frame; the F0 of the frame that is decided by it.
+
+        Args:
+            hertz, octaves: (M,), candidates of the frame.
+            gain: (M + 1,), of the candidates and the unvoiced state.
+        """
+        from speechvq.audio.f0_kernels import extend_paths
+
+        back, score = np.zeros(len(gain), np.int64), gain
+        if self._octaves is not None:
+            score = np.empty(len(gain))
+            extend_paths(self._octaves, octaves, gain, JUMP, SWITCH, self._score, score, back)
+        self._score, self._octaves = score - score.max(), octaves
         self._history.append((hertz, back))
         if len(self._history) <= self.lag:
             return None
-        state = int(self._score.argmax())
-        frames = list(self._history)
+        state, frames = int(self._score.argmax()), list(self._history)
         for _, pointers in reversed(frames[1:]):
             state = int(pointers[state])
         candidates = frames[0][0]

@@ -9,12 +9,25 @@ import numpy as np
 from torch import Tensor
 
 from speechvq.speech.frame_network import FrameConv, FrameNetwork
-from speechvq.speech.sampling.matmul_kernels import NARROW, add_product, pack_panels
+from speechvq.speech.sampling.matmul_kernels import NARROW, pack_panels
+from speechvq.speech.streaming.layer_kernels import Weights, convolve, frame_layer
 
 
 def as_array(x: Tensor) -> np.ndarray:
     """A tensor as float32 in C order, without a copy where it is that already."""
     return np.ascontiguousarray(x.detach().numpy(), np.float32)
+
+
+def pack(weight: Tensor, bias: Tensor | None) -> Weights:
+    """Weights for the kernels.
+
+    Args:
+        weight: (C', C, taps), of a convolution, or (C', C).
+        bias: (C',), or None.
+    """
+    taps = as_array(weight if weight.ndim == 3 else weight[..., None]).transpose(2, 1, 0)
+    panels = np.stack([pack_panels(tap, NARROW) for tap in taps])
+    return Weights(panels, np.zeros(len(weight), np.float32) if bias is None else as_array(bias))
 
 
 class Linear:
@@ -26,30 +39,45 @@ class Linear:
             weight: (O, I).
             bias: (O,), or None.
         """
-        self.outputs, self._inputs = weight.shape
-        self._panels = pack_panels(as_array(weight).T, NARROW)
-        self._bias = np.zeros(-(-self.outputs // NARROW) * NARROW, np.float32)
-        if bias is not None:
-            self._bias[: self.outputs] = as_array(bias)
+        self._weights = pack(weight, bias)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """(n, I), float32, to (n, O)."""
-        rows, width = len(x), len(self._bias)
-        y = np.empty((rows, width), np.float32)
-        y[:] = self._bias
-        flat = np.ascontiguousarray(x, np.float32).reshape(-1)
-        depth = self._inputs
-        add_product(
-            y.reshape(-1), 0, width, flat, 0, depth, self._panels, 0, depth, self.outputs, rows, NARROW
-        )
-        return y[:, : self.outputs]
+        """(n, I) to (n, O), float32."""
+        return convolve(np.ascontiguousarray(x, np.float32), 1, self._weights)
+
+
+class Context:
+    """The frames around those whose outputs come next.
+
+    The output of a frame comes when the last frame that it depends on has come: `future` frames later.
+    """
+
+    def __init__(self, channels: int, past: int, future: int) -> None:
+        """
+        Args:
+            channels: C.
+            past: earlier frames that an output depends on; zeros before the first frame.
+            future: later frames that an output depends on.
+        """
+        self.past, self.future = past, future
+        self._kept = np.zeros((past, channels), np.float32)
+
+    def push(self, x: np.ndarray) -> np.ndarray:
+        """The next m frames whose outputs are complete, with those around them.
+
+        Args:
+            x: (n, C), the next frames.
+
+        Returns:
+            (past + m + future, C); fewer if m is 0.
+        """
+        joined = np.concatenate([self._kept, x])
+        self._kept = joined[max(len(joined) - self.past - self.future, 0) :]
+        return joined
 
 
 class ConvStream:
-    """A convolution over frames, given frames as they come.
-
-    The output of a frame comes when the last frame that it depends on has come: `lookahead` frames later.
-    """
+    """A convolution over frames, given frames as they come."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, dilation: int, past: int, lookahead: int) -> None:
         """
@@ -57,20 +85,14 @@ class ConvStream:
             weight: (C', C, taps).
             bias: (C',), or None.
             dilation: frames between the inputs of an output.
-            past: earlier frames that an output depends on; zeros before the first frame.
-            lookahead: later frames that an output depends on.
+            past, lookahead: earlier and later frames that an output depends on.
         """
-        self._linear = Linear(weight.transpose(1, 2).flatten(1), bias)
-        self._taps, self._dilation, self._context = weight.shape[2], dilation, past + lookahead
-        self._kept = np.zeros((past, weight.shape[1]), np.float32)
+        self._weights, self._dilation = pack(weight, bias), dilation
+        self._context = Context(weight.shape[1], past, lookahead)
 
     def push(self, x: np.ndarray) -> np.ndarray:
         """Outputs of the frames that are complete now: (n, C) to (m, C')."""
-        x = np.concatenate([self._kept, x])
-        self._kept = x[max(len(x) - self._context, 0) :]
-        count = max(len(x) - self._context, 0)
-        starts = range(0, self._taps * self._dilation, self._dilation)
-        return self._linear(np.concatenate([x[start : start + count] for start in starts], axis=1))
+        return convolve(self._context.push(x), self._dilation, self._weights)
 
 
 class Delay:
@@ -128,7 +150,12 @@ class FrameNetworkStream:
         Args:
             network: with limited look-ahead.
         """
-        self._layers = [(frame_conv_stream(layer), Delay(layer.around[1])) for layer in network.layers]
+        first, *others = network.layers
+        self._first = frame_conv_stream(first)
+        self._layers = [
+            (Context(layer.in_channels, *layer.around), layer.dilation[0], pack(layer.weight, layer.bias))
+            for layer in others
+        ]
         self.lookahead = sum(layer.around[1] for layer in network.layers)
 
     def push(self, inputs: np.ndarray) -> np.ndarray:
@@ -137,8 +164,7 @@ class FrameNetworkStream:
         Args:
             inputs: (n, D + V + 2), joined as in `FrameNetwork.forward`.
         """
-        x = inputs
-        for i, (conv, delay) in enumerate(self._layers):
-            y, kept = conv.push(x), delay.push(x)
-            x = relu(y if i == 0 else kept + y)
+        x = relu(self._first.push(inputs))
+        for context, dilation, weights in self._layers:
+            x = frame_layer(context.push(x), context.past, dilation, weights)
         return x

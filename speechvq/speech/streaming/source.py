@@ -3,16 +3,16 @@
 import math
 
 import numpy as np
-import torch
 
 from speechvq.audio.f0 import F0_HOP
 from speechvq.audio.f0_conditioning import REFERENCE_F0
 from speechvq.audio.glottal_phase import NUM_PHASE_BINS, UNVOICED
 from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.speech.sampling.all_pole import all_pole, levinson_durbin
-from speechvq.speech.source_filter.source_filter import LOG_MEL_SCALE, SourceFilter
-from speechvq.speech.source_filter.spectral_envelope import NOISE_FLOOR
+from speechvq.speech.source_filter.source_filter import SourceFilter
+from speechvq.speech.source_filter.spectral_envelope import NOISE_FLOOR, NUM_FREQS
 from speechvq.speech.streaming.layers import FrameNetworkStream, Joined, Linear, as_array
+from speechvq.speech.streaming.source_kernels import SpectrumTables, add_harmonics, noise_and_harmonics
 
 
 class PhaseStream:
@@ -75,7 +75,9 @@ class SourceStream:
             seed: of the noise.
             harmonic_boost: see `SourceFilter.forward`.
         """
-        self._model, self._boost, self._rng = model, harmonic_boost, np.random.default_rng(seed)
+        self._rng = np.random.default_rng(seed)
+        self._tables = SpectrumTables(as_array(model.log_bias), as_array(model.mel_to_freqs), harmonic_boost)
+        self._to_autocorrelation = as_array(model.to_autocorrelation).astype(np.float64)
         self._cycles = as_array(model.cycle_table)
         self._past = np.zeros(model.order)
         self._before: np.ndarray | None = None  # amplitudes of the last frame, (2 H,)
@@ -88,23 +90,22 @@ class SourceStream:
         """Signal (T,), float32, that is complete now.
 
         Args:
-            mel, outputs: of the networks for the next frames, (n, M) and (n, 2 x NUM_FREQS).
-            f0: (n,), float32, Hz, 0 where unvoiced.
-            filled_f0: (n,), float32, with unvoiced frames filled.
+            mel, outputs: of the networks for the next frames, (n, M) and (n, 2 x NUM_FREQS), float32.
+            f0: (n,), Hz, 0 where unvoiced.
+            filled_f0: (n,), with unvoiced frames filled.
             phase: (n, F0_HOP), phase bins.
         """
-        rows = [torch.from_numpy(each)[None] for each in (LOG_MEL_SCALE * mel, f0, filled_f0)]
-        power, harmonics = self._model.noise_and_harmonics(
-            rows[0], torch.from_numpy(outputs).T[None], rows[1], self._boost, rows[2]
-        )
-        correlation = (power[0] @ self._model.to_autocorrelation).double().numpy()
-        correlation[:, 0] *= 1 + NOISE_FLOOR
-        amplitudes = harmonics[0].numpy()
-        frames = [self._frame(*each) for each in zip(correlation, amplitudes, phase)]
+        frames = [self._frame(*each) for each in zip(mel, outputs, f0.tolist(), filled_f0.tolist(), phase)]
         return np.concatenate([np.empty(0, np.float32), *frames])
 
-    def _frame(self, correlation: np.ndarray, amplitudes: np.ndarray, phase: np.ndarray) -> np.ndarray:
+    def _frame(
+        self, mel: np.ndarray, outputs: np.ndarray, f0: float, filled_f0: float, phase: np.ndarray
+    ) -> np.ndarray:
         """Signal (T,) that the next frame completes."""
+        power, amplitudes = np.empty(NUM_FREQS), np.empty(self._cycles.shape[1], np.float32)
+        noise_and_harmonics(mel, outputs, f0, filled_f0, self._tables, power, amplitudes)
+        correlation = power @ self._to_autocorrelation
+        correlation[0] *= 1 + NOISE_FLOOR
         taps = np.empty((1, len(self._past)))
         # The excitation has a Laplace density with the variance of the prediction error.
         scale = math.sqrt(levinson_durbin(correlation, taps[0]) / 2)
@@ -112,9 +113,9 @@ class SourceStream:
         all_pole(excitation, taps, self._past, F0_HOP)
         noise, phases = np.concatenate([self._noise, excitation]), np.concatenate([self._phase, phase])
         count = len(noise) - F0_HOP // 2
+        signal, self._noise = noise[:count], noise[count:]
         # The first half frame has the amplitudes of the first frame.
         before = amplitudes if self._before is None else self._before
-        weight = (np.arange(count, dtype=np.float32) + np.float32(0.5)) / F0_HOP
-        low, high = np.stack([before, amplitudes]) @ self._cycles[phases[:count]].T
-        self._before, self._noise, self._phase = amplitudes, noise[count:], phases[count:]
-        return (noise[:count] + low + (high - low) * weight).astype(np.float32)
+        add_harmonics(signal, phases[:count], self._cycles, before, amplitudes)
+        self._before, self._phase = amplitudes, phases[count:]
+        return signal.astype(np.float32)

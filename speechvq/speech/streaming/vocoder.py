@@ -1,13 +1,19 @@
 """The vocoder on a stream: source-filter signal to waveform."""
 
 import numpy as np
-import torch
-from scipy.special import erf
-from torch import nn
+from torch import Tensor, nn
 
 from speechvq.speech.source_filter.source_filter import FRAME_SAMPLES
-from speechvq.speech.streaming.layers import Delay, Linear, as_array
-from speechvq.speech.vocoder.vocoder import FFT, ConvNeXtLayer, Vocoder
+from speechvq.speech.streaming.layer_kernels import ConvNeXtWeights, convnext_layer, standardize
+from speechvq.speech.streaming.layers import Context, Delay, Linear, as_array, pack
+from speechvq.speech.vocoder.vocoder import (
+    COMPRESSION,
+    FFT,
+    MAX_LOG_GAIN,
+    MIN_FREQUENCY_BIN,
+    ConvNeXtLayer,
+    Vocoder,
+)
 
 
 class VocoderStream:
@@ -18,19 +24,14 @@ class VocoderStream:
         Args:
             vocoder: the vocoder.
         """
-        self._vocoder, self._window = vocoder, as_array(vocoder.window)
+        self._window = as_array(vocoder.window)
         self._before = (FFT - FRAME_SAMPLES) // 2  # samples of a frame before its hop
         self._source = np.zeros(self._before, np.float32)
         self._conditions = np.empty((0, vocoder.inputs.in_channels - FFT - 2), np.float32)
-        self._inputs, self._norm = (
-            Linear(vocoder.inputs.weight[..., 0], vocoder.inputs.bias),
-            LayerNorm(vocoder.norm),
-        )
+        self._inputs = Linear(vocoder.inputs.weight[..., 0], vocoder.inputs.bias)
+        self._norm, self._output_norm = LayerNorm(vocoder.norm), LayerNorm(vocoder.output_norm)
         self._layers = [ConvNeXtStream(layer) for layer in vocoder.layers]
-        self._output_norm, self._head = (
-            LayerNorm(vocoder.output_norm),
-            Linear(vocoder.head.weight, vocoder.head.bias),
-        )
+        self._head = Linear(vocoder.head.weight, vocoder.head.bias)
         self._spectra = Delay(sum(layer.padding[1] for layer in vocoder.layers))
         self._sum, self._weight = np.zeros(FFT, np.float32), np.zeros(FFT, np.float32)
         self._skip = self._before  # samples before the beginning that are still in the sums
@@ -50,15 +51,15 @@ class VocoderStream:
             return np.empty(0, np.float32)
         frames = np.lib.stride_tricks.sliding_window_view(self._source, FFT)[::FRAME_SAMPLES][:count]
         spectra = np.fft.rfft(frames * self._window).astype(np.complex64)
-        compressed = self._vocoder.compress(torch.from_numpy(spectra)).numpy()
-        x = np.concatenate([compressed.real, compressed.imag, self._conditions[:count]], axis=1)
+        read = compressed(spectra)
+        x = np.concatenate([read.real, read.imag, self._conditions[:count]], axis=1)
         x = self._norm(self._inputs(x))
         self._source = self._source[count * FRAME_SAMPLES :]
         self._conditions = self._conditions[count:]
         for layer in self._layers:
             x = layer.push(x)
-        outputs = torch.from_numpy(self._head(self._output_norm(x)))
-        return self._overlap_add(self._spectra.push(spectra) * self._vocoder.factors_of(outputs).numpy())
+        found = factors(self._head(self._output_norm(x)))
+        return self._overlap_add(self._spectra.push(spectra) * found)
 
     def _overlap_add(self, spectra: np.ndarray) -> np.ndarray:
         """Samples that no later frame adds to, from the next frames (n, bins)."""
@@ -87,24 +88,20 @@ class ConvNeXtStream:
         Args:
             layer: the layer.
         """
-        self._taps, self._bias = as_array(layer.depthwise.weight[:, 0].T), as_array(_bias(layer.depthwise))
-        self._norm, self._scale = LayerNorm(layer.norm), as_array(layer.scale)
-        self._expand = Linear(layer.expand.weight, layer.expand.bias)
-        self._project = Linear(layer.project.weight, layer.project.bias)
-        self._delay, self._context = Delay(layer.padding[1]), sum(layer.padding)
-        self._kept = np.zeros((layer.padding[0], layer.depthwise.in_channels), np.float32)
+        convolution, project, scale = layer.depthwise, layer.project, layer.scale
+        assert convolution.bias is not None
+        self._context = Context(convolution.in_channels, *layer.padding)
+        self._epsilon = layer.norm.eps
+        self._weights = ConvNeXtWeights(
+            as_array(convolution.weight[:, 0].T),
+            as_array(convolution.bias),
+            pack(*_folded(layer.norm, layer.expand)),
+            pack(scale[:, None] * project.weight, scale * project.bias),
+        )
 
     def push(self, x: np.ndarray) -> np.ndarray:
         """Outputs of the frames that are complete now: (n, C) to (m, C)."""
-        joined = np.concatenate([self._kept, x])
-        count = max(len(joined) - self._context, 0)
-        self._kept = joined[count:]
-        convolved = np.tile(self._bias, (count, 1))
-        for start, weights in enumerate(self._taps):
-            convolved += joined[start : start + count] * weights
-        y = self._expand(self._norm(convolved))
-        y *= np.float32(0.5) * (1 + erf(y * np.float32(0.5**0.5)))  # GELU
-        return self._delay.push(x) + self._project(y) * self._scale
+        return convnext_layer(self._context.push(x), self._context.past, self._epsilon, self._weights)
 
 
 class LayerNorm:
@@ -115,15 +112,27 @@ class LayerNorm:
         Args:
             norm: of the last axis.
         """
-        self._weight, self._bias, self._eps = as_array(norm.weight), as_array(norm.bias), np.float32(norm.eps)
+        self._weight, self._bias, self._epsilon = as_array(norm.weight), as_array(norm.bias), norm.eps
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """(n, C) to (n, C)."""
-        centered = x - x.mean(axis=1, keepdims=True)
-        variance = np.square(centered).mean(axis=1, keepdims=True)
-        return centered / np.sqrt(variance + self._eps) * self._weight + self._bias
+        """(n, C) to (n, C); `x` is overwritten."""
+        standardize(x, self._epsilon)
+        return x * self._weight + self._bias
 
 
-def _bias(layer: nn.Conv1d) -> torch.Tensor:
-    assert layer.bias is not None
-    return layer.bias
+def compressed(spectra: np.ndarray) -> np.ndarray:
+    """As `Vocoder.compress`: complex, any shape."""
+    return spectra * np.maximum(np.abs(spectra), np.float32(1e-5)) ** np.float32(COMPRESSION - 1)
+
+
+def factors(outputs: np.ndarray) -> np.ndarray:
+    """As `Vocoder.factors_of`: (n, 2 bins) to (n, bins), complex."""
+    log_gain, angle = np.split(outputs, 2, axis=1)
+    gain = np.exp(MAX_LOG_GAIN * np.tanh(log_gain / MAX_LOG_GAIN))
+    gain[:, :MIN_FREQUENCY_BIN] = 0
+    return gain * np.cos(angle) + 1j * (gain * np.sin(angle))
+
+
+def _folded(norm: nn.LayerNorm, linear: nn.Linear) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a linear layer after a normalization, for inputs that are only standardized."""
+    return linear.weight * norm.weight, linear.bias + linear.weight @ norm.bias

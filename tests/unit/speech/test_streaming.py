@@ -15,8 +15,6 @@ from speechvq.errors import UserError
 from speechvq.quantizer import nearest_code
 from speechvq.speech.frame_network import FrameNetwork
 from speechvq.speech.model import SpeechVQ
-from speechvq.speech.sampling.all_pole import levinson_durbin
-from speechvq.speech.source_filter import spectral_envelope
 from speechvq.speech.streaming.conversion import ConversionStream
 from speechvq.speech.streaming.encoder import NearestCode, SpectrumStream
 from speechvq.speech.streaming.f0 import F0Stream
@@ -194,15 +192,6 @@ def test_a_layer_gives_the_same_numbers_however_many_rows_come_together() -> Non
     whole = layer(x.numpy())
     parts = [layer(part.numpy()) for part in x.split([1, 2, 3, 4, 5, 0, 8])]
     assert np.array_equal(np.concatenate(parts), whole)
-
-
-def test_compiled_linear_prediction_is_that_of_torch() -> None:
-    spectra = torch.rand(3, 129, dtype=torch.float64) + 0.1
-    correlation = spectra @ spectral_envelope.autocorrelation_basis(24).double()
-    taps, variance = spectral_envelope.levinson_durbin(correlation)
-    for row, expected, error in zip(correlation.numpy(), taps.numpy(), variance.numpy()):
-        found = np.empty(24)
-        assert np.isclose(levinson_durbin(row, found), error) and np.allclose(found, expected)
 
 
 def test_f0_with_a_long_lag_is_that_of_the_whole() -> None:
