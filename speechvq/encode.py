@@ -1,6 +1,7 @@
 """`python -m speechvq.encode`: encode audio as codes, in .npy files, Parquet or text, with a `meta.json`."""
 
 import argparse
+import dataclasses
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -23,6 +24,10 @@ from speechvq.data.codes_directory import (
     NUM_CODES,
     STYLE,
 )
+from speechvq.data.corpora.lhotse import check_extra
+from speechvq.data.corpora.recording import read_text
+from speechvq.data.manifest import texts_beside
+from speechvq.data.unit_formats.cuts import EncodedRecording, write_cuts
 from speechvq.data.unit_formats.npy import NpyWriter
 from speechvq.data.unit_formats.shards import ShardWriter
 from speechvq.errors import UserError, printable
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     from speechvq.cli.encoding import EncodeWork, Recording, RecordingListing
     from speechvq.runtime.engine import Engine
 
+_FILES = ("npy", "lhotse")  # formats with a file per utterance
 _JOBS = {LOCAL: 1, RAY: None}  # one local process computes on all cores
 
 
@@ -58,15 +64,15 @@ def build_parser() -> CommandParser:
     )
     parser.add_argument(
         "--format",
-        choices=("npy", "parquet", "text"),
+        choices=("npy", "parquet", "text", "lhotse"),
         default="npy",
         help="UTT.npy for each utterance; or shards of 1,000 utterances, data/*.parquet (extra parquet) or "
-        "data/*.txt",
+        "data/*.txt; or UTT.npy and a CutSet that names them, cuts.jsonl.gz (extra lhotse)",
     )
     parser.add_argument(
         "--features",
         action="store_true",
-        help="write the vectors before quantization, (N, D), in place of the codes; npy or parquet",
+        help="write the vectors before quantization, (N, D), in place of the codes; not for text",
     )
     parser.add_argument(
         "--deduplicate",
@@ -96,7 +102,7 @@ def _work(arguments: argparse.Namespace) -> None:
     sources = SourceListing(arguments.src, arguments.split, arguments.limit)
     if arguments.engine == LOCAL:  # mistakes are reported before the model is loaded
         for source in sources:
-            if arguments.format == "npy":
+            if arguments.format in _FILES:
                 check_length(arguments.out / f"{source.name}.npy")
     model = speechvq.load(arguments.model, arguments.device if arguments.engine == LOCAL else "cpu")
     from speechvq.cli.encoding import EncodeWork, RecordingListing  # imports PyTorch
@@ -104,18 +110,20 @@ def _work(arguments: argparse.Namespace) -> None:
     meta = _meta(model, arguments)
     _check_model(arguments.out / META, meta)
     journal = Journal(arguments.out, {"model": model.digest()})
-    suffix = ".npy" if arguments.format == "npy" else ""
+    suffix = ".npy" if arguments.format in _FILES else ""
     recordings = RecordingListing(sources, index, count, journal, journal.size(), suffix)
     work = EncodeWork(model, journal, arguments.device, features=arguments.features)
     # Shards may run at the same time.
     with (
         folder_lock(arguments.out, f"encode-{index}-of-{count}"),
         open_engine(arguments.engine, arguments.address, arguments.jobs or _JOBS[arguments.engine]) as engine,
-        _writer(arguments.out, journal, meta, part=_part(index, count)) as writer,
+        _writer(arguments.out, journal, meta, part=_part(index, count, "part")) as writer,
     ):
-        if arguments.format == "npy" and engine.is_local:
+        if arguments.format in _FILES and engine.is_local:
             check_case((arguments.out / f"{source.name}.npy" for source in sources), arguments.out)
         _encode(engine, work, recordings, writer, meta)
+        if arguments.format == "lhotse":
+            _write_cuts(recordings, arguments.src, meta, _part(index, count, "cuts"))
 
 
 def _encode(
@@ -149,14 +157,34 @@ def _encode(
                 tally.done += 1
 
 
+def _write_cuts(recordings: "RecordingListing", src: Path, meta: dict[str, Any], name: str) -> None:
+    """Write a CutSet of all recordings that have been encoded, also by earlier calls."""
+    journal, texts = recordings.journal, texts_beside(src)
+    now = dataclasses.replace(recordings, size=journal.size())
+    encoded = (
+        EncodedRecording(
+            source.name,
+            source.path,
+            journal.folder / f"{source.name}.npy",
+            source.speaker,
+            read_text(texts / source.speaker / f"{source.name}.txt") if texts else None,
+        )
+        for recording in now
+        if recording.is_finished(journal) and (source := recording.source)
+    )
+    write_cuts(journal.folder / f"{name}.jsonl.gz", encoded, meta)
+
+
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse flags that do not fit together."""
     if arguments.features and arguments.format == "text":
-        raise UserError("--features: vectors are no text; give --format npy or parquet")
+        raise UserError("--features: vectors are no text; give another --format")
     if arguments.features and arguments.deduplicate:
         raise UserError("--deduplicate: is for codes; leave out --features")
-    if arguments.deduplicate and arguments.format == "npy":
+    if arguments.deduplicate and arguments.format in _FILES:
         raise UserError("--deduplicate: a .npy file has no durations; give --format parquet or text")
+    if arguments.format == "lhotse":
+        check_extra()
 
 
 def _writer(out: Path, journal: Journal, meta: dict[str, Any], *, part: str) -> NpyWriter | ShardWriter:
@@ -166,9 +194,9 @@ def _writer(out: Path, journal: Journal, meta: dict[str, Any], *, part: str) -> 
     return ShardWriter(out, journal, meta, part=part)
 
 
-def _part(index: int, count: int) -> str:
-    """Beginning of the names of Parquet and text shards; processes at the same time have different ones."""
-    return "part" if count == 1 else f"part-{index}-of-{count}"
+def _part(index: int, count: int, name: str) -> str:
+    """Beginning of the names of shards and CutSets; processes at the same time have different ones."""
+    return name if count == 1 else f"{name}-{index}-of-{count}"
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -191,7 +219,7 @@ def _meta(model: "speechvq.SpeechVQ", arguments: argparse.Namespace) -> dict[str
     else:
         meta[NUM_CODES] = model.config.quantizer.num_codes
     meta[CODEBOOK] = model.fingerprint()
-    if arguments.format != "npy":
+    if arguments.format not in _FILES:
         meta[FORMAT] = arguments.format
     if arguments.deduplicate:
         meta[DEDUPLICATED] = True

@@ -25,6 +25,7 @@ PEAK_LIMIT = 0.999
 WRITABLE_SUFFIXES = (".wav", ".flac")  # of files that `write_waveform` writes
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 4_000, 768_000  # Hz, accepted rates of a file
 MARGIN_SECONDS = 0.05  # kept on both sides of the speech, so that a soft onset is not cut
+SEGMENT_TOLERANCE = 0.025  # seconds that a segment may end after its file, as lhotse tolerates
 TRIM_DB = 40.0  # below the loudest frame; see trim_silence
 # Energy of the channels' mean, relative to that of channels without correlation: 1 for those, 0 for inverse
 # ones. Our choice: 10 dB lower, which no recording reaches unless its channels cancel.
@@ -32,6 +33,14 @@ MIN_MEAN_ENERGY = 0.1
 
 _BLOCK_VALUES = 1 << 20  # samples times channels read at once; bounds the memory
 _STREAMED_BYTES = 0x7FFF_F000  # a program that writes to a pipe puts this or more into the header as length
+
+
+class Segment(NamedTuple):
+    """A part of an audio file."""
+
+    start: float  # seconds from the beginning of the file
+    seconds: float
+    channel: int | None = None  # the only one that is read, from 0; None: as for a whole file
 
 
 class LoadedAudio(NamedTuple):
@@ -90,7 +99,7 @@ def read_waveform(path: str | Path) -> np.ndarray:
     return audio.samples
 
 
-def read_audio(path: str | Path) -> LoadedAudio:
+def read_audio(path: str | Path, segment: Segment | None = None) -> LoadedAudio:
     """Like read_waveform, with the original rate and channels, so that a command can report what was changed.
 
     Several channels are averaged. If that loses the signal, as with inverse channels, the loudest one is read
@@ -98,16 +107,21 @@ def read_audio(path: str | Path) -> LoadedAudio:
     truncated Ogg or MP3 file is read as far as it goes, because those formats do not state their
     length.
 
+    Args:
+        path: of the file.
+        segment: the part that is read; None for all.
+
     Raises:
         UserError: the file is missing, no regular file, unreadable, empty, truncated, not audio, without
-            samples, or holds NaN or infinite samples.
+            samples, without the segment, or holds NaN or infinite samples.
     """
     path = existing(Path(path))
     check_regular_file(path)
     try:
         with collected_messages(path) as messages, soundfile.SoundFile(native_path(path)) as file:
             _check_header(path, file)
-            sound = _mono_16k(file)
+            _check_segment(path, file, segment)
+            sound = _mono_16k(file, segment)
     except UserError:
         raise
     except PermissionError as error:
@@ -259,20 +273,37 @@ def _check_header(path: Path, file: soundfile.SoundFile) -> None:
         raise UserError(f"{path}: truncated after {found[2]} of {found[1]} bytes; copy it again")
 
 
-def _mono_16k(file: soundfile.SoundFile) -> LoadedAudio:
+def _check_segment(path: Path, file: soundfile.SoundFile, segment: Segment | None) -> None:
+    """Refuse a segment that is not in the file."""
+    if segment is None:
+        return
+    end, seconds = segment.start + segment.seconds, file.frames / file.samplerate
+    if segment.start < 0 or segment.seconds <= 0 or not end <= seconds + SEGMENT_TOLERANCE:
+        raise UserError(
+            f"{path}: has {seconds:.2f} s, so not the part from {segment.start:.2f} to {end:.2f} s; compare "
+            "it with the manifest"
+        )
+    if segment.channel is not None and not 0 <= segment.channel < file.channels:
+        raise UserError(f"{path}: has {file.channels} channels, so no channel {segment.channel + 1}")
+
+
+def _mono_16k(file: soundfile.SoundFile, segment: Segment | None = None) -> LoadedAudio:
     """All samples, resampled block by block; they are read twice if they need a correction."""
-    of_mean = SampleStatistics()
-    of_channels = [of_mean] if file.channels == 1 else [SampleStatistics() for _ in range(file.channels)]
+    of_mean, channels = SampleStatistics(), file.channels
+    if segment is not None and segment.channel is not None:
+        channels = 1
+    of_channels = [of_mean] if channels == 1 else [SampleStatistics() for _ in range(channels)]
     with np.errstate(over="ignore", invalid="ignore"):  # read_audio refuses samples that are not finite
-        samples = _at_16k(_mean_blocks(file, of_mean, of_channels), file.samplerate)
+        samples = _at_16k(_mean_blocks(_blocks(file, segment), of_mean, of_channels), file.samplerate)
         channel = _audible_channel(of_mean, of_channels)
         statistics = of_mean if channel is None else of_channels[channel]
         statistics.peak = max(each.peak for each in of_channels)
         correction = statistics.correction(file.samplerate)
         if channel is not None or correction:
             file.seek(0)
-            samples = _at_16k(_corrected_blocks(file, channel, correction), file.samplerate)
-    return LoadedAudio(samples, file.samplerate, file.channels, channel, correction)
+            blocks = _corrected_blocks(_blocks(file, segment), channel, correction)
+            samples = _at_16k(blocks, file.samplerate)
+    return LoadedAudio(samples, file.samplerate, channels, channel, correction)
 
 
 def _audible_channel(of_mean: SampleStatistics, of_channels: Sequence[SampleStatistics]) -> int | None:
@@ -291,13 +322,13 @@ def _at_16k(blocks: Iterator[np.ndarray], rate: int) -> np.ndarray:
 
 
 def _mean_blocks(
-    file: soundfile.SoundFile, of_mean: SampleStatistics, of_channels: Sequence[SampleStatistics]
+    blocks: Iterator[np.ndarray], of_mean: SampleStatistics, of_channels: Sequence[SampleStatistics]
 ) -> Iterator[np.ndarray]:
     """Means of the channels, (T,) each; adds up the statistics of the mean and of each channel."""
-    for block in _blocks(file):
+    for block in blocks:
         for samples, statistics in zip(block.T, of_channels):
             statistics.add(samples)
-        if file.channels == 1:
+        if len(of_channels) == 1:
             yield block[:, 0]
             continue
         of_mean.add(block.mean(axis=1, dtype=np.float64))  # may overflow float32
@@ -305,18 +336,28 @@ def _mean_blocks(
 
 
 def _corrected_blocks(
-    file: soundfile.SoundFile, channel: int | None, correction: Correction
+    blocks: Iterator[np.ndarray], channel: int | None, correction: Correction
 ) -> Iterator[np.ndarray]:
     """One channel, or the mean of all, after correction; (T,), float32."""
-    for block in _blocks(file):
+    for block in blocks:
         yield correction.apply(block.mean(axis=1, dtype=np.float64) if channel is None else block[:, channel])
 
 
-def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    """Blocks of samples (T, channels), float32."""
-    frames = max(1, _BLOCK_VALUES // file.channels)
-    while len(block := file.read(frames, dtype="float32", always_2d=True)):
-        yield block
+def _blocks(file: soundfile.SoundFile, segment: Segment | None = None) -> Iterator[np.ndarray]:
+    """Blocks of samples (T, channels), float32, of a file from where it stands, or of a segment."""
+    frames, left, channels = max(1, _BLOCK_VALUES // file.channels), None, slice(None)
+    if segment is not None:
+        file.seek(round(segment.start * file.samplerate))
+        left = round(segment.seconds * file.samplerate)
+        if segment.channel is not None:
+            channels = slice(segment.channel, segment.channel + 1)
+    while len(block := _read_frames(file, frames if left is None else min(frames, left))):
+        yield block[:, channels]
+        left = None if left is None else left - len(block)
+
+
+def _read_frames(file: soundfile.SoundFile, frames: int) -> np.ndarray:
+    return file.read(frames, dtype="float32", always_2d=True)
 
 
 def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:

@@ -73,7 +73,7 @@ def preprocess_recording(
     """
     inputs = read_state(_inputs(recording))
     try:
-        audio = read_audio(recording.audio)
+        audio = read_audio(recording.audio, recording.segment)
     except UserError as error:
         return Outcome(recording, skipped="damaged audio", problem=str(error))
     samples, offset = (audio.samples, 0) if keep_silence else trim_silence(audio.samples)
@@ -94,7 +94,8 @@ def preprocess_recording(
     else:
         remove_file(lab)
     normalized, start = normalize_level(polarity(samples) * samples), offset / SAMPLE_RATE
-    write_waveform(flac, normalized, comment=f"{_STARTS_AT}{start:.6f} s")
+    before = recording.segment.start if recording.segment else 0.0
+    write_waveform(flac, normalized, comment=f"{_STARTS_AT}{before + start:.6f} s")
     write_tracks(flac)
     seconds, cut = len(samples) / SAMPLE_RATE, (len(audio.samples) - len(samples)) / SAMPLE_RATE
     outcome = Outcome(recording, seconds, start, round(cut, 3), audio.change(), problem=problem)
@@ -154,9 +155,12 @@ def _inputs(recording: Recording) -> list[Path]:
 
 
 def _settings(recording: Recording) -> str:
-    return settings_digest(
-        {"text": recording.text, "alignment": recording.alignment is not None, "tracks": version()}
-    )
+    settings: dict[str, Any] = {
+        "text": recording.text, "alignment": recording.alignment is not None, "tracks": version(),
+    }  # fmt: skip
+    if recording.segment is not None:
+        settings["segment"] = list(recording.segment)
+    return settings_digest(settings)
 
 
 def _label_path(out: Path, kind: str, recording: Recording) -> Path:

@@ -9,7 +9,7 @@ from speechvq.cli import flags
 from speechvq.cli.command import run
 from speechvq.cli.parser import CommandParser
 from speechvq.cli.tally import tally_line
-from speechvq.data.corpora import folder, librispeech, vctk
+from speechvq.data.corpora import folder, lhotse, librispeech, vctk
 from speechvq.data.corpora.recording import CorpusListing
 from speechvq.data.preparation import PROBLEMS, Summary, prepare_corpus, reserve_folder
 from speechvq.data.splits import SplitRule
@@ -20,7 +20,7 @@ from speechvq.runtime.engine_choice import LOCAL, open_engine
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
 
-CORPORA, WORLDS = ("vctk", "librispeech", "folder", "mini"), ("maze", "doom")
+CORPORA, WORLDS = ("vctk", "librispeech", "folder", "lhotse", "mini"), ("maze", "doom")
 MAX_COUNT = 10**9
 
 
@@ -44,6 +44,12 @@ def build_parser() -> CommandParser:
     )
     parser.add_argument(
         "--root", type=Path, help="folder of the corpus, or for --download; not for mini, maze and doom"
+    )
+    parser.add_argument(
+        "--cuts",
+        type=Path,
+        help="lhotse: CutSet in .jsonl or .jsonl.gz (extra lhotse); relative paths in it begin in --root "
+        "(default: the current folder)",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to create, for example data/vctk")
     flags.add_jobs(parser)
@@ -128,6 +134,8 @@ def _find(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
     """The recordings, and a string that identifies their source."""
     if arguments.corpus == "mini":
         return _mini(arguments)
+    if arguments.corpus == "lhotse":
+        return _lhotse(arguments)
     if arguments.root is None:
         raise UserError(f"--root is missing; give the folder of the {arguments.corpus} corpus")
     root = arguments.root
@@ -164,6 +172,14 @@ def _mini(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
     reserve_folder(arguments.out, source, keep_silence=arguments.keep_silence)
     corpus.build(arguments.out, **counts, jobs=arguments.jobs)
     return folder.recordings(arguments.out / "recordings"), source
+
+
+def _lhotse(arguments: argparse.Namespace) -> tuple[CorpusListing, str]:
+    if arguments.cuts is None:
+        raise UserError("--cuts is missing; give the CutSet, .jsonl or .jsonl.gz")
+    with counter(1, label="list the recordings", unit="corpus"):
+        found = lhotse.recordings(arguments.cuts, root=arguments.root)
+    return found, f"lhotse {arguments.cuts.resolve()}"
 
 
 def _record(arguments: argparse.Namespace) -> None:

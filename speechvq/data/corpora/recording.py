@@ -4,18 +4,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from speechvq.audio.waveform import Segment
 from speechvq.io.reading import read_regular_text
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One audio file of a corpus, as published."""
+    """One utterance of a corpus, as published."""
 
     utt: str  # unique in the corpus
     speaker: str
     audio: Path
     text: str | None = None
     alignment: Path | None = None  # see `alignment.directory.read_alignment`
+    segment: Segment | None = None  # the part of the audio file; None for all of it
 
 
 @dataclass(frozen=True)
