@@ -78,13 +78,18 @@ class Backlog:
             rate: Hz.
         """
         self._blocks: list[np.ndarray] = []
-        self._most, self.dropped = round(MAX_BACKLOG * rate), 0
+        self._rate, self.dropped = rate, 0
 
     def add(self, samples: np.ndarray) -> None:
         """Add a block (n,)."""
         self._blocks.append(samples)
-        while len(self._blocks) > 1 and sum(map(len, self._blocks)) > self._most:
+        while len(self._blocks) > 1 and sum(map(len, self._blocks)) > MAX_BACKLOG * self._rate:
             self.dropped += len(self._blocks.pop(0))
+
+    @property
+    def dropped_ms(self) -> float:
+        """Duration of what was dropped."""
+        return 1000 * self.dropped / self._rate
 
     def take(self) -> np.ndarray:
         """All that waits, (n,), n = 0 for nothing."""
@@ -106,8 +111,8 @@ class LiveSocket:
     """Serves one live page at a time.
 
     The page sends {"speaker": name, "rate": Hz}, then blocks of float32 samples, and {"speaker": name} at
-    any time. It gets {"latency_ms": ...}, blocks of converted samples, {"load": ..., "dropped": samples,
-    "bad_samples": ...} twice a second, and {"error": sentence} before the end.
+    any time. It gets {"latency_ms": ...} when the conversion is ready, blocks of converted samples, {"load":
+    ..., "dropped_ms": ..., "bad_samples": ...} twice a second, and {"error": sentence} before the end.
     """
 
     def __init__(self, model: SpeechVQ) -> None:
@@ -176,7 +181,7 @@ class LiveSocket:
                 await socket.send_bytes(converted.astype("<f4").tobytes())
             if time.monotonic() - reported >= STATUS_EVERY:
                 reported = time.monotonic()
-                await socket.send_json(conversion.status() | {"dropped": backlog.dropped})
+                await socket.send_json(conversion.status() | {"dropped_ms": round(backlog.dropped_ms)})
 
 
 def _warm_conversion(model: SpeechVQ, speaker: str, rate: int) -> LiveConversion:

@@ -48,7 +48,7 @@ class Session:
         if name in self.enrolled:
             parts.insert(0, "added")
         elif known.minutes is not None:
-            parts.append(f"{known.minutes:g} min")
+            parts.append(f"{known.minutes:.0f} min" if known.minutes >= 1 else "under 1 min")
         few = known.minutes is not None and known.minutes < FEW_MINUTES
         return {"name": name, "about": ", ".join(filter(None, parts)), "little": few}
 

@@ -90,7 +90,8 @@ def conversion_figure(
         plot_phones(strip, phones, phone_colors(sorted({each.phone for each in phones})), seconds, "")
         strip.set(xlim=(0, seconds), xticks=[])
         set_panel_title(strip, "Phones")
-    _plot_spectrogram(next(rest), source, f"Source: {title}", seconds)
+    lowest = next(rest)
+    _plot_spectrogram(lowest, source, f"Source: {title}", seconds)
     if codes is not None:
         strip, numbers = next(rest), next(rest)
         plot_code_cells(strip, codes, num_codes, frame_rate)
@@ -98,8 +99,9 @@ def conversion_figure(
         set_panel_title(strip, f"{len(codes)} codes at {frame_rate:g} per second (codebook size {num_codes})")
         _plot_code_numbers(figure, strip, numbers, codes, num_codes, frame_rate)
     for speaker, wave in converted.items():
-        _plot_spectrogram(next(rest), wave, f"Conversion to {speaker}", seconds)
-    panels[-1].set_xlabel("time (s)")
+        lowest = next(rest)
+        _plot_spectrogram(lowest, wave, f"Conversion to {speaker}", seconds)
+    lowest.set_xlabel("time (s)")
     return figure
 
 

@@ -125,6 +125,7 @@ def test_live_conversion(tmp_path: Path) -> None:
             await page.click("#tab-live")
             await page.click("#live .go")
             await page.wait("document.querySelector('#live-delay').textContent.endsWith(' ms')")
+            assert await page.text("#live .status") == ""
             await page.wait("document.querySelector('#live-load').textContent.endsWith(' %')")
             await page.wait("document.querySelector('#level-out').value > 0")
             await page.click("#live input[value=ada]")

@@ -10,6 +10,7 @@ from helpers.tiny import ROOT
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
 import live
+import live_memory
 import table
 
 
@@ -31,3 +32,11 @@ def test_a_model_without_limits_is_given_some(tmp_path: Path) -> None:
     changed, name = live.streamable_model(str(tmp_path / "live"))
     assert "not trained with" in name and changed.config.encoder.lookahead_frames == 2
     assert changed.stream("ada").latency_ms == pytest.approx(71)
+
+
+@pytest.mark.skipif(not live_memory.STATM.exists(), reason="the script reads Linux's /proc")
+def test_the_resident_memory_of_a_long_stream_is_flat() -> None:
+    """Half a minute in all. One array of a frame's samples that stayed of each block would be 0.8 MB."""
+    states = list(live_memory.minutes(live_model(), speech(6.0), 5))
+    assert states[0].resident_mib > 10 and all(state.real_time_factor > 0 for state in states)
+    assert states[-1].resident_mib - states[0].resident_mib < 0.7, states

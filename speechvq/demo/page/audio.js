@@ -90,12 +90,12 @@ const RESERVE_MS = 40; // waits before playback starts, against uneven arrival
 const MOST_MS = 250; // waits at most
 const MODEL_RATE = 16000; // Hz; the browser converts with less delay than the program
 
-// Converts the microphone to a voice and plays the result. `on` has error(sentence), status(facts),
+// Converts the microphone to a voice and plays the result. `on` has ready(), error(sentence), status(facts),
 // levels(microphone, conversion) and ended().
 export async function startLive(speaker, on) {
-  let socket = null, facts = {}, output = 0, ended = false;
+  let socket = null, ready = false, facts = {}, output = 0, ended = false;
   const microphone = await openMicrophone(BLOCK_MS, (block) => {
-    if (socket?.readyState === WebSocket.OPEN && socket.bufferedAmount < 1 << 18) socket.send(block);
+    if (ready && socket.readyState === WebSocket.OPEN && socket.bufferedAmount < 1 << 18) socket.send(block);
     on.levels(peak(block), output);
   }, () => { on.error("The microphone has gone."); stop(); }, MODEL_RATE);
   const {context, rate} = microphone;
@@ -127,7 +127,10 @@ export async function startLive(speaker, on) {
       return;
     }
     const message = JSON.parse(data);
-    if (message.error) { on.error(message.error); stop(); } else report(message);
+    if (message.error) { on.error(message.error); stop(); return; }
+    if (!ready) on.ready();
+    ready = true; // what was said before is not converted: it would be late
+    report(message);
   };
   socket.onclose = () => { if (!ended) { on.error("The program has ended the stream."); stop(); } };
   const choose = (name) => socket.readyState === WebSocket.OPEN && socket.send(JSON.stringify({speaker: name}));

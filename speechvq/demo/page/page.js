@@ -375,13 +375,14 @@ function setUpLive() {
       $("#level-in").value = meterLevel(microphone);
       $("#level-out").value = meterLevel(conversion);
     },
+    ready: () => status.replaceChildren(),
     status: (facts) => showLiveFacts(facts),
-    ended: () => { live = null; show(false); },
+    ended: () => { live = null; show(false); if (!$(".error", status)) status.replaceChildren(); },
   };
   button.onclick = async () => {
     if (live) { live.stop(); return; }
     stopSample();
-    status.replaceChildren();
+    status.textContent = "Starting; the first time on a computer takes longer ...";
     button.disabled = true;
     try {
       live = await startLive(chosenVoice("live"), on);
@@ -393,10 +394,10 @@ function setUpLive() {
   };
 }
 
-function showLiveFacts({latency_ms: latency, load, dropped, underruns, bad_samples: bad, buffer_ms: buffer}) {
+function showLiveFacts({latency_ms: latency, load, dropped_ms: dropped, underruns, bad_samples: bad, buffer_ms: buffer}) {
   if (latency !== undefined && buffer !== undefined) $("#live-delay").textContent = `${Math.round(latency + buffer)} ms`;
   if (load !== undefined) $("#live-load").textContent = `${Math.round(100 * load)} %`;
-  const faults = [[underruns, "gaps"], [dropped, "samples dropped"], [bad, "invalid samples"]];
+  const faults = [[underruns, underruns === 1 ? "gap" : "gaps"], [dropped, "ms left out"], [bad, "invalid samples"]];
   $("#live-drops").textContent = faults.filter(([count]) => count).map((each) => each.join(" ")).join(", ") || "none";
 }
 

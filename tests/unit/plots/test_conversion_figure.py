@@ -54,6 +54,8 @@ def test_a_panel_per_conversion(tmp_path: Path) -> None:
         converted = dict.fromkeys(speakers, SOURCE)
         figure = conversion_figure(SOURCE, CODES, converted, title="ann, 1", frame_rate=50, num_codes=16)
         heights.append(figure.get_figheight())
+        (timed,) = (axes for axes in figure.axes if axes.get_xlabel() == "time (s)")
+        assert timed.get_title("left") == (f"Conversion to {speakers[-1]}" if speakers else "Source: ann, 1")
     assert heights == sorted(set(heights))
 
 
