@@ -48,61 +48,97 @@ def device_table(sd: ModuleType) -> str:
     return align(rows, left=3) if len(rows) > 1 else "no sound devices"
 
 
-class _Settings:
-    """How a device is opened: at 16 kHz in mono if it can, else at its own rate, in stereo if it must."""
+class Device:
+    """A sound device, at 16 kHz in mono if it can, else at its own rate, in stereo if it must.
 
-    def __init__(self, sd: ModuleType, kind: str, device: int | str | None) -> None:
-        self.kind, self.device = kind, device
-        name = "microphone" if kind == "input" else "loudspeaker"
-        try:
-            info = sd.query_devices(device, kind)
-        except (ValueError, sd.PortAudioError) as error:
-            what = f"no {name} found" if device is None else f"--{kind} {device}: {_first_line(error)}"
-            raise UserError(f"{what}; --list-devices shows the devices, and - is a pipe") from error
-        self.label = str(info["name"])
-        check = sd.check_input_settings if kind == "input" else sd.check_output_settings
-        own, most = int(info["default_samplerate"]), int(info[f"max_{kind}_channels"])
-        failure: Exception | None = None
-        for channels in (1, 2)[: max(most, 1)]:
-            for rate in dict.fromkeys((SAMPLE_RATE, own)):
-                try:
-                    check(device=device, channels=channels, dtype="float32", samplerate=rate)
-                except (ValueError, sd.PortAudioError) as error:
-                    failure = error
-                    continue
-                self.rate, self.channels = rate, channels
-                return
-        raise UserError(f"--{kind} {self.label}: cannot be opened ({_first_line(failure)}); choose another")
+    Attributes:
+        kind, noun: "input" or "output", as sounddevice and the flags call it, and its name in messages.
+        label: name of the device.
+        rate: Hz.
+        block: samples of a block.
+        latency: as the system states it, seconds.
+        lost: times that samples were missing or left out.
+    """
 
-    def options(self, block: int) -> dict[str, Any]:
-        return {
-            "device": self.device, "channels": self.channels, "samplerate": self.rate,
-            "blocksize": block, "dtype": "float32", "latency": "low",
-        }  # fmt: skip
+    kind: str
+    noun: str
+    latency: float
 
-
-class Microphone:
-    """Blocks of an input device; see `endpoints.Input`."""
-
-    def __init__(self, sd: ModuleType, device: int | str | None, block_ms: float, stack: ExitStack) -> None:
+    def __init__(self, sd: ModuleType, device: int | str | None, block_ms: float) -> None:
         """
         Args:
             sd: the module sounddevice.
             device: number or part of the name; None for the default.
             block_ms: duration of a block.
-            stack: closes the device.
 
         Raises:
             UserError: no such device, or it cannot be opened.
         """
-        settings = _Settings(sd, "input", device)
-        self.rate, self.lost, self.label = settings.rate, 0, settings.label
+        self._sd, self._device, self.lost = sd, device, 0
+        try:
+            info = sd.query_devices(device, self.kind)
+        except (ValueError, sd.PortAudioError) as error:
+            what = (
+                f"no {self.noun} found" if device is None else f"--{self.kind} {device}: {_first_line(error)}"
+            )
+            raise UserError(f"{what}; --list-devices shows the devices, and - is a pipe") from error
+        self.label = str(info["name"])
+        self.rate, self._channels = self._format(info)
         self.block = round(block_ms * self.rate / 1000)
-        self._blocks: queue.Queue[np.ndarray] = queue.Queue(
-            max(round(QUEUED_SECONDS * self.rate / self.block), 2)
-        )
-        self._stream = _open(sd, stack, sd.InputStream, settings, self.block, self._take)
+
+    def _format(self, info: dict[str, Any]) -> tuple[int, int]:
+        """Rate and channels with which the device can be opened."""
+        check = getattr(self._sd, f"check_{self.kind}_settings")
+        own, most = int(info["default_samplerate"]), int(info[f"max_{self.kind}_channels"])
+        failure: Exception | None = None
+        for channels in (1, 2)[: max(most, 1)]:
+            for rate in dict.fromkeys((SAMPLE_RATE, own)):
+                try:
+                    check(device=self._device, channels=channels, dtype="float32", samplerate=rate)
+                except (ValueError, self._sd.PortAudioError) as error:
+                    failure = error
+                    continue
+                return rate, channels
+        raise self._refusal(failure)
+
+    def _start(self, stream: Any, callback: Any, stack: ExitStack) -> None:
+        """Open the device; the stack closes it.
+
+        Args:
+            stream: class of sounddevice.
+            callback: called by PortAudio, in a thread of its own.
+            stack: closes the device.
+        """
+        options = {
+            "device": self._device, "channels": self._channels, "samplerate": self.rate,
+            "blocksize": self.block, "dtype": "float32", "latency": "low",
+        }  # fmt: skip
+        try:
+            self._stream = stack.enter_context(stream(callback=callback, **options))
+        except (ValueError, self._sd.PortAudioError) as error:
+            raise self._refusal(error) from error
         self.latency = float(self._stream.latency)
+
+    def _refusal(self, error: Exception | None) -> UserError:
+        reason = _first_line(error)
+        return UserError(f"--{self.kind} {self.label}: cannot be opened ({reason}); choose another")
+
+    def _gone(self, what: str) -> UserError:
+        text = f"{self.label}: the {self.noun} {what}; was it unplugged? --list-devices shows what is there"
+        return UserError(text)
+
+
+class Microphone(Device):
+    """Blocks of an input device; see `endpoints.Input`."""
+
+    kind, noun = "input", "microphone"
+
+    def __init__(self, sd: ModuleType, device: int | str | None, block_ms: float, stack: ExitStack) -> None:
+        """As `Device`; the stack closes it."""
+        super().__init__(sd, device, block_ms)
+        most = max(round(QUEUED_SECONDS * self.rate / self.block), 2)
+        self._blocks: queue.Queue[np.ndarray] = queue.Queue(most)
+        self._start(sd.InputStream, self._take, stack)
 
     def read(self) -> np.ndarray | None:
         """The next block.
@@ -117,10 +153,7 @@ class Microphone:
             except queue.Empty:
                 waited += 0.1
                 if waited > SILENT_SECONDS or not self._stream.active:
-                    raise UserError(
-                        f"{self.label}: the microphone gives no more sound; was it unplugged? "
-                        "--list-devices shows what is there"
-                    ) from None
+                    raise self._gone("gives no more sound") from None
 
     def _take(self, samples: np.ndarray, frames: int, moment: object, status: Any) -> None:
         """Called by PortAudio, in a thread of its own."""
@@ -134,32 +167,22 @@ class Microphone:
             self._blocks.put_nowait(block)
 
 
-class Loudspeaker:
+class Loudspeaker(Device):
     """An output device that plays what is written; see `endpoints.Output`.
 
     It begins when one block is there, and again after an underrun, which leaves one block more in the buffer.
     So the latency is low at first, and grows where the machine needs it.
     """
 
-    def __init__(self, sd: ModuleType, device: int | str | None, block_ms: float, stack: ExitStack) -> None:
-        """
-        Args:
-            sd: the module sounddevice.
-            device: number or part of the name; None for the default.
-            block_ms: duration of a block.
-            stack: closes the device.
+    kind, noun = "output", "loudspeaker"
 
-        Raises:
-            UserError: no such device, or it cannot be opened.
-        """
-        settings = _Settings(sd, "output", device)
-        self.rate, self.lost, self.label = settings.rate, 0, settings.label
-        self._block = round(block_ms * self.rate / 1000)
+    def __init__(self, sd: ModuleType, device: int | str | None, block_ms: float, stack: ExitStack) -> None:
+        """As `Device`; the stack closes it."""
+        super().__init__(sd, device, block_ms)
         self._lock, self._parts, self._count = threading.Lock(), deque[np.ndarray](), 0
         self._begun = self._playing = self._ending = False
-        self._level = 1.0 * self._block  # running mean of what is buffered when the device asks
-        self._stream = _open(sd, stack, sd.OutputStream, settings, self._block, self._play)
-        self.latency = float(self._stream.latency)
+        self._level = 1.0 * self.block  # running mean of what is buffered when the device asks
+        self._start(sd.OutputStream, self._play, stack)
 
     @property
     def buffered(self) -> float:
@@ -173,16 +196,13 @@ class Loudspeaker:
             UserError: the device has gone.
         """
         if not self._stream.active:
-            raise UserError(
-                f"{self.label}: the loudspeaker takes no more sound; was it unplugged? "
-                "--list-devices shows what is there"
-            )
+            raise self._gone("takes no more sound")
         with self._lock:
             self._parts.append(samples)
             self._count += len(samples)
-            if self._count > MAX_BUFFERED_BLOCKS * self._block:
+            if self._count > MAX_BUFFERED_BLOCKS * self.block:
                 self.lost += 1
-                self._taken(self._count - 2 * self._block)
+                self._taken(self._count - 2 * self.block)
         return True
 
     def finish(self) -> None:
@@ -196,10 +216,10 @@ class Loudspeaker:
     def _play(self, out: np.ndarray, frames: int, moment: object, status: Any) -> None:
         """Called by PortAudio, in a thread of its own."""
         with self._lock:
-            if not self._begun and self._count >= self._block:
+            if not self._begun and self._count >= self.block:
                 self._begun = True
-                self._taken(self._count - self._block)
-            enough = self._begun and self._count >= (frames if self._playing else self._block)
+                self._taken(self._count - self.block)
+            enough = self._begun and self._count >= (frames if self._playing else self.block)
             self.lost += (self._playing and not enough and not self._ending) or bool(status.output_underflow)
             self._playing = enough or self._ending
             if enough:
@@ -219,15 +239,6 @@ class Loudspeaker:
             count -= len(found[-1])
             self._count -= len(found[-1])
         return np.concatenate(found)
-
-
-def _open(sd: ModuleType, stack: ExitStack, kind: Any, settings: _Settings, block: int, callback: Any) -> Any:
-    try:
-        return stack.enter_context(kind(callback=callback, **settings.options(block)))
-    except (ValueError, sd.PortAudioError) as error:
-        raise UserError(
-            f"--{settings.kind} {settings.label}: cannot be opened ({_first_line(error)}); choose another"
-        ) from error
 
 
 def _default(sd: ModuleType, kind: str) -> int | None:

@@ -213,6 +213,26 @@ def test_a_device_that_vanishes_gives_one_line(
     assert printed.count("\n") == 1 and "was it unplugged?" in printed
 
 
+def test_a_loudspeaker_that_vanishes_gives_one_line(
+    model: Path, source: Path, simulated: SimulatedDevices, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulated.gone = True
+    assert run(model, "--input", source, "--quiet") == 2
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1 and "the loudspeaker takes no more sound; was it unplugged?" in printed
+
+
+def test_nan_of_a_microphone_become_silence_and_are_counted(
+    model: Path, simulated: SimulatedDevices, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulated.wave = np.where(np.arange(16_000) // 320 == 20, np.nan, simulated.wave).astype(np.float32)
+    interrupt_after(simulated)
+    assert run(model) == 130
+    simulated.stop()
+    assert "320 samples were NaN or infinite, and became silence" in capsys.readouterr().err
+    assert np.isfinite(simulated.recording()).all()
+
+
 def test_an_underrun_is_counted_and_leaves_more_in_the_buffer() -> None:
     simulated = SimulatedDevices(np.zeros(0, np.float32), runs=False)
     with ExitStack() as stack:
