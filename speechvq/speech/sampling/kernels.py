@@ -13,7 +13,15 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core.extending import intrinsic
 
-from speechvq.speech.sampling.matmul_kernels import NARROW, OPTIONS, WIDE, add_product, noinline
+from speechvq.speech.sampling.matmul_kernels import (
+    NARROW,
+    OPTIONS,
+    WIDE,
+    add_product,
+    borrowed,
+    noinline,
+    row,
+)
 
 LOG2_E = np.float32(1.4426950408889634)
 LOOKAHEAD = 8  # samples whose past taps are precomputed at once for one stream: 1/8 of the weight reads
@@ -102,6 +110,24 @@ def _gate(a, z, units):  # type: ignore[no-untyped-def]
 
 
 @njit(**OPTIONS)
+def _copy(source, target):  # type: ignore[no-untyped-def]
+    for n in range(len(source)):
+        target[n] = source[n]
+
+
+@njit(**OPTIONS)
+def _add(term, target):  # type: ignore[no-untyped-def]
+    for n in range(len(term)):
+        target[n] += term[n]
+
+
+@njit(**OPTIONS)
+def _rectify(target):  # type: ignore[no-untyped-def]
+    for n in range(len(target)):
+        target[n] = max(target[n], np.float32(0.0))
+
+
+@njit(**OPTIONS)
 def _argmax(probs, count):  # type: ignore[no-untyped-def]
     best = 0
     for n in range(1, count):
@@ -162,8 +188,7 @@ def _precompute_past(time, precomputed, a_step, streams, weights):  # type: igno
         dilation = weights.dilations[layer]
         if dilation >= LOOKAHEAD:
             first, slot = layer * LOOKAHEAD * a_step, (cache + (time & (dilation - 1))) * residual
-            for n in range(LOOKAHEAD * a_step):
-                precomputed[first + n] = np.float32(0.0)
+            row(precomputed, first, LOOKAHEAD * a_step)[:] = np.float32(0.0)
             panel, rows = layer * size, 2 * residual
             add_product(
                 precomputed,
@@ -196,13 +221,11 @@ def _layers(time, active, x, x_step, a, a_step, z, precomputed, biases, streams,
         slot = (cache + (time & (dilation - 1))) * count * residual
         cache += dilation
         for b in range(active):
-            for r in range(rows):
-                a[b * a_step + r] = biases[layer, b, r]
+            _copy(row(biases, (layer * count + b) * rows, rows), row(a, b * a_step, rows))
         panel = layer * gate_size
         if len(weights.precomputed_past) > 0 and dilation >= LOOKAHEAD:
             first = (layer * LOOKAHEAD + (time & (LOOKAHEAD - 1))) * a_step
-            for r in range(rows):
-                a[r] += precomputed[first + r]
+            _add(row(precomputed, first, rows), row(a, START, rows))
         else:
             add_product(
                 a,
@@ -222,10 +245,10 @@ def _layers(time, active, x, x_step, a, a_step, z, precomputed, biases, streams,
             a, START, a_step, x, START, x_step, weights.current_tap, panel, depth, rows, active, width
         )
         for b in range(active):
-            for r in range(residual):
-                streams.caches[slot + b * residual + r] = x[b * x_step + r]
-                x[b * x_step + r] += weights.out_bias[layer, r]
-            _gate(a[b * a_step :], z[b * residual :], residual)
+            of_stream = row(x, b * x_step, residual)
+            _copy(of_stream, row(streams.caches, slot + b * residual, residual))
+            _add(row(weights.out_bias, layer * outputs, residual), of_stream)
+            _gate(row(a, b * a_step, rows), row(z, b * residual, residual), residual)
         add_product(
             x, START, x_step, z, START, residual, weights.out, layer * out_size, depth, outputs, active, width
         )
@@ -238,18 +261,14 @@ def _head(active, x, x_step, hidden, hidden_step, logits, logits_step, weights):
     residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
     units, num_bins, width = len(weights.hidden_bias), len(weights.last_bias), weights.width
     for b in range(active):
-        for n in range(residual, outputs):
-            x[b * x_step + n] = max(x[b * x_step + n], np.float32(0.0))
-        for n in range(units):
-            hidden[b * hidden_step + n] = weights.hidden_bias[n]
-        for n in range(num_bins):
-            logits[b * logits_step + n] = weights.last_bias[n]
+        _rectify(row(x, b * x_step + residual, outputs - residual))
+        _copy(weights.hidden_bias, row(hidden, b * hidden_step, units))
+        _copy(weights.last_bias, row(logits, b * logits_step, num_bins))
     depth = (outputs - residual) // weights.inputs_per_row
     add_product(
         hidden, START, hidden_step, x, residual, x_step, weights.hidden, START, depth, units, active, width
     )
-    for n in range(active * hidden_step):
-        hidden[n] = max(hidden[n], np.float32(0.0))
+    _rectify(row(hidden, START, active * hidden_step))
     depth = units // weights.inputs_per_row
     add_product(
         logits,
@@ -287,6 +306,7 @@ def step_streams(start, hop, active, bins, temperature, top_p, conditioning, str
         streams: their state; updated.
         weights: of the decoder.
     """
+    conditioning, streams, weights = borrowed(conditioning), borrowed(streams), borrowed(weights)
     residual, outputs = weights.embedding.shape[1], weights.out_bias.shape[1]
     num_bins = len(weights.last_bias)
     units, count = len(weights.hidden_bias), len(streams.previous)
@@ -304,13 +324,11 @@ def step_streams(start, hop, active, bins, temperature, top_p, conditioning, str
             skips[n] += weights.out_bias[layer, n]
     for t in range(bins.shape[1]):
         for b in range(active):
-            for n in range(residual):
-                x[b * x_step + n] = (
-                    weights.embedding[streams.previous[b], n]
-                    + weights.phase_embedding[conditioning.phases[b, t], n]
-                )
-            for n in range(residual, outputs):
-                x[b * x_step + n] = skips[n]
+            of_stream = row(x, b * x_step, residual)
+            _copy(row(weights.embedding, streams.previous[b] * residual, residual), of_stream)
+            phase = np.int64(conditioning.phases[b, t])
+            _add(row(weights.phase_embedding, phase * residual, residual), of_stream)
+            _copy(row(skips, residual, outputs - residual), row(x, b * x_step + residual, outputs - residual))
         offset_in_block = (start + t) & (LOOKAHEAD - 1)  # a call may start inside a block
         if len(weights.precomputed_past) > 0 and (offset_in_block == 0 or t == 0):
             _precompute_past(start + t - offset_in_block, precomputed, a_step, streams, weights)
@@ -329,6 +347,6 @@ def step_streams(start, hop, active, bins, temperature, top_p, conditioning, str
         )
         _head(active, x, x_step, hidden, hidden_step, logits, logits_step, weights)
         for b in range(active):
-            row = logits[b * logits_step :]
-            sampled = _draw(row, probs, scratch, conditioning.uniforms[b, t], temperature, top_p)
+            of_stream = row(logits, b * logits_step, num_bins)
+            sampled = _draw(of_stream, probs, scratch, conditioning.uniforms[b, t], temperature, top_p)
             streams.previous[b] = bins[b, t] = sampled

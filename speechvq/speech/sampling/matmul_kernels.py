@@ -13,18 +13,32 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils, config
+from numba.core.errors import TypingError
 from numba.core.extending import intrinsic
+from numba.np.arrayobj import populate_array
+
+
+def _has_wide_vectors() -> bool:
+    """Whether the machine has 32 registers of 16 floats and compilers use them: AMD since Zen 4.
+
+    On Intel's processors LLVM splits such vectors into two by default, and the sums would not fit.
+    """
+    name = config.CPU_NAME or get_host_cpu_name()
+    return name.startswith(("znver4", "znver5")) and bool(get_host_cpu_features().get("avx512f"))
+
 
 LANES = 8  # of a vector; LLVM splits or joins vectors where the machine has another width
 WIDE = 64  # outputs per panel for one stream: 8 sums hide the latency of a product
-NARROW = 16  # outputs per panel for several streams: 6 x 2 sums leave registers for weights and inputs
-STREAMS = 6  # multiplied at once
+# For several streams: lanes of a vector, and streams multiplied at once. A panel has two vectors of outputs:
+# 6 x 2 sums of 16 registers, or 12 x 2 of 32, leave registers for weights and inputs.
+NARROW_LANES, STREAMS = (16, 12) if _has_wide_vectors() else (8, 6)
+NARROW = 2 * NARROW_LANES  # outputs per panel for several streams
 PREFETCH_BYTES = 512  # distance at which weights are prefetched, which hides the latency of the cache
 
 _FLOAT, _INT = ir.FloatType(), ir.IntType(32)
-_VECTOR, _WORDS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 
 
 def pack_panels(weight: np.ndarray, width: int) -> np.ndarray:
@@ -60,7 +74,8 @@ def _product(streams: int, width: int) -> Callable[..., None]:
     Its arguments: y, the start of its first row, the distance of its rows; the same for x; the panels, the
     start of the panel, the depth of the panel. All arrays are flat.
     """
-    vectors = width // LANES
+    lanes = LANES if width == WIDE else NARROW_LANES
+    vectors = width // lanes
 
     @intrinsic
     def product(typing, y, y_at, y_step, x, x_at, x_step, w, w_at, depth):  # type: ignore[no-untyped-def]
@@ -69,12 +84,12 @@ def _product(streams: int, width: int) -> Callable[..., None]:
                 context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in (0, 3, 6)
             ]
             y_at, y_step, x_at, x_step, w_at, depth = (arguments[i] for i in (1, 2, 4, 5, 7, 8))
-            emitter = _ProductEmitter(builder, vectors, paired=w.dtype == types.uint32)
+            emitter = _ProductEmitter(builder, lanes, vectors, paired=w.dtype == types.uint32)
             outputs = [builder.add(y_at, builder.mul(y_step, y_step.type(s))) for s in range(streams)]
             inputs = [builder.add(x_at, builder.mul(x_step, x_step.type(s))) for s in range(streams)]
             sums = [emitter.load_sums(base[0], at) for at in outputs]
             with cgutils.for_range(builder, depth) as loop:
-                row = builder.add(w_at, builder.mul(loop.index, w_at.type(vectors * LANES)))
+                row = builder.add(w_at, builder.mul(loop.index, w_at.type(width)))
                 weights = emitter.load_weights(base[2], row)
                 for row_sums, at in zip(sums, inputs):
                     emitter.multiply(row_sums, base[1], at, loop.index, weights)
@@ -90,32 +105,36 @@ def _product(streams: int, width: int) -> Callable[..., None]:
 class _ProductEmitter:
     """Emits the LLVM instructions of a product."""
 
-    def __init__(self, builder: ir.IRBuilder, vectors: int, *, paired: bool) -> None:
-        self.builder, self.vectors, self.paired = builder, vectors, paired
+    def __init__(self, builder: ir.IRBuilder, lanes: int, vectors: int, *, paired: bool) -> None:
+        self.builder, self.lanes, self.vectors, self.paired = builder, lanes, vectors, paired
+        self.kind, self.words = ir.VectorType(_FLOAT, lanes), ir.VectorType(_INT, lanes)
 
     def load_sums(self, y: ir.Value, at: ir.Value) -> list[ir.Value]:
         """Variables for the sums of a row, initialized from y; LLVM keeps them in registers."""
-        places = [cgutils.alloca_once(self.builder, _VECTOR) for _ in range(self.vectors)]
+        places = [cgutils.alloca_once(self.builder, self.kind) for _ in range(self.vectors)]
         for i, place in enumerate(places):
-            self.builder.store(self.builder.load(self._vector(y, at, i, _VECTOR), align=4), place)
+            self.builder.store(self.builder.load(self._vector(y, at, i, self.kind), align=4), place)
         return places
 
     def store_sums(self, places: list[ir.Value], y: ir.Value, at: ir.Value) -> None:
         for i, place in enumerate(places):
-            self.builder.store(self.builder.load(place), self._vector(y, at, i, _VECTOR), align=4)
+            self.builder.store(self.builder.load(place), self._vector(y, at, i, self.kind), align=4)
 
     def load_weights(self, w: ir.Value, row: ir.Value) -> list[tuple[ir.Value, ...]]:
         """Weights of one input, or of a pair of inputs, for all outputs of the panel."""
-        if self.vectors > 2:
+        if self.vectors > 2:  # one stream
             self._prefetch(w, row)
         if not self.paired:
             return [
-                (self.builder.load(self._vector(w, row, i, _VECTOR), align=4),) for i in range(self.vectors)
+                (self.builder.load(self._vector(w, row, i, self.kind), align=4),) for i in range(self.vectors)
             ]
-        words = [self.builder.load(self._vector(w, row, i, _WORDS), align=4) for i in range(self.vectors)]
-        low = ir.Constant(_WORDS, [16] * LANES)
+        words = [self.builder.load(self._vector(w, row, i, self.words), align=4) for i in range(self.vectors)]
+        low = ir.Constant(self.words, [16] * self.lanes)
         return [
-            (self.builder.bitcast(word, _VECTOR), self.builder.bitcast(self.builder.shl(word, low), _VECTOR))
+            (
+                self.builder.bitcast(word, self.kind),
+                self.builder.bitcast(self.builder.shl(word, low), self.kind),
+            )
             for word in words
         ]
 
@@ -141,13 +160,13 @@ class _ProductEmitter:
                 )
 
     def _vector(self, base: ir.Value, at: ir.Value, number: int, kind: ir.Type) -> ir.Value:
-        place = self.builder.gep(base, [self.builder.add(at, at.type(number * LANES))])
+        place = self.builder.gep(base, [self.builder.add(at, at.type(number * self.lanes))])
         return self.builder.bitcast(place, kind.as_pointer())
 
     def _broadcast(self, value: ir.Value) -> ir.Value:
-        nothing = ir.Constant(_VECTOR, ir.Undefined)
+        nothing = ir.Constant(self.kind, ir.Undefined)
         first = self.builder.insert_element(nothing, value, _INT(0))
-        return self.builder.shuffle_vector(first, nothing, ir.Constant(_WORDS, [0] * LANES))
+        return self.builder.shuffle_vector(first, nothing, ir.Constant(self.words, [0] * self.lanes))
 
     def _prefetch(self, w: ir.Value, row: ir.Value) -> None:
         byte = ir.IntType(8).as_pointer()
@@ -169,8 +188,50 @@ def noinline(typing):  # type: ignore[no-untyped-def]
     return types.void(), generate
 
 
+@intrinsic
+def borrowed(typing, arrays):  # type: ignore[no-untyped-def]
+    """A tuple with its arrays without their reference counts, which would change atomically at every use.
+
+    The caller keeps the arrays alive.
+    """
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        whole = arguments[0]
+        for place, kind in enumerate(arrays.types):
+            if isinstance(kind, types.Array):
+                view = context.make_array(kind)(context, builder, builder.extract_value(whole, place))
+                view.meminfo = cgutils.get_null_value(view.meminfo.type)
+                whole = builder.insert_value(whole, view._getvalue(), place)
+        return whole
+
+    return arrays(arrays), generate
+
+
+@intrinsic
+def row(typing, array, at, length):  # type: ignore[no-untyped-def]
+    """A part of a contiguous array, borrowed: `length` elements from the flat index `at`.
+
+    Loops over it are vectorized; an index that is a sum could be negative to the compiler, and would not be.
+    """
+    if array.layout != "C":
+        raise TypingError("row needs a contiguous array")
+    kind = types.Array(array.dtype, 1, "C")
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> ir.Value:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        view = context.make_array(kind)(context, builder)
+        itemsize = context.get_constant(types.intp, array.dtype.bitwidth // 8)
+        populate_array(
+            view, builder.gep(data, [arguments[1]]), [arguments[2]], [itemsize], itemsize, meminfo=None
+        )
+        return view._getvalue()
+
+    return kind(array, at, length), generate
+
+
 _one = _product(1, WIDE)
-_1, _2, _3, _4, _5, _6 = (_product(streams, NARROW) for streams in range(1, STREAMS + 1))
+_1, _2, _3, _4, _5, _6 = (_product(streams, NARROW) for streams in range(1, 7))
+_most = _product(STREAMS, NARROW)
 OPTIONS: dict[str, Any] = {
     "nogil": True,
     "cache": True,
@@ -200,17 +261,24 @@ def add_product(y, y_at, y_step, x, x_at, x_step, w, w_at, depth, outputs, strea
         return
     for panel in range((outputs + NARROW - 1) // NARROW):
         at = w_at + panel * depth * NARROW
-        for first in range(0, streams, STREAMS):  # the panel stays in the L1 cache meanwhile
+        first = 0
+        while first < streams:  # the panel stays in the L1 cache meanwhile
             rows, out, x_row = streams - first, y_at + first * y_step + panel * NARROW, x_at + first * x_step
-            if rows >= 6:
+            if rows >= STREAMS:
+                _most(y, out, y_step, x, x_row, x_step, w, at, depth)
+                first += STREAMS
+            elif rows >= 6:
                 _6(y, out, y_step, x, x_row, x_step, w, at, depth)
-            elif rows == 5:
-                _5(y, out, y_step, x, x_row, x_step, w, at, depth)
-            elif rows == 4:
-                _4(y, out, y_step, x, x_row, x_step, w, at, depth)
-            elif rows == 3:
-                _3(y, out, y_step, x, x_row, x_step, w, at, depth)
-            elif rows == 2:
-                _2(y, out, y_step, x, x_row, x_step, w, at, depth)
+                first += 6
             else:
-                _1(y, out, y_step, x, x_row, x_step, w, at, depth)
+                if rows == 5:
+                    _5(y, out, y_step, x, x_row, x_step, w, at, depth)
+                elif rows == 4:
+                    _4(y, out, y_step, x, x_row, x_step, w, at, depth)
+                elif rows == 3:
+                    _3(y, out, y_step, x, x_row, x_step, w, at, depth)
+                elif rows == 2:
+                    _2(y, out, y_step, x, x_row, x_step, w, at, depth)
+                else:
+                    _1(y, out, y_step, x, x_row, x_step, w, at, depth)
+                first = streams

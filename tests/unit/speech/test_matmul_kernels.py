@@ -1,7 +1,12 @@
 """Products of rows with panels: equal to numpy for any number of streams, without side effects."""
 
+import sys
+from typing import NamedTuple
+
 import numpy as np
 import pytest
+from numba import njit
+from numba.core.errors import TypingError
 
 from helpers.weight_panels import half_step, unpack_panels
 from speechvq.speech.sampling.matmul_kernels import (
@@ -9,8 +14,10 @@ from speechvq.speech.sampling.matmul_kernels import (
     STREAMS,
     WIDE,
     add_product,
+    borrowed,
     pack_pairs,
     pack_panels,
+    row,
 )
 
 ODD = [(1, 1), (3, 5), (64, 128), (7, 16), (5, 65), (33, 191)]  # inputs, outputs
@@ -118,3 +125,30 @@ def test_pairs_of_extreme_values_stay_finite(first: float, second: float) -> Non
     assert np.isfinite(used).all()
     assert abs(used[0] - np.float32(first)) <= max(2.0**-8 * abs(first), 1e-38)
     assert abs(used[1] - np.float32(second)) <= 2.0**-8 * abs(second)
+
+
+class Arrays(NamedTuple):
+    values: np.ndarray
+    count: int
+
+
+@njit
+def _double_second_row(arrays):  # type: ignore[no-untyped-def]
+    arrays = borrowed(arrays)
+    second = row(arrays.values, arrays.count, arrays.count)
+    for n in range(len(second)):
+        second[n] *= 2
+    return second.sum()
+
+
+def test_borrowed_rows_are_parts_of_the_array_and_keep_no_reference() -> None:
+    values = np.arange(12, dtype=np.float32).reshape(3, 4)
+    references = sys.getrefcount(values)
+    assert _double_second_row(Arrays(values, 4)) == 2 * (4 + 5 + 6 + 7)
+    assert np.array_equal(values, [[0, 1, 2, 3], [8, 10, 12, 14], [8, 9, 10, 11]])
+    assert sys.getrefcount(values) == references
+
+
+def test_a_row_of_a_strided_array_is_refused() -> None:
+    with pytest.raises(TypingError, match="contiguous"):
+        _double_second_row(Arrays(np.zeros((4, 8), np.float32)[:, ::2], 4))
