@@ -17,6 +17,7 @@ from speechvq.speech.speakers.speaker_facts import FEW_MINUTES, SpeakerFacts, lo
 from speechvq.speech.speakers.voice_file import add_voice, find_voices
 
 EXAMPLE = Path(__file__).with_name("page") / "example.flac"  # speaker 19 of LibriSpeech, CC BY 4.0
+NO_BREAK = "\u00a0"  # a space at which no line ends
 SEXES = {"F": "woman", "M": "man"}
 
 
@@ -44,11 +45,13 @@ class Session:
 
     def _voice(self, name: str, f0: float) -> dict[str, Any]:
         known = self.facts.get(name, SpeakerFacts())
-        parts = [SEXES.get(known.sex, ""), f"{f0:.0f} Hz" if f0 else ""]
+        parts = [SEXES.get(known.sex, ""), f"{f0:.0f}{NO_BREAK}Hz" if f0 else ""]
         if name in self.enrolled:
             parts.insert(0, "added")
         elif known.minutes is not None:
-            parts.append(f"{known.minutes:.0f} min" if known.minutes >= 1 else "under 1 min")
+            parts.append(
+                f"{known.minutes:.0f}{NO_BREAK}min" if known.minutes >= 1 else f"under 1{NO_BREAK}min"
+            )
         few = known.minutes is not None and known.minutes < FEW_MINUTES
         return {"name": name, "about": ", ".join(filter(None, parts)), "little": few}
 

@@ -66,6 +66,7 @@ def test_record_convert_and_mistakes(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with demo_page(demo_session(), tmp_path) as page:
             assert await page.value("document.querySelector('#convert .go').disabled")
+            assert "First record" in await page.text("#convert .status")
             await record(page, "convert", 1.0)
             assert await result_of(page, "convert") == ""
             assert await playable(page, "#convert [data-audio=converted]") >= 1.0

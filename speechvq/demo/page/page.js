@@ -292,7 +292,8 @@ function showAllVoices(choice) {
 function setUpWork(tab, work) {
   const button = $(`#${tab} .go`), box = $(`#${tab} .recorder`);
   const status = $(`#${tab} .status`), result = $(`#${tab} .result`);
-  const recorder = box && new Recorder(box, () => { button.disabled = false; });
+  const recorder = box && new Recorder(box, () => { button.disabled = false; status.replaceChildren(); });
+  if (box) status.textContent = "First record something or choose a file.";
   button.onclick = async () => {
     button.disabled = true;
     result.hidden = true;
