@@ -8,6 +8,7 @@ vectorizer would keep the sums in memory instead. BLAS reaches a third of this s
                                          w10 w11 | w12 w13    ->
 """
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from llvmlite import ir
 from llvmlite.binding import get_host_cpu_features, get_host_cpu_name
 from numba import njit, types
-from numba.core import cgutils, config
+from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.core.extending import intrinsic
 from numba.np.arrayobj import populate_array
@@ -26,7 +27,7 @@ def _has_wide_vectors() -> bool:
 
     On Intel's processors LLVM splits such vectors into two by default, and the sums would not fit.
     """
-    name = config.CPU_NAME or get_host_cpu_name()
+    name = os.environ.get("NUMBA_CPU_NAME") or get_host_cpu_name()
     return name.startswith(("znver4", "znver5")) and bool(get_host_cpu_features().get("avx512f"))
 
 
