@@ -86,7 +86,7 @@ def _scores(wave: np.ndarray, cycles: np.ndarray, f0: np.ndarray) -> np.ndarray:
     rms = local_rms(excitation)
     excitation /= np.maximum(rms, 1e-6 + 1e-2 * rms.max())
     window = np.exp(-0.5 * ((np.arange(2 * _RADIUS + 1) - _RADIUS) / _WIDTH) ** 2)
-    below_band = [np.count_nonzero(np.arange(1, _HARMONICS + 1) * hertz < _BAND) for hertz in f0]
+    below_band = np.count_nonzero(np.arange(1, _HARMONICS + 1) * f0[:, None] < _BAND, axis=1)
     harmonics = np.where(f0 > 0, below_band, 0)
     scores = np.empty((len(f0), _POSITIONS))
     for start in range(0, len(f0), _BLOCK):

@@ -40,7 +40,10 @@ def polarity(wave: np.ndarray) -> int:
     excitation = lpc_residual(wave)
     rms = local_rms(excitation)
     loud = rms > 0.1 * rms.max(initial=0.0)
-    return -1 if loud.any() and float(np.mean((excitation[loud] / rms[loud]) ** 3)) < 0 else 1
+    if not loud.any():
+        return 1
+    relative = excitation[loud] / rms[loud]
+    return -1 if float(np.mean(relative * relative * relative)) < 0 else 1  # a power takes ten times as long
 
 
 def local_rms(excitation: np.ndarray) -> np.ndarray:

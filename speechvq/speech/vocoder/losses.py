@@ -44,7 +44,7 @@ class MelLoss(nn.Module):
         """Logarithm of the energies, (B, frames, M)."""
         window, filters = self.get_buffer(f"window{fft}"), self.get_buffer(f"filters{fft}")
         spectra = torch.stft(wave, fft, fft // 4, window=window, return_complex=True)
-        energies = torch.view_as_real(spectra).square().sum(-1).transpose(1, 2) / window.square().sum()
+        energies = (spectra.real.square() + spectra.imag.square()).transpose(1, 2) / window.square().sum()
         return (energies @ filters + ENERGY_FLOOR).log()
 
 
