@@ -16,6 +16,7 @@ from speechvq.audio.f0 import (
     voiced_fraction,
 )
 from speechvq.audio.mel_power import FFT, mel_power
+from speechvq.metrics.pauses import pause_level_db
 from speechvq.metrics.speaker_classifier import SpeakerClassifier
 
 MIN_F0_GAP = 2.0  # semitones between source and target; below it, no shift can be measured
@@ -37,6 +38,7 @@ class ConversionMetrics(NamedTuple):
     converted_voiced_fraction: float
     source_hnr_db: float  # harmonics-to-noise ratio
     converted_hnr_db: float
+    pause_level_db: float  # of the conversion in the pauses of the source, see `pauses.pause_level_db`
     classified_as: SpeakerRole  # speaker with the highest classifier score
     target_preferred: float  # 1 if the target scores higher than the source, else 0; NaN if they are the same
     log_mel_distance_db: float  # see `log_mel_distance`
@@ -76,6 +78,7 @@ def measure_conversion(
         converted_voiced_fraction=voiced_fraction(after),
         source_hnr_db=harmonics_to_noise_ratio(before),
         converted_hnr_db=harmonics_to_noise_ratio(after),
+        pause_level_db=pause_level_db(source, converted),
         classified_as=_best_role(scores, *speakers),
         target_preferred=math.nan if same_speaker else float(scores[speakers[1]] > scores[speakers[0]]),
         log_mel_distance_db=log_mel_distance(source, converted),

@@ -32,6 +32,7 @@ class MetricSummary(NamedTuple):
 
 
 SAME_SENTENCE = ("values", "source_baseline", "lossy_copy")  # the other baselines hold other sentences
+COMPARED_WITH_SOURCE = ("log_mel_distance_db", "pause_level_db")  # frame by frame
 
 
 class _Row(NamedTuple):
@@ -61,7 +62,7 @@ def summarize_conversions(
     """
     summaries = []
     for row in _rows(num_speakers, metrics["values"], finite_mean(mismatched_distances)):
-        kinds = SAME_SENTENCE if row.name == "log_mel_distance_db" else metrics
+        kinds = SAME_SENTENCE if row.name in COMPARED_WITH_SOURCE else metrics
         values = {kind: [row.value(each) for each in metrics.get(kind, ())] for kind in kinds}
         summary = summarize_metric(row.name, row.label, row.unit, chance=[row.chance], **values)
         summaries.append(summary._replace(by_rule=row.by_rule))
@@ -75,7 +76,7 @@ def _rows(num_speakers: int, converted: Sequence[ConversionMetrics], mismatched:
     closer, preferred = attrgetter("f0_closer_to_target"), attrgetter("target_preferred")
     shift, distance = attrgetter("f0_shift_ratio"), attrgetter("f0_distance_semitones")
     voiced, hnr = attrgetter("converted_voiced_fraction"), attrgetter("converted_hnr_db")
-    log_mel = attrgetter("log_mel_distance_db")
+    log_mel, pauses = attrgetter("log_mel_distance_db"), attrgetter("pause_level_db")
     as_target = f"classified as target, of {num_speakers} speakers (%) ↑"
     as_source = f"classified as source, of {num_speakers} speakers (%) ↓"
     return [
@@ -85,6 +86,7 @@ def _rows(num_speakers: int, converted: Sequence[ConversionMetrics], mismatched:
         _Row("log_mel_distance_db", "log-mel distance to source (dB) ↓", "dB", log_mel, mismatched),
         _Row("voiced_fraction", "voiced frames (%)", "%", voiced, voiced_fraction(noise)),
         _Row("hnr_db", "harmonics-to-noise ratio (dB)", "dB", hnr, harmonics_to_noise_ratio(noise)),
+        _Row("pause_level_db", "level in the pauses of the source (dB) ↓", "dB", pauses),
         _Row("f0_closer_to_target", "F0 closer to target than to source (%) ↑", "%", closer, 0.5, True),
         _Row("f0_shift_ratio", "F0 shift towards target (%)", "%", shift, by_rule=True),
         _Row(
