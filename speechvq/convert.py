@@ -25,6 +25,7 @@ from speechvq.io.names import check_case, existing, split_names
 from speechvq.runtime.device import AUTO
 from speechvq.runtime.logging import logger
 from speechvq.runtime.progress import counter
+from speechvq.runtime.signals import deferred_stop
 from speechvq.speech.speakers.voice_name import OWN, speaker_names, speaker_position, voice_path
 
 # In a batch: conversions, and their total duration; bounds the memory.
@@ -156,10 +157,11 @@ def _convert_all(
         for batch in _batches(jobs, _max_streams(model)):
             for job, converted in zip(batch, _convert(model, batch, arguments)):
                 path = paths[job.source, job.target]
-                write_waveform(path, converted)
-                if journal is not None:
-                    name = str(path.relative_to(journal.folder))
-                    journal.add(name, job.inputs, [path], settings=model.speaker_digest(job.target))
+                with deferred_stop():  # a result is in the journal, or is made again
+                    write_waveform(path, converted)
+                    if journal is not None:
+                        name = str(path.relative_to(journal.folder))
+                        journal.add(name, job.inputs, [path], settings=model.speaker_digest(job.target))
                 print(printable(path), flush=True)
                 tally.done += 1
                 seconds += len(job.wave) / SAMPLE_RATE

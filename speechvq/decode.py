@@ -21,6 +21,7 @@ from speechvq.io.folder_lock import folder_lock
 from speechvq.io.journal import Journal, read_state
 from speechvq.io.names import check_case, check_length, split_names
 from speechvq.runtime.progress import progress
+from speechvq.runtime.signals import deferred_stop
 
 STREAMS, MAX_SECONDS = 16, 600.0  # in a batch: utterances, and their total duration; bounds the memory
 
@@ -127,9 +128,10 @@ def _decode_all(
 
         for batch in _batches(missing(), model.config.frame_rate):
             for job, wave in zip(batch, _decode(model, batch, sampling)):
-                write_waveform(job.path, wave)
                 name = str(job.path.relative_to(arguments.out))
-                journal.add(name, read_state([]), [job.path], settings=job.settings)
+                with deferred_stop():  # a result is in the journal, or is made again
+                    write_waveform(job.path, wave)
+                    journal.add(name, read_state([]), [job.path], settings=job.settings)
                 print(printable(job.path), flush=True)
                 tally.done += 1
 

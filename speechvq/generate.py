@@ -24,6 +24,7 @@ from speechvq.io.journal import Journal, read_state
 from speechvq.plots.generation import plot_generation
 from speechvq.runtime.device import find_device
 from speechvq.runtime.progress import counter
+from speechvq.runtime.signals import deferred_stop
 
 if TYPE_CHECKING:
     from speechvq.priors.sequence.prior import SequencePrior
@@ -150,9 +151,10 @@ def _make_missing(
             waves = _decode(model, some, [samples[i].speaker for i in group], prompt, arguments)
             for i, each, wave in zip(group, some, waves):
                 paths = [out / CODES / f"{samples[i].name}.npy", _audio_path(out, samples[i].name)]
-                write_npy(paths[0], each)
-                write_waveform(paths[1], wave)
-                journal.add(samples[i].name, state, paths)
+                with deferred_stop():  # a result is in the journal, or is made again
+                    write_npy(paths[0], each)
+                    write_waveform(paths[1], wave)
+                    journal.add(samples[i].name, state, paths)
                 print(printable(paths[1]), flush=True)
                 tally.done += 1
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from speechvq.io.atomic import atomic_file
 from speechvq.io.journal import Inputs, Journal
+from speechvq.runtime.signals import deferred_stop
 
 
 def write_npy(path: Path, values: np.ndarray) -> None:
@@ -45,5 +46,6 @@ class NpyWriter:
             UserError: the disk is full or not writable.
         """
         path = self.out / f"{name}.npy"
-        write_npy(path, values)
-        self.journal.add(name, inputs, [path])
+        with deferred_stop():  # a result is in the journal, or is made again
+            write_npy(path, values)
+            self.journal.add(name, inputs, [path])

@@ -1,5 +1,6 @@
 """SIGINT and SIGTERM at random moments of every command, once and twice."""
 
+import json
 import shutil
 import signal
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 from faults.bench import WRITERS, Bench, call_quietly, check_whole
 from faults.case import Case, Setting
 from faults.child import Child, check_done, check_quiet, last_line
+from speechvq.io.journal import FILE_NAME
 
 TRIED = (
     "SIGINT, SIGTERM, and SIGINT twice, at random moments of every command while it works. It ends with "
@@ -110,13 +112,27 @@ def check_continued(bench: Bench, name: str, out: Path) -> None:
     ending = child.wait(LONGEST)
     assert ending.code == 128 + signal.SIGINT, f"exit code {ending.code}: {last_line(ending.err)}"
     check_whole(out)
-    done = results(out)
+    done = finished_results(out)
     assert done, "nothing is kept"
     ending = Child(lambda: command.main(command.arguments), bench.folder, memory=0).wait(300)
     check_done(ending, seconds=300, memory=4 << 30)
     again = results(out)
     assert all(again.get(path) == when for path, when in done.items()), "finished results were made again"
     assert len(again) > len(done), "nothing was left to do"
+
+
+def finished_results(out: Path) -> dict[str, int]:
+    """The results that are in the journal, or all if the command has none.
+
+    A worker process may be stopped between writing a result and entering it into the journal; the result is
+    then made again.
+    """
+    journal = out / FILE_NAME
+    if not journal.exists():
+        return results(out)
+    entries = map(json.loads, journal.read_text().splitlines())
+    listed = {str(out / path) for entry in entries for path in entry["outputs"]}
+    return {path: when for path, when in results(out).items() if path in listed}
 
 
 def results(out: Path) -> dict[str, int]:
