@@ -27,7 +27,7 @@ from speechvq.audio.waveform import read_waveform, write_waveform  # noqa: E402
 
 WIDE, NARROW = (1000, 900), (390, 844)
 LIVE_SECONDS = 10
-COLORS, SHRINK = 64, 0.8  # of the pictures in docs/
+COLORS, SHRINK = 256, 0.8  # of the pictures in docs/
 
 
 def main() -> None:
@@ -109,7 +109,7 @@ async def save_tab(page: Page, folder: Path, tab: str) -> None:
 
 
 def save(picture: Path, path: Path) -> None:
-    """Save a picture with few colors, which makes the file small."""
+    """Save a picture with a palette, which makes the file small."""
     image = Image.open(picture).convert("RGB")
     size = round(image.width * SHRINK), round(image.height * SHRINK)
     image = image.resize(size, Image.Resampling.LANCZOS).quantize(COLORS, dither=Image.Dither.NONE)
