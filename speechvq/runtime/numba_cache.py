@@ -2,29 +2,59 @@
 
 Beside the package they outlive its removal, and the folder that is left then shadows a new installation; and
 the package may be read-only.
+
+numba compiles a kernel again when its own file has changed, but not when a kernel that it calls has changed
+in another file. The old code would then get arguments that are meant for the new one, and compute wrong
+numbers. So each state of the files with kernels has a folder of its own.
 """
 
+import hashlib
 import os
+import re
+import shutil
 import stat
 import sys
 import tempfile
+import time
 from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+KERNEL_FILES = (
+    "audio/f0_kernels.py",
+    "audio/phase_kernels.py",
+    "metrics/dtw.py",
+    "speech/sampling/all_pole.py",
+    "speech/sampling/kernels.py",
+    "speech/sampling/matmul_kernels.py",
+    "speech/streaming/layer_kernels.py",
+    "speech/streaming/source_kernels.py",
+    "video/world/camera.py",
+)
+OLD_DAYS = 30  # after which the kernels of another state of the files are removed
 
 
 def use_user_cache() -> None:
-    """Let numba cache compiled functions in the user's cache folder; a writable NUMBA_CACHE_DIR is kept.
+    """Let numba cache compiled functions in the user's cache folder, or in a writable NUMBA_CACHE_DIR.
 
     This also applies to librosa's functions, and to child processes. It has to run before a function with a
     cache is defined: numba then raises "no locator available" if it finds no writable folder, as in a
     read-only home.
     """
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    if chosen and _is_writable(Path(chosen)):
-        return
-    folder = str(cache_folder())
-    os.environ["NUMBA_CACHE_DIR"] = folder
+    chosen, stamp = os.environ.get("NUMBA_CACHE_DIR"), source_stamp()
+    folder = Path(chosen) if chosen and _is_writable(Path(chosen)) else cache_folder()
+    if folder.name != stamp:  # it is that of a parent process otherwise
+        folder /= stamp
+        _remove_old(folder)
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
     if "numba" in sys.modules:  # it has read its environment already
-        sys.modules["numba"].config.CACHE_DIR = folder
+        sys.modules["numba"].config.CACHE_DIR = str(folder)
+
+
+def source_stamp() -> str:
+    """Changes with the size or the time of any file with kernels, 16 hexadecimal digits."""
+    states = [(PACKAGE / name).stat() for name in KERNEL_FILES]
+    text = repr([(state.st_mtime_ns, state.st_size) for state in states])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def cache_folder() -> Path:
@@ -46,6 +76,17 @@ def cache_folder() -> Path:
         if is_owner and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and _is_writable(folder):
             return folder
     return Path(tempfile.mkdtemp(prefix="speechvq-numba-"))
+
+
+def _remove_old(used: Path) -> None:
+    """Remove kernels of other states of the files than that of a folder, which were compiled long ago."""
+    try:
+        for each in used.parent.iterdir():
+            old = time.time() - each.stat().st_mtime > OLD_DAYS * 86_400
+            if old and each != used and re.fullmatch("[0-9a-f]{16}", each.name):
+                shutil.rmtree(each, ignore_errors=True)
+    except OSError:  # another process removes it, too
+        pass
 
 
 def _is_writable(folder: Path) -> bool:
