@@ -5,10 +5,10 @@
 #                                 [--model MODEL] [--schedule full|brief]
 #
 # It takes under ten minutes on a quiet machine. Times are processor seconds on one core, medians of five rounds; the
-# works that are compared run in turn, in one process. Only the last figure, time against the amount of audio, is wall-clock
-# time on all cores. --model is a trained model on which bf16 weights are compared with fp32. Without it, and if the mini
-# recipe has not run, the weights are random, and the table says so. --schedule brief makes one short round of each
-# measurement, to try the scripts; its numbers mean nothing.
+# works that are compared run in turn, in one process. Only the time against the amount of audio and the figures of engines
+# are wall-clock times, on all cores. --model is a trained model on which bf16 weights are compared with fp32. Without it,
+# and if the mini recipe has not run, the weights are random, and the table says so. --schedule brief makes one short round
+# of each measurement, to try the scripts; its numbers mean nothing.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
 exp=exp/benchmark json="" model="" schedule=full
@@ -72,6 +72,11 @@ if stage 10 "growth of time and memory"; then
     python recipes/benchmark/growth.py "${brief[@]}" --json "$parts/growth.json" --figure "$exp/growth.png"
 fi
 
-if stage 11 "the table"; then
+if stage 11 "ONNX graphs and engines (extras onnx and ray)"; then
+    python recipes/benchmark/graphs.py "${brief[@]}" --json "$parts/graphs.json"
+    python recipes/benchmark/engines.py "${brief[@]}" --json "$parts/engines.json"
+fi
+
+if stage 12 "the table"; then
     python recipes/benchmark/table.py "$parts"/*.json --json "$json"
 fi

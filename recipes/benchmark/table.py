@@ -31,6 +31,8 @@ BARS: dict[str, tuple[str, float, str]] = {
     "train_bf16_vs_naive_fp32": ("training step bf16 / common implementation fp32", 3.5, "11"),
     "train_bf16_vs_naive_bf16": ("training step bf16 / common implementation bf16", 1.8, "5"),
     "train_fp32_vs_naive_fp32": ("training step fp32 / common implementation fp32", 1.5, ""),
+    "onnx_encoder": ("encoder, onnxruntime / torch", 0, ""),
+    "onnx_decoder": ("decoder, onnxruntime / torch", 0, ""),
     "video_rollout": ("rollout of video frames, cached / naive", 0, ""),
     "pixelcnn": ("sampling 32x32x1 codes from a PixelCNN, cached / naive", 10, ""),
 }
@@ -134,6 +136,10 @@ def _rest(numbers: dict[str, Any]) -> list[str]:
         lines.append(f"quantizer, K = {codes}, nanoseconds per vector: {_listed(values)}")
     for key, values in numbers.get("scaling", {}).items():
         lines.append(f"scaling, {key.replace('_', ' ')}: {_listed(values)}")
+    for length, values in numbers.get("onnx", {}).items():
+        lines.append(f"ONNX, {length}: {_listed(values)}")
+    for engine, values in numbers.get("engines", {}).items():
+        lines.append(f"engine {engine}: {_listed(values)}")
     if "live" in numbers:
         lines.append(f"live conversion in blocks of 20 ms: {_listed(numbers['live'])}")
     for key in ("peer_samples_per_second", "f0_x_real_time", "command_seconds"):

@@ -7,6 +7,7 @@ its old shard is written again without it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -15,6 +16,7 @@ import numpy as np
 
 from speechvq.data.unit_formats import parquet, text
 from speechvq.data.unit_formats.row import Row, deduplicate, frames_of
+from speechvq.data.unit_formats.shard_index import ShardIndex
 from speechvq.errors import UserError, short_repr
 from speechvq.io.atomic import remove_file
 from speechvq.io.folder_lock import folder_lock
@@ -132,11 +134,7 @@ class ShardWriter:
         folder = out / FOLDER
         below = files_below(folder, [self.suffix]) if folder.is_dir() else []
         existing = [path for path in below if path.is_file()]
-        # Shards by the hash of a name; equal hashes cost a needless look into a shard, and memory is small.
-        self._earlier: dict[int, set[Path]] = {}
-        for path in existing:
-            for name in (name for names in shard_names(path) for name in names):
-                self._earlier.setdefault(hash(name), set()).add(path)
+        self._earlier = ShardIndex((path, chain.from_iterable(shard_names(path))) for path in existing)
         numbers = [path.stem.rpartition("-")[2] for path in existing if path.stem.startswith(f"{part}-")]
         self.next_number = max((int(number) + 1 for number in numbers if number.isdecimal()), default=0)
 
@@ -187,7 +185,7 @@ class ShardWriter:
         path = self.out / FOLDER / f"{self.part}-{number:05d}{self.suffix}"
         self.next_number = max(self.next_number, number + 1)
         self._save(path, [row for row, _ in pending])
-        replaced = {each.row.utt for each in pending if hash(each.row.utt) in self._earlier}
+        replaced = {each.row.utt for each in pending if self._earlier.shards(each.row.utt)}
         if replaced:
             with folder_lock(self.out, "replace"):
                 self._remove(replaced)
@@ -203,7 +201,7 @@ class ShardWriter:
     def _remove(self, utterances: set[str]) -> None:
         """Write earlier shards again without some utterances, and state their new sizes in the journal."""
         finished = self.journal.read()
-        shards = {path for name in utterances for path in self._earlier.pop(hash(name), ())}
+        shards = {path for name in utterances for path in self._earlier.shards(name)}
         for path in sorted(path for path in shards if path.exists()):
             rows = self._read(path)
             kept = [row for row in rows if row.utt not in utterances]
