@@ -4,7 +4,7 @@ import argparse
 import importlib.util
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from speechvq.runtime.worker_pool import available_cores
 from timing import one_thread, write_part
 
 SECONDS = 8.0  # of each recording
-RECORDINGS, ITEMS = 512, 100_000
+RECORDINGS, ITEMS = 512, 50_000
+WAIT, WAITS = 0.25, 64  # seconds, and their number per worker
+WAITING_WORKERS = (1, 2, 4)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -42,7 +44,9 @@ def main() -> None:
     if RAY not in names:
         print("engines: only the local one is measured; for Ray, pip install 'speechvq[ray]'")
     model = speechvq.load(arguments.model, "cpu")
-    sizes = {"recordings": 72, "items": 1_000} if arguments.brief else {}
+    sizes: dict[str, Any] = (
+        {"recordings": 72, "items": 1_000, "waiting": (1, 2), "waits": 16} if arguments.brief else {}
+    )
     write_part(arguments.json, {"engines": measure(model, names, worker_counts(), **sizes)})
 
 
@@ -54,7 +58,7 @@ def worker_counts() -> list[int]:
 class Nothing(Work[int, int]):
     """The number itself, so that only the engine takes time."""
 
-    batch_size = 64
+    batch_size = EncodeWork.batch_size
 
     def start(self) -> Callable[[int], int]:
         """The identity."""
@@ -65,6 +69,24 @@ class Nothing(Work[int, int]):
         raise RuntimeError(reason)
 
 
+class Waiting(Work[int, int]):
+    """Waits, so that workers do not compete for cores and only the engine limits how many are of use."""
+
+    batch_size = 4
+
+    def start(self) -> Callable[[int], int]:
+        """Wait WAIT seconds, and return the number."""
+        return self._wait
+
+    def lost(self, item: int, reason: str) -> int:
+        """It has no reason to end a process."""
+        raise RuntimeError(reason)
+
+    def _wait(self, number: int) -> int:
+        time.sleep(WAIT)
+        return number
+
+
 def measure(
     model: speechvq.SpeechVQ,
     engines: Iterable[str],
@@ -72,20 +94,25 @@ def measure(
     *,
     recordings: int = RECORDINGS,
     items: int = ITEMS,
+    waiting: Sequence[int] = WAITING_WORKERS,
+    waits: int = WAITS,
 ) -> dict[str, Any]:
     """Figures of each engine and number of workers.
 
     Args:
         model: encodes noise of SECONDS each.
         engines: their names.
-        workers: numbers of workers; the cost per utterance is that of the first.
+        workers: numbers of workers that encode.
         recordings: number of them.
-        items: number of utterances without work, for the cost of each.
+        items: number of utterances without work, for the cost of each, by the largest number of `waiting`.
+        waiting: numbers of workers that only wait.
+        waits: how often each of them does.
 
     Returns:
         By engine and number of workers, for example "ray 2": `first_result_s`, seconds from the start of the
-        engine to its first codes; `x_real_time`, seconds of audio that are encoded per second afterwards; and
-        by engine `microseconds_an_utterance`.
+        engine to its first codes; `x_real_time`, seconds of audio that are encoded per second afterwards; by
+        engine `microseconds_an_utterance`, and `share_of_waiting_workers` by their number: 1 if they always
+        work.
     """
     numbers = list(workers)
     found: dict[str, Any] = {}
@@ -97,9 +124,16 @@ def measure(
                 work = EncodeWork(model, journal, "cpu", features=False)
                 first, rate = _timed(name, jobs, work, listing, recordings)
                 found[f"{name} {jobs}"] = {"first_result_s": first, "x_real_time": SECONDS * rate}
-            rate = _timed(name, numbers[0], Nothing(), range(items), items)[1]
-            found[name] = {"microseconds_an_utterance": 1e6 / rate}
+            rate = _timed(name, max(waiting), Nothing(), range(items), items)[1]
+            shares = {str(jobs): _share_of_work(name, jobs, waits) for jobs in waiting}
+            found[name] = {"microseconds_an_utterance": 1e6 / rate, "share_of_waiting_workers": shares}
     return found
+
+
+def _share_of_work(name: str, jobs: int, waits: int) -> float:
+    """The share of the time in which waiting workers wait."""
+    count = waits * jobs
+    return _timed(name, jobs, Waiting(), range(count), count)[1] * WAIT / jobs
 
 
 def _timed(

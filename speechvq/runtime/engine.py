@@ -19,7 +19,7 @@ class Work(ABC, Generic[Item, Result]):
     """A function of an utterance. It is sent to every worker process, which keeps what the function needs.
 
     Attributes:
-        batch_size: utterances that a worker takes at once; a second of work or more.
+        batch_size: utterances that a worker takes at once at first; a second of work or more.
         device: a name as of `--device` if the function computes on a GPU where there is one, else "cpu".
     """
 

@@ -10,6 +10,7 @@ All computers need this version of the package and Python, and see the same fold
 import logging
 import os
 import signal
+import socket
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
 os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy computer takes longer than 30 s
 
+CONNECTION_SECONDS = 10.0  # to wait for the head node
 MAX_RESTARTS = 1_000  # of one actor; a bound for what ends every actor at its start
 OBJECT_STORE_BYTES = 256 << 20  # of a Ray that is started here; batches of names and codes are small
 REMEDY = "start it with `ray start --head`, or leave out --address to use this computer alone"
@@ -64,6 +66,7 @@ def _connect(ray: Any, address: str | None, jobs: int | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     try:
         if address is not None:
+            _check_answer(address)
             ray.init(address=address, **quiet)
             return
         ray.init(
@@ -73,11 +76,22 @@ def _connect(ray: Any, address: str | None, jobs: int | None) -> None:
             object_store_memory=OBJECT_STORE_BYTES,
             **quiet,
         )
-    except (ConnectionError, TimeoutError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"--address {address}: no Ray cluster answers ({_line(error)}); {REMEDY}") from error
     except Exception as error:  # Ray raises RuntimeError for other versions, and Exception for a late start
         where = f"--address {address}" if address else "Ray on this computer"
         raise UserError(f"{where}: {_line(error)}") from error
+
+
+def _check_answer(address: str) -> None:
+    """Refuse an address where nothing answers; Ray would try for minutes.
+
+    Raises:
+        OSError: no connection.
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal():  # else it is "auto", or Ray says what is wrong
+        socket.create_connection((host, int(port)), CONNECTION_SECONDS).close()
 
 
 class RayEngine:

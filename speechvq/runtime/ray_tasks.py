@@ -18,6 +18,8 @@ import speechvq
 from speechvq.errors import UserError
 from speechvq.runtime.logging import logger
 
+# Sizes of batches: few utterances are shared among all workers, and of many each costs little.
+GROWTH, BATCHES_TO_GROW = 4, 8  # up to so many times the first size; by one utterance after so many batches
 MAX_DEATHS = 2  # of actors during one utterance that is worked on alone
 
 
@@ -52,7 +54,7 @@ def list_batches(items: Iterable[Any], size: int, folder: str) -> Iterator[Batch
 
     Args:
         items: the utterances.
-        size: of a batch.
+        size: of the first batches.
         folder: working folder of the command.
     """
     number = 0
@@ -60,7 +62,7 @@ def list_batches(items: Iterable[Any], size: int, folder: str) -> Iterator[Batch
         try:
             _enter(folder)
             each = iter(items)
-            while batch := list(islice(each, size)):
+            while batch := list(islice(each, min(size + number // BATCHES_TO_GROW, GROWTH * size))):
                 yield Batch(number, batch, [])
                 number += 1
         except UserError as error:

@@ -12,7 +12,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,26 +52,33 @@ def dying(work: type[Work[Any, Any]], death: Path) -> type[Work[Any, Any]]:
     return DyingWork
 
 
-def main(folder: Path, scenarios: list[str]) -> None:
-    """Run the scenarios one after another on one cluster."""
+@contextlib.contextmanager
+def two_nodes() -> Iterator[str]:
+    """Start a cluster of two nodes with a core each; yields its address."""
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": OBJECT_STORE, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=node)
-    cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE)
-    engine = ["--engine", "ray", "--address", cluster.address]
-    (folder / "ray").mkdir()
     try:
+        cluster.add_node(num_cpus=1, object_store_memory=OBJECT_STORE)
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+def main(folder: Path, scenarios: list[str]) -> None:
+    """Run the scenarios one after another on one cluster."""
+    (folder / "ray").mkdir()
+    with two_nodes() as address:
         for name in scenarios:
             module, work = WORKS[name]
             setattr(module, work, dying(getattr(module, work), folder / f"ray/died-{name}"))
+            calls = engine_commands(folder, "ray")[name]
             called = [
-                call(command, [*words, *engine]) for command, words in engine_commands(folder, "ray")[name]
+                call(command, [*words, "--engine", "ray", "--address", address]) for command, words in calls
             ]
             codes, errors = zip(*called)
             print(json.dumps({"scenario": name, "codes": codes, "errors": errors}), flush=True)
-    finally:
-        cluster.shutdown()
 
 
 def call(command: Callable[[list[str]], int], words: list[str]) -> tuple[int, str]:

@@ -73,6 +73,14 @@ def test_the_ray_engine_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None
             pass
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999", "nowhere", "ray://h:1"])
+def test_an_unreachable_cluster_is_one_line(address: str) -> None:
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    with pytest.raises(UserError, match=f"^--address {address}: (no Ray cluster answers|give HOST:PORT)"):
+        with open_engine("ray", address):
+            pass
+
+
 def test_batches_end_with_the_mistake_of_the_listing() -> None:
     def numbers() -> Iterator[int]:
         yield from range(8)
@@ -84,6 +92,13 @@ def test_batches_end_with_the_mistake_of_the_listing() -> None:
         (1, [4, 5, 6, 7], ""),
         (2, [], "no such file"),
     ]
+
+
+def test_batches_grow_to_four_times_the_first() -> None:
+    batches = [each.items for each in list_batches(range(2_000), 4, os.getcwd())]
+    assert [item for batch in batches for item in batch] == list(range(2_000))
+    sizes = list(map(len, batches[:-1]))
+    assert sizes[:9] == [4] * 8 + [5] and sizes == sorted(sizes) and sizes[-1] == 16
 
 
 def test_an_utterance_is_blamed_for_deaths_only_when_it_was_alone() -> None:

@@ -5,6 +5,8 @@ It takes minutes: `python -m pytest -n 0 -m cluster tests/unit/runtime/test_ray_
 
 import importlib.util
 import json
+import re
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import pytest
 from helpers.audio_files import write_tone
 from helpers.engine_commands import contents, write_inputs
 from helpers.tiny import ROOT, python
+from speechvq import encode
 
+PACK = ROOT.parent / "shared/data/speech/audio"
 SCENARIOS = ["encode", "codebook", "purity", "prepare"]
 
 pytestmark = [
@@ -75,3 +79,18 @@ def test_a_prepared_corpus_equals_that_of_the_local_engine_though_a_worker_dies(
     assert ended["prepare"]["codes"] == [0], ended["prepare"]
     assert (folder / "ray/died-prepare").exists()
     assert contents(folder / "ray/data") == contents(folder / "local/data")
+
+
+@pytest.mark.skipif(not PACK.is_dir(), reason="the corpus ../shared/data/speech is not there")
+def test_a_killed_command_continues_and_equals_the_local_one(tmp_path: Path) -> None:
+    """On real speech with the default model."""
+    helper, (killed, local) = str(ROOT / "tests/helpers/killed_encoding.py"), (tmp_path / "a", tmp_path / "b")
+    output, errors = python(helper, str(PACK), str(killed), "100").communicate(timeout=1500)
+    first, second, third = map(json.loads, output.splitlines())
+    assert first["code"] == -signal.SIGKILL and second["code"] == third["code"] == 0, errors
+    assert encode.main(["--src", str(PACK), "--out", str(local)]) == 0
+    count = len(list(local.rglob("*.npy")))
+    done, skipped = map(int, re.findall(r"(\d+) (?:done|skipped)", second["last"][0]))
+    assert done + skipped == count and done and skipped
+    assert third["last"] == [f"0 done, {count} skipped (unchanged), 0 failed"]
+    assert contents(killed) == contents(local)
