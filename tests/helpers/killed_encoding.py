@@ -2,8 +2,8 @@
 
     killed_encoding.py SRC OUT COUNT
 
-The first call is killed when COUNT files are there. Prints a line of JSON for each call: its exit code, and the
-last line of its stderr.
+The first call is killed when COUNT files are there. Prints a line of JSON for each call: its exit code, and
+the last line of its stderr.
 """
 
 import json
