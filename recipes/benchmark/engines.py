@@ -111,7 +111,7 @@ def measure(
     Returns:
         By engine and number of workers, for example "ray 2": `first_result_s`, seconds from the start of the
         engine to its first codes; `x_real_time`, seconds of audio that are encoded per second afterwards; by
-        engine `microseconds_an_utterance`, and `share_of_waiting_workers` by their number: 1 if they always
+        engine `microseconds_an_utterance`, and `efficiency_of_waiting_workers` by their number: 1 if they always
         work.
     """
     numbers = list(workers)
@@ -125,12 +125,15 @@ def measure(
                 first, rate = _timed(name, jobs, work, listing, recordings)
                 found[f"{name} {jobs}"] = {"first_result_s": first, "x_real_time": SECONDS * rate}
             rate = _timed(name, max(waiting), Nothing(), range(items), items)[1]
-            shares = {str(jobs): _share_of_work(name, jobs, waits) for jobs in waiting}
-            found[name] = {"microseconds_an_utterance": 1e6 / rate, "share_of_waiting_workers": shares}
+            efficiency = {str(jobs): _efficiency(name, jobs, waits) for jobs in waiting}
+            found[name] = {
+                "microseconds_an_utterance": 1e6 / rate,
+                "efficiency_of_waiting_workers": efficiency,
+            }
     return found
 
 
-def _share_of_work(name: str, jobs: int, waits: int) -> float:
+def _efficiency(name: str, jobs: int, waits: int) -> float:
     """The share of the time in which waiting workers wait."""
     count = waits * jobs
     return _timed(name, jobs, Waiting(), range(count), count)[1] * WAIT / jobs

@@ -17,6 +17,6 @@ def test_engines_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     part = engines.measure(speech_model(), ["local"], [1], recordings=4, items=100, waiting=(1,), waits=8)
     assert part["local 1"].keys() == {"first_result_s", "x_real_time"} and part["local 1"]["x_real_time"] > 0
     assert 0 < part["local"]["microseconds_an_utterance"] < 1_000
-    assert 0 < part["local"]["share_of_waiting_workers"]["1"] <= 1
+    assert 0 < part["local"]["efficiency_of_waiting_workers"]["1"] <= 1
     assert "engine local 1: first_result_s " in table.table({"ratios": {}, "engines": part})
     assert engines.worker_counts()[0] == 1
