@@ -70,6 +70,19 @@ def test_a_file_gives_the_conversion_of_a_stream(
     assert "latency by parts (ms): block 20, model 61" in printed
 
 
+def test_a_stream_is_there_without_slow_imports() -> None:
+    """They would delay the first sound by seconds."""
+    code = (
+        "import sys, speechvq.live, speechvq.speech.model, speechvq.speech.streaming.conversion;"
+        "print(*sys.modules)"
+    )
+    process = python("-c", code)
+    loaded, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    slow = {"scipy.signal", "scipy.stats", "librosa", "sklearn", "matplotlib", "transformers", "pandas"}
+    assert not slow & set(loaded.split())
+
+
 def test_a_file_in_real_time_takes_its_duration(
     model: Path, source: Path, expected: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

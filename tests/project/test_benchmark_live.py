@@ -22,6 +22,12 @@ def test_the_blocks_of_a_stream_are_timed() -> None:
     assert "live conversion in blocks of 20 ms: p50_ms " in line
 
 
+def test_the_start_of_the_command_is_timed(tmp_path: Path) -> None:
+    live_model().save_pretrained(tmp_path / "live")
+    found = live.measure_start(str(tmp_path / "live"), "ada")
+    assert found["start_s"] > 0 and found["start_processor_s"] > 0
+
+
 def test_a_model_without_limits_is_given_some(tmp_path: Path) -> None:
     model = live_model()
     model.save_pretrained(tmp_path / "live")

@@ -6,7 +6,6 @@ from typing import Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.signal import lfilter
 from torch import Tensor
 
 from speechvq.audio.f0 import F0_HOP
@@ -17,6 +16,7 @@ from speechvq.errors import UserError
 from speechvq.quantizer import VectorQuantizer
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.encoder.encoder import Encoder
+from speechvq.speech.sampling.all_pole import all_pole
 from speechvq.speech.streaming.encoder import EncoderStream, NearestCode, SpectrumStream
 from speechvq.speech.streaming.f0 import F0Stream
 from speechvq.speech.streaming.layers import as_array
@@ -91,7 +91,7 @@ class ConversionStream:
         self._f0s: deque[float] = deque()
         self._frames: deque[tuple[float, float, np.ndarray, np.ndarray]] = deque()
         self._filled, self._number = REFERENCE_F0, 0
-        self._last = np.zeros(1)  # state of the filter that undoes the pre-emphasis
+        self._last = np.zeros(1)  # output of the filter that undoes the pre-emphasis
         self._pushed = self._returned = self.bad_samples = 0
 
     @property
@@ -194,10 +194,9 @@ class ConversionStream:
 
     def _finished(self, emphasized: np.ndarray) -> np.ndarray:
         """Samples (m,) at the level of the input, from pre-emphasized ones (m,)."""
-        if not len(emphasized):
-            return emphasized  # `lfilter` would lose its state
         codec = self._model.decoder.mulaw
-        wave, self._last = lfilter([1 / codec.gain], [1, -codec.preemphasis], emphasized, zi=self._last)
+        wave = emphasized.astype(np.float64) / codec.gain
+        all_pole(wave, np.array([[codec.preemphasis]]), self._last, max(len(wave), 1))
         gains, self._gains = self._gains[: len(wave)], self._gains[len(wave) :]
         self._returned += len(wave)
         return (wave / gains).clip(-1, 1).astype(np.float32)
