@@ -15,7 +15,9 @@ import speechvq
 from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 from speechvq.cli.encoding import EncodeWork, RecordingListing
 from speechvq.cli.sources import SourceListing
-from speechvq.io.journal import Journal
+from speechvq.data.unit_formats.npy import NpyWriter
+from speechvq.data.unit_formats.shards import ShardWriter
+from speechvq.io.journal import Journal, read_state
 from speechvq.runtime.engine import Work
 from speechvq.runtime.engine_choice import LOCAL, RAY, open_engine
 from speechvq.runtime.worker_pool import available_cores
@@ -47,7 +49,8 @@ def main() -> None:
     sizes: dict[str, Any] = (
         {"recordings": 72, "items": 1_000, "waiting": (1, 2), "waits": 16} if arguments.brief else {}
     )
-    write_part(arguments.json, {"engines": measure(model, names, worker_counts(), **sizes)})
+    part = measure(model, names, worker_counts(), **sizes) | {"writing": measure_writing()}
+    write_part(arguments.json, {"engines": part})
 
 
 def worker_counts() -> list[int]:
@@ -111,8 +114,8 @@ def measure(
     Returns:
         By engine and number of workers, for example "ray 2": `first_result_s`, seconds from the start of the
         engine to its first codes; `x_real_time`, seconds of audio that are encoded per second afterwards; by
-        engine `microseconds_an_utterance`, and `efficiency_of_waiting_workers` by their number: 1 if they always
-        work.
+        engine `microseconds_an_utterance`, and `efficiency_of_waiting_workers` by their number: 1 if they
+        always work.
     """
     numbers = list(workers)
     found: dict[str, Any] = {}
@@ -130,6 +133,30 @@ def measure(
                 "microseconds_an_utterance": 1e6 / rate,
                 "efficiency_of_waiting_workers": efficiency,
             }
+    return found
+
+
+def measure_writing(count: int = 4_000, frames: int = 1_200) -> dict[str, float]:
+    """Processor microseconds per utterance that the calling process needs to write codes, by format.
+
+    Args:
+        count: of utterances.
+        frames: of each, 12 s at 100 per second.
+    """
+    codes, found = np.random.default_rng(0).integers(512, size=frames), {}
+    for form in ("npy", "parquet") if importlib.util.find_spec("pyarrow") else ("npy",):
+        with tempfile.TemporaryDirectory() as folder:
+            journal, state = Journal(Path(folder), {}), read_state([Path(__file__)])
+            meta = {"format": form, "frame_rate_hz": 100.0, "codebook": ""}
+            begun = time.process_time()
+            with (
+                NpyWriter(Path(folder), journal)
+                if form == "npy"
+                else ShardWriter(Path(folder), journal, meta) as writer
+            ):
+                for number in range(count):
+                    writer.add(str(number), "", codes, state)
+            found[form] = 1e6 * (time.process_time() - begun) / count
     return found
 
 

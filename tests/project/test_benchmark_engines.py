@@ -20,3 +20,8 @@ def test_engines_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0 < part["local"]["efficiency_of_waiting_workers"]["1"] <= 1
     assert "engine local 1: first_result_s " in table.table({"ratios": {}, "engines": part})
     assert engines.worker_counts()[0] == 1
+
+
+def test_writing_is_measured() -> None:
+    written = engines.measure_writing(count=3, frames=10)
+    assert all(microseconds > 0 for microseconds in written.values()) and "npy" in written

@@ -94,3 +94,13 @@ def test_a_killed_command_continues_and_equals_the_local_one(tmp_path: Path) -> 
     assert done + skipped == count and done and skipped
     assert third["last"] == [f"0 done, {count} skipped (unchanged), 0 failed"]
     assert contents(killed) == contents(local)
+
+
+def test_the_memory_of_the_caller_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
+    helper, used = str(ROOT / "tests/helpers/listed_by_ray.py"), []
+    for count in (10_000, 200_000):
+        output, errors = python(helper, str(tmp_path), str(count)).communicate(timeout=600)
+        results, memory = map(int, output.split()[-2:])
+        assert results == count, errors
+        used.append(memory)
+    assert used[1] - used[0] < 40, used  # MiB; a list of the recordings would take 80
