@@ -143,17 +143,16 @@ def measure_writing(count: int = 4_000, frames: int = 1_200) -> dict[str, float]
         count: of utterances.
         frames: of each, 12 s at 100 per second.
     """
-    codes, found = np.random.default_rng(0).integers(512, size=frames), {}
-    for form in ("npy", "parquet") if importlib.util.find_spec("pyarrow") else ("npy",):
+    meta = {"format": "parquet", "frame_rate_hz": 100.0, "codebook": ""}
+    writers: dict[str, Callable[[Path, Journal], NpyWriter | ShardWriter]] = {"npy": NpyWriter}
+    if importlib.util.find_spec("pyarrow"):
+        writers["parquet"] = lambda out, journal: ShardWriter(out, journal, meta)
+    codes, state = np.random.default_rng(0).integers(512, size=frames), read_state([Path(__file__)])
+    found = {}
+    for form, make in writers.items():
         with tempfile.TemporaryDirectory() as folder:
-            journal, state = Journal(Path(folder), {}), read_state([Path(__file__)])
-            meta = {"format": form, "frame_rate_hz": 100.0, "codebook": ""}
             begun = time.process_time()
-            with (
-                NpyWriter(Path(folder), journal)
-                if form == "npy"
-                else ShardWriter(Path(folder), journal, meta) as writer
-            ):
+            with make(Path(folder), Journal(Path(folder), {})) as writer:
                 for number in range(count):
                     writer.add(str(number), "", codes, state)
             found[form] = 1e6 * (time.process_time() - begun) / count

@@ -1,7 +1,7 @@
 """Memory of the process that calls Ray, for test_ray_engine.py: `listed_by_ray.py FOLDER COUNT`.
 
-Its workers do nothing with COUNT recordings of a manifest. Prints the number of results, and the largest memory
-in MiB.
+Its workers do nothing with COUNT recordings of a manifest. Prints the number of results, and the largest
+memory in MiB.
 """
 
 import resource
