@@ -34,7 +34,7 @@ from speechvq.speech.sampling.sampler import sample
 from timing import REPEATS, Work, alternate, one_core, rounds, write_part
 
 ROOT = Path(__file__).parents[2]
-SPEECH = ROOT / "docs/118.flac"  # 14 seconds, LibriSpeech
+SPEECH = ROOT / "docs/enroll.flac"  # 14 seconds
 SHORT_SAMPLES = SAMPLE_RATE // 5  # of a recording whose conversion is little but start-up
 PEERS = {  # distribution and module of each
     "wavenet_vocoder": "wavenet_vocoder",
@@ -42,7 +42,6 @@ PEERS = {  # distribution and module of each
     "librosa": "librosa",
     "pyworld-prebuilt": "pyworld",
     "scikit-learn": "sklearn",
-    "fastabx": "fastabx",
 }
 
 
@@ -86,8 +85,7 @@ def peers() -> dict[str, str]:
         except PackageNotFoundError:
             found[name] = "installed, version unknown"
         except ImportError as error:
-            needs = "; it needs Python 3.12" if name == "fastabx" and sys.version_info < (3, 12) else ""
-            found[name] = f"left out ({error}{needs})"
+            found[name] = f"left out ({error})"
     return found
 
 

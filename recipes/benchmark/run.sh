@@ -66,6 +66,7 @@ fi
 
 if stage 9 "other programs, commands and start-up"; then
     python recipes/benchmark/peers.py "${brief[@]}" --json "$parts/peers.json"
+    python recipes/benchmark/abx.py "${brief[@]}" --json "$parts/abx.json"
 fi
 
 if stage 10 "growth of time and memory"; then

@@ -22,7 +22,9 @@ from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.sampler import sample
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
+import abx
 import growth
+import hours
 import images
 import naive
 import peers
@@ -193,6 +195,20 @@ def test_growth_is_fitted_and_forecast(tmp_path: Path) -> None:
 def test_peers_are_measured_or_named() -> None:
     assert peers.peers().keys() == peers.PEERS.keys()
     assert peers.clustering(600, repeats=1, codes=16)["ratios"]["kmeans_vs_sklearn"] > 0
+
+
+def test_abx_is_measured_or_named() -> None:
+    part = abx.measure(60, repeats=1)
+    assert part["peers"]["fastabx"] and ("left out" in part["peers"]["fastabx"] or part["ratios"])
+    items, frames = abx.random_items(20)
+    assert items[-1].end == len(frames) and len({item.speaker for item in items}) == abx.SPEAKERS
+
+
+def test_a_line_is_fitted_through_the_hours(tmp_path: Path) -> None:
+    rows = [{"hours": each, "seconds": 2 + 36 * each} for each in (0.1, 1, 10)]
+    assert hours.fit(rows) == pytest.approx({"x_real_time": 100, "start_seconds": 2, "error": 0}, abs=1e-9)
+    hours.make_corpus(tmp_path, 12, 0.2)
+    assert len(list(tmp_path.glob("s*/*.wav"))) == 12 and len(list(tmp_path.iterdir())) == hours.SPEAKERS
 
 
 def test_the_scaling_plot_is_written(parts: list[dict[str, Any]], tmp_path: Path) -> None:
