@@ -52,3 +52,33 @@ def _dtw_distance(costs: np.ndarray) -> float:
             i -= 1
         length += 1
     return total[n - 1, m - 1] / (length + i + j)
+
+
+@njit(cache=True, nogil=True)
+def count_wrong(
+    costs: np.ndarray,
+    row_starts: np.ndarray,
+    starts: np.ndarray,
+    not_a: np.ndarray,
+    num_a: int,
+    wrong: np.ndarray,
+) -> None:
+    """Count for every B the A and X of which X is closer to B than to A; a tie counts one half.
+
+    Args:
+        costs: (n_1 + ... + n_r, m_1 + ... + m_k), float64, between the frames of all X and those of all A,
+            followed by those of all B.
+        row_starts: (r + 1,), int64, first row of each X, and the number of rows.
+        starts: (k + 1,), int64, first column of each A and B, and the number of columns.
+        not_a: (r,), int64, number of the A that is this X, which is left out; -1 for none.
+        num_a: number of A.
+        wrong: (k - num_a,), float64; the counts are added.
+    """
+    for r in range(len(not_a)):
+        distances = dtw_distances(costs[row_starts[r] : row_starts[r + 1]], starts)
+        for b in range(len(wrong)):
+            to_b, twice = distances[num_a + b], 0
+            for a in range(num_a):
+                if a != not_a[r]:
+                    twice += (to_b < distances[a]) + (to_b <= distances[a])
+            wrong[b] += 0.5 * twice

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-# distance(start, end, others): distances of frames start to end from the frames `others`, (end - start, M').
-FrameDistance = Callable[[int, int, np.ndarray], np.ndarray]
+# distance(frames, others): distances between the frames of these numbers, (n,) and (M',), to (n, M').
+FrameDistance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def angular(features: np.ndarray) -> FrameDistance:
@@ -18,8 +18,8 @@ def angular(features: np.ndarray) -> FrameDistance:
     """
     unit = _unit(features)
 
-    def distance(start: int, end: int, others: np.ndarray) -> np.ndarray:
-        return np.arccos(np.clip(unit[start:end] @ unit[others].T, -1, 1)) / np.pi
+    def distance(frames: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return np.arccos(np.clip(unit[frames] @ unit[others].T, -1, 1)) / np.pi
 
     return distance
 
@@ -37,8 +37,8 @@ def codebook_angular(codes: np.ndarray, codebook: np.ndarray) -> FrameDistance:
     table = (table + table.T) / 2
     np.fill_diagonal(table, 0)
 
-    def distance(start: int, end: int, others: np.ndarray) -> np.ndarray:
-        return table[ranks[start:end, None], ranks[others]]
+    def distance(frames: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return table[ranks[frames][:, None], ranks[others]]
 
     return distance
 
@@ -46,8 +46,8 @@ def codebook_angular(codes: np.ndarray, codebook: np.ndarray) -> FrameDistance:
 def identical(codes: np.ndarray) -> FrameDistance:
     """0 for equal codes and 1 for different codes; codes are (M,), frames of all utterances."""
 
-    def distance(start: int, end: int, others: np.ndarray) -> np.ndarray:
-        return (codes[start:end, None] != codes[others]).astype(np.float64)
+    def distance(frames: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return (codes[frames][:, None] != codes[others]).astype(np.float64)
 
     return distance
 

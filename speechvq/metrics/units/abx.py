@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from speechvq.metrics.bootstrap import bootstrap_interval
-from speechvq.metrics.dtw import dtw_distances
+from speechvq.metrics.dtw import count_wrong
 from speechvq.metrics.frame_distance import FrameDistance
 from speechvq.metrics.units.abx_items import Item
 
@@ -23,6 +23,7 @@ Context = Literal["within", "any"]
 Groups = dict[tuple[str, ...], dict[str, dict[str, list[int]]]]  # item indices by context, phone and speaker
 
 MAX_GROUP, MAX_ACROSS = 10, 5  # of ZeroSpeech 2021
+MAX_DISTANCES = 1 << 20  # between frames at once; bounds the memory at 8 MiB
 
 
 class AbxOptions(NamedTuple):
@@ -149,17 +150,25 @@ def _cell_errors(
         (len(others),).
     """
     compared = [*same, *(i for group in others for i in group)]
-    frames = np.concatenate([np.arange(items[i].first, items[i].end) for i in compared])
-    starts = np.cumsum([0, *(items[i].end - items[i].first for i in compared)])
-    wrong = np.zeros(len(compared) - len(same))
-    for x in xs:
-        distances = dtw_distances(distance(items[x].first, items[x].end, frames), starts)
-        to_a = np.array([distances[k] for k, a in enumerate(same) if a != x])[:, None]
-        to_b = distances[len(same) :]
-        wrong += (to_b < to_a).sum(0) + 0.5 * (to_b == to_a).sum(0)
+    columns, starts = _frames_of(items, compared)
+    wrong, places = np.zeros(len(compared) - len(same)), {a: k for k, a in enumerate(same)}
+    at_once = max(MAX_DISTANCES // (len(columns) * max(items[x].end - items[x].first for x in xs)), 1)
+    for first in range(0, len(xs), at_once):
+        part = xs[first : first + at_once]
+        rows, row_starts = _frames_of(items, part)
+        costs = distance(rows, columns)  # of several items at once: few calls
+        not_a = np.array([places.get(x, -1) for x in part])
+        count_wrong(costs, row_starts, starts, not_a, len(same), wrong)
     pairs = len(xs) * len(same) - len(set(xs) & set(same))
     sizes = np.array([len(group) for group in others])
     return np.add.reduceat(wrong, np.cumsum([0, *sizes[:-1]])) / (pairs * sizes)
+
+
+def _frames_of(items: Sequence[Item], chosen: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Frames of some items, one after the other, (M',), and where each begins, and the end: (k + 1,)."""
+    firsts, ends = np.array([items[i][3:5] for i in chosen], np.int64).T
+    starts = np.concatenate([[0], np.cumsum(ends - firsts)])
+    return np.arange(starts[-1]) + np.repeat(firsts - starts[:-1], ends - firsts), starts
 
 
 def _error_table(cells: Sequence[_Cell]) -> np.ndarray:
