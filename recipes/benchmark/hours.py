@@ -1,8 +1,8 @@
 """Processor time and memory of `prepare` and `encode` against hours of speech and the number of files.
 
-Recordings are made by repeating one. Each command runs on one core, with its start-up. A line is fitted to its
-processor seconds through the hours; the slope is the speed. The peak is the resident memory of the largest
-process. It takes a core for 15 minutes at the default sizes.
+Recordings are made by repeating one. Each command runs on one core, with its start-up. A line is fitted to
+its processor seconds through the hours; the slope is the speed. The peak is the resident memory of the
+largest process. It takes a core for 15 minutes at the default sizes.
 """
 
 import argparse
