@@ -13,7 +13,10 @@ from helpers.live_model import live_model
 from helpers.synthetic_speech import make_speech_corpus
 from helpers.tiny import WAVENET, speech_config, speech_model
 from speechvq import evaluate
+from speechvq.audio.lossy_copy import lossy_copy
+from speechvq.audio.waveform import read_waveform
 from speechvq.config import SourceFilterConfig
+from speechvq.data.manifest import read_manifest
 from speechvq.evaluate.stages import STAGE_NAMES, sounds, synthesis
 from speechvq.judges import sound_judges
 from speechvq.results.stages import StagesResult
@@ -76,7 +79,7 @@ def test_every_stage_has_a_row_and_the_work_is_done_once(
     printed = capsys.readouterr().out
     result = StagesResult.load(tmp_path / "a.json")
     assert [each.stage for each in result.stages] == ["recordings", *STAGE_NAMES]
-    assert [each.label for each in result.differences] == [each.added for each in synthesis.STAGES[1:-1]]
+    assert [each.label for each in result.differences] == [each.added for each in synthesis.STAGES[2:-1]]
     assert len(result.sounds) == 2 + 4 * 2 * 2 and result.sentences == 2
     for each in (*result.stages, *result.differences):
         assert each.label in printed and set(each.metrics) >= {"distillmos"}
@@ -112,8 +115,6 @@ def test_a_changed_model_is_measured_again(voices: Path, model: Path, tmp_path: 
 
 
 def _utterance(voices: Path):  # type: ignore[no-untyped-def]
-    from speechvq.data.manifest import read_manifest
-
     return read_manifest(voices)[0]
 
 
@@ -130,6 +131,24 @@ def test_a_model_without_source_filter_has_two_rows(
     read = json.loads((tmp_path / "r.json").read_text())
     assert [each["stage"] for each in read["stages"]] == ["recordings", "conversion"]
     assert read["differences"][0]["label"] == "conversion after recordings"
+
+
+def test_a_lossy_copy_is_measured_on_request(
+    voices: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = flags(voices, model, tmp_path, "--stages", "lossy,spectra", "--limit", "1", "--seeds", "2")
+    assert run(*call, "--json", tmp_path / "r.json") == 0
+    result = StagesResult.load(tmp_path / "r.json")
+    assert [each.stage for each in result.stages] == ["recordings", "lossy", "spectra"]
+    assert [(each.label, each.before) for each in result.differences] == [
+        ("a lossy codec", "recordings"),
+        ("source-filter synthesis", "recordings"),
+    ]
+    assert "their copy by Opus, 24 kbit/s" in capsys.readouterr().out
+    [copy] = (tmp_path / "lossy/cay").glob("*.wav")  # one, whatever the number of seeds
+    [path] = [each.path for each in read_manifest(voices) if each.utt == copy.stem]
+    wave, recording = read_waveform(copy), read_waveform(path)
+    assert np.allclose(wave, lossy_copy(recording), atol=1e-4) and not np.allclose(wave, recording, atol=1e-3)
 
 
 def test_the_stream_is_measured_on_request(

@@ -340,8 +340,12 @@ def is_whole(path: Path) -> bool:
 
 
 def check_whole(folder: Path, *, unfinished: bool = False) -> None:
-    """No file with a final name is half-written, and nothing unfinished remains unless that is allowed."""
-    for directory, _, names in os.walk(folder):
+    """No file with a final name is half-written, and nothing unfinished remains unless that is allowed.
+
+    Folders named `.unfinished-*` hold work that the next call of `prepare images` continues.
+    """
+    for directory, folders, names in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".unfinished-")]
         for name in names:
             path = Path(directory) / name
             if name.startswith(".part-"):

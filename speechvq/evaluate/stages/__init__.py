@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from speechvq.speech.model import SpeechVQ
 
 STAGE_NAMES = ("spectra", "vectors", "codes", "conversion")
-STREAM = "live"  # a stage that is measured on request
+ON_REQUEST = ("lossy", "live")
 
 
 def build_parser() -> CommandParser:
@@ -44,7 +44,8 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "--stages",
         default=",".join(STAGE_NAMES),
-        help="which stages, beside the recordings; live, the conversion as a stream, is measured on request",
+        help="which stages, beside the recordings; on request: lossy, a copy of the recordings by Opus at 24 "
+        "kbit/s; live, the conversion as a stream",
     )
     flags.add_whisper(parser)
     parser.add_argument(
@@ -79,7 +80,7 @@ def _work(arguments: argparse.Namespace) -> None:
     from speechvq.speech.model import load_model
     from speechvq.speech.model_directory import read_speakers
 
-    names = _listed(arguments.stages, "--stages", (*STAGE_NAMES, STREAM))
+    names = _listed(arguments.stages, "--stages", (*STAGE_NAMES, *ON_REQUEST))
     targets = _listed(arguments.targets, "--targets", known=read_speakers(arguments.model))
     recordings = read_manifest(arguments.manifest)
     chosen = [each for each in recordings if arguments.split in ("", each.split)]

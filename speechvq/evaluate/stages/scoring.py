@@ -9,7 +9,7 @@ from speechvq.audio.f0 import f0_contour, shift_f0
 from speechvq.audio.waveform import read_waveform
 from speechvq.evaluate.stages.sentences import Sentence, SpeakerEmbeddings
 from speechvq.evaluate.stages.sounds import SoundKey, StoredSounds, digest
-from speechvq.evaluate.stages.synthesis import RECORDINGS
+from speechvq.evaluate.stages.synthesis import RECORDINGS, REFERENCES
 from speechvq.judges.sound_judges import Expectation, SoundJudges
 from speechvq.results.stages import ScoredSound
 from speechvq.speech.model import SpeechVQ
@@ -56,7 +56,7 @@ class SoundScorer:
     def _expectation(self, key: SoundKey) -> Expectation:
         source, target = key.sentence
         text = self._texts.get(source.utt)
-        f0 = None if key.stage == RECORDINGS else self._target_f0(key.sentence)
+        f0 = None if key.stage in REFERENCES else self._target_f0(key.sentence)
         if self._embeddings is None:
             return Expectation(text, None, None, f0)
         source_voice = self._embeddings.of_speaker(source.speaker, without=source.path)

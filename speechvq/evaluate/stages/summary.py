@@ -1,8 +1,8 @@
 """From the scores of all sounds to the result: every stage, and what each costs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from speechvq.evaluate.stages.synthesis import Stage
+from speechvq.evaluate.stages.synthesis import LOSSY, Stage
 from speechvq.metrics.stages import Scores, compare_stages, estimate_stage
 from speechvq.results.stages import ScoredSound, StageDifference, StageScores
 
@@ -12,7 +12,7 @@ Sentences = list[list[Scores]]  # the scores of the sounds of each sentence
 def summarize_stages(
     stages: Sequence[Stage], sounds: Sequence[ScoredSound]
 ) -> tuple[list[StageScores], list[StageDifference]]:
-    """The metrics of every stage, and their change from each stage to the next."""
+    """The metrics of every stage, and their change from the stage before, which is never the lossy copy."""
     scores = {stage.name: _by_sentence(stage, sounds) for stage in stages}
     estimates = [StageScores(stage.name, stage.label, estimate_stage(scores[stage.name])) for stage in stages]
     differences = [
@@ -22,9 +22,18 @@ def summarize_stages(
             _what_differs(before, stage),
             compare_stages(scores[stage.name], scores[before.name]),
         )
-        for before, stage in zip(stages, stages[1:])
+        for before, stage in _pairs(stages)
     ]
     return estimates, differences
+
+
+def _pairs(stages: Sequence[Stage]) -> Iterator[tuple[Stage, Stage]]:
+    """Each stage but the first, after the nearest one before it that is not the lossy copy."""
+    before = stages[0]
+    for stage in stages[1:]:
+        yield before, stage
+        if stage.name != LOSSY:
+            before = stage
 
 
 def _by_sentence(stage: Stage, sounds: Sequence[ScoredSound]) -> Sentences:

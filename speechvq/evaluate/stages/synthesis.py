@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from speechvq.audio.lossy_copy import LABEL, lossy_copy
 from speechvq.audio.waveform import read_waveform
 from speechvq.errors import UserError
 from speechvq.evaluate.stages.sentences import Sentence
@@ -13,7 +14,8 @@ from speechvq.speech.model import SpeechVQ
 from speechvq.speech.noise_excitation import Input, convert_with_noise
 from speechvq.speech.streaming.conversion import check_can_stream
 
-RECORDINGS, CONVERSION, LIVE = "recordings", "conversion", "live"
+RECORDINGS, LOSSY, CONVERSION, LIVE = "recordings", "lossy", "conversion", "live"
+REFERENCES = (RECORDINGS, LOSSY)  # made without the model and without a seed
 AT_ONCE = 16  # conversions sampled side by side
 
 
@@ -29,6 +31,7 @@ class Stage(NamedTuple):
 
 STAGES = (
     Stage(RECORDINGS, "recordings", ""),
+    Stage(LOSSY, f"their copy by {LABEL}", "a lossy codec", RECORDINGS),
     Stage("spectra", "their spectra + noise", "source-filter synthesis", RECORDINGS, "spectra"),
     Stage("vectors", "encoder vectors + noise", "encoder and source-filter networks", "spectra", "vectors"),
     Stage("codes", "codes + noise", "quantization", "vectors", "codes"),
@@ -38,10 +41,10 @@ STAGES = (
 
 
 def sound_keys(stage: Stage, sentences: Sequence[Sentence], seeds: int) -> list[SoundKey]:
-    """The sounds of a stage; a recording is there once, whatever the number of seeds."""
+    """The sounds of a stage; recordings and copies are there once, whatever the number of seeds."""
     return [
         SoundKey(stage.name, sentence, seed)
-        for seed in range(1 if stage.name == RECORDINGS else seeds)
+        for seed in range(1 if stage.name in REFERENCES else seeds)
         for sentence in sentences
     ]
 
@@ -69,6 +72,10 @@ def synthesize_stage(
     Raises:
         UserError: a source cannot be read, or the model has no such speaker.
     """
+    if stage.name == LOSSY:
+        for key in keys:
+            yield key, lossy_copy(read_waveform(key.sentence.source.path))
+        return
     if stage.source is not None:
         for key in keys:
             wave = read_waveform(key.sentence.source.path)

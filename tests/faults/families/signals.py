@@ -22,7 +22,7 @@ GRACE = 2.0  # seconds of processor between the signal and the end
 LONGEST = 90.0  # seconds by the clock, on a machine that has more to do
 ATTEMPTS = 6  # with ever shorter delays, if the command ends before the signal
 SIGNALS = {"SIGINT": [signal.SIGINT], "SIGTERM": [signal.SIGTERM], "SIGINT twice": [signal.SIGINT] * 2}
-CONTINUE = ("convert folder", "encode", "align", "prepare folder", "prepare images")
+CONTINUE = ("convert folder", "encode", "align", "prepare folder")
 MOMENTS = 2  # of each signal
 
 
@@ -96,9 +96,14 @@ def interrupted(bench: Bench, name: str, signals: list[signal.Signals], delay: f
 
 
 def processor_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / 100
+    """User and system time so far of a process, its children, and theirs."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        tasks = Path(f"/proc/{pid}/task").glob("*/children")
+        children = [child for task in tasks for child in task.read_text().split()]
+    except OSError:  # it has ended, and its parent has its time
+        return 0.0
+    return sum(map(int, fields[11:15])) / 100 + sum(processor_seconds(int(child)) for child in children)
 
 
 def check_continued(bench: Bench, name: str, out: Path) -> None:
