@@ -16,7 +16,7 @@ from speechvq.evaluate import compression
 from speechvq.images.codes import encode_images
 from speechvq.images.dataset import read_images
 from speechvq.images.model_directory import load_image_model
-from speechvq.metrics.image_quality import psnr
+from speechvq.metrics.images.quality import psnr
 from speechvq.results.compression import CompressionResult
 
 BRIEF = TrainConfig(steps=4, warmup=2, evaluate_every=4, num_eval_items=4, save_every=100)

@@ -19,7 +19,7 @@ from speechvq.evaluate.rollout.measures import (
 )
 from speechvq.images.model_directory import load_image_model
 from speechvq.metrics.copy_baseline import fit_copy_baseline
-from speechvq.metrics.image_quality import psnr
+from speechvq.metrics.images.quality import psnr
 from speechvq.results.rollout import FrameQuality, RolloutResult
 from speechvq.video.model.model_directory import load_video_prior
 from speechvq.video.recording.codes import cached_episodes

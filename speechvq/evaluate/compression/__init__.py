@@ -16,8 +16,8 @@ from speechvq.cli.parser import CommandParser
 from speechvq.cli.tables import align, number
 from speechvq.errors import UserError
 from speechvq.evaluate.compression.codes import bits_per_code, prior_bits
-from speechvq.metrics.image_codecs import CODECS, code_at
-from speechvq.metrics.image_quality import psnr, ssim
+from speechvq.metrics.images.codecs import CODECS, code_at
+from speechvq.metrics.images.quality import psnr, ssim
 from speechvq.results.compression import CodedQuality, CompressionResult
 from speechvq.runtime.device import find_device
 from speechvq.runtime.progress import progress

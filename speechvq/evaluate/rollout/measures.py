@@ -13,7 +13,7 @@ from speechvq.errors import UserError
 from speechvq.images.model_directory import ImageModel
 from speechvq.judges.action_probe import ActionProbe, action_recognized, train_action_probe
 from speechvq.metrics.copy_baseline import fit_copy_baseline
-from speechvq.metrics.image_quality import psnr, sharpness, ssim
+from speechvq.metrics.images.quality import psnr, sharpness, ssim
 from speechvq.results.rollout import ActionAccuracy, FrameQuality, Sharpness
 from speechvq.runtime.progress import counter, progress
 from speechvq.video.model.prior import VideoPrior

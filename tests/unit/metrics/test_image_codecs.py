@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from helpers.image_data import pixels_of
-from speechvq.metrics.image_codecs import CODECS, MAX_QUALITY, _code, code_at
-from speechvq.metrics.image_quality import psnr
+from speechvq.metrics.images.codecs import CODECS, MAX_QUALITY, _code, code_at
+from speechvq.metrics.images.quality import psnr
 
 IMAGE = pixels_of(1, 64)[0].permute(1, 2, 0).numpy()
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from speechvq.metrics.image_quality import luma, psnr, sharpness, ssim
+from speechvq.metrics.images.quality import luma, psnr, sharpness, ssim
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:

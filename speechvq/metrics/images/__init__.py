@@ -1,0 +1,1 @@
+"""Quality of reconstructed images, and classic codecs to compare with."""
