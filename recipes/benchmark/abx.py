@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from speechvq.metrics.frame_distance import angular
 from speechvq.metrics.units.abx import AbxOptions, abx_error
 from speechvq.metrics.units.abx_items import Item
+from speechvq.metrics.units.frame_distance import angular
 from timing import REPEATS, alternate, one_core, rounds, write_part
 
 PHONES, SPEAKERS, DIM = "ABCDEFGH", 10, 64

@@ -21,9 +21,9 @@ import speechvq
 from speechvq.config.pixelcnn import PixelCNNConfig
 from speechvq.data.tracks import track
 from speechvq.io.atomic import atomic_file
-from speechvq.metrics.frame_distance import angular
 from speechvq.metrics.units.abx import AbxOptions, abx_error
 from speechvq.metrics.units.abx_items import Item
+from speechvq.metrics.units.frame_distance import angular
 from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
 from speechvq.priors.grid.sampling import sample_grids
 from speechvq.quantizer import nearest_code

@@ -181,8 +181,8 @@ def abx(
         >>> abx(codes, alignment, frame_rate_hz=50, items="phoneme", context="any").error
         0.0
     """
-    from speechvq.metrics.frame_distance import angular, codebook_angular, identical
     from speechvq.metrics.units.abx import AbxOptions, abx_error
+    from speechvq.metrics.units.frame_distance import angular, codebook_angular, identical
 
     for name, value, choices in (
         ("speaker", speaker, ("within", "across")),

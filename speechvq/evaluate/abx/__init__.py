@@ -24,8 +24,8 @@ from speechvq.errors import UserError
 from speechvq.evaluate.abx.corpus import Corpus, Frames, read_corpus
 
 if TYPE_CHECKING:
-    from speechvq.metrics.frame_distance import FrameDistance
     from speechvq.metrics.units.abx import AbxScore
+    from speechvq.metrics.units.frame_distance import FrameDistance
     from speechvq.results.abx import AbxResult, AbxUnits
 
 BY_ANGLE, BY_VECTORS, BY_EQUALITY = "angle of features", "angle of vectors", "equal or not"
@@ -136,7 +136,7 @@ def _distance(
     source: Frames, arguments: argparse.Namespace
 ) -> "tuple[Callable[[np.ndarray], FrameDistance], str]":
     """The distance between frames, given all frames in order; and its name."""
-    from speechvq.metrics.frame_distance import angular, codebook_angular, identical
+    from speechvq.metrics.units.frame_distance import angular, codebook_angular, identical
 
     if isinstance(source, FeaturesDirectory):
         return angular, BY_ANGLE

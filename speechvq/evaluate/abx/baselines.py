@@ -11,7 +11,7 @@ from speechvq.errors import UserError
 from speechvq.evaluate.abx.corpus import Corpus
 from speechvq.evaluate.aligned_speech import read_waveforms, training_utterances
 from speechvq.evaluate.baselines import MFCC_FRAMES
-from speechvq.metrics.frame_distance import FrameDistance, angular, codebook_angular, identical
+from speechvq.metrics.units.frame_distance import FrameDistance, angular, codebook_angular, identical
 from speechvq.metrics.units.kmeans import KMeansQuantizer
 
 

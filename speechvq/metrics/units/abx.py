@@ -15,8 +15,8 @@ import numpy as np
 
 from speechvq.metrics.bootstrap import bootstrap_interval
 from speechvq.metrics.dtw import count_wrong
-from speechvq.metrics.frame_distance import FrameDistance
 from speechvq.metrics.units.abx_items import Item
+from speechvq.metrics.units.frame_distance import FrameDistance
 
 Speakers = Literal["within", "across"]
 Context = Literal["within", "any"]

@@ -8,9 +8,9 @@ import pytest
 
 from speechvq.alignment.intervals import Interval
 from speechvq.metrics.dtw import dtw_distances
-from speechvq.metrics.frame_distance import angular, codebook_angular, identical
 from speechvq.metrics.units.abx import AbxOptions, abx_error
 from speechvq.metrics.units.abx_items import Item, find_items
+from speechvq.metrics.units.frame_distance import angular, codebook_angular, identical
 
 OPTIONS = [
     AbxOptions(speakers, context, None, None)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from speechvq.metrics.frame_distance import FrameDistance, angular, identical
 from speechvq.metrics.units.abx import abx_error
 from speechvq.metrics.units.abx_items import Item
+from speechvq.metrics.units.frame_distance import FrameDistance, angular, identical
 from unit.metrics.test_abx import OPTIONS, AbxOptions, make_items
 
 fastabx = pytest.importorskip("fastabx")
