@@ -79,5 +79,5 @@ if stage 11 "ONNX graphs and engines (extras onnx and ray)"; then
 fi
 
 if stage 12 "the table"; then
-    python recipes/benchmark/table.py "$parts"/*.json --json "$json"
+    python recipes/benchmark/table.py "$parts"/*.json --json "$json" --figure "$exp/ratios.png"
 fi

@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from speechvq.io.atomic import write_text
+from speechvq.io.atomic import atomic_file, write_text
 
 # Target of each ratio, and its limit by measured bandwidths and products (AMD Zen 5).
 BARS: dict[str, tuple[str, float, str]] = {
@@ -19,13 +19,18 @@ BARS: dict[str, tuple[str, float, str]] = {
     "M_batched": ("M batched / cached torch step, 128 streams", 0, ""),
     "vq_train_512": ("quantizer training step, K = 512 / vector-quantize-pytorch", 8, "15"),
     "vq_train_8192": ("quantizer training step, K = 8192 / vector-quantize-pytorch", 4, "10"),
-    "vq_train_512_kept_memory": ("the same, K = 512, allocator keeps freed memory", 0, ""),
+    "vq_train_512_kept_memory": (
+        "quantizer training step, K = 512, memory kept / vector-quantize-pytorch",
+        0,
+        "",
+    ),
     "S_fp32_vs_wavenet_vocoder": ("S fp32, one stream / wavenet_vocoder", 60, ""),
     "S_bf16_vs_wavenet_vocoder": ("S bf16, one stream / wavenet_vocoder", 120, ""),
     "f0_vs_pyin": ("F0 / librosa.pyin", 0, ""),
     "f0_vs_dio": ("F0 / WORLD, DIO and StoneMask", 0, ""),
     "f0_vs_harvest": ("F0 / WORLD, Harvest and StoneMask", 0, ""),
     "kmeans_vs_sklearn": ("nearest of 512 centroids / scikit-learn's KMeans.predict", 0, ""),
+    "abx_vs_fastabx": ("ABX error of 2,000 items / fastabx", 0, ""),
     "encode_x_real_time": ("encoding, times real time", 200, ""),
     "prepare_x_real_time": ("preparation of a recording, times real time", 100, ""),
     "train_bf16_vs_naive_fp32": ("training step bf16 / common implementation fp32", 3.5, "11"),
@@ -35,6 +40,16 @@ BARS: dict[str, tuple[str, float, str]] = {
     "onnx_decoder": ("decoder, onnxruntime / torch", 0, ""),
     "video_rollout": ("rollout of video frames, cached / naive", 0, ""),
     "pixelcnn": ("sampling 32x32x1 codes from a PixelCNN, cached / naive", 10, ""),
+}
+# Distribution of the other program of a ratio, by the beginning of its key.
+PROGRAMS = {
+    "S_fp32_vs": "wavenet_vocoder",
+    "S_bf16_vs": "wavenet_vocoder",
+    "vq_train": "vector-quantize-pytorch",
+    "f0_vs_pyin": "librosa",
+    "f0_vs_": "pyworld-prebuilt",
+    "kmeans_vs": "scikit-learn",
+    "abx_vs": "fastabx",
 }
 AT_MOST: dict[str, tuple[str, float]] = {  # among the ratios too; 0 for no bar
     "decoder_default_rtf": ("decoding with the default model, real time factor", 0),
@@ -54,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", type=Path, nargs="+", help="JSON files of the other scripts")
     parser.add_argument("--json", type=Path, required=True, help="write all numbers to this file")
+    parser.add_argument("--figure", type=Path, help="write a bar chart of the ratios to this PNG file")
     return parser
 
 
@@ -65,6 +81,8 @@ def main() -> None:
     }
     write_text(arguments.json, json.dumps(merged, indent=2) + "\n")
     print(table(merged))
+    if arguments.figure is not None:
+        plot_ratios(merged, arguments.figure)
 
 
 def merge(parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -99,24 +117,82 @@ def machine() -> dict[str, Any]:
 
 def table(numbers: dict[str, Any]) -> str:
     """The available figures as Markdown."""
-    lines = ["| what | measured | bar | limit |", "| --- | --- | --- | --- |"]
+    lines = ["| what | measured | bar | limit | beside |", "| --- | --- | --- | --- | --- |"]
     for key, (name, bar, limit) in BARS.items():
         if key in numbers["ratios"]:
             verdict = f"{bar:g} {'' if numbers['ratios'][key] >= bar else '(missed)'}" if bar else ""
-            if key.startswith("train_bf16") and not numbers.get("bf16_products_in_hardware", True):
+            if not _applies(key, numbers):
                 verdict = f"{bar:g} (not on this processor)"
-            lines.append(f"| {name} | {numbers['ratios'][key]:.2f} | {verdict.strip()} | {limit} |")
+            beside = program(key, numbers)
+            lines.append(
+                f"| {name} | {numbers['ratios'][key]:.2f} | {verdict.strip()} | {limit} | {beside} |"
+            )
     for key, (name, most) in AT_MOST.items():
         if key in numbers["ratios"]:
             verdict = (
                 f"at most {most:g}{'' if numbers['ratios'][key] <= most else ' (missed)'}" if most else ""
             )
-            lines.append(f"| {name} | {numbers['ratios'][key]:.2f} | {verdict} | |")
+            lines.append(f"| {name} | {numbers['ratios'][key]:.2f} | {verdict} | | |")
     for key, (name, bar) in ERRORS.items():
         if key in numbers:
             verdict = f"{bar:g}{'' if numbers[key] <= bar else ' (missed)'}"
-            lines.append(f"| {name} | {numbers[key]:.2g} | {verdict} | |")
+            lines.append(f"| {name} | {numbers[key]:.2g} | {verdict} | | |")
     return "\n".join([*lines, "", *_rest(numbers)])
+
+
+def plot_ratios(numbers: dict[str, Any], path: Path) -> None:
+    """Plot how many times faster each part is than what it is measured beside, to a PNG file."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    keys = [key for key in BARS if key in numbers["ratios"] and not key.endswith("_real_time")]
+    keys.sort(key=lambda key: (not program(key, numbers), BARS[key][0]), reverse=True)
+    figure, axes = pyplot.subplots(figsize=(9, 0.3 * len(keys) + 1), layout="constrained")
+    for place, key in enumerate(keys):
+        ratio, bar = numbers["ratios"][key], BARS[key][1]
+        kept = not bar or ratio >= bar or not _applies(key, numbers)
+        color = "#999999" if not bar else "#3b75af" if kept else "#c0504d"
+        axes.barh(place, ratio, color=color)
+        axes.text(
+            1.08 * (max(ratio, bar) if bar < 2 * ratio else ratio),
+            place,
+            f"{ratio:.3g}",
+            va="center",
+            fontsize=8,
+        )
+        if bar:
+            axes.plot([bar, bar], [place - 0.4, place + 0.4], color="black")
+    axes.set_yticks(range(len(keys)), [_label(key, numbers) for key in keys], fontsize=8)
+    axes.margins(y=0.02)
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set(
+        xscale="log", xlabel="times as fast; black line: the bar; blue: reached, red: missed, gray: no bar"
+    )
+    axes.set_xlim(right=3 * max(numbers["ratios"][key] for key in keys))
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=120)
+    pyplot.close(figure)
+
+
+def _label(key: str, numbers: dict[str, Any]) -> str:
+    """What is measured, and the version of the other program."""
+    version = program(key, numbers).rpartition(" ")[2]
+    return BARS[key][0] + (f" {version}" if version else "")
+
+
+def _applies(key: str, numbers: dict[str, Any]) -> bool:
+    """Whether a bar holds for this processor: those of bfloat16 training need its products in hardware."""
+    return not key.startswith("train_bf16") or numbers.get("bf16_products_in_hardware", True)
+
+
+def program(key: str, numbers: dict[str, Any]) -> str:
+    """The other program of a ratio and its version, or "" for a part of the benchmark itself."""
+    for beginning, name in PROGRAMS.items():
+        if key.startswith(beginning):
+            return f"{name} {numbers.get('peers', {}).get(name, '')}".strip()
+    return ""
 
 
 def _rest(numbers: dict[str, Any]) -> list[str]:
@@ -142,7 +218,7 @@ def _rest(numbers: dict[str, Any]) -> list[str]:
         lines.append(f"engine {engine}: {_listed(values)}")
     if "live" in numbers:
         lines.append(f"live conversion in blocks of 20 ms: {_listed(numbers['live'])}")
-    for key in ("peer_samples_per_second", "f0_x_real_time", "command_seconds"):
+    for key in ("peer_samples_per_second", "f0_x_real_time", "abx_seconds", "command_seconds"):
         if key in numbers:
             lines.append(f"{key.replace('_', ' ')}: {_listed(numbers[key])}")
     lines += [f"growth, {name}: {grown['text']}" for name, grown in numbers.get("growth", {}).items()]

@@ -151,8 +151,14 @@ def test_every_metric_has_its_name(parts: list[dict[str, Any]], tmp_path: Path) 
     assert {"S_fp32", "S_bf16", "M_fp32", "M_bf16"} == numbers["share_of_bandwidth"].keys()
     assert {"S_batched", "M_batched", "train_fp32"} == numbers["share_of_peak"].keys()
     text = table.table(numbers | {"machine": table.machine()})
-    assert "| 9.00 | 8 | 15 |" in text and "| 3.00 | 4 (missed) | 10 |" in text
+    assert "| 9.00 | 8 | 15 | vector-quantize-pytorch |" in text and "| 3.00 | 4 (missed) | 10 |" in text
     assert "| 1e-06 | 0.0001 | |" in text
+
+
+def test_the_ratios_are_plotted(tmp_path: Path) -> None:
+    ratios = {"S_fp32": 20.0, "S_batched": 2.5, "f0_vs_pyin": 25.0, "encode_x_real_time": 200.0}
+    table.plot_ratios({"ratios": ratios, "peers": {"librosa": "0.11"}}, tmp_path / "ratios.png")
+    assert (tmp_path / "ratios.png").stat().st_size > 5_000
 
 
 def test_a_number_in_two_parts_is_refused() -> None:
@@ -179,6 +185,8 @@ def test_bars_for_bfloat16_products_depend_on_a_flag_of_the_processor() -> None:
     for present, expected in ((True, "3.5 (missed)"), (False, "3.5 (not on this processor)")):
         text = table.table(numbers | {"bf16_products_in_hardware": present})
         assert f"| 0.10 | {expected} | 11 |" in text
+    assert table.program("f0_vs_pyin", {"peers": {"librosa": "0.11"}}) == "librosa 0.11"
+    assert table.program("S_fp32", {}) == ""
     assert "| 0.50 | at most 1.5 | |" in text and "| 0.40 | at most 0.3 (missed) | |" in text
 
 
