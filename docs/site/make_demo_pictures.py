@@ -94,7 +94,7 @@ async def finish(page: Page, tab: str) -> None:
     await page.wait(f"!document.querySelector('#{tab} .go').disabled")
     await page.click(f"#{tab} .go")
     error = f"document.querySelector('#{tab} .status .error')"
-    await page.wait(f"!document.querySelector('#{tab} .result').hidden || {error}")
+    await page.wait(f"!document.querySelector('#{tab} .result').hidden || Boolean({error})")
     assert not await page.value(f"{error}?.textContent")
     await page.wait("[...document.querySelectorAll('audio[src]')].every(each => each.readyState > 0)")
 
