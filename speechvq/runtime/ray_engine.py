@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -52,12 +52,14 @@ def ray_engine(address: str | None, jobs: int | None) -> Iterator["RayEngine"]:
         raise UserError(f"--address {address}: give HOST:PORT of the head node instead, and call it there")
     with _kept_signals(), _discarded_messages():
         _connect(ray, address, jobs)
+    engine = RayEngine(jobs)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module=r"(ray|speechvq\.runtime\.ray_engine)\b")
-            yield RayEngine(jobs)
+            yield engine
     finally:
         with deferred_stop():
+            engine.close()
             ray.shutdown()
 
 
@@ -105,9 +107,21 @@ class RayEngine:
             jobs: number of actors; None for one per core, or per GPU if the work uses GPUs.
         """
         self._jobs = jobs
+        self._maps: list[Generator[Any, None, None]] = []
 
     def map(self, work: Work[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
         """See `Engine`."""
+        results = self._map(work, items)
+        self._maps.append(results)
+        return results
+
+    def close(self) -> None:
+        """End the work whose results were not all taken, since its threads would start Ray again."""
+        for results in self._maps:
+            results.close()
+
+    def _map(self, work: Work[Item, Result], items: Iterable[Item]) -> Generator[Result, None, None]:
+        """The results; see `map`."""
         import ray
 
         done = iter(self._dataset(work, items).iter_rows())

@@ -11,7 +11,8 @@ import speechvq
 from speechvq.errors import UserError
 from speechvq.runtime.engine import LocalEngine, Work
 from speechvq.runtime.engine_choice import open_engine
-from speechvq.runtime.ray_tasks import Attempts, Setting, Worker, list_batches
+from speechvq.runtime.ray_engine import RayEngine
+from speechvq.runtime.ray_tasks import Attempts, Done, Setting, Worker, list_batches
 
 
 class Squares(Work[int, tuple[int, int]]):
@@ -79,6 +80,27 @@ def test_an_unreachable_cluster_is_one_line(address: str) -> None:
     with pytest.raises(UserError, match=f"^--address {address}: (no Ray cluster answers|give HOST:PORT)"):
         with open_engine("ray", address):
             pass
+
+
+def test_work_whose_results_are_not_taken_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads of Ray Data that go on after Ray has been shut down would start it again."""
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    ended = []
+
+    class Rows:
+        def iter_rows(self) -> Iterator[dict[str, Done]]:
+            try:
+                while True:
+                    yield {"done": Done([1, 2], [])}
+            finally:
+                ended.append(True)
+
+    monkeypatch.setattr(RayEngine, "_dataset", lambda *_: Rows())
+    engine = RayEngine()
+    results = engine.map(Squares(), [])
+    assert next(results) == 1 and not ended
+    engine.close()
+    assert ended == [True]
 
 
 def test_batches_end_with_the_mistake_of_the_listing() -> None:
