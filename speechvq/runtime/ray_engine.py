@@ -7,13 +7,14 @@ actor or its computer is lost, Ray starts another one, which repeats the batch, 
 All computers need this version of the package and Python, and see the same folders under the same names.
 """
 
+import io
 import logging
 import os
 import signal
 import socket
 import warnings
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def ray_engine(address: str | None, jobs: int | None) -> Iterator["RayEngine"]:
             warnings.filterwarnings("ignore", module=r"(ray|speechvq\.runtime\.ray_engine)\b")
             yield engine
     finally:
-        with deferred_stop():
+        with deferred_stop(), redirect_stdout(io.StringIO()):  # Ray prints that ended work will be repeated
             engine.close()
             ray.shutdown()
 
