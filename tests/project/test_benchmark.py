@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from helpers.image_data import CONFIGS, SIZES
-from helpers.tiny import MODEL, ROOT, WAVENET
+from helpers.tiny import MODEL, ROOT, WAVENET, make_corpus, run_config
 from speechvq.config import QuantizerConfig, WaveNetConfig
 from speechvq.config.images import ImageVQConfig
 from speechvq.config.pixelcnn import PixelCNNConfig
@@ -20,6 +20,7 @@ from speechvq.images.vqvae import ImageVQ
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.sampler import sample
+from speechvq.training.tasks import speech
 
 sys.path.insert(0, str(ROOT / "recipes/benchmark"))
 import abx
@@ -28,6 +29,7 @@ import hours
 import images
 import naive
 import peers
+import rates
 import roofline
 import sampling
 import scaling
@@ -217,6 +219,13 @@ def test_a_line_is_fitted_through_the_hours(tmp_path: Path) -> None:
     assert hours.fit(rows) == pytest.approx({"x_real_time": 100, "start_seconds": 2, "error": 0}, abs=1e-9)
     hours.make_corpus(tmp_path, 12, 0.2)
     assert len(list(tmp_path.glob("s*/*.wav"))) == 12 and len(list(tmp_path.iterdir())) == hours.SPEAKERS
+
+
+def test_the_steps_of_a_stage_are_measured(tmp_path: Path) -> None:
+    task = speech.build_task(run_config(make_corpus(tmp_path)), torch.device("cpu"))
+    found = rates.measure(task, len(task.stages) - 1, repeats=1)
+    assert found["samples_per_second"] == pytest.approx(2 * 320 / found["update_s"])
+    assert found["operations"] > 1e5 and found["loader_s"] > 0
 
 
 def test_the_scaling_plot_is_written(parts: list[dict[str, Any]], tmp_path: Path) -> None:
