@@ -2,7 +2,7 @@
 
     model = speechvq.load()
     codes = model.encode(wave)
-    converted = model.convert(wave, "p239")
+    converted = model.convert(wave, "1088")
 
 Letters of shapes, used in every docstring: B batch, T samples, N code frames, F frames of 10 ms, C channels,
     D code width, K codebook size, S speakers, L spectra, M mel bands. Inside the decoder: R residual and U

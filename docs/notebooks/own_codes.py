@@ -76,7 +76,7 @@ plt.show()
 # copies the F0 contour of the recording, shifted to the target's mean F0, and its loudness.
 
 # %%
-Audio(model.decode(codes, "p239"), rate=SAMPLE_RATE)
+Audio(model.decode(codes, "1088"), rate=SAMPLE_RATE)
 
 # %%
 converted = model.convert(wave, "118")

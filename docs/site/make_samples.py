@@ -1,6 +1,6 @@
 """Samples of every speaker of a bundled model, the figure of the README, and the table of docs/speakers.md.
 
-python docs/site/make_samples.py                # docs/{audio/*.ogg,p239.flac,118.flac,voice.png}; a minute
+python docs/site/make_samples.py                # docs/{audio/*.ogg,1088.flac,118.flac,voice.png}; a minute
 python docs/site/make_samples.py --table        # the table alone
 """
 
@@ -53,7 +53,7 @@ def write_samples(model: speechvq.SpeechVQ) -> None:
 def write_figure(model: speechvq.SpeechVQ) -> None:
     """Write the two conversions of the first screen and their figure."""
     source = read_waveform(DOCS / "source.flac")
-    converted = {speaker: model.convert(source, speaker) for speaker in ("p239", "118")}
+    converted = {speaker: model.convert(source, speaker) for speaker in ("1088", "118")}
     for speaker, wave in converted.items():
         soundfile.write(DOCS / f"{speaker}.flac", wave, SAMPLE_RATE, subtype="PCM_16")
     codes, rate = model.encode(source), SAMPLE_RATE / model.config.hop

@@ -2,21 +2,21 @@
 
 Microphone to loudspeaker; and a file, as if it were spoken now:
 
-  python -m speechvq.live --target-speaker p239
-  python -m speechvq.live --target-speaker p239 --input a.wav --output b.wav --realtime
+  python -m speechvq.live --target-speaker 1088
+  python -m speechvq.live --target-speaker 1088 --input a.wav --output b.wav --realtime
 
 Raw samples in a pipe, with arecord and aplay, with sox, and with ffmpeg at another rate:
 
   arecord -q -f S16_LE -r 16000 -c 1 -t raw |
-    python -m speechvq.live --target-speaker p239 --input - --output - |
+    python -m speechvq.live --target-speaker 1088 --input - --output - |
     aplay -q -f S16_LE -r 16000 -c 1 -t raw
 
   sox a.wav -t raw -e signed -b 16 -c 1 -r 16000 - |
-    python -m speechvq.live --target-speaker p239 --input - --output - |
+    python -m speechvq.live --target-speaker 1088 --input - --output - |
     sox -t raw -e signed -b 16 -c 1 -r 16000 - b.wav
 
   ffmpeg -v error -i a.wav -f s16le -ac 1 -ar 48000 - |
-    python -m speechvq.live --target-speaker p239 --input - --output - --rate 48000 |
+    python -m speechvq.live --target-speaker 1088 --input - --output - --rate 48000 |
     ffmpeg -v error -f s16le -ar 48000 -i - b.wav
 """
 

@@ -114,7 +114,7 @@ def test_the_example_without_torch_runs(
     (tmp_path / "onnx").symlink_to(graphs)
     (tmp_path / "docs").symlink_to(ROOT / "docs")
     monkeypatch.chdir(tmp_path)
-    exec(block.replace("p239", "bob"), {})
+    exec(block.replace("1088", "bob"), {})
     assert len(soundfile.read(tmp_path / "converted.wav")[0]) == 64_000
 
 

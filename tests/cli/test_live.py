@@ -149,7 +149,7 @@ def test_the_pipes_of_the_help_run(
     assert line in live.build_parser().format_help()
     shutil.copy(source, tmp_path / "a.wav")
     (tmp_path / ".asoundrc").write_text("pcm.!default { type null }\n")
-    command = line.replace("python -m", f"{sys.executable} -m").replace("p239", f"bob --model {model}")
+    command = line.replace("python -m", f"{sys.executable} -m").replace("1088", f"bob --model {model}")
     if program == "arecord":
         command = command.replace("arecord -q", "arecord -d 1 -q")
     environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
