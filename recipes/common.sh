@@ -17,7 +17,9 @@ setup() {
     stamp="$VIRTUAL_ENV/.speechvq-$extras-$(cksum <pyproject.toml | cut -d' ' -f1)"
     [ -f "$stamp" ] && return
     echo "installing speechvq[$extras] into $VIRTUAL_ENV (PyTorch is several GB: some minutes)"
-    python -m pip install --quiet --disable-pip-version-check --editable ".${extras:+[$extras]}"
+    # By a path, as the mode "compat" does, and not by a finder: in the folder that contains the clone, Python would take the clone itself,
+    # a folder of the package's name, for the package.
+    python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat --editable ".${extras:+[$extras]}"
     touch "$stamp"
 }
 

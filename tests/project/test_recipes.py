@@ -220,7 +220,9 @@ def test_unseen_requires_data_prepared_with_unseen(tmp_path: Path) -> None:
 
 def test_setup_installs_once(tmp_path: Path) -> None:
     variables = environment(tmp_path)
-    pip = "-m pip install --quiet --disable-pip-version-check --editable"
+    pip = (
+        "-m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat --editable"
+    )
     first = shell("setup mini; echo on", cwd=tmp_path, **variables)
     assert first.stdout.startswith("installing speechvq[mini] into ") and first.stdout.endswith("\non\n")
     assert shell("setup mini; echo on", cwd=tmp_path, **variables).stdout == "on\n"
