@@ -173,8 +173,8 @@ class _Droppable(io.RawIOBase):
         return self._raw.fileno()
 
     def isatty(self) -> bool:
-        """Whether the file is a terminal."""
-        return self._raw.isatty()
+        """Whether the file is a terminal; a library may ask when the process ends."""
+        return not self._raw.closed and self._raw.isatty()
 
     def write(self, content: Any) -> int | None:
         """Write bytes; returns their number."""
