@@ -167,9 +167,7 @@ def plot_ratios(numbers: dict[str, Any], path: Path) -> None:
     axes.set_yticks(range(len(keys)), [_label(key, numbers) for key in keys], fontsize=8)
     axes.margins(y=0.02)
     axes.axvline(1, color="black", linewidth=0.8)
-    axes.set(
-        xscale="log", xlabel="times as fast; black line: the bar; blue: reached, red: missed, gray: no bar"
-    )
+    axes.set(xscale="log", xlabel="times as fast; line: bar (red: missed)")
     axes.set_xlim(right=3 * max(numbers["ratios"][key] for key in keys))
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=120)
