@@ -4,7 +4,7 @@
 #   bash recipes/benchmark/run.sh [--stage N] [--stop-stage N] [--json exp/benchmark/benchmark.json] [--exp exp/benchmark]
 #                                 [--model MODEL] [--schedule full|brief]
 #
-# It takes under ten minutes on a quiet machine. Times are processor seconds on one core, medians of five rounds; the
+# It takes about a quarter of an hour. Times are processor seconds on one core, medians of five rounds; the
 # works that are compared run in turn, in one process. Only the time against the amount of audio and the figures of engines
 # are wall-clock times, on all cores. --model is a trained model on which bf16 weights are compared with fp32. Without it,
 # and if the mini recipe has not run, the weights are random, and the table says so. --schedule brief makes one short round
