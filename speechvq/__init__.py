@@ -19,6 +19,8 @@ from speechvq.errors import UserError
 from speechvq.runtime.numba_cache import use_user_cache
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from speechvq import metrics
@@ -27,7 +29,16 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"  # pyproject.toml reads it from here
 DEFAULT_MODEL = "english29-100"  # bundled with the package, see its MODEL_CARD.md in `pretrained`
-__all__ = ["DEFAULT_MODEL", "SpeechVQ", "UserError", "VectorQuantizer", "__version__", "load", "metrics"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "SpeechVQ",
+    "UserError",
+    "VectorQuantizer",
+    "__version__",
+    "load",
+    "metrics",
+    "push_to_hub",
+]
 
 use_user_cache()  # before any module that defines a compiled function
 
@@ -50,6 +61,48 @@ def load(name: "str | Path" = DEFAULT_MODEL, device: "str | torch.device" = "cpu
     from speechvq.speech.model import load_model
 
     return load_model(name, device)
+
+
+def push_to_hub(
+    folder: "str | Path",
+    name: str,
+    *,
+    private: bool = False,
+    license_id: str | None = None,
+    languages: "Sequence[str]" = (),
+    dry_run: bool = False,
+) -> str:
+    """Upload a model of any kind with its card to the Hugging Face hub as OWNER/NAME (extra "hub").
+
+    The card is the folder's README.md, else its MODEL_CARD.md, else a new one. Metadata are put before a card
+    that has none.
+
+    Args:
+        folder: the model directory or run directory of a speech model, an image model or a prior, or a
+            bundled model's name.
+        name: OWNER/NAME.
+        private: whether a new repository is private.
+        license_id: the hub's name of the license, for example "mit"; None states none.
+        languages: ISO 639 codes, for example "en".
+        dry_run: connect to nothing, and return the list of files and the card.
+
+    Returns:
+        The repository's address; with `dry_run`, the files with their sizes, and the card.
+
+    Raises:
+        UserError: no model there, not logged in, no network, or the extra is missing.
+    """
+    from speechvq.io.hub import upload
+    from speechvq.speech.model_directory import find_speech_model
+
+    return upload(
+        find_speech_model(folder),
+        name,
+        private=private,
+        license_id=license_id,
+        languages=languages,
+        dry_run=dry_run,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -98,15 +98,44 @@ class SpeechVQ(VQVAE):
         """
         save_model(Path(folder), self, half=half)
 
-    def push_to_hub(self, name: str, *, private: bool = False, half: bool = True) -> str:
-        """Upload the model to the Hugging Face hub as OWNER/NAME (extra "hub"); returns its address.
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        private: bool = False,
+        half: bool = True,
+        license_id: str | None = None,
+        languages: Sequence[str] = (),
+        dry_run: bool = False,
+    ) -> str:
+        """Upload the model with a card to the Hugging Face hub as OWNER/NAME (extra "hub").
+
+        `speechvq.push_to_hub` uploads a folder, with a card of its own.
+
+        Args:
+            name: OWNER/NAME.
+            private: whether a new repository is private.
+            half: upload float16, half the bytes.
+            license_id: the hub's name of the license, for example "mit"; None states none.
+            languages: ISO 639 codes of the speakers' languages.
+            dry_run: connect to nothing, and return the list of files and the card.
+
+        Returns:
+            The repository's address; with `dry_run`, the files with their sizes, and the card.
 
         Raises:
             UserError: not logged in, no network, or the extra is missing.
         """
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder, half=half)
-            return upload(Path(folder), name, private=private)
+            return upload(
+                Path(folder),
+                name,
+                private=private,
+                license_id=license_id,
+                languages=languages,
+                dry_run=dry_run,
+            )
 
     def speaker_index(self, name: str) -> int:
         """Index of a speaker.

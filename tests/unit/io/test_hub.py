@@ -1,19 +1,20 @@
 """Models on the hub, with a fake hub that keeps repositories in a folder; no network."""
 
-import fnmatch
-import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+import yaml
 
+import speechvq
 from helpers.tiny import speech_model
 from speechvq.convert import main
 from speechvq.errors import UserError
 from speechvq.io.hub import download, is_hub_name
 from speechvq.speech.model import SpeechVQ
+from speechvq.speech.model_directory import bundled_models
 
 
 class Hub:
@@ -27,10 +28,12 @@ class Hub:
         (self.root / repo_id).mkdir(parents=True, exist_ok=exist_ok)
         return f"https://hub/{repo_id}{' (private)' if private else ''}"
 
-    def upload_folder(self, *, repo_id: str, folder_path: str, allow_patterns: list[str]) -> None:
-        for file in Path(folder_path).iterdir():
-            assert any(fnmatch.fnmatch(file.name, pattern) for pattern in allow_patterns)
-            shutil.copy(file, self.root / repo_id)
+    def create_commit(self, repo_id: str, operations: list[SimpleNamespace], *, commit_message: str) -> None:
+        for each in operations:
+            content = each.path_or_fileobj
+            (self.root / repo_id / each.path_in_repo).write_bytes(
+                content if isinstance(content, bytes) else Path(content).read_bytes()
+            )
 
     def snapshot_download(self, repo_id: str, *, revision: str | None, allow_patterns: list[str]) -> str:
         self.revisions.append(revision)
@@ -44,9 +47,10 @@ class Hub:
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     stand_in = Hub(tmp_path / "hub")
     functions = {
-        name: getattr(stand_in, name) for name in ("create_repo", "upload_folder", "snapshot_download")
+        name: getattr(stand_in, name) for name in ("create_repo", "create_commit", "snapshot_download")
     }
-    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(**functions))
+    stand_in_module = SimpleNamespace(**functions, CommitOperationAdd=SimpleNamespace)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", stand_in_module)
     return stand_in
 
 
@@ -104,3 +108,70 @@ def test_without_the_extra_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(UserError, match=r"pip install 'speechvq\[hub\]'"):
         SpeechVQ.from_pretrained("hub:ada/voice")
+
+
+def test_a_dry_run_lists_files_and_card_and_connects_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    said = speech_model().push_to_hub("ada/voice", license_id="mit", languages=["en"], dry_run=True)
+    assert {line.split()[-1] for line in said.splitlines()[1:4]} == {
+        "config.yaml",
+        "model.safetensors",
+        "README.md",
+    }
+    _, metadata, text = said.partition("README.md:\n")[2].split("---\n", 2)
+    assert yaml.safe_load(metadata) == {
+        "library_name": "speechvq",
+        "pipeline_tag": "audio-to-audio",
+        "license": "mit",
+        "language": ["en"],
+        "tags": ["vq-vae", "audio", "speech", "voice-conversion", "feature-extraction", "speech-units"],
+    }
+    assert text.strip().startswith("# voice\n") and 'speechvq.load("hub:ada/voice")' in text
+    assert "`ada`, `bob`, `cyd`" in text
+    with pytest.raises(UserError, match="expected hub:OWNER/NAME"):
+        speech_model().push_to_hub("voice", dry_run=True)
+
+
+def test_the_sizes_of_a_dry_run_are_those_of_the_files(hub: Hub, tmp_path: Path) -> None:
+    speech_model().save_pretrained(tmp_path / "run" / "model")
+    (tmp_path / "run" / "model" / "sample.flac").write_bytes(b"fLaC")
+    said = speechvq.push_to_hub(tmp_path / "run", "ada/voice", dry_run=True)
+    speechvq.push_to_hub(tmp_path / "run", "ada/voice")
+    stored = {path.name: path.stat().st_size for path in (hub.root / "ada" / "voice").iterdir()}
+    assert set(stored) == {"config.yaml", "model.safetensors", "README.md", "sample.flac"}
+    for name, size in stored.items():
+        assert f"{size:,} bytes  {name}\n" in said
+    card = (hub.root / "ada" / "voice" / "README.md").read_text()
+    assert yaml.safe_load(card.split("---\n")[1])["widget"] == [
+        {"src": "sample.flac", "example_title": "sample"}
+    ]
+
+
+def test_a_card_of_the_folder_is_kept(hub: Hub, tmp_path: Path) -> None:
+    speech_model().save_pretrained(tmp_path / "model")
+    (tmp_path / "model" / "MODEL_CARD.md").write_text("# Mine\n")
+    speechvq.push_to_hub(tmp_path / "model", "ada/voice", license_id="cc-by-4.0")
+    stored = hub.root / "ada" / "voice" / "README.md"
+    assert stored.read_text().startswith("---\nlibrary_name: speechvq\n")
+    assert stored.read_text().endswith("---\n\n# Mine\n") and "license: cc-by-4.0\n" in stored.read_text()
+    own = "---\nlicense: other\n---\n# Own\n"
+    (tmp_path / "model" / "README.md").write_text(own)
+    speechvq.push_to_hub(tmp_path / "model", "ada/voice", license_id="mit")
+    assert stored.read_text() == own
+
+
+@pytest.mark.parametrize("name", bundled_models())
+def test_the_bundled_cards_have_metadata(name: str) -> None:
+    said = speechvq.push_to_hub(name, "ada/voice", dry_run=True)
+    metadata = yaml.safe_load(said.partition("README.md:\n")[2].split("---\n")[1])
+    assert metadata["license"] == "mit" and metadata["language"] == ["en"]
+    assert metadata["library_name"] == "speechvq" and metadata["pipeline_tag"] == "audio-to-audio"
+    assert "speakers.json" in said
+
+
+def test_an_unknown_kind_is_not_uploaded(tmp_path: Path) -> None:
+    speech_model().save_pretrained(tmp_path)
+    config = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(config.replace("kind: speech", "kind: poem"))
+    with pytest.raises(UserError, match="kind 'poem' cannot be uploaded"):
+        speechvq.push_to_hub(tmp_path, "ada/voice", dry_run=True)
