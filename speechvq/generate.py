@@ -52,7 +52,9 @@ def build_parser() -> CommandParser:
         "--model", type=Path, required=True, help="speech model that decodes: model or run directory"
     )
     parser.add_argument(
-        "--prior", type=Path, help="run of a prior over the model's codes; no model comes with one"
+        "--prior",
+        type=Path,
+        help="prior over the model's codes: run or hub:OWNER/NAME; no model comes with one",
     )
     parser.add_argument(
         "--out",

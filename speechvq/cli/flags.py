@@ -297,11 +297,16 @@ def add_tier(parser: Parser) -> None:
 def add_image_model(parser: Parser) -> None:
     """`--run`, `--prior`, `--second-stage` and `--data` of the commands on image models."""
     parser.add_argument(
-        "--run", type=Path, required=True, help="run of an image model, for example exp/cifar10/vqvae"
+        "--run",
+        type=Path,
+        required=True,
+        help="image model: run, for example exp/cifar10/vqvae, or hub:OWNER/NAME",
     )
-    parser.add_argument("--prior", type=Path, help="run of a PixelCNN prior over the model's codes")
     parser.add_argument(
-        "--second-stage", type=Path, help="run of a second-stage VQ-VAE over the model's codes"
+        "--prior", type=Path, help="PixelCNN prior over the model's codes: run or hub:OWNER/NAME"
+    )
+    parser.add_argument(
+        "--second-stage", type=Path, help="second-stage VQ-VAE over the model's codes: run or hub:OWNER/NAME"
     )
     parser.add_argument("--data", type=Path, help="prepared images (default: those of the model's run)")
 
@@ -309,9 +314,14 @@ def add_image_model(parser: Parser) -> None:
 def add_coded_images(parser: Parser) -> None:
     """`--run`, `--prior` and `--data` of the commands on image models with codes."""
     parser.add_argument(
-        "--run", type=Path, required=True, help="run of a VQ-VAE, for example exp/imagenet/vqvae"
+        "--run",
+        type=Path,
+        required=True,
+        help="VQ-VAE: run, for example exp/imagenet/vqvae, or hub:OWNER/NAME",
     )
-    parser.add_argument("--prior", type=Path, help="run of a PixelCNN prior over the model's codes")
+    parser.add_argument(
+        "--prior", type=Path, help="PixelCNN prior over the model's codes: run or hub:OWNER/NAME"
+    )
     parser.add_argument("--data", type=Path, help="prepared images (default: those of the model's run)")
 
 

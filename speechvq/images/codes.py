@@ -11,6 +11,7 @@ from speechvq.images.dataset import ImageSet
 from speechvq.images.model_directory import CodeImageModel, ImageModel
 from speechvq.images.vae import ImageVAE
 from speechvq.io.atomic import atomic_file
+from speechvq.io.hub import is_hub_name
 from speechvq.io.model_directory import WEIGHTS, find_model_directory
 from speechvq.runtime.progress import progress
 
@@ -81,7 +82,7 @@ def cached_codes(
 
     Args:
         folder: the model's or its run's directory. The cache is `codes/` in it; its file names depend on the
-            weights and on the images in `root`.
+            weights and on the images in `root`. The codes of hub:OWNER/NAME are not cached.
         model: the model in `folder`.
         images: the images of the split.
         root: the prepared folder of the images.
@@ -90,6 +91,8 @@ def cached_codes(
     Raises:
         UserError: the model has no codes, a cached file is damaged, or the disk is full or not writable.
     """
+    if is_hub_name(folder):
+        return encode_images(model, images, label=f"encode {split}")
     key = f"{Path(root).resolve()} {split} {len(images.pixels)} {_state(Path(root) / f'{split}.npy')}"
     path = Path(folder) / "codes" / f"{split}-{fingerprint(folder)}-{_digest(key.encode())}.npy"
     if path.exists():

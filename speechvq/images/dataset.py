@@ -10,6 +10,7 @@ from torch import Tensor
 from speechvq.config import ImageRun, read_run
 from speechvq.errors import UserError
 from speechvq.images.preparation import read_meta
+from speechvq.io.hub import is_hub_name
 
 
 class ImageSet(NamedTuple):
@@ -52,6 +53,8 @@ def training_images_root(run: Path) -> str:
     Raises:
         UserError: it is not a run of an image model.
     """
+    if is_hub_name(run):
+        raise UserError(f"{run}: a model of the hub comes without images; give prepared ones by --data")
     config = read_run(run / "config.yaml")
     if not isinstance(config, ImageRun):
         raise UserError(f"{run}: not a run of an image model; give the prepared images")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from speechvq.errors import UserError, short_repr
+from speechvq.io.hub import download, is_hub_name
 from speechvq.io.reading import PERMISSION_REMEDY
 from speechvq.io.yaml_files import read_yaml, write_yaml
 
@@ -38,13 +39,13 @@ def find_model_directory(folder: str | Path, *, hint: str = "") -> Path:
     """The model directory itself: `folder`, or its `model/` if `folder` is a run directory.
 
     Args:
-        folder: a model directory or a run directory.
+        folder: a model directory, a run directory, or hub:OWNER/NAME, which is downloaded.
         hint: added to the message if there is none.
 
     Raises:
         UserError: no model directory there.
     """
-    folder = Path(folder)
+    folder = download(str(folder)) if is_hub_name(folder) else Path(folder)
     try:
         for candidate in (folder / "model", folder):
             if (candidate / WEIGHTS).is_file() and (candidate / CONFIG).is_file():

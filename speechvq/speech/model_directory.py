@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from speechvq.config import SpeechConfig, from_mapping, to_mapping
 from speechvq.errors import UserError
-from speechvq.io.hub import download, is_hub_name
+from speechvq.io.hub import is_hub_name
 from speechvq.io.model_directory import (
     CONFIG,
     WEIGHTS,
@@ -126,7 +126,7 @@ def find_speech_model(name: str | Path) -> Path:
     Raises:
         UserError: no model directory there.
     """
-    place = download(str(name)) if is_hub_name(name) else _bundled_or_folder(Path(name))
+    place = name if is_hub_name(name) else _bundled_or_folder(Path(name))
     names = ", ".join(bundled_models())
     return find_model_directory(place, hint=f", or a name: {names}" if names else "")
 

@@ -20,6 +20,7 @@ from speechvq.errors import UserError
 from speechvq.images.codes import fingerprint, require_codes
 from speechvq.images.model_directory import ImageModel
 from speechvq.io.atomic import atomic_file
+from speechvq.io.hub import is_hub_name
 from speechvq.priors.grid.pixelcnn import Grid
 from speechvq.runtime.progress import progress
 from speechvq.video.recording.dataset import episodes
@@ -64,6 +65,8 @@ def cached_episodes(folder: str | Path, model: ImageModel, root: str | Path, spl
         UserError: the model has no codes or expects another image size, the recording or a cached file is
             damaged, or the disk is full.
     """
+    if is_hub_name(folder):
+        raise UserError(f"{folder}: codes are cached beside the model; download it, and give its folder")
     recording, root = read_recording(Path(root)), Path(root)
     size, grid = model.config.autoencoder.size, require_codes(model).grid
     if size != recording.pixels:

@@ -9,10 +9,16 @@ import torch
 import yaml
 
 import speechvq
+from helpers import tiny_prior
 from helpers.tiny import speech_model
+from speechvq.config.images import ImageVAEConfig
 from speechvq.convert import main
 from speechvq.errors import UserError
+from speechvq.images.dataset import training_images_root
+from speechvq.images.model_directory import load_image_model, save_image_model
+from speechvq.images.vae import ImageVAE
 from speechvq.io.hub import download, is_hub_name
+from speechvq.priors.sequence.model_directory import load_prior, save_prior
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.model_directory import bundled_models
 
@@ -175,3 +181,25 @@ def test_an_unknown_kind_is_not_uploaded(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(config.replace("kind: speech", "kind: poem"))
     with pytest.raises(UserError, match="kind 'poem' cannot be uploaded"):
         speechvq.push_to_hub(tmp_path, "ada/voice", dry_run=True)
+
+
+def test_priors_and_image_models_are_uploaded_and_loaded(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prior, image = tiny_prior.prior_of(), ImageVAE(ImageVAEConfig()).eval()
+    save_prior(tmp_path / "prior", prior)
+    save_image_model(tmp_path / "image", image)
+    for name in ("prior", "image"):
+        assert speechvq.push_to_hub(tmp_path / name, f"ada/{name}") == f"https://hub/ada/{name}"
+    again = load_prior("hub:ada/prior").state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in prior.state_dict().items())
+    again = load_image_model("hub:ada/image").state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in image.state_dict().items())
+    assert "generate --model MODEL --prior hub:ada/prior" in (hub.root / "ada/prior/README.md").read_text()
+    assert "draw --run hub:ada/image" in (hub.root / "ada/image/README.md").read_text()
+    with pytest.raises(UserError, match="no prior over code sequences"):
+        load_prior("hub:ada/image")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="hub:ada/image: a model of the hub comes without images"):
+        training_images_root(Path("hub:ada/image"))
+    assert {path.name for path in tmp_path.iterdir()} == {"hub", "prior", "image"}
