@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from speechvq.errors import UserError
+from speechvq.io.hub import is_hub_name
 from speechvq.io.names import existing, normalized
 
 ENDING = ".safetensors"
@@ -49,7 +50,15 @@ def speaker_position(name: str, speakers: Sequence[str]) -> int:
 
 
 def voice_path(target: str, speakers: Iterable[str]) -> Path | None:
-    """The voice file that a target names; None if it names one of the model's speakers, or no file."""
+    """The voice file that a target names; None if it names one of the model's speakers, or no file.
+
+    Raises:
+        UserError: a name on the hub, which holds models and no voice files.
+    """
+    if is_hub_name(target):
+        raise UserError(
+            f"{target}: the hub has models, no voices; give --model {target} and one of its speakers"
+        )
     if target.endswith(ENDING):
         return existing(Path(target))
     path = existing(Path(target + ENDING))

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -11,6 +12,7 @@ import yaml
 import speechvq
 from helpers import tiny_prior
 from helpers.tiny import speech_model
+from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 from speechvq.config.images import ImageVAEConfig
 from speechvq.convert import main
 from speechvq.errors import UserError
@@ -203,3 +205,10 @@ def test_priors_and_image_models_are_uploaded_and_loaded(
     with pytest.raises(UserError, match="hub:ada/image: a model of the hub comes without images"):
         training_images_root(Path("hub:ada/image"))
     assert {path.name for path in tmp_path.iterdir()} == {"hub", "prior", "image"}
+
+
+def test_a_hub_name_is_no_voice(hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_waveform(tmp_path / "a.wav", np.full(SAMPLE_RATE, 0.1, np.float32))
+    arguments = ["--src", str(tmp_path / "a.wav"), "--out", str(tmp_path / "b.wav")]
+    assert main([*arguments, "--target-speaker", "hub:ada/voice"]) == 2
+    assert "the hub has models, no voices; give --model hub:ada/voice" in capsys.readouterr().err
