@@ -27,7 +27,7 @@ from speechvq.priors.grid.pixelcnn import Grid, PixelCNN
 from speechvq.priors.grid.sampling import sample_grids
 from speechvq.runtime.precision import supports_bf16
 from speechvq.training.tasks.images import encoder_of
-from timing import REPEATS, alternate, one_core, rounds, write_part
+from timing import REPEATS, alternate, measurement_parser, one_core, rounds, write_part
 
 MODEL, PRIOR = Path("cifar10_vqvae"), Path("cifar10_prior")
 GRID = Grid(32, 32, 1, 512)
@@ -37,12 +37,7 @@ NAIVE_CODES = 8  # of the 1,024 of a grid; each costs the same
 
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
-    parser.add_argument(
-        "--brief", action="store_true", help="one round of each measurement, to try the script"
-    )
-    return parser
+    return measurement_parser(__doc__)
 
 
 def main() -> None:

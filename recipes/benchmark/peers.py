@@ -31,7 +31,7 @@ from speechvq.data.corpora.recording import Recording
 from speechvq.data.preprocessing import preprocess_recording
 from speechvq.metrics.units.kmeans import KMeansQuantizer
 from speechvq.speech.sampling.sampler import sample
-from timing import REPEATS, Work, alternate, one_core, rounds, write_part
+from timing import REPEATS, Work, alternate, measurement_parser, one_core, rounds, write_part
 
 ROOT = Path(__file__).parents[2]
 SPEECH = ROOT / "docs/enroll.flac"  # 14 seconds
@@ -47,12 +47,7 @@ PEERS = {  # distribution and module of each
 
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
-    parser.add_argument(
-        "--brief", action="store_true", help="one round of each measurement, to try the script"
-    )
-    return parser
+    return measurement_parser(__doc__)
 
 
 def main() -> None:

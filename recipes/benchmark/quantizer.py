@@ -7,28 +7,23 @@ there.
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from speechvq.quantizer import VectorQuantizer
-from timing import REPEATS, alternate, one_thread, rounds, write_part
+from timing import REPEATS, alternate, measurement_parser, one_thread, rounds, write_part
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measurement_parser(__doc__)
     parser.add_argument("--codes", type=int, default=512)
     parser.add_argument("--dim", type=int, default=64)
     parser.add_argument("--vectors", type=int, default=8192)
     parser.add_argument(
         "--kept-memory", action="store_true", help="compare in a process that keeps freed memory"
-    )
-    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
-    parser.add_argument(
-        "--brief", action="store_true", help="one round of each measurement, to try the script"
     )
     return parser
 

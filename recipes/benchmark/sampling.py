@@ -20,7 +20,7 @@ from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.numba_engine import teacher_forced_logits
 from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.sampler import sample
-from timing import REPEATS, alternate, one_core, rounds, write_part
+from timing import REPEATS, alternate, measurement_parser, one_core, rounds, write_part
 
 HOP, DIM, RATE = 64, 64, 16_000
 
@@ -41,13 +41,9 @@ BRIEF = Amounts(naive=1, torch=16, kernel=1_024, torch_streams=8, kernel_streams
 
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measurement_parser(__doc__)
     parser.add_argument("--size", choices=list(WAVENET_SIZES), default="S")
     parser.add_argument("--model", type=Path, help="trained model or run on which bf16 is compared with fp32")
-    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
-    parser.add_argument(
-        "--brief", action="store_true", help="one round of each measurement, to try the script"
-    )
     return parser
 
 

@@ -14,7 +14,7 @@ from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling.numba_engine import warm_up_jit
 from speechvq.speech.sampling.request import SynthesisRequest
 from speechvq.speech.sampling.sampler import sample_chunks
-from timing import write_part
+from timing import measurement_parser, write_part
 
 SECONDS = (1, 6, 60, 600)
 UTTERANCES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -23,11 +23,7 @@ PRECISION = "bf16"  # the faster one, so that ten minutes of audio take a few mi
 
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
-    parser.add_argument(
-        "--brief", action="store_true", help="one round of each measurement, to try the script"
-    )
+    parser = measurement_parser(__doc__)
     parser.add_argument("--figure", type=Path, required=True, help="write the plot to this PNG file")
     return parser
 

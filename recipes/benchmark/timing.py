@@ -1,5 +1,6 @@
 """Measurement of processor time: one thread, alternating works, medians."""
 
+import argparse
 import json
 import os
 import statistics
@@ -17,6 +18,16 @@ from speechvq.runtime.memory import keep_freed_memory
 REPEATS = 5
 
 Work = Callable[[], object]
+
+
+def measurement_parser(description: str | None) -> argparse.ArgumentParser:
+    """The flags of every measurement: `--json` and `--brief`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
+    parser.add_argument(
+        "--brief", action="store_true", help="one round of each measurement, to try the script"
+    )
+    return parser
 
 
 def rounds(brief: bool) -> int:

@@ -6,7 +6,6 @@ sides; only the decoder is implemented differently.
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from sampling import multiply_adds
 from speechvq.config import SpeechConfig
 from speechvq.runtime.precision import supports_bf16
 from speechvq.speech.model import SpeechVQ
-from timing import REPEATS, alternate, one_thread, rounds, write_part
+from timing import REPEATS, alternate, measurement_parser, one_thread, rounds, write_part
 from typical import TypicalWaveNet
 
 CROP = 8_000  # samples, half a second
@@ -27,12 +26,7 @@ CROP = 8_000  # samples, half a second
 
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
-    parser.add_argument(
-        "--brief", action="store_true", help="one round of each measurement, to try the script"
-    )
-    return parser
+    return measurement_parser(__doc__)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from speechvq.images.vqvae import ImageVQ
 from speechvq.video.model.prior import VideoPrior
 from speechvq.video.model.rollout import roll_out
 from speechvq.video.world.interface import ACTIONS
-from timing import REPEATS, alternate, one_core, rounds, write_part
+from timing import REPEATS, alternate, measurement_parser, one_core, rounds, write_part
 
 CONFIG = Path("video_prior")
 IMAGES = Path("video_vqvae")
@@ -27,13 +27,9 @@ NAIVE_CODES = 24  # of the 441 of a frame; each costs the same
 
 def build_parser() -> argparse.ArgumentParser:
     """The script's flags."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = measurement_parser(__doc__)
     parser.add_argument("--config", type=Path, default=CONFIG, help="configuration of the prior")
     parser.add_argument("--images", type=Path, default=IMAGES, help="configuration of the image model")
-    parser.add_argument("--json", type=Path, required=True, help="write the numbers to this file")
-    parser.add_argument(
-        "--brief", action="store_true", help="one round of each measurement, to try the script"
-    )
     return parser
 
 

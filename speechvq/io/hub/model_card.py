@@ -21,6 +21,7 @@ converted = model.convert(waveform, "{speaker}")
 _DRAW = "```bash\npython -m speechvq.draw {flags} --data IMAGES --out drawn\n```"
 _GENERATE = "```bash\npython -m speechvq.generate --model MODEL --prior hub:{name} --out generated\n```"
 _IMAGINE = "```bash\npython -m speechvq.imagine --prior hub:{name} --model MODEL --data DATA --out made\n```"
+_DRAW_RUN = _DRAW.format(flags="--run hub:{name}")
 _IMAGES = ["image"]
 _KINDS: dict[str, tuple[str, str | None, list[str], str]] = {
     "speech": (
@@ -39,19 +40,19 @@ _KINDS: dict[str, tuple[str, str | None, list[str], str]] = {
         "VAE of images.",
         "unconditional-image-generation",
         _IMAGES,
-        _DRAW.format(flags="--run hub:{name}"),
+        _DRAW_RUN,
     ),
     "image_vqvae": (
         "VQ-VAE of images.",
         "image-feature-extraction",
         _IMAGES,
-        _DRAW.format(flags="--run hub:{name}"),
+        _DRAW_RUN,
     ),
     "image_vimco": (
         "Model of images with discrete latents, trained by VIMCO.",
         "image-feature-extraction",
         _IMAGES,
-        _DRAW.format(flags="--run hub:{name}"),
+        _DRAW_RUN,
     ),
     "pixelcnn": (
         "PixelCNN prior over the codes of an image model.",
