@@ -25,6 +25,7 @@ from speechvq.plots.generation import plot_generation
 from speechvq.runtime.device import find_device
 from speechvq.runtime.progress import counter
 from speechvq.runtime.signals import deferred_stop
+from speechvq.speech.model_directory import find_prior
 
 if TYPE_CHECKING:
     from speechvq.priors.sequence.prior import SequencePrior
@@ -48,13 +49,12 @@ class Sample(NamedTuple):
 def build_parser() -> CommandParser:
     """The command's flags."""
     parser = CommandParser("generate", __doc__)
-    parser.add_argument(
-        "--model", type=Path, required=True, help="speech model that decodes: model or run directory"
-    )
+    flags.add_model(parser)
     parser.add_argument(
         "--prior",
         type=Path,
-        help="prior over the model's codes: run or hub:OWNER/NAME; no model comes with one",
+        help="prior over the model's codes: run or hub:OWNER/NAME (default: that of the model, in its folder "
+        "`prior`)",
     )
     parser.add_argument(
         "--out",
@@ -91,8 +91,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _work(arguments: argparse.Namespace) -> None:
     if not 0 < arguments.seconds <= MAX_SECONDS:
         raise UserError(f"--seconds {arguments.seconds:g}: give more than 0, and at most {MAX_SECONDS}")
+    arguments.prior = arguments.prior or find_prior(arguments.model)
     if arguments.prior is None:
-        raise UserError(f"--prior is missing. {_how_to_make_a_prior(arguments.model)}")
+        raise UserError(
+            f"--prior is missing, and {arguments.model} has none. {_how_to_make_a_prior(arguments.model)}"
+        )
     wave = read_waveform(arguments.prompt) if arguments.prompt else np.zeros(0, np.float32)
     from speechvq.priors.sequence.model_directory import load_prior
     from speechvq.speech import generation

@@ -21,7 +21,10 @@ def build_parser() -> CommandParser:
     parser = CommandParser("demo", __doc__)
     flags.add_model(parser)
     parser.add_argument(
-        "--prior", type=Path, help="run of a prior over the model's codes, to generate speech; see generate"
+        "--prior",
+        type=Path,
+        help="run of a prior over the model's codes, to generate speech, see generate (default: that of the "
+        "model)",
     )
     flags.add_number(
         parser, "--port", int, 0, 65_535, default=PORT, help=f"port on {HOST}; 0 takes any free one"

@@ -12,7 +12,7 @@ from speechvq.priors.sequence.prior import SequencePrior
 from speechvq.runtime.device import find_device
 from speechvq.speech.generation import find_difference
 from speechvq.speech.model import SpeechVQ
-from speechvq.speech.model_directory import find_speech_model
+from speechvq.speech.model_directory import find_prior, find_speech_model
 from speechvq.speech.speakers.speaker_facts import FEW_MINUTES, SpeakerFacts, load_speaker_facts
 from speechvq.speech.speakers.voice_file import add_voice, find_voices
 
@@ -59,11 +59,17 @@ class Session:
 def open_session(name: Path, prior: Path | None, device: str) -> Session:
     """Load the model, the prior, and the voices that were enrolled into the current folder.
 
+    Args:
+        name: the model, as of `speechvq.load`.
+        prior: run of a prior; None takes that of the model, if it has one.
+        device: as of `--device`.
+
     Raises:
         UserError: not a model, or a prior of another model.
     """
     model = speechvq.load(name, device)
     session = Session(model, name, load_speaker_facts(find_speech_model(name)))
+    prior = prior or find_prior(name)
     if prior is not None:
         session.prior = load_prior(prior).to(find_device(device))
         if difference := find_difference(model, session.prior):

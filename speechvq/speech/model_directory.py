@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # PyTorch takes seconds; a name without a model is refused be
     from torch import Tensor, nn
 
 BUNDLED = Path(__file__).parents[1] / "pretrained"  # models that come with the package, by name
+PRIOR = "prior"  # folder of a model or run directory with the prior over the model's codes, if it has one
 Model = TypeVar("Model", bound="nn.Module")
 
 
@@ -129,6 +130,25 @@ def find_speech_model(name: str | Path) -> Path:
     place = name if is_hub_name(name) else _bundled_or_folder(Path(name))
     names = ", ".join(bundled_models())
     return find_model_directory(place, hint=f", or a name: {names}" if names else "")
+
+
+def find_prior(name: str | Path) -> Path | None:
+    """The prior that comes with a speech model: the folder `prior` of its model directory or run directory.
+
+    Args:
+        name: as of `find_speech_model`; a model of the hub has none.
+
+    Raises:
+        UserError: no model there.
+    """
+    if is_hub_name(name):
+        return None
+    folder = find_speech_model(name)
+    run = _bundled_or_folder(Path(name))
+    for candidate in (folder / PRIOR, run / PRIOR):
+        if (candidate / CONFIG).is_file() or (candidate / "model" / CONFIG).is_file():
+            return candidate
+    return None
 
 
 def bundled_models() -> list[str]:

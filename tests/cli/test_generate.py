@@ -2,10 +2,12 @@
 
 import dataclasses
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import speechvq
 from cli.test_commands import PARSERS
@@ -21,6 +23,7 @@ from speechvq.priors.sequence.code_spec import CodeSpec
 from speechvq.priors.sequence.model_directory import load_prior, save_prior
 from speechvq.priors.sequence.prior import SequencePrior
 from speechvq.speech import generation
+from speechvq.speech.model_directory import find_speech_model
 
 RATE = 2000.0  # codes per second of the tiny model: 8 samples per code
 
@@ -224,11 +227,39 @@ def test_an_output_folder_that_cannot_be_made(
     assert "cannot be written" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("place", ["prior", "prior/model", "model/prior"])
+@pytest.mark.usefixtures("no_figure")
+def test_the_prior_of_the_model_is_the_default(model: Path, prior: Path, tmp_path: Path, place: str) -> None:
+    """It lies in the folder `prior` of the run or of the model directory."""
+    shutil.copytree(find_speech_model(model), tmp_path / "run/model")
+    shutil.copytree(prior / "model", tmp_path / "run" / place)
+    given = ["--seconds", "0.05", "--count", "1", "--speaker", "ada"]
+    out = [str(tmp_path / name) for name in ("default", "named")]
+    assert generate.main(["--model", str(tmp_path / "run"), "--out", out[0], *given]) == 0
+    assert generate.main(["--model", str(model), "--prior", str(prior), "--out", out[1], *given]) == 0
+    assert np.array_equal(*(open_codes(Path(each) / "codes").read("ada_0") for each in out))
+
+
+def test_a_prior_saved_as_float16(model: Path, tmp_path: Path) -> None:
+    folder = make_prior(tmp_path / "full", model, CONFIGS["gru conditioned"])
+    whole = load_prior(folder)
+    save_prior(tmp_path / "half", whole, half=True)
+    sizes = [(place / "model.safetensors").stat().st_size for place in (folder / "model", tmp_path / "half")]
+    halved = load_prior(tmp_path / "half")
+    assert sizes[1] < 0.75 * sizes[0]  # the rest is the header
+    for name, tensor in halved.state_dict().items():
+        assert tensor.dtype == torch.float32
+        assert torch.equal(tensor, whole.state_dict()[name].half().float())
+
+
 def test_without_a_prior_the_commands_that_make_one_are_named(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert generate.main(["--model", str(model), "--out", str(tmp_path / "out")]) == 2
     line = capsys.readouterr().err
-    assert line.count("\n") == 1 and "--prior is missing. To make a small one in a minute" in line
+    assert (
+        line.count("\n") == 1
+        and f"--prior is missing, and {model} has none. To make a small one in a minute" in line
+    )
     for name, command in re.findall(r"python -m speechvq\.(\w+) (.*?)(?: &&|;)", line):
         PARSERS[name]().parse_args(command.split())

@@ -18,14 +18,24 @@ from speechvq.priors.sequence.prior import SequencePrior
 MAX_CODES = 65_536
 
 
-def save_prior(folder: Path, prior: SequencePrior) -> None:
+def save_prior(folder: Path, prior: SequencePrior, *, half: bool = False) -> None:
     """Write a model directory.
+
+    Args:
+        folder: created if missing.
+        prior: the prior.
+        half: round the weights to float16, for half the size; they are float32 again when loaded.
 
     Raises:
         UserError: the disk is full or not writable.
     """
     known = {"code_spec": dataclasses.asdict(prior.code_spec), "speakers": list(prior.speakers)}
-    save_model_directory(folder, prior.state_dict(), to_mapping(prior.config) | known)
+    tensors = prior.state_dict()
+    if half:
+        tensors = {
+            name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()
+        }
+    save_model_directory(folder, tensors, to_mapping(prior.config) | known)
 
 
 def load_prior(folder: str | Path) -> SequencePrior:

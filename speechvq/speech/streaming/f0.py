@@ -11,15 +11,18 @@ from speechvq.audio.f0 import (
     WINDOW,
     frame_candidates,
     path_gain,
+    range_gain,
     silence_threshold,
 )
+from speechvq.speech.streaming.statistics import RunningF0
 
 
 class F0Stream:
     """F0 of frames of 10 ms, each decided `lag` frames after its window is complete.
 
     The path of a frame is the best one at the newest frame, followed back `lag` frames, as in Viterbi
-    decoding of a stream. Silence is judged against the loudest frame so far.
+    decoding of a stream. Silence is judged against the loudest frame so far. F0 near the mean of the decided
+    frames is favored, as `track_f0` favors F0 near the median.
     """
 
     def __init__(self, lag: int) -> None:
@@ -29,7 +32,7 @@ class F0Stream:
         """
         self.lag = lag
         self._samples = np.zeros(WINDOW // 2, np.float32)
-        self._loudest = 0.0
+        self._loudest, self._mean = 0.0, RunningF0()
         self._octaves: np.ndarray | None = None  # candidates of the newest frame
         self._score = np.empty(0)  # of the paths to them and to the unvoiced state
         # Candidates and back pointers of the frames that are not decided yet.
@@ -64,6 +67,8 @@ class F0Stream:
         """
         from speechvq.audio.f0_kernels import extend_paths
 
+        if self._mean.value > 0:
+            gain = gain + range_gain(hertz, self._mean.value)
         back, score = np.zeros(len(gain), np.int64), gain
         if self._octaves is not None:
             score = np.empty(len(gain))
@@ -76,4 +81,6 @@ class F0Stream:
         for _, pointers in reversed(frames[1:]):
             state = int(pointers[state])
         candidates = frames[0][0]
-        return float(candidates[state]) if state < len(candidates) else 0.0
+        f0 = float(candidates[state]) if state < len(candidates) else 0.0
+        self._mean.push(f0)
+        return f0

@@ -64,14 +64,19 @@ class RunningMean:
 
 
 class RunningF0:
-    """Geometric mean F0 of the voiced frames so far."""
+    """Geometric mean F0 of the voiced frames so far.
+
+    Attributes:
+        value: Hz; 0 before the first voiced frame.
+    """
 
     def __init__(self) -> None:
-        self._log, self._weight = 0.0, 0
+        self._log, self._weight, self.value = 0.0, 0, 0.0
 
     def push(self, f0: float) -> float:
         """Mean after the next frame, Hz; 0 before the first voiced one."""
         if f0 > 0:
             self._weight = min(self._weight + 1, F0_FRAMES)
             self._log += (math.log(f0) - self._log) / self._weight
-        return math.exp(self._log) if self._weight else 0.0
+            self.value = math.exp(self._log)
+        return self.value

@@ -31,6 +31,28 @@ def test_f0_of_pulse_trains(hertz: float) -> None:
     assert voiced_fraction(track) > 0.9
 
 
+def creaky(hertz: float = 200) -> np.ndarray:
+    """Three seconds of pulses; between 1 s and 1.4 s every second pulse is weaker, as in a creaky voice."""
+    wave = pulses(hertz, 3 * SAMPLE_RATE).astype(float)
+    places = np.flatnonzero(wave)
+    weaker = places[(places > SAMPLE_RATE) & (places < 1.4 * SAMPLE_RATE)][::2]
+    wave[weaker] *= 0.6
+    return wave
+
+
+def test_f0_stays_in_the_range_of_the_speaker() -> None:
+    """The period of a creaky second is twice as long, but an octave is not a pitch that people hear there."""
+    wave = creaky()
+    assert np.nanmedian(track_f0(wave[SAMPLE_RATE : 7 * SAMPLE_RATE // 5]).f0) < 110  # by itself
+    assert np.nanmax(np.abs(12 * np.log2(track_f0(wave).f0 / 200))) < 1
+
+
+def test_two_speakers_an_octave_apart_are_both_tracked() -> None:
+    wave = np.concatenate([pulses(hertz) for hertz in (100, 200, 100, 240)])
+    f0 = track_f0(wave).f0.reshape(4, 100)[:, 3:-3]
+    np.testing.assert_allclose(f0, np.repeat([[100], [200], [100], [240]], 94, axis=1), rtol=0.02)
+
+
 @pytest.mark.parametrize("speaker", SPEAKERS)
 def test_f0_and_voicing_of_speech(speaker: str) -> None:
     track = track_f0(speech(speaker, seconds=3))

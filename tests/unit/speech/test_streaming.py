@@ -10,6 +10,7 @@ import torch
 
 from helpers.live_model import CONFIG, live_model, speech
 from speechvq.audio.f0 import F0_HOP, WINDOW, f0_contour
+from speechvq.audio.waveform import SAMPLE_RATE
 from speechvq.config import VocoderConfig
 from speechvq.errors import UserError
 from speechvq.quantizer import nearest_code
@@ -203,3 +204,12 @@ def test_f0_with_a_long_lag_is_that_of_the_whole() -> None:
     voiced = (found > 0) & (whole > 0)
     assert ((found > 0) == (whole > 0)).mean() > 0.95 and voiced.sum() > 40
     assert np.abs(np.log2(found[voiced] / whole[voiced])).max() < 0.02
+
+
+def test_f0_on_a_stream_stays_in_the_range_of_the_speaker() -> None:
+    wave = np.diff(np.floor(np.arange(3 * SAMPLE_RATE) * 200 / SAMPLE_RATE), prepend=0).astype(np.float32)
+    places = np.flatnonzero(wave)
+    weaker = places[(places > SAMPLE_RATE) & (places < 1.4 * SAMPLE_RATE)][::2]
+    wave[weaker] *= 0.6  # every second pulse, as in a creaky voice
+    f0 = F0Stream(lag=1).push(wave)[5:]
+    assert np.abs(np.log2(f0[f0 > 0] / 200)).max() < 0.1 and (f0 > 0).mean() > 0.95
