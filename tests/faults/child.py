@@ -11,6 +11,7 @@ import select
 import shutil
 import signal
 import sys
+import threading
 import time
 import traceback
 import uuid
@@ -67,6 +68,7 @@ class Child:
         self._started, self._before = time.monotonic(), _resident_bytes()
         sys.stdout.flush()
         sys.stderr.flush()
+        _wait_for_ending_threads()
         self.pid = os.fork()
         if self.pid == 0:
             code = 1
@@ -172,6 +174,17 @@ def call(
     return Child(lambda: main([str(each) for each in arguments]), folder, **options).wait(WALL * seconds)
 
 
+def _wait_for_ending_threads() -> None:
+    """Wait until threads that Python has joined have ended for the system, too.
+
+    Such a thread returns its memory to the allocator of MKL under a lock. A child that is forked meanwhile
+    gets the locked lock, and its first matrix product waits for ever.
+    """
+    end = time.monotonic() + 1
+    while len(os.listdir("/proc/self/task")) > threading.active_count() and time.monotonic() < end:
+        time.sleep(0.001)
+
+
 def _address_space() -> int:
     """Bytes of virtual memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -194,7 +207,7 @@ def check_bounded(ending: Ending, *, seconds: float = SECONDS, memory: int = MEM
 
 def check_quiet(ending: Ending) -> None:
     """No traceback, and no messages of libraries."""
-    assert TRACEBACK not in ending.err, f"traceback, {last_line(ending.err)}"
+    assert TRACEBACK not in ending.err, f"traceback, {exception_line(ending.err)}"
     if found := _LIBRARY.search(ending.err):
         line = next(line for line in ending.err[found.start() :].splitlines() if line.strip())
         raise AssertionError(f"message of a library: {line}")
@@ -225,6 +238,14 @@ def check_done_or_refused(ending: Ending, **bounds: Any) -> None:
         check_refused(ending, **bounds)
     else:
         check_done(ending, **bounds)
+
+
+def exception_line(text: str) -> str:
+    """The place and the exception of the last traceback."""
+    lines = text[text.rindex(TRACEBACK) :].splitlines()[1:]
+    place = [line.strip() for line in lines if line.startswith("  File ")][-1:]
+    exception = next((line for line in lines if line and not line.startswith(" ")), "no exception")
+    return " ".join([*place, exception])
 
 
 def last_line(text: str) -> str:
