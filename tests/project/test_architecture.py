@@ -16,32 +16,30 @@ FILES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 TABLE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-# A row of the table is a floor: "| 3 | `config` | description |". A file imports only from lower floors.
-FLOORS = [
+# A row of the table is a layer: "| 3 | `config` | description |". A file imports only from lower layers.
+LAYERS = [
     {f"speechvq.{name}" for name in re.findall(r"`(\w+)`", row[1])}
     for row in re.findall(r"^\| (\d+) \| (.*?) \|", TABLE, re.MULTILINE)
 ]
-TOP = len(FLOORS) - 1  # the commands, which may call one another
+TOP = len(LAYERS) - 1  # the commands, which may call one another
 TREES = {name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in FILES.items()}
 
 
-def room(module: str) -> str:
-    """The room of a module: its folder below speechvq/, or the module itself if it has none."""
+def part(module: str) -> str:
+    """The part of the package that has a module: its folder below speechvq/, or the module itself."""
     return ".".join(module.split(".")[:2])
 
 
-def floor(module: str) -> int:
-    """Index of the floor of a room; the package's own `__init__` and `__main__` are on the top
-    one.
-    """
-    if room(module) in ("speechvq", "speechvq.__main__"):
+def layer(module: str) -> int:
+    """Index of the layer of a module; the package's own `__init__` and `__main__` are on the top one."""
+    if part(module) in ("speechvq", "speechvq.__main__"):
         return TOP
-    return next(level for level, rooms in enumerate(FLOORS) if room(module) in rooms)
+    return next(level for level, parts in enumerate(LAYERS) if part(module) in parts)
 
 
-def test_every_module_has_a_floor() -> None:
-    rooms = {room(module) for module in FILES} - {"speechvq", "speechvq.__main__"}
-    assert rooms == set().union(*FLOORS)
+def test_every_module_has_a_layer() -> None:
+    parts = {part(module) for module in FILES} - {"speechvq", "speechvq.__main__"}
+    assert parts == set().union(*LAYERS)
 
 
 def test_no_folder_has_more_than_16_files() -> None:
@@ -71,18 +69,18 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_a_file_imports_only_from_floors_below(module: str) -> None:
+def test_a_file_imports_only_from_lower_layers(module: str) -> None:
     for imported in imports(module):
         assert imported in FILES, f"{module} imports {imported}, which does not exist"
-        if room(imported) in (room(module), "speechvq"):
+        if part(imported) in (part(module), "speechvq"):
             continue
-        assert floor(imported) < floor(module) or floor(module) == TOP, f"{module} imports {imported}"
+        assert layer(imported) < layer(module) or layer(module) == TOP, f"{module} imports {imported}"
 
 
 def test_speech_and_images_do_not_import_each_other() -> None:
-    rooms = {room(module): {room(name) for name in imports(module)} for module in FILES}
-    assert "speechvq.images" not in rooms.get("speechvq.speech", set())
-    assert "speechvq.speech" not in rooms.get("speechvq.images", set()) | rooms.get("speechvq.video", set())
+    parts = {part(module): {part(name) for name in imports(module)} for module in FILES}
+    assert "speechvq.images" not in parts.get("speechvq.speech", set())
+    assert "speechvq.speech" not in parts.get("speechvq.images", set()) | parts.get("speechvq.video", set())
 
 
 def test_there_are_no_import_cycles() -> None:
