@@ -1,7 +1,7 @@
 """The families of the matrix, in the order of the page: modules in `families`, with their titles."""
 
 FAMILIES = {
-    "resume": "Resume to the bit",
+    "resume": "Bit-exact resume",
     "kill": "Killed at any moment",
     "signals": "Interrupted",
     "disk": "Disk full or read-only",
@@ -15,7 +15,7 @@ FAMILIES = {
     "wavenet": "Properties of WaveNet",
     "purity": "Properties of purity",
     "likelihood": "Properties of likelihoods",
-    "steady": "Flat memory and handles",
+    "steady": "Constant memory and open files",
     "source": "No code from files",
     "changed": "Changed corpora",
     "together": "Two processes at once",

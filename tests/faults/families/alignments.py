@@ -14,7 +14,7 @@ from speechvq.alignment.intervals import Interval
 TRIED = (
     "Files of .lab, long and short TextGrid, and .ctm, each changed by a named mistake (encodings, "
     "missing tier, overlaps, negative, reversed, infinite and huge times, gaps, longer and shorter than "
-    "the sound, quotes and control characters in labels, wrong columns, counts that lie, 100,000 "
+    "the sound, quotes and control characters in labels, wrong columns, false counts, 100,000 "
     "labels) or by random bytes, cuts and repeats. Each gives finite numbers or one line, within 15 s "
     "and 512 MB."
 )

@@ -27,7 +27,7 @@ from speechvq.io.download import RemoteFile, fetch
 
 TRIED = (
     "Archives with members outside the folder, absolute and Windows paths, links, devices, pipes, bombs "
-    "(gzip, bz2, xz, zip), headers of a gigabyte, sizes and checksums that lie, damage at random "
+    "(gzip, bz2, xz, zip), headers of a gigabyte, false sizes and checksums, damage at random "
     "places; servers that answer with errors, too little, too much, another part, nothing, one byte at "
     "a time, endless headers, redirects, another file. Each ends in one message or the right file, with "
     "nothing outside the folder, within 20 s and 256 MB."

@@ -16,7 +16,7 @@ from faults.units import check_codebook, check_purity, make_codes, make_labels, 
 TRIED = (
     "Directories whose meta.json is missing, damaged, a pipe, a device, nested, with rates and numbers "
     "of codes of every kind and size; arrays of other types, shapes and orders, out of range, empty, "
-    "cut, with a lying header or a pickle; names; random bytes. Each gives finite numbers or one line, "
+    "cut, with a false header or a pickle; names; random bytes. Each gives finite numbers or one line, "
     "within 15 s and 512 MB, and no code of a file is run."
 )
 RANDOM_CASES = 600

@@ -9,8 +9,9 @@ TRIED = (
     "Speech models by convert and encode, priors by generate, image models, grid priors and second "
     "stages by draw, video priors by imagine, voice files by convert, checkpoints by train: cut, bits "
     "flipped, blocks overwritten, other texts, pipes and devices in a file's place, values and keys of "
-    "the YAML and JSON, names, types, shapes and values of tensors, headers that lie. A result with "
-    "finite values or one line that names the file, no code run, within 10 s of processor and 400 MB."
+    "the YAML and JSON, names, types, shapes and values of tensors, false headers. Each gives a "
+    "result with finite values or one line that names the file, no code is run, within 10 s of processor "
+    "time and 400 MB."
 )
 CASES = 1_170
 SHORT = ("voice", "checkpoint")

@@ -6,7 +6,7 @@ from faults.case import Case, Setting
 from faults.truths import cases_of
 
 TRIED = (
-    "Tests of: a uniform model needs 8 bits a dimension exactly; the bound of one sample is the ELBO; "
+    "Tests of: a uniform model needs exactly 8 bits per dimension; the bound of one sample is the ELBO; "
     "probabilities over all images of two sub-pixels, all code grids and all n-grams sum to 1; bounds "
     "are the sums of their terms."
 )

@@ -14,9 +14,9 @@ from speechvq.io.journal import FILE_NAME
 
 TRIED = (
     "SIGINT, SIGTERM, and SIGINT twice, at random moments of every command while it works. It ends with "
-    "exit code 130 or 143 within two seconds of processor, without a traceback; no file is half-written "
-    "and nothing unfinished remains; convert, encode, align, prepare and generate go on from there when "
-    "called again."
+    "exit code 130 or 143 within two seconds of processor time, without a traceback; no file is "
+    "half-written and nothing unfinished remains; convert, encode, align, prepare and generate go on "
+    "from there when called again."
 )
 GRACE = 2.0  # seconds of processor between the signal and the end
 LONGEST = 90.0  # seconds by the clock, on a machine that has more to do

@@ -28,7 +28,7 @@ from speechvq.data.codes_directory import read_codes
 TRIED = (
     "Empty, header only, truncated, NaN and Inf, silence, one sample, 8 to 192 kHz, 8 to 64 bit, "
     "stereo, six channels, inverse channels, an offset, 1e20 to 3e38, denormals, wrong endings, text, a "
-    "folder, links, a pipe, a device, lying headers, spaces and Unicode in names; each by convert, "
+    "folder, links, a pipe, a device, false headers, spaces and Unicode in names; each by convert, "
     "encode, align and prepare, then all in one folder. What can be read gives a finite result of the "
     "right length; everything else one line; the batch goes on."
 )
