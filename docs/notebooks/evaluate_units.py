@@ -13,9 +13,10 @@
 # %% [markdown]
 # # Evaluate anybody's units
 #
-# Discrete units of any model can be measured: integers, and phone labels of the same speech. This notebook
-# measures two kinds of units on a small corpus: k-means clusters of MFCC, which stand for units of your own,
-# and the codes of the bundled model. It runs in the repository root and needs the extra `mini`.
+# Discrete units of any model can be measured. The inputs are the units, as integers, and phone labels of the
+# same speech. This notebook measures two kinds of units on a small corpus: k-means clusters of MFCC, which
+# stand for units of your own, and the codes of the default model. It runs in the repository root and needs
+# the extra `mini`.
 
 # %%
 import json
@@ -68,11 +69,11 @@ units = {"k-means on MFCC": {utt: kmeans.predict(rows) for utt, rows in features
 units["bundled model"] = {utt: model.encode(wave) for utt, wave in waves.items()}
 
 # %% [markdown]
-# ## The floors
+# ## Lower references
 #
-# A number means little alone. Phone purity grows with the number of codes, even if the codes are noise. The
-# same codes in random order keep their frequencies and lose everything else, so they are the floor of purity
-# and of PNMI. The fraction of the most frequent phone is the floor of any purity.
+# A number alone means little. Phone purity grows with the number of codes, even if the codes are noise. The
+# same codes in random order keep their frequencies and lose everything else, so they are the lower reference
+# of purity and of PNMI. No purity is below the fraction of the most frequent phone.
 
 # %%
 rng = np.random.default_rng(0)

@@ -85,9 +85,9 @@ Audio(converted, rate=SAMPLE_RATE)
 # %% [markdown]
 # ## How stable are the codes?
 #
-# If codes held the content only, the codes of a conversion would be those of the source. In practice only a
-# part of them agrees, because codes also depend on the voice and on the noise of the decoder. The floor is
-# the agreement with the same codes in random order.
+# If codes represented the content only, the codes of a conversion would be those of the source. In practice
+# only some of them agree, because codes also depend on the voice and on the noise of the decoder. The lower
+# reference is the agreement with the same codes in random order.
 
 # %%
 again = model.encode(converted)[: len(codes)]
