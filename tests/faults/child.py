@@ -20,6 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from speechvq.runtime import signals
+
 MEGABYTE = 1 << 20
 SECONDS, MEMORY = 30.0, 1024 * MEGABYTE  # of processor and memory, if a case does not say otherwise
 WALL = (
@@ -88,6 +90,8 @@ class Child:
         """The life of the child."""
         os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        # As in a process of its own, a signal after the work has ended has the system's effect.
+        signals._is_command = lambda: True
         for descriptor, name in ((1, "out"), (2, "err")):
             os.dup2(os.open(self._output / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
