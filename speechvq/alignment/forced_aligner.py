@@ -66,8 +66,9 @@ def align_recording(
     Raises:
         UserError: PocketSphinx is not installed, or the label file cannot be written.
     """
-    if task.may_be_kept and (seconds := _whole_seconds(task)):
-        return Outcome(seconds, "kept")
+    if task.may_be_kept and (kept := _whole_intervals(task)):
+        problem = _doubt(task, kept)
+        return Outcome(kept[-1].end, "kept", problem=problem, is_doubtful=bool(problem))
     aligner = _aligner()
     inputs = read_state([task.audio, task.text])
     try:
@@ -88,16 +89,21 @@ def align_recording(
             write_lab(task.lab, found)
             if journal is not None:
                 journal.add(task.name, inputs, [], editable=[task.lab], settings=task.settings)
-            fraction = short_phones(found)
-            if fraction <= MAX_SHORT_PHONES:
-                return Outcome(seconds, attempt, unknown)
-            problem = (
-                f"{task.audio}: {100 * fraction:.0f} % of the phones are as short as the aligner allows; "
-                f"check that {task.text.name} is its transcript"
-            )
-            return Outcome(seconds, attempt, unknown, problem, is_doubtful=True)
+            problem = _doubt(task, found)
+            return Outcome(seconds, attempt, unknown, problem, is_doubtful=bool(problem))
     problem = f"{task.audio}: {task.text.name} could not be aligned; check that the text is its transcript"
     return Outcome(seconds, "", unknown, problem)
+
+
+def _doubt(task: AlignmentTask, found: Sequence[Interval]) -> str:
+    """A line if many phones are as short as can be, as those of another recording's text are; else empty."""
+    fraction = short_phones(found)
+    if fraction <= MAX_SHORT_PHONES:
+        return ""
+    return (
+        f"{task.audio}: {100 * fraction:.0f} % of the phones are as short as the aligner allows; "
+        f"check that {task.text.name} is its transcript"
+    )
 
 
 def short_phones(found: Sequence[Interval]) -> float:
@@ -177,15 +183,15 @@ def is_newer(task: AlignmentTask) -> bool:
         return False
 
 
-def _whole_seconds(task: AlignmentTask) -> float:
-    """Seconds of the recording if its label file exists and reaches to its end; else 0."""
+def _whole_intervals(task: AlignmentTask) -> list[Interval]:
+    """Intervals of the label file if it exists and reaches to the recording's end; else none."""
     try:
         info, intervals = soundfile.info(native_path(task.audio)), read_lab(task.lab)
     except (OSError, RuntimeError, UserError):
-        return 0.0
+        return []
     seconds = info.frames / info.samplerate
     whole = intervals and abs(intervals[-1].end - seconds) < 0.001  # resampling may round by a sample
-    return seconds if whole else 0.0
+    return list(intervals) if whole else []
 
 
 def pronunciations_of(path: Path, dictionary: Mapping[str, str]) -> dict[str, str]:

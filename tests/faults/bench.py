@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import struct
+import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -52,8 +53,26 @@ class Command(NamedTuple):
 
 def call_quietly(command: Command) -> int:
     """Run a command in this process, without its output; imports what it needs before any fork."""
+    threads = _threads()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        return command.main(command.arguments)
+        code = command.main(command.arguments)
+    _wait_for_ending_threads(threads)
+    return code
+
+
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))
+
+
+def _wait_for_ending_threads(before: int) -> None:
+    """Wait until threads that Python has joined have ended for the system, too.
+
+    Such a thread returns its memory to the allocator of MKL under a lock. A child that is forked meanwhile
+    gets the locked lock, and its first matrix product waits for ever. Threads that stay are not waited for.
+    """
+    end = time.monotonic() + 0.2
+    while _threads() > before and time.monotonic() < end:
+        time.sleep(0.001)
 
 
 def voice(seconds: float, *, f0: float = 120.0, rate: int = 16_000, seed: int = 0) -> np.ndarray:

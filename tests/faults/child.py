@@ -11,7 +11,6 @@ import select
 import shutil
 import signal
 import sys
-import threading
 import time
 import traceback
 import uuid
@@ -70,7 +69,6 @@ class Child:
         self._started, self._before = time.monotonic(), _resident_bytes()
         sys.stdout.flush()
         sys.stderr.flush()
-        _wait_for_ending_threads()
         self.pid = os.fork()
         if self.pid == 0:
             code = 1
@@ -176,17 +174,6 @@ def call(
 ) -> Ending:
     """Run `main` of a command in a child; `seconds` are of processor, options as of `Child`."""
     return Child(lambda: main([str(each) for each in arguments]), folder, **options).wait(WALL * seconds)
-
-
-def _wait_for_ending_threads() -> None:
-    """Wait until threads that Python has joined have ended for the system, too.
-
-    Such a thread returns its memory to the allocator of MKL under a lock. A child that is forked meanwhile
-    gets the locked lock, and its first matrix product waits for ever.
-    """
-    end = time.monotonic() + 1
-    while len(os.listdir("/proc/self/task")) > threading.active_count() and time.monotonic() < end:
-        time.sleep(0.001)
 
 
 def _address_space() -> int:

@@ -1,6 +1,7 @@
 """Alignment of one recording: bias correction, fallbacks, unknown words and reported failures."""
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -167,5 +168,8 @@ def test_a_text_that_is_squeezed_into_the_recording_is_doubted(
     assert not align_recording(task_of(espeak_corpus, tmp_path / "a"), {}).is_doubtful
     squeezed = [Interval(0.03 * i, 0.03 * (i + 1), "AH") for i in range(9)] + [Interval(0.27, 9.0, "SIL")]
     monkeypatch.setattr(ForcedAligner, "align", lambda *_, **__: squeezed)
-    outcome = align_recording(task_of(espeak_corpus, tmp_path / "b"), {})
+    task = task_of(espeak_corpus, tmp_path / "b")
+    outcome = align_recording(task, {})
     assert outcome.attempt == "words" and outcome.is_doubtful and "is its transcript" in outcome.problem
+    kept = align_recording(replace(task, may_be_kept=True), {})
+    assert kept.attempt == "kept" and kept.is_doubtful and kept.problem == outcome.problem
