@@ -5,6 +5,7 @@ sides; only the decoder is implemented differently.
 """
 
 import argparse
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 
 import roofline
 from sampling import multiply_adds
@@ -22,6 +24,7 @@ from timing import REPEATS, alternate, measurement_parser, one_thread, rounds, w
 from typical import TypicalWaveNet
 
 CROP = 8_000  # samples, half a second
+PRODUCTS = re.compile(r"^aten::.*(mm|conv|linear)")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -59,9 +62,18 @@ def measure(config: SpeechConfig, crop: int, repeats: int = REPEATS) -> dict[str
         "training_samples_per_second": {name: crop / seconds[name] for name in works},
         # Forward, and backward to input and weights; the decoder's products only.
         "share_of_peak": {"train_fp32": 6 * macs * crop / seconds["ours_fp32"] / best},
+        "share_of_products": {name: share_of_products(work) for name, work in works.items()},
         "roofline": {"products_gigaflops": best / 1e9},
         "bf16_products_in_hardware": supports_bf16(torch.device("cpu")),
     }
+
+
+def share_of_products(work: Callable[[], object]) -> float:
+    """Fraction of a step's processor time in matrix products and convolutions; bfloat16 speeds up only these."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        work()
+    spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
+    return sum(time for name, time in spent.items() if PRODUCTS.search(name)) / sum(spent.values())
 
 
 def our_model(config: SpeechConfig) -> SpeechVQ:
