@@ -107,6 +107,7 @@ def conversion_figure(
 
 def _plot_spectrogram(axes: "Axes", wave: np.ndarray, title: str, seconds: float) -> None:
     """Plot a spectrogram, with the F0 track on a second y axis."""
+    shown = f" of these {seconds:.3g} s" if len(wave) > round(MAX_SECONDS * SAMPLE_RATE) else ""
     wave = np.asarray(wave, np.float32)[: round(seconds * SAMPLE_RATE)]
     plot_spectrogram(axes, wave, seconds)
     track = track_f0(wave)
@@ -117,7 +118,7 @@ def _plot_spectrogram(axes: "Axes", wave: np.ndarray, title: str, seconds: float
     right.set(ylim=(0, MAX_F0), yticks=range(0, int(MAX_F0) + 1, 100))
     right.set_ylabel("F0 (Hz)", color=_F0_TEXT)
     median = median_f0(track)
-    text = f"median F0 {median:.0f} Hz" if np.isfinite(median) else "no F0"
+    text = f"median F0{shown} {median:.0f} Hz" if np.isfinite(median) else "no F0"
     set_panel_title(axes, title)
     axes.set_title(text, loc="right", fontsize=12, color=_F0_TEXT)
 

@@ -1,5 +1,6 @@
 """The figure of a conversion: the data of its panels, unusual inputs, and the PNG."""
 
+import re
 from pathlib import Path
 
 import matplotlib.image
@@ -82,6 +83,13 @@ def test_unusual_inputs(source: np.ndarray, codes: np.ndarray | None, tmp_path: 
     with_codes = codes is not None and len(codes) > 0
     assert len(titles(figure)) == 2 + with_codes and figure.axes[0].get_xlim()[1] <= 4.0
     assert "Conversion to $x_1$ & <b>" in titles(figure)
+
+
+def test_median_f0_says_of_which_part_it_is() -> None:
+    for source, words in ((SOURCE, "median F0 "), (np.tile(SOURCE, 8), "median F0 of these 4 s ")):
+        figure = conversion_figure(source, None, {"ben": source}, title="")
+        texts = [text for axes in figure.axes if (text := axes.get_title(loc="right"))]
+        assert len(texts) == 2 and all(re.fullmatch(rf"{words}\d+ Hz", text) for text in texts)
 
 
 def test_equal_data_give_equal_files(tmp_path: Path) -> None:
