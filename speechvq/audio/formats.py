@@ -10,6 +10,7 @@ from speechvq.runtime.logging import logger
 AUDIO_SUFFIXES = frozenset(  # what libsndfile reads
     ".wav .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .snd .caf .w64 .rf64 .sph .voc".split()
 )
+FORMATS_REMEDY = "give WAV, FLAC, Ogg, Opus or MP3"
 UNREAD_SUFFIXES = frozenset(".m4a .m4b .mp4 .aac .ac3 .wma .amr .3gp .ape .wv .mka .webm".split())
 
 

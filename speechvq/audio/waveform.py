@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from speechvq.audio.amplitude import Correction, SampleStatistics
-from speechvq.audio.formats import conversion_remedy
+from speechvq.audio.formats import FORMATS_REMEDY, conversion_remedy
 from speechvq.errors import UserError
 from speechvq.io.atomic import write_bytes
 from speechvq.io.names import existing
@@ -135,8 +135,7 @@ def read_audio(path: str | Path, segment: Segment | None = None) -> LoadedAudio:
     ) as error:  # LibsndfileError is a RuntimeError
         reason = str(error).splitlines()[0].rpartition(": ")[2].rstrip(".") if str(error) else "out of memory"
         raise UserError(
-            f"{path}: not a readable audio file ({reason}); "
-            + (conversion_remedy(path) or "give WAV, FLAC, Ogg, Opus or MP3")
+            f"{path}: not a readable audio file ({reason}); " + (conversion_remedy(path) or FORMATS_REMEDY)
         ) from error
     if messages:
         logger.warning("%s: damaged or truncated; read as far as it goes (%s)", path, messages[0])

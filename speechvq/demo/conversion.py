@@ -7,7 +7,7 @@ import numpy as np
 
 from speechvq.audio.waveform import SAMPLE_RATE, read_waveform
 from speechvq.demo.session import EXAMPLE, Session
-from speechvq.demo.uploads import read_upload
+from speechvq.demo.uploads import read_upload, silence_warning
 from speechvq.demo.work_queue import Progress
 from speechvq.plots.conversion import MAX_SECONDS as PLOTTED_SECONDS
 from speechvq.plots.conversion import plot_conversion
@@ -52,6 +52,7 @@ def convert_upload(
     )
     return {
         "source": waveform_url(audio.samples),
+        "warning": silence_warning(path, audio.samples),
         "converted": waveform_url(converted),
         "figure": image_url(figure),
         "file": f"{path.stem}_{speaker}.flac",

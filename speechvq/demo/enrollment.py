@@ -83,7 +83,7 @@ def check_name(session: Session, requested: str) -> str:
     if not name:
         raise UserError("Give the new voice a name")
     if not is_file_name(name):
-        raise UserError(f"'{name}' cannot name a file; use letters, digits, '-', '_' and '.'")
+        raise UserError(f"'{name}' cannot name a file; use letters, digits, spaces, '-', '_' and '.'")
     if name in (*session.model.speakers, OWN):
         raise UserError(f"'{name}' is the name of another voice; choose another name")
     return name

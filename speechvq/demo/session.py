@@ -45,7 +45,7 @@ class Session:
 
     def _voice(self, name: str, f0: float) -> dict[str, Any]:
         known = self.facts.get(name, SpeakerFacts())
-        parts = [SEXES.get(known.sex, ""), f"{f0:.0f}{NO_BREAK}Hz" if f0 else ""]
+        parts = [SEXES.get(known.sex, ""), f"mean {f0:.0f}{NO_BREAK}Hz" if f0 else ""]
         if name in self.enrolled:
             parts.insert(0, "added")
         elif known.minutes is not None:

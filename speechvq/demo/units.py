@@ -13,7 +13,7 @@ from speechvq.alignment.phones import SILENCE
 from speechvq.audio.f0 import track_f0, voiced_fraction
 from speechvq.audio.waveform import SAMPLE_RATE, root_mean_square
 from speechvq.demo.session import Session
-from speechvq.demo.uploads import read_upload
+from speechvq.demo.uploads import read_upload, silence_warning
 from speechvq.demo.work_queue import Progress
 from speechvq.metrics.functional import codebook_statistics
 from speechvq.plots.conversion import MAX_SECONDS as PLOTTED_SECONDS
@@ -55,6 +55,7 @@ def describe_upload(session: Session, path: Path, folder: Path, progress: Progre
     )
     return {
         "source": waveform_url(wave),
+        "warning": silence_warning(path, wave),
         "figure": image_url(figure),
         "codes": codes.tolist(),
         "phones": " ".join(each.phone for each in phones if each.phone != SILENCE),
@@ -89,8 +90,8 @@ def signal_statistics(wave: np.ndarray) -> list[tuple[str, str]]:
     low, median, high = np.percentile(f0, (10, 50, 90))
     return [
         *found,
-        ("median F0", f"{median:.0f} Hz"),
-        ("F0, middle 80 %", f"{low:.0f} to {high:.0f} Hz"),
+        ("median F0 of the whole recording", f"{median:.0f} Hz"),
+        ("F0 of the whole recording, middle 80 %", f"{low:.0f} to {high:.0f} Hz"),
         ("voiced frames", f"{100 * voiced_fraction(track):.0f} %"),
     ]
 

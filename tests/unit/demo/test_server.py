@@ -184,7 +184,11 @@ def test_the_state_names_voices_limits_and_what_is_possible(tmp_path: Path) -> N
             return dict(await (await client.get("/state")).json())
 
     state = asyncio.run(scenario())
-    assert state["voices"][0] == {"name": "bob", "about": "man, 200\u00a0Hz, 12\u00a0min", "little": False}
+    assert state["voices"][0] == {
+        "name": "bob",
+        "about": "man, mean 200\u00a0Hz, 12\u00a0min",
+        "little": False,
+    }
     assert (
         state["voices"][1]["little"] and not state["prior"] and "--model tiny" in state["prior_commands"][0]
     )

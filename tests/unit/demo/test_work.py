@@ -43,7 +43,8 @@ def test_a_conversion_has_audio_a_figure_and_facts(session: Session, tmp_path: P
     assert np.allclose(audio(found["converted"]), expected, atol=1e-4)
     assert np.allclose(audio(found["source"]), read_waveform(path), atol=1e-4)
     assert Image.open(io.BytesIO(content(found["figure"]))).size[0] == 1600
-    assert found["file"] == "hello there_bob.flac" and found["codes"] == 100 and found["change"] == ""
+    assert found["file"] == "hello there_bob.flac" and found["codes"] == 100
+    assert found["change"] == found["warning"] == ""
     assert progress.fraction >= 0.9
 
 
@@ -57,13 +58,16 @@ def test_other_rates_are_resampled_and_named(session: Session, tmp_path: Path) -
 
 def test_recordings_that_cannot_be_used_are_refused(session: Session, tmp_path: Path) -> None:
     text, empty, long = tmp_path / "notes.txt", tmp_path / "empty.wav", tmp_path / "long.wav"
-    text.write_text("not audio")
+    phone = tmp_path / "notes.m4a"
+    for path in (text, phone):
+        path.write_text("not audio")
     empty.touch()
     write_waveform(long, np.zeros(61 * SAMPLE_RATE, np.float32))
     for path, words in (
         (text, "not a readable audio file"),
+        (phone, r"not a readable audio file \(.*\); give WAV, FLAC, Ogg, Opus or MP3$"),
         (empty, "empty, 0 bytes"),
-        (long, "61 s long; send at most 60 s"),
+        (long, "61 s long; cut it to 60 s$"),
     ):
         with pytest.raises(UserError, match=words):
             convert_upload(session, path, "bob", tmp_path, Progress())
@@ -80,7 +84,10 @@ def test_one_sample_and_silence_are_converted(session: Session, tmp_path: Path) 
         write_waveform(tmp_path / "a.wav", np.zeros(count, np.float32))
         found = convert_upload(session, tmp_path / "a.wav", "bob", tmp_path, Progress())
         assert len(audio(found["converted"])) == count
-        assert units.describe_upload(session, tmp_path / "a.wav", tmp_path, Progress())["codes"]
+        described = units.describe_upload(session, tmp_path / "a.wav", tmp_path, Progress())
+        assert described["codes"]
+        for each in (found, described):
+            assert each["warning"] == "No speech was found in a.wav: was the microphone muted?"
 
 
 def test_a_sample_of_a_voice_is_made_once(session: Session) -> None:
@@ -141,7 +148,7 @@ def test_units_of_a_recording(session: Session, tmp_path: Path, monkeypatch: pyt
     assert found["codes"] == session.model.encode(read_waveform(path)).tolist()
     statistics = dict(found["statistics"])
     assert statistics["duration"] == "1.00 s" and statistics["codes, 100 per second"] == "100"
-    assert 100 < int(statistics["median F0"].removesuffix(" Hz")) < 170
+    assert 100 < int(statistics["median F0 of the whole recording"].removesuffix(" Hz")) < 170
     monkeypatch.setattr(units, "has_phones", lambda: False)
     assert units.describe_upload(session, path, tmp_path, Progress())["phones"] == ""
 
