@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("aiohttp", reason="needs the extra demo")
@@ -14,6 +15,7 @@ pytest.importorskip("aiohttp", reason="needs the extra demo")
 from helpers.chromium import CHROMIUM, Page, browser_page
 from helpers.demo import demo_client, demo_session, prior_of, write_speech
 from helpers.tiny import speech_model
+from speechvq.audio.waveform import SAMPLE_RATE, write_waveform
 from speechvq.demo import server
 from speechvq.demo.enrollment import enroll_upload
 from speechvq.demo.session import Session
@@ -42,7 +44,9 @@ async def result_of(page: Page, tab: str) -> str:
     await page.wait(f"!document.querySelector('#{tab} .go').disabled")
     await page.click(f"#{tab} .go")
     result, error = (f"document.querySelector('#{tab} {each}')" for each in (".result", ".status .error"))
-    await page.wait(f"(!{result}.hidden || {error}) && !document.querySelector('#{tab} .go').disabled")
+    assert await page.value(f"{result}.hidden")
+    await page.wait(f"document.querySelector('#{tab} .go').ariaDisabled == 'false'")
+    assert await page.value(f"!{result}.hidden || Boolean({error})")
     return str(await page.value(f"{error}?.textContent ?? ''"))
 
 
@@ -50,7 +54,9 @@ async def record(page: Page, tab: str, seconds: float) -> None:
     """Record from the microphone."""
     await page.click(f"#{tab} .record")
     await page.wait(f"parseFloat(document.querySelector('#{tab} .timer').textContent) >= {seconds}")
+    assert await page.value(f"Boolean(document.querySelector('#tab-{tab} .microphone'))")
     await page.click(f"#{tab} .record")
+    assert not await page.value("document.querySelector('.microphone')")
     await page.wait(f"!document.querySelector('#{tab} .go').disabled")
 
 
@@ -71,6 +77,8 @@ def test_record_convert_and_mistakes(tmp_path: Path) -> None:
             assert await result_of(page, "convert") == ""
             assert await playable(page, "#convert [data-audio=converted]") >= 1.0
             assert await page.text("#convert .ours h3") == "In the voice of bob"
+            assert await page.text("#convert .result h3") == "Source: recording.wav"
+            assert not await page.text("#convert [data-text=warning]")
             assert await page.value("document.querySelector('#convert img').naturalWidth") == 1600
             await page.click("#convert input[value=ada]")
             await page.choose_file("#convert input[type=file]", tmp_path / "notes.txt")
@@ -88,6 +96,50 @@ def test_record_convert_and_mistakes(tmp_path: Path) -> None:
             assert await playable(page, "#convert [data-audio=source]") == pytest.approx(4, abs=0.1)
             await page.click("#convert .voice button")
             await page.wait("document.querySelector('#convert .voice button').textContent == '■'")
+
+    asyncio.run(scenario())
+
+
+def test_back_returns_to_the_tab_before(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with demo_page(demo_session(), tmp_path) as page:
+            for tab in ("units", "live"):
+                await page.click(f"#tab-{tab}")
+            await page.click("#tab-live")  # no change, no entry
+            for tab in ("units", "convert"):
+                await page.value("history.back()")
+                await page.wait(f"!document.querySelector('#{tab}').hidden && location.hash == '#{tab}'")
+                assert await page.value(f"document.querySelector('#tab-{tab}').ariaSelected") == "true"
+            await page.value("history.forward()")
+            await page.wait("!document.querySelector('#units').hidden")
+
+    asyncio.run(scenario())
+
+
+def test_a_long_file_silence_and_another_file(tmp_path: Path) -> None:
+    write_waveform(tmp_path / "long.wav", np.zeros(61 * SAMPLE_RATE, np.float32))
+    write_waveform(tmp_path / "mute.wav", np.zeros(SAMPLE_RATE, np.float32))
+    button = "document.querySelector('#convert .go')"
+
+    async def scenario() -> None:
+        async with demo_page(demo_session(), tmp_path) as page:
+            await page.choose_file("#convert input[type=file]", tmp_path / "mute.wav")
+            await page.wait(f"!{button}.disabled")
+            await page.value(f"{button}.focus()")
+            assert await result_of(page, "convert") == ""
+            assert await page.value(f"document.activeElement == {button}")
+            warning = await page.text("#convert [data-text=warning]")
+            assert warning == "No speech was found in mute.wav: was the microphone muted?"
+            await page.choose_file("#convert input[type=file]", tmp_path / "long.wav")
+            await page.wait(f"{button}.disabled")
+            assert await page.text("#convert .recorder .error") == "long.wav is 61 s long; cut it to 60 s."
+            assert await page.text("#convert .result.old h3") == "Source: mute.wav"
+            assert "earlier recording" in await page.text("#convert .status")
+            await page.click("#convert .example")
+            await page.wait(f"!{button}.disabled")
+            assert not await page.text("#convert .recorder .error")
+            assert await result_of(page, "convert") == ""
+            assert not await page.value("document.querySelector('#convert .result.old')")
 
     asyncio.run(scenario())
 
@@ -125,6 +177,7 @@ def test_live_conversion(tmp_path: Path) -> None:
         async with demo_page(demo_session(), tmp_path) as page:
             await page.click("#tab-live")
             await page.click("#live .go")
+            await page.wait("document.querySelector('#tab-live .microphone')?.ariaLabel == 'microphone on'")
             await page.wait("document.querySelector('#live-delay').textContent.endsWith(' ms')")
             assert await page.text("#live .status") == ""
             await page.wait("document.querySelector('#live-load').textContent.endsWith(' %')")
@@ -133,6 +186,8 @@ def test_live_conversion(tmp_path: Path) -> None:
             await asyncio.sleep(0.5)
             await page.click("#live .go")
             await page.wait("document.querySelector('#live .go').textContent == 'Start'")
+            assert not await page.value("document.querySelector('.microphone')")
+            assert await page.text("#live-last") == "Of the last session"
             assert await page.text("#live .status") == ""
 
     asyncio.run(scenario())
@@ -144,6 +199,7 @@ def test_a_model_that_cannot_convert_live_says_so(tmp_path: Path) -> None:
             await page.click("#tab-live")
             assert "This model does not run live" in await page.text("#live")
             await page.click("#tab-generate")
-            assert "--prior exp/prior" in await page.text("#generate")
+            generate = await page.text("#generate")
+            assert "without a prior" in generate and "--prior exp/prior" in generate
 
     asyncio.run(scenario())

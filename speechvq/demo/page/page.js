@@ -29,17 +29,28 @@ async function* messages(path, query = {}, body = null) {
   }
 }
 
-// Runs a request with its progress in `status`; the result, or null after an error, which it shows.
-async function request(status, verb, path, query, body) {
-  const bar = make("progress", {max: 1}), label = make("span");
+// Runs a request with its progress in `status`; the result, or null after an error, which it shows. `usual` says how
+// long the work takes.
+async function request(status, verb, path, query, body, usual = "") {
+  const bar = make("progress", {max: 1, ariaLabel: "part that is done"}), label = make("span", {textContent: verb});
+  const clock = make("span", {role: "timer", textContent: " ..."}); // a timer is not read aloud every second
   bar.removeAttribute("value");
-  status.replaceChildren(label, bar);
-  label.textContent = `${verb} ...`;
+  status.replaceChildren(label, clock, bar);
+  let begin = Date.now();
+  const tick = () => {
+    const seconds = Math.floor((Date.now() - begin) / 1000);
+    clock.textContent = seconds < 2 ? " ..." : `: ${seconds} s so far${usual}`;
+  };
+  const ticking = setInterval(tick, 1000);
   try {
     for await (const message of messages(path, query, body)) {
-      if (message.ahead) label.textContent = `Waiting: ${message.ahead} ahead ...`;
+      if (message.ahead) {
+        label.textContent = `Waiting: ${message.ahead} ahead`;
+        begin = Date.now();
+        tick();
+      }
       if (message.done !== undefined) {
-        label.textContent = `${verb} ...`;
+        if (label.textContent !== verb) label.textContent = verb;
         if (message.done > 0) bar.value = message.done;
       }
       if (message.error) { showError(status, message.error); return null; }
@@ -49,8 +60,14 @@ async function request(status, verb, path, query, body) {
   } catch (error) {
     showError(status, OFFLINE);
     return null;
+  } finally {
+    clearInterval(ticking);
   }
 }
+
+// A button that works takes no clicks but keeps the focus, which a disabled one would lose.
+const isBusy = (button) => button.getAttribute("aria-disabled") === "true";
+const setBusy = (button, busy) => button.setAttribute("aria-disabled", busy);
 
 function showError(place, sentence) {
   place.replaceChildren(make("span", {className: "error", textContent: sentence}));
@@ -94,13 +111,24 @@ function showTab(name) {
     tab.tabIndex = chosen ? 0 : -1;
     $(`#${tab.getAttribute("aria-controls")}`).hidden = !chosen;
   }
-  history.replaceState(null, "", `#${name}`);
+  return name;
+}
+
+// A red dot on the label of the tab to which an element belongs, while its microphone is on.
+function markMicrophone(element, on) {
+  const tab = $(`#tab-${element.closest("[role=tabpanel]").id}`);
+  $(".microphone", tab)?.remove();
+  const words = "microphone on";
+  if (on) tab.append(make("span", {className: "microphone", role: "img", ariaLabel: words, title: words}));
 }
 
 function setUpTabs() {
   const tabs = $$("[role=tab]");
   tabs.forEach((tab, i) => {
-    tab.onclick = () => showTab(tab.getAttribute("aria-controls"));
+    tab.onclick = () => {
+      const hash = `#${showTab(tab.getAttribute("aria-controls"))}`;
+      if (hash !== location.hash) history.pushState(null, "", hash);
+    };
     tab.onkeydown = ({key}) => {
       const step = {ArrowRight: 1, ArrowLeft: -1}[key];
       if (!step) return;
@@ -109,8 +137,9 @@ function setUpTabs() {
       next.click();
     };
   });
-  showTab(location.hash.slice(1));
-  window.onhashchange = () => showTab(location.hash.slice(1));
+  const follow = () => history.replaceState(null, "", `#${showTab(location.hash.slice(1))}`);
+  follow();
+  window.onhashchange = follow;
 }
 
 // --- Recorders: record, choose a file, drop one, or take the example.
@@ -151,8 +180,9 @@ class Recorder {
 
   async toggle() {
     if (this.microphone) { this.finish(); return; }
+    if (isBusy(this.button)) return;
     this.fail("");
-    this.button.disabled = true;
+    setBusy(this.button, true);
     const blocks = [];
     let count = 0;
     try {
@@ -168,7 +198,7 @@ class Recorder {
       this.fail(microphoneError(error));
       return;
     } finally {
-      this.button.disabled = false;
+      setBusy(this.button, false);
     }
     this.blocks = blocks;
     this.show(true);
@@ -188,6 +218,7 @@ class Recorder {
     this.button.classList.toggle("recording", recording);
     this.timer.hidden = this.meter.hidden = !recording;
     this.timer.textContent = "0.0 s";
+    markMicrophone(this.box, recording);
   }
 
   async takeFile(file) {
@@ -217,9 +248,18 @@ class Recorder {
     this.name.textContent = name;
     this.player.src = objectUrl(this.player, blob);
     this.player.hidden = false;
-    this.player.onerror = () => { this.player.hidden = true; };
+    this.player.onerror = () => {
+      this.player.hidden = true;
+      this.fail(`This browser cannot play ${name}; the program may still read it.`);
+    };
+    this.player.onloadedmetadata = () => {
+      const {duration} = this.player, limit = state.max_seconds;
+      if (!Number.isFinite(duration) || duration <= limit + 0.5) return;
+      this.fail(`${name} is ${Math.round(duration)} s long; cut it to ${limit} s.`);
+      this.onChange(false);
+    };
     this.chosen.hidden = false;
-    this.onChange();
+    this.onChange(true);
   }
 
   fail(sentence) {
@@ -242,13 +282,14 @@ function stopSample() {
 sample.onended = stopSample;
 
 async function hear(button, name, status) {
+  if (isBusy(button)) return;
   const again = sampleButton === button;
   stopSample();
   if (again) return;
   button.textContent = "…";
-  button.disabled = true;
+  setBusy(button, true);
   const result = await request(status, `Converting a sentence to ${name}`, "/sample", {speaker: name});
-  button.disabled = false;
+  setBusy(button, false);
   button.textContent = "▶";
   if (!result) return;
   stopSample();
@@ -274,7 +315,12 @@ function showVoices(tab, choice, onChoice = () => {}) {
   const hidden = cards.filter((card) => card.hidden).length;
   more.hidden = !hidden;
   more.textContent = `Show ${hidden} more voices`;
-  more.onclick = () => { cards.forEach((card) => { card.hidden = false; }); more.hidden = true; };
+  more.onclick = () => {
+    const first = cards.find((card) => card.hidden);
+    cards.forEach((card) => { card.hidden = false; });
+    $("button", first).focus();
+    more.hidden = true;
+  };
 }
 
 function showAllVoices(choice) {
@@ -292,28 +338,35 @@ function showAllVoices(choice) {
 function setUpWork(tab, work) {
   const button = $(`#${tab} .go`), box = $(`#${tab} .recorder`);
   const status = $(`#${tab} .status`), result = $(`#${tab} .result`);
-  const recorder = box && new Recorder(box, () => { button.disabled = false; status.replaceChildren(); });
+  const recorder = box && new Recorder(box, (usable) => {
+    button.disabled = !usable;
+    if ($("[data-text=origin]", result)) result.classList.add("old");
+    if (isBusy(button)) return;
+    status.textContent = result.matches(".old:not([hidden])") ? "The result below is of the earlier recording." : "";
+  });
   if (box) status.textContent = "First record something or choose a file.";
   button.onclick = async () => {
-    button.disabled = true;
+    if (isBusy(button)) return;
+    setBusy(button, true);
     result.hidden = true;
+    result.classList.remove("old");
     stopSample();
     await work(recorder, status, result);
-    button.disabled = false;
+    setBusy(button, false);
   };
 }
 
 async function convert(recorder, status, result) {
-  const query = {...recorder.query, speaker: chosenVoice("convert")};
+  const query = {...recorder.query, speaker: chosenVoice("convert")}, origin = recorder.name.textContent;
   const found = await request(status, `Converting to ${query.speaker}`, "/convert", query, recorder.body);
   if (!found) return;
-  fill(result, {...found, extent: extent(found)});
+  fill(result, {...found, origin, extent: extent(found)});
   $(".note", result).textContent = found.change ? `Read as: ${found.change}.` : "";
 }
 
 async function enroll(recorder, status, result) {
   const query = {...recorder.query, name: $("#name").value};
-  const found = await request(status, "Fitting the voice, half a minute or more", "/enroll", query, recorder.body);
+  const found = await request(status, "Fitting the voice", "/enroll", query, recorder.body, ", usually 30 to 120 s");
   if (!found) return;
   const facts = `${found.seconds} s of speech, mean F0 ${found.f0} Hz. The closest speaker of the model is ${found.nearest}.`;
   fill(result, {...found, facts});
@@ -342,10 +395,11 @@ async function generate(_, status, result) {
 }
 
 async function showUnits(recorder, status, result) {
+  const origin = recorder.name.textContent;
   const found = await request(status, "Encoding", "/units", recorder.query, recorder.body);
   if (!found) return;
   const codes = found.codes.join(" "), download = $(".download", result);
-  fill(result, {...found, codes, extent: extent(found)});
+  fill(result, {...found, origin, codes, extent: extent(found)});
   $(".facts", result).replaceChildren(...found.statistics.map(([label, value]) => make("div", {},
     make("dt", {textContent: label}), make("dd", {textContent: value}))));
   $(".phones .note", result).textContent = state.phones
@@ -368,6 +422,8 @@ function setUpLive() {
     button.textContent = running ? "Stop" : "Start";
     button.classList.toggle("recording", running);
     $(".meters", tab).hidden = !running;
+    markMicrophone(tab, running);
+    $("#live-last").hidden = running;
     if (running) $("#live-facts").hidden = false;
   };
   const on = {
@@ -382,16 +438,17 @@ function setUpLive() {
   };
   button.onclick = async () => {
     if (live) { live.stop(); return; }
+    if (isBusy(button)) return;
     stopSample();
     status.textContent = "Starting; the first time on a computer takes longer ...";
-    button.disabled = true;
+    setBusy(button, true);
     try {
       live = await startLive(chosenVoice("live"), on);
       show(true);
     } catch (error) {
       showError(status, microphoneError(error));
     }
-    button.disabled = false;
+    setBusy(button, false);
   };
 }
 
