@@ -64,7 +64,7 @@ async def take(url: str, folder: Path, temporary: Path) -> None:
     async with browser_page(temporary, microphone) as page:
         await page.open(url, *WIDE)
         await page.click("#convert .example")
-        await page.click("#convert input[value=1088]")
+        await page.click("#convert input[value='1088']")
         await finish(page, "convert")
         await save_tab(page, folder, "convert")
         await page.click("#tab-enroll")
@@ -79,7 +79,7 @@ async def take(url: str, folder: Path, temporary: Path) -> None:
         await finish(page, "units")
         await save_tab(page, folder, "units")
         await page.click("#tab-live")
-        await page.click("#live input[value=1088]")
+        await page.click("#live input[value='1088']")
         await page.click("#live .go")
         await page.wait("document.querySelector('#live-load').textContent.endsWith('%')")
         await asyncio.sleep(LIVE_SECONDS)
