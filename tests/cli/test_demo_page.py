@@ -83,6 +83,7 @@ def test_record_convert_and_mistakes(tmp_path: Path) -> None:
             await page.click("#convert input[value=ada]")
             await page.choose_file("#convert input[type=file]", tmp_path / "notes.txt")
             await page.wait("document.querySelector('#convert .chosen b').textContent == 'notes.txt'")
+            await page.wait("document.querySelector('#convert .recorder').innerText.includes('cannot play')")
             assert (await result_of(page, "convert")).startswith("notes.txt: not a readable audio file")
             await page.choose_file("#convert input[type=file]", tmp_path / "gone.wav")
             await page.wait(

@@ -250,7 +250,7 @@ class Recorder {
     this.player.hidden = false;
     this.player.onerror = () => {
       this.player.hidden = true;
-      this.fail(`This browser cannot play ${name}; the program may still read it.`);
+      this.fail(`This browser cannot play ${name}; the program may still read it.`, "");
     };
     this.player.onloadedmetadata = () => {
       const {duration} = this.player, limit = state.max_seconds;
@@ -262,9 +262,9 @@ class Recorder {
     this.onChange(true);
   }
 
-  fail(sentence) {
+  fail(sentence, className = "error") {
     this.problem.hidden = !sentence;
-    showError(this.problem, sentence);
+    this.problem.replaceChildren(make("span", {className, textContent: sentence}));
   }
 }
 
