@@ -264,3 +264,19 @@ def test_all_data_files_of_the_package_are_installed() -> None:
         path for path in (ROOT / "speechvq").rglob("*") if path.is_file() and "__pycache__" not in path.parts
     }
     assert {path for path in files if path.suffix not in (".py", ".pyc")} <= found
+
+
+EVALUATIONS = re.findall(
+    r"`((?:purity|baselines|codebook|speakers|abx|conversion|stages|alignments) --[^`]+)`|or `(--[^`]+)`",
+    README,
+)
+
+
+@pytest.mark.parametrize(("row", "or_flags"), EVALUATIONS)
+def test_the_evaluations_are_listed_with_all_flags_that_they_need(row: str, or_flags: str) -> None:
+    subject, *given = words(row or f"conversion {or_flags}")
+    PARSERS[f"evaluate {subject}"]().parse_args(given)
+
+
+def test_all_evaluations_of_the_table_were_found() -> None:
+    assert len(EVALUATIONS) == 9
