@@ -69,7 +69,7 @@ def measure(config: SpeechConfig, crop: int, repeats: int = REPEATS) -> dict[str
 
 
 def share_of_products(work: Callable[[], object]) -> float:
-    """Fraction of a step's processor time in matrix products and convolutions; bfloat16 speeds up only these."""
+    """Fraction of a step's processor time in products and convolutions; bfloat16 speeds up only these."""
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         work()
     spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
