@@ -24,7 +24,7 @@ from speechvq.cli.loading_notice import loading_notice
 from speechvq.cli.parser import CommandParser
 from speechvq.errors import UserError
 from speechvq.runtime.logging import log_to_stderr, logger
-from speechvq.runtime.signals import Stopped, stop_signals
+from speechvq.runtime.signals import Stopped, postponed_stop, stop_signals
 
 SUCCESS, CRASH, USER_MISTAKE = 0, 1, 2
 INTERRUPTED = 128 + signal.SIGINT  # the exit code that shells report after Ctrl-C
@@ -182,7 +182,9 @@ class _Droppable(io.RawIOBase):
         if self._failed:
             return size
         try:
-            return self._raw.write(content)
+            # Without the number, the buffer would write the bytes again.
+            with postponed_stop():
+                return self._raw.write(content)
         except OSError as error:
             self._failed = True
             if not isinstance(error, BrokenPipeError):

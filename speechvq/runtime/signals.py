@@ -51,10 +51,13 @@ class _StopHandler:
         if not isinstance(unraisable.exc_value, Stopped) or os.getpid() != self.process:
             before(unraisable)
             return
+        self.send_again(unraisable.exc_value.signum)
+
+    def send_again(self, signum: int) -> None:
+        """Let the first signal come once more, soon after the caller has returned."""
         for each in SIGNALS:
             signal.signal(each, self)
-        # Sent from within this function, it would be discarded again.
-        timer = threading.Timer(REPEAT_AFTER, _send_to_main_thread, [unraisable.exc_value.signum])
+        timer = threading.Timer(REPEAT_AFTER, _send_to_main_thread, [signum])
         timer.daemon = True
         timer.start()
 
@@ -121,6 +124,27 @@ def deferred_stop() -> Iterator[None]:
         if handler.pending and not handler.deferrals:
             signum, handler.pending = handler.pending, 0
             raise Stopped(signum)
+
+
+@contextmanager
+def postponed_stop() -> Iterator[None]:
+    """Let a signal within the block take effect soon after it.
+
+    For a function whose result must not be lost: at the end of `deferred_stop` the exception would come
+    before the function returns.
+    """
+    handler = _handler
+    if handler is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler.deferrals += 1
+    try:
+        yield
+    finally:
+        handler.deferrals -= 1
+        if handler.pending and not handler.deferrals:
+            signum, handler.pending = handler.pending, 0
+            handler.send_again(signum)
 
 
 def _is_command() -> bool:

@@ -153,7 +153,8 @@ class SourceFilter(nn.Module):
         outputs = None
         if f0 is not None and self.num_harmonics:
             outputs = self.harmonic_head(self.harmonic_network(*inputs))
-        return self.params_of(log_mel, outputs, f0, harmonic_boost)
+        params = self.params_of(log_mel, outputs, f0, harmonic_boost)
+        return params if inputs[3] is None else params._replace(harmonics=_held(params.harmonics, inputs[3]))
 
     def params_of(
         self,
@@ -325,6 +326,16 @@ class SourceFilter(nn.Module):
         voiced = (phase != UNVOICED).float().unflatten(1, (frames, -1)).mean(-1)
         num_voiced = distributed.mean_over_processes(voiced.sum()).clamp_min(1.0)
         return laplace + (error * voiced).sum() / num_voiced
+
+
+def _held(harmonics: Tensor, num_frames: Tensor) -> Tensor:
+    """Amplitudes (B, L, 2 H) with those of the last frame of each row in its padding.
+
+    They are interpolated between frames, so the last half frame would depend on the padding.
+    """
+    frames = torch.arange(harmonics.shape[1], device=harmonics.device)
+    index = torch.minimum(frames, (num_frames - 1).clamp_min(0)[:, None])
+    return harmonics.gather(1, index[..., None].expand_as(harmonics))
 
 
 def _harmonic_fractions(outputs: Tensor, boost: float) -> Tensor:

@@ -1,13 +1,17 @@
 """SIGINT and SIGTERM: the first one unwinds the work, a second one kills, and code can defer both."""
 
+import io
+import os
 import signal
 import threading
 import time
+from typing import Any
 
 import pytest
 
 from helpers.tiny import python
-from speechvq.runtime.signals import SIGNALS, Stopped, deferred_stop, stop_signals
+from speechvq.cli import command
+from speechvq.runtime.signals import SIGNALS, Stopped, deferred_stop, postponed_stop, stop_signals
 
 SLOW_END = """
 import time
@@ -61,6 +65,42 @@ def test_an_ignored_signal_stays_ignored_and_other_threads_are_left_alone() -> N
     thread.start()
     thread.join()
     assert found == [signal.getsignal(signal.SIGTERM)]
+
+
+def test_a_postponed_signal_comes_after_the_result() -> None:
+    done = []
+
+    def work() -> int:
+        with postponed_stop():
+            signal.raise_signal(signal.SIGTERM)
+            return 3
+
+    with pytest.raises(Stopped) as caught, stop_signals():
+        done.append(work())
+        time.sleep(5)
+    assert done == [3] and caught.value.signum == signal.SIGTERM
+    with pytest.raises(Stopped), stop_signals(), deferred_stop():
+        done.append(work())  # the outer block decides when
+    assert done == [3, 3]
+
+
+def test_a_signal_while_a_line_is_written_does_not_write_it_twice() -> None:
+    written = []
+
+    class Raw(io.FileIO):
+        def write(self, content: Any) -> int:
+            written.append(bytes(content))
+            signal.raise_signal(signal.SIGINT)
+            return len(content)
+
+    with Raw(os.devnull, "w") as raw:
+        stream = io.BufferedWriter(command._Droppable(raw))
+        with pytest.raises(Stopped), stop_signals():
+            stream.write(b"started\n")
+            stream.flush()
+            time.sleep(5)
+        stream.flush()
+    assert written == [b"started\n"]
 
 
 @pytest.mark.parametrize("second", SIGNALS)
