@@ -154,7 +154,11 @@ class SourceFilter(nn.Module):
         if f0 is not None and self.num_harmonics:
             outputs = self.harmonic_head(self.harmonic_network(*inputs))
         params = self.params_of(log_mel, outputs, f0, harmonic_boost)
-        return params if inputs[3] is None else params._replace(harmonics=_held(params.harmonics, inputs[3]))
+        return (
+            params
+            if inputs[3] is None
+            else params._replace(harmonics=_extend_last_frame(params.harmonics, inputs[3]))
+        )
 
     def params_of(
         self,
@@ -328,7 +332,7 @@ class SourceFilter(nn.Module):
         return laplace + (error * voiced).sum() / num_voiced
 
 
-def _held(harmonics: Tensor, num_frames: Tensor) -> Tensor:
+def _extend_last_frame(harmonics: Tensor, num_frames: Tensor) -> Tensor:
     """Amplitudes (B, L, 2 H) with those of the last frame of each row in its padding.
 
     They are interpolated between frames, so the last half frame would depend on the padding.
