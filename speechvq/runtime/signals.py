@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -52,6 +52,10 @@ class _StopHandler:
             before(unraisable)
             return
         self.send_again(unraisable.exc_value.signum)
+
+    def stop(self, signum: int) -> None:
+        """Unwind the work."""
+        raise Stopped(signum)
 
     def send_again(self, signum: int) -> None:
         """Let the first signal come once more, soon after the caller has returned."""
@@ -106,33 +110,26 @@ def stop_signals() -> Iterator[Callable[[], int]]:
             signal.signal(signum, signal.SIG_DFL if _is_command() else earlier)
 
 
-@contextmanager
-def deferred_stop() -> Iterator[None]:
+def deferred_stop() -> AbstractContextManager[None]:
     """Let a signal within the block take effect at its end.
 
     For code that must not be interrupted, such as `Thread.join`, which leaves a broken thread behind.
     """
-    handler = _handler
-    if handler is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handler.deferrals += 1
-    try:
-        yield
-    finally:
-        handler.deferrals -= 1
-        if handler.pending and not handler.deferrals:
-            signum, handler.pending = handler.pending, 0
-            raise Stopped(signum)
+    return _deferring(_StopHandler.stop)
 
 
-@contextmanager
-def postponed_stop() -> Iterator[None]:
+def postponed_stop() -> AbstractContextManager[None]:
     """Let a signal within the block take effect soon after it.
 
     For a function whose result must not be lost: at the end of `deferred_stop` the exception would come
     before the function returns.
     """
+    return _deferring(_StopHandler.send_again)
+
+
+@contextmanager
+def _deferring(then: Callable[[_StopHandler, int], None]) -> Iterator[None]:
+    """Call `then` with a signal that came, at the end of the outermost block."""
     handler = _handler
     if handler is None or threading.current_thread() is not threading.main_thread():
         yield
@@ -144,7 +141,7 @@ def postponed_stop() -> Iterator[None]:
         handler.deferrals -= 1
         if handler.pending and not handler.deferrals:
             signum, handler.pending = handler.pending, 0
-            handler.send_again(signum)
+            then(handler, signum)
 
 
 def _is_command() -> bool:

@@ -154,11 +154,9 @@ class SourceFilter(nn.Module):
         if f0 is not None and self.num_harmonics:
             outputs = self.harmonic_head(self.harmonic_network(*inputs))
         params = self.params_of(log_mel, outputs, f0, harmonic_boost)
-        return (
-            params
-            if inputs[3] is None
-            else params._replace(harmonics=_extend_last_frame(params.harmonics, inputs[3]))
-        )
+        if inputs[3] is None:
+            return params
+        return params._replace(harmonics=_extend_last_frame(params.harmonics, inputs[3]))
 
     def params_of(
         self,
