@@ -10,7 +10,4 @@ help_if_asked "$@"
 setup test
 # One thread each for two workers: the tests' tensors are small, and threads of torch would get in each other's way.
 export OMP_NUM_THREADS=1
-# librosa compiles its kernels when it is imported. Two processes that do so at once into an empty cache can leave kernels there that do
-# not belong together, and a later process then crashes.
-python -c "import speechvq, librosa.core.pitch, librosa.core.audio, librosa.util.utils, librosa.sequence"
 python -m pytest -n 2 "$@"

@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from speechvq.runtime.compile_lock import lock_compilation
+
 PACKAGE = Path(__file__).parents[1]
 KERNEL_FILES = (
     "audio/f0_kernels.py",
@@ -38,7 +40,7 @@ def use_user_cache() -> None:
 
     This also applies to librosa's functions, and to child processes. It has to run before a function with a
     cache is defined: numba then raises "no locator available" if it finds no writable folder, as in a
-    read-only home.
+    read-only home. One process at a time compiles into the folder (see `compile_lock`).
     """
     chosen, stamp = os.environ.get("NUMBA_CACHE_DIR"), source_stamp()
     folder = Path(chosen) if chosen and _is_writable(Path(chosen)) else cache_folder()
@@ -48,6 +50,7 @@ def use_user_cache() -> None:
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     if "numba" in sys.modules:  # it has read its environment already
         sys.modules["numba"].config.CACHE_DIR = str(folder)
+    lock_compilation(folder)
 
 
 def source_stamp() -> str:

@@ -13,12 +13,21 @@ from faults.child import WALL, Child, check_done, check_quiet, contents, last_li
 from helpers.tiny import ROOT
 
 TRIED = (
-    "Every command that writes, twice at once with the same output, three times; and two interpreters "
-    "that compile the kernels into one empty cache. Each ends with 0, or with one line that says why "
+    "Every command that writes, twice at once with the same output, three times; two interpreters that "
+    "compile the kernels into one empty cache; and four that compile those of librosa there, after which "
+    "another one uses them. Each ends with 0, or with one line that says why "
     "not; one of them succeeds; the results are whole and equal to those of one process alone."
 )
 ROUNDS = 3
 SECONDS = 60.0
+LIBROSA = """
+import speechvq, librosa, numpy as np
+wave = np.sin(np.arange(16_000) / 20).astype(np.float32) * np.linspace(0, 1, 16_000, dtype=np.float32)
+f0, voiced, probability = librosa.pyin(wave, fmin=60, fmax=400, sr=16_000)
+print(np.nanmean(f0), voiced.sum(), librosa.yin(wave, fmin=60, fmax=400, sr=16_000).mean())
+print(librosa.util.localmax(wave).sum(), librosa.zero_crossings(wave).sum(), librosa.lpc(wave, order=4))
+print(librosa.sequence.dtw(wave[None, :200], wave[None, 100:400])[0].sum())
+"""
 COMPARED = (".wav", ".flac", ".npy", ".lab", ".json", ".safetensors", ".tsv", ".txt", ".yaml")
 
 
@@ -34,6 +43,7 @@ def cases(setting: Setting) -> Iterator[Case]:
             )
     if not setting.short:
         yield Case("two compilations", lambda: check_compilation(bench, setting.folder / "compilation"))
+        yield Case("four compilations of librosa", lambda: check_librosa(setting.folder / "librosa"))
 
 
 def check_alone(bench: Bench, name: str, folder: Path) -> None:
@@ -85,3 +95,22 @@ def check_compilation(bench: Bench, folder: Path) -> None:
         assert process.returncode == 0, f"exit code {process.returncode}: {last_line(error)}"
     first, second = (contents(folder / f"out {number}") for number in range(2))
     assert first == second, "the results differ"
+
+
+def check_librosa(folder: Path) -> None:
+    """Four new interpreters compile librosa's ufuncs at once; then each ufunc is called by another one."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder / "cache")}
+
+    def start() -> subprocess.Popen[str]:
+        words = [sys.executable, "-c", LIBROSA]
+        return subprocess.Popen(
+            words, cwd=ROOT, env=environment, text=True, stderr=subprocess.PIPE, stdout=-1
+        )
+
+    printed = []
+    for processes in ([start() for _ in range(4)], [start()]):
+        for process in processes:
+            output, error = process.communicate(timeout=600)
+            assert process.returncode == 0, f"exit code {process.returncode}: {last_line(error)}"
+            printed.append(output)
+    assert len(set(printed)) == 1, "the results differ"

@@ -1,0 +1,175 @@
+"""One process at a time loads, compiles and caches a numba function; the others wait.
+
+numba locks compilation between the threads of a process, but not between processes. A generalized ufunc, such
+as those that librosa compiles when it is imported, is cached in two parts: the kernel, and a wrapper that
+calls the kernel by a name that differs from process to process. If two processes compile into one empty
+cache, the kernel of one and the wrapper of the other can remain, and a later process that loads both crashes.
+The list of a function's compiled signatures is rewritten as a whole, so one of two saved at once is lost.
+
+numba sends an event before it takes its lock, and another one after it has released it. The listener here
+holds a lock of the operating system between the two. What one process has saved is then loaded by the others.
+"""
+
+import errno
+import os
+import sys
+import threading
+import time
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from speechvq.runtime.logging import logger
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+POLL_S = 0.01
+NOTICE_S = 3.0  # of waiting, after which a line says so
+_LOCKED = (errno.EACCES, errno.EAGAIN)
+
+
+class CompileLock:
+    """A lock between processes and between threads, which its holder can take again.
+
+    Args:
+        path: the file that is locked, created if missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._threads = threading.RLock()
+        self._own = threading.local()  # depth: how often this thread has taken the lock
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Wait until no other thread and no other process holds the lock."""
+        self._threads.acquire()
+        depth = getattr(self._own, "depth", 0)
+        try:
+            if not depth:
+                self._descriptor = _open_locked(self.path)
+        except BaseException:  # a signal while it waits
+            self._threads.release()
+            raise
+        self._own.depth = depth + 1
+
+    def release(self) -> None:
+        """Give it back after as many calls as those of `acquire`; without one, do nothing."""
+        depth = getattr(self._own, "depth", 0)
+        if not depth:  # installed while numba held its lock
+            return
+        self._own.depth = depth - 1
+        if depth == 1 and self._descriptor is not None:
+            os.close(self._descriptor)  # the lock ends with it
+            self._descriptor = None
+        self._threads.release()
+
+
+_installed: list[CompileLock] = []  # at most one
+
+
+def lock_compilation(folder: Path) -> None:
+    """Hold the lock of a cache folder while numba loads, compiles or saves, from now on.
+
+    numba is not imported by this call: the lock is installed as soon as something imports it.
+
+    Args:
+        folder: numba's cache. The lock is its file `lock`. A folder that cannot be written has no lock; numba
+            then saves nothing either.
+    """
+    if "numba" in sys.modules:
+        _install(folder)
+        return
+    for finder in list(sys.meta_path):
+        if isinstance(finder, _AfterNumba):
+            sys.meta_path.remove(finder)
+    sys.meta_path.insert(0, _AfterNumba(folder))
+
+
+class _AfterNumba(MetaPathFinder):
+    """Installs the lock once numba has been imported, by whichever module."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find_spec(self, name: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
+        """That of the other finders, with a loader that also installs the lock."""
+        if name != "numba":
+            return None
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def execute_and_install(module: ModuleType) -> None:
+            execute(module)
+            _install(self.folder)
+
+        spec.loader.exec_module = execute_and_install  # type: ignore[method-assign]
+        return spec
+
+
+def _install(folder: Path) -> None:
+    """Register the listener, or give the one that is registered another folder."""
+    from numba.core import event
+
+    class Listener(event.Listener):
+        """Turns the events of numba's lock into calls."""
+
+        def __init__(self, lock: CompileLock) -> None:
+            self.lock = lock
+
+        def on_start(self, event: Any) -> None:
+            """numba is about to take its lock."""
+            self.lock.acquire()
+
+        def on_end(self, event: Any) -> None:
+            """numba has released its lock."""
+            self.lock.release()
+
+    if _installed:
+        _installed[0].path = folder / "lock"
+        return
+    _installed.append(CompileLock(folder / "lock"))
+    event.register("numba:compiler_lock", Listener(_installed[0]))
+
+
+def _open_locked(path: Path) -> int | None:
+    """Descriptor of the locked file; none where files cannot be locked or written."""
+    if fcntl is None:
+        return None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return None
+    is_locked = False
+    try:
+        is_locked = _wait_for_lock(descriptor, path)
+    finally:
+        if not is_locked:
+            os.close(descriptor)
+    return descriptor if is_locked else None
+
+
+def _wait_for_lock(descriptor: int, path: Path) -> bool:
+    """Whether the file is locked in the end; false on a file system without locks."""
+    since, told = time.monotonic(), False
+    while True:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError as error:
+            if error.errno not in _LOCKED:
+                return False
+        if not told and time.monotonic() - since > NOTICE_S:
+            logger.warning("waiting for another process that compiles (it holds %s) ...", path)
+            told = True
+        time.sleep(POLL_S)
