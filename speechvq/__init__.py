@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from speechvq.errors import UserError
-from speechvq.runtime.numba_cache import use_user_cache
+from speechvq.runtime.compilation.cache import use_user_cache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

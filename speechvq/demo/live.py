@@ -12,7 +12,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from speechvq.errors import UserError
 from speechvq.live.converter import LiveConverter
-from speechvq.runtime.compile_notice import compile_notice
+from speechvq.runtime.compilation.notice import compile_notice
 from speechvq.speech.model import SpeechVQ
 from speechvq.speech.streaming.conversion import check_can_stream
 

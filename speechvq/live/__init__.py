@@ -159,7 +159,7 @@ def _stream(arguments: argparse.Namespace) -> "ConversionStream":
     import torch
 
     import speechvq
-    from speechvq.runtime.compile_notice import compile_notice
+    from speechvq.runtime.compilation.notice import compile_notice
     from speechvq.speech.speakers.voice_file import add_voice_files
     from speechvq.speech.speakers.voice_name import speaker_names
     from speechvq.speech.streaming.conversion import check_can_stream

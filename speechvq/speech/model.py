@@ -22,7 +22,7 @@ from speechvq.errors import UserError
 from speechvq.io.hub import upload
 from speechvq.io.names import normalized
 from speechvq.quantizer import VectorQuantizer
-from speechvq.runtime.compile_notice import compile_notice
+from speechvq.runtime.compilation.notice import compile_notice
 from speechvq.runtime.device import find_device
 from speechvq.speech.decoder.decoder import Decoder
 from speechvq.speech.encoder.encoder import Encoder

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers.tiny import ROOT
-from speechvq.runtime.numba_cache import cache_folder
+from speechvq.runtime.compilation.cache import cache_folder
 
 COMPILE = "from speechvq.video.world.camera import compile_camera; compile_camera()"
 

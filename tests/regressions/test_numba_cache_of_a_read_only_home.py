@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers.tiny import ROOT
-from speechvq.runtime import numba_cache
+from speechvq.runtime.compilation import cache as numba_cache
 
 # librosa.util.localmax calls a function that numba compiles with cache=True.
 USE = "import speechvq, librosa, numpy; librosa.util.localmax(numpy.arange(9.0))"

@@ -12,8 +12,8 @@ import numba
 import pytest
 
 from helpers.tiny import ROOT
-from speechvq.runtime import numba_cache
-from speechvq.runtime.numba_cache import KERNEL_FILES, PACKAGE, source_stamp, use_user_cache
+from speechvq.runtime.compilation import cache as numba_cache
+from speechvq.runtime.compilation.cache import KERNEL_FILES, PACKAGE, source_stamp, use_user_cache
 
 
 def test_all_files_with_kernels_are_known() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from speechvq.config import WaveNetConfig
-from speechvq.runtime.compile_notice import compile_notice
+from speechvq.runtime.compilation.notice import compile_notice
 from speechvq.runtime.signals import deferred_stop
 from speechvq.speech.decoder.wavenet import WaveNet
 from speechvq.speech.sampling import kernels

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from speechvq.runtime.compile_notice import compile_notice
+from speechvq.runtime.compilation.notice import compile_notice
 from speechvq.video.world.interface import PIXELS
 from speechvq.video.world.textures import CEILING, FLOOR, SHARPNESSES, SIZE
 

@@ -7,12 +7,12 @@ import pytest
 from numba import njit
 
 from helpers.tiny import python
-from speechvq.runtime.compile_notice import compile_notice
+from speechvq.runtime.compilation.notice import compile_notice
 
 LINE = "compiling the adder, once for this machine (some seconds) ..."
 PROGRAM = """
 from numba import njit
-from speechvq.runtime.compile_notice import compile_notice
+from speechvq.runtime.compilation.notice import compile_notice
 
 @njit(cache=True)
 def add(a, b):

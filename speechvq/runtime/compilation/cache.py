@@ -18,9 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from speechvq.runtime.compile_lock import lock_compilation
+from speechvq.runtime.compilation.lock import lock_compilation
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).parents[2]
 KERNEL_FILES = (
     "audio/f0_kernels.py",
     "audio/phase_kernels.py",
@@ -40,7 +40,7 @@ def use_user_cache() -> None:
 
     This also applies to librosa's functions, and to child processes. It has to run before a function with a
     cache is defined: numba then raises "no locator available" if it finds no writable folder, as in a
-    read-only home. One process at a time compiles into the folder (see `compile_lock`).
+    read-only home. One process at a time compiles into the folder (see `lock`).
     """
     chosen, stamp = os.environ.get("NUMBA_CACHE_DIR"), source_stamp()
     folder = Path(chosen) if chosen and _is_writable(Path(chosen)) else cache_folder()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from helpers.tiny import ROOT
-from speechvq.runtime import compile_lock
-from speechvq.runtime.compile_lock import CompileLock
+from speechvq.runtime.compilation import lock as compile_lock
+from speechvq.runtime.compilation.lock import CompileLock
 
 FUNCTIONS = """
 import numpy as np
@@ -94,7 +94,7 @@ def test_two_processes_compile_each_function_once(tmp_path: Path) -> None:
 HOLD = """
 import sys
 from pathlib import Path
-from speechvq.runtime.compile_lock import CompileLock
+from speechvq.runtime.compilation.lock import CompileLock
 
 CompileLock(Path(sys.argv[1])).acquire()
 print(flush=True)
@@ -190,7 +190,7 @@ def test_the_package_does_not_import_numba_and_locks_it_later(tmp_path: Path) ->
         import sys
         {first}
         import speechvq
-        from speechvq.runtime.compile_lock import _installed
+        from speechvq.runtime.compilation.lock import _installed
         assert {none} or ("numba" not in sys.modules and not _installed)
         import numba
         from numba.core import event

@@ -161,7 +161,7 @@ def _open_locked(path: Path) -> int | None:
 
 def _wait_for_lock(descriptor: int, path: Path) -> bool:
     """Whether the file is locked in the end; false on a file system without locks."""
-    since, told = time.monotonic(), False
+    since, is_logged = time.monotonic(), False
     while True:
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -169,7 +169,7 @@ def _wait_for_lock(descriptor: int, path: Path) -> bool:
         except OSError as error:
             if error.errno not in _LOCKED:
                 return False
-        if not told and time.monotonic() - since > NOTICE_S:
+        if not is_logged and time.monotonic() - since > NOTICE_S:
             logger.warning("waiting for another process that compiles (it holds %s) ...", path)
-            told = True
+            is_logged = True
         time.sleep(POLL_S)
