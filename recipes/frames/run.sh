@@ -6,7 +6,7 @@
 #        [--schedule full|short] [--steps N] [--channels N] [--images N] [--device cpu|cuda] [--stage N] [--stop-stage N]
 #
 # DIR is a folder of images of at least 84x84, used instead of mazes. The schedule "full" needs a GPU; "short" is that of
-# RESULTS.md: the first stage of recipes/video, a quarter of an hour of one core. For a quick check of the recipe:
+# RESULTS.md: the first stage of recipes/video, half an hour of one core. For a quick check of the recipe:
 # --schedule short --episodes 22 --steps 4 --channels 8 --images 8. Finished steps are not repeated.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
@@ -32,7 +32,7 @@ esac
 shorter=(${steps:+--set train.steps="$steps"})
 
 [ "$schedule" != full ] || warn_without_gpu "$steps" "$device" \
-    "the full schedule is for one; it was never run on a CPU." "--schedule short, a quarter of an hour of one core"
+    "the full schedule is for one; it was never run on a CPU." "--schedule short, half an hour of one core"
 
 setup ""
 
