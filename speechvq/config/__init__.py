@@ -14,6 +14,7 @@ from speechvq.config.runs import ImageRun, Run, SequencePriorRun, SpeechRun, rea
 from speechvq.config.speech import (
     WAVENET_SIZES,
     EncoderConfig,
+    MaskedPredictionConfig,
     SourceFilterConfig,
     SpeechConfig,
     SpeechDataConfig,
@@ -33,6 +34,7 @@ __all__ = [
     "Run",
     "SequencePriorConfig",
     "SequencePriorRun",
+    "MaskedPredictionConfig",
     "SourceFilterConfig",
     "SpeechConfig",
     "SpeechDataConfig",

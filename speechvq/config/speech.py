@@ -146,6 +146,22 @@ class SourceFilterConfig:
 
 
 @dataclass(frozen=True)
+class MaskedPredictionConfig:
+    """Pre-training of the encoder by masked units (after Hsu et al. 2021, HuBERT); the paper has none."""
+
+    # steps of the pre-training, before the codebook is initialized; 0 for none
+    steps: int = bounded(0, 10**7, 0)
+    # crops per step
+    batch: int = bounded(1, 65_536, 16)
+    # clusters of cepstra whose number the encoder predicts
+    num_units: int = bounded(2, 65_536, 256)
+    # fraction of the code frames in masked spans, before their overlap
+    mask_fraction: float = bounded(0, 1, 0.4)
+    # code frames of a span
+    mask_frames: int = bounded(1, 4096, 5)
+
+
+@dataclass(frozen=True)
 class VocoderConfig:
     """A decoder of one pass in place of the WaveNet, see `speech.vocoder`; the paper has none. Our sizes."""
 
@@ -192,6 +208,7 @@ class SpeechConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     wavenet: WaveNetConfig = field(default_factory=WaveNetConfig)
+    masked_prediction: MaskedPredictionConfig = field(default_factory=MaskedPredictionConfig)
     source_filter: SourceFilterConfig = field(default_factory=SourceFilterConfig)
     vocoder: VocoderConfig = field(default_factory=VocoderConfig)
 
@@ -200,6 +217,8 @@ class SpeechConfig:
         Raises:
             UserError: harmonics without a phase condition, or a vocoder without harmonics.
         """
+        if self.masked_prediction.steps and not self.encoder.mel_bands:
+            raise UserError("masked_prediction.steps: needs encoder.mel_bands over 0")
         if self.source_filter.num_harmonics and not self.wavenet.condition_on_phase:
             raise UserError(
                 "source_filter.num_harmonics: needs wavenet.condition_on_f0=true and "

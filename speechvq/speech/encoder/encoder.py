@@ -108,7 +108,7 @@ class Encoder(nn.Module):
             samples, hop = samples + 2 * layer.stride[0] * hop, hop * layer.stride[0]
         return -(-(samples + 1) // hop) + self.block_context
 
-    def forward(self, wave: Tensor, mean: Tensor | None = None) -> Tensor:
+    def forward(self, wave: Tensor, mean: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """Vectors before quantization.
 
         Args:
@@ -116,12 +116,16 @@ class Encoder(nn.Module):
             mean: (B, M), mean log-mel spectra of the utterances that the waves are parts of, see
                 `utterance_mean`; None: the mean of each wave itself; in training that is the crop's. An
                 encoder without a mel front end does not use it.
+            mask: (B, F), bool, True for spectra that are set to zero; only with a mel front end. None: no
+                mask.
 
         Returns:
             (B, N, D), N = T / hop.
         """
         wave = self.scaled_input(wave)
         x = inputs = wave.unsqueeze(1) if self.frontend is None else self.frontend(wave, mean)
+        if mask is not None:
+            x = inputs = x * ~mask[:, None]
         for layer in self.layers:
             length = x.shape[-1] // layer.stride[0]
             x = F.relu(layer(x))[..., :length]

@@ -1,7 +1,6 @@
 """Training task of the speech model: codebook, source-filter pre-training, then WaveNet or vocoder."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +28,14 @@ from speechvq.training.stage import (
     main_stage,
 )
 from speechvq.training.task import TrainingTask
+from speechvq.training.tasks.masked_prediction import MaskedPrediction, masked_prediction_stages
 from speechvq.training.tasks.speech_heldout import measure_heldout
 from speechvq.training.tasks.vocoder import AdversarialVocoder, vocoder_stages
 
 F0_UTTERANCES = 5  # per speaker, from which the mean F0 is measured
 SOURCE_FILTER_LR, SOURCE_FILTER_WARMUP = 2e-3, 50  # peak learning rate of the pre-training; steps
 KMEANS_VECTORS_PER_CODE = 32
+LEARNED_FACTOR = 16  # times as many if the encoder has learned before
 KMEANS_CROPS = 16  # encoded at once; bounds memory
 
 
@@ -60,38 +61,39 @@ def build_task(config: SpeechRun, device: torch.device) -> TrainingTask:
     def initialize_codebook() -> None:
         init_codebook(model, CropDataset(training, speakers, crop, config.train.seed))
 
-    stages = [initialization_stage("codebook", model, initialize_codebook)]
+    def batches_of(size: int) -> Callable[[int], Iterator[Crops]]:
+        return lambda step: _load_crops(dataset, size, step, config.data.workers)
+
+    stages, prediction, batches = list[Stage](), None, batches_of(config.data.batch)
+    masked = config.model.masked_prediction
+    if masked.steps:
+        prediction = MaskedPrediction(masked, model.encoder, config.model.quantizer.dim).to(device)
+        stages += masked_prediction_stages(
+            prediction, model.encoder, dataset, batches_of(masked.batch), config
+        )
+    stages.append(initialization_stage("codebook", model, initialize_codebook))
     if config.model.source_filter.filter_order and config.model.source_filter.pretrain_steps:
         stages += source_filter_stages(model, dataset, config)
 
-    def batches(step: int) -> Iterator[Crops]:
-        return _load_crops(dataset, config.data.batch, step, config.data.workers)
-
+    trained: nn.Module = model
     if model.decoder.vocoder is not None:
-        adversarial = AdversarialVocoder(model).to(device)
-        return TrainingTask(
-            adversarial,
-            (*stages, *vocoder_stages(adversarial, batches, heldout, config)),
-            partial(_export_vocoder, facts),
-        )
-    stages.append(_wavenet_stage(model, batches, heldout, config))
-    return TrainingTask(model, tuple(stages), partial(_export, facts))
+        trained = AdversarialVocoder(model).to(device)
+        stages += vocoder_stages(trained, batches, heldout, config)
+    else:
+        stages.append(_wavenet_stage(model, batches, heldout, config))
+    whole = trained if prediction is None else nn.ModuleDict({"trained": trained, "prediction": prediction})
+    return TrainingTask(whole, tuple(stages), lambda folder, _: _export(facts, folder, model))
 
 
 def _wavenet_stage(
     model: SpeechVQ, batches: Callable[[int], Iterator[Crops]], heldout: Crops, config: SpeechRun
 ) -> Stage:
     """The main stage of a model with a WaveNet: the loss of the paper."""
-
-    def evaluate(model: nn.Module) -> dict[str, float]:
-        assert isinstance(model, SpeechVQ)
-        return measure_heldout(model, heldout)
-
     is_encoder_frozen = config.train.encoder_lr_scale == 0
     return main_stage(
         model,
         batches,
-        evaluate,
+        lambda _: measure_heldout(model, heldout),
         config.train,
         frozen=source_filter_modules(model) + ([model.encoder] if is_encoder_frozen else []),
         eval_modules=[model.encoder, model.quantizer] if is_encoder_frozen else [],
@@ -109,6 +111,8 @@ def check(config: SpeechRun) -> None:
             f"data.crop = {config.data.crop} is not a multiple of the hop, {config.model.hop} samples"
         )
     check_batch_splits("data.batch", config.data.batch)
+    if config.model.masked_prediction.steps:
+        check_batch_splits("model.masked_prediction.batch", config.model.masked_prediction.batch)
     if config.model.source_filter.filter_order:
         check_batch_splits("model.source_filter.pretrain_batch", config.model.source_filter.pretrain_batch)
 
@@ -132,12 +136,16 @@ def mean_f0_of_speakers(utterances: Sequence[Utterance], speakers: Sequence[str]
 
 
 def init_codebook(model: SpeechVQ, dataset: CropDataset) -> None:
-    """Initialize the codebook by k-means of the untrained encoder's outputs for the first crops of training.
+    """Initialize the codebook by k-means of the encoder's outputs for the first crops of training.
 
-    The same on every process.
+    The same on every process. If the encoder has learned before, these are the final codes unless it learns
+    on: they are fitted on more vectors, without augmentation.
     """
     quantizer, vectors = model.quantizer, list[Tensor]()
     wanted = KMEANS_VECTORS_PER_CODE * model.config.quantizer.num_codes
+    if model.config.masked_prediction.steps:
+        wanted *= LEARNED_FACTOR
+        model.encoder.eval()
     with torch.no_grad():
         for first in range(0, len(dataset), KMEANS_CROPS):
             waves = torch.stack([dataset[i][0] for i in range(first, first + KMEANS_CROPS)])
@@ -205,15 +213,9 @@ def _load_crops(dataset: CropDataset, batch: int, step: int, workers: int) -> It
     return crop_loader(dataset, batch, step=step, rank=rank, world_size=world_size, workers=workers)
 
 
-def _export(facts: Mapping[str, SpeakerFacts], folder: Path, model: nn.Module) -> None:
-    assert isinstance(model, SpeechVQ)
+def _export(facts: Mapping[str, SpeakerFacts], folder: Path, model: SpeechVQ) -> None:
     save_model(folder, model)
     save_speaker_facts(folder, facts)
-
-
-def _export_vocoder(facts: Mapping[str, SpeakerFacts], folder: Path, training: nn.Module) -> None:
-    assert isinstance(training, AdversarialVocoder)
-    _export(facts, folder, training.model)
 
 
 def _in_split(utterances: Sequence[Utterance], split: str) -> list[Utterance]:
