@@ -1,6 +1,7 @@
 """Run the fault matrix: `bash tests/faults/run.sh`, see `--help`."""
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
@@ -140,6 +141,10 @@ def _start(family: str, scratch: Path, arguments: argparse.Namespace) -> Running
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
+    with contextlib.suppress(
+        OSError
+    ):  # the child does it too; whichever is first, the group exists from here on
+        os.setpgid(pid, pid)
     return Running(family, pid, result, started)
 
 
