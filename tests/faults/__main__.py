@@ -141,9 +141,7 @@ def _start(family: str, scratch: Path, arguments: argparse.Namespace) -> Running
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
-    with contextlib.suppress(
-        OSError
-    ):  # the child does it too; whichever is first, the group exists from here on
+    with contextlib.suppress(OSError):  # the child does it, too: whoever is first
         os.setpgid(pid, pid)
     return Running(family, pid, result, started)
 
