@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from helpers.tiny import run_config, speech_config
+from speechvq import train
 from speechvq.audio.mulaw import MuLawCodec
 from speechvq.config import EncoderConfig, MaskedPredictionConfig, QuantizerConfig, SpeechConfig, SpeechRun
 from speechvq.errors import UserError
@@ -144,9 +145,12 @@ def test_the_encoder_learns_first_and_a_resumed_run_is_the_same(
     moved = {name for name, tensor in task.model.state_dict().items() if not torch.equal(tensor, fresh[name])}
     assert moved and all(".encoder." in name or name.startswith("prediction.") for name in moved)
     assert run_training(task, tmp_path / "whole", run.train) == 0
-    for stop in range(1, 5):  # in each stage, by a new process
+    for stop in range(1, 6):  # at the end of each stage and within the pre-training
         again = speech.build_task(run, device)
-        fit(again.model, again.stages[:stop], tmp_path / "parts", run.train)
+        stages = again.stages[: max(stop - 1, 1)]
+        if stop == 2:
+            stages = (again.stages[0], dataclasses.replace(again.stages[1], steps=3))
+        fit(again.model, stages, tmp_path / "parts", run.train)
     for name, tensor in task.model.state_dict().items():
         assert torch.equal(tensor, again.model.state_dict()[name]), name
     model = SpeechVQ.from_pretrained(tmp_path / "whole" / "model")
@@ -173,3 +177,21 @@ def test_settings_that_cannot_be(corpus: Path, tmp_path: Path, monkeypatch: pyte
         UserError, match=r"masked_prediction\.num_units = 60000: the training crops have only"
     ):
         fit(task.model, task.stages[:1], tmp_path, run.train)
+
+
+def test_the_configuration_that_is_packaged(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the command: the decoder learns to speak from codes that it does not change."""
+    monkeypatch.setattr(masked_prediction, "FIT_FRAMES", 600)
+    monkeypatch.setattr(speech, "LEARNED_FACTOR", 1)
+    shorter = ("masked_prediction.steps=2", "masked_prediction.batch=2", "source_filter.pretrain_steps=2")
+    words = [f"model.{each}" for each in shorter] + ["train.steps=1", f"data.manifest={corpus}"]
+    settings = [word for each in words for word in ("--set", each)]
+    assert train.main(["--config", "phone640_mel", "--out", str(tmp_path), "--device", "cpu", *settings]) == 0
+    announced = [line for line in capsys.readouterr().err.splitlines() if "training stage" in line]
+    names = ("units", "masked_prediction", "codebook", "source_filter", "main")
+    assert [line.split(": ")[1].split(",")[0] for line in announced] == list(names)
+    model = SpeechVQ.from_pretrained(tmp_path / "model")
+    codes = model.encode(0.1 * np.random.default_rng(0).standard_normal(16_000).astype(np.float32))
+    assert model.config.frame_rate == 25 and len(codes) == 25
