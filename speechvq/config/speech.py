@@ -147,17 +147,17 @@ class SourceFilterConfig:
 
 @dataclass(frozen=True)
 class MaskedPredictionConfig:
-    """Pre-training of the encoder by masked units (after Hsu et al. 2021, HuBERT); the paper has none."""
+    """Pre-training of the encoder by masked prediction (Hsu et al. 2021, HuBERT); the paper has none."""
 
     # steps of the pre-training, before the codebook is initialized; 0 for none
     steps: int = bounded(0, 10**7, 0)
-    # crops per step
+    # crops per step, summed over all processes
     batch: int = bounded(1, 65_536, 16)
-    # clusters of cepstra whose number the encoder predicts
+    # number of units, the clusters of cepstra that the encoder predicts
     num_units: int = bounded(2, 65_536, 256)
-    # fraction of the code frames in masked spans, before their overlap
+    # fraction of the code frames in masked spans; overlaps of spans make it a little smaller
     mask_fraction: float = bounded(0, 1, 0.4)
-    # code frames of a span
+    # length of a masked span, in code frames
     mask_frames: int = bounded(1, 4096, 5)
 
 
@@ -215,7 +215,8 @@ class SpeechConfig:
     def __post_init__(self) -> None:
         """
         Raises:
-            UserError: harmonics without a phase condition, or a vocoder without harmonics.
+            UserError: masked prediction without mel bands, harmonics without a phase condition, or a vocoder
+                without harmonics or at a hop that is no multiple of 160.
         """
         if self.masked_prediction.steps and not self.encoder.mel_bands:
             raise UserError("masked_prediction.steps: needs encoder.mel_bands over 0")

@@ -1,1 +1,1 @@
-"""numba's compiled functions: where they are cached, who may compile, and a line for the user meanwhile."""
+"""Compiled numba functions: the folder of their cache, its lock, and a message while numba compiles."""

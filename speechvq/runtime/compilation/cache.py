@@ -1,11 +1,11 @@
 """Where numba keeps compiled kernels: in the user's cache folder, not beside the installed package.
 
-Beside the package they outlive its removal, and the folder that is left then shadows a new installation; and
-the package may be read-only.
+A cache beside the package would remain when the package is removed, and its folder would then shadow a new
+installation. The package's folder may also be read-only.
 
 numba compiles a kernel again when its own file has changed, but not when a kernel that it calls has changed
 in another file. The old code would then get arguments that are meant for the new one, and compute wrong
-numbers. So each state of the files with kernels has a folder of its own.
+numbers. So each state of the files with kernels has a cache folder of its own.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ KERNEL_FILES = (
     "speech/streaming/source_kernels.py",
     "video/world/camera.py",
 )
-OLD_DAYS = 30  # after which the kernels of another state of the files are removed
+OLD_DAYS = 30  # age at which the kernels of another state of the files are removed
 
 
 def use_user_cache() -> None:
@@ -44,7 +44,7 @@ def use_user_cache() -> None:
     """
     chosen, stamp = os.environ.get("NUMBA_CACHE_DIR"), source_stamp()
     folder = Path(chosen) if chosen and _is_writable(Path(chosen)) else cache_folder()
-    if folder.name != stamp:  # it is that of a parent process otherwise
+    if folder.name != stamp:  # otherwise a parent process has already added the stamp
         folder /= stamp
         _remove_old(folder)
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
@@ -54,7 +54,7 @@ def use_user_cache() -> None:
 
 
 def source_stamp() -> str:
-    """Changes with the size or the time of any file with kernels, 16 hexadecimal digits."""
+    """16 hexadecimal digits that change with the size or the time of any file with kernels."""
     states = [(PACKAGE / name).stat() for name in KERNEL_FILES]
     text = repr([(state.st_mtime_ns, state.st_size) for state in states])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -63,9 +63,9 @@ def source_stamp() -> str:
 def cache_folder() -> Path:
     """A writable folder that belongs to this user: the user's cache, else a temporary folder.
 
-    numba unpickles what it finds there, so the folder must not be writable for others.
+    numba unpickles what it finds there, so the folder must not be writable by others.
     """
-    base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # as it is without a home
+    base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # as is without a home
     temporary = Path(tempfile.gettempdir()) / f"speechvq-numba-{os.getuid() if hasattr(os, 'getuid') else ''}"
     for folder in (base / "speechvq" / "numba", temporary):
         if not folder.is_absolute():
@@ -82,13 +82,13 @@ def cache_folder() -> Path:
 
 
 def _remove_old(used: Path) -> None:
-    """Remove kernels of other states of the files than that of a folder, which were compiled long ago."""
+    """Remove the old folders of other states of the files, beside the folder that is used."""
     try:
         for each in used.parent.iterdir():
             old = time.time() - each.stat().st_mtime > OLD_DAYS * 86_400
             if old and each != used and re.fullmatch("[0-9a-f]{16}", each.name):
                 shutil.rmtree(each, ignore_errors=True)
-    except OSError:  # another process removes it, too
+    except OSError:  # another process removes the same folder
         pass
 
 

@@ -4,10 +4,11 @@ numba locks compilation between the threads of a process, but not between proces
 as those that librosa compiles when it is imported, is cached in two parts: the kernel, and a wrapper that
 calls the kernel by a name that differs from process to process. If two processes compile into one empty
 cache, the kernel of one and the wrapper of the other can remain, and a later process that loads both crashes.
-The list of a function's compiled signatures is rewritten as a whole, so one of two saved at once is lost.
+numba also rewrites the whole list of a function's compiled signatures, so if two processes save at once, the
+signature of one is lost.
 
 numba sends an event before it takes its lock, and another one after it has released it. The listener here
-holds a lock of the operating system between the two. What one process has saved is then loaded by the others.
+holds a lock of the operating system between the two. The other processes then load what one has saved.
 """
 
 import errno
@@ -30,12 +31,12 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 POLL_S = 0.01
-NOTICE_S = 3.0  # of waiting, after which a line says so
+NOTICE_S = 3.0  # a message appears after waiting this long
 _LOCKED = (errno.EACCES, errno.EAGAIN)
 
 
 class CompileLock:
-    """A lock between processes and between threads, which its holder can take again.
+    """A reentrant lock between processes and between threads.
 
     Args:
         path: the file that is locked, created if missing.
@@ -60,7 +61,7 @@ class CompileLock:
         self._own.depth = depth + 1
 
     def release(self) -> None:
-        """Give it back after as many calls as those of `acquire`; without one, do nothing."""
+        """Release the lock after as many calls as there were of `acquire`; without any, do nothing."""
         depth = getattr(self._own, "depth", 0)
         if not depth:  # installed while numba held its lock
             return
@@ -99,7 +100,7 @@ class _AfterNumba(MetaPathFinder):
         self.folder = folder
 
     def find_spec(self, name: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
-        """That of the other finders, with a loader that also installs the lock."""
+        """numba's spec from the other finders, with a loader that also installs the lock."""
         if name != "numba":
             return None
         sys.meta_path.remove(self)
@@ -117,11 +118,11 @@ class _AfterNumba(MetaPathFinder):
 
 
 def _install(folder: Path) -> None:
-    """Register the listener, or give the one that is registered another folder."""
+    """Register the listener, or change the folder of the one that is registered."""
     from numba.core import event
 
     class Listener(event.Listener):
-        """Turns the events of numba's lock into calls."""
+        """Takes and releases the lock at the events of numba's lock."""
 
         def __init__(self, lock: CompileLock) -> None:
             self.lock = lock
@@ -142,7 +143,7 @@ def _install(folder: Path) -> None:
 
 
 def _open_locked(path: Path) -> int | None:
-    """Descriptor of the locked file; none where files cannot be locked or written."""
+    """Descriptor of the locked file; None where files cannot be locked or written."""
     if fcntl is None:
         return None
     try:

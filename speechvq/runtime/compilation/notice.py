@@ -1,4 +1,4 @@
-"""A line for the user while numba compiles."""
+"""A message for the user while numba compiles."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ def compile_notice(what: str) -> Iterator[None]:
     however long it takes.
 
     Args:
-        what: is compiled, for example "the sampler".
+        what: what is compiled, for example "the sampler".
     """
     from numba.core import event
 

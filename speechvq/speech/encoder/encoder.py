@@ -116,7 +116,7 @@ class Encoder(nn.Module):
             mean: (B, M), mean log-mel spectra of the utterances that the waves are parts of, see
                 `utterance_mean`; None: the mean of each wave itself; in training that is the crop's. An
                 encoder without a mel front end does not use it.
-            mask: (B, F), bool, True for spectra that are set to zero; only with a mel front end. None: no
+            mask: (B, L), bool, True for spectra that are set to zero; only with a mel front end. None: no
                 mask.
 
         Returns:

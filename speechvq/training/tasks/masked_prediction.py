@@ -1,12 +1,16 @@
 """Pre-training of a speech encoder: it predicts the unit of each code frame, also where its input is masked.
 
-After HuBERT (Hsu et al. 2021, arXiv 2106.07447, section II). To name the unit of a masked frame, the encoder
-has to know what the frames around it are. Its vectors then carry more of the phone, and less of the speaker
-and the noise, than spectra do. k-means of the vectors initializes the codebook afterwards.
+After HuBERT (Hsu et al. 2021, arXiv 2106.07447, section II). The encoder has to predict the unit of a masked
+frame from the frames around it. Its vectors then carry more of the phone, and less of the speaker and the
+noise, than spectra do. k-means of the vectors initializes the codebook afterwards.
 
-Our choices: the encoder is the package's, a few convolutions; the loss counts masked and other frames alike;
-and the units are clusters of a linear discriminant analysis of 200 ms of cepstra (Haeb-Umbach and Ney 1992),
-whose classes are clusters of a shorter window at first, and then its own.
+Our choices: the encoder is the package's, a few convolutions. The loss counts masked and other frames alike.
+The units are clusters of the discriminants of 200 ms of cepstra (linear discriminant analysis, Haeb-Umbach
+and Ney 1992). The classes of the first analysis are clusters of a shorter window. Those of each later one are
+clusters of the discriminants of the one before.
+
+Shapes, beside those of the API reference: L spectra, C cepstra, P discriminants, W spectra of a window, U
+units.
 """
 
 import math
@@ -29,7 +33,7 @@ from speechvq.training.stage import ParameterGroup, PretrainingLosses, Schedule,
 
 CEPSTRA = 16
 WINDOW_S = 0.2  # of the discriminant analysis
-POOLED = 2  # spectra that are averaged, before the analysis
+POOLED = 2  # neighboring spectra that are averaged before the analysis
 DISCRIMINANTS = 30
 ANALYSES = 3  # each with the clusters of the one before as classes
 FIT_FRAMES = 100_000  # code frames that the units are fitted on
@@ -43,7 +47,7 @@ class Units(nn.Module):
     """The targets: clusters of discriminants of normalized cepstra.
 
     Buffers:
-        weight: (P, C, W), a convolution over cepstra that gives P discriminants of a window of W spectra.
+        weight: (P, C, W), a convolution over cepstra that gives the discriminants of a window.
         bias: (P,).
         centroids: (U, P).
     """
@@ -67,7 +71,7 @@ class Units(nn.Module):
         self.register_buffer("centroids", torch.zeros(num_units, DISCRIMINANTS))
 
     def forward(self, logs: Tensor) -> Tensor:
-        """Units of code frames: log-mel spectra (B, F, M) of whole crops to (B, N), N = F / stride."""
+        """Units of code frames: log-mel spectra (B, L, M) of whole crops to (B, N), N = L / stride."""
         padded = self._padded(logs).transpose(1, 2)
         discriminants = F.conv1d(padded, self.weight, self.bias, self.stride)
         return nearest_code(discriminants.transpose(1, 2), self.centroids)
@@ -77,7 +81,7 @@ class Units(nn.Module):
         """Fit discriminants and clusters; equal arguments give equal units.
 
         Args:
-            batches: log-mel spectra (B, F, M) of training crops.
+            batches: log-mel spectra (B, L, M) of training crops.
             seed: of k-means.
         """
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -99,7 +103,7 @@ class Units(nn.Module):
         self.centroids[:, : rows.shape[1]] = torch.from_numpy(clusters.centroids)
 
     def _padded(self, logs: Tensor) -> Tensor:
-        """Cepstra of unit variance, with context on both sides: (B, F, M) to (B, F + W - stride, C)."""
+        """Cepstra of unit variance, with context on both sides: (B, L, M) to (B, L + W - stride, C)."""
         angle = math.pi * (torch.arange(logs.shape[-1], device=logs.device) + 0.5) / logs.shape[-1]
         orders = torch.arange(CEPSTRA, device=logs.device)
         cepstra = logs @ torch.cos(orders[:, None] * angle).T
@@ -119,7 +123,7 @@ def _same(frames: np.ndarray) -> np.ndarray:
 
 
 class MaskedPrediction(nn.Module):
-    """What the pre-training adds to an encoder: the units, and the layer that predicts them.
+    """The parts that the pre-training needs beside the encoder: the units, and the layer that predicts them.
 
     It is not part of the exported model.
     """
@@ -128,7 +132,7 @@ class MaskedPrediction(nn.Module):
         """
         Args:
             config: the settings.
-            encoder: with a mel front end; it is not a part of this module.
+            encoder: has a mel front end; it is not a part of this module.
             dim: D, width of the encoder's vectors.
         """
         super().__init__()
@@ -152,7 +156,7 @@ class MaskedPrediction(nn.Module):
 
 
 def span_mask(shape: tuple[int, ...], fraction: float, span: int) -> Tensor:
-    """A mask of random spans of frames (B, N), True where masked.
+    """A mask of random spans of code frames, (B, N), True where masked.
 
     A span begins at each frame with the probability `fraction / span`. Spans overlap, so a little less than
     the fraction is masked.
