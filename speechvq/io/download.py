@@ -1,19 +1,20 @@
 """Downloads of large files: resumable, and verified by a checksum."""
 
 import hashlib
-import http.client
+import http
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
-from urllib.error import HTTPError, URLError
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlparse
-from urllib.request import Request, urlopen
 
 from speechvq.errors import UserError
 from speechvq.io.atomic import writing
 from speechvq.runtime.progress import progress
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 CHUNK_BYTES = 1 << 20
 ATTEMPTS = 5  # consecutive attempts without new data
@@ -76,6 +77,9 @@ def check_sha256(path: Path, expected: str) -> None:
 
 def _complete(url: str, partial: Path) -> None:
     """Request the missing bytes until the file is complete, or several attempts in a row bring none."""
+    from http.client import HTTPException  # with forty modules that only a download needs
+    from urllib.error import HTTPError, URLError
+
     failures, largest, problem = 0, _size(partial), ""
     while failures < ATTEMPTS:
         try:
@@ -88,7 +92,7 @@ def _complete(url: str, partial: Path) -> None:
             raise UserError(
                 f"{url}: the server answers {answer}; try later, or download it by hand"
             ) from None
-        except (URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
             problem = _one_line(getattr(error, "reason", error)) or type(error).__name__
         failures = 0 if _size(partial) > largest else failures + 1
         largest = max(largest, _size(partial))
@@ -107,6 +111,9 @@ def _size(path: Path) -> int:
 
 def _receive(url: str, partial: Path) -> bool:
     """One request. Returns whether the file is complete afterwards."""
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
     have = _size(partial)
     headers = {"Range": f"bytes={have}-"} if have else {}
     try:
@@ -134,7 +141,7 @@ def _receive(url: str, partial: Path) -> bool:
     return left is None or received == left
 
 
-def _copy(response: http.client.HTTPResponse, file: BinaryIO, left: int | None, name: str) -> int:
+def _copy(response: "HTTPResponse", file: BinaryIO, left: int | None, name: str) -> int:
     """Write the response to the file. Returns the number of bytes."""
     pieces: Iterator[bytes] = iter(lambda: response.read(CHUNK_BYTES), b"")
     total = (left or 0) // CHUNK_BYTES + 1

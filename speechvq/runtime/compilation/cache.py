@@ -17,8 +17,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from speechvq.runtime.compilation.lock import lock_compilation
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
 PACKAGE = Path(__file__).parents[2]
 KERNEL_FILES = (
@@ -48,8 +51,46 @@ def use_user_cache() -> None:
         folder /= stamp
         _remove_old(folder)
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
-    if "numba" in sys.modules:  # it has read its environment already
-        sys.modules["numba"].config.CACHE_DIR = str(folder)
+    for finder in list(sys.meta_path):
+        if isinstance(finder, _NumbaFinder):
+            sys.meta_path.remove(finder)
+    if "numba" in sys.modules:
+        _set_up_numba(folder)
+    else:
+        sys.meta_path.insert(0, _NumbaFinder(folder))
+
+
+class _NumbaFinder:
+    """Sets numba up as soon as it has been imported, by whichever module; before, it may not be needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find_spec(self, name: str, path: object, target: ModuleType | None = None) -> "ModuleSpec | None":
+        """numba's spec from the other finders, with a loader that also sets it up."""
+        if name != "numba":
+            return None
+        from importlib.util import find_spec
+
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = spec.loader.exec_module
+
+        def execute_and_set_up(module: ModuleType) -> None:
+            execute(module)
+            _set_up_numba(self.folder)
+
+        spec.loader.exec_module = execute_and_set_up  # type: ignore[method-assign]
+        return spec
+
+
+def _set_up_numba(folder: Path) -> None:
+    """Let numba, which is imported, use the cache folder, one process at a time."""
+    from speechvq.runtime.compilation.lock import lock_compilation
+
+    sys.modules["numba"].config.CACHE_DIR = str(folder)  # it may have read its environment already
     lock_compilation(folder)
 
 

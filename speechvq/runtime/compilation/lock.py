@@ -13,14 +13,9 @@ holds a lock of the operating system between the two. The other processes then l
 
 import errno
 import os
-import sys
 import threading
 import time
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from speechvq.runtime.logging import logger
@@ -76,49 +71,12 @@ _installed: list[CompileLock] = []  # at most one
 
 
 def lock_compilation(folder: Path) -> None:
-    """Hold the lock of a cache folder while numba loads, compiles or saves, from now on.
-
-    numba is not imported by this call: the lock is installed as soon as something imports it.
+    """Hold the lock of a cache folder while numba loads, compiles or saves, from now on. Imports numba.
 
     Args:
-        folder: numba's cache. The lock is its file `lock`. A folder that cannot be written has no lock; numba
-            then saves nothing either.
+        folder: numba's cache. The lock is its file `lock`. If the folder cannot be written, there is no lock,
+            and numba saves nothing either.
     """
-    if "numba" in sys.modules:
-        _install(folder)
-        return
-    for finder in list(sys.meta_path):
-        if isinstance(finder, _AfterNumba):
-            sys.meta_path.remove(finder)
-    sys.meta_path.insert(0, _AfterNumba(folder))
-
-
-class _AfterNumba(MetaPathFinder):
-    """Installs the lock once numba has been imported, by whichever module."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def find_spec(self, name: str, path: object, target: ModuleType | None = None) -> ModuleSpec | None:
-        """numba's spec from the other finders, with a loader that also installs the lock."""
-        if name != "numba":
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
-        if spec is None or spec.loader is None:
-            return spec
-        execute = spec.loader.exec_module
-
-        def execute_and_install(module: ModuleType) -> None:
-            execute(module)
-            _install(self.folder)
-
-        spec.loader.exec_module = execute_and_install  # type: ignore[method-assign]
-        return spec
-
-
-def _install(folder: Path) -> None:
-    """Register the listener, or change the folder of the one that is registered."""
     from numba.core import event
 
     class Listener(event.Listener):
