@@ -7,7 +7,7 @@
 # DIR is a folder of images: train/CLASS/* and val/CLASS/*; without these folders one image in twenty is in the test split.
 # Images are scaled so that the shorter side has the size, and the center is cropped. The camera's orientation is applied; CMYK,
 # 16-bit and animated files are converted and counted, smaller, damaged and huge files skipped and counted. The schedule "full"
-# needs a GPU; "short" is that of RESULTS.md, minutes of one core. A small size and few channels give a quick check of the recipe.
+# needs a GPU; "short" is that of RESULTS.md, less than an hour of one core. A small size and few channels give a quick check of the recipe.
 # Finished steps are not repeated.
 cd "$(dirname "$0")/../.."
 . recipes/common.sh
@@ -23,8 +23,8 @@ short)
     brief=(train.learning_rate=2e-3 train.warmup=50 train.lr_decay_fraction=0.4 train.ema_decay=0.99 train.save_every=100)
     for word in "${brief[@]}" data.batch=4 model.autoencoder.channels=32 model.autoencoder.mixtures=3 train.steps=600 \
         train.evaluate_every=200 train.num_eval_items=32; do first+=(--set "$word"); done
-    for word in "${brief[@]}" data.batch=8 model.layers=6 model.channels=32 model.hidden_channels=64 train.steps=400 \
-        train.evaluate_every=100 train.num_eval_items=64; do prior+=(--set "$word"); done
+    for word in "${brief[@]}" data.batch=8 model.layers=6 model.channels=32 model.hidden_channels=64 train.steps=4000 \
+        train.evaluate_every=500 train.num_eval_items=64; do prior+=(--set "$word"); done
     ;;
 *) echo "--schedule $schedule: give full or short" >&2; exit 2 ;;
 esac
