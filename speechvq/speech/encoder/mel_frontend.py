@@ -93,11 +93,16 @@ def vtlp_augment(logs: Tensor, strength: float) -> Tensor:
     fraction = (position - low).unsqueeze(1)
     low = low.unsqueeze(1).expand_as(logs)
     warped = torch.lerp(logs.gather(2, low), logs.gather(2, low + 1), fraction)
-    angle = math.pi * (torch.arange(bands, device=logs.device) + 0.5) / bands
     orders = torch.arange(1, NUM_TILT_COSINES + 1, device=logs.device)
-    cosines = torch.cos(orders[:, None] * angle)
+    cosines = cosines_over_bands(orders, bands)
     noise = torch.randn(rows, NUM_TILT_COSINES, device=logs.device)
     return warped + (strength * MAX_TILT * noise / orders @ cosines).unsqueeze(1)
+
+
+def cosines_over_bands(orders: Tensor, bands: int) -> Tensor:
+    """Rows of the discrete cosine transform over M bands, not scaled: orders (C,) to (C, M)."""
+    angle = math.pi * (torch.arange(bands, device=orders.device) + 0.5) / bands
+    return torch.cos(orders[:, None] * angle)
 
 
 def cepstrum_weights(bands: int, dim: int, width: int, lookahead: int) -> Tensor:
@@ -113,8 +118,7 @@ def cepstrum_weights(bands: int, dim: int, width: int, lookahead: int) -> Tensor
         lookahead: frames of the window after the current one.
     """
     static = (dim + 1) // 2
-    angle = math.pi * (torch.arange(bands) + 0.5) / bands
-    cosines = torch.cos(torch.arange(static)[:, None] * angle) / math.sqrt(bands)
+    cosines = cosines_over_bands(torch.arange(static), bands) / math.sqrt(bands)
     weights = torch.zeros(dim, bands, width)
     weights[:static, :, width - 1 - lookahead] = cosines
     slope = torch.arange(width) - float(width // 2)

@@ -29,6 +29,7 @@ from speechvq.metrics.units.kmeans import KMeansQuantizer
 from speechvq.quantizer import nearest_code
 from speechvq.runtime.progress import progress
 from speechvq.speech.encoder.encoder import Encoder
+from speechvq.speech.encoder.mel_frontend import cosines_over_bands
 from speechvq.training.stage import ParameterGroup, PretrainingLosses, Schedule, Stage, initialization_stage
 
 CEPSTRA = 16
@@ -72,8 +73,7 @@ class Units(nn.Module):
 
     def forward(self, logs: Tensor) -> Tensor:
         """Units of code frames: log-mel spectra (B, L, M) of whole crops to (B, N), N = L / stride."""
-        padded = self._padded(logs).transpose(1, 2)
-        discriminants = F.conv1d(padded, self.weight, self.bias, self.stride)
+        discriminants = F.conv1d(self._padded(logs), self.weight, self.bias, self.stride)
         return nearest_code(discriminants.transpose(1, 2), self.centroids)
 
     @torch.no_grad()
@@ -103,19 +103,18 @@ class Units(nn.Module):
         self.centroids[:, : rows.shape[1]] = torch.from_numpy(clusters.centroids)
 
     def _padded(self, logs: Tensor) -> Tensor:
-        """Cepstra of unit variance, with context on both sides: (B, L, M) to (B, L + W - stride, C)."""
-        angle = math.pi * (torch.arange(logs.shape[-1], device=logs.device) + 0.5) / logs.shape[-1]
+        """Cepstra of unit variance, with context on both sides: (B, L, M) to (B, C, L + W - stride)."""
         orders = torch.arange(CEPSTRA, device=logs.device)
-        cepstra = logs @ torch.cos(orders[:, None] * angle).T
+        cepstra = logs @ cosines_over_bands(orders, logs.shape[-1]).T
         cepstra = (cepstra - cepstra.mean(1, keepdim=True)) / (cepstra.std(1, keepdim=True) + 1e-3)
         more = self.window - self.stride
-        return F.pad(cepstra.transpose(1, 2), (more // 2, more - more // 2), "replicate").transpose(1, 2)
+        return F.pad(cepstra.transpose(1, 2), (more // 2, more - more // 2), "replicate")
 
     def _pooled_windows(self, logs: Tensor) -> np.ndarray:
         """Windows (B x N, W / POOLED, C) of all code frames, each row the mean of `POOLED` spectra."""
-        windows = self._padded(logs).unfold(1, self.window, self.stride)  # (B, N, C, W)
-        pooled = windows.unflatten(-1, (-1, POOLED)).mean(-1).transpose(2, 3).flatten(0, 1)
-        return pooled.cpu().numpy()
+        windows = self._padded(logs).unfold(2, self.window, self.stride)  # (B, C, N, W)
+        pooled = windows.unflatten(-1, (-1, POOLED)).mean(-1)
+        return pooled.permute(0, 2, 3, 1).flatten(0, 1).cpu().numpy()
 
 
 def _same(frames: np.ndarray) -> np.ndarray:
