@@ -19,7 +19,6 @@ incomplete line, which a power cut may leave, is ignored, and a later line repla
 name. What is kept in memory is a hash and a position, 16 bytes per result.
 """
 
-import contextlib
 import errno
 import hashlib
 import json
@@ -35,11 +34,7 @@ import numpy as np
 
 from speechvq.io.atomic import writing
 from speechvq.io.reading import open_regular
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from speechvq.runtime.file_lock import lock_file
 
 FILE_NAME = ".finished.jsonl"
 _CHUNK_BYTES = 1 << 20
@@ -292,7 +287,8 @@ def _append(path: Path, line: bytes) -> None:
     with writing(path):
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
-            _lock(descriptor)
+            # Other writers wait until the file is closed; on NFS this also makes their lines visible.
+            lock_file(descriptor, wait=True)
             size = os.fstat(descriptor).st_size
             torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
             line = b"\n" * torn + line + b"\n"
@@ -300,13 +296,6 @@ def _append(path: Path, line: bytes) -> None:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    """Exclude other writers until the file is closed; on NFS this also makes their lines visible."""
-    if fcntl is not None:
-        with contextlib.suppress(OSError):  # a file system without locks, on one computer
-            fcntl.lockf(descriptor, fcntl.LOCK_EX)
 
 
 def _read_places(path: Path, size: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -11,23 +11,17 @@ numba sends an event before it takes its lock, and another one after it has rele
 holds a lock of the operating system between the two. The other processes then load what one has saved.
 """
 
-import errno
 import os
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from speechvq.runtime.file_lock import lock_file
 from speechvq.runtime.logging import logger
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 POLL_S = 0.01
 NOTICE_S = 3.0  # a message appears after waiting this long
-_LOCKED = (errno.EACCES, errno.EAGAIN)
 
 
 class CompileLock:
@@ -102,8 +96,6 @@ def lock_compilation(folder: Path) -> None:
 
 def _open_locked(path: Path) -> int | None:
     """Descriptor of the locked file; None where files cannot be locked or written."""
-    if fcntl is None:
-        return None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -123,11 +115,9 @@ def _wait_for_lock(descriptor: int, path: Path) -> bool:
     since, is_logged = time.monotonic(), False
     while True:
         try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except OSError as error:
-            if error.errno not in _LOCKED:
-                return False
+            return lock_file(descriptor, wait=False)
+        except BlockingIOError:
+            pass
         if not is_logged and time.monotonic() - since > NOTICE_S:
             logger.warning("waiting for another process that compiles (it holds %s) ...", path)
             is_logged = True

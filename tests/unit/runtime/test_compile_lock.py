@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.tiny import ROOT
+from speechvq.runtime import file_lock
 from speechvq.runtime.compilation import lock as compile_lock
 from speechvq.runtime.compilation.lock import CompileLock
 
@@ -176,7 +177,7 @@ def test_a_file_system_without_locks(number: int, tmp_path: Path, monkeypatch: p
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(compile_lock.fcntl, "lockf", refuse)
+    monkeypatch.setattr(file_lock.fcntl, "lockf", refuse)
     before = len(os.listdir("/dev/fd"))
     lock = CompileLock(tmp_path / "lock")
     lock.acquire()
