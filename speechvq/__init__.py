@@ -75,7 +75,7 @@ def push_to_hub(
     """Upload a model of any kind with its card to the Hugging Face hub as OWNER/NAME (extra "hub").
 
     The card is the folder's README.md, else its MODEL_CARD.md, else a new one. Metadata are put before a card
-    that has none.
+    that has none. The prior in the folder `prior` of a speech model is uploaded with it.
 
     Args:
         folder: the model directory or run directory of a speech model, an image model or a prior, or a
@@ -93,12 +93,15 @@ def push_to_hub(
         UserError: no model there, not logged in, no network, or the extra is missing.
     """
     from speechvq.io.hub import upload
-    from speechvq.speech.model_directory import find_speech_model
+    from speechvq.io.model_directory import find_model_directory
+    from speechvq.speech.model_directory import find_prior, find_speech_model
 
+    model, prior = find_speech_model(folder), find_prior(folder)
     return upload(
-        find_speech_model(folder),
+        model,
         name,
         private=private,
+        prior=None if prior is None else find_model_directory(prior),
         license_id=license_id,
         languages=languages,
         dry_run=dry_run,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from speechvq.config import SpeechConfig, from_mapping, to_mapping
 from speechvq.errors import UserError
-from speechvq.io.hub import is_hub_name
+from speechvq.io.hub import PRIOR, is_hub_name
 from speechvq.io.model_directory import (
     CONFIG,
     WEIGHTS,
@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # PyTorch takes seconds; a name without a model is refused be
     from torch import Tensor, nn
 
 BUNDLED = Path(__file__).parents[1] / "pretrained"  # models that come with the package, by name
-PRIOR = "prior"  # folder of a model or run directory with the prior over the model's codes, if it has one
 Model = TypeVar("Model", bound="nn.Module")
 
 
@@ -136,15 +135,13 @@ def find_prior(name: str | Path) -> Path | None:
     """The prior that comes with a speech model: the folder `prior` of its model directory or run directory.
 
     Args:
-        name: as of `find_speech_model`; a model of the hub has none.
+        name: as of `find_speech_model`; a model of the hub is downloaded.
 
     Raises:
         UserError: no model there.
     """
-    if is_hub_name(name):
-        return None
     folder = find_speech_model(name)
-    run = _bundled_or_folder(Path(name))
+    run = folder if is_hub_name(name) else _bundled_or_folder(Path(name))
     for candidate in (folder / PRIOR, run / PRIOR):
         if (candidate / CONFIG).is_file() or (candidate / "model" / CONFIG).is_file():
             return candidate

@@ -11,7 +11,8 @@ from speechvq.io.yaml_files import read_yaml
 
 PREFIX = "hub:"  # before OWNER/NAME, so that a missing folder is never searched for on the hub
 DATA = ("config.yaml", "model.safetensors", "speakers.json")  # the last one only if there is one
-FILES = (*DATA, "*.md")  # what is downloaded; sounds are for the page
+PRIOR = "prior"  # folder of a model directory with the prior over the model's codes, if it has one
+FILES = (*DATA, *(f"{PRIOR}/{name}" for name in DATA), "*.md")  # what is downloaded; sounds are for the page
 CARDS = (model_card.NAME, "MODEL_CARD.md")
 REMEDY = "pip install 'speechvq[hub]'"
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?")
@@ -45,6 +46,7 @@ def upload(
     name: str,
     *,
     private: bool,
+    prior: Path | None = None,
     license_id: str | None = None,
     languages: Sequence[str] = (),
     dry_run: bool = False,
@@ -58,6 +60,7 @@ def upload(
         folder: the model directory itself.
         name: OWNER/NAME.
         private: whether a new repository is private.
+        prior: model directory of a prior over the model's codes, which becomes the folder `prior` beside it.
         license_id: the hub's name of the license, for example "mit"; not used if the card has metadata.
         languages: ISO 639 codes; not used if the card has metadata.
         dry_run: connect to nothing, and return the list of files and the card.
@@ -72,6 +75,8 @@ def upload(
     if revision is not None:
         raise UserError(f"'{name}': a model is uploaded without @REVISION")
     files = _files(folder)
+    if prior is not None:
+        files |= {f"{PRIOR}/{each}": path for each, path in _files(prior).items() if each in DATA}
     card = _card(folder, repository, license_id, languages)
     if dry_run:
         return _listing(repository, files, card)

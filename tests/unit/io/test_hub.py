@@ -22,7 +22,7 @@ from speechvq.images.vae import ImageVAE
 from speechvq.io.hub import download, is_hub_name
 from speechvq.priors.sequence.model_directory import load_prior, save_prior
 from speechvq.speech.model import SpeechVQ
-from speechvq.speech.model_directory import bundled_models
+from speechvq.speech.model_directory import bundled_models, find_prior
 
 
 class Hub:
@@ -38,10 +38,9 @@ class Hub:
 
     def create_commit(self, repo_id: str, operations: list[SimpleNamespace], *, commit_message: str) -> None:
         for each in operations:
-            content = each.path_or_fileobj
-            (self.root / repo_id / each.path_in_repo).write_bytes(
-                content if isinstance(content, bytes) else Path(content).read_bytes()
-            )
+            content, path = each.path_or_fileobj, self.root / repo_id / each.path_in_repo
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else Path(content).read_bytes())
 
     def snapshot_download(self, repo_id: str, *, revision: str | None, allow_patterns: list[str]) -> str:
         self.revisions.append(revision)
@@ -205,6 +204,29 @@ def test_priors_and_image_models_are_uploaded_and_loaded(
     with pytest.raises(UserError, match="hub:ada/image: a model of the hub comes without images"):
         training_images_root(Path("hub:ada/image"))
     assert {path.name for path in tmp_path.iterdir()} == {"hub", "prior", "image"}
+
+
+@pytest.mark.parametrize("model_in", ["voice", "voice/model"])
+@pytest.mark.parametrize("prior_in", ["prior", "prior/model"])
+def test_the_prior_of_a_speech_model_comes_with_it(
+    hub: Hub, tmp_path: Path, model_in: str, prior_in: str
+) -> None:
+    speech_model().save_pretrained(tmp_path / model_in)
+    prior = tiny_prior.prior_of()
+    save_prior(tmp_path / "voice" / prior_in, prior)
+    said = speechvq.push_to_hub(tmp_path / "voice", "ada/voice", dry_run=True)
+    assert "  prior/config.yaml\n" in said and "  prior/model.safetensors\n" in said
+    speechvq.push_to_hub(tmp_path / "voice", "ada/voice")
+    found = find_prior("hub:ada/voice")
+    assert found == hub.root / "ada" / "voice" / "prior"
+    again = load_prior(found).state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in prior.state_dict().items())
+    assert SpeechVQ.from_pretrained("hub:ada/voice").speakers == speech_model().speakers
+
+
+def test_a_model_of_the_hub_without_a_prior(hub: Hub) -> None:
+    speech_model().push_to_hub("ada/voice")
+    assert find_prior("hub:ada/voice") is None
 
 
 def test_a_hub_name_is_no_voice(hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

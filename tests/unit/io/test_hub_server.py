@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers import tiny_prior
 from helpers.hub_server import HubServer, hub_server
 from helpers.tiny import ROOT, speech_model
+from speechvq.priors.sequence.model_directory import save_prior
 
 pytest.importorskip("huggingface_hub", reason="needs the extra hub")
 
@@ -76,6 +78,18 @@ def test_upload_revisions_and_offline(server: HubServer, tmp_path: Path) -> None
     assert len(server.asked) == asked, "offline asks nobody"
     code, line = call(LOAD, server, cache, "hub:ada/other")
     assert code == 1 and "UserError: hub:ada/other: cannot be downloaded (404" in line
+
+
+def test_a_prior_travels_with_its_model(server: HubServer, tmp_path: Path) -> None:
+    speech_model().save_pretrained(tmp_path / "voice")
+    save_prior(tmp_path / "voice" / "prior", tiny_prior.prior_of())
+    code = "import speechvq; print(speechvq.push_to_hub(sys.argv[1], 'ada/voice'))"
+    assert call(code, server, tmp_path / "cache", tmp_path / "voice") == (0, f"{server.url}/ada/voice")
+    _, path = call(LOAD, server, tmp_path / "cache", "hub:ada/voice")
+    for name in ("config.yaml", "model.safetensors"):
+        assert (Path(path) / "prior" / name).read_bytes() == (
+            tmp_path / "voice" / "prior" / name
+        ).read_bytes()
 
 
 def test_a_server_that_is_gone(tmp_path: Path) -> None:
