@@ -172,7 +172,7 @@ class VocoderConfig:
     layers: int = bounded(1, 32, 8)
     # later frames of 10 ms that the layers see; the STFT frames overlap a further 22 ms
     lookahead_frames: int = bounded(0, 32, 2)
-    # channels of the discriminators of whole spectrograms; those of frequency bands have four times as many
+    # channels of the discriminators of spectrograms
     discriminator_channels: int = bounded(1, 1024, 16)
     # steps of the pre-training by the spectral distance alone, before the adversarial training
     pretrain_steps: int = bounded(1, 10**7, 300)

@@ -1,10 +1,8 @@
 """Discriminators of the adversarial training: networks that tell recordings from synthesized speech.
 
-Several small networks each see complex spectrograms: whole ones at three resolutions (Jang et al. 2021,
-UnivNet; Defossez et al. 2023), and frequency bands at two resolutions (Kumar et al. 2023, Descript Audio
-Codec). All sizes are our choice, for training on a CPU. There are no discriminators of samples at a fixed
-distance (Kong et al. 2020, HiFi-GAN): of this size they did not learn to tell recordings from synthesized
-speech.
+Several small networks each see one aspect of the waveform: complex spectrograms at three resolutions (Jang
+et al. 2021, UnivNet; Defossez et al. 2023), and samples at a fixed distance (Kong et al. 2020, HiFi-GAN). All
+sizes are our choice, for training on a CPU.
 """
 
 from collections.abc import Sequence
@@ -16,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 FFT_SIZES = (1024, 512, 256)
-SUBBAND_FFT_SIZES = (1024, 512)
-BAND_EDGES = (0.0, 0.125, 0.25, 0.5, 1.0)  # fractions of the Nyquist frequency
-SUBBAND_DILATIONS = (1, 2, 1)
+PERIODS = (2, 3, 5, 7)  # samples
+PERIOD_CHANNELS = (16, 32, 64, 64)
 SLOPE = 0.1  # of the leaky ReLU
 
 
@@ -54,52 +51,35 @@ class SpectrogramDiscriminator(nn.Module):
 
     def forward(self, wave: Tensor) -> Judgment:
         """Judgment of waveforms (B, T)."""
-        spectra = torch.view_as_real(compressed_spectra(wave, self.fft, self.window))
-        return _judge(spectra.permute(0, 3, 1, 2), self.layers, self.score)
+        spectra = torch.stft(wave, self.fft, self.fft // 4, window=self.window, return_complex=True)
+        spectra = spectra * spectra.abs().clamp_min(1e-4) ** -0.5
+        return _judge(torch.view_as_real(spectra).permute(0, 3, 1, 2), self.layers, self.score)
 
 
-class SubbandDiscriminator(nn.Module):
-    """Convolutions over the frames of each frequency band of a complex spectrogram.
+class PeriodDiscriminator(nn.Module):
+    """Convolutions over every p-th sample."""
 
-    All bins of a band are channels of its first layer, so a layer is one product of large matrices, which a
-    CPU computes faster than two-dimensional convolutions of the same number of operations.
-    """
+    layers: Sequence[nn.Conv2d]
 
-    window: Tensor
-
-    def __init__(self, fft: int, channels: int) -> None:
+    def __init__(self, period: int) -> None:
         """
         Args:
-            fft: samples per frame; the hop is a quarter.
-            channels: of each layer of a band.
+            period: p, samples.
         """
         super().__init__()
-        self.fft = fft
-        edges = [round(edge * fft / 2) for edge in BAND_EDGES]
-        edges[-1] += 1  # the bin of the Nyquist frequency
-        self.bands = [slice(low, high) for low, high in zip(edges, edges[1:])]
-        self.layers = nn.ModuleList(
-            nn.ModuleList(
-                [
-                    _conv1d(2 * (band.stop - band.start), channels, 3, 1),
-                    *(_conv1d(channels, channels, 5, dilation) for dilation in SUBBAND_DILATIONS),
-                ]
-            )
-            for band in self.bands
+        self.period = period
+        widths = [1, *PERIOD_CHANNELS]
+        layers = nn.ModuleList(
+            weight_norm(nn.Conv2d(below, above, (5, 1), (3, 1), (2, 0)))
+            for below, above in zip(widths, widths[1:])
         )
-        self.scores = nn.ModuleList(_conv1d(channels, 1, 3, 1) for _ in self.bands)
-        self.register_buffer("window", torch.hann_window(fft), persistent=False)
+        self.layers = cast(Sequence[nn.Conv2d], layers)
+        self.score = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
 
     def forward(self, wave: Tensor) -> Judgment:
-        """Judgment of waveforms (B, T); the score is (B, bands, frames)."""
-        spectra = compressed_spectra(wave, self.fft, self.window)
-        bands = [torch.cat([spectra[:, band].real, spectra[:, band].imag], dim=1) for band in self.bands]
-        judgments = [
-            _judge(band, cast(Sequence[nn.Module], layers), score)
-            for band, layers, score in zip(bands, self.layers, self.scores)
-        ]
-        features = [feature for judgment in judgments for feature in judgment.features]
-        return Judgment(torch.cat([judgment.score for judgment in judgments], dim=1), features)
+        """Judgment of waveforms (B, T)."""
+        padded = F.pad(wave, (0, -wave.shape[1] % self.period))
+        return _judge(padded.unflatten(1, (1, -1, self.period)), self.layers, self.score)
 
 
 class Discriminators(nn.Module):
@@ -108,23 +88,15 @@ class Discriminators(nn.Module):
     def __init__(self, channels: int) -> None:
         """
         Args:
-            channels: of the discriminators of whole spectrograms; those of bands have four times as many.
+            channels: of the discriminators of spectrograms.
         """
         super().__init__()
-        whole = [SpectrogramDiscriminator(fft, channels) for fft in FFT_SIZES]
-        self.parts = nn.ModuleList(
-            [*whole, *(SubbandDiscriminator(fft, 4 * channels) for fft in SUBBAND_FFT_SIZES)]
-        )
+        spectrograms = [SpectrogramDiscriminator(fft, channels) for fft in FFT_SIZES]
+        self.parts = nn.ModuleList([*spectrograms, *map(PeriodDiscriminator, PERIODS)])
 
     def forward(self, wave: Tensor) -> list[Judgment]:
         """Judgments of waveforms (B, T)."""
         return [part(wave) for part in self.parts]
-
-
-def compressed_spectra(wave: Tensor, fft: int, window: Tensor) -> Tensor:
-    """Spectra of waveforms (B, T) with the square root of their magnitudes, (B, fft / 2 + 1, frames)."""
-    spectra = torch.stft(wave, fft, fft // 4, window=window, return_complex=True)
-    return spectra * spectra.abs().clamp_min(1e-4) ** -0.5
 
 
 def _judge(x: Tensor, layers: Sequence[nn.Module], score: nn.Module) -> Judgment:
@@ -137,8 +109,3 @@ def _judge(x: Tensor, layers: Sequence[nn.Module], score: nn.Module) -> Judgment
 
 def _half(size: tuple[int, int]) -> tuple[int, int]:
     return size[0] // 2, size[1] // 2
-
-
-def _conv1d(below: int, above: int, size: int, dilation: int) -> nn.Module:
-    padding = size // 2 * dilation
-    return weight_norm(nn.Conv1d(below, above, size, padding=padding, dilation=dilation))

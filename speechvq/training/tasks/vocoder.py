@@ -21,7 +21,6 @@ from speechvq.speech.vocoder.losses import (
 from speechvq.training.stage import ParameterGroup, Schedule, Stage
 from speechvq.training.tasks.speech_heldout import offset_to_another_speaker
 
-DISCRIMINATOR_LR_SCALE = 2.0  # their learning rate relative to the vocoder's; our choice
 BETAS = (0.8, 0.95)  # of Adam: a short memory, since each network is the other's moving target
 EVAL_BATCH = 4  # crops measured at once; bounds memory
 
@@ -145,10 +144,7 @@ def vocoder_stages(
     """
     vocoder = training.model.decoder.vocoder
     assert vocoder is not None
-    groups = [
-        ParameterGroup([*vocoder.parameters()]),
-        ParameterGroup([*training.discriminators.parameters()], DISCRIMINATOR_LR_SCALE),
-    ]
+    groups = [ParameterGroup([*vocoder.parameters(), *training.discriminators.parameters()])]
     train, steps = config.train, config.model.vocoder.pretrain_steps
     warmup = min(train.warmup, steps)
     pretraining = Stage(
