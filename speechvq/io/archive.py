@@ -68,8 +68,7 @@ def _damage_explained(archive: Path) -> Iterator[None]:
         zlib.error,
         EOFError,
         OSError,
-        RuntimeError,
-        NotImplementedError,
+        RuntimeError,  # also NotImplementedError, of an unknown compression
         ValueError,
         LookupError,
         OverflowError,

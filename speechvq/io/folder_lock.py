@@ -55,9 +55,9 @@ def _open_locked(path: Path, folder: Path) -> int:
                 f"{folder}: process {owner} writes into this folder; wait until it has ended, or choose "
                 "another --out"
             ) from None
-        if not is_locked and IS_SUPPORTED:
-            logger.warning("warning: %s: files cannot be locked here; start no second process", folder)
         if not is_locked:
+            if IS_SUPPORTED:
+                logger.warning("warning: %s: files cannot be locked here; start no second process", folder)
             return descriptor
         if _is_same_file(path, descriptor):
             os.truncate(descriptor, 0)
